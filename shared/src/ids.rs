@@ -1,0 +1,174 @@
+//! The identifiers: who a visitor is, which event, which lead, which site.
+//!
+//! Each is a type of its own, so that none can be taken for another. No id is made from a clock or
+//! dice in here: both are arguments.
+
+use alloc::string::String;
+use core::fmt;
+use uuid::{Builder, Uuid};
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "rules", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// Reads the 36-character hyphenated form, in either case; nothing else is an id.
+            pub fn parse(text: &str) -> Option<Self> {
+                if text.len() != 36 {
+                    return None;
+                }
+                Uuid::try_parse(text).ok().filter(|id| !id.is_nil()).map(Self)
+            }
+
+            /// The 16 bytes that stand in store keys.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// The 36-character form, without going through `core::fmt`, which is dear in the browser.
+            pub fn to_text(self) -> String {
+                let mut buffer = Uuid::encode_buffer();
+                String::from(&*self.0.hyphenated().encode_lower(&mut buffer))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// A browser: the opaque UUID (version 4) in its first-party cookie.
+    VisitorId
+}
+uuid_id! {
+    /// An event: a UUIDv7 that the browser makes from its own clock and never changes, so that a
+    /// repeat is the same key on every store.
+    EventId
+}
+uuid_id! {
+    /// A lead: a UUIDv7, and the external id in every CRM.
+    LeadId
+}
+uuid_id! {
+    /// One conversion of a lead. A UUIDv7, or the browser's event id where one identified a person.
+    ConversionId
+}
+
+impl VisitorId {
+    /// A new visitor from 16 random bytes.
+    pub fn from_random(dice: [u8; 16]) -> Self {
+        Self(Builder::from_random_bytes(dice).into_uuid())
+    }
+}
+
+impl EventId {
+    /// A new event id from Unix milliseconds and ten random bytes.
+    pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
+        Self(uuid_v7(now_ms, dice))
+    }
+}
+
+impl LeadId {
+    /// A new lead id from Unix milliseconds and ten random bytes.
+    pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
+        Self(uuid_v7(now_ms, dice))
+    }
+}
+
+impl ConversionId {
+    /// A new conversion id from Unix milliseconds and ten random bytes.
+    pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
+        Self(uuid_v7(now_ms, dice))
+    }
+}
+
+/// A clock before 1970 counts as 1970: the id stays valid, and the collector judges the time.
+fn uuid_v7(now_ms: i64, dice: [u8; 10]) -> Uuid {
+    Builder::from_unix_timestamp_millis(now_ms.max(0).unsigned_abs(), &dice).into_uuid()
+}
+
+/// One tracked web site, by the name it has in the configuration: 1 to 32 of `a-z`, `0-9`, `-`, `_`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "rules", derive(serde::Serialize), serde(transparent))]
+pub struct SiteId(String);
+
+impl SiteId {
+    /// `None` where the text is not a site name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        let fits = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
+        fits.then(|| Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(feature = "rules")]
+impl<'de> serde::Deserialize<'de> for SiteId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("a site's name is 1 to 32 of a-z, 0-9, '-' and '_'")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = "0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11";
+        assert_eq!(VisitorId::parse(id).unwrap().to_text(), id);
+        assert_eq!(VisitorId::parse(&id.to_uppercase()).unwrap().to_string(), id);
+        for bad in
+            ["", "x", "0197a2b47c1e7d8a9f005b2f6f1f0c11", "{0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11}"]
+        {
+            assert_eq!(VisitorId::parse(bad), None, "{bad}");
+        }
+        assert_eq!(VisitorId::parse("00000000-0000-0000-0000-000000000000"), None);
+    }
+
+    #[test]
+    fn event_ids_sort_by_their_time() {
+        assert!(EventId::new(1_000, [255; 10]) < EventId::new(1_001, [0; 10]));
+        assert_eq!(EventId::new(-5, [1; 10]), EventId::new(0, [1; 10]));
+        assert_eq!(EventId::new(0, [0; 10]).0.get_version_num(), 7);
+        assert_eq!(VisitorId::from_random([0; 16]).0.get_version_num(), 4);
+    }
+
+    #[test]
+    fn site_names() {
+        for good in ["demo", "a", "shop-fr_2"] {
+            assert!(SiteId::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "Demo", "a b", "a/b", "é", &"x".repeat(33)] {
+            assert!(SiteId::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

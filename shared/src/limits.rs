@@ -1,0 +1,59 @@
+//! Every limit of the wire and of the rules, once.
+//!
+//! The tracker keeps within them before it sends; the collector refuses what exceeds them with the
+//! outcome that each line names. Sizes are bytes, times are milliseconds unless the name says more.
+
+/// A batch's body. Browsers give `keepalive` requests 64 KiB in all; more is `too_large`.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Events in one batch; more and the batch is refused as `too_many_events`.
+pub const BATCH_EVENTS: usize = 250;
+/// Page and referrer URLs. The tracker cuts, the collector drops as `too_long`.
+pub const URL_BYTES: usize = 8 * 1024;
+/// Titles, form and event names, and a contact's single values.
+pub const TEXT_BYTES: usize = 512;
+/// A custom event's properties as JSON text.
+pub const PROPS_BYTES: usize = 4 * 1024;
+/// A click id's value.
+pub const CLICK_ID_BYTES: usize = 512;
+
+/// Below this the browser's clock is believed; above, its times are corrected by the skew.
+pub const CLOCK_SKEW_MS: i64 = 10_000;
+/// Events that are older after correction are dropped as `too_old`.
+pub const EVENT_AGE_MS: i64 = 30 * DAY_MS;
+/// Events further ahead after correction are dropped as `in_future`.
+pub const EVENT_AHEAD_MS: i64 = 60 * 60 * 1000;
+/// Engaged time that one page view can claim; more is `invalid_event`.
+pub const ENGAGED_MS: i64 = DAY_MS;
+
+/// Page views and other rows kept for one visitor; more are `visitor_full`.
+pub const VISITOR_ROWS: usize = 10_000;
+/// A stored value's size; longer ones are stored in chunks (sled 0.34 does not sync larger blobs).
+pub const VALUE_BYTES: usize = 16 * 1024;
+
+/// A visit ends after this long without activity.
+pub const VISIT_IDLE_MS: i64 = 30 * 60 * 1000;
+/// A visit lasts no longer than this.
+pub const VISIT_LENGTH_MS: i64 = DAY_MS;
+/// A visit that opens with an own or excluded referrer continues a touch that is younger than this.
+pub const CONTINUE_MS: i64 = DAY_MS;
+/// A return from a host that the visitor left for less than this ago is a paired return.
+pub const PAIRED_RETURN_MS: i64 = 60 * 60 * 1000;
+
+/// A page is engaged after this long,
+pub const ENGAGED_PAGE_MS: u32 = 10_000;
+/// or when at least this much of it was seen
+pub const ENGAGED_SCROLL_PCT: u8 = 50;
+/// for at least this long.
+pub const ENGAGED_SCROLL_MS: u32 = 3_000;
+
+/// The visitor's cookie lives this long, and every answer renews it. Browsers allow no more.
+pub const COOKIE_SECONDS: u32 = 400 * 24 * 60 * 60;
+/// An idempotency key is remembered this long.
+pub const IDEMPOTENCY_MS: i64 = DAY_MS;
+/// The longest idempotency key.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
+/// A webhook's body; above it the journey is left out, then `journey_json`.
+pub const WEBHOOK_BODY_BYTES: usize = 20_000;
+
+/// One day.
+pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;

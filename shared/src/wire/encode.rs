@@ -1,0 +1,230 @@
+//! The browser's side of the wire: events and batches as JSON text.
+//!
+//! Written by hand because a JSON library would double the module that every visitor downloads.
+//! Events are encoded once and queued as text; a batch is a header and the queued texts.
+
+use super::{Kind, VERSION};
+use crate::ids::EventId;
+use alloc::string::String;
+
+/// An event as the tracker knows it. Empty texts and zero totals are left out.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// Made by the browser, never changed.
+    pub id: EventId,
+    /// Unix milliseconds by the browser's clock.
+    pub at_ms: i64,
+    /// The page view that the event belongs to; its own id for a page view.
+    pub page: EventId,
+    /// What is reported.
+    pub kind: Kind,
+    /// The page's address.
+    pub url: &'a str,
+    /// `document.referrer`, on the page view that entered the site.
+    pub referrer: &'a str,
+    /// The page's title.
+    pub title: &'a str,
+    /// Engaged milliseconds of the page so far.
+    pub engaged_ms: u32,
+    /// Greatest part of the page seen so far, 0 to 100.
+    pub scroll_pct: u8,
+    /// A form's id or name.
+    pub form: &'a str,
+    /// A form's step or a custom event's name.
+    pub name: &'a str,
+    /// A custom event's properties, already JSON.
+    pub props: &'a str,
+    /// The contact of an identify, already JSON.
+    pub contact: &'a str,
+}
+
+impl Event<'_> {
+    /// An event with nothing but its identity.
+    pub fn new(id: EventId, at_ms: i64, page: EventId, kind: Kind) -> Self {
+        Event {
+            id,
+            at_ms,
+            page,
+            kind,
+            url: "",
+            referrer: "",
+            title: "",
+            engaged_ms: 0,
+            scroll_pct: 0,
+            form: "",
+            name: "",
+            props: "",
+            contact: "",
+        }
+    }
+
+    /// The event as a JSON object.
+    pub fn to_json(&self) -> String {
+        let mut object = Object::new();
+        object.text("id", &self.id.to_text());
+        object.number("at", self.at_ms);
+        object.text("page", &self.page.to_text());
+        object.text("kind", self.kind.as_str());
+        object.text("url", self.url);
+        object.text("referrer", self.referrer);
+        object.text("title", self.title);
+        if self.kind == Kind::Engagement {
+            object.number("engaged_ms", i64::from(self.engaged_ms));
+            object.number("scroll_pct", i64::from(self.scroll_pct));
+        }
+        object.text("form", self.form);
+        object.text("name", self.name);
+        object.raw("props", self.props);
+        object.raw("contact", self.contact);
+        object.close()
+    }
+}
+
+/// What a batch says beside its events. Empty texts are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Header<'a> {
+    /// The site's name, from `data-site`.
+    pub site: &'a str,
+    /// The visitor's UUID, or empty where the browser keeps none.
+    pub visitor: &'a str,
+    /// Unix milliseconds by the browser's clock at sending.
+    pub sent_at_ms: i64,
+    /// The domain that the cookie was set on; empty for the host alone.
+    pub cookie_domain: &'a str,
+    /// `granted`, `denied`, or empty where consent was never asked.
+    pub consent: &'a str,
+    /// The Global Privacy Control signal.
+    pub gpc: bool,
+    /// The Do Not Track signal.
+    pub dnt: bool,
+    /// `navigator.language`.
+    pub language: &'a str,
+    /// `fetch` or `beacon`.
+    pub transport: &'a str,
+    /// `module` or `loader`: which of the two speaks.
+    pub sender: &'a str,
+}
+
+impl Header<'_> {
+    /// The batch as a JSON object around events that are JSON already.
+    pub fn batch<'e>(&self, events: impl Iterator<Item = &'e str>) -> String {
+        let mut object = Object::new();
+        object.number("v", i64::from(VERSION));
+        object.text("site", self.site);
+        object.text("visitor", self.visitor);
+        object.number("sent_at", self.sent_at_ms);
+        object.text("cookie_domain", self.cookie_domain);
+        object.text("consent", self.consent);
+        object.flag("gpc", self.gpc);
+        object.flag("dnt", self.dnt);
+        object.text("language", self.language);
+        object.text("transport", self.transport);
+        object.text("sender", self.sender);
+        let mut list = String::from("[");
+        for event in events {
+            if list.len() > 1 {
+                list.push(',');
+            }
+            list.push_str(event);
+        }
+        list.push(']');
+        object.raw("events", &list);
+        object.close()
+    }
+}
+
+/// A JSON object being written.
+struct Object(String);
+
+impl Object {
+    fn new() -> Self {
+        Self(String::from("{"))
+    }
+
+    fn raw(&mut self, key: &str, json: &str) {
+        if json.is_empty() {
+            return;
+        }
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(key);
+        self.0.push_str("\":");
+        self.0.push_str(json);
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        if !value.is_empty() {
+            self.raw(key, &quote(value));
+        }
+    }
+
+    fn number(&mut self, key: &str, value: i64) {
+        self.raw(key, &decimal(value));
+    }
+
+    fn flag(&mut self, key: &str, value: bool) {
+        if value {
+            self.raw(key, "true");
+        }
+    }
+
+    fn close(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// A JSON string.
+pub fn quote(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                json.push('\\');
+                json.push(character);
+            }
+            control if control < ' ' => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let code = control as usize & 31;
+                json.push_str(if code < 16 { "\\u000" } else { "\\u001" });
+                json.push(char::from(HEX[code & 15]));
+            }
+            other => json.push(other),
+        }
+    }
+    json.push('"');
+    json
+}
+
+/// A decimal integer; `core::fmt` would cost the tracker more than these lines.
+pub fn decimal(value: i64) -> String {
+    let mut digits = [0u8; 20];
+    let mut start = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut text = String::with_capacity(20);
+    if value < 0 {
+        text.push('-');
+    }
+    text.extend(digits[start..].iter().copied().map(char::from));
+    text
+}
+
+/// The longest prefix of at most `limit` bytes that ends at a character.
+pub fn cut(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
