@@ -7,14 +7,39 @@
 //! [`limits`]; a page view's URL and referrer become evidence, evidence becomes a label, labelled
 //! page views become visits and touches, and those become a lead's fields.
 
-#![no_std]
+#![cfg_attr(not(feature = "rules"), no_std)]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 extern crate alloc;
-#[cfg(any(feature = "rules", test))]
-extern crate std;
 
 pub mod ids;
 pub mod limits;
 pub mod wire;
+
+#[cfg(feature = "rules")]
+pub mod outcome;
+#[cfg(feature = "rules")]
+pub mod time;
+#[cfg(feature = "rules")]
+pub mod evidence;
+#[cfg(feature = "rules")]
+pub mod channel;
+#[cfg(feature = "rules")]
+pub mod source;
+#[cfg(feature = "rules")]
+pub mod bot;
+#[cfg(feature = "rules")]
+pub mod page_view;
+#[cfg(feature = "rules")]
+pub mod visit;
+#[cfg(feature = "rules")]
+pub mod lead;
+#[cfg(feature = "rules")]
+pub mod journey;
+#[cfg(feature = "rules")]
+pub mod fields;
+
+#[cfg(all(test, feature = "rules"))]
+#[expect(clippy::unwrap_used, reason = "a test's builder may fail the test")]
+mod testing;

@@ -4,6 +4,8 @@
 //! that an older collector understands a newer tracker. [`encode`] is the browser's side and needs
 //! no std; `decode` is the collector's. `docs/wire.md` describes the same to a reader.
 
+#[cfg(feature = "rules")]
+pub mod decode;
 pub mod encode;
 
 /// The version that both sides speak.

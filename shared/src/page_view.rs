@@ -1,0 +1,86 @@
+//! A stored page view: the row that visits and touches are derived from.
+//!
+//! Engagement raises a row's totals, it never adds to them, so that a repeat or a late arrival
+//! changes nothing that was true before.
+
+use crate::evidence::Evidence;
+use crate::ids::EventId;
+use crate::limits;
+use crate::source::Label;
+use serde::{Deserialize, Serialize};
+
+/// One page view with everything known about it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PageView {
+    /// The browser's event id.
+    pub id: EventId,
+    /// When it was shown, corrected Unix milliseconds.
+    pub at_ms: i64,
+    /// When the collector received it, Unix milliseconds.
+    pub received_at_ms: i64,
+    /// The address without evidence.
+    pub url: String,
+    /// The page's title.
+    pub title: String,
+    /// What the page saw of the visitor so far.
+    pub totals: Totals,
+    /// Its origin as written.
+    pub evidence: Evidence,
+    /// Its origin as judged.
+    pub label: Label,
+    /// The hash of the rules that judged it.
+    pub rules: u64,
+    /// Why the visitor looks like a program; `None` for people.
+    pub bot: Option<String>,
+}
+
+/// Running totals of a page view. Everything is a maximum, so the order of arrival is no matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Engaged milliseconds.
+    pub engaged_ms: u32,
+    /// Greatest part of the page seen, 0 to 100.
+    pub scroll_pct: u8,
+    /// Whether a form of the page was focused.
+    pub form_focused: bool,
+    /// The latest sign of life on the page, corrected Unix milliseconds; 0 where none came.
+    pub active_at_ms: i64,
+}
+
+impl Totals {
+    /// Takes the greater of each; tells whether anything rose.
+    pub fn raise(&mut self, other: Self) -> bool {
+        let before = *self;
+        self.engaged_ms = self.engaged_ms.max(other.engaged_ms);
+        self.scroll_pct = self.scroll_pct.max(other.scroll_pct);
+        self.form_focused |= other.form_focused;
+        self.active_at_ms = self.active_at_ms.max(other.active_at_ms);
+        *self != before
+    }
+}
+
+impl PageView {
+    /// The order in which a journey is told: by time, then by id.
+    pub fn position(&self) -> (i64, EventId) {
+        (self.at_ms, self.id)
+    }
+
+    /// When the visitor was last active on this page.
+    pub fn active_at_ms(&self) -> i64 {
+        self.totals.active_at_ms.max(self.at_ms)
+    }
+
+    /// Whether the page held the visitor.
+    pub fn is_engaged(&self) -> bool {
+        let Totals { engaged_ms, scroll_pct, form_focused, .. } = self.totals;
+        let read =
+            scroll_pct >= limits::ENGAGED_SCROLL_PCT && engaged_ms >= limits::ENGAGED_SCROLL_MS;
+        engaged_ms >= limits::ENGAGED_PAGE_MS || read || form_focused
+    }
+
+    /// Whether it was there when a conversion came. The browser's clock may run a little ahead, so
+    /// a view that was received before counts however it is stamped.
+    pub fn is_before(&self, at_ms: i64) -> bool {
+        self.at_ms.min(self.received_at_ms) <= at_ms
+    }
+}

@@ -1,0 +1,35 @@
+//! Builders for the tests of this crate; not part of the product.
+
+use crate::evidence::Evidence;
+use crate::ids::EventId;
+use crate::page_view::{PageView, Totals};
+use crate::source::{Label, OwnHosts, Rules};
+use std::sync::atomic::{AtomicU64, Ordering};
+use url::Url;
+
+/// A page view at a time, from `""` (nothing), `"own"` (an own referrer) or a `utm_source`.
+pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+    let mut dice = [0; 10];
+    dice[2..].copy_from_slice(&SERIAL.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    let (query, referrer) = match origin {
+        "" => (String::new(), ""),
+        "own" => (String::new(), "https://site.example/"),
+        source => (format!("?utm_source={source}"), ""),
+    };
+    let url = Url::parse(&format!("https://site.example/{query}")).unwrap();
+    let evidence = Evidence::read(&url, referrer);
+    let label: Label = Rules::built_in().label(&evidence, &OwnHosts::new(["site.example"]));
+    PageView {
+        id: EventId::new(at_ms, dice),
+        at_ms,
+        received_at_ms: at_ms,
+        url: url.into(),
+        title: String::new(),
+        totals: Totals::default(),
+        evidence,
+        label,
+        rules: 0,
+        bot: None,
+    }
+}

@@ -1,0 +1,35 @@
+//! Times at the border: Unix milliseconds inside, RFC 3339 in UTC outside.
+
+use jiff::Timestamp;
+
+/// `2026-11-21T10:15:04Z`: whole seconds, the form of every time in the API. Times that no calendar
+/// holds come out as the nearest that it does.
+pub fn rfc3339(at_ms: i64) -> String {
+    let second = at_ms.div_euclid(1000);
+    let bounded = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(bounded).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// Reads an RFC 3339 time into Unix milliseconds; `None` where it is none.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+/// For `#[serde(serialize_with = "…")]` on fields that hold Unix milliseconds.
+pub fn serialize<S: serde::Serializer>(at_ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*at_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        assert_eq!(rfc3339(1_795_256_104_999), "2026-11-21T10:15:04Z");
+        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59Z");
+        assert_eq!(parse_rfc3339("2026-11-21T11:15:04+01:00"), Some(1_795_256_104_000));
+        assert_eq!(parse_rfc3339("yesterday"), None);
+        assert!(rfc3339(i64::MAX).starts_with("9999-"));
+    }
+}
