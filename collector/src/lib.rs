@@ -1,1 +1,23 @@
-//! To be written.
+//! The collector: takes what browsers report, keeps journeys, makes leads, hands them off.
+//!
+//! The way of an event: [`http`] receives it, [`ingest`] judges it, [`store`] keeps it. The way of a
+//! lead: [`http`] receives a form handler's call, [`conversion`] turns it into one atomic step of the
+//! [`store`], [`outbox`] delivers what that step wrote. ARCHITECTURE.md walks both.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod app;
+pub mod server;
+pub mod error;
+pub mod http;
+pub mod ingest;
+pub mod conversion;
+pub mod store;
+pub mod outbox;
+pub mod metrics;
+pub mod clock;
+pub mod secret;
+pub mod token;
+pub mod tracker;
+pub mod cli;

@@ -201,12 +201,11 @@ pub fn quote(text: &str) -> String {
 
 /// A decimal integer; `core::fmt` would cost the tracker more than these lines.
 pub fn decimal(value: i64) -> String {
-    let mut digits = [0u8; 20];
-    let mut start = digits.len();
+    // Iterators and `get` in place of indices: an index that could panic brings in `core::fmt`.
+    let mut digits = [b' '; 20];
     let mut rest = value.unsigned_abs();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
             break;
@@ -216,7 +215,7 @@ pub fn decimal(value: i64) -> String {
     if value < 0 {
         text.push('-');
     }
-    text.extend(digits[start..].iter().copied().map(char::from));
+    text.extend(digits.into_iter().filter(|digit| *digit != b' ').map(char::from));
     text
 }
 
@@ -226,5 +225,5 @@ pub fn cut(text: &str, limit: usize) -> &str {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &text[..end]
+    text.get(..end).unwrap_or_default()
 }

@@ -1,0 +1,64 @@
+//! The command line of `clew`: one file a command.
+
+mod init;
+mod key;
+mod serve;
+mod snippet;
+mod demo;
+
+use crate::config::Config;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// First-party marketing attribution that a company runs itself.
+#[derive(Debug, Parser)]
+#[command(name = "clew", version, about)]
+pub struct Arguments {
+    /// The configuration; without it `clew.toml` is read where there is one.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the collector until SIGINT or SIGTERM.
+    Serve,
+    /// Write a first `clew.toml` with a token key of its own.
+    Init(init::Init),
+    /// Make an API key: add its hash to the configuration and show the key once.
+    Key(key::Key),
+    /// Print the script tag of a site, with the lines for CSP and SRI.
+    Snippet(snippet::Snippet),
+    /// Fill the store with a believable year of journeys and leads.
+    Demo(demo::Demo),
+}
+
+const CONFIG: &str = "clew.toml";
+
+/// Runs one command.
+///
+/// # Errors
+/// What the command could not do, in a sentence.
+pub fn run(arguments: Arguments) -> Result<()> {
+    let default = PathBuf::from(CONFIG);
+    let file = arguments.config.or_else(|| default.is_file().then_some(default));
+    let load = || Config::load(file.as_deref(), &std::env::vars().collect::<Vec<_>>());
+    match arguments.command {
+        Command::Serve => serve::run(load()?),
+        Command::Init(init) => init.run(),
+        Command::Key(key) => key.run(file.as_deref(), &load()?),
+        Command::Snippet(snippet) => snippet.run(&load()?),
+        Command::Demo(demo) => demo.run(&load()?),
+    }
+}
+
+/// Prints a line that the command was asked for.
+fn say(line: impl std::fmt::Display) {
+    #[expect(clippy::print_stdout, reason = "a command's answer")]
+    {
+        println!("{line}");
+    }
+}

@@ -1,0 +1,60 @@
+//! `clew init`: a first configuration, ready to serve one site.
+
+use super::say;
+use crate::config::{Config, EXAMPLE};
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use shared::ids::SiteId;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The site's name, for `data-site`.
+    #[arg(long, value_parser = site)]
+    site: SiteId,
+    /// A host of the site; its subdomains are included. May be given more than once.
+    #[arg(long = "host", required = true)]
+    hosts: Vec<String>,
+    /// Where to write.
+    #[arg(long, default_value = super::CONFIG)]
+    output: PathBuf,
+}
+
+pub(super) fn site(text: &str) -> Result<SiteId, String> {
+    SiteId::parse(text).ok_or_else(|| "1 to 32 of a-z, 0-9, '-' and '_'".to_owned())
+}
+
+impl Init {
+    pub(super) fn run(&self) -> Result<()> {
+        let secret = STANDARD.encode(rand::random::<[u8; 32]>());
+        let text = format!(
+            "{EXAMPLE}\n# --- made by `clew init` ---\n\n[[token_keys]]\nid = 1\nsecret = \"{secret}\"\n\n\
+             [[sites]]\nname = \"{}\"\nhosts = {:?}\n",
+            self.site, self.hosts
+        );
+        Config::parse(&text, &[])?;
+        let mut file = private_file(&self.output).with_context(|| {
+            format!("cannot write {} (an existing file is left as it is)", self.output.display())
+        })?;
+        file.write_all(text.as_bytes())?;
+        say(format_args!(
+            "Wrote {}. Next: `clew key --site {} --name forms`, then `clew serve`.",
+            self.output.display(),
+            self.site
+        ));
+        Ok(())
+    }
+}
+
+/// A new file that only its owner can read: it holds a secret.
+fn private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,48 @@
+//! `clew key`: an API key, shown once, kept as a hash.
+
+use super::say;
+use crate::config::Config;
+use crate::secret::{KeyHash, new_api_key};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use shared::ids::SiteId;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+#[derive(Debug, Args)]
+pub(super) struct Key {
+    /// The site whose leads it opens.
+    #[arg(long, value_parser = super::init::site)]
+    site: SiteId,
+    /// What it is for.
+    #[arg(long)]
+    name: String,
+}
+
+impl Key {
+    pub(super) fn run(&self, file: Option<&Path>, config: &Config) -> Result<()> {
+        let file = file.context(
+            "there is no configuration yet: run `clew init` first, or name it with --config",
+        )?;
+        ensure!(config.site(&self.site).is_some(), "the configuration has no site `{}`", self.site);
+        let key = new_api_key(rand::random());
+        let table = format!(
+            "\n[[keys]]\nname = {:?}\nsite = \"{}\"\nhash = \"{}\"\n",
+            self.name,
+            self.site,
+            KeyHash::of(&key)
+        );
+        let mut output = OpenOptions::new()
+            .append(true)
+            .open(file)
+            .with_context(|| format!("cannot add the key to {}", file.display()))?;
+        output.write_all(table.as_bytes())?;
+        say(&key);
+        say(format_args!(
+            "# Shown this once; {} keeps its hash. Restart the collector to let it in.",
+            file.display()
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! `clew serve`: opens the store, listens, delivers; on a signal drains all of it.
+
+use crate::app::{App, open_store};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::outbox::Outbox;
+use crate::server;
+use anyhow::{Context, Result, ensure};
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+pub(super) fn run(config: Config) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log).context("log: not a filter")?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    actix_web::rt::System::new().block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let listen = config.listen;
+    let listener =
+        TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let store = open_store(&config)?;
+    let app = App::new(config, Arc::clone(&store), Clock::default())?;
+    ensure!(
+        app.tracker.is_some(),
+        "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
+    );
+    warn_of_gaps(&app);
+    let outbox = Outbox::new(Arc::clone(&app))?;
+    let (stop, stopped) = watch::channel(false);
+    let worker = actix_web::rt::spawn(outbox.run(stopped));
+    tracing::info!(address = %listener.local_addr()?, store = app.config.store.url, "the collector is ready");
+    server::serve(listener, &app, true)?.await?;
+    tracing::info!("stopping: no more requests; finishing deliveries and writes");
+    stop.send_replace(true);
+    worker.await.context("the outbox panicked")?;
+    store.close().await.context("the store did not close cleanly")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn warn_of_gaps(app: &App) {
+    if app.config.sites.is_empty() {
+        tracing::warn!("no site is configured, so every event will be refused as unknown_site");
+    }
+    if app.config.token_keys.is_empty() {
+        tracing::warn!(
+            "no token_keys are configured, so forms get no sealed token; `clew init` shows how"
+        );
+    }
+}

@@ -1,0 +1,313 @@
+//! The settings: `clew.example.toml` is the default, a file overrides it, `CLEW_…` overrides both.
+//!
+//! Read once into types that cannot be wrong; the environment is an argument. The configuration is
+//! the truth for sites, keys and destinations, so that any number of collectors read the same file.
+
+use crate::secret::{KeyHash, Secret};
+use crate::token::TokenKey;
+use anyhow::{Context, Result, bail, ensure};
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use serde::Deserialize;
+use shared::ids::SiteId;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use url::Url;
+
+/// The commented file that is also the default.
+pub const EXAMPLE: &str = include_str!("../../clew.example.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the collector listens.
+    pub listen: SocketAddr,
+    /// The address that browsers and CRMs reach it under.
+    pub public_url: Url,
+    /// The path that everything for browsers lies under, with a slash before and none behind.
+    pub prefix: String,
+    /// The log filter.
+    pub log: String,
+    /// Threads that answer requests; 0 means one a core.
+    pub workers: usize,
+    /// The store.
+    pub store: StoreConfig,
+    /// Hand-off.
+    pub delivery: DeliveryConfig,
+    /// The keys of the sealed token.
+    #[serde(default)]
+    pub token_keys: Vec<TokenKey>,
+    /// Tracked web sites.
+    #[serde(default)]
+    pub sites: Vec<SiteConfig>,
+    /// API keys.
+    #[serde(default)]
+    pub keys: Vec<KeyConfig>,
+    /// Where leads are delivered to.
+    #[serde(default)]
+    pub destinations: Vec<DestinationConfig>,
+}
+
+/// Where and how rows are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sled:FOLDER`.
+    pub url: String,
+    /// MiB of cache.
+    pub cache_mib: u64,
+    /// Writes that may wait.
+    pub queue: usize,
+}
+
+/// When and how often leads are delivered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryConfig {
+    /// From the conversion to the first attempt.
+    pub settle_seconds: u32,
+    /// Waits between attempts.
+    pub retry_seconds: Vec<u32>,
+    /// The longest attempt.
+    pub timeout_seconds: u32,
+    /// Attempts at the same time.
+    pub concurrency: usize,
+}
+
+/// One web site.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteConfig {
+    /// Its name in `data-site`.
+    pub name: SiteId,
+    /// Its hosts; each also stands for its subdomains.
+    pub hosts: Vec<String>,
+    /// Whether Global Privacy Control forbids keeping events.
+    #[serde(default)]
+    pub honour_gpc: bool,
+    /// Whether Do Not Track forbids keeping events.
+    #[serde(default)]
+    pub honour_dnt: bool,
+    /// Whether `clew('identify', …)` makes leads.
+    #[serde(default = "yes")]
+    pub identify: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One API key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// What it is for.
+    pub name: String,
+    /// The site whose leads it opens.
+    pub site: SiteId,
+    /// Its hash.
+    pub hash: KeyHash,
+}
+
+/// One place that leads are delivered to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationConfig {
+    /// Its name in deliveries.
+    pub name: String,
+    /// The site whose leads it gets.
+    pub site: SiteId,
+    /// The webhook's address.
+    pub url: Url,
+    /// `whsec_…`
+    pub secret: Secret,
+    /// Whether the address may lie in a private network, and be plain http.
+    #[serde(default)]
+    pub allow_private: bool,
+}
+
+impl Config {
+    /// Reads a file over the defaults, then the environment's `CLEW_…` over both. The environment
+    /// also resolves `env:NAME`.
+    ///
+    /// # Errors
+    /// A sentence that names the setting at fault.
+    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the configuration {}", path.display()))?,
+            None => String::new(),
+        };
+        Self::parse(&text, environment).with_context(|| match file {
+            Some(path) => format!("the configuration {} is wrong", path.display()),
+            None => "the configuration is wrong".to_owned(),
+        })
+    }
+
+    /// The same from a text.
+    ///
+    /// # Errors
+    /// A sentence that names the setting at fault.
+    pub fn parse(text: &str, environment: &[(String, String)]) -> Result<Self> {
+        let mut figment = Figment::from(Toml::string(EXAMPLE)).merge(Toml::string(text));
+        for (name, value) in environment {
+            // CLEW_DEMO_… and the like belong to other programs of this workspace.
+            let Some(key) = name.strip_prefix("CLEW_") else { continue };
+            let key = key.to_lowercase().replace("__", ".");
+            if OVERRIDABLE.contains(&key.as_str()) {
+                figment = figment.merge((key, scalar(value)));
+            }
+        }
+        let mut config: Self = figment.extract()?;
+        config.resolve_secrets(environment)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn resolve_secrets(&mut self, environment: &[(String, String)]) -> Result<()> {
+        let lookup = |name: &str| {
+            let found = environment.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone())
+        };
+        for key in &mut self.token_keys {
+            let unset = |name| anyhow::anyhow!("token_keys: the environment has no {name}");
+            key.secret.resolve(lookup).map_err(unset)?;
+        }
+        for destination in &mut self.destinations {
+            let name = destination.name.clone();
+            let unset =
+                |unset| anyhow::anyhow!("destination `{name}`: the environment has no {unset}");
+            destination.secret.resolve(lookup).map_err(unset)?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        let prefix = &self.prefix;
+        let segments = prefix.strip_prefix('/').unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte);
+        ensure!(
+            !segments.is_empty() && !prefix.ends_with('/') && segments.bytes().all(plain),
+            "prefix: `{prefix}` should be like \"/c\""
+        );
+        ensure!(!prefix.starts_with("/v1"), "prefix: /v1 is the API's");
+        ensure!(
+            matches!(self.public_url.scheme(), "http" | "https"),
+            "public_url: should begin with http:// or https://"
+        );
+        ensure!(self.store.queue > 0, "store.queue: should be at least 1");
+        ensure!(self.delivery.concurrency > 0, "delivery.concurrency: should be at least 1");
+        unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
+        unique(
+            "destinations",
+            self.destinations.iter().map(|destination| destination.name.as_str()),
+        )?;
+        for site in &self.sites {
+            ensure!(
+                !site.hosts.is_empty(),
+                "site `{}`: hosts is empty, so no page could report",
+                site.name
+            );
+        }
+        for key in &self.keys {
+            self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;
+        }
+        for destination in &self.destinations {
+            let name = &destination.name;
+            self.site(&destination.site)
+                .with_context(|| format!("destination `{name}`: no such site"))?;
+            let plain_allowed = destination.allow_private && destination.url.scheme() == "http";
+            if destination.url.scheme() != "https" && !plain_allowed {
+                bail!(
+                    "destination `{name}`: the url should be https (http only with allow_private)"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// A site by its name.
+    pub fn site(&self, name: &SiteId) -> Option<&SiteConfig> {
+        self.sites.iter().find(|site| site.name == *name)
+    }
+}
+
+/// What the environment may override: single values, not tables of their own.
+const OVERRIDABLE: &[&str] = &[
+    "listen",
+    "public_url",
+    "prefix",
+    "log",
+    "workers",
+    "store.url",
+    "store.cache_mib",
+    "store.queue",
+    "delivery.settle_seconds",
+    "delivery.timeout_seconds",
+    "delivery.concurrency",
+];
+
+fn scalar(value: &str) -> figment::value::Value {
+    match value.parse::<u64>() {
+        Ok(number) => number.into(),
+        Err(_) => value.into(),
+    }
+}
+
+fn unique<'a>(what: &str, mut names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        Some(twice) => bail!("{what}: `{twice}` stands there twice"),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITE: &str = "[[sites]]\nname = \"demo\"\nhosts = [\"example.com\"]\n";
+
+    fn check(text: &str, environment: &[(&str, &str)], expected: Result<(), &str>) {
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let result = Config::parse(text, &environment).map_err(|error| format!("{error:#}"));
+        match (&result, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(message), Err(part)) if message.contains(part) => {}
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn good_and_bad_settings() {
+        check("", &[], Ok(()));
+        check(
+            SITE,
+            &[("CLEW_LISTEN", "0.0.0.0:1"), ("CLEW_STORE__QUEUE", "5"), ("CLEW_DEMO_API_KEY", "x")],
+            Ok(()),
+        );
+        check("listne = 1", &[], Err("listne"));
+        check("", &[("CLEW_LISTEN", "nowhere")], Err("listen"));
+        check("prefix = \"c\"", &[], Err("prefix"));
+        check("prefix = \"/v1\"", &[], Err("/v1"));
+        check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
+        check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));
+        check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));
+        let destination = "[[destinations]]\nname = \"crm\"\nsite = \"demo\"\nsecret = \"env:S\"\n";
+        let plain = format!("{SITE}{destination}url = \"http://crm.example.com\"");
+        check(&plain, &[], Err("no S"));
+        check(&plain, &[("S", "whsec_x")], Err("https"));
+        check(&format!("{plain}\nallow_private = true"), &[("S", "whsec_x")], Ok(()));
+    }
+
+    #[test]
+    fn the_environment_wins() {
+        let environment = [("CLEW_STORE__QUEUE".to_owned(), "5".to_owned())];
+        assert_eq!(Config::parse("[store]\nqueue = 4", &environment).unwrap().store.queue, 5);
+    }
+}

@@ -1,0 +1,333 @@
+//! From what a form handler says to a lead, and from a lead to what the API and the webhooks say.
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::ingest::Identified;
+use crate::store::{
+    Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion, StoreError,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use shared::evidence::clean_url;
+use shared::fields::{self, FIELDS_VERSION, Subject};
+use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
+use shared::journey::{History, conversion_json};
+use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState, Lead};
+use shared::limits;
+use shared::time::rfc3339;
+use url::Url;
+
+/// The body of `POST /v1/leads`. Unknown members are ignored.
+#[derive(Debug, Deserialize)]
+pub struct LeadRequest {
+    /// Must be the key's site where it is given.
+    #[serde(default)]
+    pub site: Option<SiteId>,
+    /// The value of the visitor's cookie.
+    #[serde(default)]
+    pub visitor: Option<String>,
+    /// The sealed token from the form's hidden field; believed before `visitor`.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// What made the conversion.
+    #[serde(default, rename = "type")]
+    pub kind: ConversionKind,
+    /// Who.
+    pub contact: Contact,
+    /// Which form.
+    #[serde(default)]
+    pub form: FormNames,
+    /// On which page.
+    #[serde(default)]
+    pub page: PageNames,
+}
+
+/// A form's names.
+#[derive(Debug, Default, Deserialize)]
+pub struct FormNames {
+    /// Its id in the page.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Its name for people.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// A page's names.
+#[derive(Debug, Default, Deserialize)]
+pub struct PageNames {
+    /// Its address.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Its title.
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// What a conversion became.
+pub struct Made {
+    /// The lead as it stands now.
+    pub view: LeadView,
+    /// The conversion.
+    pub conversion: ConversionId,
+    /// Whether an earlier request had made it.
+    pub repeated: bool,
+}
+
+/// Makes a lead of a form handler's request.
+///
+/// # Errors
+/// [`ApiError::Malformed`], [`ApiError::Invalid`], [`ApiError::KeyReused`] or the store's.
+pub async fn from_request(
+    app: &App,
+    site: &SiteId,
+    body: &[u8],
+    key: Option<&str>,
+) -> Result<Made, ApiError> {
+    let request: LeadRequest = serde_json::from_slice(body)
+        .map_err(|error| ApiError::Malformed(format!("The body is not a lead: {error}.")))?;
+    if request.site.as_ref().is_some_and(|named| named != site) {
+        return Err(ApiError::Invalid("The key belongs to another site.".into()));
+    }
+    let invalid = |error: shared::lead::ContactError| {
+        ApiError::Invalid(format!("The lead was not stored: {error}."))
+    };
+    let contact = request.contact.normalised().map_err(invalid)?;
+    let (visitor, journey) = who(app, site, request.visitor.as_deref(), request.token.as_deref());
+    let now_ms = app.clock.now_ms();
+    let conversion = Conversion {
+        id: ConversionId::new(now_ms, app.dice()),
+        at_ms: now_ms,
+        kind: request.kind,
+        visitor,
+        journey,
+        contact,
+        form_id: text(request.form.id),
+        form_name: text(request.form.name),
+        page_url: request.page.url.as_deref().and_then(page_url),
+        page_title: text(request.page.title),
+        touches: Vec::new(),
+    };
+    let idempotency = idempotency(key, body)?;
+    store(app, site, conversion, idempotency).await
+}
+
+/// Makes a lead of a person that a page named; the event's id makes repeats harmless.
+///
+/// # Errors
+/// The store's.
+pub async fn from_page(
+    app: &App,
+    site: &SiteId,
+    visitor: VisitorId,
+    identified: Identified,
+) -> Result<Made, ApiError> {
+    let Identified { event, contact, form } = identified;
+    let conversion = Conversion {
+        id: ConversionId(event.0),
+        at_ms: app.clock.now_ms(),
+        kind: if form.is_some() { ConversionKind::Form } else { ConversionKind::Api },
+        visitor: Some(visitor),
+        journey: JourneyState::Known,
+        contact,
+        form_id: form,
+        form_name: None,
+        page_url: None,
+        page_title: None,
+        touches: Vec::new(),
+    };
+    store(app, site, conversion, None).await
+}
+
+async fn store(
+    app: &App,
+    site: &SiteId,
+    conversion: Conversion,
+    idempotency: Option<Idempotency>,
+) -> Result<Made, ApiError> {
+    let at_ms = conversion.at_ms;
+    let new = NewConversion {
+        site: site.clone(),
+        conversion,
+        new_lead: LeadId::new(at_ms, app.dice()),
+        destinations: app
+            .destinations(site)
+            .map(|destination| destination.name().to_owned())
+            .collect(),
+        due_at_ms: at_ms + i64::from(app.config.delivery.settle_seconds) * 1000,
+        idempotency,
+    };
+    match app.store.convert(new).await? {
+        Converted::KeyReused => Err(ApiError::KeyReused),
+        Converted::Stored { lead, conversion, repeated } => {
+            let view = LeadView::load(app, lead).await?;
+            let view = view.ok_or_else(|| {
+                StoreError::Corrupt("a lead that was just stored is missing".into())
+            })?;
+            if !repeated {
+                app.metrics.conversion(view.history.state);
+            }
+            Ok(Made { view, conversion, repeated })
+        }
+    }
+}
+
+/// The token is sealed and so believed first; a bad one still leaves the cookie's value.
+fn who(
+    app: &App,
+    site: &SiteId,
+    visitor: Option<&str>,
+    token: Option<&str>,
+) -> (Option<VisitorId>, JourneyState) {
+    let given =
+        |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let (visitor, token) = (given(visitor), given(token));
+    if let Some(token) = &token {
+        if let Some(visitor) = app.tokens.open(site, token) {
+            return (Some(visitor), JourneyState::Known);
+        }
+        app.metrics.bad_token();
+    }
+    match (visitor.map(|text| VisitorId::parse(&text)), token) {
+        (Some(Some(visitor)), _) => (Some(visitor), JourneyState::Known),
+        (_, Some(_)) => (None, JourneyState::BadToken),
+        (Some(None), None) => (None, JourneyState::InvalidVisitor),
+        (None, None) => (None, JourneyState::NoVisitor),
+    }
+}
+
+fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
+    let Some(key) = key else { return Ok(None) };
+    if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
+        return Err(ApiError::Invalid("Idempotency-Key should have 1 to 255 characters.".into()));
+    }
+    Ok(Some(Idempotency { key: key.to_owned(), request: Sha256::digest(body).into() }))
+}
+
+fn text(value: Option<String>) -> Option<String> {
+    let value = value?;
+    let cut = shared::wire::encode::cut(value.trim(), limits::TEXT_BYTES);
+    (!cut.is_empty()).then(|| cut.to_owned())
+}
+
+fn page_url(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok().filter(|_| text.len() <= limits::URL_BYTES)?;
+    Some(clean_url(&url))
+}
+
+/// A lead with its history: what every answer about it is made of.
+pub struct LeadView {
+    /// The person.
+    pub lead: Lead,
+    /// The history up to the last conversion.
+    pub history: History,
+    /// Where its hand-off stands; `None` where nothing is to be delivered.
+    pub sync: Option<DeliveryState>,
+}
+
+impl LeadView {
+    /// Reads a lead and everything that belongs to it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load(app: &App, id: LeadId) -> Result<Option<Self>, StoreError> {
+        let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
+        let mut views = Vec::with_capacity(lead.joins.len());
+        for join in &lead.joins {
+            views.push((join.visitor, app.store.page_views(&lead.site, join.visitor).await?));
+        }
+        let conversions = app.store.conversions(id).await?;
+        let filter = DeliveryFilter {
+            site: lead.site.clone(),
+            state: None,
+            lead: Some(id),
+            after: None,
+            limit: 1_000,
+        };
+        let deliveries = app.store.deliveries(filter).await?;
+        // The state that most needs somebody's eye.
+        let sync =
+            deliveries.iter().map(|delivery| delivery.state).max_by_key(|state| match state {
+                DeliveryState::Sent => 0,
+                DeliveryState::Pending => 1,
+                DeliveryState::Sending => 2,
+                DeliveryState::Retry => 3,
+                DeliveryState::Dead => 4,
+            });
+        let history = History::of_lead(&lead, views, conversions);
+        Ok(Some(Self { lead, history, sync }))
+    }
+
+    /// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] or the store's.
+    pub async fn find(app: &App, site: &SiteId, name: &str) -> Result<Self, ApiError> {
+        let by = |kind, value: &str| {
+            let value = value.to_owned();
+            async move { app.store.find_lead(site, kind, &value).await }
+        };
+        let id = match name.split_once(':') {
+            Some(("email", email)) => by(IdentityKind::Email, &email.to_lowercase()).await?,
+            Some(("phone", phone)) => by(IdentityKind::Phone, phone).await?,
+            _ => LeadId::parse(name),
+        };
+        let view = match id {
+            Some(id) => Self::load(app, id).await?,
+            None => None,
+        };
+        view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
+    }
+
+    /// All canonical fields.
+    pub fn fields(&self) -> Map<String, Value> {
+        let status = self.sync.and_then(|state| serde_json::to_value(state).ok());
+        let sync_status = status.as_ref().and_then(Value::as_str);
+        fields::build(Subject { lead: &self.lead, history: &self.history, sync_status })
+    }
+
+    /// The answer of `GET /v1/leads/{id}/fields`.
+    pub fn fields_json(&self) -> Value {
+        json!({
+            "lead_id": self.lead.id,
+            "fields_version": FIELDS_VERSION,
+            "updated_at": rfc3339(self.lead.converted_at_ms),
+            "fields": self.fields(),
+        })
+    }
+
+    /// The person and the conversions.
+    pub fn lead_json(&self) -> Value {
+        lead_json(&self.lead)
+    }
+
+    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}`.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "lead": self.lead_json(),
+            "conversion": self.history.conversions.last().map(conversion_json),
+            "fields": self.fields(),
+            "journey": self.history.to_json(),
+        })
+    }
+}
+
+/// A lead without its journey, as lists show it.
+pub fn lead_json(lead: &Lead) -> Value {
+    json!({
+        "id": lead.id,
+        "site": lead.site,
+        "created_at": rfc3339(lead.created_at_ms),
+        "converted_at": rfc3339(lead.converted_at_ms),
+        "conversions": lead.conversions,
+        "contact": lead.contact,
+        "visitors": lead.joins.iter().map(|join| json!({
+            "visitor": join.visitor,
+            "joined_at": rfc3339(join.joined_at_ms),
+            "conversion": join.conversion,
+            "shared_browser": join.shared_browser_after_ms.is_some(),
+        })).collect::<Vec<_>>(),
+        "phone_conflict": lead.phone_conflict,
+    })
+}

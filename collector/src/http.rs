@@ -1,0 +1,61 @@
+//! Every route on one page, grouped by who calls. Handlers extract, call one function, answer.
+
+mod assets;
+mod auth;
+mod deliveries;
+mod events;
+mod leads;
+mod operation;
+mod query;
+mod visitors;
+
+use crate::error::ApiError;
+use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, Route};
+
+/// Adds all routes; `prefix` is where everything for browsers lies.
+pub fn routes(config: &mut ServiceConfig, prefix: &str) {
+    let browser = |path: &str| at(&format!("{prefix}/{path}"));
+    config
+        // Browsers.
+        .service(browser("s.js").route(get().to(assets::script)))
+        .service(browser("s.{hash}.js").route(get().to(assets::script_by_hash)))
+        .service(browser("t.wasm").route(get().to(assets::module)))
+        .service(browser("t.{hash}.wasm").route(get().to(assets::module_by_hash)))
+        .service(browser("p.gif").route(get().to(events::pixel)))
+        .service(browser("e").route(post().to(events::collect)))
+        // Form handlers, CRMs, BI: with an API key.
+        .service(at("/v1/leads").route(get().to(leads::list)).route(post().to(leads::create)))
+        .service(at("/v1/leads/{lead}").route(get().to(leads::show)))
+        .service(at("/v1/leads/{lead}/fields").route(get().to(leads::fields)))
+        .service(at("/v1/leads/{lead}/journey").route(get().to(leads::journey)))
+        .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
+        .service(at("/v1/deliveries").route(get().to(deliveries::list)))
+        .service(at("/v1/deliveries/{delivery}/replay").route(post().to(deliveries::replay)))
+        // Operators.
+        .service(at("/healthz").route(get().to(operation::healthy)))
+        .service(at("/readyz").route(get().to(operation::ready)))
+        .service(at("/metrics").route(get().to(operation::metrics)))
+        .default_service(web::to(no_such_address));
+}
+
+fn at(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(wrong_method))
+}
+
+fn get() -> Route {
+    web::route().guard(Any(Get()).or(Head()))
+}
+
+fn post() -> Route {
+    web::route().guard(Post())
+}
+
+async fn no_such_address() -> Result<&'static str, ApiError> {
+    Err(ApiError::NotFound("address"))
+}
+
+async fn wrong_method() -> Result<&'static str, ApiError> {
+    Err(ApiError::MethodNotAllowed)
+}

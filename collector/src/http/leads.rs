@@ -1,0 +1,88 @@
+//! Leads: made by form handlers, read by CRMs.
+
+use super::auth::ApiKey;
+use super::query::Query;
+use crate::app::App;
+use crate::conversion::{self, LeadView, Made, lead_json};
+use crate::error::ApiError;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+use shared::ids::LeadId;
+use shared::limits;
+
+/// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
+pub(super) async fn create(
+    app: Data<App>,
+    key: ApiKey,
+    request: HttpRequest,
+    body: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let body = match body.to_bytes_limited(limits::BODY_BYTES).await {
+        Ok(body) => body.map_err(|_| ApiError::Malformed("The body broke off.".into()))?,
+        Err(_) => return Err(ApiError::TooLarge),
+    };
+    let unreadable = |_| ApiError::Invalid("Idempotency-Key should be ASCII.".into());
+    let idempotency =
+        request.headers().get("Idempotency-Key").map(|value| value.to_str()).transpose();
+    let idempotency = idempotency.map_err(unreadable)?;
+    let Made { view, conversion, repeated } =
+        conversion::from_request(&app, &key.site, &body, idempotency).await?;
+    let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
+    response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
+    let mut answer = view.to_json();
+    answer["conversion_id"] = json!(conversion);
+    answer["repeated"] = json!(repeated);
+    Ok(response.json(answer))
+}
+
+/// `GET /v1/leads?after=&limit=`: newest first.
+pub(super) async fn list(
+    app: Data<App>,
+    key: ApiKey,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::of(&request);
+    let limit = query.limit()?;
+    let after = query.parsed("after", LeadId::parse)?;
+    let leads = match query.text("email") {
+        Some(email) => match LeadView::find(&app, &key.site, &format!("email:{email}")).await {
+            Ok(view) => vec![view.lead],
+            Err(ApiError::NotFound(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        },
+        None => app.store.leads(&key.site, after, limit).await?,
+    };
+    let next = leads.last().filter(|_| leads.len() == limit).map(|lead| lead.id);
+    Ok(HttpResponse::Ok()
+        .json(json!({ "leads": leads.iter().map(lead_json).collect::<Vec<_>>(), "next": next })))
+}
+
+/// `GET /v1/leads/{id}`
+pub(super) async fn show(
+    app: Data<App>,
+    key: ApiKey,
+    lead: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(LeadView::find(&app, &key.site, &lead).await?.to_json()))
+}
+
+/// `GET /v1/leads/{id}/fields`
+pub(super) async fn fields(
+    app: Data<App>,
+    key: ApiKey,
+    lead: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(LeadView::find(&app, &key.site, &lead).await?.fields_json()))
+}
+
+/// `GET /v1/leads/{id}/journey`
+pub(super) async fn journey(
+    app: Data<App>,
+    key: ApiKey,
+    lead: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let view = LeadView::find(&app, &key.site, &lead).await?;
+    let journey = json!({ "lead_id": view.lead.id, "journey": view.history.to_json() });
+    Ok(HttpResponse::Ok().json(journey))
+}

@@ -1,0 +1,223 @@
+//! What becomes of a batch: named steps that keep an event or drop it with a reason.
+//!
+//! First the batch as a whole ([`open`]), then each event ([`STEPS`]). Nothing here knows HTTP or a
+//! store: the request comes in as [`Request`], what is to be kept goes out as [`Judged`].
+
+mod steps;
+
+use crate::app::{App, Site};
+use crate::conversion;
+use crate::error::ApiError;
+use crate::store::{Arrivals, VisitorContext};
+use shared::ids::{EventId, VisitorId};
+use shared::lead::Contact;
+use shared::limits;
+use shared::outcome::{DropReason, Outcome};
+use shared::wire::decode::Batch;
+use steps::{Candidate, STEPS};
+
+/// What the request says beside its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// The `Origin` header.
+    pub origin: Option<&'a str>,
+    /// The value of the visitor's cookie.
+    pub cookie: Option<&'a str>,
+    /// The `User-Agent` header.
+    pub user_agent: &'a str,
+    /// Unix milliseconds.
+    pub received_at_ms: i64,
+}
+
+/// A person that a page named.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// Which event said so; the conversion takes its id.
+    pub event: EventId,
+    /// Who.
+    pub contact: Contact,
+    /// The form, where one told it.
+    pub form: Option<String>,
+}
+
+/// A batch as judged: what to keep, and what was dropped already.
+pub struct Judged<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// Whether the collector named the visitor.
+    pub minted: bool,
+    /// Whether the browser may keep the visitor's cookie.
+    pub keep_cookie: bool,
+    /// The domain that the cookie is to be set on, where the browser named one that fits.
+    pub cookie_domain: Option<String>,
+    /// `module`, `loader` or `pixel`, as the browser said.
+    pub sender: String,
+    /// What the store is to keep; its events stand in the order sent.
+    pub arrivals: Arrivals,
+    /// The ids of all events as sent, and what is known of their outcome; `None` for kept ones.
+    pub outcomes: Vec<(Option<EventId>, Option<Outcome>)>,
+    /// The persons named.
+    pub identified: Vec<Identified>,
+}
+
+/// Opens a batch and judges its events.
+///
+/// # Errors
+/// The reason for which the whole batch is refused, with the number of its events (1 where that is
+/// not known).
+pub fn judge<'a>(
+    app: &'a App,
+    request: Request<'_>,
+    body: &[u8],
+) -> Result<Judged<'a>, (DropReason, usize)> {
+    let batch = Batch::parse(body).map_err(|reason| (reason, 1))?;
+    let count = batch.events.len().max(1);
+    let (site, visitor, minted) = open(app, request, &batch).map_err(|reason| (reason, count))?;
+    let context = VisitorContext {
+        language: cut(&batch.language, 35),
+        user_agent: cut(request.user_agent, limits::TEXT_BYTES),
+        consent: cut(&batch.consent, 16),
+        gpc: batch.gpc,
+        dnt: batch.dnt,
+    };
+    let mut judged = Judged {
+        site,
+        minted,
+        keep_cookie: !matches!(batch.consent.as_ref(), "denied" | "cookieless"),
+        cookie_domain: steps::cookie_domain(request.origin, &batch.cookie_domain),
+        sender: cut(&batch.sender, 16),
+        arrivals: Arrivals { site: site.config.name.clone(), visitor, context, events: Vec::new() },
+        outcomes: Vec::with_capacity(batch.events.len()),
+        identified: Vec::new(),
+    };
+    let setting = steps::Setting { app, site, request, batch: &batch };
+    for raw in &batch.events {
+        let candidate = Candidate::parse(raw);
+        let id = candidate.as_ref().ok().map(|candidate| candidate.event.id);
+        let run = |mut candidate: Candidate| {
+            STEPS.iter().try_for_each(|(_, step)| step(&mut candidate, &setting))?;
+            Ok(candidate)
+        };
+        match candidate.and_then(run) {
+            Err(reason) => judged.outcomes.push((id, Some(Outcome::Dropped(reason)))),
+            Ok(candidate) => {
+                judged.outcomes.push((id, None));
+                let (arrival, identified) = candidate.into_arrival(&setting);
+                judged.arrivals.events.push(arrival);
+                judged.identified.extend(identified);
+            }
+        }
+    }
+    Ok(judged)
+}
+
+/// What the browser is answered.
+pub struct Accepted {
+    /// Who it is.
+    pub visitor: VisitorId,
+    /// Whether the browser may keep the visitor's cookie.
+    pub keep_cookie: bool,
+    /// The domain that the cookie is to be set on.
+    pub cookie_domain: Option<String>,
+    /// The visitor's sealed token.
+    pub token: Option<String>,
+    /// Events that are new and durable.
+    pub stored: usize,
+    /// Events that were durable before.
+    pub duplicate: usize,
+    /// Events that were refused, with their ids where they have one.
+    pub dropped: Vec<(Option<EventId>, DropReason)>,
+}
+
+/// Judges a batch, makes what is kept durable, and counts one outcome for every event.
+///
+/// # Errors
+/// The reason for which the whole batch was refused, or the store's; then nothing is acknowledged.
+pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Accepted, ApiError> {
+    let count = |reason, events| app.metrics.events(Outcome::Dropped(reason), events);
+    let judged = judge(app, request, body).map_err(|(reason, events)| {
+        count(reason, events);
+        ApiError::Dropped(reason)
+    })?;
+    let waiting = judged.arrivals.events.len();
+    match keep(app, judged).await {
+        Ok(accepted) => {
+            app.metrics.events(Outcome::Stored, accepted.stored);
+            app.metrics.events(Outcome::Duplicate, accepted.duplicate);
+            accepted.dropped.iter().for_each(|(_, reason)| count(*reason, 1));
+            Ok(accepted)
+        }
+        Err(error) => {
+            count(DropReason::Overloaded, waiting);
+            Err(error)
+        }
+    }
+}
+
+async fn keep(app: &App, judged: Judged<'_>) -> Result<Accepted, ApiError> {
+    app.metrics.batch(&judged.sender);
+    if judged.minted {
+        app.metrics.minted();
+    }
+    let site = judged.arrivals.site.clone();
+    let visitor = judged.arrivals.visitor;
+    let mut stored_outcomes = Vec::new();
+    if !judged.arrivals.events.is_empty() {
+        let before_ms = app.clock.now_ms();
+        stored_outcomes = app.store.ingest(judged.arrivals).await?;
+        app.metrics.waited((app.clock.now_ms() - before_ms) as f64 / 1000.0);
+    }
+    if judged.site.config.identify {
+        for identified in judged.identified {
+            conversion::from_page(app, &site, visitor, identified).await?;
+        }
+    }
+    let mut accepted = Accepted {
+        visitor,
+        keep_cookie: judged.keep_cookie,
+        cookie_domain: judged.cookie_domain,
+        token: app.tokens.seal(&site, visitor, app.clock.now_ms()),
+        stored: 0,
+        duplicate: 0,
+        dropped: Vec::new(),
+    };
+    let mut stored_outcomes = stored_outcomes.into_iter();
+    for (id, known) in judged.outcomes {
+        // An event without a known outcome went to the store, which answers each in order.
+        match known.or_else(|| stored_outcomes.next()) {
+            Some(Outcome::Stored) => accepted.stored += 1,
+            Some(Outcome::Duplicate) => accepted.duplicate += 1,
+            Some(Outcome::Dropped(reason)) => accepted.dropped.push((id, reason)),
+            None => accepted.dropped.push((id, DropReason::Overloaded)),
+        }
+    }
+    Ok(accepted)
+}
+
+/// The steps for a batch: the site, its origin, how many events, who.
+fn open<'a>(
+    app: &'a App,
+    request: Request<'_>,
+    batch: &Batch<'_>,
+) -> Result<(&'a Site, VisitorId, bool), DropReason> {
+    let site = app.site(&batch.site).ok_or(DropReason::UnknownSite)?;
+    if !steps::origin_allowed(site, request.origin) {
+        return Err(DropReason::ForeignOrigin);
+    }
+    if batch.events.len() > limits::BATCH_EVENTS {
+        return Err(DropReason::TooManyEvents);
+    }
+    // Which id wins: body, then cookie, then a new one.
+    if !batch.visitor.is_empty() {
+        let visitor = VisitorId::parse(&batch.visitor).ok_or(DropReason::InvalidVisitor)?;
+        return Ok((site, visitor, false));
+    }
+    match request.cookie.and_then(VisitorId::parse) {
+        Some(visitor) => Ok((site, visitor, false)),
+        None => Ok((site, VisitorId::from_random(app.dice()), true)),
+    }
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    shared::wire::encode::cut(text, limit).to_owned()
+}

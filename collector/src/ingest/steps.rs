@@ -1,0 +1,193 @@
+//! The steps that each event walks through, in order.
+
+use super::{Identified, Request};
+use crate::app::{App, Site};
+use crate::store::{Action, ActionKind, Arrival};
+use serde_json::value::RawValue;
+use shared::evidence::{Evidence, clean_url};
+use shared::limits;
+use shared::outcome::DropReason;
+use shared::page_view::{PageView, Totals};
+use shared::wire::decode::{Batch, Body, Event};
+use shared::{bot, source};
+use url::Url;
+
+/// What the steps know beside the event.
+pub(super) struct Setting<'a> {
+    pub(super) app: &'a App,
+    pub(super) site: &'a Site,
+    pub(super) request: Request<'a>,
+    pub(super) batch: &'a Batch<'a>,
+}
+
+/// An event on its way.
+pub(super) struct Candidate {
+    pub(super) event: Event,
+    /// The corrected time.
+    at_ms: i64,
+    /// The page's address, on a page view.
+    url: Option<Url>,
+    /// Why the visitor looks like a program.
+    bot: Option<&'static str>,
+    /// The origin as written and as judged, on a page view.
+    origin: Option<(Evidence, source::Label)>,
+}
+
+type Step = fn(&mut Candidate, &Setting<'_>) -> Result<(), DropReason>;
+
+/// Each keeps the event or drops it with a reason; the first drop ends the walk.
+pub(super) const STEPS: &[(&str, Step)] = &[
+    ("consent", consent),
+    ("clock", clock),
+    ("address", address),
+    ("bot", flag_bot),
+    ("label", label),
+];
+
+fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    let Setting { site, batch, .. } = setting;
+    let denied = batch.consent == "denied"
+        || (batch.gpc && site.config.honour_gpc)
+        || (batch.dnt && site.config.honour_dnt);
+    if denied { Err(DropReason::NoConsent) } else { Ok(()) }
+}
+
+/// The browser's clock is believed up to a limit, then moved by how far off it was at sending.
+fn clock(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    let received_at_ms = setting.request.received_at_ms;
+    let skew_ms = received_at_ms.saturating_sub(setting.batch.sent_at);
+    let correction_ms = if skew_ms.saturating_abs() > limits::CLOCK_SKEW_MS { skew_ms } else { 0 };
+    let at_ms = candidate.event.at_ms.saturating_add(correction_ms);
+    if at_ms < received_at_ms - limits::EVENT_AGE_MS {
+        return Err(DropReason::TooOld);
+    }
+    if at_ms > received_at_ms + limits::EVENT_AHEAD_MS {
+        return Err(DropReason::InFuture);
+    }
+    candidate.at_ms = at_ms;
+    Ok(())
+}
+
+/// A page view's address is a web page of the site.
+fn address(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    let Body::PageView { url, .. } = &candidate.event.body else { return Ok(()) };
+    let url = Url::parse(url).map_err(|_| DropReason::InvalidEvent)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(DropReason::InvalidEvent);
+    }
+    let own = url.host_str().is_some_and(|host| setting.site.hosts.contain(host));
+    candidate.url = Some(url);
+    if own { Ok(()) } else { Err(DropReason::ForeignOrigin) }
+}
+
+/// Flagged, not dropped.
+#[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
+fn flag_bot(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    candidate.bot = bot::reason(setting.request.user_agent);
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
+fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    if let (Body::PageView { referrer, .. }, Some(url)) = (&candidate.event.body, &candidate.url) {
+        let evidence = Evidence::read(url, referrer);
+        let label = setting.app.rules.label(&evidence, &setting.site.hosts);
+        candidate.origin = Some((evidence, label));
+    }
+    Ok(())
+}
+
+impl Candidate {
+    pub(super) fn parse(raw: &RawValue) -> Result<Self, DropReason> {
+        let event = Event::parse(raw)?;
+        Ok(Self { at_ms: event.at_ms, event, url: None, bot: None, origin: None })
+    }
+
+    /// What the store is to do with it, and whom it named.
+    pub(super) fn into_arrival(self, setting: &Setting<'_>) -> (Arrival, Option<Identified>) {
+        let Event { id, page, body, .. } = self.event;
+        let at_ms = self.at_ms;
+        let act = |kind| Arrival::Act(Action { id, page, at_ms, kind });
+        let arrival = match body {
+            Body::PageView { title, url, .. } => {
+                let (evidence, label) = self.origin.unwrap_or_else(|| {
+                    (Evidence::default(), source::Label::direct(source::Origin::Nothing))
+                });
+                Arrival::View(Box::new(PageView {
+                    id,
+                    at_ms,
+                    received_at_ms: setting.request.received_at_ms,
+                    url: self.url.as_ref().map_or(url, clean_url),
+                    title,
+                    totals: Totals::default(),
+                    evidence,
+                    label,
+                    rules: setting.app.rules.hash(),
+                    bot: self.bot.map(str::to_owned),
+                }))
+            }
+            Body::Engagement { engaged_ms, scroll_pct } => {
+                let totals =
+                    Totals { engaged_ms, scroll_pct, form_focused: false, active_at_ms: at_ms };
+                Arrival::Raise { page, totals }
+            }
+            Body::Form { step, .. } if step == "focus" => {
+                let totals =
+                    Totals { form_focused: true, active_at_ms: at_ms, ..Totals::default() };
+                Arrival::Raise { page, totals }
+            }
+            Body::Form { form, .. } => act(ActionKind::FormSubmit { form }),
+            Body::Custom { name, props } => act(ActionKind::Custom { name, props }),
+            Body::Identify { contact, form } => {
+                let form = Some(form).filter(|form| !form.is_empty());
+                let identified = Identified { event: id, contact, form };
+                return (act(ActionKind::Identify), Some(identified));
+            }
+        };
+        (arrival, None)
+    }
+}
+
+/// No `Origin` (a pixel, a same-origin GET) is allowed; the page's address is judged by itself.
+pub(super) fn origin_allowed(site: &Site, origin: Option<&str>) -> bool {
+    let Some(origin) = origin else { return true };
+    let url = Url::parse(origin).ok();
+    url.as_ref().and_then(Url::host_str).is_some_and(|host| site.hosts.contain(host))
+}
+
+/// The domain that the tracker's cookie stuck to, where the page's host lies in it. The browser
+/// itself refuses a domain that is a public suffix.
+pub(super) fn cookie_domain(origin: Option<&str>, domain: &str) -> Option<String> {
+    let origin = Url::parse(origin?).ok()?;
+    let host = origin.host_str()?;
+    let plain = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let inside =
+        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    (plain && inside && domain.contains('.')).then(|| domain.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookie_domains() {
+        for (origin, domain, expected) in [
+            ("https://www.example.com", "example.com", true),
+            ("https://www.example.com:8443", "www.example.com", true),
+            ("https://www.example.com", "", false),
+            ("https://www.example.com", "com", false),
+            ("https://www.example.com", "evil.com", false),
+            ("https://www.example.com", "ple.com", false),
+            ("https://www.example.com", "example.com; Path=/x", false),
+            ("null", "example.com", false),
+        ] {
+            assert_eq!(
+                cookie_domain(Some(origin), domain).is_some(),
+                expected,
+                "{origin} {domain}"
+            );
+        }
+        assert_eq!(cookie_domain(None, "example.com"), None);
+    }
+}

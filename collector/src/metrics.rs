@@ -1,0 +1,167 @@
+//! What the collector counts, in the text format that Prometheus reads.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use shared::outcome::Outcome;
+
+/// All counters; cheap to share.
+pub struct Metrics {
+    registry: Registry,
+    events: Family<OutcomeLabel, Counter>,
+    batches: Family<SenderLabel, Counter>,
+    minted: Counter,
+    leads: Family<JourneyLabel, Counter>,
+    bad_tokens: Counter,
+    deliveries: Family<OutcomeLabel, Counter>,
+    queued: Gauge,
+    commit_wait: Histogram,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SenderLabel {
+    sender: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct JourneyLabel {
+    journey: String,
+}
+
+/// How an attempt to deliver ended.
+#[derive(Clone, Copy, Debug)]
+pub enum DeliveryOutcome {
+    /// Accepted.
+    Sent,
+    /// Failed, to be tried again.
+    Retry,
+    /// Failed for good.
+    Dead,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let commit_wait =
+            Histogram::new([0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("clew"),
+            events: Family::default(),
+            batches: Family::default(),
+            minted: Counter::default(),
+            leads: Family::default(),
+            bad_tokens: Counter::default(),
+            deliveries: Family::default(),
+            queued: Gauge::default(),
+            commit_wait,
+        };
+        // Every outcome stands there from the start, so that a rate never begins with a gap.
+        for outcome in Outcome::ALL {
+            drop(metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }));
+        }
+        let registry = &mut metrics.registry;
+        registry.register(
+            "events",
+            "Received events by what became of them",
+            metrics.events.clone(),
+        );
+        registry.register("batches", "Batches by what sent them", metrics.batches.clone());
+        registry.register(
+            "visitors_minted",
+            "Visitors named by the collector because the browser had no id",
+            metrics.minted.clone(),
+        );
+        registry.register(
+            "conversions",
+            "Conversions by whether their journey is known",
+            metrics.leads.clone(),
+        );
+        registry.register(
+            "bad_tokens",
+            "Sealed tokens that were forged, damaged or of another site",
+            metrics.bad_tokens.clone(),
+        );
+        registry.register(
+            "delivery_attempts",
+            "Attempts to deliver by how they ended",
+            metrics.deliveries.clone(),
+        );
+        registry.register("store_queue", "Writes waiting to be durable", metrics.queued.clone());
+        registry.register(
+            "store_wait_seconds",
+            "From a batch's arrival to its durability",
+            metrics.commit_wait.clone(),
+        );
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Counts events that ended alike.
+    pub fn events(&self, outcome: Outcome, count: usize) {
+        if count > 0 {
+            self.events
+                .get_or_create(&OutcomeLabel { outcome: outcome.as_str() })
+                .inc_by(count as u64);
+        }
+    }
+
+    /// Counts a batch; `sender` is the browser's word and only known ones get a label.
+    pub fn batch(&self, sender: &str) {
+        let sender = match sender {
+            "module" => "module",
+            "loader" => "loader",
+            "pixel" => "pixel",
+            _ => "other",
+        };
+        self.batches.get_or_create(&SenderLabel { sender }).inc();
+    }
+
+    /// Counts a visitor that the collector named.
+    pub fn minted(&self) {
+        self.minted.inc();
+    }
+
+    /// Counts a conversion.
+    pub fn conversion(&self, journey: shared::lead::JourneyState) {
+        let word = serde_json::to_value(journey).unwrap_or_default();
+        let journey = word.as_str().unwrap_or_default().to_owned();
+        self.leads.get_or_create(&JourneyLabel { journey }).inc();
+    }
+
+    /// Counts a token that did not open.
+    pub fn bad_token(&self) {
+        self.bad_tokens.inc();
+    }
+
+    /// Counts an attempt to deliver.
+    pub fn delivery(&self, outcome: DeliveryOutcome) {
+        let outcome = match outcome {
+            DeliveryOutcome::Sent => "sent",
+            DeliveryOutcome::Retry => "retry",
+            DeliveryOutcome::Dead => "dead",
+        };
+        self.deliveries.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Records how long a batch waited for its durability.
+    pub fn waited(&self, seconds: f64) {
+        self.commit_wait.observe(seconds);
+    }
+
+    /// The text for `/metrics`.
+    pub fn encode(&self, queued: usize) -> String {
+        self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}

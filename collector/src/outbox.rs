@@ -1,0 +1,186 @@
+//! The outbox: takes deliveries that are due, hands them off, records how it went.
+//!
+//! One [`Outbox::step`] is everything that is due now; tests call it after moving the clock, the
+//! collector calls it in a loop. A delivery is settled only by an answer or by its schedule's end:
+//! a collector that dies in between leaves a lease that runs out.
+
+pub mod sign;
+mod body;
+mod client;
+
+use crate::app::App;
+use crate::metrics::DeliveryOutcome;
+use crate::store::{Delivery, Settlement, StoreError};
+use anyhow::Result;
+use client::{Attempt, Client};
+use futures_util::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A claim outlives the longest attempt by this much.
+const LEASE_MARGIN_MS: i64 = 30_000;
+/// How often the loop looks for what fell due.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Delivers for one application.
+pub struct Outbox {
+    app: Arc<App>,
+    client: Client,
+}
+
+impl Outbox {
+    /// An outbox with its HTTP client.
+    ///
+    /// # Errors
+    /// Where the client cannot be made.
+    pub fn new(app: Arc<App>) -> Result<Self> {
+        let timeout = Duration::from_secs(app.config.delivery.timeout_seconds.into());
+        Ok(Self { app, client: Client::new(timeout)? })
+    }
+
+    /// Delivers until told to stop; what is under way is finished first.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let worked = match self.step().await {
+                Ok(count) => count > 0,
+                Err(error) => {
+                    tracing::error!(%error, "the outbox could not work");
+                    false
+                }
+            };
+            if !worked {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the one loop that waits for time to pass"
+                )]
+                let pause = tokio::time::sleep(PAUSE);
+                tokio::select! {
+                    () = pause => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
+    }
+
+    /// Attempts everything that is due, a claim at a time; how many attempts were made.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn step(&self) -> Result<usize, StoreError> {
+        let mut attempts = 0;
+        self.app.store.expire(self.app.clock.now_ms()).await?;
+        loop {
+            let now_ms = self.app.clock.now_ms();
+            let timeout_ms = i64::from(self.app.config.delivery.timeout_seconds) * 1000;
+            let lease_until_ms = now_ms + timeout_ms + LEASE_MARGIN_MS;
+            let limit = self.app.config.delivery.concurrency;
+            let claimed = self.app.store.claim_deliveries(now_ms, lease_until_ms, limit).await?;
+            if claimed.is_empty() {
+                return Ok(attempts);
+            }
+            attempts += claimed.len();
+            for settled in
+                join_all(claimed.into_iter().map(|delivery| self.deliver(delivery))).await
+            {
+                settled?;
+            }
+        }
+    }
+
+    async fn deliver(&self, delivery: Delivery) -> Result<(), StoreError> {
+        let attempt = self.attempt(&delivery).await?;
+        let now_ms = self.app.clock.now_ms();
+        let retry_seconds = &self.app.config.delivery.retry_seconds;
+        let jitter = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+        let settlement = settlement(&attempt, delivery.attempts, retry_seconds, now_ms, jitter);
+        let outcome = match &settlement {
+            Settlement::Sent { .. } => DeliveryOutcome::Sent,
+            Settlement::Retry { .. } => DeliveryOutcome::Retry,
+            Settlement::Dead { .. } => DeliveryOutcome::Dead,
+        };
+        self.app.metrics.delivery(outcome);
+        if let Settlement::Retry { error, .. } | Settlement::Dead { error, .. } = &settlement {
+            let (id, destination) = (delivery.id.to_text(), &delivery.destination);
+            tracing::warn!(
+                delivery = id,
+                destination,
+                attempts = delivery.attempts,
+                error,
+                "a delivery failed"
+            );
+        }
+        self.app.store.settle_delivery(delivery.id, settlement).await
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> Result<Attempt, StoreError> {
+        let Some(destination) = self.app.destination(&delivery.destination) else {
+            return Ok(Attempt::Hopeless(
+                "the configuration has no such destination any more".into(),
+            ));
+        };
+        let body = match self.app.store.delivery_body(delivery.id).await? {
+            Some(frozen) => frozen,
+            None => match body::build(&self.app, delivery).await? {
+                Some(body) => self.app.store.freeze_delivery(delivery.id, body).await?,
+                None => return Ok(Attempt::Hopeless("the lead is gone".into())),
+            },
+        };
+        let id = delivery.id.to_text();
+        Ok(self.client.post(destination, &id, body, self.app.clock.now_ms()).await)
+    }
+}
+
+/// What an attempt means for the delivery. `attempts` counts this one; `jitter` is 0 to 1 and adds
+/// up to a tenth to the wait, so that deliveries that failed together do not return together.
+fn settlement(
+    attempt: &Attempt,
+    attempts: u32,
+    retry_seconds: &[u32],
+    now_ms: i64,
+    jitter: f64,
+) -> Settlement {
+    let (error, asked_ms) = match attempt {
+        Attempt::Accepted => return Settlement::Sent { at_ms: now_ms },
+        Attempt::Hopeless(error) => {
+            return Settlement::Dead { at_ms: now_ms, error: error.clone() };
+        }
+        Attempt::Failed { error, retry_after_seconds } => {
+            (error.clone(), retry_after_seconds.map_or(0, |seconds| i64::from(seconds) * 1000))
+        }
+    };
+    let Some(wait) = retry_seconds.get(attempts.saturating_sub(1) as usize) else {
+        return Settlement::Dead { at_ms: now_ms, error };
+    };
+    let wait_ms = i64::from(*wait) * 1000;
+    let jitter_ms = (wait_ms as f64 * 0.1 * jitter) as i64;
+    Settlement::Retry { at_ms: now_ms + (wait_ms + jitter_ms).max(asked_ms), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(attempt: &Attempt, attempts: u32, jitter: f64, expected: &str) {
+        let settled = match settlement(attempt, attempts, &[5, 300], 1_000, jitter) {
+            Settlement::Sent { at_ms } => format!("sent {at_ms}"),
+            Settlement::Retry { at_ms, .. } => format!("retry {at_ms}"),
+            Settlement::Dead { at_ms, error } => format!("dead {at_ms} {error}"),
+        };
+        assert_eq!(settled, expected);
+    }
+
+    #[test]
+    fn the_schedule() {
+        let failed =
+            |retry_after_seconds| Attempt::Failed { error: "500".into(), retry_after_seconds };
+        check(&Attempt::Accepted, 1, 0.0, "sent 1000");
+        check(&failed(None), 1, 0.0, "retry 6000");
+        check(&failed(None), 1, 1.0, "retry 6500");
+        check(&failed(None), 2, 0.0, "retry 301000");
+        check(&failed(None), 3, 0.0, "dead 1000 500");
+        check(&failed(Some(60)), 1, 1.0, "retry 61000");
+        check(&failed(Some(1)), 2, 0.0, "retry 301000");
+        check(&Attempt::Hopeless("gone".into()), 1, 0.0, "dead 1000 gone");
+    }
+}

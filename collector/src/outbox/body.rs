@@ -1,0 +1,90 @@
+//! A webhook's body: the lead's fields and its journey, within the size that receivers take.
+
+use crate::app::App;
+use crate::conversion::LeadView;
+use crate::store::{Delivery, StoreError};
+use serde_json::{Value, json};
+use shared::fields::FIELDS_VERSION;
+use shared::limits;
+use shared::time::rfc3339;
+
+/// The body of `lead.converted`; `None` where the lead is gone.
+pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(view) = LeadView::load(app, delivery.id.lead).await? else { return Ok(None) };
+    let mut fields = view.fields();
+    // A field that is not known is not sent: it must not empty the CRM's.
+    fields.retain(|_, value| !value.is_null());
+    let body = json!({
+        "type": "lead.converted",
+        "timestamp": rfc3339(delivery.created_at_ms),
+        "data": {
+            "id": delivery.subject,
+            "lead_id": delivery.id.lead,
+            "fields_version": FIELDS_VERSION,
+            "fields": fields,
+            "journey": view.history.to_json(),
+        },
+    });
+    Ok(Some(fit(body, limits::WEBHOOK_BODY_BYTES)))
+}
+
+/// Leaves out, in turn, pages that were not engaged, all pages, the journey, `journey_json`.
+fn fit(mut body: Value, limit: usize) -> Vec<u8> {
+    let cuts: [fn(&mut Value); 4] = [
+        |body| {
+            if let Some(pages) = body["data"]["journey"]["pages"].as_array_mut() {
+                pages.retain(|page| page["engaged"] == true);
+            }
+        },
+        |body| remove(&mut body["data"]["journey"], "pages"),
+        |body| remove(&mut body["data"], "journey"),
+        |body| remove(&mut body["data"]["fields"], "journey_json"),
+    ];
+    let mut text = body.to_string();
+    for cut in cuts {
+        if text.len() <= limit {
+            break;
+        }
+        cut(&mut body);
+        text = body.to_string();
+    }
+    text.into_bytes()
+}
+
+fn remove(object: &mut Value, member: &str) {
+    if let Some(members) = object.as_object_mut() {
+        members.remove(member);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(limit: usize, expected: &[&str]) {
+        let page = |engaged: bool| json!({ "engaged": engaged, "url": "x".repeat(100) });
+        let body = json!({ "data": {
+            "fields": { "email": "a", "journey_json": "y".repeat(100) },
+            "journey": { "pages": [page(true), page(false)], "touches": ["z".repeat(100)] },
+        }});
+        let cut: Value = serde_json::from_slice(&fit(body, limit)).unwrap();
+        let mut left = Vec::new();
+        match cut["data"]["journey"]["pages"].as_array().map(Vec::len) {
+            Some(2) => left.push("pages"),
+            Some(1) => left.push("engaged"),
+            _ => {}
+        }
+        left.extend(cut["data"]["journey"]["touches"].is_array().then_some("touches"));
+        left.extend(cut["data"]["fields"]["journey_json"].is_string().then_some("json"));
+        assert_eq!(left, expected, "{limit}");
+    }
+
+    #[test]
+    fn bodies_shrink_step_by_step() {
+        check(10_000, &["pages", "touches", "json"]);
+        check(520, &["engaged", "touches", "json"]);
+        check(400, &["touches", "json"]);
+        check(250, &["json"]);
+        check(100, &[]);
+    }
+}

@@ -1,0 +1,57 @@
+//! Signatures as Standard Webhooks 1.0 says: HMAC-SHA256 over `id.timestamp.body`.
+
+use crate::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// A destination's key.
+#[derive(Clone)]
+pub struct SigningKey(Hmac<Sha256>);
+
+impl SigningKey {
+    /// From `whsec_` and base64 of 24 to 64 bytes.
+    ///
+    /// # Errors
+    /// A sentence that says what a secret looks like.
+    pub fn parse(secret: &Secret) -> Result<Self, String> {
+        let wrong =
+            || "the secret should be `whsec_` and base64 of 24 to 64 random bytes".to_owned();
+        let encoded = secret.reveal().trim().strip_prefix("whsec_").ok_or_else(wrong)?;
+        let key = STANDARD.decode(encoded).map_err(|_| wrong())?;
+        if !(24..=64).contains(&key.len()) {
+            return Err(wrong());
+        }
+        Hmac::new_from_slice(&key).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// The value of `webhook-signature`.
+    pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let signed = format!("{id}.{timestamp_s}.");
+        let mac = self.0.clone().chain_update(signed.as_bytes()).chain_update(body).finalize();
+        format!("v1,{}", STANDARD.encode(mac.into_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_specifications_vector() {
+        let key =
+            SigningKey::parse(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        let signature = key.sign("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
+        assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    #[test]
+    fn secrets_of_another_form_are_refused() {
+        for bad in ["", "whsec_", "whsec_!!!", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_c2hvcnQ="]
+        {
+            assert!(SigningKey::parse(&Secret::new(bad)).is_err(), "{bad}");
+        }
+    }
+}

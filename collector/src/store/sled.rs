@@ -1,0 +1,259 @@
+//! The embedded store: sled 0.34 behind one writer thread.
+//!
+//! Writes go through [`writer`], reads straight to sled. One key space ([`keys`]), so that one batch
+//! holds everything that belongs together.
+
+mod keys;
+mod transaction;
+mod writer;
+mod ingest;
+mod convert;
+mod delivery;
+
+use crate::store::{
+    Arrivals, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement, Store,
+    StoreError, Visitor,
+};
+use async_trait::async_trait;
+use shared::ids::{LeadId, SiteId, VisitorId};
+use shared::lead::{Conversion, IdentityKind, Lead};
+use shared::limits;
+use shared::outcome::Outcome;
+use shared::page_view::PageView;
+use std::fs::File;
+use std::path::Path;
+use transaction::{Transaction, failed, read, read_value};
+use writer::Writer;
+
+/// The layout of keys and values that this code reads and writes.
+const LAYOUT: u32 = 1;
+
+/// A store in a folder of this machine.
+pub struct SledStore {
+    db: sled::Db,
+    writer: Writer,
+}
+
+/// How the folder is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct SledOptions {
+    /// Bytes of cache.
+    pub cache_bytes: u64,
+    /// Verbs that may wait; more are answered with [`StoreError::Busy`].
+    pub queue: usize,
+}
+
+impl SledStore {
+    /// Opens or makes the folder.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] or [`StoreError::Damaged`]; the folder is left as it was found.
+    pub fn open(path: &Path, options: SledOptions) -> Result<Self, StoreError> {
+        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        let config = sled::Config::new().path(path).cache_capacity(options.cache_bytes);
+        // sled answers some damage with a panic; to the operator both are the same news.
+        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(sled::Error::Io(error))) if is_lock(&error) => {
+                return Err(StoreError::InUse(path.to_owned()));
+            }
+            Ok(Err(error)) => return Err(damaged(error.to_string())),
+            Err(_) => {
+                return Err(damaged("the engine panicked while reading it; see above".into()));
+            }
+        };
+        check_layout(&db).map_err(|error| damaged(error.to_string()))?;
+        let log = File::open(path.join("db")).map_err(|error| damaged(error.to_string()))?;
+        let writer = Writer::start(db.clone(), log, options.queue)
+            .map_err(|error| StoreError::Closed(error.to_string()))?;
+        Ok(Self { db, writer })
+    }
+
+    fn scan<T: serde::de::DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
+        let values = self.db.scan_prefix(prefix).map(|entry| {
+            let (key, value) = entry.map_err(failed)?;
+            read_value(&self.db, &key, &value)
+        });
+        values.collect()
+    }
+}
+
+fn is_lock(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock
+        || error.to_string().contains("could not acquire lock")
+}
+
+/// A new folder is marked with the layout; one without a mark, or with another, is not ours.
+fn check_layout(db: &sled::Db) -> Result<(), StoreError> {
+    match db.get(keys::VERSION).map_err(failed)? {
+        Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
+        None if db.is_empty() => {
+            db.insert(keys::VERSION, &LAYOUT.to_be_bytes()).map_err(failed)?;
+            db.flush().map_err(failed).map(drop)
+        }
+        None => Err(StoreError::Corrupt("it holds data, but not this program's mark".into())),
+        Some(mark) => Err(StoreError::Corrupt(format!(
+            "its layout is {}, this version reads {LAYOUT}",
+            mark.escape_ascii()
+        ))),
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
+        self.writer.write(move |transaction| ingest::ingest(transaction, arrivals)).await
+    }
+
+    async fn visitor(
+        &self,
+        site: &SiteId,
+        visitor: VisitorId,
+    ) -> Result<Option<Visitor>, StoreError> {
+        read(&self.db, &keys::visitor(site, visitor))
+    }
+
+    async fn page_views(
+        &self,
+        site: &SiteId,
+        visitor: VisitorId,
+    ) -> Result<Vec<PageView>, StoreError> {
+        Ok(ingest::only_views(self.scan(&keys::rows(site, visitor))?))
+    }
+
+    async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
+        self.writer.write(move |transaction| convert::convert(transaction, conversion)).await
+    }
+
+    async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {
+        read(&self.db, &keys::lead(lead))
+    }
+
+    async fn find_lead(
+        &self,
+        site: &SiteId,
+        kind: IdentityKind,
+        value: &str,
+    ) -> Result<Option<LeadId>, StoreError> {
+        read(&self.db, &keys::identity(site, kind, value))
+    }
+
+    async fn leads(
+        &self,
+        site: &SiteId,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let start = keys::site_leads(site);
+        let end = match after {
+            Some(lead) => keys::site_lead(site, lead),
+            None => [start.as_slice(), &[u8::MAX; 17]].concat(),
+        };
+        let newest_first = self.db.range(start.clone()..end).keys().rev().take(limit);
+        let leads = newest_first.map(|key| {
+            let key = key.map_err(failed)?;
+            let lead_key = [b"l", &key[start.len()..]].concat();
+            let missing = || StoreError::Corrupt("a lead is listed and missing".into());
+            read(&self.db, &lead_key)?.ok_or_else(missing)
+        });
+        leads.collect()
+    }
+
+    async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError> {
+        self.scan(&keys::conversions(lead))
+    }
+
+    async fn claim_deliveries(
+        &self,
+        now_ms: i64,
+        lease_until_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        // Most times nothing is due: then no commit is needed to know it.
+        if self.db.range(keys::DUE..&keys::due_end(now_ms)).next().is_none() {
+            return Ok(Vec::new());
+        }
+        let claim = move |transaction: &mut Transaction<'_>| {
+            delivery::claim(transaction, now_ms, lease_until_ms, limit)
+        };
+        self.writer.write(claim).await
+    }
+
+    async fn freeze_delivery(&self, id: DeliveryId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        self.writer.write(move |transaction| delivery::freeze(transaction, id, body)).await
+    }
+
+    async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
+        read(&self.db, &keys::body(id))
+    }
+
+    async fn settle_delivery(
+        &self,
+        id: DeliveryId,
+        settlement: Settlement,
+    ) -> Result<(), StoreError> {
+        self.writer.write(move |transaction| delivery::settle(transaction, id, settlement)).await
+    }
+
+    async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {
+        self.writer.write(move |transaction| delivery::replay(transaction, id, now_ms)).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        read(&self.db, &keys::delivery(id))
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        let prefix = filter.lead.map_or_else(|| keys::DELIVERIES.to_vec(), keys::lead_deliveries);
+        let start = match filter.after {
+            // The first key behind it.
+            Some(after) => [keys::delivery(after).as_slice(), &[0]].concat(),
+            None => prefix.clone(),
+        };
+        let wanted = |delivery: &Delivery| {
+            delivery.site == filter.site && filter.state.is_none_or(|state| delivery.state == state)
+        };
+        let mut found = Vec::new();
+        for entry in self.db.range(start..) {
+            let (key, value) = entry.map_err(failed)?;
+            if !key.starts_with(&prefix) || found.len() == filter.limit {
+                break;
+            }
+            let delivery: Delivery = read_value(&self.db, &key, &value)?;
+            if wanted(&delivery) {
+                found.push(delivery);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
+        const AT_ONCE: usize = 1_000;
+        let end = keys::aged_end(now_ms - limits::IDEMPOTENCY_MS);
+        if self.db.range(keys::AGED..end.as_slice()).next().is_none() {
+            return Ok(0);
+        }
+        let expire = move |transaction: &mut Transaction<'_>| {
+            let aged = transaction.marks(keys::AGED, &end, AT_ONCE)?;
+            for key in &aged {
+                transaction.remove(keys::idempotency_of(key));
+                transaction.remove(key.clone());
+            }
+            Ok(aged.len())
+        };
+        self.writer.write(expire).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer.write(|_| Ok(())).await
+    }
+
+    fn queued(&self) -> usize {
+        self.writer.queued()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.writer.stop()
+    }
+}

@@ -1,0 +1,196 @@
+//! The verb `convert` on sled: who it is, which lead, which visitor joins, what is to be delivered.
+
+use super::transaction::Transaction;
+use super::{ingest, keys};
+use crate::store::{
+    Converted, Delivery, DeliveryId, DeliveryState, Idempotency, NewConversion, StoreError, Visitor,
+};
+use serde::{Deserialize, Serialize};
+use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
+use shared::lead::{Contact, Conversion, IdentityKind, Join, JourneyState, Lead};
+use shared::visit::Journey;
+
+/// What an idempotency key was used for.
+#[derive(Serialize, Deserialize)]
+struct Used {
+    request: [u8; 32],
+    lead: LeadId,
+    conversion: ConversionId,
+}
+
+pub(super) fn convert(
+    transaction: &mut Transaction<'_>,
+    new: NewConversion,
+) -> Result<Converted, StoreError> {
+    let NewConversion { site, mut conversion, new_lead, destinations, due_at_ms, idempotency } =
+        new;
+    if let Some(answer) = repeated(transaction, &site, idempotency.as_ref())? {
+        return Ok(answer);
+    }
+    let (mut lead, phone_conflict) = find_or_make(transaction, &site, &conversion, new_lead)?;
+    let conversion_key = keys::conversion(lead.id, conversion.id);
+    let answer =
+        |repeated| Converted::Stored { lead: lead.id, conversion: conversion.id, repeated };
+    if transaction.contains(&conversion_key)? {
+        return Ok(answer(true));
+    }
+    let answer = answer(false);
+
+    if let Some(visitor) = conversion.visitor {
+        join(transaction, &site, &mut lead, &mut conversion, visitor)?;
+    }
+    lead.conversions += 1;
+    lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
+    lead.contact.take(conversion.contact.clone());
+    lead.phone_conflict = phone_conflict.or(lead.phone_conflict);
+    claim_identities(transaction, &site, &lead.contact, lead.id)?;
+    for destination in destinations {
+        put_delivery(transaction, &site, lead.id, &conversion, destination, due_at_ms)?;
+    }
+    if let Some(Idempotency { key, request }) = idempotency {
+        let key = keys::idempotency(&site, &key);
+        transaction.mark(keys::aged(conversion.at_ms, &key));
+        transaction.put(key, &Used { request, lead: lead.id, conversion: conversion.id })?;
+    }
+    transaction.mark(keys::site_lead(&site, lead.id));
+    transaction.put(conversion_key, &conversion)?;
+    transaction.put(keys::lead(lead.id), &lead)?;
+    Ok(answer)
+}
+
+fn repeated(
+    transaction: &Transaction<'_>,
+    site: &SiteId,
+    idempotency: Option<&Idempotency>,
+) -> Result<Option<Converted>, StoreError> {
+    let Some(Idempotency { key, request }) = idempotency else { return Ok(None) };
+    let used: Option<Used> = transaction.get(&keys::idempotency(site, key))?;
+    Ok(used.map(|used| match used.request == *request {
+        true => Converted::Stored { lead: used.lead, conversion: used.conversion, repeated: true },
+        false => Converted::KeyReused,
+    }))
+}
+
+/// The e-mail decides; a phone that is another lead's is recorded and never merges the two.
+fn find_or_make(
+    transaction: &Transaction<'_>,
+    site: &SiteId,
+    conversion: &Conversion,
+    new_lead: LeadId,
+) -> Result<(Lead, Option<LeadId>), StoreError> {
+    let mut email = None;
+    let mut phone = None;
+    for (kind, value) in conversion.contact.identities() {
+        let lead: Option<LeadId> = transaction.get(&keys::identity(site, kind, &value))?;
+        match kind {
+            IdentityKind::Email => email = lead,
+            IdentityKind::Phone => phone = lead,
+        }
+    }
+    let knows_another_email = |id: LeadId| -> Result<bool, StoreError> {
+        let lead: Lead = transaction.expect(&keys::lead(id))?;
+        Ok(conversion.contact.email.is_some() && lead.contact.email.is_some())
+    };
+    let found = match (email, phone) {
+        (Some(lead), other) => Some((lead, other.filter(|other| *other != lead))),
+        // An unknown e-mail with a known phone: the same person only where no e-mail says otherwise.
+        (None, Some(lead)) if !knows_another_email(lead)? => Some((lead, None)),
+        (None, other) => return Ok((make(site, conversion, new_lead), other)),
+    };
+    match found {
+        Some((id, conflict)) => Ok((transaction.expect(&keys::lead(id))?, conflict)),
+        None => Ok((make(site, conversion, new_lead), None)),
+    }
+}
+
+fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
+    Lead {
+        id,
+        site: site.clone(),
+        created_at_ms: conversion.at_ms,
+        converted_at_ms: conversion.at_ms,
+        contact: Contact::default(),
+        joins: Vec::new(),
+        conversions: 0,
+        phone_conflict: None,
+    }
+}
+
+/// Joins the browser to the lead and takes its touches as they stand into the conversion.
+fn join(
+    transaction: &mut Transaction<'_>,
+    site: &SiteId,
+    lead: &mut Lead,
+    conversion: &mut Conversion,
+    visitor: VisitorId,
+) -> Result<(), StoreError> {
+    let key = keys::visitor(site, visitor);
+    let Some(mut record) = transaction.get::<Visitor>(&key)? else {
+        conversion.journey = JourneyState::UnknownVisitor;
+        return Ok(());
+    };
+    conversion.journey = JourneyState::Known;
+    let before = ingest::views(transaction, site, visitor)?;
+    let before = before.iter().filter(|view| view.is_before(conversion.at_ms));
+    conversion.touches = Journey::derive(before).touches;
+    if !lead.joins.iter().any(|join| join.visitor == visitor) {
+        let shared_browser_after_ms = match record.lead {
+            Some(other) if other != lead.id => {
+                let other: Lead = transaction.expect(&keys::lead(other))?;
+                Some(other.converted_at_ms)
+            }
+            _ => None,
+        };
+        lead.joins.push(Join {
+            visitor,
+            joined_at_ms: conversion.at_ms,
+            conversion: conversion.id,
+            shared_browser_after_ms,
+        });
+    }
+    if record.lead != Some(lead.id) {
+        record.lead = Some(lead.id);
+        transaction.put(key, &record)?;
+    }
+    Ok(())
+}
+
+/// Whoever came first keeps an identity.
+fn claim_identities(
+    transaction: &mut Transaction<'_>,
+    site: &SiteId,
+    contact: &Contact,
+    lead: LeadId,
+) -> Result<(), StoreError> {
+    for (kind, value) in contact.identities() {
+        let key = keys::identity(site, kind, &value);
+        if !transaction.contains(&key)? {
+            transaction.put(key, &lead)?;
+        }
+    }
+    Ok(())
+}
+
+fn put_delivery(
+    transaction: &mut Transaction<'_>,
+    site: &SiteId,
+    lead: LeadId,
+    conversion: &Conversion,
+    destination: String,
+    due_at_ms: i64,
+) -> Result<(), StoreError> {
+    let id = DeliveryId::of(lead, &destination, conversion.id);
+    let delivery = Delivery {
+        id,
+        site: site.clone(),
+        destination,
+        subject: conversion.id,
+        state: DeliveryState::Pending,
+        due_at_ms,
+        attempts: 0,
+        created_at_ms: conversion.at_ms,
+        error: None,
+    };
+    transaction.mark(keys::due(due_at_ms, id));
+    transaction.put(keys::delivery(id), &delivery)
+}

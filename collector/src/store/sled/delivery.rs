@@ -1,0 +1,102 @@
+//! The verbs of deliveries on sled. A delivery that waits stands in the queue under its due time;
+//! claiming it moves it to the end of its lease, so that a claim whose holder dies comes back.
+
+use super::keys;
+use super::transaction::Transaction;
+use crate::store::{Delivery, DeliveryId, DeliveryState, Settlement, StoreError};
+use shared::ids::LeadId;
+use uuid::Uuid;
+
+pub(super) fn claim(
+    transaction: &mut Transaction<'_>,
+    now_ms: i64,
+    lease_until_ms: i64,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let due = transaction.marks(keys::DUE, &keys::due_end(now_ms), limit)?;
+    let mut claimed = Vec::with_capacity(due.len());
+    for key in due {
+        let id = id_of(&key)?;
+        let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
+        delivery.state = DeliveryState::Sending;
+        delivery.attempts += 1;
+        reschedule(transaction, &mut delivery, Some(lease_until_ms))?;
+        claimed.push(delivery);
+    }
+    Ok(claimed)
+}
+
+pub(super) fn freeze(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, StoreError> {
+    let key = keys::body(id);
+    if let Some(first) = transaction.get(&key)? {
+        return Ok(first);
+    }
+    transaction.put(key, &body)?;
+    Ok(body)
+}
+
+pub(super) fn settle(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    settlement: Settlement,
+) -> Result<(), StoreError> {
+    let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
+    let (state, at_ms, error, waits) = match settlement {
+        Settlement::Sent { at_ms } => (DeliveryState::Sent, at_ms, None, false),
+        Settlement::Retry { at_ms, error } => (DeliveryState::Retry, at_ms, Some(error), true),
+        Settlement::Dead { at_ms, error } => (DeliveryState::Dead, at_ms, Some(error), false),
+    };
+    delivery.state = state;
+    delivery.error = error;
+    reschedule(transaction, &mut delivery, waits.then_some(at_ms))?;
+    if !waits {
+        delivery.due_at_ms = at_ms;
+        transaction.put(keys::delivery(id), &delivery)?;
+    }
+    Ok(())
+}
+
+pub(super) fn replay(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let Some(mut delivery) = transaction.get::<Delivery>(&keys::delivery(id))? else {
+        return Ok(false);
+    };
+    delivery.state = DeliveryState::Pending;
+    delivery.attempts = 0;
+    reschedule(transaction, &mut delivery, Some(now_ms))?;
+    Ok(true)
+}
+
+/// Takes the delivery out of the queue and, where it waits, puts it in at its new time.
+fn reschedule(
+    transaction: &mut Transaction<'_>,
+    delivery: &mut Delivery,
+    at_ms: Option<i64>,
+) -> Result<(), StoreError> {
+    transaction.remove(keys::due(delivery.due_at_ms, delivery.id));
+    if let Some(at_ms) = at_ms {
+        delivery.due_at_ms = at_ms;
+        transaction.mark(keys::due(at_ms, delivery.id));
+    }
+    transaction.put(keys::delivery(delivery.id), delivery)
+}
+
+/// The delivery that a key of the queue names: its last 32 bytes.
+fn id_of(key: &[u8]) -> Result<DeliveryId, StoreError> {
+    let wrong = || super::transaction::corrupt(key, "a queue key of the wrong length");
+    let [lead @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+        key.get(9..).ok_or_else(wrong)?
+    else {
+        return Err(wrong());
+    };
+    let lead = LeadId(Uuid::from_slice(lead).map_err(|_| wrong())?);
+    let hash = key[key.len() - 16..].try_into().map_err(|_| wrong())?;
+    Ok(DeliveryId { lead, hash })
+}

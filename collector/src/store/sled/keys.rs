@@ -1,0 +1,147 @@
+//! The keys of sled's one key space: a prefix byte, then fixed parts that sort as they are read.
+//!
+//! | prefix | key | value |
+//! | --- | --- | --- |
+//! | `v` | site 0 visitor | [`Visitor`](crate::store::Visitor) |
+//! | `e` | site 0 visitor event | a row: page view, stub or action |
+//! | `l` | lead | [`Lead`](shared::lead::Lead) |
+//! | `s` | site 0 lead | nothing: a site's leads in time order |
+//! | `c` | lead conversion | [`Conversion`](shared::lead::Conversion) |
+//! | `d` | lead hash | [`Delivery`](crate::store::Delivery) |
+//! | `b` | lead hash | a delivery's frozen body |
+//! | `q` | due time, lead hash | nothing: deliveries in the order in which they fall due |
+//! | `i` | site 0 kind 0 value | the lead's id |
+//! | `k` | site 0 key | an idempotency record |
+//! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
+//! | `+` | any key, number | a further chunk of that key's value |
+//! | `m` | name | the store's own version |
+
+use crate::store::DeliveryId;
+use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use shared::lead::IdentityKind;
+
+/// The store's own version: one key, written when the folder is made.
+pub(super) const VERSION: &[u8] = b"mversion";
+/// The prefix of the queue of deliveries.
+pub(super) const DUE: &[u8] = b"q";
+/// The prefix of all deliveries.
+pub(super) const DELIVERIES: &[u8] = b"d";
+/// The prefix of idempotency keys by age.
+pub(super) const AGED: &[u8] = b"x";
+
+fn join(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 1;
+    let mut key = Vec::with_capacity(length);
+    key.push(prefix);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+pub(super) fn visitor(site: &SiteId, visitor: VisitorId) -> Vec<u8> {
+    join(b'v', &[site.as_str().as_bytes(), &[0], visitor.as_bytes()])
+}
+
+pub(super) fn rows(site: &SiteId, visitor: VisitorId) -> Vec<u8> {
+    join(b'e', &[site.as_str().as_bytes(), &[0], visitor.as_bytes()])
+}
+
+pub(super) fn row(site: &SiteId, visitor: VisitorId, event: EventId) -> Vec<u8> {
+    let mut key = rows(site, visitor);
+    key.extend_from_slice(event.as_bytes());
+    key
+}
+
+pub(super) fn lead(lead: LeadId) -> Vec<u8> {
+    join(b'l', &[lead.as_bytes()])
+}
+
+pub(super) fn site_leads(site: &SiteId) -> Vec<u8> {
+    join(b's', &[site.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn site_lead(site: &SiteId, lead: LeadId) -> Vec<u8> {
+    join(b's', &[site.as_str().as_bytes(), &[0], lead.as_bytes()])
+}
+
+pub(super) fn conversions(lead: LeadId) -> Vec<u8> {
+    join(b'c', &[lead.as_bytes()])
+}
+
+pub(super) fn conversion(lead: LeadId, conversion: ConversionId) -> Vec<u8> {
+    join(b'c', &[lead.as_bytes(), conversion.as_bytes()])
+}
+
+pub(super) fn lead_deliveries(lead: LeadId) -> Vec<u8> {
+    join(b'd', &[lead.as_bytes()])
+}
+
+pub(super) fn delivery(id: DeliveryId) -> Vec<u8> {
+    join(b'd', &[id.lead.as_bytes(), &id.hash])
+}
+
+pub(super) fn body(id: DeliveryId) -> Vec<u8> {
+    join(b'b', &[id.lead.as_bytes(), &id.hash])
+}
+
+pub(super) fn due(at_ms: i64, id: DeliveryId) -> Vec<u8> {
+    join(b'q', &[&sortable(at_ms), id.lead.as_bytes(), &id.hash])
+}
+
+/// The first key of the queue that is not due yet.
+pub(super) fn due_end(now_ms: i64) -> Vec<u8> {
+    join(b'q', &[&sortable(now_ms.saturating_add(1))])
+}
+
+pub(super) fn identity(site: &SiteId, kind: IdentityKind, value: &str) -> Vec<u8> {
+    let kind: &[u8] = match kind {
+        IdentityKind::Email => b"email",
+        IdentityKind::Phone => b"phone",
+    };
+    join(b'i', &[site.as_str().as_bytes(), &[0], kind, &[0], value.as_bytes()])
+}
+
+pub(super) fn idempotency(site: &SiteId, key: &str) -> Vec<u8> {
+    join(b'k', &[site.as_str().as_bytes(), &[0], key.as_bytes()])
+}
+
+pub(super) fn aged(made_at_ms: i64, idempotency: &[u8]) -> Vec<u8> {
+    join(b'x', &[&sortable(made_at_ms), &idempotency[1..]])
+}
+
+/// The first aged key that is still to be kept.
+pub(super) fn aged_end(kept_from_ms: i64) -> Vec<u8> {
+    join(b'x', &[&sortable(kept_from_ms)])
+}
+
+/// The idempotency key that an aged key stands for.
+pub(super) fn idempotency_of(aged: &[u8]) -> Vec<u8> {
+    join(b'k', &[aged.get(9..).unwrap_or_default()])
+}
+
+pub(super) fn chunk(key: &[u8], number: u16) -> Vec<u8> {
+    join(b'+', &[key, &number.to_be_bytes()])
+}
+
+/// Big-endian with the sign bit turned, so that bytes sort as numbers do.
+fn sortable(at_ms: i64) -> [u8; 8] {
+    (at_ms ^ i64::MIN).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_numbers_and_no_site_is_a_prefix_of_another() {
+        assert!(sortable(-1) < sortable(0) && sortable(0) < sortable(1));
+        let site = |name| SiteId::parse(name).unwrap();
+        let visitor = VisitorId::from_random([1; 16]);
+        assert!(!rows(&site("shop-fr"), visitor).starts_with(&site_prefix(&site("shop"))));
+        let key = idempotency(&site("shop"), "abc");
+        assert_eq!(idempotency_of(&aged(5, &key)), key);
+    }
+
+    fn site_prefix(site: &SiteId) -> Vec<u8> {
+        join(b'e', &[site.as_str().as_bytes(), &[0]])
+    }
+}
