@@ -1,6 +1,6 @@
 //! The application: everything that requests and the outbox share. All state hangs here.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Dice};
 use crate::config::{Config, DestinationConfig, SiteConfig};
 use crate::metrics::Metrics;
 use crate::outbox::sign::SigningKey;
@@ -27,6 +27,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
+    /// The dice.
+    pub dice: Dice,
     /// Sealed tokens.
     pub tokens: Tokens,
     /// The files for browsers, where they were built in.
@@ -63,7 +65,12 @@ impl App {
     ///
     /// # Errors
     /// A token key or destination secret that cannot be used.
-    pub fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Result<Arc<Self>> {
+    pub fn new(
+        config: Config,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        dice: Dice,
+    ) -> Result<Arc<Self>> {
         let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
         let site = |site: &SiteConfig| {
             let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
@@ -81,6 +88,7 @@ impl App {
             store,
             metrics: Metrics::default(),
             clock,
+            dice,
             tokens,
             tracker: Tracker::built_in(),
             sites,
@@ -102,11 +110,6 @@ impl App {
     /// A destination by its name.
     pub fn destination(&self, name: &str) -> Option<&Destination> {
         self.destinations.iter().find(|destination| destination.name() == name)
-    }
-
-    /// Dice for ids.
-    pub fn dice<const N: usize>(&self) -> [u8; N] {
-        rand::random()
     }
 }
 

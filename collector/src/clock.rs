@@ -1,29 +1,81 @@
-//! What time it is. Everything asks this, so that tests move time instead of waiting for it.
+//! What time it is, and how the dice fall. Everything asks these, so that tests move time instead of
+//! waiting for it, and a demo is the same for the same seed.
 
-use std::sync::Arc;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A source of Unix milliseconds: the machine's, moved by an offset that is 0 outside tests.
-#[derive(Clone, Debug, Default)]
+/// A source of Unix milliseconds. Clones share it.
+#[derive(Clone, Debug)]
 pub struct Clock {
-    offset_ms: Arc<AtomicI64>,
+    /// The machine's time is added to `ms`; else `ms` is the time.
+    runs: bool,
+    ms: Arc<AtomicI64>,
 }
 
 impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self { runs: true, ms: Arc::default() }
+    }
+
+    /// A clock that stands at a time until it is moved.
+    pub fn fixed(at_ms: i64) -> Self {
+        Self { runs: false, ms: Arc::new(AtomicI64::new(at_ms)) }
+    }
+
     /// Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
+        let ms = self.ms.load(Ordering::SeqCst);
+        if !self.runs {
+            return ms;
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the clock that everything else asks"
         )]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        now_ms.saturating_add(self.offset_ms.load(Ordering::SeqCst))
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(ms)
     }
 
     /// Moves this clock and all its clones.
     pub fn advance_ms(&self, by_ms: i64) {
-        self.offset_ms.fetch_add(by_ms, Ordering::SeqCst);
+        self.ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+
+    /// Puts a fixed clock to a time.
+    pub fn set_ms(&self, at_ms: i64) {
+        self.advance_ms(at_ms - self.now_ms());
+    }
+}
+
+/// A source of random bytes for ids.
+#[derive(Debug, Default)]
+pub struct Dice(Option<Mutex<ChaCha8Rng>>);
+
+impl Dice {
+    /// The operating system's.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// The same bytes for the same seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Some(Mutex::new(ChaCha8Rng::seed_from_u64(seed))))
+    }
+
+    /// So many random bytes.
+    pub fn roll<const N: usize>(&self) -> [u8; N] {
+        use rand::Rng;
+        let mut bytes = [0; N];
+        match &self.0 {
+            None => rand::rng().fill_bytes(&mut bytes),
+            Some(seeded) => {
+                seeded.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+            }
+        }
+        bytes
     }
 }

@@ -97,7 +97,7 @@ pub async fn from_request(
     let (visitor, journey) = who(app, site, request.visitor.as_deref(), request.token.as_deref());
     let now_ms = app.clock.now_ms();
     let conversion = Conversion {
-        id: ConversionId::new(now_ms, app.dice()),
+        id: ConversionId::new(now_ms, app.dice.roll()),
         at_ms: now_ms,
         kind: request.kind,
         visitor,
@@ -150,7 +150,7 @@ async fn store(
     let new = NewConversion {
         site: site.clone(),
         conversion,
-        new_lead: LeadId::new(at_ms, app.dice()),
+        new_lead: LeadId::new(at_ms, app.dice.roll()),
         destinations: app
             .destinations(site)
             .map(|destination| destination.name().to_owned())

@@ -5,7 +5,7 @@
 
 use crate::store::StoreError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType};
+use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use shared::outcome::DropReason;
@@ -141,6 +141,8 @@ impl fmt::Display for ApiError {
     }
 }
 
+impl std::error::Error for ApiError {}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.parts().0
@@ -170,9 +172,4 @@ impl ResponseError for ApiError {
         });
         response.body(problem.to_string())
     }
-}
-
-/// For bodies that are JSON without being problems.
-pub fn json_type() -> ContentType {
-    ContentType::json()
 }

@@ -214,7 +214,7 @@ fn open<'a>(
     }
     match request.cookie.and_then(VisitorId::parse) {
         Some(visitor) => Ok((site, visitor, false)),
-        None => Ok((site, VisitorId::from_random(app.dice()), true)),
+        None => Ok((site, VisitorId::from_random(app.dice.roll()), true)),
     }
 }
 

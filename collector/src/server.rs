@@ -11,22 +11,20 @@ use std::sync::Arc;
 /// Seconds that requests under way may take once a stop was asked for.
 const STOP_SECONDS: u64 = 10;
 
-/// Serves until told to stop by the handle or, where `signals` says so, by SIGINT or SIGTERM.
+/// Serves until told to stop by the handle; who listens for signals is the caller's choice.
 ///
 /// # Errors
 /// Where the listener cannot be used.
-pub fn serve(listener: TcpListener, app: &Arc<App>, signals: bool) -> std::io::Result<Server> {
+pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
     let data = Data::from(Arc::clone(app));
     let prefix = app.config.prefix.clone();
     let mut server = HttpServer::new(move || {
         ActixApp::new().app_data(data.clone()).configure(|routes| http::routes(routes, &prefix))
     })
+    .disable_signals()
     .shutdown_timeout(STOP_SECONDS);
     if app.config.workers > 0 {
         server = server.workers(app.config.workers);
-    }
-    if !signals {
-        server = server.disable_signals();
     }
     Ok(server.listen(listener)?.run())
 }

@@ -1,1 +1,9 @@
-//! To be written.
+//! What the end-to-end tests stand on: the application on port 0 with a store of its own, builders
+//! for what browsers send, the story that every store must tell, and the collector as a process.
+
+#![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
+
+pub mod app;
+pub mod wire;
+pub mod story;
+pub mod process;

@@ -1,12 +1,144 @@
-//! To be written.
+//! `clew demo`: a believable year of journeys and leads, the same for the same seed.
+//!
+//! Walks the collector's own way (wire, steps, store, conversion) with a clock that stands where the
+//! story is, so nothing in the store could not have come from browsers. Destinations get nothing.
+
+mod story;
+
+use super::say;
+use crate::app::{App, open_store};
+use crate::clock::{Clock, Dice};
 use crate::config::Config;
-use anyhow::Result;
+use crate::conversion;
+use crate::ingest::{self, Request};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+use shared::ids::{EventId, SiteId};
+use shared::limits::DAY_MS;
+use shared::time::{parse_rfc3339, rfc3339};
+use shared::wire::Kind;
+use shared::wire::encode::{Event, Header};
+use std::sync::Arc;
+use story::{Act, Person};
 
 #[derive(Debug, Args)]
-pub(super) struct Demo {}
+pub(super) struct Demo {
+    /// The site; its first host stands in the addresses.
+    #[arg(long, value_parser = super::init::site)]
+    site: SiteId,
+    /// How many visitors.
+    #[arg(long, default_value_t = 2_000)]
+    visitors: u32,
+    /// Another seed, another year.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The year's last day, like 2026-11-21; today where it is left out.
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+}
+
+/// People surf with this.
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+
 impl Demo {
-    pub(super) fn run(&self, _config: &Config) -> Result<()> {
+    pub(super) fn run(&self, config: &Config) -> Result<()> {
+        let until_ms = match &self.until {
+            Some(day) => parse_rfc3339(&format!("{day}T00:00:00Z"))
+                .context("--until: should be like 2026-11-21")?,
+            None => Clock::system().now_ms() / DAY_MS * DAY_MS,
+        };
+        let mut config = config.clone();
+        config.destinations.clear();
+        let host = config
+            .site(&self.site)
+            .with_context(|| format!("the configuration has no site `{}`", self.site))?;
+        let origin = format!("https://{}", host.hosts[0].trim_start_matches("*."));
+        let store =
+            open_store(&config).context("stop the collector first: sled lets one process in")?;
+        let app =
+            App::new(config, Arc::clone(&store), Clock::fixed(until_ms), Dice::seeded(self.seed))?;
+        let told = actix_web::rt::System::new().block_on(self.tell(&app, &origin, until_ms));
+        let closed = actix_web::rt::System::new().block_on(store.close());
+        let leads = told?;
+        closed?;
+        say(format_args!(
+            "{} visitors and {leads} leads, from {} on.",
+            self.visitors,
+            rfc3339(until_ms - 365 * DAY_MS)
+        ));
         Ok(())
+    }
+
+    async fn tell(&self, app: &App, origin: &str, until_ms: i64) -> Result<u32> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut leads = 0;
+        for number in 0..self.visitors {
+            if number % 100 == 0 {
+                progress(number, self.visitors);
+            }
+            let person = Person::invent(&mut random, number, until_ms - 365 * DAY_MS, until_ms);
+            for act in &person.acts {
+                leads += u32::from(matches!(act, Act::Convert { .. }));
+                self.play(app, origin, &person, act).await?;
+            }
+        }
+        progress(self.visitors, self.visitors);
+        Ok(leads)
+    }
+
+    async fn play(&self, app: &App, origin: &str, person: &Person, act: &Act) -> Result<()> {
+        app.clock.set_ms(act.at_ms());
+        match act {
+            Act::View { at_ms, path, query, referrer, engaged_ms, scroll_pct } => {
+                let page = EventId::new(*at_ms, app.dice.roll());
+                let mut view = Event::new(page, *at_ms, page, Kind::PageView);
+                let url = format!("{origin}{path}{query}");
+                (view.url, view.referrer, view.title) = (&url, referrer, story::title(path));
+                let ended_ms = at_ms + i64::from(*engaged_ms);
+                let engagement = EventId::new(ended_ms, app.dice.roll());
+                let mut engagement = Event::new(engagement, ended_ms, page, Kind::Engagement);
+                (engagement.engaged_ms, engagement.scroll_pct) = (*engaged_ms, *scroll_pct);
+                let visitor = person.visitor.to_text();
+                let header = Header {
+                    site: self.site.as_str(),
+                    visitor: &visitor,
+                    sent_at_ms: ended_ms,
+                    sender: "module",
+                    ..Header::default()
+                };
+                let body =
+                    header.batch([view.to_json(), engagement.to_json()].iter().map(String::as_str));
+                let request =
+                    Request { user_agent: BROWSER, received_at_ms: ended_ms, ..Request::default() };
+                let accepted = ingest::accept(app, request, body.as_bytes()).await?;
+                match accepted.dropped.first() {
+                    Some((_, reason)) => {
+                        Err(anyhow!("an event of the demo was dropped: {}", reason.as_str()))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Act::Convert { .. } => {
+                let body = json!({
+                    "visitor": person.visitor,
+                    "contact": { "email": person.email(), "company": person.company() },
+                    "form": { "id": "contact", "name": "Contact us" },
+                    "page": { "url": format!("{origin}/contact"), "title": story::title("/contact") },
+                });
+                conversion::from_request(app, &self.site, body.to_string().as_bytes(), None)
+                    .await?;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn progress(done: u32, all: u32) {
+    #[expect(clippy::print_stderr, reason = "progress of a command, beside its answer")]
+    {
+        eprint!("\r{done} of {all} visitors{}", if done == all { "\n" } else { "" });
     }
 }

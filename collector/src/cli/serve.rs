@@ -1,19 +1,27 @@
 //! `clew serve`: opens the store, listens, delivers; on a signal drains all of it.
 
 use crate::app::{App, open_store};
-use crate::clock::Clock;
+use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::outbox::Outbox;
 use crate::server;
+use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result, ensure};
+use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn run(config: Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log).context("log: not a filter")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal)
+        .init();
     actix_web::rt::System::new().block_on(serve(config))
 }
 
@@ -22,7 +30,7 @@ async fn serve(config: Config) -> Result<()> {
     let listener =
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let store = open_store(&config)?;
-    let app = App::new(config, Arc::clone(&store), Clock::default())?;
+    let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())?;
     ensure!(
         app.tracker.is_some(),
         "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
@@ -32,13 +40,30 @@ async fn serve(config: Config) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let worker = actix_web::rt::spawn(outbox.run(stopped));
     tracing::info!(address = %listener.local_addr()?, store = app.config.store.url, "the collector is ready");
-    server::serve(listener, &app, true)?.await?;
+    let server = server::serve(listener, &app)?;
+    actix_web::rt::spawn(stop_on_signal(server.handle()));
+    server.await?;
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
     store.close().await.context("the store did not close cleanly")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Both signals stop in order: requests under way are answered first.
+async fn stop_on_signal(server: ServerHandle) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("cannot listen for signals");
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    server.stop(true).await;
 }
 
 fn warn_of_gaps(app: &App) {

@@ -63,7 +63,7 @@ fn refuse(app: &App, reason: DropReason) -> ApiError {
 pub(super) async fn pixel(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let query = super::query::Query::of(&request);
     let now_ms = app.clock.now_ms();
-    let page = EventId::new(now_ms, app.dice());
+    let page = EventId::new(now_ms, app.dice.roll());
     let mut event = Event::new(page, now_ms, page, Kind::PageView);
     event.url = text(request.headers(), header::REFERER);
     event.referrer = query.text("referrer").unwrap_or_default();

@@ -3,6 +3,7 @@
 //! Writes go through [`writer`], reads straight to sled. One key space ([`keys`]), so that one batch
 //! holds everything that belongs together.
 
+mod folder;
 mod keys;
 mod transaction;
 mod writer;
@@ -20,13 +21,9 @@ use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::limits;
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
-use std::fs::File;
 use std::path::Path;
 use transaction::{Transaction, failed, read, read_value};
 use writer::Writer;
-
-/// The layout of keys and values that this code reads and writes.
-const LAYOUT: u32 = 1;
 
 /// A store in a folder of this machine.
 pub struct SledStore {
@@ -49,23 +46,9 @@ impl SledStore {
     /// # Errors
     /// [`StoreError::InUse`] or [`StoreError::Damaged`]; the folder is left as it was found.
     pub fn open(path: &Path, options: SledOptions) -> Result<Self, StoreError> {
-        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
-        let config = sled::Config::new().path(path).cache_capacity(options.cache_bytes);
-        // sled answers some damage with a panic; to the operator both are the same news.
-        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
-        let db = match opened {
-            Ok(Ok(db)) => db,
-            Ok(Err(sled::Error::Io(error))) if is_lock(&error) => {
-                return Err(StoreError::InUse(path.to_owned()));
-            }
-            Ok(Err(error)) => return Err(damaged(error.to_string())),
-            Err(_) => {
-                return Err(damaged("the engine panicked while reading it; see above".into()));
-            }
-        };
-        check_layout(&db).map_err(|error| damaged(error.to_string()))?;
-        let log = File::open(path.join("db")).map_err(|error| damaged(error.to_string()))?;
-        let writer = Writer::start(db.clone(), log, options.queue)
+        let folder = folder::open(path, options.cache_bytes)?;
+        let db = folder.db.clone();
+        let writer = Writer::start(folder, options.queue)
             .map_err(|error| StoreError::Closed(error.to_string()))?;
         Ok(Self { db, writer })
     }
@@ -76,27 +59,6 @@ impl SledStore {
             read_value(&self.db, &key, &value)
         });
         values.collect()
-    }
-}
-
-fn is_lock(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::WouldBlock
-        || error.to_string().contains("could not acquire lock")
-}
-
-/// A new folder is marked with the layout; one without a mark, or with another, is not ours.
-fn check_layout(db: &sled::Db) -> Result<(), StoreError> {
-    match db.get(keys::VERSION).map_err(failed)? {
-        Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
-        None if db.is_empty() => {
-            db.insert(keys::VERSION, &LAYOUT.to_be_bytes()).map_err(failed)?;
-            db.flush().map_err(failed).map(drop)
-        }
-        None => Err(StoreError::Corrupt("it holds data, but not this program's mark".into())),
-        Some(mark) => Err(StoreError::Corrupt(format!(
-            "its layout is {}, this version reads {LAYOUT}",
-            mark.escape_ascii()
-        ))),
     }
 }
 

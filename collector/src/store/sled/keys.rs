@@ -14,14 +14,16 @@
 //! | `k` | site 0 key | an idempotency record |
 //! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
 //! | `+` | any key, number | a further chunk of that key's value |
-//! | `m` | name | the store's own version |
+//! | `m` | name | the layout's version, the number of commits |
 
 use crate::store::DeliveryId;
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::IdentityKind;
 
-/// The store's own version: one key, written when the folder is made.
+/// The layout's version, written when the folder is made.
 pub(super) const VERSION: &[u8] = b"mversion";
+/// How many commits the tree holds; written with each.
+pub(super) const COMMITS: &[u8] = b"mcommits";
 /// The prefix of the queue of deliveries.
 pub(super) const DUE: &[u8] = b"q";
 /// The prefix of all deliveries.

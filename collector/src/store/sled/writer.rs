@@ -5,9 +5,10 @@
 //! leaves the disk's own cache unwritten. After a failed commit nothing more is taken: what the
 //! disk holds is no longer known.
 
+use super::folder::{Durability, Folder};
+use super::keys;
 use super::transaction::Transaction;
 use crate::store::StoreError;
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -35,14 +36,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread over a tree and sled's log file, with room for so many waiting verbs.
-    pub(super) fn start(tree: sled::Db, log: File, room: usize) -> std::io::Result<Self> {
+    /// Starts the thread over an open folder, with room for so many waiting verbs.
+    pub(super) fn start(folder: Folder, room: usize) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(room);
         let queued = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&queued);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&tree, &log, &jobs, &counter))?;
+            .spawn(move || run(folder, &jobs, &counter))?;
         Ok(Self { queue, queued, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
@@ -92,12 +93,12 @@ fn closed() -> StoreError {
 }
 
 fn run(
-    tree: &sled::Db,
-    log: &File,
+    mut folder: Folder,
     jobs: &Receiver<Message>,
     queued: &AtomicUsize,
 ) -> Result<(), StoreError> {
-    let mut transaction = Transaction::new(tree);
+    let tree = folder.db.clone();
+    let mut transaction = Transaction::new(&tree);
     let mut stopping = false;
     while !stopping {
         let mut answers: Vec<Answer> = Vec::new();
@@ -116,7 +117,7 @@ fn run(
                 Err(_) => break,
             }
         }
-        let commit = commit(tree, log, &mut transaction);
+        let commit = commit(&tree, &mut folder.durability, &mut transaction);
         queued.fetch_sub(answers.len(), Ordering::Relaxed);
         let failure = commit.as_ref().err().map(ToString::to_string);
         for answer in answers {
@@ -132,11 +133,12 @@ fn run(
 
 fn commit(
     tree: &sled::Db,
-    log: &File,
+    durability: &mut Durability,
     transaction: &mut Transaction<'_>,
 ) -> Result<(), StoreError> {
-    let Some(batch) = transaction.take_batch() else { return Ok(()) };
+    let Some(mut batch) = transaction.take_batch() else { return Ok(()) };
+    batch.insert(keys::COMMITS, &durability.next_commit().to_be_bytes());
     tree.apply_batch(batch).map_err(super::transaction::failed)?;
     tree.flush().map_err(super::transaction::failed)?;
-    log.sync_data().map_err(|error| StoreError::Closed(format!("fdatasync failed: {error}")))
+    durability.commit().map_err(|error| StoreError::Closed(format!("fdatasync failed: {error}")))
 }

@@ -1,0 +1,192 @@
+//! Opens sled's folder so that damage is seen and the folder survives being looked at.
+//!
+//! sled 0.34 cuts off what it cannot read, on disk, and opens with what is left. So a copy stands
+//! aside while it opens; then the number of commits that the tree knows of is held against the
+//! `witness` file, which is written after each durable commit. Where commits are missing, or the
+//! engine fails, the copy takes the folder's place again. A `lock` file of our own keeps a second
+//! collector out before anything is copied.
+
+use super::keys;
+use super::transaction::failed;
+use crate::store::StoreError;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// The layout of keys and values that this code reads and writes.
+const LAYOUT: u32 = 1;
+
+/// An open folder.
+pub(super) struct Folder {
+    pub(super) db: sled::Db,
+    pub(super) durability: Durability,
+    /// Held as long as the store lives.
+    _lock: File,
+}
+
+/// What makes a commit durable and remembers that it was.
+pub(super) struct Durability {
+    log: File,
+    witness: File,
+    commits: u64,
+}
+
+impl Durability {
+    /// The number of the commit that is being made; it belongs into its batch.
+    pub(super) fn next_commit(&self) -> u64 {
+        self.commits + 1
+    }
+
+    /// After the batch is applied and flushed: to the disk itself, then witnessed. The witness is
+    /// not synced; after a power cut it may lag behind, which never makes a false alarm.
+    pub(super) fn commit(&mut self) -> io::Result<()> {
+        self.log.sync_data()?;
+        self.commits += 1;
+        self.witness.write_all_at(&self.commits.to_be_bytes(), 0)
+    }
+}
+
+pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> {
+    let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+    let failed_io = |error: io::Error| damaged(error.to_string());
+    fs::create_dir_all(path).map_err(failed_io)?;
+    let lock = File::create(path.join("lock")).map_err(failed_io)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(failed_io(error)),
+    }
+    let aside = Aside::make(path).map_err(failed_io)?;
+    match open_engine(path, cache_bytes) {
+        Ok((db, durability)) => {
+            aside.discard().map_err(failed_io)?;
+            Ok(Folder { db, durability, _lock: lock })
+        }
+        Err(reason) => {
+            aside.restore(path).map_err(failed_io)?;
+            Err(damaged(reason))
+        }
+    }
+}
+
+fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), String> {
+    let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
+    // sled answers some damage with a panic; to the operator both are the same news.
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
+    let db = match opened {
+        Ok(Ok(db)) => db,
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(_) => return Err("the engine panicked while reading it".into()),
+    };
+    check_layout(&db).map_err(|error| error.to_string())?;
+    let told = |error: io::Error| error.to_string();
+    let witness = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join("witness"));
+    let witness = witness.map_err(told)?;
+    let mut bytes = [0; 8];
+    let witnessed = match witness.read_exact_at(&mut bytes, 0) {
+        Ok(()) => u64::from_be_bytes(bytes),
+        Err(_) => 0,
+    };
+    let commits = commits(&db)?;
+    if commits < witnessed {
+        return Err(format!(
+            "{} of {witnessed} acknowledged commits cannot be read",
+            witnessed - commits
+        ));
+    }
+    let log = File::open(path.join("db")).map_err(told)?;
+    Ok((db, Durability { log, witness, commits }))
+}
+
+fn commits(db: &sled::Db) -> Result<u64, String> {
+    let value = db.get(keys::COMMITS).map_err(|error| error.to_string())?;
+    let Some(value) = value else { return Ok(0) };
+    let bytes = value.as_ref().try_into().map_err(|_| "the number of commits is no number")?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+/// A new folder is marked with the layout; one without a mark, or with another, is not ours.
+fn check_layout(db: &sled::Db) -> Result<(), StoreError> {
+    match db.get(keys::VERSION).map_err(failed)? {
+        Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
+        None if db.is_empty() => {
+            db.insert(keys::VERSION, &LAYOUT.to_be_bytes()).map_err(failed)?;
+            db.flush().map_err(failed).map(drop)
+        }
+        None => Err(StoreError::Corrupt("it holds data, but not this program's mark".into())),
+        Some(mark) => Err(StoreError::Corrupt(format!(
+            "its layout is {}, this version reads {LAYOUT}",
+            mark.escape_ascii()
+        ))),
+    }
+}
+
+/// The folder as it was before the engine touched it.
+struct Aside(Option<PathBuf>);
+
+impl Aside {
+    fn make(path: &Path) -> io::Result<Self> {
+        let (copying, complete) = (beside(path, "copying"), beside(path, "before-opening"));
+        if copying.exists() {
+            fs::remove_dir_all(&copying)?;
+        }
+        if complete.exists() {
+            // The last opening was cut off. Nothing was acknowledged since that copy.
+            copy_folder(&complete, path)?;
+            return Ok(Self(Some(complete)));
+        }
+        let is_new = fs::read_dir(path)?.flatten().all(|entry| entry.file_name() == "lock");
+        if is_new {
+            return Ok(Self(None));
+        }
+        match copy_folder(path, &copying) {
+            Ok(()) => {
+                fs::rename(&copying, &complete)?;
+                Ok(Self(Some(complete)))
+            }
+            Err(error) => {
+                // A full disk must not keep a sound store shut.
+                tracing::warn!(%error, "no room for a copy of the store; opening it without one");
+                fs::remove_dir_all(&copying)?;
+                Ok(Self(None))
+            }
+        }
+    }
+
+    fn discard(self) -> io::Result<()> {
+        self.0.map_or(Ok(()), fs::remove_dir_all)
+    }
+
+    fn restore(self, path: &Path) -> io::Result<()> {
+        let Some(copy) = self.0 else { return Ok(()) };
+        fs::remove_dir_all(path)?;
+        fs::rename(copy, path)
+    }
+}
+
+fn beside(path: &Path, word: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(word);
+    path.with_file_name(name)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else if entry.file_name() != "lock" {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! `POST /c/e` and the pixel: one documented status and outcome for whatever comes.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::limits;
+use tests::app::{NOW_MS, TestApp, answer};
+use tests::wire::{HOME, batch, engagement, new_event, new_visitor, view};
+
+fn page(at_ms: i64) -> String {
+    view(new_event(at_ms), at_ms, HOME, "")
+}
+
+#[actix_web::test]
+async fn good_batches_are_stored_once() {
+    let app = TestApp::start().await;
+    let visitor = new_visitor().to_text();
+    let id = new_event(NOW_MS);
+    let events = [
+        view(id, NOW_MS, "https://www.example.com/?utm_source=google&utm_medium=cpc", ""),
+        engagement(id, NOW_MS, 12_000, 80),
+    ];
+    let body = batch(&visitor, NOW_MS, &events);
+    let first = app.send(body.clone()).await;
+    assert_eq!(
+        (first.status, &first.json["stored"], &first.json["duplicate"]),
+        (202, &json!(2), &json!(0))
+    );
+    assert!(first.json["token"].as_str().is_some_and(|token| token.len() <= 64));
+    let cookie = first.headers["set-cookie"].to_str().unwrap();
+    for part in [visitor.as_str(), "Max-Age=34560000", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains("Secure") && !cookie.contains("HttpOnly"), "{cookie}");
+    assert_eq!(first.headers["access-control-allow-origin"], "https://www.example.com");
+
+    let again = app.send(body).await;
+    assert_eq!(
+        (again.status, &again.json["stored"], &again.json["duplicate"]),
+        (202, &json!(0), &json!(2))
+    );
+    let journey = app.get(&format!("/v1/visitors/{visitor}/journey")).await.json;
+    assert_eq!(journey["journey"]["touches"][0]["channel"], "paid_search");
+    assert_eq!(journey["journey"]["pages"][0]["engaged_ms"], 12_000);
+    assert_eq!(journey["journey"]["pages"][0]["url"], HOME);
+    assert_eq!(app.metric("clew_events_total{outcome=\"stored\"}").await, 2);
+    assert_eq!(app.metric("clew_events_total{outcome=\"duplicate\"}").await, 2);
+    app.stop().await;
+}
+
+/// A whole batch that is refused: status and the word in `type`, counted, and the server lives on.
+#[actix_web::test]
+async fn bad_batches_end_in_one_documented_outcome() {
+    let app = TestApp::start().await;
+    let visitor = new_visitor().to_text();
+    let good = batch(&visitor, NOW_MS, &[page(NOW_MS)]);
+    let ten_thousand: Vec<String> = (0..10_000).map(|_| "0".to_owned()).collect();
+    let rows: Vec<(&str, Vec<u8>, u16, &str)> = vec![
+        ("nothing", Vec::new(), 400, "malformed"),
+        ("no JSON", b"{\"v\":1,".into(), 400, "malformed"),
+        ("not a batch", b"[1,2]".into(), 400, "malformed"),
+        ("NaN", good.replace(&NOW_MS.to_string(), "NaN").into(), 400, "malformed"),
+        (
+            "invalid UTF-8",
+            [b"{\"v\":1,\"site\":\"", &b"\xff\xfe"[..], b"\"}"].concat(),
+            400,
+            "malformed",
+        ),
+        ("wrong types", good.replace("\"v\":1", "\"v\":\"1\"").into(), 400, "malformed"),
+        ("deeply nested", "[".repeat(60_000).into(), 400, "malformed"),
+        ("another version", good.replace("\"v\":1", "\"v\":2").into(), 400, "unsupported_version"),
+        ("unknown site", good.replace("\"demo\"", "\"nobody\"").into(), 404, "unknown_site"),
+        ("a visitor that is no UUID", good.replace(&visitor, "me").into(), 422, "invalid_visitor"),
+        ("10,000 events", batch(&visitor, NOW_MS, &ten_thousand).into(), 422, "too_many_events"),
+        ("just over the limit", vec![b' '; limits::BODY_BYTES + 1], 413, "too_large"),
+    ];
+    for (name, body, status, word) in rows {
+        let line = format!("clew_events_total{{outcome=\"{word}\"}}");
+        let before = app.metric(&line).await;
+        let answer = app.send(body).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.text);
+        assert_eq!(answer.json["type"], format!("/problems/{word}"), "{name}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{name}");
+        assert!(app.metric(&line).await > before, "{name} was not counted");
+    }
+    assert_eq!(app.send(good).await.status, 202);
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn ten_megabytes_are_refused_and_the_worker_lives() {
+    let app = TestApp::start().await;
+    let request = app.request(Method::POST, "/c/e").body(vec![b'x'; 10 << 20]);
+    // The server may answer and hang up before the body is through; either way it must live on.
+    if let Ok(response) = request.send().await {
+        assert_eq!(response.status(), 413);
+    }
+    assert_eq!(app.metric("clew_events_total{outcome=\"too_large\"}").await, 1);
+    assert_eq!(app.send(batch("", NOW_MS, &[page(NOW_MS)])).await.status, 202);
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn foreign_origins_are_refused() {
+    let app = TestApp::start().await;
+    let body = batch(&new_visitor().to_text(), NOW_MS, &[page(NOW_MS)]);
+    for (origin, status) in [
+        ("https://example.com", 202),
+        ("https://shop.example.com:8443", 202),
+        ("https://notexample.com", 403),
+        ("https://example.com.evil.example", 403),
+        ("null", 403),
+    ] {
+        let request = app.request(Method::POST, "/c/e").header("origin", origin).body(body.clone());
+        let answered = answer(request).await;
+        assert_eq!(answered.status, status, "{origin}");
+        assert_eq!(answered.json["token"].is_string(), status == 202, "{origin}");
+    }
+    app.stop().await;
+}
+
+/// Single events: each ends in its own outcome, its neighbours are kept.
+#[actix_web::test]
+async fn bad_events_do_not_take_their_neighbours_along() {
+    const DAY: i64 = limits::DAY_MS;
+    let app = TestApp::start().await;
+    let long = format!("{HOME}?q={}", "x".repeat(limits::URL_BYTES));
+    let id = new_event(NOW_MS);
+    let rows: [(&str, String, &str); 12] = [
+        (
+            "no id",
+            r#"{"at":1,"kind":"page_view","url":"https://www.example.com/"}"#.into(),
+            "invalid_event",
+        ),
+        (
+            "a negative time",
+            page(NOW_MS).replace(&format!("\"at\":{NOW_MS}"), "\"at\":-1"),
+            "invalid_event",
+        ),
+        (
+            "a fraction",
+            page(NOW_MS).replace(&format!("\"at\":{NOW_MS}"), "\"at\":0.5"),
+            "invalid_event",
+        ),
+        (
+            "a huge time",
+            page(NOW_MS).replace(&format!("\"at\":{NOW_MS}"), &format!("\"at\":{}", i64::MAX)),
+            "in_future",
+        ),
+        ("an unknown kind", page(NOW_MS).replace("page_view", "telepathy"), "invalid_event"),
+        ("years ago", page(NOW_MS - 900 * DAY), "too_old"),
+        ("years ahead", page(NOW_MS + 900 * DAY), "in_future"),
+        ("a long address", view(id, NOW_MS, &long, ""), "too_long"),
+        ("a foreign page", view(id, NOW_MS, "https://evil.example/", ""), "foreign_origin"),
+        ("no web page", view(id, NOW_MS, "javascript:alert(1)", ""), "invalid_event"),
+        ("no address", view(id, NOW_MS, "home", ""), "invalid_event"),
+        ("more than the whole page", engagement(id, NOW_MS, 1, 101), "invalid_event"),
+    ];
+    for (name, bad, word) in rows {
+        let line = format!("clew_events_total{{outcome=\"{word}\"}}");
+        let before = app.metric(&line).await;
+        let body = batch(&new_visitor().to_text(), NOW_MS, &[page(NOW_MS), bad, page(NOW_MS)]);
+        let answer = app.send(body).await;
+        assert_eq!((answer.status, &answer.json["stored"]), (202, &json!(2)), "{name}");
+        assert_eq!(answer.json["dropped"][0]["reason"], word, "{name}");
+        assert_eq!(app.metric(&line).await, before + 1, "{name}");
+    }
+    app.stop().await;
+}
+
+/// A browser whose clock is off by years still tells its story at the right time.
+#[actix_web::test]
+async fn clocks_are_corrected_by_their_skew() {
+    let app = TestApp::start().await;
+    for (skew_ms, expected) in [
+        (0, "2026-11-21T09:59:00Z"),
+        (9_000, "2026-11-21T09:59:09Z"),
+        (3_600_000, "2026-11-21T09:59:00Z"),
+        (-900 * limits::DAY_MS, "2026-11-21T09:59:00Z"),
+    ] {
+        let visitor = new_visitor().to_text();
+        let shown = NOW_MS - 60_000 + skew_ms;
+        let answer = app.send(batch(&visitor, NOW_MS + skew_ms, &[page(shown)])).await;
+        assert_eq!(answer.json["stored"], 1, "{skew_ms}: {}", answer.text);
+        let journey = app.get(&format!("/v1/visitors/{visitor}/journey")).await.json;
+        assert_eq!(journey["journey"]["pages"][0]["at"], expected, "{skew_ms}");
+    }
+    app.stop().await;
+}
+
+/// Body, then cookie, then a new visitor that the answer names.
+#[actix_web::test]
+async fn who_it_is() {
+    let app = TestApp::start().await;
+    let (body_id, cookie_id) = (new_visitor().to_text(), new_visitor().to_text());
+    let named = async |visitor: &str, cookie: &str| -> String {
+        let request =
+            app.request(Method::POST, "/c/e").header("cookie", format!("x=1; clew_id={cookie}"));
+        let answered = answer(request.body(batch(visitor, NOW_MS, &[page(NOW_MS)]))).await;
+        let set = answered.headers["set-cookie"].to_str().unwrap();
+        set.strip_prefix("clew_id=").unwrap()[..36].to_owned()
+    };
+    assert_eq!(named(&body_id, &cookie_id).await, body_id);
+    assert_eq!(named("", &cookie_id).await, cookie_id);
+    let minted = named("", "broken").await;
+    assert!(minted != cookie_id && minted != body_id);
+    assert_eq!(app.metric("clew_visitors_minted_total").await, 1);
+
+    let pixel = app
+        .request(Method::GET, "/c/p.gif?site=demo")
+        .header("referer", "https://www.example.com/plain?utm_source=x");
+    let pixel = answer(pixel).await;
+    assert_eq!(
+        (pixel.status, &pixel.headers["content-type"]),
+        (200, &"image/gif".parse().unwrap())
+    );
+    let visitor = &pixel.headers["set-cookie"].to_str().unwrap()[8..44];
+    let journey = app.get(&format!("/v1/visitors/{visitor}/journey")).await.json;
+    assert_eq!(journey["journey"]["touches"][0]["source"], "x");
+    assert_eq!(answer(app.request(Method::GET, "/c/p.gif?site=nobody")).await.status, 404);
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn consent_and_signals_are_honoured() {
+    let settings = "[[sites]]\nname = \"strict\"\nhosts = [\"strict.example\"]\nhonour_gpc = true\nhonour_dnt = true\n";
+    let app = TestApp::start_with(settings, collector::clock::Clock::fixed(NOW_MS)).await;
+    let send = async |site: &str, signal: &str| -> Value {
+        let shown = view(new_event(NOW_MS), NOW_MS, &format!("https://{site}/"), "");
+        let name = if site == "strict.example" { "strict" } else { "demo" };
+        let body = batch(&new_visitor().to_text(), NOW_MS, &[shown])
+            .replace("\"demo\"", &format!("\"{name}\""));
+        let body = body.replacen('{', &format!("{{{signal}"), 1);
+        answer(app.request(Method::POST, "/c/e").body(body)).await.json
+    };
+    assert_eq!(send("example.com", "\"gpc\":true,").await["stored"], 1);
+    assert_eq!(
+        send("example.com", "\"consent\":\"denied\",").await["dropped"][0]["reason"],
+        "no_consent"
+    );
+    assert_eq!(send("strict.example", "\"gpc\":true,").await["dropped"][0]["reason"], "no_consent");
+    assert_eq!(send("strict.example", "\"dnt\":true,").await["dropped"][0]["reason"], "no_consent");
+    assert_eq!(send("strict.example", "").await["stored"], 1);
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn every_address_answers_in_problems() {
+    let app = TestApp::start().await;
+    for (method, path, status) in [
+        (Method::GET, "/nowhere", 404),
+        (Method::GET, "/c/e", 405),
+        (Method::DELETE, "/v1/leads", 405),
+        (Method::GET, "/c/t.0000.wasm", 404),
+        (Method::GET, "/v1/leads", 401),
+        (Method::GET, "/v1/visitors/x/journey", 401),
+    ] {
+        let answered = answer(app.request(method.clone(), path)).await;
+        assert_eq!(answered.status, status, "{method} {path}");
+        assert_eq!(answered.json["status"], status, "{method} {path}");
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(answer(app.request(Method::GET, path)).await.status, 200, "{path}");
+        assert_eq!(answer(app.request(Method::HEAD, path)).await.status, 200, "HEAD {path}");
+    }
+    app.stop().await;
+}

@@ -1,0 +1,6 @@
+//! Every end-to-end test, fast ones first.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod store;
+mod events;

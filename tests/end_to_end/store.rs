@@ -1,0 +1,156 @@
+//! The story on sled, and what only a folder on a disk can go through.
+
+use collector::store::sled::{SledOptions, SledStore};
+use collector::store::{Store, StoreError};
+use std::path::Path;
+use tests::story;
+
+fn open(folder: &Path) -> Result<SledStore, StoreError> {
+    SledStore::open(folder, SledOptions { cache_bytes: 64 << 20, queue: 100 })
+}
+
+#[actix_web::test]
+async fn sled_tells_the_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    story::tell(&store).await;
+    let remembered = story::remembered(&store).await;
+    story::a_closed_store_refuses(&store).await;
+    drop(store);
+    remembered(&open(folder.path()).unwrap()).await;
+}
+
+#[actix_web::test]
+async fn a_full_visitor_takes_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    story::a_full_visitor_takes_no_more(&open(folder.path()).unwrap()).await;
+}
+
+#[actix_web::test]
+async fn a_full_queue_is_busy_and_nothing_waits_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let store =
+        SledStore::open(folder.path(), SledOptions { cache_bytes: 64 << 20, queue: 1 }).unwrap();
+    let batch = || story::arrivals(tests::wire::new_visitor(), Vec::new());
+    let results = futures_util::future::join_all((0..50).map(|_| store.ingest(batch()))).await;
+    let busy = results.iter().filter(|result| matches!(result, Err(StoreError::Busy))).count();
+    assert!(busy > 0 && results.iter().any(Result::is_ok), "{busy} of 50 were refused");
+    assert_eq!(store.queued(), 0);
+}
+
+#[test]
+fn a_folder_in_use_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let _held = open(folder.path()).unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert!(matches!(error, StoreError::InUse(_)), "{error}");
+}
+
+/// Every kind of damage is a sentence, and every byte is still there.
+#[actix_web::test]
+async fn a_damaged_folder_says_so_and_is_kept() {
+    let damages: [(&str, fn(&Path)); 7] = [
+        ("a log cut short", |folder| {
+            let log = std::fs::read(folder.join("db")).unwrap();
+            std::fs::write(folder.join("db"), &log[..log.len() / 2]).unwrap();
+        }),
+        ("a log that lost its end", |folder| {
+            let mut log = std::fs::read(folder.join("db")).unwrap();
+            let end = log.len();
+            log[end - 4096..].fill(0);
+            std::fs::write(folder.join("db"), log).unwrap();
+        }),
+        ("a log that is gone", |folder| std::fs::remove_file(folder.join("db")).unwrap()),
+        ("foreign data", |folder| {
+            let db = sled::open(folder).unwrap();
+            db.clear().unwrap();
+            db.insert("key", "value").unwrap();
+            db.flush().unwrap();
+        }),
+        ("another layout", |folder| {
+            let db = sled::open(folder).unwrap();
+            db.insert("mversion", &99_u32.to_be_bytes()).unwrap();
+            db.flush().unwrap();
+        }),
+        ("a broken configuration of the engine", |folder| {
+            std::fs::write(folder.join("conf"), "no configuration").unwrap();
+        }),
+        ("a folder that is a file", |folder| {
+            std::fs::remove_dir_all(folder).unwrap();
+            std::fs::write(folder, "x").unwrap();
+        }),
+    ];
+    for (name, damage) in damages {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        fill(&path).await;
+        damage(&path);
+        let before = bytes(&path);
+        let error = open(&path).err().unwrap_or_else(|| panic!("{name} was not seen"));
+        assert!(matches!(error, StoreError::Damaged { .. }), "{name}: {error}");
+        assert!(error.to_string().contains("left as it is"), "{name}: {error}");
+        assert!(bytes(&path) == before, "{name}: the folder was changed");
+    }
+}
+
+/// Wherever a page of the log is overwritten: either the store says that it is damaged and keeps
+/// every byte, or nothing that it had acknowledged is missing.
+#[actix_web::test]
+async fn a_damaged_log_never_opens_with_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = folder.path().join("sound");
+    fill(&sound).await;
+    let log = std::fs::read(sound.join("db")).unwrap();
+    let mut refused = 0;
+    for part in 0..8 {
+        let path = folder.path().join(format!("store-{part}"));
+        std::fs::create_dir(&path).unwrap();
+        for file in ["conf", "witness"] {
+            std::fs::copy(sound.join(file), path.join(file)).unwrap();
+        }
+        let mut log = log.clone();
+        let at = log.len() / 8 * part;
+        log[at..at + 512].iter_mut().for_each(|byte| *byte ^= 0xa5);
+        std::fs::write(path.join("db"), log).unwrap();
+        let before = bytes(&path);
+        match open(&path) {
+            Err(error) => {
+                refused += 1;
+                assert!(matches!(error, StoreError::Damaged { .. }), "{part}: {error}");
+                assert!(bytes(&path) == before, "{part}: the folder was changed");
+            }
+            Ok(store) => {
+                let leads = store.leads(&story::site(), None, 10_000).await;
+                assert!(
+                    leads.is_err() || leads.unwrap().len() == LEADS,
+                    "{part}: leads are missing"
+                );
+            }
+        }
+    }
+    assert!(refused > 0, "no damage was seen");
+}
+
+const LEADS: usize = 300;
+
+/// A store with enough commits for a log of some length, closed in order.
+async fn fill(path: &Path) {
+    let store = open(path).unwrap();
+    for number in 0..LEADS {
+        story::a_lead(&store, &format!("lead-{number}@example.com")).await;
+    }
+    store.close().await.unwrap();
+}
+
+/// The bytes of what stands under a path, the lock left out.
+fn bytes(path: &Path) -> Vec<(String, Vec<u8>)> {
+    if path.is_file() {
+        return vec![(String::new(), std::fs::read(path).unwrap())];
+    }
+    let files = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let kept = files.filter(|file| file.is_file() && !file.ends_with("lock"));
+    let mut all: Vec<_> =
+        kept.map(|file| (file.display().to_string(), std::fs::read(&file).unwrap())).collect();
+    all.sort();
+    all
+}

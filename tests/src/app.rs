@@ -1,0 +1,153 @@
+//! [`TestApp`]: the collector in this process, on a real socket, its clock in the test's hand.
+
+use collector::app::App;
+use collector::clock::{Clock, Dice};
+use collector::config::Config;
+use collector::outbox::Outbox;
+use collector::secret::KeyHash;
+use collector::{app, server};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+use std::net::TcpListener;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// The key that opens the test's site.
+pub const KEY: &str = "clew_test-key";
+/// The secret of every test's webhooks.
+pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+/// Saturday, 21 November 2026, 10:00 UTC.
+pub const NOW_MS: i64 = 1_795_255_200_000;
+
+/// The collector with a store of its own.
+pub struct TestApp {
+    /// What it shares.
+    pub app: Arc<App>,
+    /// Its address, without a slash behind.
+    pub url: String,
+    outbox: Outbox,
+    server: actix_web::dev::ServerHandle,
+    client: Client,
+    folder: TempDir,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body where it is JSON, else null.
+    pub json: Value,
+    /// The body.
+    pub text: String,
+}
+
+impl TestApp {
+    /// With the test's site, key and token key, and a clock that stands at [`NOW_MS`].
+    pub async fn start() -> Self {
+        Self::start_with("", Clock::fixed(NOW_MS)).await
+    }
+
+    /// The same with more settings behind it and a clock of the test's own.
+    pub async fn start_with(settings: &str, clock: Clock) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(listener, settings, clock).await
+    }
+
+    /// The same on a listener that the test has bound.
+    pub async fn start_on(listener: TcpListener, settings: &str, clock: Clock) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(folder.path()));
+        let config = Config::parse(&text, &[]).unwrap();
+        let store = app::open_store(&config).unwrap();
+        let app = App::new(config, store, clock, Dice::system()).unwrap();
+        let server = server::serve(listener, &app).unwrap();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let outbox = Outbox::new(Arc::clone(&app)).unwrap();
+        Self { app, url, outbox, server: handle, client: Client::new(), folder }
+    }
+
+    /// Sends a batch as a browser of the site does.
+    pub async fn send(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let request =
+            self.request(Method::POST, "/c/e").header("origin", "https://www.example.com");
+        answer(request.header("user-agent", "Mozilla/5.0 Chrome/156").body(body)).await
+    }
+
+    /// Makes a lead with the test's key.
+    pub async fn post_lead(&self, body: &Value) -> Answer {
+        self.post("/v1/leads", body).await
+    }
+
+    /// Posts JSON with the test's key.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        answer(self.request(Method::POST, path).bearer_auth(KEY).body(body.to_string())).await
+    }
+
+    /// Reads with the test's key.
+    pub async fn get(&self, path: &str) -> Answer {
+        answer(self.request(Method::GET, path).bearer_auth(KEY)).await
+    }
+
+    /// A request that the test finishes itself.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Delivers everything that is due by the application's clock; how many attempts were made.
+    pub async fn deliver(&self) -> usize {
+        self.outbox.step().await.unwrap()
+    }
+
+    /// The value of one metric's line, 0 where it has none.
+    pub async fn metric(&self, line: &str) -> u64 {
+        let text = self.get("/metrics").await.text;
+        let found = text.lines().find_map(|found| found.strip_prefix(line));
+        found.map_or(0, |value| value.trim().parse().unwrap())
+    }
+
+    /// Stops serving and closes the store; its folder lives as long as what is given back.
+    pub async fn stop(self) -> TempDir {
+        self.server.stop(true).await;
+        self.app.store.close().await.unwrap();
+        self.folder
+    }
+}
+
+/// Sends a request and reads the answer.
+pub async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer { status, headers, json, text }
+}
+
+/// The settings of a test's collector whose store lies in a folder.
+pub fn settings_for(folder: &std::path::Path) -> String {
+    format!(
+        "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,collector=info\"\n\
+         [store]\nurl = \"sled:{}/store\"\n\
+         [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
+         [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
+         [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\
+         [[keys]]\nname = \"test\"\nsite = \"demo\"\nhash = \"{}\"\n\
+         [[keys]]\nname = \"other\"\nsite = \"other\"\nhash = \"{}\"\n",
+        folder.display(),
+        KeyHash::of(KEY),
+        KeyHash::of("clew_other-key"),
+    )
+}
+
+/// The settings of a destination.
+pub fn destination(name: &str, url: &str) -> String {
+    format!(
+        "[[destinations]]\nname = \"{name}\"\nsite = \"demo\"\nurl = \"{url}\"\n\
+         secret = \"{WEBHOOK_SECRET}\"\nallow_private = true\n"
+    )
+}

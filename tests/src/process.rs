@@ -1,0 +1,74 @@
+//! The collector as a process of its own, to be killed.
+
+use crate::app::settings_for;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running `clew serve`; killed when it is dropped.
+pub struct Collector {
+    child: Child,
+    /// Its address, without a slash behind.
+    pub url: String,
+}
+
+impl Collector {
+    /// Starts over a folder that holds store and settings, and waits until it is ready.
+    pub fn start(folder: &Path, more_settings: &str) -> Self {
+        let config = folder.join("clew.toml");
+        std::fs::write(&config, format!("{}{more_settings}", settings_for(folder))).unwrap();
+        let mut child = Command::new(binary())
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = Vec::new();
+        let address = loop {
+            let Some(Ok(line)) = log.next() else {
+                panic!("the collector ended before it was ready:\n{}", told.join("\n"));
+            };
+            if let Some((_, rest)) = line.split_once("ready address=") {
+                break rest.split_whitespace().next().unwrap().to_owned();
+            }
+            told.push(line);
+        };
+        // The pipe must be read on, or the collector would stand still once it is full.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, url: format!("http://{address}") }
+    }
+
+    /// SIGKILL, and wait for the end.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; whether it then ended with success.
+    pub fn terminate(mut self) -> bool {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // Fails where it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary that `cargo xtask test` builds beside the test binary.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let binary = test.parent().and_then(Path::parent).unwrap().join("clew");
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `cargo xtask test`, which builds it",
+        binary.display()
+    );
+    binary
+}

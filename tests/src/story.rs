@@ -1,0 +1,372 @@
+//! The story that every store must tell, in the trait's verbs alone. Each chapter is an `async fn`
+//! over an open store and uses visitors of its own, so that they can run on one store.
+
+use crate::wire::{new_event, new_visitor};
+use collector::store::{
+    Action, ActionKind, Arrival, Arrivals, Converted, DeliveryFilter, DeliveryState, Idempotency,
+    NewConversion, Settlement, Store, StoreError, VisitorContext,
+};
+use shared::evidence::Evidence;
+use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
+use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState};
+use shared::limits::{self, DAY_MS};
+use shared::outcome::{DropReason, Outcome};
+use shared::page_view::{PageView, Totals};
+use shared::source::{OwnHosts, Rules};
+use shared::visit::Journey;
+use url::Url;
+
+/// A time to begin at.
+pub const START_MS: i64 = 1_795_255_200_000;
+const MINUTE: i64 = 60_000;
+
+/// The site of the story.
+pub fn site() -> SiteId {
+    SiteId::parse("demo").unwrap()
+}
+
+/// A page view with a utm_source, or none where it is empty.
+pub fn page_view(at_ms: i64, source: &str) -> PageView {
+    let query = if source.is_empty() { String::new() } else { format!("?utm_source={source}") };
+    let url = Url::parse(&format!("https://www.example.com/{query}")).unwrap();
+    let evidence = Evidence::read(&url, "");
+    PageView {
+        id: new_event(at_ms),
+        at_ms,
+        received_at_ms: at_ms,
+        url: "https://www.example.com/".into(),
+        title: "Home".into(),
+        totals: Totals::default(),
+        label: Rules::built_in().label(&evidence, &OwnHosts::new(["example.com"])),
+        evidence,
+        rules: 1,
+        bot: None,
+    }
+}
+
+fn totals(engaged_ms: u32, active_at_ms: i64) -> Totals {
+    Totals { engaged_ms, active_at_ms, ..Totals::default() }
+}
+
+/// One visitor's batch.
+pub fn arrivals(visitor: VisitorId, events: Vec<Arrival>) -> Arrivals {
+    Arrivals { site: site(), visitor, context: VisitorContext::default(), events }
+}
+
+fn shown(view: &PageView) -> Arrival {
+    Arrival::View(Box::new(view.clone()))
+}
+
+fn conversion(
+    at_ms: i64,
+    visitor: Option<VisitorId>,
+    email: &str,
+    phone: Option<&str>,
+) -> NewConversion {
+    let contact =
+        Contact { email: Some(email.into()), phone: phone.map(Into::into), ..Contact::default() };
+    let conversion = Conversion {
+        id: ConversionId::new(at_ms, rand::random()),
+        at_ms,
+        kind: ConversionKind::Form,
+        visitor,
+        journey: if visitor.is_some() { JourneyState::Known } else { JourneyState::NoVisitor },
+        contact,
+        form_id: None,
+        form_name: None,
+        page_url: None,
+        page_title: None,
+        touches: Vec::new(),
+    };
+    NewConversion {
+        site: site(),
+        conversion,
+        new_lead: LeadId::new(at_ms, rand::random()),
+        destinations: vec!["crm".into()],
+        due_at_ms: at_ms + 10_000,
+        idempotency: None,
+    }
+}
+
+async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, ConversionId, bool) {
+    match store.convert(new).await.unwrap() {
+        Converted::Stored { lead, conversion, repeated } => (lead, conversion, repeated),
+        Converted::KeyReused => panic!("the key was not used before"),
+    }
+}
+
+/// Every chapter on one store.
+pub async fn tell(store: &dyn Store) {
+    journeys_are_kept_and_derived(store).await;
+    any_order_of_arrival_is_the_same_journey(store).await;
+    a_conversion_makes_lead_and_deliveries(store).await;
+    people_are_told_apart(store).await;
+    deliveries_are_claimed_and_settled(store).await;
+    leads_and_deliveries_are_listed(store).await;
+}
+
+/// Page views once, totals as maxima, stubs completed, actions beside them.
+pub async fn journeys_are_kept_and_derived(store: &dyn Store) {
+    let visitor = new_visitor();
+    assert_eq!(store.visitor(&site(), visitor).await.unwrap(), None);
+    let (first, second) = (page_view(START_MS, "google"), page_view(START_MS + MINUTE, ""));
+    let raise = |view: &PageView, engaged_ms| Arrival::Raise {
+        page: view.id,
+        totals: totals(engaged_ms, view.at_ms + 5_000),
+    };
+    let action = Action {
+        id: new_event(START_MS),
+        page: first.id,
+        at_ms: START_MS + 1_000,
+        kind: ActionKind::Custom { name: "play".into(), props: "{}".into() },
+    };
+
+    let events = vec![
+        raise(&first, 9_000),
+        shown(&first),
+        raise(&first, 4_000),
+        Arrival::Act(action.clone()),
+        Arrival::Act(action),
+        shown(&second),
+    ];
+    let outcomes = store.ingest(arrivals(visitor, events)).await.unwrap();
+    let (kept, again) = (Outcome::Stored, Outcome::Duplicate);
+    assert_eq!(outcomes, [kept, kept, again, kept, again, kept]);
+    let outcomes =
+        store.ingest(arrivals(visitor, vec![shown(&first), raise(&second, 2_000)])).await.unwrap();
+    assert_eq!(outcomes, [again, kept]);
+
+    let views = store.page_views(&site(), visitor).await.unwrap();
+    assert_eq!(views.iter().map(|view| view.totals.engaged_ms).collect::<Vec<_>>(), [9_000, 2_000]);
+    let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
+    assert_eq!((record.rows, record.lead), (3, None));
+    assert_eq!(record.journey, Journey::derive(&views));
+    assert_eq!((record.journey.touches.len(), record.journey.touches[0].engaged_ms), (1, 11_000));
+    assert_eq!(store.visitor(&SiteId::parse("other").unwrap(), visitor).await.unwrap(), None);
+}
+
+/// Stored touches equal the derived ones, whatever order events came in and however batched.
+pub async fn any_order_of_arrival_is_the_same_journey(store: &dyn Store) {
+    use rand::seq::SliceRandom;
+    use rand::{RngExt, SeedableRng};
+    for seed in 0..40 {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let visitor = new_visitor();
+        let mut events = Vec::new();
+        let mut complete = Vec::new();
+        for _ in 0..random.random_range(1..12) {
+            let at_ms = START_MS + random.random_range(0..200) * 10 * MINUTE;
+            let source = *["", "google", "bing"].get(random.random_range(0..3)).unwrap();
+            let mut view = page_view(at_ms, source);
+            events.push(shown(&view));
+            for _ in 0..random.random_range(0..3) {
+                let more = totals(
+                    random.random_range(0..60_000),
+                    at_ms + random.random_range(0..40) * MINUTE,
+                );
+                events.push(Arrival::Raise { page: view.id, totals: more });
+                view.totals.raise(more);
+            }
+            complete.push(view);
+        }
+        events.shuffle(&mut random);
+        while !events.is_empty() {
+            let batch = events.split_off(events.len() - random.random_range(1..=events.len()));
+            store.ingest(arrivals(visitor, batch)).await.unwrap();
+        }
+        complete.sort_by_key(|view| view.id);
+        assert_eq!(store.page_views(&site(), visitor).await.unwrap(), complete, "seed {seed}");
+        let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
+        assert_eq!(record.journey, Journey::derive(&complete), "seed {seed}");
+    }
+}
+
+/// A lead with a journey of one page view.
+pub async fn a_lead(store: &dyn Store, email: &str) -> LeadId {
+    let visitor = new_visitor();
+    store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    convert(store, conversion(START_MS, Some(visitor), email, None)).await.0
+}
+
+/// Lead, conversion with its touches, and deliveries in one step; repeats change nothing.
+pub async fn a_conversion_makes_lead_and_deliveries(store: &dyn Store) {
+    let visitor = new_visitor();
+    let view = page_view(START_MS, "google");
+    let later = page_view(START_MS + 5 * MINUTE, "bing");
+    store.ingest(arrivals(visitor, vec![shown(&view), shown(&later)])).await.unwrap();
+    let mut new = conversion(START_MS + MINUTE, Some(visitor), "One@example.com", None);
+    new.idempotency = Some(Idempotency { key: "one".into(), request: [1; 32] });
+    let (lead, id, repeated) = convert(store, new.clone()).await;
+    assert_eq!((lead, id, repeated), (new.new_lead, new.conversion.id, false));
+
+    let stored = store.lead(lead).await.unwrap().unwrap();
+    assert_eq!((stored.conversions, stored.joins.len(), stored.joins[0].visitor), (1, 1, visitor));
+    let kept = store.conversions(lead).await.unwrap();
+    assert_eq!(kept[0].touches.len(), 1, "the touch after the conversion is not in its snapshot");
+    assert_eq!(store.visitor(&site(), visitor).await.unwrap().unwrap().lead, Some(lead));
+    assert_eq!(
+        store.find_lead(&site(), IdentityKind::Email, "one@example.com").await.unwrap(),
+        Some(lead)
+    );
+
+    // the same key: the same answer; another request: refused; the same conversion: the same answer
+    let mut again = conversion(START_MS + 2 * MINUTE, Some(visitor), "one@example.com", None);
+    again.idempotency = new.idempotency.clone();
+    assert_eq!(convert(store, again.clone()).await, (lead, id, true));
+    again.idempotency = Some(Idempotency { key: "one".into(), request: [2; 32] });
+    assert_eq!(store.convert(again.clone()).await.unwrap(), Converted::KeyReused);
+    new.idempotency = None;
+    assert_eq!(convert(store, new).await, (lead, id, true));
+    assert_eq!(store.lead(lead).await.unwrap().unwrap(), stored);
+
+    // a day later the key is forgotten
+    assert!(store.expire(START_MS + DAY_MS + 2 * MINUTE).await.unwrap() >= 1);
+    assert_eq!(convert(store, again).await.2, false);
+    assert_eq!(store.lead(lead).await.unwrap().unwrap().conversions, 2);
+}
+
+/// The same e-mail joins browsers; another one on the same browser is another person.
+pub async fn people_are_told_apart(store: &dyn Store) {
+    let (phone_number, desk, phone) = ("+33142685300", new_visitor(), new_visitor());
+    for visitor in [desk, phone] {
+        store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    }
+    let (anna, ..) =
+        convert(store, conversion(START_MS, Some(desk), "a@example.com", Some(phone_number))).await;
+    let (same, ..) =
+        convert(store, conversion(START_MS + 1, Some(phone), "A@EXAMPLE.com", None)).await;
+    assert_eq!(same, anna);
+    let lead = store.lead(anna).await.unwrap().unwrap();
+    assert_eq!(lead.joins.iter().map(|join| join.visitor).collect::<Vec<_>>(), [desk, phone]);
+    assert!(lead.joins.iter().all(|join| join.shared_browser_after_ms.is_none()));
+
+    let (second, ..) =
+        convert(store, conversion(START_MS + 2, Some(desk), "b@example.com", None)).await;
+    assert_ne!(second, anna);
+    let lead = store.lead(second).await.unwrap().unwrap();
+    assert_eq!(lead.joins[0].shared_browser_after_ms, Some(START_MS + 1));
+
+    // e-mail says the second, phone says the first: no merge, but recorded
+    let (third, ..) =
+        convert(store, conversion(START_MS + 3, None, "b@example.com", Some(phone_number))).await;
+    let lead = store.lead(third).await.unwrap().unwrap();
+    assert_eq!((third, lead.phone_conflict), (second, Some(anna)));
+    assert_eq!(
+        store.find_lead(&site(), IdentityKind::Phone, phone_number).await.unwrap(),
+        Some(anna)
+    );
+
+    // a visitor that never reported anything still makes a lead
+    let (stranger, ..) =
+        convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;
+    assert_eq!(store.conversions(stranger).await.unwrap()[0].journey, JourneyState::UnknownVisitor);
+    assert!(store.lead(stranger).await.unwrap().unwrap().joins.is_empty());
+}
+
+/// Due once, leased, come back after the lease, settled, replayed.
+pub async fn deliveries_are_claimed_and_settled(store: &dyn Store) {
+    // A time of its own, before every other chapter's deliveries are due.
+    let start = START_MS - 40 * DAY_MS;
+    let (lead, ..) = convert(store, conversion(start, None, "d@example.com", None)).await;
+    let claim = |now_ms| store.claim_deliveries(now_ms, now_ms + 45_000, 10);
+    assert_eq!(claim(start + 9_999).await.unwrap(), []);
+    let claimed = claim(start + 10_000).await.unwrap();
+    assert_eq!(
+        (claimed.len(), claimed[0].state, claimed[0].attempts),
+        (1, DeliveryState::Sending, 1)
+    );
+    let id = claimed[0].id;
+    assert_eq!(id.lead, lead);
+    assert_eq!(
+        claim(start + 10_000).await.unwrap(),
+        [],
+        "nobody else gets it while the lease runs"
+    );
+
+    assert_eq!(store.freeze_delivery(id, b"first".into()).await.unwrap(), b"first");
+    assert_eq!(store.freeze_delivery(id, b"second".into()).await.unwrap(), b"first");
+    assert_eq!(store.delivery_body(id).await.unwrap().as_deref(), Some(&b"first"[..]));
+
+    let again = claim(start + 55_000).await.unwrap();
+    assert_eq!((again.len(), again[0].id, again[0].attempts), (1, id, 2), "the lease ran out");
+    let retry = Settlement::Retry { at_ms: start + 100_000, error: "500".into() };
+    store.settle_delivery(id, retry).await.unwrap();
+    let waiting = store.delivery(id).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.error.as_deref()), (DeliveryState::Retry, Some("500")));
+    assert_eq!(claim(start + 99_999).await.unwrap(), []);
+    assert_eq!(claim(start + 100_000).await.unwrap().len(), 1);
+    let dead = Settlement::Dead { at_ms: start + 100_000, error: "gone".into() };
+    store.settle_delivery(id, dead).await.unwrap();
+    assert_eq!(claim(start + 300_000).await.unwrap(), [], "the dead are not claimed");
+
+    assert!(store.replay_delivery(id, start + 300_000).await.unwrap());
+    assert_eq!(claim(start + 300_000).await.unwrap()[0].attempts, 1);
+    store.settle_delivery(id, Settlement::Sent { at_ms: start + 300_000 }).await.unwrap();
+    let sent = store.delivery(id).await.unwrap().unwrap();
+    assert_eq!((sent.state, sent.error), (DeliveryState::Sent, None));
+    assert_eq!(claim(start + 900_000).await.unwrap(), []);
+}
+
+/// Newest leads first, page after page; deliveries by state and lead.
+pub async fn leads_and_deliveries_are_listed(store: &dyn Store) {
+    let mut made = Vec::new();
+    for number in 0..5 {
+        let email = format!("listed-{number}@example.com");
+        let at_ms = START_MS + 20 * DAY_MS + number;
+        made.push(convert(store, conversion(at_ms, None, &email, None)).await.0);
+    }
+    made.reverse();
+    let page = store.leads(&site(), None, 3).await.unwrap();
+    assert_eq!(page.iter().map(|lead| lead.id).collect::<Vec<_>>(), made[..3]);
+    let page = store.leads(&site(), Some(made[2]), 2).await.unwrap();
+    assert_eq!(page.iter().map(|lead| lead.id).collect::<Vec<_>>(), made[3..]);
+    assert!(store.leads(&SiteId::parse("other").unwrap(), None, 9).await.unwrap().is_empty());
+
+    let filter =
+        DeliveryFilter { site: site(), state: None, lead: Some(made[0]), after: None, limit: 9 };
+    let listed = store.deliveries(filter.clone()).await.unwrap();
+    assert_eq!((listed.len(), listed[0].state), (1, DeliveryState::Pending));
+    let after = DeliveryFilter { after: Some(listed[0].id), ..filter.clone() };
+    assert!(store.deliveries(after).await.unwrap().is_empty());
+    let sent = DeliveryFilter { state: Some(DeliveryState::Sent), ..filter };
+    assert!(store.deliveries(sent).await.unwrap().is_empty());
+}
+
+/// A visitor is given so many rows and no more, and what is there stays.
+pub async fn a_full_visitor_takes_no_more(store: &dyn Store) {
+    let visitor = new_visitor();
+    let views = |from: usize, count: usize| -> Vec<Arrival> {
+        (from..from + count).map(|index| shown(&page_view(START_MS + index as i64, ""))).collect()
+    };
+    for from in (0..limits::VISITOR_ROWS).step_by(1_000) {
+        store.ingest(arrivals(visitor, views(from, 1_000))).await.unwrap();
+    }
+    let outcomes = store.ingest(arrivals(visitor, views(limits::VISITOR_ROWS, 2))).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Dropped(DropReason::VisitorFull); 2]);
+    assert_eq!(store.page_views(&site(), visitor).await.unwrap().len(), limits::VISITOR_ROWS);
+}
+
+/// What was stored is there after closing and opening again.
+pub async fn remembered(store: &dyn Store) -> impl AsyncFn(&dyn Store) + use<> {
+    let visitor = new_visitor();
+    let view = page_view(START_MS, "google");
+    store.ingest(arrivals(visitor, vec![shown(&view)])).await.unwrap();
+    let (lead, ..) =
+        convert(store, conversion(START_MS, Some(visitor), "r@example.com", None)).await;
+    async move |reopened: &dyn Store| {
+        assert_eq!(
+            reopened.page_views(&site(), visitor).await.unwrap(),
+            std::slice::from_ref(&view)
+        );
+        assert_eq!(reopened.lead(lead).await.unwrap().unwrap().joins.len(), 1);
+    }
+}
+
+/// After closing, writes are refused and nothing is answered as kept.
+pub async fn a_closed_store_refuses(store: &dyn Store) {
+    store.close().await.unwrap();
+    let refused =
+        store.ingest(arrivals(new_visitor(), vec![shown(&page_view(START_MS, ""))])).await;
+    assert!(matches!(refused, Err(StoreError::Closed(_))));
+    assert!(store.ready().await.is_err());
+}
