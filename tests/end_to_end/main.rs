@@ -4,3 +4,5 @@
 
 mod store;
 mod events;
+mod leads;
+mod outbox;

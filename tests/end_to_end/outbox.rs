@@ -1,0 +1,221 @@
+//! Hand-off: once, signed, retried with the same id and body, given up for good, replayed.
+
+use collector::clock::Clock;
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::sync::Arc;
+use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
+use tests::wire::{batch, new_event, new_visitor, view};
+use www::{Demo, Listeners, Settings};
+
+/// The demo's CRM with the clock of the test.
+fn receiver(clock: &Clock) -> Demo {
+    let mut settings = Settings::new("http://127.0.0.1:1", "none", WEBHOOK_SECRET);
+    let clock = clock.clone();
+    settings.now = Arc::new(move || clock.now_ms());
+    settings.retry_every = None;
+    let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+    Demo::start(settings, Listeners { site: listen(), news: listen(), crm: listen() }).unwrap()
+}
+
+async fn lead(app: &TestApp, email: &str) -> String {
+    let visitor = new_visitor().to_text();
+    let now_ms = app.app.clock.now_ms();
+    let url = "https://www.example.com/?utm_source=google&utm_medium=cpc";
+    app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+    let made = app.post_lead(&json!({ "visitor": visitor, "contact": { "email": email } })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    made.json["lead"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn state(app: &TestApp, lead: &str) -> Value {
+    app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"]["crm_sync_status"].clone()
+}
+
+#[actix_web::test]
+async fn a_lead_is_delivered_once_after_the_settle_time() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    let app = TestApp::start_with(
+        &destination("crm", &format!("{}/webhook", crm.crm_url())),
+        clock.clone(),
+    )
+    .await;
+    let id = lead(&app, "a@example.com").await;
+    assert_eq!((app.deliver().await, state(&app, &id).await), (0, json!("pending")));
+    clock.advance_ms(9_999);
+    assert_eq!(app.deliver().await, 0);
+    clock.advance_ms(1);
+    assert_eq!(app.deliver().await, 1);
+    clock.advance_ms(3_600_000);
+    assert_eq!((app.deliver().await, state(&app, &id).await), (0, json!("sent")));
+    let received = crm.deliveries();
+    assert_eq!((received.len(), received[0].attempts), (1, 1));
+    let body = &received[0].body;
+    assert_eq!((&body["type"], &body["data"]["lead_id"]), (&json!("lead.converted"), &json!(id)));
+    assert_eq!(body["data"]["fields"]["first_click_source"], "google");
+    assert!(body["data"]["fields"].as_object().unwrap().values().all(|value| !value.is_null()));
+    app.stop().await;
+    crm.stop().await;
+}
+
+/// The receiver is down for the first attempts: the lead comes once it is back, with the same id.
+#[actix_web::test]
+async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    // Two destinations: one that refuses for a while, one where nobody listens.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = closed.local_addr().unwrap();
+    drop(closed);
+    let settings = destination("crm", &format!("{}/webhook", crm.crm_url()))
+        + &destination("nobody", &format!("http://{nobody}/"));
+    let app = TestApp::start_with(&settings, clock.clone()).await;
+    let id = lead(&app, "a@example.com").await;
+    crm.set_failing(Some(503));
+    clock.advance_ms(10_000);
+    assert_eq!(app.deliver().await, 2);
+    assert_eq!(state(&app, &id).await, "retry");
+    clock.advance_ms(6_000);
+    assert_eq!(app.deliver().await, 2);
+    crm.set_failing(None);
+    assert_eq!(app.deliver().await, 0, "not before its time");
+    clock.advance_ms(331_000);
+    assert_eq!(app.deliver().await, 2);
+
+    let ids: Vec<_> =
+        crm.attempts().into_iter().map(|attempt| attempt.webhook_id.unwrap()).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let received = crm.deliveries();
+    assert_eq!((received.len(), &received[0].webhook_id), (1, &ids[0]));
+
+    let list = app.get("/v1/deliveries?state=retry").await.json;
+    assert_eq!(
+        (&list["deliveries"][0]["destination"], &list["deliveries"][0]["attempts"]),
+        (&json!("nobody"), &json!(3))
+    );
+    assert!(list["deliveries"][0]["error"].as_str().is_some_and(|error| !error.is_empty()));
+    app.stop().await;
+    crm.stop().await;
+}
+
+/// The body is frozen at the first attempt, so that a repeat is the same message.
+#[actix_web::test]
+async fn every_attempt_sends_the_same_body() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    let app = TestApp::start_with(
+        &destination("crm", &format!("{}/webhook", crm.crm_url())),
+        clock.clone(),
+    )
+    .await;
+    lead(&app, "a@example.com").await;
+    crm.set_failing(Some(500));
+    clock.advance_ms(10_000);
+    assert_eq!(app.deliver().await, 1);
+    crm.set_failing(None);
+    // The same person converts again before the second attempt.
+    lead(&app, "a@example.com").await;
+    clock.advance_ms(60_000);
+    assert_eq!(app.deliver().await, 2);
+    let mut counts: Vec<_> = crm
+        .deliveries()
+        .iter()
+        .map(|delivery| delivery.body["data"]["fields"]["conversion_count"].clone())
+        .collect();
+    counts.sort_by_key(Value::to_string);
+    assert_eq!(counts, [json!(1), json!(2)]);
+    app.stop().await;
+    crm.stop().await;
+}
+
+#[actix_web::test]
+async fn dead_letters_are_listed_and_replayed() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    let app = TestApp::start_with(
+        &destination("crm", &format!("{}/webhook", crm.crm_url())),
+        clock.clone(),
+    )
+    .await;
+    let id = lead(&app, "a@example.com").await;
+    crm.set_failing(Some(500));
+    let mut attempts = 0;
+    for _ in 0..12 {
+        clock.advance_ms(27 * 3_600_000);
+        attempts += app.deliver().await;
+    }
+    assert_eq!((attempts, state(&app, &id).await), (10, json!("dead")));
+    let dead = app.get(&format!("/v1/deliveries?state=dead&lead={id}")).await.json;
+    let delivery = dead["deliveries"][0]["id"].as_str().unwrap().to_owned();
+    crm.set_failing(None);
+    let replayed = app.post(&format!("/v1/deliveries/{delivery}/replay"), &Value::Null).await;
+    assert_eq!((replayed.status, &replayed.json["state"]), (202, &json!("pending")));
+    assert_eq!((app.deliver().await, state(&app, &id).await), (1, json!("sent")));
+    assert_eq!(crm.deliveries()[0].webhook_id, delivery);
+    for unknown in ["x", "msg_x", &delivery[..delivery.len() - 3]] {
+        assert_eq!(
+            app.post(&format!("/v1/deliveries/{unknown}/replay"), &Value::Null).await.status,
+            404,
+            "{unknown}"
+        );
+    }
+    app.stop().await;
+    crm.stop().await;
+}
+
+/// 410 ends it, a redirect is never followed, a private address is not reached unless allowed.
+#[actix_web::test]
+async fn answers_that_need_no_second_try() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    let url = format!("{}/webhook", crm.crm_url());
+    let guarded = destination("guarded", "https://127.0.0.1/webhook")
+        .replace("allow_private = true", "allow_private = false");
+    let app = TestApp::start_with(&(destination("crm", &url) + &guarded), clock.clone()).await;
+    let id = lead(&app, "a@example.com").await;
+    crm.set_failing(Some(410));
+    clock.advance_ms(10_000);
+    assert_eq!(app.deliver().await, 2);
+    let dead = app.get(&format!("/v1/deliveries?state=dead&lead={id}")).await.json;
+    let mut errors: Vec<_> = dead["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|delivery| delivery["error"].as_str().unwrap().to_owned())
+        .collect();
+    errors.sort();
+    assert!(
+        errors[0].contains("127.0.0.1 is not a public address") && errors[1].contains("410"),
+        "{errors:?}"
+    );
+    crm.set_failing(Some(302));
+    lead(&app, "b@example.com").await;
+    clock.advance_ms(10_000);
+    app.deliver().await;
+    assert!(crm.attempts().iter().all(|attempt| attempt.status != 200));
+    app.stop().await;
+    crm.stop().await;
+}
+
+/// A collector that dies between claim and settlement loses nothing: the lease runs out.
+#[actix_web::test]
+async fn a_claim_whose_holder_died_comes_back() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    let app = TestApp::start_with(
+        &destination("crm", &format!("{}/webhook", crm.crm_url())),
+        clock.clone(),
+    )
+    .await;
+    lead(&app, "a@example.com").await;
+    clock.advance_ms(10_000);
+    let now_ms = clock.now_ms();
+    assert_eq!(app.app.store.claim_deliveries(now_ms, now_ms + 45_000, 9).await.unwrap().len(), 1);
+    assert_eq!(app.deliver().await, 0);
+    clock.advance_ms(45_000);
+    assert_eq!((app.deliver().await, crm.deliveries().len()), (1, 1));
+    app.stop().await;
+    crm.stop().await;
+}
