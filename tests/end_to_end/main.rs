@@ -6,3 +6,4 @@ mod store;
 mod events;
 mod leads;
 mod outbox;
+mod crash;

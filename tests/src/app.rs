@@ -58,7 +58,6 @@ impl TestApp {
 
     /// The same on a listener that the test has bound.
     pub async fn start_on(listener: TcpListener, settings: &str, clock: Clock) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(folder.path()));
@@ -69,7 +68,7 @@ impl TestApp {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let outbox = Outbox::new(Arc::clone(&app)).unwrap();
-        Self { app, url, outbox, server: handle, client: Client::new(), folder }
+        Self { app, url, outbox, server: handle, client: client(), folder }
     }
 
     /// Sends a batch as a browser of the site does.
@@ -117,6 +116,13 @@ impl TestApp {
         self.app.store.close().await.unwrap();
         self.folder
     }
+}
+
+/// An HTTP client; reqwest wants to know of a crypto provider even for plain http.
+pub fn client() -> Client {
+    // Fails where another test has installed it, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
 }
 
 /// Sends a request and reads the answer.
