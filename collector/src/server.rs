@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::http;
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 use std::net::TcpListener;
@@ -11,11 +11,26 @@ use std::sync::Arc;
 /// Seconds that requests under way may take once a stop was asked for.
 const STOP_SECONDS: u64 = 10;
 
-/// Serves until told to stop by the handle; who listens for signals is the caller's choice.
+/// A running server; it serves in the background until it is stopped.
+pub struct Serving(ServerHandle);
+
+impl Serving {
+    /// Takes no more requests and waits for those under way.
+    pub async fn stop(self) {
+        self.0.stop(true).await;
+    }
+}
+
+/// Runs a command's work in the runtime that the server needs.
+pub fn block_on<F: Future>(work: F) -> F::Output {
+    actix_web::rt::System::new().block_on(work)
+}
+
+/// Begins to serve. Who listens for signals is the caller's choice.
 ///
 /// # Errors
 /// Where the listener cannot be used.
-pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
+pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> {
     let data = Data::from(Arc::clone(app));
     let prefix = app.config.prefix.clone();
     let mut server = HttpServer::new(move || {
@@ -26,5 +41,8 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
     if app.config.workers > 0 {
         server = server.workers(app.config.workers);
     }
-    Ok(server.listen(listener)?.run())
+    let server: Server = server.listen(listener)?.run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(Serving(handle))
 }

@@ -87,9 +87,8 @@ async fn browse(ledger: &Ledger, url: &str) {
         let views: Vec<_> =
             ids.iter().map(|id| view(*id, at_ms, "https://www.example.com/", "")).collect();
         let mark = |acknowledged: bool| {
-            let mut events = ledger.events.lock().unwrap();
-            let sent = events.entry(visitor.clone()).or_default();
-            sent.extend(ids.iter().map(|id| (id.to_text(), acknowledged)));
+            let sent = ids.iter().map(|id| (id.to_text(), acknowledged));
+            ledger.events.lock().unwrap().entry(visitor.clone()).or_default().extend(sent);
         };
         mark(false);
         let request = client.post(format!("{url}/c/e")).body(batch(&visitor, at_ms, &views));

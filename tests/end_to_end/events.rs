@@ -12,7 +12,7 @@ fn page(at_ms: i64) -> String {
 
 #[actix_web::test]
 async fn good_batches_are_stored_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let visitor = new_visitor().to_text();
     let id = new_event(NOW_MS);
     let events = [
@@ -50,7 +50,7 @@ async fn good_batches_are_stored_once() {
 /// A whole batch that is refused: status and the word in `type`, counted, and the server lives on.
 #[actix_web::test]
 async fn bad_batches_end_in_one_documented_outcome() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let visitor = new_visitor().to_text();
     let good = batch(&visitor, NOW_MS, &[page(NOW_MS)]);
     let ten_thousand: Vec<String> = (0..10_000).map(|_| "0".to_owned()).collect();
@@ -88,7 +88,7 @@ async fn bad_batches_end_in_one_documented_outcome() {
 
 #[actix_web::test]
 async fn ten_megabytes_are_refused_and_the_worker_lives() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let request = app.request(Method::POST, "/c/e").body(vec![b'x'; 10 << 20]);
     // The server may answer and hang up before the body is through; either way it must live on.
     if let Ok(response) = request.send().await {
@@ -101,7 +101,7 @@ async fn ten_megabytes_are_refused_and_the_worker_lives() {
 
 #[actix_web::test]
 async fn foreign_origins_are_refused() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let body = batch(&new_visitor().to_text(), NOW_MS, &[page(NOW_MS)]);
     for (origin, status) in [
         ("https://example.com", 202),
@@ -122,7 +122,7 @@ async fn foreign_origins_are_refused() {
 #[actix_web::test]
 async fn bad_events_do_not_take_their_neighbours_along() {
     const DAY: i64 = limits::DAY_MS;
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let long = format!("{HOME}?q={}", "x".repeat(limits::URL_BYTES));
     let id = new_event(NOW_MS);
     let rows: [(&str, String, &str); 12] = [
@@ -170,7 +170,7 @@ async fn bad_events_do_not_take_their_neighbours_along() {
 /// A browser whose clock is off by years still tells its story at the right time.
 #[actix_web::test]
 async fn clocks_are_corrected_by_their_skew() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for (skew_ms, expected) in [
         (0, "2026-11-21T09:59:00Z"),
         (9_000, "2026-11-21T09:59:09Z"),
@@ -190,7 +190,7 @@ async fn clocks_are_corrected_by_their_skew() {
 /// Body, then cookie, then a new visitor that the answer names.
 #[actix_web::test]
 async fn who_it_is() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (body_id, cookie_id) = (new_visitor().to_text(), new_visitor().to_text());
     let named = async |visitor: &str, cookie: &str| -> String {
         let request =
@@ -223,7 +223,7 @@ async fn who_it_is() {
 #[actix_web::test]
 async fn consent_and_signals_are_honoured() {
     let settings = "[[sites]]\nname = \"strict\"\nhosts = [\"strict.example\"]\nhonour_gpc = true\nhonour_dnt = true\n";
-    let app = TestApp::start_with(settings, collector::clock::Clock::fixed(NOW_MS)).await;
+    let app = TestApp::start_with(settings, collector::clock::Clock::fixed(NOW_MS));
     let send = async |site: &str, signal: &str| -> Value {
         let shown = view(new_event(NOW_MS), NOW_MS, &format!("https://{site}/"), "");
         let name = if site == "strict.example" { "strict" } else { "demo" };
@@ -245,7 +245,7 @@ async fn consent_and_signals_are_honoured() {
 
 #[actix_web::test]
 async fn every_address_answers_in_problems() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for (method, path, status) in [
         (Method::GET, "/nowhere", 404),
         (Method::GET, "/c/e", 405),

@@ -38,7 +38,7 @@ fn contact(email: &str) -> Value {
 
 #[actix_web::test]
 async fn a_form_becomes_a_lead_with_fields_and_journey() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (visitor, _) = travelled(&app).await;
     let body = json!({
         "visitor": visitor, "contact": contact("Lead@Example.COM"), "form": { "id": "contact", "name": "Contact us" },
@@ -80,7 +80,7 @@ async fn a_form_becomes_a_lead_with_fields_and_journey() {
 /// What names the visitor, and what becomes of the lead where it names nobody.
 #[actix_web::test]
 async fn a_lead_is_made_whoever_the_visitor_is() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (visitor, token) = travelled(&app).await;
     let forged = format!("{}A", &token[..token.len() - 1]);
     let forged = if forged == token { format!("{}B", &token[..token.len() - 1]) } else { forged };
@@ -127,7 +127,7 @@ async fn a_lead_is_made_whoever_the_visitor_is() {
 
 #[actix_web::test]
 async fn bad_requests_are_told_what_is_wrong() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let good = json!({ "contact": contact("a@example.com") });
     for (body, status, part) in [
         ("{", 400, "EOF"),
@@ -168,7 +168,7 @@ async fn bad_requests_are_told_what_is_wrong() {
 
 #[actix_web::test]
 async fn the_same_key_makes_one_lead() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let post = async |key: &str, email: &str| {
         let request =
             app.request(Method::POST, "/v1/leads").bearer_auth(KEY).header("Idempotency-Key", key);
@@ -195,7 +195,7 @@ async fn the_same_key_makes_one_lead() {
 /// The same e-mail from another browser joins it; the history is that of both.
 #[actix_web::test]
 async fn a_person_with_two_browsers_is_one_lead() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let ((desk, _), (phone, token)) = (travelled(&app).await, travelled(&app).await);
     let first =
         app.post_lead(&json!({ "visitor": desk, "contact": contact("a@example.com") })).await;
@@ -217,7 +217,7 @@ async fn a_person_with_two_browsers_is_one_lead() {
 /// A second person on the same browser is a second lead, with what came after the first's conversion.
 #[actix_web::test]
 async fn a_shared_browser_is_two_leads() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     let (visitor, _) = travelled(&app).await;
     let first =
         app.post_lead(&json!({ "visitor": visitor, "contact": contact("a@example.com") })).await;
@@ -248,7 +248,7 @@ async fn a_shared_browser_is_two_leads() {
 async fn a_page_may_name_the_person() {
     let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = false\n\
                     [[keys]]\nname = \"quiet\"\nsite = \"quiet\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-    let app = TestApp::start_with(settings, Clock::fixed(NOW_MS)).await;
+    let app = TestApp::start_with(settings, Clock::fixed(NOW_MS));
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
     let named = format!(
@@ -279,7 +279,7 @@ async fn a_page_may_name_the_person() {
 
 #[actix_web::test]
 async fn leads_are_listed_page_by_page() {
-    let app = TestApp::start().await;
+    let app = TestApp::start();
     for number in 0..5 {
         app.app.clock.advance_ms(1_000);
         app.post_lead(&json!({ "contact": contact(&format!("lead-{number}@example.com")) })).await;

@@ -7,3 +7,4 @@ mod events;
 mod leads;
 mod outbox;
 mod crash;
+mod journey;

@@ -39,8 +39,7 @@ async fn a_lead_is_delivered_once_after_the_settle_time() {
     let app = TestApp::start_with(
         &destination("crm", &format!("{}/webhook", crm.crm_url())),
         clock.clone(),
-    )
-    .await;
+    );
     let id = lead(&app, "a@example.com").await;
     assert_eq!((app.deliver().await, state(&app, &id).await), (0, json!("pending")));
     clock.advance_ms(9_999);
@@ -70,7 +69,7 @@ async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id() {
     drop(closed);
     let settings = destination("crm", &format!("{}/webhook", crm.crm_url()))
         + &destination("nobody", &format!("http://{nobody}/"));
-    let app = TestApp::start_with(&settings, clock.clone()).await;
+    let app = TestApp::start_with(&settings, clock.clone());
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(503));
     clock.advance_ms(10_000);
@@ -108,8 +107,7 @@ async fn every_attempt_sends_the_same_body() {
     let app = TestApp::start_with(
         &destination("crm", &format!("{}/webhook", crm.crm_url())),
         clock.clone(),
-    )
-    .await;
+    );
     lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     clock.advance_ms(10_000);
@@ -137,8 +135,7 @@ async fn dead_letters_are_listed_and_replayed() {
     let app = TestApp::start_with(
         &destination("crm", &format!("{}/webhook", crm.crm_url())),
         clock.clone(),
-    )
-    .await;
+    );
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     let mut attempts = 0;
@@ -173,7 +170,7 @@ async fn answers_that_need_no_second_try() {
     let url = format!("{}/webhook", crm.crm_url());
     let guarded = destination("guarded", "https://127.0.0.1/webhook")
         .replace("allow_private = true", "allow_private = false");
-    let app = TestApp::start_with(&(destination("crm", &url) + &guarded), clock.clone()).await;
+    let app = TestApp::start_with(&(destination("crm", &url) + &guarded), clock.clone());
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(410));
     clock.advance_ms(10_000);
@@ -207,8 +204,7 @@ async fn a_claim_whose_holder_died_comes_back() {
     let app = TestApp::start_with(
         &destination("crm", &format!("{}/webhook", crm.crm_url())),
         clock.clone(),
-    )
-    .await;
+    );
     lead(&app, "a@example.com").await;
     clock.advance_ms(10_000);
     let now_ms = clock.now_ms();

@@ -46,10 +46,12 @@ fn a_folder_in_use_says_so() {
     assert!(matches!(error, StoreError::InUse(_)), "{error}");
 }
 
+type Damage = fn(&Path);
+
 /// Every kind of damage is a sentence, and every byte is still there.
 #[actix_web::test]
 async fn a_damaged_folder_says_so_and_is_kept() {
-    let damages: [(&str, fn(&Path)); 7] = [
+    let damages: [(&str, Damage); 7] = [
         ("a log cut short", |folder| {
             let log = std::fs::read(folder.join("db")).unwrap();
             std::fs::write(folder.join("db"), &log[..log.len() / 2]).unwrap();

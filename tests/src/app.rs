@@ -1,11 +1,12 @@
 //! [`TestApp`]: the collector in this process, on a real socket, its clock in the test's hand.
 
+use collector::app;
 use collector::app::App;
 use collector::clock::{Clock, Dice};
 use collector::config::Config;
 use collector::outbox::Outbox;
 use collector::secret::KeyHash;
-use collector::{app, server};
+use collector::server::{self, Serving};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -26,7 +27,7 @@ pub struct TestApp {
     /// Its address, without a slash behind.
     pub url: String,
     outbox: Outbox,
-    server: actix_web::dev::ServerHandle,
+    server: Serving,
     client: Client,
     folder: TempDir,
 }
@@ -46,18 +47,18 @@ pub struct Answer {
 
 impl TestApp {
     /// With the test's site, key and token key, and a clock that stands at [`NOW_MS`].
-    pub async fn start() -> Self {
-        Self::start_with("", Clock::fixed(NOW_MS)).await
+    pub fn start() -> Self {
+        Self::start_with("", Clock::fixed(NOW_MS))
     }
 
     /// The same with more settings behind it and a clock of the test's own.
-    pub async fn start_with(settings: &str, clock: Clock) -> Self {
+    pub fn start_with(settings: &str, clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self::start_on(listener, settings, clock).await
+        Self::start_on(listener, settings, clock)
     }
 
     /// The same on a listener that the test has bound.
-    pub async fn start_on(listener: TcpListener, settings: &str, clock: Clock) -> Self {
+    pub fn start_on(listener: TcpListener, settings: &str, clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(folder.path()));
@@ -65,10 +66,8 @@ impl TestApp {
         let store = app::open_store(&config).unwrap();
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
-        let handle = server.handle();
-        actix_web::rt::spawn(server);
         let outbox = Outbox::new(Arc::clone(&app)).unwrap();
-        Self { app, url, outbox, server: handle, client: client(), folder }
+        Self { app, url, outbox, server, client: client(), folder }
     }
 
     /// Sends a batch as a browser of the site does.
@@ -112,7 +111,7 @@ impl TestApp {
 
     /// Stops serving and closes the store; its folder lives as long as what is given back.
     pub async fn stop(self) -> TempDir {
-        self.server.stop(true).await;
+        self.server.stop().await;
         self.app.store.close().await.unwrap();
         self.folder
     }

@@ -7,3 +7,5 @@ pub mod app;
 pub mod wire;
 pub mod story;
 pub mod process;
+pub mod browser;
+pub mod town;

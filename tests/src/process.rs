@@ -47,8 +47,8 @@ impl Collector {
 
     /// SIGTERM; whether it then ended with success.
     pub fn terminate(mut self) -> bool {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let line = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
         self.child.wait().unwrap().success()
     }
 }

@@ -25,7 +25,7 @@ pub fn site() -> SiteId {
     SiteId::parse("demo").unwrap()
 }
 
-/// A page view with a utm_source, or none where it is empty.
+/// A page view with a `utm_source`, or none where it is empty.
 pub fn page_view(at_ms: i64, source: &str) -> PageView {
     let query = if source.is_empty() { String::new() } else { format!("?utm_source={source}") };
     let url = Url::parse(&format!("https://www.example.com/{query}")).unwrap();
@@ -221,7 +221,7 @@ pub async fn a_conversion_makes_lead_and_deliveries(store: &dyn Store) {
 
     // a day later the key is forgotten
     assert!(store.expire(START_MS + DAY_MS + 2 * MINUTE).await.unwrap() >= 1);
-    assert_eq!(convert(store, again).await.2, false);
+    assert!(!convert(store, again).await.2);
     assert_eq!(store.lead(lead).await.unwrap().unwrap().conversions, 2);
 }
 

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::conversion;
 use crate::ingest::{self, Request};
+use crate::server;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use rand::SeedableRng;
@@ -60,10 +61,11 @@ impl Demo {
             open_store(&config).context("stop the collector first: sled lets one process in")?;
         let app =
             App::new(config, Arc::clone(&store), Clock::fixed(until_ms), Dice::seeded(self.seed))?;
-        let told = actix_web::rt::System::new().block_on(self.tell(&app, &origin, until_ms));
-        let closed = actix_web::rt::System::new().block_on(store.close());
-        let leads = told?;
-        closed?;
+        let leads = server::block_on(async {
+            let told = self.tell(&app, &origin, until_ms).await;
+            store.close().await?;
+            told
+        })?;
         say(format_args!(
             "{} visitors and {leads} leads, from {} on.",
             self.visitors,

@@ -5,7 +5,6 @@ use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::outbox::Outbox;
 use crate::server;
-use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result, ensure};
 use std::io::IsTerminal;
 use std::net::TcpListener;
@@ -22,7 +21,7 @@ pub(super) fn run(config: Config) -> Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(terminal)
         .init();
-    actix_web::rt::System::new().block_on(serve(config))
+    server::block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Result<()> {
@@ -38,12 +37,12 @@ async fn serve(config: Config) -> Result<()> {
     warn_of_gaps(&app);
     let outbox = Outbox::new(Arc::clone(&app))?;
     let (stop, stopped) = watch::channel(false);
-    let worker = actix_web::rt::spawn(outbox.run(stopped));
+    let worker = tokio::task::spawn_local(outbox.run(stopped));
     tracing::info!(address = %listener.local_addr()?, store = app.config.store.url, "the collector is ready");
-    let server = server::serve(listener, &app)?;
-    actix_web::rt::spawn(stop_on_signal(server.handle()));
-    server.await?;
+    let serving = server::serve(listener, &app)?;
+    asked_to_stop().await?;
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
+    serving.stop().await;
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
     store.close().await.context("the store did not close cleanly")?;
@@ -51,19 +50,16 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// Both signals stop in order: requests under way are answered first.
-async fn stop_on_signal(server: ServerHandle) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("cannot listen for signals");
-        return;
-    };
+/// SIGINT and SIGTERM alike stop in order: requests under way are answered first.
+async fn asked_to_stop() -> Result<()> {
+    let told = "cannot listen for signals";
+    let mut interrupt = signal(SignalKind::interrupt()).context(told)?;
+    let mut terminate = signal(SignalKind::terminate()).context(told)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    server.stop(true).await;
+    Ok(())
 }
 
 fn warn_of_gaps(app: &App) {

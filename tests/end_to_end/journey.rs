@@ -1,0 +1,274 @@
+//! The main job in a real browser: from the first click on another site to the lead in the CRM.
+
+use serde_json::{Value, json};
+use shared::limits::DAY_MS;
+use tests::browser::Browser;
+use tests::town::Town;
+
+/// What a person does on a page for a while: moves, reads on, sees so much of it.
+async fn read(town: &Town, browser: &Browser, seconds: i64, part: f64) {
+    browser.run(&format!("window.scrollTo(0, (document.documentElement.scrollHeight - window.innerHeight) * {part})")).await;
+    browser.wait_for("requestAnimationFrame(() => requestAnimationFrame(() => done(1)))").await;
+    for _ in 0..seconds / 5 {
+        wait(town, browser, 5_000).await;
+        browser
+            .run("window.dispatchEvent(new PointerEvent('pointermove', { bubbles: true }))")
+            .await;
+    }
+}
+
+/// Time goes by, for the browser and for everybody else.
+async fn wait(town: &Town, browser: &Browser, by_ms: i64) {
+    town.clock.advance_ms(by_ms);
+    browser.advance_ms(by_ms).await;
+}
+
+/// The visitor's id once the tracker is up: its first acknowledgement brought the token.
+async fn visitor(browser: &Browser) -> String {
+    browser.wait_for("clew('token', done)").await;
+    let cookie = browser.run("return document.cookie").await;
+    let cookie = cookie.as_str().unwrap();
+    cookie
+        .split("; ")
+        .find_map(|pair| pair.strip_prefix("clew_id="))
+        .unwrap_or_else(|| panic!("no cookie: {cookie}"))
+        .to_owned()
+}
+
+fn pages(journey: &Value) -> Vec<(String, bool)> {
+    let path =
+        |page: &Value| url::Url::parse(page["url"].as_str().unwrap()).unwrap().path().to_owned();
+    let pages = journey["pages"].as_array().unwrap();
+    pages.iter().map(|page| (path(page), page["engaged"] == true)).collect()
+}
+
+#[actix_web::test]
+async fn from_the_first_click_to_the_lead_in_the_crm() {
+    let (town, browser) = (Town::start(None), Browser::start().await);
+
+    // the first visit: an ad on another host, three pages, read and scrolled
+    browser.open(&town.news).await;
+    browser.picture("referring-site").await;
+    browser.click("#ad-link").await;
+    assert!(browser.address().await.contains("gclid=TEST-gclid-1"));
+    let visitor = visitor(&browser).await;
+    browser.picture("demo-site").await;
+    read(&town, &browser, 15, 0.4).await;
+    browser.click("a[href='/blog']").await;
+    read(&town, &browser, 5, 1.0).await;
+    browser.click("a[href='/blog/where-the-hours-go']").await;
+    assert_eq!(browser.page_errors().await, [""; 0]);
+    town.journey_when(&visitor, |journey| {
+        pages(journey).len() == 3
+            && pages(journey).iter().filter(|(_, engaged)| *engaged).count() == 2
+    })
+    .await;
+
+    // three days later: typed into the address bar, then the form
+    wait(&town, &browser, 3 * DAY_MS).await;
+    browser.open(&format!("{}/pricing", town.site)).await;
+    read(&town, &browser, 10, 0.5).await;
+    browser.click("a[href='/contact']").await;
+    browser.wait_for("clew('token', done)").await;
+    let hidden =
+        browser.run("return document.querySelector('#contact input[name=clew_token]').value").await;
+    let sealed = town.app.app.tokens.open(&tests::story::site(), hidden.as_str().unwrap());
+    assert_eq!(sealed.map(|sealed| sealed.to_text()), Some(visitor.clone()));
+    for (field, text) in [
+        ("first_name", "First"),
+        ("last_name", "Last"),
+        ("email", "lead@example.com"),
+        ("company", "Example"),
+        ("message", "Hello"),
+    ] {
+        browser.type_into(&format!("#contact [name={field}]"), text).await;
+    }
+    browser.picture("contact-form").await;
+    browser.click("#contact button[type=submit]").await;
+    assert!(browser.address().await.ends_with("/thank-you"));
+    assert_eq!(browser.page_errors().await, [""; 0]);
+
+    // the hand-off: not before the settle time, then once, signed
+    assert_eq!(town.app.deliver().await, 0);
+    town.journey_when(&visitor, |journey| {
+        pages(journey).iter().any(|(path, engaged)| path == "/contact" && *engaged)
+    })
+    .await;
+    town.clock.advance_ms(10_000);
+    assert_eq!(town.app.deliver().await, 1);
+    town.clock.advance_ms(DAY_MS);
+    assert_eq!(town.app.deliver().await, 0);
+    let received = town.demo.deliveries();
+    assert_eq!((received.len(), town.demo.attempts().len()), (1, 1));
+    let data = &received[0].body["data"];
+
+    // the fields name the first and the last click
+    for (name, expected) in [
+        ("email", json!("lead@example.com")),
+        ("visitor_id", json!(visitor)),
+        ("first_click_source", json!("google")),
+        ("first_click_medium", json!("cpc")),
+        ("first_click_campaign", json!("brand")),
+        ("first_click_term", json!("attribution")),
+        ("first_click_content", json!("ad-a")),
+        ("first_click_channel", json!("paid_search")),
+        ("first_click_landing_page_group", json!("/pricing")),
+        ("first_click_referrer_domain", json!("news.test")),
+        ("last_click_source", json!("(direct)")),
+        ("last_click_channel", json!("direct")),
+        ("last_click_landing_page_group", json!("/pricing")),
+        ("last_non_direct_click_source", json!("google")),
+        ("gclid", json!("TEST-gclid-1")),
+        ("form_id", json!("contact")),
+        ("visits_count", json!(2)),
+        ("pageviews_count", json!(5)),
+        ("touchpoints_count", json!(2)),
+        ("days_to_convert", json!(3)),
+        ("channel_path", json!("paid_search > direct")),
+    ] {
+        assert_eq!(data["fields"][name], expected, "{name}");
+    }
+
+    // the journey lists every touch and every engaged page, with times
+    let journey = &data["journey"];
+    let touches: Vec<_> = journey["touches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|touch| (touch["channel"].clone(), touch["pageviews"].clone()))
+        .collect();
+    assert_eq!(touches, [(json!("paid_search"), json!(3)), (json!("direct"), json!(2))]);
+    let article = "/blog/where-the-hours-go";
+    let expected = [
+        ("/pricing", true),
+        ("/blog", true),
+        (article, true),
+        ("/pricing", true),
+        ("/contact", true),
+    ];
+    assert!(pages_are(journey, &expected), "{journey:#}");
+    for entry in
+        journey["touches"].as_array().unwrap().iter().chain(journey["pages"].as_array().unwrap())
+    {
+        assert!(shared::time::parse_rfc3339(entry["at"].as_str().unwrap()).is_some(), "{entry}");
+    }
+    let first = &journey["pages"][0];
+    assert!(
+        first["engaged_ms"].as_u64().unwrap() >= 15_000
+            && first["scroll_pct"].as_u64().unwrap() > 30,
+        "{first}"
+    );
+    assert_eq!(journey["pages"][1]["scroll_pct"], 100, "{journey:#}");
+
+    // the API agrees
+    let lead = data["lead_id"].as_str().unwrap();
+    let mut fields = town.app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"].clone();
+    assert_eq!(fields["crm_sync_status"], "sent");
+    let fields = fields.as_object_mut().unwrap();
+    fields.retain(|name, value| !value.is_null() && name != "crm_sync_status");
+    let mut sent = data["fields"].as_object().unwrap().clone();
+    assert_eq!(sent.remove("crm_sync_status"), Some(json!("sending")));
+    assert_eq!(Value::from(fields.clone()), Value::from(sent));
+
+    browser.open(&format!("{}/leads/{lead}", town.demo.crm_url())).await;
+    browser.picture("crm-lead").await;
+    let shown = browser
+        .run("return document.querySelector('[data-field=first_click_source]').textContent")
+        .await;
+    assert!(shown.as_str().unwrap().contains("google"), "{shown}");
+    browser.stop().await;
+    town.stop().await;
+}
+
+fn pages_are(journey: &Value, expected: &[(&str, bool)]) -> bool {
+    journey["pages"].is_array()
+        && pages(journey)
+            .iter()
+            .map(|(path, engaged)| (path.as_str(), *engaged))
+            .eq(expected.iter().copied())
+}
+
+/// Without `'wasm-unsafe-eval'` the loader reports by itself and the collector names the visitor.
+#[actix_web::test]
+async fn a_policy_without_wasm_still_counts() {
+    let policy =
+        "default-src 'self'; script-src 'self' {tracker}; connect-src {tracker}; img-src {tracker}";
+    let (town, browser) = (Town::start(Some(policy)), Browser::start().await);
+    browser.open(&format!("{}/?utm_source=google&utm_medium=cpc", town.site)).await;
+    let token = browser.wait_for("clew('token', done)").await;
+    let visitor = town.app.app.tokens.open(&tests::story::site(), token.as_str().unwrap()).unwrap();
+    let journey =
+        town.journey_when(&visitor.to_text(), |journey| journey["pages"].is_array()).await;
+    assert_eq!(journey["touches"][0]["channel"], "paid_search");
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 1);
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"module\"}").await, 0);
+    assert_eq!(town.app.metric("clew_visitors_minted_total").await, 1);
+    assert_eq!(browser.page_errors().await, [""; 0]);
+    browser.stop().await;
+    town.stop().await;
+}
+
+/// The page goes away while the module is still on its way: the loader's beacon tells it.
+#[actix_web::test]
+async fn a_page_that_leaves_before_the_module_is_up_is_counted() {
+    let (town, browser) = (Town::start(None), Browser::start().await);
+    browser.open(&town.news).await;
+    browser.devtools("Fetch.enable", json!({ "patterns": [{ "urlPattern": "*.wasm" }] })).await;
+    browser.run("document.querySelector('#ad-link').click()").await;
+    browser
+        .wait_for("const look = () => window.clew ? done(1) : setTimeout(look, 5); look()")
+        .await;
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 0);
+    browser.open(&town.news).await;
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
+    for _ in 0..500 {
+        looks.tick().await;
+        if town.app.metric("clew_batches_total{sender=\"loader\"}").await == 1 {
+            break;
+        }
+    }
+    assert_eq!(town.app.metric("clew_events_total{outcome=\"stored\"}").await, 1);
+    assert_eq!(town.app.metric("clew_visitors_minted_total").await, 1);
+    browser.stop().await;
+    town.stop().await;
+}
+
+/// What was not acknowledged waits in the browser and comes with the next page.
+#[actix_web::test]
+async fn what_a_dead_collector_missed_comes_later() {
+    let (town, browser) = (Town::start(None), Browser::start().await);
+    browser.open(&town.site).await;
+    let visitor = visitor(&browser).await;
+    browser.devtools("Network.enable", json!({})).await;
+    browser.devtools("Network.setBlockedURLs", json!({ "urls": ["*/c/e"] })).await;
+    browser.open(&format!("{}/pricing", town.site)).await;
+    browser.wait_for("const look = () => (localStorage.clew_q || '').includes('/pricing') ? done(1) : setTimeout(look, 5); look()").await;
+    browser.devtools("Network.setBlockedURLs", json!({ "urls": [] })).await;
+    browser.open(&format!("{}/blog", town.site)).await;
+    town.journey_when(&visitor, |journey| {
+        pages_are(journey, &[("/", false), ("/pricing", false), ("/blog", false)])
+    })
+    .await;
+    assert_eq!(browser.page_errors().await, [""; 0]);
+    browser.stop().await;
+    town.stop().await;
+}
+
+/// One page view a path; replacing the address counts nothing; the way back counts.
+#[actix_web::test]
+async fn single_page_navigation_and_events() {
+    let (town, browser) = (Town::start(None), Browser::start().await);
+    browser.open(&format!("{}/?utm_source=google", town.site)).await;
+    let visitor = visitor(&browser).await;
+    browser.run("history.pushState({}, '', '/blog/a'); history.replaceState({}, '', '/blog/b'); history.pushState({}, '', '/blog/a#part')").await;
+    browser.run("clew('event', 'video_played', { seconds: 3 }); clew('identify', { email: 'lead@example.com' })").await;
+    let journey = town
+        .journey_when(&visitor, |journey| pages_are(journey, &[("/", false), ("/blog/a", false)]))
+        .await;
+    assert_eq!(journey["touches"].as_array().unwrap().len(), 1);
+    let lead = town.app.get("/v1/leads/email:lead@example.com").await;
+    assert_eq!((lead.status, &lead.json["fields"]["visitor_id"]), (200, &json!(visitor)));
+    assert_eq!(browser.page_errors().await, [""; 0]);
+    browser.stop().await;
+    town.stop().await;
+}

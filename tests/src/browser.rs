@@ -1,0 +1,202 @@
+//! A real Chromium, driven over WebDriver, with its clock in the test's hand.
+//!
+//! Names under `.test` lead to this machine, so that a site, its collector and a foreign site are
+//! three hosts. Errors that reach a page's window are collected: the tracker must cause none.
+
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+/// One browser with a profile of its own.
+pub struct Browser {
+    client: Client,
+    driver: Child,
+    profile: TempDir,
+    clock: Mutex<PageClock>,
+}
+
+/// How far the pages' clock is ahead, and the script that tells new documents.
+#[derive(Default)]
+struct PageClock {
+    ahead_ms: i64,
+    script: Option<String>,
+}
+
+/// Switches that keep Chromium to this machine and to the test.
+const SWITCHES: [&str; 10] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+    "--window-size=1280,900",
+];
+
+impl Browser {
+    /// Starts driver and browser.
+    pub async fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver =
+            driver.expect("chromedriver is missing: run `cargo xtask test`, which installs it");
+        let mut told = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = told.find_map(|line| {
+            let line = line.ok()?;
+            let port = line.rsplit_once("successfully on port ")?.1;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        let port = port.expect("chromedriver ended before it was ready");
+        std::thread::spawn(move || told.for_each(drop));
+
+        let mut switches: Vec<String> = SWITCHES.map(str::to_owned).into();
+        switches.push(format!("--user-data-dir={}", profile.path().display()));
+        let options = json!({ "goog:chromeOptions": { "args": switches } });
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(options.as_object().unwrap().clone());
+        let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
+        let browser = Self { client, driver, profile, clock: Mutex::default() };
+        browser.on_new_document(
+            "window.pageErrors = []; for (const type of ['error', 'unhandledrejection']) \
+             window.addEventListener(type, (event) => window.pageErrors.push(String(event.message || event.reason)))",
+        ).await;
+        browser.advance_ms(0).await;
+        browser
+    }
+
+    /// Goes to an address as if it had been typed.
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    /// Clicks what a CSS selector finds.
+    pub async fn click(&self, selector: &str) {
+        let found = self.client.find(Locator::Css(selector)).await;
+        found.unwrap_or_else(|error| panic!("{selector}: {error}")).click().await.unwrap();
+    }
+
+    /// Types into what a CSS selector finds.
+    pub async fn type_into(&self, selector: &str, text: &str) {
+        self.client.find(Locator::Css(selector)).await.unwrap().send_keys(text).await.unwrap();
+    }
+
+    /// Runs a script in the page and gives back what it returns.
+    pub async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Runs a script that calls `done(value)`, and waits for the value.
+    pub async fn wait_for(&self, script: &str) -> Value {
+        let script = format!("const done = arguments[arguments.length - 1]; {script}");
+        self.client.execute_async(&script, Vec::new()).await.unwrap()
+    }
+
+    /// The page's address.
+    pub async fn address(&self) -> String {
+        self.client.current_url().await.unwrap().into()
+    }
+
+    /// Moves the clock of this page and of all later ones.
+    pub async fn advance_ms(&self, by_ms: i64) {
+        let mut clock = self.clock.lock().await;
+        clock.ahead_ms += by_ms;
+        if let Some(script) = clock.script.take() {
+            self.devtools(
+                "Page.removeScriptToEvaluateOnNewDocument",
+                json!({ "identifier": script }),
+            )
+            .await;
+        }
+        let script = format!(
+            "{{ const real = Date.now.bind(Date); window.aheadMs = {}; Date.now = () => real() + window.aheadMs }}",
+            clock.ahead_ms
+        );
+        clock.script = self.on_new_document(&script).await;
+        drop(clock);
+        self.run(&format!("window.aheadMs = (window.aheadMs || 0) + {by_ms}")).await;
+    }
+
+    /// Runs a script before any other in every later document; gives back its handle.
+    pub async fn on_new_document(&self, script: &str) -> Option<String> {
+        let added = self
+            .devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }))
+            .await;
+        added["identifier"].as_str().map(str::to_owned)
+    }
+
+    /// A command of the DevTools protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let command = DevTools { command: command.to_owned(), parameters };
+        self.client.issue_cmd(command).await.unwrap()
+    }
+
+    /// Errors that reached this page's window.
+    pub async fn page_errors(&self) -> Vec<String> {
+        let errors = self.run("return window.pageErrors || []").await;
+        errors.as_array().unwrap().iter().map(|error| error.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Saves a picture of the whole page where `CLEW_SCREENSHOTS` names a folder.
+    pub async fn picture(&self, name: &str) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where to save pictures is the tests' own setting"
+        )]
+        let Ok(folder) = std::env::var("CLEW_SCREENSHOTS") else { return };
+        let size = self.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]").await;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let shot = self
+            .devtools(
+                "Page.captureScreenshot",
+                json!({ "clip": clip, "captureBeyondViewport": true }),
+            )
+            .await;
+        let png = base64::Engine::decode(
+            &base64::engine::general_purpose::STANDARD,
+            shot["data"].as_str().unwrap(),
+        );
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png.unwrap())
+            .unwrap();
+    }
+
+    /// Ends browser and driver.
+    pub async fn stop(mut self) {
+        self.client.clone().close().await.unwrap();
+        self.driver.kill().unwrap();
+        self.driver.wait().unwrap();
+        drop(self.profile);
+    }
+}
+
+#[derive(Debug)]
+struct DevTools {
+    command: String,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.parameters });
+        (http::Method::POST, Some(body.to_string()))
+    }
+}
