@@ -4,7 +4,7 @@
 //! Events are encoded once and queued as text; a batch is a header and the queued texts.
 
 use super::{Kind, VERSION};
-use crate::ids::EventId;
+use crate::ids::{EventId, digit};
 use alloc::string::String;
 
 /// An event as the tracker knows it. Empty texts and zero totals are left out.
@@ -123,17 +123,18 @@ impl Header<'_> {
         let mut list = String::from("[");
         for event in events {
             if list.len() > 1 {
-                list.push(',');
+                list += ",";
             }
             list.push_str(event);
         }
-        list.push(']');
+        list += "]";
         object.raw("events", &list);
         object.close()
     }
 }
 
-/// A JSON object being written.
+/// A JSON object being written. Texts are put together from texts alone: `String::push` brings the
+/// encoding of characters along.
 struct Object(String);
 
 impl Object {
@@ -145,10 +146,7 @@ impl Object {
         if json.is_empty() {
             return;
         }
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.0.push('"');
+        self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
         self.0.push_str(key);
         self.0.push_str("\":");
         self.0.push_str(json);
@@ -171,7 +169,7 @@ impl Object {
     }
 
     fn close(mut self) -> String {
-        self.0.push('}');
+        self.0 += "}";
         self.0
     }
 }
@@ -179,44 +177,43 @@ impl Object {
 /// A JSON string.
 pub fn quote(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => {
-                json.push('\\');
-                json.push(character);
-            }
-            control if control < ' ' => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let code = control as usize & 31;
-                json.push_str(if code < 16 { "\\u000" } else { "\\u001" });
-                json.push(char::from(HEX[code & 15]));
-            }
-            other => json.push(other),
+    json += "\"";
+    let mut copied = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        json.push_str(text.get(copied..index).unwrap_or_default());
+        copied = index + 1;
+        if byte < b' ' {
+            json.push_str(if byte < 16 { "\\u000" } else { "\\u001" });
+            json.push_str(digit(usize::from(byte & 15)));
+        } else {
+            // The character itself follows, with the next slice.
+            json += "\\";
+            copied = index;
         }
     }
-    json.push('"');
+    json.push_str(text.get(copied..).unwrap_or_default());
+    json += "\"";
     json
 }
 
 /// A decimal integer; `core::fmt` would cost the tracker more than these lines.
 pub fn decimal(value: i64) -> String {
-    // Iterators and `get` in place of indices: an index that could panic brings in `core::fmt`.
-    let mut digits = [b' '; 20];
-    let mut rest = value.unsigned_abs();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
     let mut text = String::with_capacity(20);
     if value < 0 {
-        text.push('-');
+        text += "-";
     }
-    text.extend(digits.into_iter().filter(|digit| *digit != b' ').map(char::from));
+    push_decimal(&mut text, value.unsigned_abs());
     text
+}
+
+fn push_decimal(text: &mut String, value: u64) {
+    if value >= 10 {
+        push_decimal(text, value / 10);
+    }
+    text.push_str(digit((value % 10) as usize));
 }
 
 /// The longest prefix of at most `limit` bytes that ends at a character.
@@ -226,4 +223,38 @@ pub fn cut(text: &str, limit: usize) -> &str {
         end -= 1;
     }
     text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted() {
+        let check = |text: &str, expected: &str| assert_eq!(quote(text), expected);
+        check("", r#""""#);
+        check("a/b é 😀", r#""a/b é 😀""#);
+        check(r#"say "no""#, r#""say \"no\"""#);
+        check("\\\\\"", r#""\\\\\"""#);
+        check("a\nb\u{1f}\0", r#""a\u000ab\u001f\u0000""#);
+        check("\u{7f}\u{2028}", "\"\u{7f}\u{2028}\"");
+    }
+
+    #[test]
+    fn integers_are_decimal() {
+        for value in [0, 7, 10, 99, 1_000, 1_764_000_000_000, -1, -305, i64::MAX, i64::MIN] {
+            assert_eq!(decimal(value), alloc::format!("{value}"));
+        }
+    }
+
+    #[test]
+    fn cuts_end_at_characters() {
+        let check = |text: &str, limit: usize, expected: &str| {
+            assert_eq!(cut(text, limit), expected, "{text} {limit}");
+        };
+        check("abc", 5, "abc");
+        check("abc", 2, "ab");
+        check("aé", 2, "a");
+        check("😀", 3, "");
+    }
 }

@@ -1,0 +1,320 @@
+// The loader: the first thing that runs on a page, and the only thing that talks to the module.
+//
+// It opens the `clew()` queue, makes the first page view's id and time, starts the module, hands it
+// every word through one guarded door (`tell`), and does for it what needs a browser's promises and
+// timers (`host`). Where the module cannot start or has trapped, or the page goes away before it is
+// up, the loader says the little that it can by itself (`plain`).
+//
+// The build (`cargo xtask tracker`) puts four names in front of this file: MODULE, the module's file
+// beside this script; IMPORTS and connect, the glue's way of instantiating it; begin and hear, the
+// module's two doors. Nothing here may throw into the page, block it, or change what it does.
+(() => {
+  const document = window.document
+  const location = window.location
+  const script = document.currentScript || document.querySelector('script[data-site]')
+  const site = script && script.getAttribute('data-site')
+  const early = window.clew && window.clew.q
+  // A tag that was pasted twice runs once.
+  if (!site || (window.clew && window.clew.on)) return
+
+  const base = new URL('.', script.src).href
+  const mode = script.getAttribute('data-consent') || 'full'
+  const gpc = !!navigator.globalPrivacyControl
+  const dnt = navigator.doNotTrack === '1'
+  const language = navigator.language || ''
+
+  // The words; `signal.rs` reads the same numbers.
+  const WAKE = 20
+  const NAVIGATE = 21
+  const RESTORED = 22
+  const ANSWER = 23
+  const CONSENT = 24
+  const EVENT = 25
+  const IDENTIFY = 26
+
+  const STARTING = 0
+  const UP = 1
+  const DOWN = 2
+  let state = STARTING
+  let decision = ''
+  let view // the page view that `plain` would send, and `said` the one that it did
+  let said
+  let timer
+  let token = ''
+  const askers = []
+  const words = [] // what the module has yet to hear
+  let hearing = false
+
+  // Takes a step; whether it threw.
+  const fails = (step) => {
+    try {
+      step()
+    } catch (error) {
+      return true
+    }
+  }
+
+  const maySend = () => (decision ? decision === 'granted' : mode === 'full' || mode === 'cookieless')
+  const mayStore = () => (decision ? decision === 'granted' : mode === 'full')
+
+  // A UUIDv7 from Unix milliseconds.
+  const eventId = (at) => {
+    let hex = at.toString(16).padStart(12, '0')
+    crypto.getRandomValues(new Uint8Array(10)).forEach((byte) => {
+      hex += (byte + 256).toString(16).slice(1)
+    })
+    return hex.replace(/(.{8})(.{4}).(.{3}).(.{3})(.{12})/, '$1-$2-7$3-a$4-$5')
+  }
+  const place = (address) => address.split('#')[0]
+  const pageView = (at, address, referrer) => {
+    const id = eventId(at)
+    const url = (/#.*utm_/.test(address) ? address : place(address)).slice(0, 8192)
+    return { id, at, page: id, kind: 'page_view', url, referrer }
+  }
+
+  // ---- The one door into the module -------------------------------------------------------------
+
+  const tell = (word, first = '', second = '', status = 0, batch = 0, target = undefined) => {
+    // A module that never comes must not fill the memory of a page that never ends.
+    if (words.length < 1000) words.push([word, Date.now(), status, batch, first, second, target])
+    drain()
+  }
+
+  // Words that arrive while the module is hearing one wait for it to return: it is not re-entrant.
+  const drain = () => {
+    if (hearing || state === STARTING) return
+    hearing = true
+    while (words.length) {
+      const word = words.shift()
+      // A module that has thrown or trapped is never called again.
+      if (fails(() => (state === UP ? hear : plain)(...word)) && state === UP) fail()
+    }
+    hearing = false
+  }
+
+  const host = {
+    page: document,
+    listen(types, word, every) {
+      types.split(' ').forEach((type, index) => {
+        let last = 0
+        const listener = ({ target }) => {
+          const now = Date.now()
+          if (Math.abs(now - last) < every) return
+          last = now
+          const inForm = (type === 'focusin' || type === 'submit') && target instanceof Element
+          tell(word + index, '', '', 0, 0, inForm ? target : undefined)
+        }
+        window.addEventListener(type, listener, { capture: true, passive: true })
+      })
+    },
+    async post(batch, transport, body) {
+      let status = 0
+      let given = ''
+      try {
+        if (transport === 1 && navigator.sendBeacon?.(base + 'e', body)) return
+        const answer = await fetch(base + 'e', {
+          method: 'POST',
+          body,
+          keepalive: true,
+          credentials: transport === 2 ? 'omit' : 'include',
+        })
+        status = answer.status
+        given = String((await answer.json()).token || '')
+      } catch (error) {
+        // No answer, or none that can be read; the status says which.
+      }
+      tell(ANSWER, given, '', status, batch)
+    },
+    after(milliseconds) {
+      clearTimeout(timer)
+      timer = setTimeout(tell, milliseconds, WAKE)
+    },
+    // Where storage is blocked or full, this page's memory has to do.
+    load(key) {
+      let value
+      fails(() => {
+        value = localStorage.getItem(key)
+      })
+      return value || ''
+    },
+    save(key, value) {
+      fails(() => {
+        if (value) localStorage.setItem(key, value)
+        else localStorage.removeItem(key)
+      })
+    },
+    forget() {
+      host.save('clew_q')
+      host.save('clew_t')
+      fails(() => {
+        const expired = 'clew_id=;Path=/;Max-Age=0'
+        document.cookie = expired
+        const labels = location.hostname.split('.')
+        while (labels.length) {
+          document.cookie = expired + ';Domain=' + labels.join('.')
+          labels.shift()
+        }
+      })
+    },
+    token(given) {
+      token = given
+      if (token) askers.splice(0).forEach(answerAsker)
+    },
+  }
+
+  // ---- Without the module -----------------------------------------------------------------------
+
+  const say = (event, transport) => {
+    if (!maySend()) return
+    let visitor
+    fails(() => {
+      visitor = mayStore() && /(?:^|; )clew_id=([^;]+)/.exec(document.cookie)
+    })
+    const beacon = transport === 1 && mayStore()
+    const body = {
+      v: 1,
+      site,
+      visitor: visitor ? visitor[1] : undefined,
+      sent_at: Date.now(),
+      consent: decision || undefined,
+      gpc,
+      dnt,
+      language,
+      transport: beacon ? 'beacon' : 'fetch',
+      sender: 'loader',
+      events: [event],
+    }
+    host.post(0, beacon ? 1 : mayStore() ? 0 : 2, JSON.stringify(body))
+  }
+
+  const sayView = (transport) => {
+    if (said === view || !maySend()) return
+    said = view
+    fails(() => {
+      view.title = document.title.slice(0, 128)
+    })
+    say(view, transport)
+  }
+
+  const plain = (word, at, status, batch, first, second) => {
+    if (word === RESTORED || (word === NAVIGATE && place(first) !== place(view.url))) {
+      view = pageView(at, first, '')
+      sayView()
+    }
+    if (word === CONSENT) {
+      if (decision === 'denied') {
+        said = 0
+        host.forget()
+      } else sayView()
+    }
+    if (word === ANSWER && first) host.token(first)
+    const given = JSON.parse(second || 'null') || undefined
+    const event = { id: eventId(at), at, page: view.id }
+    if (word === EVENT) say({ ...event, kind: 'custom', name: first, props: given })
+    if (word === IDENTIFY && given) say({ ...event, kind: 'identify', contact: given })
+  }
+
+  const fail = () => {
+    state = DOWN
+    clearTimeout(timer)
+    fails(sayView)
+  }
+
+  // ---- The page's commands ----------------------------------------------------------------------
+
+  const answerAsker = (asker) => {
+    try {
+      asker(token)
+    } catch (error) {
+      console.error(error)
+    }
+  }
+
+  const command = (given) => {
+    try {
+      const [name, first, second] = given
+      if (name === 'token') {
+        if (typeof first !== 'function') return
+        if (token) answerAsker(first)
+        else askers.push(first)
+      } else if (name === 'consent') {
+        if (first !== 'granted' && first !== 'denied') return
+        decision = first
+        tell(CONSENT, first)
+      } else if (name === 'event') tell(EVENT, String(first || ''), JSON.stringify(second))
+      else if (name === 'identify') tell(IDENTIFY, '', JSON.stringify(first))
+    } catch (error) {
+      console.error(error)
+    }
+  }
+
+  window.clew = function () {
+    command(arguments)
+  }
+  window.clew.on = true
+  // The page may have kept the stub that it was given, which pushes here.
+  window.clew.q = { push: command }
+  if (early) [].slice.call(early).forEach(command)
+
+  // ---- Start ------------------------------------------------------------------------------------
+
+  const open = async () => {
+    try {
+      view = pageView(Date.now(), location.href, document.referrer)
+      watch()
+      const started = await WebAssembly.instantiateStreaming(fetch(base + MODULE), IMPORTS)
+      connect(started.instance.exports)
+      // What it calls while it begins must not call it.
+      hearing = true
+      begin(host, view.at, opening())
+      state = UP
+    } catch (error) {
+      fail()
+    }
+    hearing = false
+    drain()
+  }
+
+  // What the module must not miss before it is up, or needs to be told with more than the event.
+  const watch = () => {
+    const push = history.pushState
+    history.pushState = function () {
+      const result = push.apply(this, arguments)
+      tell(NAVIGATE, location.href)
+      return result
+    }
+    const on = (type, listener) => window.addEventListener(type, listener)
+    on('popstate', () => tell(NAVIGATE, location.href))
+    on('pageshow', (event) => {
+      if (event.persisted) tell(RESTORED, location.href)
+    })
+    const leave = (event) => {
+      if (state === STARTING && (event.type === 'pagehide' || document.hidden)) {
+        fails(() => sayView(1))
+      }
+    }
+    on('pagehide', leave)
+    on('visibilitychange', leave)
+  }
+
+  // Lines, in the order that `opening.rs` reads.
+  const opening = () =>
+    [
+      site,
+      mode,
+      decision,
+      view.id,
+      (gpc ? 'g' : '') +
+        (dnt ? 'd' : '') +
+        (location.protocol === 'https:' ? 's' : '') +
+        (document.readyState === 'complete' ? 'l' : ''),
+      language,
+      location.hostname,
+      view.url,
+      view.referrer,
+    ].join('\n')
+
+  // A page that is rendered ahead is not visited before it is activated.
+  if (document.prerendering) document.addEventListener('prerenderingchange', open, { once: true })
+  else open()
+})()

@@ -1,0 +1,142 @@
+//! The page that is being looked at: its place, and what counts as going to another.
+
+use crate::pieces::{cut_at, pieces};
+use alloc::string::String;
+use shared::{
+    ids::EventId,
+    limits,
+    wire::{
+        Kind,
+        encode::{Event, cut},
+    },
+};
+
+/// Names of focused forms that one page view remembers; a page with more is not made for people.
+const FORMS_BYTES: usize = 2_000;
+
+/// One page view.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The page view's event id, which all its other events name.
+    pub(crate) id: EventId,
+    at_ms: i64,
+    address: String,
+    referrer: String,
+    /// The visitor that the page view was queued for. Another visitor, after a change of consent,
+    /// needs it again.
+    announced_for: String,
+    /// The forms that were focused, each with a line break before it.
+    focused_forms: String,
+}
+
+impl Page {
+    /// A page view; `referrer` is empty for all but the first.
+    pub(crate) fn new(id: EventId, at_ms: i64, address: &str, referrer: &str) -> Self {
+        Self {
+            id,
+            at_ms,
+            address: address.into(),
+            referrer: cut(referrer, limits::URL_BYTES).into(),
+            announced_for: String::new(),
+            focused_forms: String::new(),
+        }
+    }
+
+    /// Whether an address is this same page: path and query decide, the fragment does not.
+    pub(crate) fn is_at(&self, address: &str) -> bool {
+        place(&self.address) == place(address)
+    }
+
+    /// The page view as an event, which goes into this visitor's queue now.
+    pub(crate) fn announce(&mut self, visitor: &str, title: &str) -> String {
+        self.announced_for = visitor.into();
+        let mut event = Event::new(self.id, self.at_ms, self.id, Kind::PageView);
+        event.url = to_report(&self.address);
+        event.referrer = &self.referrer;
+        event.title = cut(title, limits::TEXT_BYTES);
+        event.to_json()
+    }
+
+    /// Whether the page view has yet to be queued for this visitor.
+    pub(crate) fn is_new_to(&self, visitor: &str) -> bool {
+        self.announced_for != visitor
+    }
+
+    /// Whether this is the form's first focus on this page view.
+    pub(crate) fn first_focus(&mut self, form: &str) -> bool {
+        let first = self.focused_forms.len() < FORMS_BYTES
+            && pieces(&self.focused_forms, b'\n').skip(1).all(|known| known != form);
+        if first {
+            self.focused_forms += "\n";
+            self.focused_forms.push_str(form);
+        }
+        first
+    }
+}
+
+fn place(address: &str) -> &str {
+    cut_at(address, b'#').0
+}
+
+/// The address as it is reported. Fragments hold app states and secrets more often than evidence, so
+/// one is kept only where it has campaign tags.
+fn to_report(address: &str) -> &str {
+    let fragment = cut_at(address, b'#').1.unwrap_or_default();
+    let tagged = fragment.as_bytes().windows(4).any(|part| part == b"utm_");
+    cut(if tagged { address } else { place(address) }, limits::URL_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_another_page() {
+        let check = |from: &str, to: &str, same: bool| {
+            let page = Page::new(EventId::new(1, [1; 10]), 1, from, "");
+            assert_eq!(page.is_at(to), same, "{from} {to}");
+        };
+        check("https://a.example/x", "https://a.example/x", true);
+        check("https://a.example/x#top", "https://a.example/x#end", true);
+        check("https://a.example/x#/a", "https://a.example/x", true);
+        check("https://a.example/x", "https://a.example/y", false);
+        check("https://a.example/x", "https://a.example/x?p=1", false);
+        check("https://a.example/x?p=1", "https://a.example/x?p=2#a", false);
+    }
+
+    #[test]
+    fn what_is_reported() {
+        let long = "https://a.example/".to_owned() + &"é".repeat(5_000);
+        let check = |address: &str, expected: &str| assert_eq!(to_report(address), expected);
+        check("https://a.example/x?gclid=1#token=secret", "https://a.example/x?gclid=1");
+        check("https://a.example/#utm_source=news", "https://a.example/#utm_source=news");
+        check("https://a.example/#", "https://a.example/");
+        check("https://a.example/#utm", "https://a.example/");
+        check(&long, &long[..8_192]);
+    }
+
+    #[test]
+    fn a_form_is_focused_once() {
+        let mut page = Page::new(EventId::new(1, [1; 10]), 1, "", "");
+        assert!(page.first_focus("contact"));
+        assert!(!page.first_focus("contact"));
+        assert!(page.first_focus(""));
+    }
+
+    #[test]
+    fn a_page_view_is_announced_once_for_each_visitor() {
+        let mut page =
+            Page::new(EventId::new(1, [1; 10]), 5, "https://a.example/#x", "https://b.example/");
+        let id = page.id.to_text();
+        assert!(page.is_new_to("one"));
+        let json = page.announce("one", "Home");
+        assert_eq!(
+            json,
+            std::format!(
+                "{{\"id\":\"{id}\",\"at\":5,\"page\":\"{id}\",\"kind\":\"page_view\",\
+                 \"url\":\"https://a.example/\",\"referrer\":\"https://b.example/\",\"title\":\"Home\"}}"
+            )
+        );
+        assert!(!page.is_new_to("one") && page.is_new_to("other"));
+    }
+}

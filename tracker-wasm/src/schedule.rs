@@ -1,0 +1,132 @@
+//! When the next batch goes: soon after an event, at once where it matters, and ever later while
+//! the collector cannot be reached.
+
+/// A time that never comes.
+pub(crate) const NEVER: i64 = i64::MAX;
+/// Events of one action travel together.
+const GATHER_MS: i64 = 1_000;
+/// Waits after the first failures, and after all later ones.
+const RETRY_MS: [i64; 3] = [5_000, 30_000, 120_000];
+const LATER_RETRY_MS: i64 = 300_000;
+
+/// What an answer means for the events that it answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// Stored, or known to be stored.
+    Accepted,
+    /// Can never be stored; to repeat it would be refused again.
+    Refused,
+    /// Did not arrive, or not now.
+    Failed,
+}
+
+impl Verdict {
+    /// Reads an HTTP status; 0 stands for a request that had no answer.
+    pub(crate) fn of(status: u32) -> Self {
+        match status {
+            200..=299 => Self::Accepted,
+            400 | 403 | 404 | 413 | 422 => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The sending times.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    wanted_at: i64,
+    hold_until: i64,
+    failures: usize,
+    batches: u32,
+}
+
+impl Schedule {
+    /// Nothing to send yet.
+    pub(crate) fn new() -> Self {
+        Self { wanted_at: NEVER, hold_until: 0, failures: 0, batches: 0 }
+    }
+
+    /// An event was queued; it may wait for others.
+    pub(crate) fn soon(&mut self, now: i64) {
+        self.wanted_at = self.wanted_at.min(now + GATHER_MS);
+    }
+
+    /// What is queued should go now.
+    pub(crate) fn at_once(&mut self, now: i64) {
+        self.wanted_at = self.wanted_at.min(now);
+    }
+
+    /// When the next batch is due.
+    pub(crate) fn due_at(&self) -> i64 {
+        if self.wanted_at == NEVER { NEVER } else { self.wanted_at.max(self.hold_until) }
+    }
+
+    /// The number of the batch that goes now.
+    pub(crate) fn next_batch(&mut self) -> u32 {
+        self.wanted_at = NEVER;
+        self.batches += 1;
+        self.batches
+    }
+
+    /// A batch was answered, or failed.
+    pub(crate) fn answered(&mut self, now: i64, verdict: Verdict) {
+        if verdict == Verdict::Failed {
+            let wait = RETRY_MS.get(self.failures).copied().unwrap_or(LATER_RETRY_MS);
+            self.failures += 1;
+            self.hold_until = now + wait;
+        } else {
+            self.reachable();
+        }
+    }
+
+    /// The collector can be reached, or is worth a try again.
+    pub(crate) fn reachable(&mut self) {
+        self.failures = 0;
+        self.hold_until = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts() {
+        let check = |statuses: &[u32], expected: Verdict| {
+            statuses
+                .iter()
+                .for_each(|status| assert_eq!(Verdict::of(*status), expected, "{status}"));
+        };
+        check(&[200, 202, 204], Verdict::Accepted);
+        check(&[400, 403, 404, 413, 422], Verdict::Refused);
+        check(&[0, 302, 401, 408, 429, 500, 502, 503], Verdict::Failed);
+    }
+
+    #[test]
+    fn retries_come_later_and_later() {
+        let mut schedule = Schedule::new();
+        let mut waits = std::vec::Vec::new();
+        for _ in 0..6 {
+            schedule.next_batch();
+            schedule.answered(1_000, Verdict::Failed);
+            schedule.at_once(1_000);
+            waits.push((schedule.due_at() - 1_000) / 1_000);
+        }
+        assert_eq!(waits, [5, 30, 120, 300, 300, 300]);
+        schedule.answered(1_000, Verdict::Refused);
+        assert_eq!(schedule.due_at(), 1_000, "an answer of any kind shows that it can be reached");
+    }
+
+    #[test]
+    fn events_gather() {
+        let mut schedule = Schedule::new();
+        assert_eq!(schedule.due_at(), NEVER);
+        schedule.soon(10);
+        schedule.soon(500);
+        assert_eq!(schedule.due_at(), 1_010);
+        schedule.at_once(600);
+        assert_eq!(schedule.due_at(), 600);
+        assert_eq!((schedule.next_batch(), schedule.next_batch()), (1, 2));
+        assert_eq!(schedule.due_at(), NEVER);
+    }
+}

@@ -1,0 +1,136 @@
+//! How batches go, what their answers do, and what is stored between pages.
+
+use super::Tracker;
+use crate::{
+    browser::{Browser, Transport},
+    queue::Take,
+    schedule::{NEVER, Verdict},
+};
+use alloc::string::String;
+use shared::wire::encode::Header;
+
+/// The stored queue.
+const QUEUE: &str = "clew_q";
+/// The stored token, behind the visitor that it was made for.
+const TOKEN: &str = "clew_t";
+
+impl<B: Browser> Tracker<B> {
+    /// When a batch can go. One at a time is under way, unless the page is about to go.
+    pub(super) fn send_at(&self) -> i64 {
+        let blocked = !self.consent.may_send() || self.queue.is_under_way();
+        if blocked { NEVER } else { self.schedule.due_at() }
+    }
+
+    /// Sends one batch, if there is anything to send.
+    pub(super) fn flush(&mut self, now: i64, take: Take) {
+        if !self.consent.may_send() {
+            return;
+        }
+        if self.page.is_new_to(&self.identity.visitor) {
+            self.push_page_view();
+            self.measure();
+            self.fill_forms();
+        }
+        let transport = match take {
+            _ if !self.consent.may_store() => Transport::Bare,
+            Take::All => Transport::Beacon,
+            Take::Waiting => Transport::Fetch,
+        };
+        let batch = self.schedule.next_batch();
+        self.queue.take(batch, take);
+        if self.queue.batch(batch).next().is_none() {
+            return;
+        }
+        let body = Header {
+            site: &self.site,
+            visitor: &self.identity.visitor,
+            sent_at_ms: now,
+            cookie_domain: &self.identity.domain,
+            consent: self.consent.word(),
+            gpc: self.gpc,
+            dnt: self.dnt,
+            language: &self.language,
+            transport: if transport == Transport::Beacon { "beacon" } else { "fetch" },
+            sender: "module",
+        }
+        .batch(self.queue.batch(batch));
+        self.browser.post(batch, transport, &body);
+    }
+
+    /// A batch was answered, or failed.
+    pub(super) fn answer(&mut self, now: i64, batch: u32, status: u32, token: &str) {
+        if self.consent.refused() {
+            // An answer that was under way may just have renewed the cookie.
+            self.browser.forget();
+            return;
+        }
+        let verdict = Verdict::of(status);
+        self.schedule.answered(now, verdict);
+        match verdict {
+            Verdict::Failed => self.queue.release(batch),
+            Verdict::Accepted | Verdict::Refused => self.queue.settle(batch),
+        }
+        if self.queue.has_waiting() {
+            self.schedule.at_once(now);
+        }
+        if !token.is_empty() {
+            self.hold_token(token);
+            self.fill_forms();
+            if self.consent.may_store() {
+                let mut value = self.identity.visitor.clone();
+                value.push_str(token);
+                self.browser.save(TOKEN, &value);
+            }
+        }
+    }
+
+    /// The token that an earlier page was given for this visitor.
+    pub(super) fn stored_token(&self) -> Option<String> {
+        let stored = self.browser.load(TOKEN);
+        let token = stored.strip_prefix(&*self.identity.visitor);
+        token.filter(|token| !token.is_empty()).map(String::from)
+    }
+
+    /// Takes a token, or with an empty one gives it up everywhere.
+    pub(super) fn hold_token(&mut self, token: &str) {
+        if token != self.token {
+            self.token = token.into();
+            self.browser.tell_token(token);
+            if token.is_empty() {
+                self.browser.fill_forms(token);
+            }
+        }
+    }
+
+    /// Puts the token into the page's forms; not before the page is complete, because a framework
+    /// that takes over markup from its server does not expect more fields than it sent.
+    pub(super) fn fill_forms(&self) {
+        if !self.token.is_empty() && self.loaded {
+            self.browser.fill_forms(&self.token);
+        }
+    }
+
+    /// Takes over what earlier pages could not send.
+    pub(super) fn adopt_queue(&mut self) {
+        self.queue.adopt(&self.owner(), &self.browser.load(QUEUE));
+    }
+
+    /// Keeps what is unsent for the next page.
+    pub(super) fn store_queue(&mut self) {
+        if !self.consent.may_store() {
+            self.queue.skip_store();
+        } else if self.queue.is_changed() {
+            let owner = self.owner();
+            let text = self.queue.store(&owner, &self.browser.load(QUEUE));
+            self.browser.save(QUEUE, &text);
+        }
+    }
+
+    /// Whose events the stored queue has.
+    fn owner(&self) -> String {
+        let mut owner = self.site.clone();
+        owner += " ";
+        owner.push_str(&self.identity.visitor);
+        owner
+    }
+}

@@ -1,0 +1,78 @@
+//! The project's own tasks: `cargo xtask <task>`. One file a task; none of them links the product.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a terminal")]
+
+mod shell;
+mod tracker;
+mod run;
+mod test;
+mod soak;
+mod tidy;
+mod pictures;
+
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// A task: its name, its arguments and purpose for the usage, and what it does.
+struct Task {
+    name: &'static str,
+    usage: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "run",
+        usage: "[--year]    serve collector, demo site and demo CRM; --year fills the store first",
+        run: run::run,
+    },
+    Task {
+        name: "test",
+        usage: "[FILTER]    install what the tests need and run all of them",
+        run: test::run,
+    },
+    Task {
+        name: "soak",
+        usage: "            run the long rounds of the crash tests",
+        run: soak::run,
+    },
+    Task {
+        name: "tracker",
+        usage: "[--sizes]   build the browser tracker into target/tracker; --sizes prints what it weighs",
+        run: tracker::run,
+    },
+    Task { name: "tidy", usage: "            check what the compiler cannot", run: tidy::run },
+    Task {
+        name: "pictures",
+        usage: "            take the screenshots of docs/images",
+        run: pictures::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let named = arguments.first().map(String::as_str).unwrap_or_default();
+    let Some(task) = TASKS.iter().find(|task| task.name == named) else {
+        eprintln!("{}", usage(named));
+        return ExitCode::from(2);
+    };
+    match (task.run)(&arguments[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask {named}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage(named: &str) -> String {
+    let mut text = String::new();
+    if !named.is_empty() {
+        text += &format!("There is no task `{named}`.\n");
+    }
+    text += "usage: cargo xtask <task>\n";
+    for task in TASKS {
+        text += &format!("  {:<9} {}\n", task.name, task.usage);
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,50 @@
+//! Running other programs, and where things are.
+
+use anyhow::{Context, Result, ensure};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Runs a program in the workspace's folder, its output going to the terminal.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    run_with(program, arguments, &[])
+}
+
+/// The same with more in its environment.
+pub(crate) fn run_with(
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<()> {
+    let line = format!("{program} {}", arguments.join(" "));
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("`{line}` could not be started"))?;
+    ensure!(status.success(), "`{line}` ended with {status}");
+    Ok(())
+}
+
+/// What a program prints, where it is there and succeeds.
+pub(crate) fn read(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).current_dir(root()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a program is on the PATH.
+pub(crate) fn is_there(program: &str) -> bool {
+    read("sh", &["-c", &format!("command -v {program}")]).is_some()
+}
+
+/// Whether this process may install packages.
+pub(crate) fn is_root() -> bool {
+    read("id", &["-u"]).is_some_and(|id| id.trim() == "0")
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask tracker`: builds what a browser downloads into `target/tracker`.
+//!
+//! The module is compiled, bound and shrunk ([`module`]); the glue that binding made is trimmed
+//! ([`glue`]) and joined with the hand-written loader into one script ([`script`]); both are stored
+//! plain, with brotli and with gzip, and weighed against the budget ([`sizes`]).
+
+mod glue;
+mod module;
+mod script;
+mod sizes;
+
+use crate::shell;
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use sizes::Sizes;
+use std::{fs, path::Path};
+
+/// Builds the tracker; with `--sizes` it says what the tracker weighs.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let show_sizes = match arguments {
+        [] => false,
+        [flag] if flag == "--sizes" => true,
+        _ => bail!("the only argument is --sizes"),
+    };
+    let module = module::build()?;
+    let file = format!("t.{}.wasm", hash(&module.wasm));
+    let loader = shell::root().join("tracker-wasm/loader.js");
+    let loader = fs::read_to_string(&loader)
+        .with_context(|| format!("the loader {} could not be read", loader.display()))?;
+    let script = script::join(&loader, &module.glue, &file)?;
+    let loader = script::minify(&loader)?;
+
+    let folder = shell::root().join("target/tracker");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("the folder {} could not be made", folder.display()))?;
+    write(&folder, "s.js", script.as_bytes())?;
+    write(&folder, "t.wasm", &module.wasm)?;
+
+    let sizes = Sizes::of(loader.as_bytes(), script.as_bytes(), &module.wasm)?;
+    if show_sizes {
+        println!("{}", sizes.table());
+    }
+    sizes.check(module.optimised)
+}
+
+/// The first 16 hexadecimal digits of a file's SHA-256, by which its address never changes meaning.
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    for (suffix, content) in
+        [("", bytes.to_vec()), (".br", sizes::brotli(bytes)?), (".gz", sizes::gzip(bytes)?)]
+    {
+        let path = folder.join(format!("{name}{suffix}"));
+        fs::write(&path, content)
+            .with_context(|| format!("{} could not be written", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The WebAssembly module: compiled, bound, freed of what nothing reaches, and optimised.
+
+use super::glue::Glue;
+use crate::shell;
+use anyhow::{Context, Result, anyhow, ensure};
+use std::{fs, path::Path};
+use walrus::{
+    Module as Wasm, RefType,
+    ir::{CallIndirect, Visitor, dfs_in_order},
+};
+use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// A stack of 64 KiB in place of 1 MiB, below the data, so that to overflow it traps.
+const LINKER: &str = "target.wasm32-unknown-unknown.rustflags=[\
+    '-Clink-arg=-zstack-size=65536','-Clink-arg=--stack-first']";
+/// What the compiler uses by default. Named one by one, because a newer wasm-opt knows features
+/// that browsers do not.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Measured on this module: each saves a little. The linker puts nothing into the first kilobyte, the
+/// stack's far end, so that the offsets of loads and stores may be folded (`--low-memory-unused`).
+const PASSES: [&str; 7] = [
+    "--flatten",
+    "--rereloop",
+    "-Oz",
+    "-Oz",
+    "--low-memory-unused",
+    "--strip-debug",
+    "--strip-target-features",
+];
+
+/// What panics of the standard library say. The tracker's own panic handler reads none of it.
+const PANIC_TEXTS: [&str; 9] = [
+    "Tried to shrink to a larger capacity",
+    "RefCell already mutably borrowed",
+    "RefCell already borrowed",
+    "capacity overflow",
+    "memory allocation of ",
+    " bytes failed",
+    "closure invoked recursively or after being dropped",
+    "copy_from_slice: source slice length (",
+    ") does not match destination slice length (",
+];
+
+/// The module and the JavaScript that binds it.
+pub(super) struct Module {
+    pub(super) wasm: Vec<u8>,
+    pub(super) glue: Glue,
+    /// Whether wasm-opt had a hand in it.
+    pub(super) optimised: bool,
+}
+
+/// Builds the module from `tracker-wasm`.
+pub(super) fn build() -> Result<Module> {
+    ensure_target()?;
+    let package = ["build", "--quiet", "--package", "tracker-wasm", "--profile", "tracker"];
+    let place = ["--target", TARGET, "--target-dir", "target", "--config", LINKER];
+    shell::run("cargo", &[package, place].concat())?;
+
+    let compiled = shell::root().join("target").join(TARGET).join("tracker/tracker_wasm.wasm");
+    let mut bound = Bindgen::new()
+        .input_path(&compiled)
+        .bundler(true)
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(false)
+                .encode_into(EncodeInto::Always)
+                .remove_name_section(true)
+                .remove_producers_section(true)
+                .generate_output()
+        })
+        .with_context(|| format!("wasm-bindgen could not bind {}", compiled.display()))?;
+    let text = bound.start().context("wasm-bindgen made no glue")?.clone();
+    let wasm = bound.wasm_mut();
+    remove_unreachable(wasm)?;
+    let segments: Vec<_> = wasm.data.iter().map(walrus::Data::id).collect();
+    for segment in &segments {
+        blank_panic_texts(&mut wasm.data.get_mut(*segment).value);
+    }
+    let glue = Glue::trim(&text, wasm)?;
+    let (wasm, optimised) = optimise(&wasm.emit_wasm())?;
+    Ok(Module { wasm, glue, optimised })
+}
+
+fn ensure_target() -> Result<()> {
+    let sysroot = shell::read("rustc", &["--print", "sysroot"])
+        .context("`rustc --print sysroot` failed; is Rust installed?")?;
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).is_dir() {
+        return Ok(());
+    }
+    shell::run("rustup", &["target", "add", TARGET]).with_context(|| {
+        format!("the target for browsers is missing; `rustup target add {TARGET}` brings it")
+    })
+}
+
+/// Frees the module of all that only the function table holds: closures and futures of js-sys, whose
+/// addresses were taken by descriptions that are gone once the module is bound. The tracker itself
+/// calls nothing by its address; where it begins to, this says so rather than break it.
+fn remove_unreachable(wasm: &mut Wasm) -> Result<()> {
+    let tables: Vec<_> = wasm
+        .tables
+        .iter()
+        .filter(|table| table.element_ty == RefType::FUNCREF)
+        .map(walrus::Table::id)
+        .collect();
+    for table in tables {
+        for segment in std::mem::take(&mut wasm.tables.get_mut(table).elem_segments) {
+            wasm.elements.delete(segment);
+        }
+    }
+    walrus::passes::gc::run(wasm);
+
+    let mut calls = IndirectCalls::default();
+    for (_, function) in wasm.funcs.iter_local() {
+        dfs_in_order(&mut calls, function, function.entry_block());
+    }
+    ensure!(
+        calls.0 == 0,
+        "the tracker calls {} times through a pointer (a `dyn`, a `fn` value, or the formatting of a \
+         panic); every such call keeps unused code alive, so find it and write it another way",
+        calls.0
+    );
+    Ok(())
+}
+
+/// Blanks the words and places of panics, which a browser would download for nothing; the places
+/// also name folders of the machine that built them.
+fn blank_panic_texts(data: &mut [u8]) {
+    let find =
+        |data: &[u8], text: &str| data.windows(text.len()).position(|part| part == text.as_bytes());
+    for text in PANIC_TEXTS {
+        while let Some(start) = find(data, text) {
+            data[start..start + text.len()].fill(0);
+        }
+    }
+    while let Some(end) = find(data, ".rs") {
+        let in_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+        let length = data[..end].iter().rev().take_while(|byte| in_path(byte)).count();
+        data[end - length..end + ".rs".len()].fill(0);
+    }
+}
+
+#[derive(Default)]
+struct IndirectCalls(usize);
+
+impl Visitor<'_> for IndirectCalls {
+    fn visit_call_indirect(&mut self, _: &CallIndirect) {
+        self.0 += 1;
+    }
+}
+
+/// Optimises for size where wasm-opt is there or can be fetched; else says so and goes on.
+fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
+    if !has_wasm_opt() {
+        eprintln!(
+            "wasm-opt (package binaryen) is not there: the module stays larger than it need be"
+        );
+        return Ok((wasm.to_vec(), false));
+    }
+    let folder = shell::root().join("target/tracker-build");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("the folder {} could not be made", folder.display()))?;
+    let (from, to) = (folder.join("bound.wasm"), folder.join("optimised.wasm"));
+    fs::write(&from, wasm).with_context(|| format!("{} could not be written", from.display()))?;
+    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("odd path"));
+    let (from, into) = (text(&from)?, text(&to)?);
+    let mut arguments = PASSES.to_vec();
+    arguments.extend(FEATURES);
+    arguments.extend([from.as_str(), "-o", into.as_str()]);
+    shell::run("wasm-opt", &arguments)?;
+    let wasm = fs::read(&to).with_context(|| format!("{} could not be read", to.display()))?;
+    Ok((wasm, true))
+}
+
+fn has_wasm_opt() -> bool {
+    let there = || shell::read("wasm-opt", &["--version"]).is_some();
+    let is_root = || shell::read("id", &["-u"]).is_some_and(|id| id.trim() == "0");
+    there()
+        || (is_root()
+            && shell::read("apt-get", &["install", "-y", "binaryen"]).is_some()
+            && there())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_panics_are_blanked() {
+        let check = |text: &str, expected: &str| {
+            let mut data = text.as_bytes().to_vec();
+            blank_panic_texts(&mut data);
+            assert_eq!(String::from_utf8_lossy(&data).replace('\0', ""), expected, "{text}");
+        };
+        check("a capacity overflow b", "a  b");
+        check("clew_id=/some/where/x-1.2/src/a_b.rs site", "clew_id= site");
+        check("clew_q clew_t", "clew_q clew_t");
+    }
+}
