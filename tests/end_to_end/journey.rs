@@ -152,6 +152,8 @@ async fn from_the_first_click_to_the_lead_in_the_crm() {
     {
         assert!(shared::time::parse_rfc3339(entry["at"].as_str().unwrap()).is_some(), "{entry}");
     }
+    // the tab stood open for three days, and nobody read it for longer than half a minute
+    assert!(journey["touches"][0]["duration_s"].as_u64().unwrap() < 120, "{journey:#}");
     let first = &journey["pages"][0];
     assert!(
         first["engaged_ms"].as_u64().unwrap() >= 15_000

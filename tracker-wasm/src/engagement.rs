@@ -16,6 +16,7 @@ pub(crate) struct Ledger {
     seen_pct: u8,
     attentive: bool,
     counted_to: i64,
+    engaged_until: i64,
     last_input: i64,
     reported_ms: i64,
     reported_pct: u8,
@@ -29,6 +30,7 @@ impl Ledger {
             seen_pct: 0,
             attentive,
             counted_to: now,
+            engaged_until: now,
             last_input: now,
             reported_ms: 0,
             reported_pct: 0,
@@ -40,7 +42,10 @@ impl Ledger {
         self.last_input = self.last_input.min(now);
         if self.attentive {
             let end = now.min(self.last_input + IDLE_MS);
-            self.engaged_ms += (end - self.counted_to).max(0);
+            if end > self.counted_to {
+                self.engaged_ms += end - self.counted_to;
+                self.engaged_until = end;
+            }
             self.engaged_ms = self.engaged_ms.min(limits::ENGAGED_MS);
         }
         self.counted_to = now;
@@ -62,6 +67,12 @@ impl Ledger {
     /// The visitor has seen this much of the page.
     pub(crate) fn see(&mut self, pct: u8) {
         self.seen_pct = self.seen_pct.max(pct.min(100));
+    }
+
+    /// The last moment that counted. A tab that is left open is closed hours later: the totals are
+    /// true as of this moment, and a visit ends with it.
+    pub(crate) fn engaged_until(&self) -> i64 {
+        self.engaged_until.min(self.counted_to)
     }
 
     /// Whether the next mark has been reached.
@@ -158,6 +169,18 @@ mod tests {
             ledger.input(minute * 20_000);
         }
         assert_eq!(ledger.report(), Some((86_400_000, 0)));
+    }
+
+    #[test]
+    fn a_tab_left_open_was_read_until_it_was_left() {
+        let mut ledger = Ledger::new(0, true);
+        ledger.advance(5_000);
+        ledger.input(5_000);
+        assert_eq!(ledger.engaged_until(), 5_000);
+        ledger.advance(8 * 60 * MINUTE_MS);
+        assert_eq!((ledger.engaged_until(), ledger.report()), (35_000, Some((35_000, 0))));
+        ledger.advance(1_000);
+        assert_eq!(ledger.engaged_until(), 1_000, "the clock was set back");
     }
 
     #[test]

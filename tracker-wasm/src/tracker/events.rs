@@ -26,6 +26,7 @@ impl<B: Browser> Tracker<B> {
     pub(super) fn report(&mut self, now: i64) {
         if let Some((engaged_ms, scroll_pct)) = self.ledger.report() {
             let mut event = self.event(now, Kind::Engagement);
+            event.at_ms = self.ledger.engaged_until();
             event.engaged_ms = engaged_ms;
             event.scroll_pct = scroll_pct;
             self.push(now, &event);
