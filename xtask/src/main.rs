@@ -7,6 +7,7 @@ mod tracker;
 mod run;
 mod test;
 mod soak;
+mod bench;
 mod tidy;
 mod pictures;
 
@@ -35,6 +36,11 @@ const TASKS: &[Task] = &[
         name: "soak",
         usage: "            run the long rounds of the crash tests",
         run: soak::run,
+    },
+    Task {
+        name: "bench",
+        usage: "            measure durable ingest against a store that keeps nothing",
+        run: bench::run,
     },
     Task {
         name: "tracker",

@@ -50,11 +50,11 @@ pub(super) fn convert(
     if let Some(Idempotency { key, request }) = idempotency {
         let key = keys::idempotency(&site, &key);
         transaction.mark(keys::aged(conversion.at_ms, &key));
-        transaction.put(key, &Used { request, lead: lead.id, conversion: conversion.id })?;
+        transaction.put(&key, &Used { request, lead: lead.id, conversion: conversion.id })?;
     }
     transaction.mark(keys::site_lead(&site, lead.id));
-    transaction.put(conversion_key, &conversion)?;
-    transaction.put(keys::lead(lead.id), &lead)?;
+    transaction.put(&conversion_key, &conversion)?;
+    transaction.put(&keys::lead(lead.id), &lead)?;
     Ok(answer)
 }
 
@@ -150,7 +150,7 @@ fn join(
     }
     if record.lead != Some(lead.id) {
         record.lead = Some(lead.id);
-        transaction.put(key, &record)?;
+        transaction.put(&key, &record)?;
     }
     Ok(())
 }
@@ -165,7 +165,7 @@ fn claim_identities(
     for (kind, value) in contact.identities() {
         let key = keys::identity(site, kind, &value);
         if !transaction.contains(&key)? {
-            transaction.put(key, &lead)?;
+            transaction.put(&key, &lead)?;
         }
     }
     Ok(())
@@ -192,5 +192,5 @@ fn put_delivery(
         error: None,
     };
     transaction.mark(keys::due(due_at_ms, id));
-    transaction.put(keys::delivery(id), &delivery)
+    transaction.put(&keys::delivery(id), &delivery)
 }

@@ -35,7 +35,7 @@ pub(super) fn freeze(
     if let Some(first) = transaction.get(&key)? {
         return Ok(first);
     }
-    transaction.put(key, &body)?;
+    transaction.put(&key, &body)?;
     Ok(body)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn settle(
     reschedule(transaction, &mut delivery, waits.then_some(at_ms))?;
     if !waits {
         delivery.due_at_ms = at_ms;
-        transaction.put(keys::delivery(id), &delivery)?;
+        transaction.put(&keys::delivery(id), &delivery)?;
     }
     Ok(())
 }
@@ -85,7 +85,7 @@ fn reschedule(
         delivery.due_at_ms = at_ms;
         transaction.mark(keys::due(at_ms, delivery.id));
     }
-    transaction.put(keys::delivery(delivery.id), delivery)
+    transaction.put(&keys::delivery(delivery.id), delivery)
 }
 
 /// The delivery that a key of the queue names: its last 32 bytes.

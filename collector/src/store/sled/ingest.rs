@@ -55,8 +55,12 @@ pub(super) fn ingest(
             change.record.journey = Journey::derive(&views);
         }
         change.record.context = context;
-        if before.as_ref() != Some(&change.record) {
-            change.transaction.put(key, &change.record)?;
+        match before {
+            None => drop(change.transaction.put_new(key, &change.record)?),
+            Some(before) if before != change.record => {
+                change.transaction.put(&key, &change.record)?
+            }
+            Some(_) => {}
         }
     }
     Ok(outcomes)
@@ -93,7 +97,8 @@ impl Change<'_, '_> {
             None => self.record.rows += 1,
         }
         self.stale = self.stale || !self.record.journey.append(&view);
-        self.transaction.put(key, &Row::View(view))?;
+        // Nothing stood there, or a stub, which is never chunked.
+        self.transaction.put_new(key, &Row::View(view))?;
         Ok(Outcome::Stored)
     }
 
@@ -121,7 +126,7 @@ impl Change<'_, '_> {
                 Row::Stub(totals)
             }
         };
-        self.transaction.put(key, &row)?;
+        self.transaction.put(&key, &row)?;
         Ok(Outcome::Stored)
     }
 
@@ -137,7 +142,7 @@ impl Change<'_, '_> {
         self.record.rows += 1;
         let alive = Totals { active_at_ms: action.at_ms, ..Totals::default() };
         let page = action.page;
-        self.transaction.put(key, &Row::Action(action))?;
+        self.transaction.put_new(key, &Row::Action(action))?;
         self.raise(page, alive)?;
         Ok(Outcome::Stored)
     }

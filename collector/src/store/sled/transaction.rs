@@ -80,8 +80,22 @@ impl<'a> Transaction<'a> {
         self.get(key)?.ok_or_else(|| corrupt(key, "the row is missing"))
     }
 
-    pub(super) fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) -> Result<(), StoreError> {
-        let old_chunks = self.bytes(&key)?.map_or(0, |old| chunk_count(&old));
+    pub(super) fn put<T: Serialize>(&mut self, key: &[u8], value: &T) -> Result<(), StoreError> {
+        let old_chunks = self.bytes(key)?.map_or(0, |old| chunk_count(&old));
+        let chunks = self.put_new(key.to_vec(), value)?;
+        for stale in chunks + 1..=old_chunks {
+            self.running.insert(keys::chunk(key, stale), None);
+        }
+        Ok(())
+    }
+
+    /// Puts a value under a key that holds none, which saves the look at the old one; gives back
+    /// how many further chunks it took.
+    pub(super) fn put_new<T: Serialize>(
+        &mut self,
+        key: Vec<u8>,
+        value: &T,
+    ) -> Result<u16, StoreError> {
         let mut whole = postcard::to_extend(value, vec![WHOLE])
             .map_err(|error| corrupt(&key, &error.to_string()))?;
         let mut chunks = 0;
@@ -95,11 +109,8 @@ impl<'a> Transaction<'a> {
             let head: Vec<u8> = [CHUNKED].into_iter().chain(chunks.to_be_bytes()).collect();
             whole.splice(0..1, head);
         }
-        for stale in chunks + 1..=old_chunks {
-            self.running.insert(keys::chunk(&key, stale), None);
-        }
         self.running.insert(key, Some(whole));
-        Ok(())
+        Ok(chunks)
     }
 
     /// Marks a key that holds nothing but itself.
@@ -250,7 +261,7 @@ mod tests {
         let tree = tree();
         for length in [10, 100_000, limits::VALUE_BYTES, 40_000, 0] {
             let text = "x".repeat(length);
-            commit(&tree, |transaction| transaction.put(b"vkey".to_vec(), &text));
+            commit(&tree, |transaction| transaction.put(b"vkey", &text));
             assert_eq!(read::<String>(&tree, b"vkey").unwrap(), Some(text));
             let longest = tree.iter().map(|entry| entry.unwrap().1.len()).max();
             assert!(longest <= Some(limits::VALUE_BYTES + 2));
@@ -262,10 +273,10 @@ mod tests {
     fn a_failed_verb_leaves_nothing_and_reads_see_writes() {
         let tree = tree();
         let mut transaction = Transaction::new(&tree);
-        transaction.run(|transaction| transaction.put(b"va".to_vec(), &1u8)).unwrap();
+        transaction.run(|transaction| transaction.put(b"va", &1u8)).unwrap();
         let failed = transaction.run(|transaction| {
-            transaction.put(b"va".to_vec(), &2u8)?;
-            transaction.put(b"vb".to_vec(), &3u8)?;
+            transaction.put(b"va", &2u8)?;
+            transaction.put(b"vb", &3u8)?;
             assert_eq!(transaction.scan::<u8>(b"v")?, [2, 3]);
             Err::<(), _>(StoreError::Busy)
         });

@@ -1,0 +1,108 @@
+//! A store that keeps nothing: what the server and its pipeline cost without one.
+
+use async_trait::async_trait;
+use collector::store::{
+    Arrivals, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement, Store,
+    StoreError, Visitor,
+};
+use shared::ids::{LeadId, SiteId, VisitorId};
+use shared::lead::{Conversion, IdentityKind, Lead};
+use shared::outcome::Outcome;
+use shared::page_view::PageView;
+
+/// Takes everything, knows nothing.
+pub(crate) struct Nothing;
+
+#[async_trait]
+impl Store for Nothing {
+    async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
+        Ok(arrivals.events.iter().map(|_| Outcome::Stored).collect())
+    }
+
+    async fn visitor(&self, _: &SiteId, _: VisitorId) -> Result<Option<Visitor>, StoreError> {
+        Ok(None)
+    }
+
+    async fn page_views(&self, _: &SiteId, _: VisitorId) -> Result<Vec<PageView>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn convert(&self, _: NewConversion) -> Result<Converted, StoreError> {
+        Ok(Converted::KeyReused)
+    }
+
+    async fn lead(&self, _: LeadId) -> Result<Option<Lead>, StoreError> {
+        Ok(None)
+    }
+
+    async fn find_lead(
+        &self,
+        _: &SiteId,
+        _: IdentityKind,
+        _: &str,
+    ) -> Result<Option<LeadId>, StoreError> {
+        Ok(None)
+    }
+
+    async fn leads(
+        &self,
+        _: &SiteId,
+        _: Option<LeadId>,
+        _: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn conversions(&self, _: LeadId) -> Result<Vec<Conversion>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn claim_deliveries(
+        &self,
+        _: i64,
+        _: i64,
+        _: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn freeze_delivery(&self, _: DeliveryId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        Ok(body)
+    }
+
+    async fn delivery_body(&self, _: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    async fn settle_delivery(&self, _: DeliveryId, _: Settlement) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn replay_delivery(&self, _: DeliveryId, _: i64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn delivery(&self, _: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        Ok(None)
+    }
+
+    async fn deliveries(&self, _: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn expire(&self, _: i64) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn queued(&self) -> usize {
+        0
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
