@@ -87,6 +87,20 @@ impl Browser {
         found.unwrap_or_else(|error| panic!("{selector}: {error}")).click().await.unwrap();
     }
 
+    /// Clicks what a CSS selector finds, and waits until that has led to a path.
+    pub async fn follow(&self, selector: &str, path: &str) {
+        self.click(selector).await;
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
+        for _ in 0..500 {
+            looks.tick().await;
+            let url = self.client.current_url().await.unwrap();
+            if url.path() == path && self.run("return document.readyState").await == "complete" {
+                return;
+            }
+        }
+        panic!("{selector} never led to {path}");
+    }
+
     /// Types into what a CSS selector finds.
     pub async fn type_into(&self, selector: &str, text: &str) {
         self.client.find(Locator::Css(selector)).await.unwrap().send_keys(text).await.unwrap();

@@ -49,20 +49,24 @@ impl Town {
         Self { app, demo, clock, site, news }
     }
 
-    /// The visitor's journey once it is as asked; the last one seen where it never is.
+    /// The visitor's journey once it is as asked.
     pub async fn journey_when(&self, visitor: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let mut journey = Value::Null;
+        let path = format!("/v1/visitors/{visitor}/journey");
+        self.answer_when(&path, |answer| is_so(&answer["journey"])).await["journey"].take()
+    }
+
+    /// What the API answers once it is as asked; browsers and the network take their time.
+    pub async fn answer_when(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut answer = Value::Null;
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         for _ in 0..500 {
             looks.tick().await;
-            journey =
-                self.app.get(&format!("/v1/visitors/{visitor}/journey")).await.json["journey"]
-                    .take();
-            if is_so(&journey) {
-                return journey;
+            answer = self.app.get(path).await.json;
+            if is_so(&answer) {
+                return answer;
             }
         }
-        panic!("the journey never came to be as expected: {journey:#}");
+        panic!("{path} never came to be as expected: {answer:#}");
     }
 
     /// Stops all of it.

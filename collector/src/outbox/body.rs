@@ -12,8 +12,9 @@ use shared::time::rfc3339;
 pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(view) = LeadView::load(app, delivery.id.lead).await? else { return Ok(None) };
     let mut fields = view.fields();
-    // A field that is not known is not sent: it must not empty the CRM's.
-    fields.retain(|_, value| !value.is_null());
+    // A field that is not known is not sent: it must not empty the CRM's. Where this very hand-off
+    // stands is no news to whoever receives it.
+    fields.retain(|name, value| !value.is_null() && name != "crm_sync_status");
     let body = json!({
         "type": "lead.converted",
         "timestamp": rfc3339(delivery.created_at_ms),
