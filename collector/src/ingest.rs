@@ -1,6 +1,6 @@
 //! What becomes of a batch: named steps that keep an event or drop it with a reason.
 //!
-//! First the batch as a whole ([`open`]), then each event ([`STEPS`]). Nothing here knows HTTP or a
+//! First the batch as a whole (`open`), then each event (`STEPS`). Nothing here knows HTTP or a
 //! store: the request comes in as [`Request`], what is to be kept goes out as [`Judged`].
 
 mod steps;

@@ -1,6 +1,6 @@
 //! The embedded store: sled 0.34 behind one writer thread.
 //!
-//! Writes go through [`writer`], reads straight to sled. One key space ([`keys`]), so that one batch
+//! Writes go through `writer`, reads straight to sled. One key space (`keys`), so that one batch
 //! holds everything that belongs together.
 
 mod folder;
