@@ -9,6 +9,7 @@ mod demo;
 use crate::config::Config;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// First-party marketing attribution that a company runs itself.
@@ -45,7 +46,12 @@ const CONFIG: &str = "clew.toml";
 pub fn run(arguments: Arguments) -> Result<()> {
     let default = PathBuf::from(CONFIG);
     let file = arguments.config.or_else(|| default.is_file().then_some(default));
-    let load = || Config::load(file.as_deref(), &std::env::vars().collect::<Vec<_>>());
+    // A variable that is not UTF-8 is none of ours.
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let environment: Vec<_> = std::env::vars_os().filter_map(text).collect();
+    let load = || Config::load(file.as_deref(), &environment);
     match arguments.command {
         Command::Serve => serve::run(load()?),
         Command::Init(init) => init.run(),

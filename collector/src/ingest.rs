@@ -83,7 +83,7 @@ pub fn judge<'a>(
     let mut judged = Judged {
         site,
         minted,
-        keep_cookie: !matches!(batch.consent.as_ref(), "denied" | "cookieless"),
+        keep_cookie: !steps::forbidden(site, &batch),
         cookie_domain: steps::cookie_domain(request.origin, &batch.cookie_domain),
         sender: cut(&batch.sender, 16),
         arrivals: Arrivals { site: site.config.name.clone(), visitor, context, events: Vec::new() },
@@ -134,44 +134,14 @@ pub struct Accepted {
 /// # Errors
 /// The reason for which the whole batch was refused, or the store's; then nothing is acknowledged.
 pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Accepted, ApiError> {
-    let count = |reason, events| app.metrics.events(Outcome::Dropped(reason), events);
     let judged = judge(app, request, body).map_err(|(reason, events)| {
-        count(reason, events);
+        app.metrics.events(Outcome::Dropped(reason), events);
         ApiError::Dropped(reason)
     })?;
-    let waiting = judged.arrivals.events.len();
-    match keep(app, judged).await {
-        Ok(accepted) => {
-            app.metrics.events(Outcome::Stored, accepted.stored);
-            app.metrics.events(Outcome::Duplicate, accepted.duplicate);
-            accepted.dropped.iter().for_each(|(_, reason)| count(*reason, 1));
-            Ok(accepted)
-        }
-        Err(error) => {
-            count(DropReason::Overloaded, waiting);
-            Err(error)
-        }
-    }
-}
-
-async fn keep(app: &App, judged: Judged<'_>) -> Result<Accepted, ApiError> {
     app.metrics.batch(&judged.sender);
-    if judged.minted {
-        app.metrics.minted();
-    }
     let site = judged.arrivals.site.clone();
     let visitor = judged.arrivals.visitor;
-    let mut stored_outcomes = Vec::new();
-    if !judged.arrivals.events.is_empty() {
-        let before_ms = app.clock.now_ms();
-        stored_outcomes = app.store.ingest(judged.arrivals).await?;
-        app.metrics.waited((app.clock.now_ms() - before_ms) as f64 / 1000.0);
-    }
-    if judged.site.config.identify {
-        for identified in judged.identified {
-            conversion::from_page(app, &site, visitor, identified).await?;
-        }
-    }
+    let stored = store(app, judged.arrivals).await;
     let mut accepted = Accepted {
         visitor,
         keep_cookie: judged.keep_cookie,
@@ -181,17 +151,44 @@ async fn keep(app: &App, judged: Judged<'_>) -> Result<Accepted, ApiError> {
         duplicate: 0,
         dropped: Vec::new(),
     };
-    let mut stored_outcomes = stored_outcomes.into_iter();
+    // An event without a known outcome went to the store, which answers each in order, or none.
+    let mut answers =
+        stored.as_ref().map(|outcomes| outcomes.iter().copied()).into_iter().flatten();
     for (id, known) in judged.outcomes {
-        // An event without a known outcome went to the store, which answers each in order.
-        match known.or_else(|| stored_outcomes.next()) {
-            Some(Outcome::Stored) => accepted.stored += 1,
-            Some(Outcome::Duplicate) => accepted.duplicate += 1,
-            Some(Outcome::Dropped(reason)) => accepted.dropped.push((id, reason)),
-            None => accepted.dropped.push((id, DropReason::Overloaded)),
+        let overloaded = Outcome::Dropped(DropReason::Overloaded);
+        match known.or_else(|| answers.next()).unwrap_or(overloaded) {
+            Outcome::Stored => accepted.stored += 1,
+            Outcome::Duplicate => accepted.duplicate += 1,
+            Outcome::Dropped(reason) => accepted.dropped.push((id, reason)),
+        }
+    }
+    app.metrics.events(Outcome::Stored, accepted.stored);
+    app.metrics.events(Outcome::Duplicate, accepted.duplicate);
+    accepted
+        .dropped
+        .iter()
+        .for_each(|(_, reason)| app.metrics.events(Outcome::Dropped(*reason), 1));
+    stored?;
+    if judged.minted && accepted.stored > 0 {
+        app.metrics.minted();
+    }
+    if judged.site.config.identify {
+        // A repeat of the batch repeats this; the event's id makes that harmless.
+        for identified in judged.identified {
+            conversion::from_page(app, &site, visitor, identified).await?;
         }
     }
     Ok(accepted)
+}
+
+async fn store(app: &App, arrivals: Arrivals) -> Result<Vec<Outcome>, ApiError> {
+    if arrivals.events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let before_ms = app.clock.now_ms();
+    let outcomes = app.store.ingest(arrivals).await?;
+    app.metrics.waited((app.clock.now_ms() - before_ms) as f64 / 1000.0);
+    Ok(outcomes)
 }
 
 /// The steps for a batch: the site, its origin, how many events, who.
@@ -203,6 +200,9 @@ fn open<'a>(
     let site = app.site(&batch.site).ok_or(DropReason::UnknownSite)?;
     if !steps::origin_allowed(site, request.origin) {
         return Err(DropReason::ForeignOrigin);
+    }
+    if batch.events.is_empty() {
+        return Err(DropReason::Malformed);
     }
     if batch.events.len() > limits::BATCH_EVENTS {
         return Err(DropReason::TooManyEvents);

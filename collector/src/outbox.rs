@@ -14,6 +14,7 @@ use crate::store::{Delivery, Settlement, StoreError};
 use anyhow::Result;
 use client::{Attempt, Client};
 use futures_util::future::join_all;
+use shared::limits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,7 +43,7 @@ impl Outbox {
     /// Delivers until told to stop; what is under way is finished first.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let worked = match self.step().await {
+            let worked = match self.work().await {
                 Ok(count) => count > 0,
                 Err(error) => {
                     tracing::error!(%error, "the outbox could not work");
@@ -63,29 +64,33 @@ impl Outbox {
         }
     }
 
-    /// Attempts everything that is due, a claim at a time; how many attempts were made.
+    /// Attempts everything that is due; how many attempts were made.
     ///
     /// # Errors
     /// The store's.
     pub async fn step(&self) -> Result<usize, StoreError> {
         let mut attempts = 0;
-        self.app.store.expire(self.app.clock.now_ms()).await?;
         loop {
-            let now_ms = self.app.clock.now_ms();
-            let timeout_ms = i64::from(self.app.config.delivery.timeout_seconds) * 1000;
-            let lease_until_ms = now_ms + timeout_ms + LEASE_MARGIN_MS;
-            let limit = self.app.config.delivery.concurrency;
-            let claimed = self.app.store.claim_deliveries(now_ms, lease_until_ms, limit).await?;
-            if claimed.is_empty() {
-                return Ok(attempts);
-            }
-            attempts += claimed.len();
-            for settled in
-                join_all(claimed.into_iter().map(|delivery| self.deliver(delivery))).await
-            {
-                settled?;
+            match self.work().await? {
+                0 => return Ok(attempts),
+                more => attempts += more,
             }
         }
+    }
+
+    /// One claim of what is due: as many deliveries as may be under way at the same time.
+    async fn work(&self) -> Result<usize, StoreError> {
+        let now_ms = self.app.clock.now_ms();
+        self.app.store.expire(now_ms).await?;
+        let timeout_ms = i64::from(self.app.config.delivery.timeout_seconds) * 1000;
+        let lease_until_ms = now_ms + timeout_ms + LEASE_MARGIN_MS;
+        let limit = self.app.config.delivery.concurrency;
+        let claimed = self.app.store.claim_deliveries(now_ms, lease_until_ms, limit).await?;
+        let attempts = claimed.len();
+        for settled in join_all(claimed.into_iter().map(|delivery| self.deliver(delivery))).await {
+            settled?;
+        }
+        Ok(attempts)
     }
 
     async fn deliver(&self, delivery: Delivery) -> Result<(), StoreError> {
@@ -146,7 +151,8 @@ fn settlement(
             return Settlement::Dead { at_ms: now_ms, error: error.clone() };
         }
         Attempt::Failed { error, retry_after_seconds } => {
-            (error.clone(), retry_after_seconds.map_or(0, |seconds| i64::from(seconds) * 1000))
+            let asked_ms = retry_after_seconds.map_or(0, |seconds| i64::from(seconds) * 1000);
+            (error.clone(), asked_ms.min(limits::DAY_MS))
         }
     };
     let Some(wait) = retry_seconds.get(attempts.saturating_sub(1) as usize) else {
@@ -180,6 +186,7 @@ mod tests {
         check(&failed(None), 2, 0.0, "retry 301000");
         check(&failed(None), 3, 0.0, "dead 1000 500");
         check(&failed(Some(60)), 1, 1.0, "retry 61000");
+        check(&failed(Some(u32::MAX)), 1, 0.0, "retry 86401000");
         check(&failed(Some(1)), 2, 0.0, "retry 301000");
         check(&Attempt::Hopeless("gone".into()), 1, 0.0, "dead 1000 gone");
     }

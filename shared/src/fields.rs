@@ -158,7 +158,7 @@ fn summary(history: &History) -> String {
             touch.label.source,
             touch.label.medium,
             campaign.unwrap_or_default(),
-            touch.landing_page,
+            click::landing_path(touch),
             touch.page_views,
             touch.engaged_ms / 1000,
         )

@@ -1,5 +1,6 @@
 //! `POST /c/e` and the pixel: one documented status and outcome for whatever comes.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::limits;
@@ -58,6 +59,7 @@ async fn bad_batches_end_in_one_documented_outcome() {
         ("nothing", Vec::new(), 400, "malformed"),
         ("no JSON", b"{\"v\":1,".into(), 400, "malformed"),
         ("not a batch", b"[1,2]".into(), 400, "malformed"),
+        ("no events", batch(&visitor, NOW_MS, &[]).into(), 400, "malformed"),
         ("NaN", good.replace(&NOW_MS.to_string(), "NaN").into(), 400, "malformed"),
         (
             "invalid UTF-8",
@@ -96,6 +98,27 @@ async fn ten_megabytes_are_refused_and_the_worker_lives() {
     }
     assert_eq!(app.metric("clew_events_total{outcome=\"too_large\"}").await, 1);
     assert_eq!(app.send(batch("", NOW_MS, &[page(NOW_MS)])).await.status, 202);
+    app.stop().await;
+}
+
+/// More than the queue holds: 503 with Retry-After, counted, and what was refused can come again.
+#[actix_web::test]
+async fn an_overloaded_store_says_when_to_come_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let clock = collector::clock::Clock::fixed(NOW_MS);
+    let app = TestApp::start_adjusted(listener, "", clock, |config| config.store.queue = 1);
+    let bodies: Vec<_> =
+        (0..100).map(|_| batch(&new_visitor().to_text(), NOW_MS, &[page(NOW_MS)])).collect();
+    let answers = join_all(bodies.iter().map(|body| app.send(body.clone()))).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert!(!refused.is_empty() && refused.len() < 100, "{} of 100 were refused", refused.len());
+    assert!(refused.iter().all(|answer| answer.headers["retry-after"] == "1"));
+    assert!(refused.iter().all(|answer| answer.json["type"] == "/problems/overloaded"));
+    assert_eq!(app.metric("clew_events_total{outcome=\"overloaded\"}").await, refused.len() as u64);
+    for body in bodies {
+        assert_eq!(app.send(body).await.status, 202);
+    }
+    assert_eq!(app.metric("clew_events_total{outcome=\"stored\"}").await, 100);
     app.stop().await;
 }
 

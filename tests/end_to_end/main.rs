@@ -6,5 +6,7 @@ mod store;
 mod events;
 mod leads;
 mod outbox;
+mod assets;
+mod commands;
 mod crash;
 mod journey;

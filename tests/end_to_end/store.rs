@@ -53,29 +53,29 @@ type Damage = fn(&Path);
 async fn a_damaged_folder_says_so_and_is_kept() {
     let damages: [(&str, Damage); 7] = [
         ("a log cut short", |folder| {
-            let log = std::fs::read(folder.join("db")).unwrap();
-            std::fs::write(folder.join("db"), &log[..log.len() / 2]).unwrap();
+            let log = std::fs::read(folder.join("tree/db")).unwrap();
+            std::fs::write(folder.join("tree/db"), &log[..log.len() / 2]).unwrap();
         }),
         ("a log that lost its end", |folder| {
-            let mut log = std::fs::read(folder.join("db")).unwrap();
+            let mut log = std::fs::read(folder.join("tree/db")).unwrap();
             let end = log.len();
             log[end - 4096..].fill(0);
-            std::fs::write(folder.join("db"), log).unwrap();
+            std::fs::write(folder.join("tree/db"), log).unwrap();
         }),
-        ("a log that is gone", |folder| std::fs::remove_file(folder.join("db")).unwrap()),
+        ("a log that is gone", |folder| std::fs::remove_file(folder.join("tree/db")).unwrap()),
         ("foreign data", |folder| {
-            let db = sled::open(folder).unwrap();
+            let db = sled::open(folder.join("tree")).unwrap();
             db.clear().unwrap();
             db.insert("key", "value").unwrap();
             db.flush().unwrap();
         }),
         ("another layout", |folder| {
-            let db = sled::open(folder).unwrap();
+            let db = sled::open(folder.join("tree")).unwrap();
             db.insert("mversion", &99_u32.to_be_bytes()).unwrap();
             db.flush().unwrap();
         }),
         ("a broken configuration of the engine", |folder| {
-            std::fs::write(folder.join("conf"), "no configuration").unwrap();
+            std::fs::write(folder.join("tree/conf"), "no configuration").unwrap();
         }),
         ("a folder that is a file", |folder| {
             std::fs::remove_dir_all(folder).unwrap();
@@ -102,18 +102,18 @@ async fn a_damaged_log_never_opens_with_less() {
     let folder = tempfile::tempdir().unwrap();
     let sound = folder.path().join("sound");
     fill(&sound).await;
-    let log = std::fs::read(sound.join("db")).unwrap();
+    let log = std::fs::read(sound.join("tree/db")).unwrap();
     let mut refused = 0;
     for part in 0..8 {
         let path = folder.path().join(format!("store-{part}"));
-        std::fs::create_dir(&path).unwrap();
-        for file in ["conf", "witness"] {
+        std::fs::create_dir_all(path.join("tree")).unwrap();
+        for file in ["tree/conf", "witness"] {
             std::fs::copy(sound.join(file), path.join(file)).unwrap();
         }
         let mut log = log.clone();
         let at = log.len() / 8 * part;
         log[at..at + 512].iter_mut().for_each(|byte| *byte ^= 0xa5);
-        std::fs::write(path.join("db"), log).unwrap();
+        std::fs::write(path.join("tree/db"), log).unwrap();
         let before = bytes(&path);
         match open(&path) {
             Err(error) => {
@@ -147,12 +147,28 @@ async fn fill(path: &Path) {
 /// The bytes of what stands under a path, the lock left out.
 fn bytes(path: &Path) -> Vec<(String, Vec<u8>)> {
     if path.is_file() {
-        return vec![(String::new(), std::fs::read(path).unwrap())];
+        return vec![(path.display().to_string(), std::fs::read(path).unwrap())];
     }
-    let files = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-    let kept = files.filter(|file| file.is_file() && !file.ends_with("lock"));
+    let inside = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<_> =
-        kept.map(|file| (file.display().to_string(), std::fs::read(&file).unwrap())).collect();
+        inside.filter(|path| !path.ends_with("lock")).flat_map(|path| bytes(&path)).collect();
     all.sort();
     all
+}
+
+/// A collector that died while it opened the store left the copy: the next one begins from it.
+#[actix_web::test]
+async fn an_opening_that_was_cut_off_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    fill(&path).await;
+    std::fs::rename(path.join("tree"), path.join("before-opening")).unwrap();
+    std::fs::create_dir(path.join("tree")).unwrap();
+    std::fs::write(path.join("tree/db"), "half of something").unwrap();
+    std::fs::create_dir(path.join("copying")).unwrap();
+    let store = open(&path).unwrap();
+    assert_eq!(store.leads(&story::site(), None, 10_000).await.unwrap().len(), LEADS);
+    let left: Vec<_> =
+        std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
 }

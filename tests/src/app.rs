@@ -59,10 +59,21 @@ impl TestApp {
 
     /// The same on a listener that the test has bound.
     pub fn start_on(listener: TcpListener, settings: &str, clock: Clock) -> Self {
+        Self::start_adjusted(listener, settings, clock, |_| {})
+    }
+
+    /// The same with the configuration changed after it was read.
+    pub fn start_adjusted(
+        listener: TcpListener,
+        settings: &str,
+        clock: Clock,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(folder.path()));
-        let config = Config::parse(&text, &[]).unwrap();
+        let mut config = Config::parse(&text, &[]).unwrap();
+        adjust(&mut config);
         let store = app::open_store(&config).unwrap();
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();

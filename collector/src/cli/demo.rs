@@ -57,17 +57,16 @@ impl Demo {
             .site(&self.site)
             .with_context(|| format!("the configuration has no site `{}`", self.site))?;
         let origin = format!("https://{}", host.hosts[0].trim_start_matches("*."));
-        let store =
-            open_store(&config).context("stop the collector first: sled lets one process in")?;
+        let store = open_store(&config)?;
         let app =
             App::new(config, Arc::clone(&store), Clock::fixed(until_ms), Dice::seeded(self.seed))?;
-        let leads = server::block_on(async {
+        let conversions = server::block_on(async {
             let told = self.tell(&app, &origin, until_ms).await;
             store.close().await?;
             told
         })?;
         say(format_args!(
-            "{} visitors and {leads} leads, from {} on.",
+            "{} visitors and {conversions} conversions, from {} on.",
             self.visitors,
             rfc3339(until_ms - 365 * DAY_MS)
         ));
@@ -76,19 +75,19 @@ impl Demo {
 
     async fn tell(&self, app: &App, origin: &str, until_ms: i64) -> Result<u32> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut leads = 0;
+        let mut conversions = 0;
         for number in 0..self.visitors {
             if number % 100 == 0 {
                 progress(number, self.visitors);
             }
             let person = Person::invent(&mut random, number, until_ms - 365 * DAY_MS, until_ms);
             for act in &person.acts {
-                leads += u32::from(matches!(act, Act::Convert { .. }));
+                conversions += u32::from(matches!(act, Act::Convert { .. }));
                 self.play(app, origin, &person, act).await?;
             }
         }
         progress(self.visitors, self.visitors);
-        Ok(leads)
+        Ok(conversions)
     }
 
     async fn play(&self, app: &App, origin: &str, person: &Person, act: &Act) -> Result<()> {

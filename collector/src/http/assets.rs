@@ -9,8 +9,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const MODULE: &str = "application/wasm";
-/// A new version reaches pages within five minutes; a year for what can never change.
-const STABLE: &str = "public, max-age=300, stale-while-revalidate=86400";
+/// A new version reaches pages within five minutes; a year for what can never change. Nothing stale
+/// is allowed: an old script asks for an old module, which is gone.
+const STABLE: &str = "public, max-age=300, must-revalidate";
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 pub(super) async fn script(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {

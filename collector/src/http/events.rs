@@ -69,7 +69,15 @@ pub(super) async fn pixel(app: Data<App>, request: HttpRequest) -> Result<HttpRe
     event.referrer = query.text("referrer").unwrap_or_default();
     event.title = query.text("title").unwrap_or_default();
     let site = query.text("site").unwrap_or_default();
-    let header = Header { site, sent_at_ms: now_ms, sender: "pixel", ..Header::default() };
+    let says = |name: &str| request.headers().get(name).is_some_and(|value| value == "1");
+    let header = Header {
+        site,
+        sent_at_ms: now_ms,
+        sender: "pixel",
+        gpc: says("sec-gpc"),
+        dnt: says("dnt"),
+        ..Header::default()
+    };
     let batch = header.batch([event.to_json().as_str()].into_iter());
 
     let cookie = request.cookie(COOKIE);

@@ -36,7 +36,7 @@ pub(super) async fn create(
     Ok(response.json(answer))
 }
 
-/// `GET /v1/leads?after=&limit=`: newest first.
+/// `GET /v1/leads?after=&limit=`: newest first; `?email=` is the one lead of that address.
 pub(super) async fn list(
     app: Data<App>,
     key: ApiKey,
@@ -45,7 +45,8 @@ pub(super) async fn list(
     let query = Query::of(&request);
     let limit = query.limit()?;
     let after = query.parsed("after", LeadId::parse)?;
-    let leads = match query.text("email") {
+    let email = query.text("email");
+    let leads = match email {
         Some(email) => match LeadView::find(&app, &key.site, &format!("email:{email}")).await {
             Ok(view) => vec![view.lead],
             Err(ApiError::NotFound(_)) => Vec::new(),
@@ -53,7 +54,7 @@ pub(super) async fn list(
         },
         None => app.store.leads(&key.site, after, limit).await?,
     };
-    let next = leads.last().filter(|_| leads.len() == limit).map(|lead| lead.id);
+    let next = leads.last().filter(|_| email.is_none() && leads.len() == limit).map(|lead| lead.id);
     Ok(HttpResponse::Ok()
         .json(json!({ "leads": leads.iter().map(lead_json).collect::<Vec<_>>(), "next": next })))
 }

@@ -45,11 +45,15 @@ pub(super) const STEPS: &[(&str, Step)] = &[
 ];
 
 fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    let Setting { site, batch, .. } = setting;
-    let denied = batch.consent == "denied"
-        || (batch.gpc && site.config.honour_gpc)
-        || (batch.dnt && site.config.honour_dnt);
-    if denied { Err(DropReason::NoConsent) } else { Ok(()) }
+    if forbidden(setting.site, setting.batch) { Err(DropReason::NoConsent) } else { Ok(()) }
+}
+
+/// Whether the visitor, or a signal that the site honours, forbids keeping anything.
+pub(super) fn forbidden(site: &Site, batch: &Batch<'_>) -> bool {
+    let Site { config, .. } = site;
+    batch.consent == "denied"
+        || (batch.gpc && config.honour_gpc)
+        || (batch.dnt && config.honour_dnt)
 }
 
 /// The browser's clock is believed up to a limit, then moved by how far off it was at sending.

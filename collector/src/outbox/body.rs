@@ -29,9 +29,10 @@ pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u
     Ok(Some(fit(body, limits::WEBHOOK_BODY_BYTES)))
 }
 
-/// Leaves out, in turn, pages that were not engaged, all pages, the journey, `journey_json`.
+/// Leaves out, in turn, pages that were not engaged, all pages, the journey, `journey_json` and the
+/// summary.
 fn fit(mut body: Value, limit: usize) -> Vec<u8> {
-    let cuts: [fn(&mut Value); 4] = [
+    let cuts: [fn(&mut Value); 5] = [
         |body| {
             if let Some(pages) = body["data"]["journey"]["pages"].as_array_mut() {
                 pages.retain(|page| page["engaged"] == true);
@@ -40,6 +41,7 @@ fn fit(mut body: Value, limit: usize) -> Vec<u8> {
         |body| remove(&mut body["data"]["journey"], "pages"),
         |body| remove(&mut body["data"], "journey"),
         |body| remove(&mut body["data"]["fields"], "journey_json"),
+        |body| remove(&mut body["data"]["fields"], "journey_summary"),
     ];
     let mut text = body.to_string();
     for cut in cuts {

@@ -39,6 +39,8 @@ impl Client {
             reqwest::Client::builder()
                 .timeout(timeout)
                 .redirect(Policy::none())
+                // A proxy would resolve the name itself, past the guard.
+                .no_proxy()
                 .user_agent(concat!("clew/", env!("CARGO_PKG_VERSION")))
         };
         let failed = "cannot make the HTTP client";

@@ -30,6 +30,11 @@ pub(super) fn put(fields: &mut Map<String, Value>, prefix: &str, touch: Option<&
     set("at", rfc3339(touch.at_ms).into());
 }
 
+/// The path that a touch landed on, short enough for a line of text.
+pub(super) fn landing_path(touch: &Touch) -> String {
+    super::cut(path(touch).unwrap_or_default(), 120)
+}
+
 /// The click ids last seen, and when the newest of them was.
 pub(super) fn put_ids(fields: &mut Map<String, Value>, touches: &[Touch]) {
     for touch in touches {

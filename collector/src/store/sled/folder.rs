@@ -1,21 +1,31 @@
-//! Opens sled's folder so that damage is seen and the folder survives being looked at.
+//! Opens the store's folder so that damage is seen and survives being looked at.
+//!
+//! ```text
+//! FOLDER/lock             held by the one collector that has the store open
+//! FOLDER/tree/            sled's own files
+//! FOLDER/witness          how many commits were durable
+//! FOLDER/before-opening/  while opening: the tree as it was found
+//! ```
 //!
 //! sled 0.34 cuts off what it cannot read, on disk, and opens with what is left. So a copy stands
 //! aside while it opens; then the number of commits that the tree knows of is held against the
-//! `witness` file, which is written after each durable commit. Where commits are missing, or the
-//! engine fails, the copy takes the folder's place again. A `lock` file of our own keeps a second
-//! collector out before anything is copied.
+//! witness, which is written after each durable commit. Where commits are missing, or the engine
+//! fails, the copy takes the tree's place again. Everything happens inside the one folder, which may
+//! be a mount point.
 
 use super::keys;
 use super::transaction::failed;
 use crate::store::StoreError;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 /// The layout of keys and values that this code reads and writes.
 const LAYOUT: u32 = 1;
+
+/// Where sled's files lie.
+const TREE: &str = "tree";
 
 /// An open folder.
 pub(super) struct Folder {
@@ -50,7 +60,8 @@ impl Durability {
 pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> {
     let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
     let failed_io = |error: io::Error| damaged(error.to_string());
-    fs::create_dir_all(path).map_err(failed_io)?;
+    // What is in it is about people: its owner's alone.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed_io)?;
     let lock = File::create(path.join("lock")).map_err(failed_io)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -64,14 +75,14 @@ pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> 
             Ok(Folder { db, durability, _lock: lock })
         }
         Err(reason) => {
-            aside.restore(path).map_err(failed_io)?;
+            aside.restore().map_err(failed_io)?;
             Err(damaged(reason))
         }
     }
 }
 
 fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), String> {
-    let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
+    let config = sled::Config::new().path(path.join(TREE)).cache_capacity(cache_bytes);
     // sled answers some damage with a panic; to the operator both are the same news.
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
     let db = match opened {
@@ -100,7 +111,7 @@ fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), 
             witnessed - commits
         ));
     }
-    let log = File::open(path.join("db")).map_err(told)?;
+    let log = File::open(path.join(TREE).join("db")).map_err(told)?;
     Ok((db, Durability { log, witness, commits }))
 }
 
@@ -127,54 +138,67 @@ fn check_layout(db: &sled::Db) -> Result<(), StoreError> {
     }
 }
 
-/// The folder as it was before the engine touched it.
-struct Aside(Option<PathBuf>);
+/// The tree as it was before the engine touched it.
+struct Aside {
+    tree: PathBuf,
+    /// Complete wherever it exists: it is copied under another name and then renamed.
+    copy: PathBuf,
+    leaving: PathBuf,
+}
 
 impl Aside {
     fn make(path: &Path) -> io::Result<Self> {
-        let (copying, complete) = (beside(path, "copying"), beside(path, "before-opening"));
-        if copying.exists() {
-            fs::remove_dir_all(&copying)?;
-        }
-        if complete.exists() {
+        let aside = Self {
+            tree: path.join(TREE),
+            copy: path.join("before-opening"),
+            leaving: path.join("leaving"),
+        };
+        let copying = path.join("copying");
+        remove(&copying)?;
+        remove(&aside.leaving)?;
+        if aside.copy.exists() {
             // The last opening was cut off. Nothing was acknowledged since that copy.
-            copy_folder(&complete, path)?;
-            return Ok(Self(Some(complete)));
+            remove(&aside.tree)?;
+            copy_folder(&aside.copy, &aside.tree)?;
+            return Ok(aside);
         }
-        let is_new = fs::read_dir(path)?.flatten().all(|entry| entry.file_name() == "lock");
-        if is_new {
-            return Ok(Self(None));
+        if !aside.tree.exists() {
+            return Ok(aside);
         }
-        match copy_folder(path, &copying) {
-            Ok(()) => {
-                fs::rename(&copying, &complete)?;
-                Ok(Self(Some(complete)))
+        match copy_folder(&aside.tree, &copying) {
+            Ok(()) => fs::rename(&copying, &aside.copy)?,
+            // A full disk must not keep a sound store shut.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                tracing::warn!("no room for a copy of the store; opening it without one");
+                remove(&copying)?;
             }
-            Err(error) => {
-                // A full disk must not keep a sound store shut.
-                tracing::warn!(%error, "no room for a copy of the store; opening it without one");
-                fs::remove_dir_all(&copying)?;
-                Ok(Self(None))
-            }
+            Err(error) => return Err(error),
         }
+        Ok(aside)
     }
 
+    /// The engine read it all. Renamed first, so that half a copy never counts as one.
     fn discard(self) -> io::Result<()> {
-        self.0.map_or(Ok(()), fs::remove_dir_all)
+        if self.copy.exists() {
+            fs::rename(&self.copy, &self.leaving)?;
+        }
+        remove(&self.leaving)
     }
 
-    fn restore(self, path: &Path) -> io::Result<()> {
-        let Some(copy) = self.0 else { return Ok(()) };
-        fs::remove_dir_all(path)?;
-        fs::rename(copy, path)
+    fn restore(self) -> io::Result<()> {
+        if !self.copy.exists() {
+            return Ok(());
+        }
+        remove(&self.tree)?;
+        fs::rename(self.copy, self.tree)
     }
 }
 
-fn beside(path: &Path, word: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(word);
-    path.with_file_name(name)
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
@@ -184,7 +208,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy_folder(&entry.path(), &target)?;
-        } else if entry.file_name() != "lock" {
+        } else {
             fs::copy(entry.path(), target)?;
         }
     }

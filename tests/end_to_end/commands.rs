@@ -1,0 +1,90 @@
+//! The binary's commands as an operator types them.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+use tests::app::{KEY, client, settings_for};
+use tests::process::{Collector, binary};
+
+fn clew(folder: &Path, line: &str) -> Output {
+    Command::new(binary()).args(line.split(' ')).current_dir(folder).output().unwrap()
+}
+
+fn told(output: &Output) -> (bool, String) {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn a_first_set_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| told(&clew(folder.path(), line));
+    for (line, part) in [
+        ("key --site demo --name forms", "run `clew init` first"),
+        ("init --site Demo --host example.com", "1 to 32 of a-z"),
+        ("init --site demo", "--host"),
+        ("serve --config nowhere.toml", "cannot read the configuration nowhere.toml"),
+    ] {
+        let (success, text) = run(line);
+        assert!(!success && text.contains(part), "{line}: {text}");
+    }
+    assert!(run("init --site demo --host example.com").0);
+    let (success, text) = run("init --site demo --host example.com");
+    assert!(!success && text.contains("left as it is"), "{text}");
+
+    let key = clew(folder.path(), "key --site demo --name forms");
+    let key = String::from_utf8(key.stdout).unwrap().lines().next().unwrap().to_owned();
+    let settings = std::fs::read_to_string(folder.path().join("clew.toml")).unwrap();
+    assert!(
+        key.starts_with("clew_")
+            && !settings.contains(&key)
+            && settings.contains("hash = \"sha256:")
+    );
+    assert!(!run("key --site nobody --name x").0);
+
+    let (success, text) = run("snippet --site demo");
+    assert!(
+        success && text.contains("data-site=\"demo\"") && text.contains("integrity=\"sha384-"),
+        "{text}"
+    );
+    assert!(text.contains("'wasm-unsafe-eval'"), "{text}");
+
+    let broken = settings.replace("[store]", "[store]\ncolour = 1");
+    std::fs::write(folder.path().join("clew.toml"), broken).unwrap();
+    let (success, text) = run("serve");
+    assert!(!success && text.contains("clew.toml is wrong") && text.contains("colour"), "{text}");
+}
+
+/// The same seed is the same year: every lead with all its fields and its journey.
+#[actix_web::test]
+async fn the_demo_year_is_the_same_for_the_same_seed() {
+    let mut years = Vec::new();
+    for seed in [7, 7, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("clew.toml"), settings_for(folder.path())).unwrap();
+        let line = format!("demo --site demo --visitors 150 --until 2026-11-01 --seed {seed}");
+        let (success, text) = told(&clew(folder.path(), &line));
+        assert!(success, "{text}");
+        let collector = Collector::start(folder.path(), "");
+        years.push(year(&collector.url).await);
+        assert!(collector.terminate());
+    }
+    assert!(years[0].len() > 5, "{} leads", years[0].len());
+    assert!(years[0] == years[1], "the same seed made another year");
+    assert!(years[0] != years[2], "another seed made the same year");
+    let channels: std::collections::BTreeSet<_> =
+        years[0].iter().map(|lead| lead["fields"]["first_click_channel"].to_string()).collect();
+    assert!(channels.len() > 2, "{channels:?}");
+}
+
+async fn year(url: &str) -> Vec<Value> {
+    let get = async |path: &str| -> Value {
+        let answer = client().get(format!("{url}{path}")).bearer_auth(KEY).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    };
+    let mut year = Vec::new();
+    for lead in get("/v1/leads?limit=500").await["leads"].as_array().unwrap() {
+        year.push(get(&format!("/v1/leads/{}", lead["id"].as_str().unwrap())).await);
+    }
+    year
+}
