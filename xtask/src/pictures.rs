@@ -1,18 +1,13 @@
 //! `cargo xtask pictures`: the screenshots in `docs/images`, taken by the browser test as it runs.
 
-use crate::{shell, tracker};
+use crate::{shell, test};
 use anyhow::Result;
 use std::fs;
 
 /// Walks the main job in the browser and keeps a picture of each page.
 pub(crate) fn run(_: &[String]) -> Result<()> {
-    tracker::run(&[])?;
     let folder = shell::root().join("docs/images");
     fs::create_dir_all(&folder)?;
     let folder = folder.display().to_string();
-    shell::run_with(
-        "cargo",
-        &["test", "--package", "tests", "--", "journey::from"],
-        &[("CLEW_SCREENSHOTS", &folder)],
-    )
+    test::end_to_end(&["journey::from"], &[("CLEW_SCREENSHOTS", &folder)])
 }

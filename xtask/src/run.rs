@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         _ => bail!("the only argument is --year"),
     };
     tracker::run(&[])?;
-    shell::run("cargo", &["build", "--package", "collector", "--package", "www"])?;
+    shell::run("cargo", &["build", "--workspace", "--exclude", "xtask"])?;
     let folder = shell::root().join("target/demo");
     if !folder.join("ready").is_file() {
         settle(&folder)?;

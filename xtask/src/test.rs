@@ -6,20 +6,34 @@ use anyhow::{Result, bail};
 /// A program of the tests, and the Debian package that brings it.
 const NEEDED: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
 
+/// The members that are built together: one set of features, one build of what they stand on. xtask
+/// stands apart, because running it has built it already.
+const MEMBERS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
 /// Everything; an argument is a filter for the end-to-end tests and leaves the others out.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    if arguments.is_empty() {
+        // The core alone, so that no other member's features hide what it must do without.
+        shell::run("cargo", &["check", "--package", "shared", "--no-default-features"])?;
+        shell::run("cargo", &["test", "--package", "xtask"])?;
+        members("test", &["--lib", "--bins"], &[])?;
+        members("test", &["--test", "demo"], &[])?;
+    }
+    let filter: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    end_to_end(&filter, &[])
+}
+
+/// The end-to-end tests that a filter names, with more in their environment.
+pub(crate) fn end_to_end(filter: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     install()?;
     tracker::run(&[])?;
-    if arguments.is_empty() {
-        // Alone, so that no other member's features hide what is missing.
-        shell::run("cargo", &["check", "--quiet", "--package", "shared", "--no-default-features"])?;
-        for member in ["shared", "tracker-wasm", "collector", "www", "xtask"] {
-            shell::run("cargo", &["test", "--package", member])?;
-        }
-    }
-    shell::run("cargo", &["build", "--package", "collector"])?;
-    let filter: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    shell::run("cargo", &[&["test", "--package", "tests", "--"], &filter[..]].concat())
+    // The collector's binary, which the crash tests start and kill.
+    members("build", &[], &[])?;
+    members("test", &[&["--test", "end_to_end", "--"], filter].concat(), environment)
+}
+
+fn members(command: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+    shell::run_with("cargo", &[&[command], &MEMBERS[..], arguments].concat(), environment)
 }
 
 /// Brings what is missing where that is possible; else says which command does.
