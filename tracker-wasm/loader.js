@@ -15,7 +15,7 @@
   const site = script && script.getAttribute('data-site')
   const early = window.clew && window.clew.q
   // A tag that was pasted twice runs once.
-  if (!site || (window.clew && window.clew.on)) return
+  if (!site || !script.src || (window.clew && window.clew.on)) return
 
   const base = new URL('.', script.src).href
   const mode = script.getAttribute('data-consent') || 'full'

@@ -205,6 +205,15 @@ impl Config {
             self.destinations.iter().map(|destination| destination.name.as_str()),
         )?;
         for site in &self.sites {
+            for host in &site.hosts {
+                let name = host.strip_prefix("*.").unwrap_or(host);
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+                ensure!(
+                    !name.is_empty() && name.bytes().all(plain),
+                    "site `{}`: host `{host}` should be a name like \"example.com\", without scheme, port or path",
+                    site.name
+                );
+            }
             ensure!(
                 !site.hosts.is_empty(),
                 "site `{}`: hosts is empty, so no page could report",
@@ -297,6 +306,9 @@ mod tests {
         check("prefix = \"/v1\"", &[], Err("/v1"));
         check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
         check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));
+        check(&SITE.replace("example.com", "https://example.com"), &[], Err("without scheme"));
+        check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));
+        check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));
         let destination = "[[destinations]]\nname = \"crm\"\nsite = \"demo\"\nsecret = \"env:S\"\n";
         let plain = format!("{SITE}{destination}url = \"http://crm.example.com\"");

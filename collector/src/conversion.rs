@@ -13,7 +13,9 @@ use shared::evidence::clean_url;
 use shared::fields::{self, FIELDS_VERSION, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
-use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState, Lead};
+use shared::lead::{
+    Contact, Conversion, ConversionKind, IdentityKind, JourneyState, Lead, normal_phone,
+};
 use shared::limits;
 use shared::time::rfc3339;
 use url::Url;
@@ -110,7 +112,14 @@ pub async fn from_request(
         touches: Vec::new(),
     };
     let idempotency = idempotency(key, body)?;
-    store(app, site, conversion, idempotency).await
+    let (lead, conversion, repeated) = store(app, site, conversion, idempotency, false).await?;
+    let view = LeadView::load(app, lead, Some(conversion)).await?;
+    let missing = || StoreError::Corrupt("a lead that was just stored is missing".into());
+    let view = view.ok_or_else(missing)?;
+    if let (false, Some(made)) = (repeated, view.history.conversions.last()) {
+        app.metrics.conversion(made.journey);
+    }
+    Ok(Made { view, conversion, repeated })
 }
 
 /// Makes a lead of a person that a page named; the event's id makes repeats harmless.
@@ -122,7 +131,7 @@ pub async fn from_page(
     site: &SiteId,
     visitor: VisitorId,
     identified: Identified,
-) -> Result<Made, ApiError> {
+) -> Result<(), ApiError> {
     let Identified { event, contact, form } = identified;
     let conversion = Conversion {
         id: ConversionId(event.0),
@@ -137,39 +146,35 @@ pub async fn from_page(
         page_title: None,
         touches: Vec::new(),
     };
-    store(app, site, conversion, None).await
+    let (_, _, repeated) = store(app, site, conversion, None, true).await?;
+    if !repeated {
+        app.metrics.conversion(JourneyState::Known);
+    }
+    Ok(())
 }
 
+/// The lead, the conversion, and whether an earlier request had stored it.
 async fn store(
     app: &App,
     site: &SiteId,
     conversion: Conversion,
     idempotency: Option<Idempotency>,
-) -> Result<Made, ApiError> {
+    from_page: bool,
+) -> Result<(LeadId, ConversionId, bool), ApiError> {
     let at_ms = conversion.at_ms;
+    let destinations = app.destinations(site);
     let new = NewConversion {
         site: site.clone(),
         conversion,
         new_lead: LeadId::new(at_ms, app.dice.roll()),
-        destinations: app
-            .destinations(site)
-            .map(|destination| destination.name().to_owned())
-            .collect(),
+        destinations: destinations.map(|destination| destination.name().to_owned()).collect(),
         due_at_ms: at_ms + i64::from(app.config.delivery.settle_seconds) * 1000,
         idempotency,
+        from_page,
     };
     match app.store.convert(new).await? {
         Converted::KeyReused => Err(ApiError::KeyReused),
-        Converted::Stored { lead, conversion, repeated } => {
-            let view = LeadView::load(app, lead).await?;
-            let view = view.ok_or_else(|| {
-                StoreError::Corrupt("a lead that was just stored is missing".into())
-            })?;
-            if !repeated {
-                app.metrics.conversion(view.history.state);
-            }
-            Ok(Made { view, conversion, repeated })
-        }
+        Converted::Stored { lead, conversion, repeated } => Ok((lead, conversion, repeated)),
     }
 }
 
@@ -227,17 +232,28 @@ pub struct LeadView {
 }
 
 impl LeadView {
-    /// Reads a lead and everything that belongs to it.
+    /// Reads a lead and everything that belongs to it: as it was at one of its conversions, or as
+    /// it is.
     ///
     /// # Errors
     /// The store's.
-    pub async fn load(app: &App, id: LeadId) -> Result<Option<Self>, StoreError> {
+    pub async fn load(
+        app: &App,
+        id: LeadId,
+        at: Option<ConversionId>,
+    ) -> Result<Option<Self>, StoreError> {
         let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
-        let mut views = Vec::with_capacity(lead.joins.len());
-        for join in &lead.joins {
-            views.push((join.visitor, app.store.page_views(&lead.site, join.visitor).await?));
+        let mut visitors: Vec<VisitorId> = lead.joins.iter().map(|join| join.visitor).collect();
+        visitors.sort_unstable();
+        visitors.dedup();
+        let mut views = Vec::with_capacity(visitors.len());
+        for visitor in visitors {
+            views.push((visitor, app.store.page_views(&lead.site, visitor).await?));
         }
-        let conversions = app.store.conversions(id).await?;
+        let mut conversions = app.store.conversions(id).await?;
+        conversions.sort_by_key(|conversion| (conversion.at_ms, conversion.id));
+        let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
+        conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
         let filter = DeliveryFilter {
             site: lead.site.clone(),
             state: None,
@@ -255,7 +271,7 @@ impl LeadView {
                 DeliveryState::Retry => 3,
                 DeliveryState::Dead => 4,
             });
-        let history = History::of_lead(&lead, views, conversions);
+        let history = History::of_lead(&lead, &views, conversions);
         Ok(Some(Self { lead, history, sync }))
     }
 
@@ -270,11 +286,13 @@ impl LeadView {
         };
         let id = match name.split_once(':') {
             Some(("email", email)) => by(IdentityKind::Email, &email.to_lowercase()).await?,
-            Some(("phone", phone)) => by(IdentityKind::Phone, phone).await?,
+            Some(("phone", phone)) => {
+                by(IdentityKind::Phone, &normal_phone(phone).unwrap_or_default()).await?
+            }
             _ => LeadId::parse(name),
         };
         let view = match id {
-            Some(id) => Self::load(app, id).await?,
+            Some(id) => Self::load(app, id, None).await?,
             None => None,
         };
         view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
@@ -326,7 +344,7 @@ pub fn lead_json(lead: &Lead) -> Value {
             "visitor": join.visitor,
             "joined_at": rfc3339(join.joined_at_ms),
             "conversion": join.conversion,
-            "shared_browser": join.shared_browser_after_ms.is_some(),
+            "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
         })).collect::<Vec<_>>(),
         "phone_conflict": lead.phone_conflict,
     })

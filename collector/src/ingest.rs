@@ -14,6 +14,7 @@ use shared::lead::Contact;
 use shared::limits;
 use shared::outcome::{DropReason, Outcome};
 use shared::wire::decode::Batch;
+use std::collections::HashSet;
 use steps::{Candidate, STEPS};
 
 /// What the request says beside its body.
@@ -94,7 +95,11 @@ pub fn judge<'a>(
     for raw in &batch.events {
         let candidate = Candidate::parse(raw);
         let id = candidate.as_ref().ok().map(|candidate| candidate.event.id);
+        let persons = judged.identified.len();
         let run = |mut candidate: Candidate| {
+            if candidate.names_a_person() && persons == limits::BATCH_PERSONS {
+                return Err(DropReason::TooManyEvents);
+            }
             STEPS.iter().try_for_each(|(_, step)| step(&mut candidate, &setting))?;
             Ok(candidate)
         };
@@ -141,12 +146,13 @@ pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Acce
     app.metrics.batch(&judged.sender);
     let site = judged.arrivals.site.clone();
     let visitor = judged.arrivals.visitor;
+    let now_ms = app.clock.now_ms();
     let stored = store(app, judged.arrivals).await;
     let mut accepted = Accepted {
         visitor,
         keep_cookie: judged.keep_cookie,
         cookie_domain: judged.cookie_domain,
-        token: app.tokens.seal(&site, visitor, app.clock.now_ms()),
+        token: judged.keep_cookie.then(|| app.tokens.seal(&site, visitor, now_ms)).flatten(),
         stored: 0,
         duplicate: 0,
         dropped: Vec::new(),
@@ -154,13 +160,18 @@ pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Acce
     // An event without a known outcome went to the store, which answers each in order, or none.
     let mut answers =
         stored.as_ref().map(|outcomes| outcomes.iter().copied()).into_iter().flatten();
+    let mut kept = HashSet::new();
     for (id, known) in judged.outcomes {
         let overloaded = Outcome::Dropped(DropReason::Overloaded);
         match known.or_else(|| answers.next()).unwrap_or(overloaded) {
+            Outcome::Dropped(reason) => {
+                accepted.dropped.push((id, reason));
+                continue;
+            }
             Outcome::Stored => accepted.stored += 1,
             Outcome::Duplicate => accepted.duplicate += 1,
-            Outcome::Dropped(reason) => accepted.dropped.push((id, reason)),
         }
+        kept.extend(id);
     }
     app.metrics.events(Outcome::Stored, accepted.stored);
     app.metrics.events(Outcome::Duplicate, accepted.duplicate);
@@ -174,7 +185,8 @@ pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Acce
     }
     if judged.site.config.identify {
         // A repeat of the batch repeats this; the event's id makes that harmless.
-        for identified in judged.identified {
+        for identified in judged.identified.into_iter().filter(|named| kept.contains(&named.event))
+        {
             conversion::from_page(app, &site, visitor, identified).await?;
         }
     }

@@ -216,8 +216,10 @@ pub struct VisitorContext {
 pub struct Visitor {
     /// The lead it belongs to.
     pub lead: Option<LeadId>,
-    /// Rows kept, against `limits::VISITOR_ROWS`.
-    pub rows: u32,
+    /// Page views kept, against `limits::VISITOR_ROWS`.
+    pub views: u32,
+    /// Actions kept, against the same limit.
+    pub actions: u32,
     /// The latest context.
     pub context: VisitorContext,
     /// Visits and touches, derived.
@@ -239,6 +241,8 @@ pub struct NewConversion {
     pub due_at_ms: i64,
     /// The caller's key for repeats.
     pub idempotency: Option<Idempotency>,
+    /// Whether only a page said so, and no form handler with a key.
+    pub from_page: bool,
 }
 
 /// A caller's key, and what it was used for.

@@ -129,7 +129,7 @@ impl Evidence {
             }
         };
         if field.is_none() {
-            *field = Some(cut(value, limits::TEXT_BYTES));
+            *field = Some(cut(value, limits::TAG_BYTES));
         }
     }
 
@@ -140,7 +140,8 @@ impl Evidence {
     }
 }
 
-/// The page's address without what is evidence, personal or a fragment.
+/// The page's address without what is evidence, personal or a fragment, at most
+/// `limits::STORED_URL_BYTES` long.
 pub fn clean_url(url: &Url) -> String {
     let mut clean = url.clone();
     clean.set_fragment(None);
@@ -159,7 +160,7 @@ pub fn clean_url(url: &Url) -> String {
             clean.query_pairs_mut().clear().extend_pairs(&kept);
         }
     }
-    clean.into()
+    cut(clean.as_str(), limits::STORED_URL_BYTES)
 }
 
 fn is_evidence(name: &str) -> bool {
@@ -182,7 +183,7 @@ fn referrer_parts(referrer: &str) -> Option<(String, String)> {
     url.set_fragment(None);
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    (!host.is_empty()).then(|| (url.into(), host))
+    (!host.is_empty()).then(|| (cut(url.as_str(), limits::STORED_URL_BYTES), host))
 }
 
 fn cut(text: &str, limit: usize) -> String {

@@ -25,7 +25,7 @@ pub struct Subject<'a> {
     pub lead: &'a Lead,
     /// The history up to the last conversion.
     pub history: &'a History,
-    /// The state of the lead's newest delivery, where it has one.
+    /// The state of those of the lead's deliveries that most need an eye, where it has any.
     pub sync_status: Option<&'a str>,
 }
 
@@ -38,7 +38,7 @@ pub fn build(subject: Subject<'_>) -> Map<String, Value> {
     click::put(&mut known, "last_click_", touches.last());
     click::put(&mut known, "last_non_direct_click_", last_non_direct);
     put_identity(&mut known, subject.lead);
-    put_conversion(&mut known, subject.lead, subject.history);
+    put_conversion(&mut known, subject.history);
     put_journey(&mut known, subject);
     click::put_ids(&mut known, touches);
     if let Some(touch) = last_non_direct {
@@ -93,14 +93,14 @@ fn put_identity(fields: &mut Map<String, Value>, lead: &Lead) {
     put(fields, "job_title", contact.job_title.clone());
 }
 
-fn put_conversion(fields: &mut Map<String, Value>, lead: &Lead, history: &History) {
-    put(fields, "converted_at", rfc3339(lead.converted_at_ms));
-    put(fields, "conversion_count", lead.conversions);
-    let Some(Conversion { kind, form_id, form_name, page_url, page_title, .. }) =
+fn put_conversion(fields: &mut Map<String, Value>, history: &History) {
+    put(fields, "conversion_count", history.conversions.len());
+    let Some(Conversion { at_ms, kind, form_id, form_name, page_url, page_title, .. }) =
         history.conversions.last()
     else {
         return;
     };
+    put(fields, "converted_at", rfc3339(*at_ms));
     put(fields, "conversion_type", serde_json::to_value(kind).unwrap_or_default());
     put(fields, "form_id", form_id.clone());
     put(fields, "form_name", form_name.clone());
@@ -109,7 +109,7 @@ fn put_conversion(fields: &mut Map<String, Value>, lead: &Lead, history: &Histor
 }
 
 fn put_journey(fields: &mut Map<String, Value>, subject: Subject<'_>) {
-    let Subject { lead, history, .. } = subject;
+    let history = subject.history;
     let touches = &history.touches;
     put(fields, "visits_count", history.visits.len());
     put(fields, "pageviews_count", history.pages.len());
@@ -119,7 +119,8 @@ fn put_journey(fields: &mut Map<String, Value>, subject: Subject<'_>) {
     channels.dedup();
     put(fields, "distinct_channels_count", channels.len());
     if let Some(first) = history.visits.first() {
-        let taken_ms = (lead.converted_at_ms - first.at_ms).max(0);
+        let converted_at_ms = history.conversions.last().map_or(first.at_ms, |last| last.at_ms);
+        let taken_ms = (converted_at_ms - first.at_ms).max(0);
         put(fields, "first_visit_at", rfc3339(first.at_ms));
         put(fields, "seconds_to_convert", taken_ms / 1000);
         put(fields, "days_to_convert", taken_ms / DAY_MS);
@@ -206,7 +207,8 @@ mod tests {
             visitor,
             joined_at_ms: at_ms,
             conversion: conversion.id,
-            shared_browser_after_ms: None,
+            from_ms: None,
+            until_ms: None,
         };
         let lead = Lead {
             id: LeadId::new(at_ms, [2; 10]),
@@ -225,7 +227,7 @@ mod tests {
         let (lead, conversion) = lead(converted_minute * MINUTE, "Lead@example.com");
         let views = origins.iter().map(|(minute, origin)| view(minute * MINUTE, origin)).collect();
         let views = vec![(lead.joins[0].visitor, views)];
-        let history = History::of_lead(&lead, views, vec![conversion]);
+        let history = History::of_lead(&lead, &views, vec![conversion]);
         build(Subject { lead: &lead, history: &history, sync_status: Some("pending") })
     }
 

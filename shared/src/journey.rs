@@ -31,28 +31,24 @@ pub struct History {
 
 impl History {
     /// The history of one visitor up to a moment, whoever it is.
-    pub fn of_visitor(pages: Vec<PageView>, until_ms: i64) -> Self {
+    pub fn of_visitor(pages: &[PageView], until_ms: i64) -> Self {
         let mut history = Self::empty(JourneyState::Known);
-        history.add(pages.into_iter().filter(|view| view.is_before(until_ms)).collect());
+        history.add(pages.iter().filter_map(|view| view.up_to(until_ms)).collect());
         history.order();
         history
     }
 
-    /// The history of a lead up to its last conversion, from its visitors' page views and all its
-    /// conversions.
-    pub fn of_lead(lead: &Lead, views: Vec<Views>, conversions: Vec<Conversion>) -> Self {
-        let last = conversions.iter().max_by_key(|conversion| (conversion.at_ms, conversion.id));
+    /// The history of a lead up to the last of some of its conversions, from its visitors' page
+    /// views. Visitors that joined later are no part of it.
+    pub fn of_lead(lead: &Lead, views: &[Views], mut conversions: Vec<Conversion>) -> Self {
+        conversions.sort_by_key(|conversion| (conversion.at_ms, conversion.id));
+        let last = conversions.last();
+        let until_ms = last.map_or(i64::MIN, |last| last.at_ms);
         let mut history = Self::empty(last.map_or(JourneyState::NoVisitor, |last| last.journey));
-        for (visitor, pages) in views {
-            let Some(join) = lead.joins.iter().find(|join| join.visitor == visitor) else {
-                continue;
-            };
-            let until = |view: &PageView| view.is_before(lead.converted_at_ms);
-            let pages = pages.into_iter().filter(until).collect();
-            history.add(match join.shared_browser_after_ms {
-                Some(after_ms) => pages_after(pages, after_ms),
-                None => pages,
-            });
+        for join in lead.joins.iter().filter(|join| join.joined_at_ms <= until_ms) {
+            let views = views.iter().filter(|(visitor, _)| *visitor == join.visitor);
+            let held = views.flat_map(|(_, views)| views).filter(|view| join.holds(view));
+            history.add(held.filter_map(|view| view.up_to(until_ms)).collect());
         }
         if !history.pages.is_empty() {
             history.state = JourneyState::Known;
@@ -94,7 +90,6 @@ impl History {
         self.visits.sort_by_key(|visit| visit.at_ms);
         self.touches.sort_by_key(|touch| (touch.at_ms, touch.page));
         self.pages.sort_by_key(PageView::position);
-        self.conversions.sort_by_key(|conversion| (conversion.at_ms, conversion.id));
     }
 
     /// Wall-clock milliseconds of a touch: up to the next touch of its visit, or the visit's end.
@@ -157,13 +152,12 @@ impl History {
     }
 }
 
-/// "Begins with the first visit after": whole visits where there is a later one, else what the
-/// running visit saw since.
-fn pages_after(pages: Vec<PageView>, after_ms: i64) -> Vec<PageView> {
-    let visits = Journey::derive(&pages).visits;
-    let next = visits.iter().find(|visit| visit.at_ms > after_ms).map(|visit| visit.at_ms);
-    let from_ms = next.unwrap_or(after_ms + 1);
-    pages.into_iter().filter(|view| view.at_ms >= from_ms).collect()
+/// Where a second lead begins in a browser whose first lead converted last at `after_ms`: with the
+/// first visit after, or where there is none yet, with what the running visit sees from then on.
+pub fn next_begin_ms(views: &[PageView], after_ms: i64) -> i64 {
+    let visits = Journey::derive(views).visits;
+    let next = visits.iter().find(|visit| visit.at_ms > after_ms);
+    next.map_or(after_ms.saturating_add(1), |visit| visit.at_ms)
 }
 
 /// A page view as the API answers it.
@@ -201,7 +195,7 @@ pub fn conversion_json(conversion: &Conversion) -> Value {
 pub fn cut_touches(touches: &[Value], limit: usize) -> String {
     let whole = Value::from(touches.to_vec()).to_string();
     let [first, rest @ ..] = touches else { return whole };
-    if whole.len() <= limit {
+    if whole.len() <= limit || rest.is_empty() {
         return whole;
     }
     let marker = |omitted: usize| json!({ "omitted": omitted });
@@ -241,20 +235,17 @@ mod tests {
     #[test]
     fn what_came_after_is_not_shown() {
         let views: Vec<_> = [0, 10, 20].map(|minute| view(minute * MINUTE, "google")).into();
-        let history = History::of_visitor(views, 10 * MINUTE);
+        let history = History::of_visitor(&views, 10 * MINUTE);
         assert_eq!((history.pages.len(), history.visits[0].page_views), (2, 2));
     }
 
     #[test]
     fn a_shared_browser_begins_anew() {
         let views =
-            || [(0, "google"), (5, ""), (90, "bing")].map(|(m, origin)| view(m * MINUTE, origin));
-        let times = |after: i64, count: usize| -> Vec<i64> {
-            let pages = views().into_iter().take(count).collect();
-            pages_after(pages, after * MINUTE).iter().map(|view| view.at_ms / MINUTE).collect()
-        };
-        assert_eq!(times(4, 3), [90]);
-        assert_eq!(times(4, 2), [5]);
-        assert_eq!(times(5, 2), [0i64; 0]);
+            [(0, "google"), (5, ""), (90, "bing")].map(|(m, origin)| view(m * MINUTE, origin));
+        let begin = |after: i64, count: usize| next_begin_ms(&views[..count], after * MINUTE);
+        assert_eq!(begin(4, 3), 90 * MINUTE);
+        assert_eq!(begin(4, 2), 4 * MINUTE + 1);
+        assert_eq!(begin(90, 3), 90 * MINUTE + 1);
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use crate::limits;
+use crate::page_view::PageView;
 use crate::visit::Touch;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,12 @@ impl Contact {
         take(&mut self.job_title, newer.job_title);
     }
 
+    /// Takes only the values that are not known yet.
+    pub fn fill(&mut self, newer: Self) {
+        let known = std::mem::replace(self, newer);
+        self.take(known);
+    }
+
     /// What the person can be found by, the stronger first: e-mail in lower case, then the phone
     /// where it is written with its country.
     pub fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> + '_ {
@@ -116,13 +123,19 @@ fn normal_email(email: &str) -> Result<String, ContactError> {
     if email.len() > 254 {
         return Err(ContactError::TooLong);
     }
-    let address: email_address::EmailAddress = email.parse().map_err(|_| ContactError::Email)?;
+    // As public mail goes: a name with a dot behind the @, no address of a machine.
+    let options = email_address::Options::default().with_required_tld().without_domain_literal();
+    let address = email_address::EmailAddress::parse_with_options(email, options);
+    let address = address.map_err(|_| ContactError::Email)?;
     Ok(format!("{}@{}", address.local_part(), address.domain().to_lowercase()))
 }
 
 /// E.164 where the country is written (`+` or `00`); else as typed, because guessing a country
 /// would join strangers.
-fn normal_phone(phone: &str) -> Result<String, ContactError> {
+///
+/// # Errors
+/// [`ContactError::Phone`] where there are no digits.
+pub fn normal_phone(phone: &str) -> Result<String, ContactError> {
     // `+33 (0)1 …`: the trunk digit in brackets is not dialled from abroad.
     let dialled = phone.replace("(0)", "");
     let digits: String = dialled.chars().filter(char::is_ascii_digit).collect();
@@ -216,9 +229,19 @@ pub struct Join {
     pub joined_at_ms: i64,
     /// The conversion that joined it.
     pub conversion: ConversionId,
-    /// Where the browser belonged to another lead before: only activity after this moment is this
+    /// Where the browser was another lead's before: only what came from this moment on is this
     /// lead's.
-    pub shared_browser_after_ms: Option<i64>,
+    pub from_ms: Option<i64>,
+    /// Where the browser became another lead's: only what came before this moment is this lead's.
+    pub until_ms: Option<i64>,
+}
+
+impl Join {
+    /// Whether a page view of the browser belongs to this membership.
+    pub fn holds(&self, view: &PageView) -> bool {
+        self.from_ms.is_none_or(|from_ms| view.at_ms >= from_ms)
+            && self.until_ms.is_none_or(|until_ms| view.at_ms < until_ms)
+    }
 }
 
 /// A person, with one or more visitors joined.
@@ -270,6 +293,8 @@ mod tests {
         check("", "", Err(ContactError::Nobody));
         check("nobody", "", Err(ContactError::Email));
         check("a@b@c", "", Err(ContactError::Email));
+        check("a@b", "", Err(ContactError::Email));
+        check("a@[127.0.0.1]", "", Err(ContactError::Email));
         check("", "call me", Err(ContactError::Phone));
         check(&format!("{}@example.com", "x".repeat(300)), "", Err(ContactError::TooLong));
     }
@@ -285,6 +310,16 @@ mod tests {
         let mut known = contact("a@example.com", Some("First")).normalised().unwrap();
         assert_eq!(known.full_name.as_deref(), Some("First Last"));
         known.take(contact("B@example.com", None));
+        let mut filled = known.clone();
+        filled.fill(Contact {
+            company: Some("Example".to_owned()),
+            ..contact("c@example.com", Some("Other"))
+        });
+        assert_eq!(
+            (filled.email, filled.first_name),
+            (known.email.clone(), known.first_name.clone())
+        );
+        assert_eq!(filled.company.as_deref(), Some("Example"));
         assert_eq!(
             (known.email.as_deref(), known.first_name.as_deref()),
             (Some("B@example.com"), Some("First"))

@@ -13,6 +13,10 @@ pub const URL_BYTES: usize = 8 * 1024;
 pub const TEXT_BYTES: usize = 512;
 /// A custom event's properties as JSON text.
 pub const PROPS_BYTES: usize = 4 * 1024;
+/// Addresses as stored, the length of the fields that show them.
+pub const STORED_URL_BYTES: usize = 2_000;
+/// Tags as stored, the length of the fields that show them.
+pub const TAG_BYTES: usize = 255;
 /// A click id's value.
 pub const CLICK_ID_BYTES: usize = 512;
 
@@ -25,8 +29,12 @@ pub const EVENT_AHEAD_MS: i64 = 60 * 60 * 1000;
 /// Engaged time that one page view can claim; more is `invalid_event`.
 pub const ENGAGED_MS: i64 = DAY_MS;
 
-/// Page views and other rows kept for one visitor; more are `visitor_full`.
+/// Page views kept for one visitor, and as many actions; more are `visitor_full`.
 pub const VISITOR_ROWS: usize = 10_000;
+/// Browsers joined to one lead; a conversion in a further one is stored without its journey.
+pub const LEAD_JOINS: usize = 500;
+/// Persons that one batch can name; further ones are `too_many_events`.
+pub const BATCH_PERSONS: usize = 5;
 /// A stored value's size; longer ones are stored in chunks (sled 0.34 does not sync larger blobs).
 pub const VALUE_BYTES: usize = 16 * 1024;
 
@@ -36,8 +44,6 @@ pub const VISIT_IDLE_MS: i64 = 30 * 60 * 1000;
 pub const VISIT_LENGTH_MS: i64 = DAY_MS;
 /// A visit that opens with an own or excluded referrer continues a touch that is younger than this.
 pub const CONTINUE_MS: i64 = DAY_MS;
-/// A return from a host that the visitor left for less than this ago is a paired return.
-pub const PAIRED_RETURN_MS: i64 = 60 * 60 * 1000;
 
 /// A page is engaged after this long,
 pub const ENGAGED_PAGE_MS: u32 = 10_000;

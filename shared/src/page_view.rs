@@ -78,9 +78,18 @@ impl PageView {
         engaged_ms >= limits::ENGAGED_PAGE_MS || read || form_focused
     }
 
-    /// Whether it was there when a conversion came. The browser's clock may run a little ahead, so
-    /// a view that was received before counts however it is stamped.
-    pub fn is_before(&self, at_ms: i64) -> bool {
-        self.at_ms.min(self.received_at_ms) <= at_ms
+    /// The view as it stood at a moment, `None` where it was not there yet. The browser's clock may
+    /// run a little ahead, so a view that was received before counts however it is stamped. Totals
+    /// that rose since are bounded by the time that there was.
+    pub fn up_to(&self, at_ms: i64) -> Option<Self> {
+        if self.at_ms.min(self.received_at_ms) > at_ms {
+            return None;
+        }
+        let mut view = self.clone();
+        let most_ms = at_ms.saturating_sub(self.at_ms).max(0);
+        let totals = &mut view.totals;
+        totals.active_at_ms = totals.active_at_ms.min(at_ms);
+        totals.engaged_ms = totals.engaged_ms.min(u32::try_from(most_ms).unwrap_or(u32::MAX));
+        Some(view)
     }
 }

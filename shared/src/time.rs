@@ -15,11 +15,6 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
-/// For `#[serde(serialize_with = "…")]` on fields that hold Unix milliseconds.
-pub fn serialize<S: serde::Serializer>(at_ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*at_ms))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,14 @@ pub struct Visit {
     pub engaged_ms: u64,
 }
 
+impl Visit {
+    /// A sign of life; a visit lasts no longer than its limit, whatever stays open.
+    fn stay(&mut self, active_at_ms: i64) {
+        let end_ms = self.at_ms.saturating_add(limits::VISIT_LENGTH_MS);
+        self.active_at_ms = self.active_at_ms.max(active_at_ms.min(end_ms));
+    }
+}
+
 /// A visitor's visits and touches in time order.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Journey {
@@ -93,7 +101,7 @@ impl Journey {
         let more = u64::from(after.totals.engaged_ms - before.totals.engaged_ms);
         touch.engaged_ms += more;
         visit.engaged_ms += more;
-        visit.active_at_ms = visit.active_at_ms.max(after.active_at_ms());
+        visit.stay(after.active_at_ms());
         true
     }
 
@@ -110,7 +118,7 @@ impl Journey {
         }
         let engaged_ms = u64::from(view.totals.engaged_ms);
         if let (Some(visit), Some(touch)) = (self.visits.last_mut(), self.touches.last_mut()) {
-            visit.active_at_ms = visit.active_at_ms.max(view.active_at_ms());
+            visit.stay(view.active_at_ms());
             visit.page_views += 1;
             visit.engaged_ms += engaged_ms;
             touch.page_views += 1;

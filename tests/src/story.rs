@@ -85,6 +85,7 @@ fn conversion(
         destinations: vec!["crm".into()],
         due_at_ms: at_ms + 10_000,
         idempotency: None,
+        from_page: false,
     }
 }
 
@@ -139,7 +140,7 @@ pub async fn journeys_are_kept_and_derived(store: &dyn Store) {
     let views = store.page_views(&site(), visitor).await.unwrap();
     assert_eq!(views.iter().map(|view| view.totals.engaged_ms).collect::<Vec<_>>(), [9_000, 2_000]);
     let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
-    assert_eq!((record.rows, record.lead), (3, None));
+    assert_eq!((record.views, record.actions, record.lead), (2, 1, None));
     assert_eq!(record.journey, Journey::derive(&views));
     assert_eq!((record.journey.touches.len(), record.journey.touches[0].engaged_ms), (1, 11_000));
     assert_eq!(store.visitor(&SiteId::parse("other").unwrap(), visitor).await.unwrap(), None);
@@ -238,13 +239,20 @@ pub async fn people_are_told_apart(store: &dyn Store) {
     assert_eq!(same, anna);
     let lead = store.lead(anna).await.unwrap().unwrap();
     assert_eq!(lead.joins.iter().map(|join| join.visitor).collect::<Vec<_>>(), [desk, phone]);
-    assert!(lead.joins.iter().all(|join| join.shared_browser_after_ms.is_none()));
+    assert!(lead.joins.iter().all(|join| (join.from_ms, join.until_ms) == (None, None)));
 
     let (second, ..) =
         convert(store, conversion(START_MS + 2, Some(desk), "b@example.com", None)).await;
     assert_ne!(second, anna);
     let lead = store.lead(second).await.unwrap().unwrap();
-    assert_eq!(lead.joins[0].shared_browser_after_ms, Some(START_MS + 1));
+    assert_eq!(
+        lead.joins[0].from_ms,
+        Some(START_MS + 2),
+        "what came after the first's last conversion"
+    );
+    let lead = store.lead(anna).await.unwrap().unwrap();
+    assert_eq!(lead.joins[0].until_ms, Some(START_MS + 2));
+    assert_eq!(lead.joins[1].until_ms, None);
 
     // e-mail says the second, phone says the first: no merge, but recorded
     let (third, ..) =

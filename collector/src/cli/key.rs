@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::secret::{KeyHash, new_api_key};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use figment::Figment;
 use shared::ids::SiteId;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -33,6 +34,9 @@ impl Key {
             self.site,
             KeyHash::of(&key)
         );
+        let text = std::fs::read_to_string(file)?;
+        toml_holds(&format!("{text}{table}"))
+            .context("--name: use letters, digits, spaces, - and _")?;
         let mut output = OpenOptions::new()
             .append(true)
             .open(file)
@@ -45,4 +49,11 @@ impl Key {
         ));
         Ok(())
     }
+}
+
+/// Whether a text is TOML at all, which a name with odd characters could spoil.
+fn toml_holds(text: &str) -> Result<()> {
+    use figment::providers::{Format, Toml};
+    Figment::from(Toml::string(text)).extract::<figment::value::Dict>()?;
+    Ok(())
 }

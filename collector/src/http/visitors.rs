@@ -19,7 +19,7 @@ pub(super) async fn journey(
     let record =
         app.store.visitor(&key.site, visitor).await?.ok_or(ApiError::NotFound("visitor"))?;
     let views = app.store.page_views(&key.site, visitor).await?;
-    let history = History::of_visitor(views, i64::MAX);
+    let history = History::of_visitor(&views, i64::MAX);
     let journey =
         json!({ "visitor": visitor, "lead_id": record.lead, "journey": history.to_json() });
     Ok(HttpResponse::Ok().json(journey))

@@ -107,6 +107,10 @@ impl Candidate {
         Ok(Self { at_ms: event.at_ms, event, url: None, bot: None, origin: None })
     }
 
+    pub(super) fn names_a_person(&self) -> bool {
+        matches!(self.event.body, Body::Identify { .. })
+    }
+
     /// What the store is to do with it, and whom it named.
     pub(super) fn into_arrival(self, setting: &Setting<'_>) -> (Arrival, Option<Identified>) {
         let Event { id, page, body, .. } = self.event;

@@ -10,7 +10,9 @@ use shared::time::rfc3339;
 
 /// The body of `lead.converted`; `None` where the lead is gone.
 pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(view) = LeadView::load(app, delivery.id.lead).await? else { return Ok(None) };
+    let Some(view) = LeadView::load(app, delivery.id.lead, Some(delivery.subject)).await? else {
+        return Ok(None);
+    };
     let mut fields = view.fields();
     // A field that is not known is not sent: it must not empty the CRM's. Where this very hand-off
     // stands is no news to whoever receives it.

@@ -16,11 +16,13 @@ use crate::store::{
     StoreError, Visitor,
 };
 use async_trait::async_trait;
+use folder::Folder;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::limits;
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
+use std::fs::File;
 use std::path::Path;
 use transaction::{Transaction, failed, read, read_value};
 use writer::Writer;
@@ -29,6 +31,8 @@ use writer::Writer;
 pub struct SledStore {
     db: sled::Db,
     writer: Writer,
+    /// Let go last: whoever gets it finds the engine's own lock free.
+    _lock: File,
 }
 
 /// How the folder is opened.
@@ -46,26 +50,25 @@ impl SledStore {
     /// # Errors
     /// [`StoreError::InUse`] or [`StoreError::Damaged`]; the folder is left as it was found.
     pub fn open(path: &Path, options: SledOptions) -> Result<Self, StoreError> {
-        let folder = folder::open(path, options.cache_bytes)?;
-        let db = folder.db.clone();
-        let writer = Writer::start(folder, options.queue)
+        let Folder { db, durability, lock } = folder::open(path, options.cache_bytes)?;
+        let writer = Writer::start(db.clone(), durability, options.queue)
             .map_err(|error| StoreError::Closed(error.to_string()))?;
-        Ok(Self { db, writer })
+        Ok(Self { db, writer, _lock: lock })
     }
 
     fn scan<T: serde::de::DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
         let values = self.db.scan_prefix(prefix).map(|entry| {
             let (key, value) = entry.map_err(failed)?;
-            read_value(&self.db, &key, &value)
+            read_value(&self.db, &key, value)
         });
-        values.collect()
+        values.filter_map(Result::transpose).collect()
     }
 }
 
 #[async_trait]
 impl Store for SledStore {
     async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
-        self.writer.write(move |transaction| ingest::ingest(transaction, arrivals)).await
+        self.writer.write_if_room(move |transaction| ingest::ingest(transaction, arrivals)).await
     }
 
     async fn visitor(
@@ -182,10 +185,8 @@ impl Store for SledStore {
             if !key.starts_with(&prefix) || found.len() == filter.limit {
                 break;
             }
-            let delivery: Delivery = read_value(&self.db, &key, &value)?;
-            if wanted(&delivery) {
-                found.push(delivery);
-            }
+            let delivery: Option<Delivery> = read_value(&self.db, &key, value)?;
+            found.extend(delivery.filter(wanted));
         }
         Ok(found)
     }

@@ -58,12 +58,22 @@ impl<'a> Batch<'a> {
             return Err(DropReason::TooLarge);
         }
         let text = std::str::from_utf8(body).map_err(|_| DropReason::Malformed)?;
-        let batch: Self = serde_json::from_str(text).map_err(|_| DropReason::Malformed)?;
-        if batch.v != super::VERSION {
-            return Err(DropReason::UnsupportedVersion);
+        match serde_json::from_str::<Self>(text) {
+            Ok(batch) if batch.v == super::VERSION => Ok(batch),
+            Ok(_) => Err(DropReason::UnsupportedVersion),
+            // Another version may look otherwise in everything else.
+            Err(_) => match serde_json::from_str::<Version>(text) {
+                Ok(Version { v }) if v != super::VERSION => Err(DropReason::UnsupportedVersion),
+                _ => Err(DropReason::Malformed),
+            },
         }
-        Ok(batch)
     }
+}
+
+/// The one member that every version has.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
 }
 
 /// An event whose types and ranges are right; its time is still the browser's.
@@ -277,6 +287,7 @@ mod tests {
             reason(br#"{"v":2,"site":"a","sent_at":1,"events":[]}"#),
             Some(DropReason::UnsupportedVersion)
         );
+        assert_eq!(reason(br#"{"v":2,"s":"a"}"#), Some(DropReason::UnsupportedVersion));
         assert_eq!(reason(&vec![b' '; limits::BODY_BYTES + 1]), Some(DropReason::TooLarge));
         assert_eq!(
             reason(br#"{"v":1,"site":"a","sent_at":1,"events":[{"x":[]}],"future":{}}"#),

@@ -7,7 +7,10 @@ use crate::store::{
 };
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
+use shared::journey::next_begin_ms;
 use shared::lead::{Contact, Conversion, IdentityKind, Join, JourneyState, Lead};
+use shared::limits;
+use shared::page_view::PageView;
 use shared::visit::Journey;
 
 /// What an idempotency key was used for.
@@ -22,28 +25,36 @@ pub(super) fn convert(
     transaction: &mut Transaction<'_>,
     new: NewConversion,
 ) -> Result<Converted, StoreError> {
-    let NewConversion { site, mut conversion, new_lead, destinations, due_at_ms, idempotency } =
-        new;
+    let NewConversion {
+        site,
+        mut conversion,
+        new_lead,
+        destinations,
+        due_at_ms,
+        idempotency,
+        from_page,
+    } = new;
     if let Some(answer) = repeated(transaction, &site, idempotency.as_ref())? {
         return Ok(answer);
     }
-    let (mut lead, phone_conflict) = find_or_make(transaction, &site, &conversion, new_lead)?;
-    let conversion_key = keys::conversion(lead.id, conversion.id);
-    let answer =
-        |repeated| Converted::Stored { lead: lead.id, conversion: conversion.id, repeated };
-    if transaction.contains(&conversion_key)? {
-        return Ok(answer(true));
+    let known_key = keys::conversion_lead(&site, conversion.id);
+    if let Some(lead) = transaction.get(&known_key)? {
+        return Ok(Converted::Stored { lead, conversion: conversion.id, repeated: true });
     }
-    let answer = answer(false);
-
+    let (mut lead, phone_conflict) = find_or_make(transaction, &site, &conversion, new_lead)?;
     if let Some(visitor) = conversion.visitor {
         join(transaction, &site, &mut lead, &mut conversion, visitor)?;
     }
     lead.conversions += 1;
     lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
-    lead.contact.take(conversion.contact.clone());
     lead.phone_conflict = phone_conflict.or(lead.phone_conflict);
-    claim_identities(transaction, &site, &lead.contact, lead.id)?;
+    if from_page && lead.conversions > 1 {
+        // A page is anybody's word: it adds to a known person, it does not change them.
+        lead.contact.fill(conversion.contact.clone());
+    } else {
+        lead.contact.take(conversion.contact.clone());
+        claim_identities(transaction, &site, &lead.contact, lead.id)?;
+    }
     for destination in destinations {
         put_delivery(transaction, &site, lead.id, &conversion, destination, due_at_ms)?;
     }
@@ -53,9 +64,10 @@ pub(super) fn convert(
         transaction.put(&key, &Used { request, lead: lead.id, conversion: conversion.id })?;
     }
     transaction.mark(keys::site_lead(&site, lead.id));
-    transaction.put(&conversion_key, &conversion)?;
+    transaction.put(&known_key, &lead.id)?;
+    transaction.put(&keys::conversion(lead.id, conversion.id), &conversion)?;
     transaction.put(&keys::lead(lead.id), &lead)?;
-    Ok(answer)
+    Ok(Converted::Stored { lead: lead.id, conversion: conversion.id, repeated: false })
 }
 
 fn repeated(
@@ -116,7 +128,8 @@ fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
     }
 }
 
-/// Joins the browser to the lead and takes its touches as they stand into the conversion.
+/// Joins the browser to the lead and takes its touches as they stand into the conversion. A browser
+/// that was another lead's goes over to this one with what came after that lead's last conversion.
 fn join(
     transaction: &mut Transaction<'_>,
     site: &SiteId,
@@ -130,28 +143,32 @@ fn join(
         return Ok(());
     };
     conversion.journey = JourneyState::Known;
-    let before = ingest::views(transaction, site, visitor)?;
-    let before = before.iter().filter(|view| view.is_before(conversion.at_ms));
-    conversion.touches = Journey::derive(before).touches;
-    if !lead.joins.iter().any(|join| join.visitor == visitor) {
-        let shared_browser_after_ms = match record.lead {
-            Some(other) if other != lead.id => {
-                let other: Lead = transaction.expect(&keys::lead(other))?;
-                Some(other.converted_at_ms)
-            }
-            _ => None,
-        };
+    let views = ingest::views(transaction, site, visitor)?;
+    if record.lead != Some(lead.id) && lead.joins.len() < limits::LEAD_JOINS {
+        let mut from_ms = None;
+        if let Some(other) = record.lead {
+            let mut other: Lead = transaction.expect(&keys::lead(other))?;
+            let begin_ms = next_begin_ms(&views, other.converted_at_ms);
+            from_ms = Some(begin_ms);
+            other.joins.iter_mut().filter(|join| join.visitor == visitor).for_each(|join| {
+                join.until_ms = join.until_ms.or(from_ms);
+            });
+            transaction.put(&keys::lead(other.id), &other)?;
+        }
         lead.joins.push(Join {
             visitor,
             joined_at_ms: conversion.at_ms,
             conversion: conversion.id,
-            shared_browser_after_ms,
+            from_ms,
+            until_ms: None,
         });
-    }
-    if record.lead != Some(lead.id) {
         record.lead = Some(lead.id);
         transaction.put(&key, &record)?;
     }
+    let own = lead.joins.iter().rfind(|join| join.visitor == visitor);
+    let seen = views.iter().filter(|view| own.is_some_and(|join| join.holds(view)));
+    let seen: Vec<PageView> = seen.filter_map(|view| view.up_to(conversion.at_ms)).collect();
+    conversion.touches = Journey::derive(&seen).touches;
     Ok(())
 }
 

@@ -16,8 +16,17 @@ pub(super) fn claim(
     let due = transaction.marks(keys::DUE, &keys::due_end(now_ms), limit)?;
     let mut claimed = Vec::with_capacity(due.len());
     for key in due {
-        let id = id_of(&key)?;
-        let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
+        let found = id_of(&key).and_then(|id| transaction.expect::<Delivery>(&keys::delivery(id)));
+        let mut delivery = match found {
+            Ok(delivery) => delivery,
+            // One row that cannot be read must not hold up all that stand behind it.
+            Err(StoreError::Corrupt(reason)) => {
+                tracing::error!(reason, "a delivery cannot be read and was taken out of the queue");
+                transaction.remove(key);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         delivery.state = DeliveryState::Sending;
         delivery.attempts += 1;
         reschedule(transaction, &mut delivery, Some(lease_until_ms))?;

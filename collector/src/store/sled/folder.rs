@@ -5,12 +5,15 @@
 //! FOLDER/tree/            sled's own files
 //! FOLDER/witness          how many commits were durable
 //! FOLDER/before-opening/  while opening: the tree as it was found
+//! FOLDER/set-aside/       the tree of an opening that was cut off, until the next one succeeds
 //! ```
 //!
 //! sled 0.34 cuts off what it cannot read, on disk, and opens with what is left. So a copy stands
 //! aside while it opens; then the number of commits that the tree knows of is held against the
 //! witness, which is written after each durable commit. Where commits are missing, or the engine
-//! fails, the copy takes the tree's place again. Everything happens inside the one folder, which may
+//! fails, the copy takes the tree's place again. The copy is synced before it counts, and its removal
+//! before anything is acknowledged, so that a power cut cannot bring an old one back. Everything
+//! happens inside the one folder, which may
 //! be a mount point.
 
 use super::keys;
@@ -31,8 +34,8 @@ const TREE: &str = "tree";
 pub(super) struct Folder {
     pub(super) db: sled::Db,
     pub(super) durability: Durability,
-    /// Held as long as the store lives.
-    _lock: File,
+    /// To be held as long as the store lives.
+    pub(super) lock: File,
 }
 
 /// What makes a commit durable and remembers that it was.
@@ -72,7 +75,7 @@ pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> 
     match open_engine(path, cache_bytes) {
         Ok((db, durability)) => {
             aside.discard().map_err(failed_io)?;
-            Ok(Folder { db, durability, _lock: lock })
+            Ok(Folder { db, durability, lock })
         }
         Err(reason) => {
             aside.restore().map_err(failed_io)?;
@@ -140,26 +143,26 @@ fn check_layout(db: &sled::Db) -> Result<(), StoreError> {
 
 /// The tree as it was before the engine touched it.
 struct Aside {
+    folder: PathBuf,
     tree: PathBuf,
-    /// Complete wherever it exists: it is copied under another name and then renamed.
+    /// Complete and synced wherever it exists.
     copy: PathBuf,
-    leaving: PathBuf,
+    set_aside: PathBuf,
 }
 
 impl Aside {
-    fn make(path: &Path) -> io::Result<Self> {
+    fn make(folder: &Path) -> io::Result<Self> {
         let aside = Self {
-            tree: path.join(TREE),
-            copy: path.join("before-opening"),
-            leaving: path.join("leaving"),
+            folder: folder.to_owned(),
+            tree: folder.join(TREE),
+            copy: folder.join("before-opening"),
+            set_aside: folder.join("set-aside"),
         };
-        let copying = path.join("copying");
+        let copying = folder.join("copying");
         remove(&copying)?;
-        remove(&aside.leaving)?;
+        remove(&folder.join("leaving"))?;
         if aside.copy.exists() {
-            // The last opening was cut off. Nothing was acknowledged since that copy.
-            remove(&aside.tree)?;
-            copy_folder(&aside.copy, &aside.tree)?;
+            aside.begin_anew()?;
             return Ok(aside);
         }
         if !aside.tree.exists() {
@@ -168,21 +171,39 @@ impl Aside {
         match copy_folder(&aside.tree, &copying) {
             Ok(()) => fs::rename(&copying, &aside.copy)?,
             // A full disk must not keep a sound store shut.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_full(&error) => {
                 tracing::warn!("no room for a copy of the store; opening it without one");
                 remove(&copying)?;
             }
             Err(error) => return Err(error),
         }
+        sync(folder)?;
         Ok(aside)
     }
 
-    /// The engine read it all. Renamed first, so that half a copy never counts as one.
-    fn discard(self) -> io::Result<()> {
-        if self.copy.exists() {
-            fs::rename(&self.copy, &self.leaving)?;
+    /// The last opening was cut off, and nothing was acknowledged since its copy.
+    fn begin_anew(&self) -> io::Result<()> {
+        if self.set_aside.exists() {
+            remove(&self.tree)?;
+        } else if self.tree.exists() {
+            fs::rename(&self.tree, &self.set_aside)?;
         }
-        remove(&self.leaving)
+        copy_folder(&self.copy, &self.tree)?;
+        sync(&self.folder)
+    }
+
+    /// The engine read it all. What is no longer needed is renamed first, so that half a copy never
+    /// counts as one.
+    fn discard(self) -> io::Result<()> {
+        let leaving = self.folder.join("leaving");
+        for folder in [self.copy, self.set_aside] {
+            if folder.exists() {
+                fs::rename(folder, &leaving)?;
+                sync(&self.folder)?;
+                remove(&leaving)?;
+            }
+        }
+        Ok(())
     }
 
     fn restore(self) -> io::Result<()> {
@@ -190,8 +211,13 @@ impl Aside {
             return Ok(());
         }
         remove(&self.tree)?;
-        fs::rename(self.copy, self.tree)
+        fs::rename(self.copy, self.tree)?;
+        sync(&self.folder)
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
@@ -201,6 +227,12 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// To the disk itself: a file's content, or a folder's names.
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Copies and syncs everything in a folder.
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -209,8 +241,9 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy_folder(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            fs::copy(entry.path(), &target)?;
+            sync(&target)?;
         }
     }
-    Ok(())
+    sync(to)
 }

@@ -93,8 +93,10 @@ impl Change<'_, '_> {
             Some(Row::Stub(totals)) => {
                 view.totals.raise(totals);
             }
-            None if self.is_full() => return Ok(Outcome::Dropped(DropReason::VisitorFull)),
-            None => self.record.rows += 1,
+            None if is_full(self.record.views) => {
+                return Ok(Outcome::Dropped(DropReason::VisitorFull));
+            }
+            None => self.record.views += 1,
         }
         self.stale = self.stale || !self.record.journey.append(&view);
         // Nothing stood there, or a stub, which is never chunked.
@@ -120,9 +122,11 @@ impl Change<'_, '_> {
                 Row::Stub(stub)
             }
             Some(Row::Action(_)) => return Ok(Outcome::Dropped(DropReason::InvalidEvent)),
-            None if self.is_full() => return Ok(Outcome::Dropped(DropReason::VisitorFull)),
+            None if is_full(self.record.views) => {
+                return Ok(Outcome::Dropped(DropReason::VisitorFull));
+            }
             None => {
-                self.record.rows += 1;
+                self.record.views += 1;
                 Row::Stub(totals)
             }
         };
@@ -136,18 +140,18 @@ impl Change<'_, '_> {
         if self.transaction.contains(&key)? {
             return Ok(Outcome::Duplicate);
         }
-        if self.is_full() {
+        if is_full(self.record.actions) {
             return Ok(Outcome::Dropped(DropReason::VisitorFull));
         }
-        self.record.rows += 1;
+        self.record.actions += 1;
         let alive = Totals { active_at_ms: action.at_ms, ..Totals::default() };
         let page = action.page;
         self.transaction.put_new(key, &Row::Action(action))?;
         self.raise(page, alive)?;
         Ok(Outcome::Stored)
     }
+}
 
-    fn is_full(&self) -> bool {
-        self.record.rows as usize >= limits::VISITOR_ROWS
-    }
+fn is_full(rows: u32) -> bool {
+    rows as usize >= limits::VISITOR_ROWS
 }

@@ -7,6 +7,7 @@
 //! | `l` | lead | [`Lead`](shared::lead::Lead) |
 //! | `s` | site 0 lead | nothing: a site's leads in time order |
 //! | `c` | lead conversion | [`Conversion`](shared::lead::Conversion) |
+//! | `o` | site 0 conversion | the id of its lead |
 //! | `d` | lead hash | [`Delivery`](crate::store::Delivery) |
 //! | `b` | lead hash | a delivery's frozen body |
 //! | `q` | due time, lead hash | nothing: deliveries in the order in which they fall due |
@@ -71,6 +72,10 @@ pub(super) fn conversions(lead: LeadId) -> Vec<u8> {
 
 pub(super) fn conversion(lead: LeadId, conversion: ConversionId) -> Vec<u8> {
     join(b'c', &[lead.as_bytes(), conversion.as_bytes()])
+}
+
+pub(super) fn conversion_lead(site: &SiteId, conversion: ConversionId) -> Vec<u8> {
+    join(b'o', &[site.as_str().as_bytes(), &[0], conversion.as_bytes()])
 }
 
 pub(super) fn lead_deliveries(lead: LeadId) -> Vec<u8> {

@@ -10,10 +10,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::limits;
 use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
 
-/// A value's header: whole, or the number of further chunks in the next two bytes.
+/// A value's header: whole; or, in the next ten bytes, the number of further chunks and the hash of
+/// the whole. A reader beside the writer can meet the head of one commit and a chunk of another: the
+/// hash tells, and it looks again.
 const WHOLE: u8 = 1;
 const CHUNKED: u8 = 2;
+const CHUNKED_HEAD: usize = 1 + 2 + 8;
+/// How often a reader looks again before it believes that the value is damaged.
+const LOOKS: usize = 1_000;
 
 type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -42,6 +48,11 @@ impl<'a> Transaction<'a> {
             self.kept.extend(running);
         }
         result
+    }
+
+    /// Drops the writes of a verb that did not come to its end.
+    pub(super) fn abandon(&mut self) {
+        self.running.clear();
     }
 
     /// Everything written since the last call, as one atomic batch; `None` where nothing was.
@@ -100,13 +111,15 @@ impl<'a> Transaction<'a> {
             .map_err(|error| corrupt(&key, &error.to_string()))?;
         let mut chunks = 0;
         if whole.len() > limits::VALUE_BYTES {
+            let hash = xxh3_64(&whole[1..]);
             let rest = whole.split_off(limits::VALUE_BYTES);
             for (number, piece) in rest.chunks(limits::VALUE_BYTES).enumerate() {
                 chunks = u16::try_from(number + 1)
                     .map_err(|_| corrupt(&key, "the value is over a gigabyte"))?;
                 self.running.insert(keys::chunk(&key, chunks), Some(piece.to_vec()));
             }
-            let head: Vec<u8> = [CHUNKED].into_iter().chain(chunks.to_be_bytes()).collect();
+            let head = [CHUNKED].into_iter().chain(chunks.to_be_bytes()).chain(hash.to_be_bytes());
+            let head: Vec<u8> = head.collect();
             whole.splice(0..1, head);
         }
         self.running.insert(key, Some(whole));
@@ -187,19 +200,29 @@ pub(super) fn read<T: DeserializeOwned>(
     key: &[u8],
 ) -> Result<Option<T>, StoreError> {
     let Some(value) = tree.get(key).map_err(failed)? else { return Ok(None) };
-    read_value(tree, key, &value).map(Some)
+    read_value(tree, key, value)
 }
 
-/// Reads a value that a scan of sled found.
+/// Reads a value that a scan of sled found; `None` where it was removed since.
 pub(super) fn read_value<T: DeserializeOwned>(
     tree: &sled::Tree,
     key: &[u8],
-    value: &[u8],
-) -> Result<T, StoreError> {
-    decode(key, value, |number| {
-        let piece = tree.get(keys::chunk(key, number)).map_err(failed)?;
-        piece.ok_or_else(|| corrupt(key, "a chunk is missing"))
-    })
+    mut value: sled::IVec,
+) -> Result<Option<T>, StoreError> {
+    for _ in 1..LOOKS {
+        let chunk = |number| {
+            let piece = tree.get(keys::chunk(key, number)).map_err(failed)?;
+            piece.ok_or_else(|| corrupt(key, "a chunk is missing"))
+        };
+        match decode(key, &value, chunk) {
+            Err(StoreError::Corrupt(_)) if chunk_count(&value) > 0 => {
+                let Some(again) = tree.get(key).map_err(failed)? else { return Ok(None) };
+                value = again;
+            }
+            decoded => return decoded.map(Some),
+        }
+    }
+    Err(corrupt(key, "its chunks do not belong together"))
 }
 
 fn chunk_count(value: &[u8]) -> u16 {
@@ -216,10 +239,14 @@ fn decode<T: DeserializeOwned>(
 ) -> Result<T, StoreError> {
     let parsed = match value {
         [WHOLE, rest @ ..] => postcard::from_bytes(rest),
-        [CHUNKED, _, _, rest @ ..] => {
+        [CHUNKED, ..] if value.len() >= CHUNKED_HEAD => {
+            let (head, rest) = value.split_at(CHUNKED_HEAD);
             let mut whole = rest.to_vec();
             for number in 1..=chunk_count(value) {
                 whole.extend_from_slice(&chunk(number)?);
+            }
+            if head[3..] != xxh3_64(&whole).to_be_bytes() {
+                return Err(corrupt(key, "its chunks do not belong together"));
             }
             postcard::from_bytes(&whole)
         }
@@ -264,7 +291,7 @@ mod tests {
             commit(&tree, |transaction| transaction.put(b"vkey", &text));
             assert_eq!(read::<String>(&tree, b"vkey").unwrap(), Some(text));
             let longest = tree.iter().map(|entry| entry.unwrap().1.len()).max();
-            assert!(longest <= Some(limits::VALUE_BYTES + 2));
+            assert!(longest <= Some(limits::VALUE_BYTES + CHUNKED_HEAD));
         }
         assert_eq!(tree.len(), 1);
     }

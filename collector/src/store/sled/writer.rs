@@ -5,10 +5,11 @@
 //! leaves the disk's own cache unwritten. After a failed commit nothing more is taken: what the
 //! disk holds is no longer known.
 
-use super::folder::{Durability, Folder};
+use super::folder::Durability;
 use super::keys;
 use super::transaction::Transaction;
 use crate::store::StoreError;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -17,6 +18,10 @@ use tokio::sync::oneshot;
 
 /// Verbs in one commit; bounds the time that the first of them waits for the last.
 const COMMIT_VERBS: usize = 1_000;
+
+/// Places in the queue that page views cannot take: a flood of them must not keep a lead from being
+/// stored, or a delivery that was accepted from being settled.
+const RESERVED: usize = 1_024;
 
 /// Run with the transaction of its commit; gives back what answers the caller once the commit is
 /// known to be durable, or not.
@@ -31,25 +36,42 @@ enum Message {
 /// The sending side.
 pub(super) struct Writer {
     queue: SyncSender<Message>,
+    room: usize,
     queued: Arc<AtomicUsize>,
     thread: std::sync::Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
 impl Writer {
-    /// Starts the thread over an open folder, with room for so many waiting verbs.
-    pub(super) fn start(folder: Folder, room: usize) -> std::io::Result<Self> {
-        let (queue, jobs) = sync_channel(room);
+    /// Starts the thread, with room for so many waiting verbs.
+    pub(super) fn start(
+        tree: sled::Db,
+        durability: Durability,
+        room: usize,
+    ) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(room + RESERVED);
         let queued = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&queued);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(folder, &jobs, &counter))?;
-        Ok(Self { queue, queued, thread: std::sync::Mutex::new(Some(thread)) })
+            .spawn(move || run(&tree, durability, &jobs, &counter))?;
+        Ok(Self { queue, queued, room, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
     /// Verbs taken and not yet answered.
     pub(super) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
+    }
+
+    /// The same as [`Self::write`] for what browsers send, which has to come again where too much of
+    /// it waits.
+    pub(super) async fn write_if_room<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.queued() >= self.room {
+            return Err(StoreError::Busy);
+        }
+        self.write(verb).await
     }
 
     /// Runs a verb in the next commit and waits until it is durable.
@@ -93,23 +115,27 @@ fn closed() -> StoreError {
 }
 
 fn run(
-    mut folder: Folder,
+    tree: &sled::Db,
+    mut durability: Durability,
     jobs: &Receiver<Message>,
     queued: &AtomicUsize,
 ) -> Result<(), StoreError> {
-    let tree = folder.db.clone();
-    let mut transaction = Transaction::new(&tree);
+    let mut transaction = Transaction::new(tree);
     let mut stopping = false;
     while !stopping {
         let mut answers: Vec<Answer> = Vec::new();
+        let mut taken = 0;
         // Wait for the first, then take whatever waits already.
         let mut next = jobs.recv().ok();
         loop {
             match next {
-                Some(Message::Run(job)) => answers.push(job(&mut transaction)),
+                Some(Message::Run(job)) => {
+                    taken += 1;
+                    answers.extend(attempt(job, &mut transaction));
+                }
                 Some(Message::Stop) | None => stopping = true,
             }
-            if stopping || answers.len() == COMMIT_VERBS {
+            if stopping || taken == COMMIT_VERBS {
                 break;
             }
             match jobs.try_recv() {
@@ -117,8 +143,8 @@ fn run(
                 Err(_) => break,
             }
         }
-        let commit = commit(&tree, &mut folder.durability, &mut transaction);
-        queued.fetch_sub(answers.len(), Ordering::Relaxed);
+        let commit = commit(tree, &mut durability, &mut transaction);
+        queued.fetch_sub(taken, Ordering::Relaxed);
         let failure = commit.as_ref().err().map(ToString::to_string);
         for answer in answers {
             answer(failure.clone().map_or(Ok(()), |reason| Err(StoreError::Closed(reason))));
@@ -129,6 +155,17 @@ fn run(
         }
     }
     Ok(())
+}
+
+/// Runs a verb. One that panics is a defect and fails alone: its writes are dropped, and its caller
+/// sees the answer's channel closed.
+fn attempt(job: Job, transaction: &mut Transaction<'_>) -> Option<Answer> {
+    let answer = std::panic::catch_unwind(AssertUnwindSafe(|| job(transaction)));
+    if answer.is_err() {
+        tracing::error!("a verb of the store panicked; its writes were dropped");
+        transaction.abandon();
+    }
+    answer.ok()
 }
 
 fn commit(
