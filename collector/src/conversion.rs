@@ -100,6 +100,7 @@ pub async fn from_request(
     let now_ms = app.clock.now_ms();
     let conversion = Conversion {
         id: ConversionId::new(now_ms, app.dice.roll()),
+        number: 0,
         at_ms: now_ms,
         kind: request.kind,
         visitor,
@@ -135,6 +136,7 @@ pub async fn from_page(
     let Identified { event, contact, form } = identified;
     let conversion = Conversion {
         id: ConversionId(event.0),
+        number: 0,
         at_ms: app.clock.now_ms(),
         kind: if form.is_some() { ConversionKind::Form } else { ConversionKind::Api },
         visitor: Some(visitor),
@@ -251,7 +253,7 @@ impl LeadView {
             views.push((visitor, app.store.page_views(&lead.site, visitor).await?));
         }
         let mut conversions = app.store.conversions(id).await?;
-        conversions.sort_by_key(|conversion| (conversion.at_ms, conversion.id));
+        conversions.sort_by_key(|conversion| conversion.number);
         let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
         conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
         let filter = DeliveryFilter {

@@ -36,6 +36,9 @@ pub enum ApiError {
     NoTracker,
 }
 
+/// The word of an answer's problem, for whoever counts answers.
+pub struct Problem(pub String);
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -170,6 +173,8 @@ impl ResponseError for ApiError {
             "status": status.as_u16(),
             "detail": detail,
         });
-        response.body(problem.to_string())
+        let mut response = response.body(problem.to_string());
+        response.extensions_mut().insert(Problem(kind.to_owned()));
+        response
     }
 }

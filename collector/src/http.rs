@@ -9,10 +9,14 @@ mod operation;
 mod query;
 mod visitors;
 
-use crate::error::ApiError;
+use crate::app::App;
+use crate::error::{ApiError, Problem};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head, Post};
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{Resource, Route};
+use actix_web::middleware::Next;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{Error, Resource, Route};
 
 /// Adds all routes; `prefix` is where everything for browsers lies.
 pub fn routes(config: &mut ServiceConfig, prefix: &str) {
@@ -58,4 +62,19 @@ async fn no_such_address() -> Result<&'static str, ApiError> {
 
 async fn wrong_method() -> Result<&'static str, ApiError> {
     Err(ApiError::MethodNotAllowed)
+}
+
+/// Counts what callers of the API were answered: `ok`, or the word of the problem.
+pub async fn count_answers(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let is_api = request.path().starts_with("/v1/");
+    let app = request.app_data::<Data<App>>().cloned();
+    let answered = next.call(request).await?;
+    if let (true, Some(app)) = (is_api, app) {
+        let extensions = answered.response().extensions();
+        app.metrics.answered(extensions.get::<Problem>().map_or("ok", |Problem(word)| word));
+    }
+    Ok(answered)
 }

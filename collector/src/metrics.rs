@@ -17,6 +17,7 @@ pub struct Metrics {
     leads: Family<JourneyLabel, Counter>,
     bad_tokens: Counter,
     deliveries: Family<OutcomeLabel, Counter>,
+    answers: Family<AnswerLabel, Counter>,
     queued: Gauge,
     commit_wait: Histogram,
 }
@@ -34,6 +35,11 @@ struct SenderLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct JourneyLabel {
     journey: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct AnswerLabel {
+    answer: String,
 }
 
 /// How an attempt to deliver ended.
@@ -59,6 +65,7 @@ impl Default for Metrics {
             leads: Family::default(),
             bad_tokens: Counter::default(),
             deliveries: Family::default(),
+            answers: Family::default(),
             queued: Gauge::default(),
             commit_wait,
         };
@@ -92,6 +99,11 @@ impl Default for Metrics {
             "delivery_attempts",
             "Attempts to deliver by how they ended",
             metrics.deliveries.clone(),
+        );
+        registry.register(
+            "api_answers",
+            "Answers of the API: ok, or the problem's word",
+            metrics.answers.clone(),
         );
         registry.register("store_queue", "Writes waiting to be durable", metrics.queued.clone());
         registry.register(
@@ -149,6 +161,11 @@ impl Metrics {
             DeliveryOutcome::Dead => "dead",
         };
         self.deliveries.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts an answer of the API: `ok` or a problem's word, which is a closed list.
+    pub fn answered(&self, answer: &str) {
+        self.answers.get_or_create(&AnswerLabel { answer: answer.to_owned() }).inc();
     }
 
     /// Records how long a batch waited for its durability.

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::http;
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 use std::net::TcpListener;
@@ -34,7 +35,10 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
     let data = Data::from(Arc::clone(app));
     let prefix = app.config.prefix.clone();
     let mut server = HttpServer::new(move || {
-        ActixApp::new().app_data(data.clone()).configure(|routes| http::routes(routes, &prefix))
+        ActixApp::new()
+            .app_data(data.clone())
+            .wrap(from_fn(http::count_answers))
+            .configure(|routes| http::routes(routes, &prefix))
     })
     .disable_signals()
     .shutdown_timeout(STOP_SECONDS);

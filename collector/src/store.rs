@@ -231,7 +231,7 @@ pub struct Visitor {
 pub struct NewConversion {
     /// Where.
     pub site: SiteId,
-    /// The conversion; its touches and journey state are filled in the store's step.
+    /// The conversion; its number, touches and journey state are filled in the store's step.
     pub conversion: Conversion,
     /// The lead's id, should this be a new person.
     pub new_lead: LeadId,

@@ -192,6 +192,7 @@ mod tests {
         let visitor = VisitorId::from_random([7; 16]);
         let conversion = Conversion {
             id: ConversionId::new(at_ms, [1; 10]),
+            number: 1,
             at_ms,
             kind: ConversionKind::Form,
             visitor: Some(visitor),

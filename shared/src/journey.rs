@@ -41,7 +41,7 @@ impl History {
     /// The history of a lead up to the last of some of its conversions, from its visitors' page
     /// views. Visitors that joined later are no part of it.
     pub fn of_lead(lead: &Lead, views: &[Views], mut conversions: Vec<Conversion>) -> Self {
-        conversions.sort_by_key(|conversion| (conversion.at_ms, conversion.id));
+        conversions.sort_by_key(|conversion| conversion.number);
         let last = conversions.last();
         let until_ms = last.map_or(i64::MIN, |last| last.at_ms);
         let mut history = Self::empty(last.map_or(JourneyState::NoVisitor, |last| last.journey));

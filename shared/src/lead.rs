@@ -198,6 +198,8 @@ pub enum JourneyState {
 pub struct Conversion {
     /// Its own id.
     pub id: ConversionId,
+    /// Its place among the lead's conversions, from 1; given by the store.
+    pub number: u32,
     /// When the collector received it, Unix milliseconds.
     pub at_ms: i64,
     /// What made it.

@@ -253,7 +253,12 @@ async fn consent_and_signals_are_honoured() {
         let body = batch(&new_visitor().to_text(), NOW_MS, &[shown])
             .replace("\"demo\"", &format!("\"{name}\""));
         let body = body.replacen('{', &format!("{{{signal}"), 1);
-        answer(app.request(Method::POST, "/c/e").body(body)).await.json
+        let answered = answer(app.request(Method::POST, "/c/e").body(body)).await;
+        // Who forbids keeping anything gets neither a cookie nor a token.
+        let kept = answered.json["stored"] == 1;
+        assert_eq!(answered.headers.contains_key("set-cookie"), kept, "{site} {signal}");
+        assert_eq!(answered.json["token"].is_string(), kept, "{site} {signal}");
+        answered.json
     };
     assert_eq!(send("example.com", "\"gpc\":true,").await["stored"], 1);
     assert_eq!(

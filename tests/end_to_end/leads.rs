@@ -156,6 +156,11 @@ async fn bad_requests_are_told_what_is_wrong() {
             app.request(Method::POST, "/v1/leads").bearer_auth(key).body(good.to_string());
         assert_eq!(answer(request).await.status, 401, "{key}");
     }
+    for (answer, count) in [("malformed", 5), ("invalid", 4), ("too_large", 1), ("unauthorized", 4)]
+    {
+        let line = format!("clew_api_answers_total{{answer=\"{answer}\"}}");
+        assert_eq!(app.metric(&line).await, count, "{answer}");
+    }
     let made = app.post_lead(&good).await;
     let path = format!("/v1/leads/{}", made.json["lead"]["id"].as_str().unwrap());
     let other = answer(app.request(Method::GET, &path).bearer_auth("clew_other-key")).await;
@@ -242,6 +247,79 @@ async fn a_shared_browser_is_two_leads() {
     app.stop().await;
 }
 
+/// The browser changes hands twice, and each lead keeps what is its own.
+#[actix_web::test]
+async fn a_shared_browser_never_tells_the_other_persons_visits() {
+    let app = TestApp::start();
+    let (shared, own) = (new_visitor().to_text(), new_visitor().to_text());
+    let visit = async |visitor: &str, source: &str| {
+        app.app.clock.advance_ms(DAY_MS);
+        let now_ms = app.app.clock.now_ms();
+        let url = format!("https://www.example.com/?utm_source={source}&utm_medium=cpc");
+        app.send(batch(visitor, now_ms, &[view(new_event(now_ms), now_ms, &url, "")])).await;
+        app.app.clock.advance_ms(MINUTE);
+    };
+    let convert = async |visitor: &str, email: &str| -> Value {
+        let made = app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
+        made.json["fields"]["source_path"].clone()
+    };
+    visit(&shared, "google").await;
+    assert_eq!(convert(&shared, "a@example.com").await, "google / cpc");
+    visit(&shared, "bing").await;
+    assert_eq!(convert(&shared, "b@example.com").await, "bing / cpc");
+    visit(&own, "x").await;
+    assert_eq!(convert(&own, "a@example.com").await, "google / cpc > x / cpc");
+    visit(&shared, "linkedin").await;
+    assert_eq!(convert(&shared, "a@example.com").await, "google / cpc > x / cpc > linkedin / cpc");
+    let other = app.get("/v1/leads/email:b@example.com/fields").await.json;
+    assert_eq!(other["fields"]["source_path"], "bing / cpc");
+    app.stop().await;
+}
+
+/// A conversion's history ends with it, whatever the page and the person do later.
+#[actix_web::test]
+async fn what_came_after_a_conversion_does_not_change_it() {
+    let app = TestApp::start();
+    let visitor = new_visitor().to_text();
+    let page = new_event(NOW_MS);
+    app.send(batch(&visitor, NOW_MS, &[view(page, NOW_MS, "https://www.example.com/", "")])).await;
+    app.app.clock.advance_ms(MINUTE);
+    let post = async |key: &str, form: &str| {
+        let body = json!({ "visitor": visitor, "contact": contact("a@example.com"), "form": { "id": form } });
+        let request =
+            app.request(Method::POST, "/v1/leads").bearer_auth(KEY).header("Idempotency-Key", key);
+        answer(request.body(body.to_string())).await.json
+    };
+    let first = post("k1", "newsletter").await;
+    app.app.clock.advance_ms(30 * MINUTE);
+    let now_ms = app.app.clock.now_ms();
+    app.send(batch(&visitor, now_ms, &[engagement(page, now_ms, 1_700_000, 100)])).await;
+    let path = format!("/v1/leads/{}/journey", first["lead"]["id"].as_str().unwrap());
+    let journey = app.get(&path).await.json["journey"].take();
+    assert_eq!(journey["visits"][0]["ended_at"], "2026-11-21T10:01:00Z");
+    assert_eq!(journey["pages"][0]["engaged_ms"], MINUTE);
+    let second = post("k2", "contact").await;
+    assert_eq!(
+        (&second["conversion"]["form_id"], &second["fields"]["conversion_count"]),
+        (&json!("contact"), &json!(2))
+    );
+    let again = post("k1", "newsletter").await;
+    for (member, expected) in [
+        ("form_id", "newsletter"),
+        ("conversion_count", "1"),
+        ("converted_at", "2026-11-21T10:01:00Z"),
+    ] {
+        let told = &again["fields"][member];
+        assert_eq!(
+            told.as_str().map_or_else(|| told.to_string(), str::to_owned),
+            expected,
+            "{member}"
+        );
+    }
+    assert_eq!(again["conversion"], first["conversion"]);
+    app.stop().await;
+}
+
 /// `clew('identify', …)` in the page: one lead however often the batch comes, none where the site
 /// says so.
 #[actix_web::test]
@@ -255,11 +333,28 @@ async fn a_page_may_name_the_person() {
         r#"{{"id":"{}","page":"{page}","at":{NOW_MS},"kind":"identify","contact":{{"email":"a@example.com"}}}}"#,
         new_event(NOW_MS)
     );
-    let body =
-        batch(&visitor, NOW_MS, &[view(page, NOW_MS, "https://www.example.com/", ""), named]);
+    let body = batch(
+        &visitor,
+        NOW_MS,
+        &[view(page, NOW_MS, "https://www.example.com/", ""), named.clone()],
+    );
     for _ in 0..2 {
         assert_eq!(app.send(body.clone()).await.status, 202);
     }
+    // A phone without its country finds nobody, and still a repeat is a repeat.
+    let phone = format!(
+        r#"{{"id":"{}","page":"{page}","at":{NOW_MS},"kind":"identify","contact":{{"phone":"01 42 68 53 00"}}}}"#,
+        new_event(NOW_MS)
+    );
+    let phone = batch(
+        &new_visitor().to_text(),
+        NOW_MS,
+        &[view(page, NOW_MS, "https://www.example.com/", ""), phone],
+    );
+    for _ in 0..3 {
+        assert_eq!(app.send(phone.clone()).await.status, 202);
+    }
+    assert_eq!(app.get("/v1/leads").await.json["leads"].as_array().unwrap().len(), 2);
     let lead = app.get("/v1/leads/email:a@example.com").await.json;
     assert_eq!(
         (&lead["fields"]["conversion_type"], &lead["fields"]["conversion_count"]),

@@ -31,10 +31,12 @@ async fn a_full_queue_is_busy_and_nothing_waits_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let store =
         SledStore::open(folder.path(), SledOptions { cache_bytes: 64 << 20, queue: 1 }).unwrap();
-    let batch = || story::arrivals(tests::wire::new_visitor(), Vec::new());
-    let results = futures_util::future::join_all((0..50).map(|_| store.ingest(batch()))).await;
+    // Page views, so that each commit waits for the disk while the others come.
+    let shown = || collector::store::Arrival::View(Box::new(story::page_view(story::START_MS, "")));
+    let batch = || story::arrivals(tests::wire::new_visitor(), vec![shown()]);
+    let results = futures_util::future::join_all((0..200).map(|_| store.ingest(batch()))).await;
     let busy = results.iter().filter(|result| matches!(result, Err(StoreError::Busy))).count();
-    assert!(busy > 0 && results.iter().any(Result::is_ok), "{busy} of 50 were refused");
+    assert!(busy > 0 && results.iter().any(Result::is_ok), "{busy} of 200 were refused");
     assert_eq!(store.queued(), 0);
 }
 
@@ -171,4 +173,44 @@ async fn an_opening_that_was_cut_off_is_begun_anew() {
     let left: Vec<_> =
         std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
+}
+
+/// A reader beside the writer never meets half of a long value.
+#[actix_web::test]
+async fn long_values_are_read_whole_while_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = std::sync::Arc::new(open(folder.path()).unwrap());
+    let visitor = tests::wire::new_visitor();
+    let view = |number: i64| {
+        let source = format!("{}{}", ["google", "bing"][number as usize % 2], "x".repeat(200));
+        collector::store::Arrival::View(Box::new(story::page_view(
+            story::START_MS + number * 1_000,
+            &source,
+        )))
+    };
+    store.ingest(story::arrivals(visitor, (0..200).map(view).collect())).await.unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    #[expect(clippy::needless_collect, reason = "the readers have to run while the writer does")]
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (store, stop) = (std::sync::Arc::clone(&store), std::sync::Arc::clone(&stop));
+            std::thread::spawn(move || {
+                let mut reads = 0;
+                while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                    let read = futures_util::FutureExt::now_or_never(
+                        store.visitor(&story::site(), visitor),
+                    );
+                    let record = read.unwrap().unwrap().unwrap();
+                    assert_eq!(record.journey.touches.len(), record.views as usize);
+                    reads += 1;
+                }
+                reads
+            })
+        })
+        .collect();
+    for number in 200..500 {
+        store.ingest(story::arrivals(visitor, vec![view(number)])).await.unwrap();
+    }
+    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(readers.into_iter().map(|reader| reader.join().unwrap()).sum::<usize>() > 100);
 }

@@ -67,6 +67,7 @@ fn conversion(
         Contact { email: Some(email.into()), phone: phone.map(Into::into), ..Contact::default() };
     let conversion = Conversion {
         id: ConversionId::new(at_ms, rand::random()),
+        number: 0,
         at_ms,
         kind: ConversionKind::Form,
         visitor,

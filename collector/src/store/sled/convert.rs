@@ -46,6 +46,7 @@ pub(super) fn convert(
         join(transaction, &site, &mut lead, &mut conversion, visitor)?;
     }
     lead.conversions += 1;
+    conversion.number = lead.conversions;
     lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
     lead.phone_conflict = phone_conflict.or(lead.phone_conflict);
     if from_page && lead.conversions > 1 {
