@@ -5,6 +5,7 @@
 mod store;
 mod events;
 mod leads;
+mod persons;
 mod outbox;
 mod assets;
 mod commands;

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod wire;
+pub mod visitors;
 pub mod story;
 pub mod process;
 pub mod browser;

@@ -1,0 +1,142 @@
+//! Who is who: one person with two browsers, two persons with one, and persons that a page names.
+
+use collector::clock::Clock;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::limits::DAY_MS;
+use tests::app::{NOW_MS, TestApp, answer};
+use tests::visitors::{contact, travelled};
+use tests::wire::{batch, new_event, new_visitor, view};
+
+const MINUTE: i64 = 60_000;
+
+/// The same e-mail from another browser joins it; the history is that of both.
+#[actix_web::test]
+async fn a_person_with_two_browsers_is_one_lead() {
+    let app = TestApp::start();
+    let ((desk, _), (phone, token)) = (travelled(&app).await, travelled(&app).await);
+    let first =
+        app.post_lead(&json!({ "visitor": desk, "contact": contact("a@example.com") })).await;
+    let second =
+        app.post_lead(&json!({ "token": token, "contact": contact("A@example.com") })).await;
+    assert_eq!(first.json["lead"]["id"], second.json["lead"]["id"]);
+    let visitors: Vec<_> = second.json["lead"]["visitors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|join| join["visitor"].clone())
+        .collect();
+    assert_eq!(visitors, [json!(desk), json!(phone)]);
+    assert_eq!(second.json["fields"]["visits_count"], 4);
+    assert_eq!(second.json["fields"]["touchpoints_count"], 4);
+    app.stop().await;
+}
+
+/// A second person on the same browser is a second lead, with what came after the first's conversion.
+#[actix_web::test]
+async fn a_shared_browser_is_two_leads() {
+    let app = TestApp::start();
+    let (visitor, _) = travelled(&app).await;
+    let first =
+        app.post_lead(&json!({ "visitor": visitor, "contact": contact("a@example.com") })).await;
+    app.app.clock.advance_ms(DAY_MS);
+    let now_ms = NOW_MS + DAY_MS;
+    let url = "https://www.example.com/?utm_source=bing&utm_medium=cpc";
+    app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+    let second =
+        app.post_lead(&json!({ "visitor": visitor, "contact": contact("b@example.com") })).await;
+    assert_ne!(first.json["lead"]["id"], second.json["lead"]["id"]);
+    assert_eq!(second.json["lead"]["visitors"][0]["shared_browser"], true);
+    assert_eq!(
+        (&second.json["fields"]["first_click_source"], &second.json["fields"]["visits_count"]),
+        (&json!("bing"), &json!(1))
+    );
+    let path = format!("/v1/leads/{}/fields", first.json["lead"]["id"].as_str().unwrap());
+    assert_eq!(
+        app.get(&path).await.json["fields"],
+        first.json["fields"],
+        "the first lead's history stays"
+    );
+    app.stop().await;
+}
+
+/// The browser changes hands twice, and each lead keeps what is its own.
+#[actix_web::test]
+async fn a_shared_browser_never_tells_the_other_persons_visits() {
+    let app = TestApp::start();
+    let (shared, own) = (new_visitor().to_text(), new_visitor().to_text());
+    let visit = async |visitor: &str, source: &str| {
+        app.app.clock.advance_ms(DAY_MS);
+        let now_ms = app.app.clock.now_ms();
+        let url = format!("https://www.example.com/?utm_source={source}&utm_medium=cpc");
+        app.send(batch(visitor, now_ms, &[view(new_event(now_ms), now_ms, &url, "")])).await;
+        app.app.clock.advance_ms(MINUTE);
+    };
+    let convert = async |visitor: &str, email: &str| -> Value {
+        let made = app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
+        made.json["fields"]["source_path"].clone()
+    };
+    visit(&shared, "google").await;
+    assert_eq!(convert(&shared, "a@example.com").await, "google / cpc");
+    visit(&shared, "bing").await;
+    assert_eq!(convert(&shared, "b@example.com").await, "bing / cpc");
+    visit(&own, "x").await;
+    assert_eq!(convert(&own, "a@example.com").await, "google / cpc > x / cpc");
+    visit(&shared, "linkedin").await;
+    assert_eq!(convert(&shared, "a@example.com").await, "google / cpc > x / cpc > linkedin / cpc");
+    let other = app.get("/v1/leads/email:b@example.com/fields").await.json;
+    assert_eq!(other["fields"]["source_path"], "bing / cpc");
+    app.stop().await;
+}
+
+/// `clew('identify', …)` in the page: one lead however often the batch comes, none where the site
+/// says so.
+#[actix_web::test]
+async fn a_page_may_name_the_person() {
+    let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = false\n\
+                    [[keys]]\nname = \"quiet\"\nsite = \"quiet\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
+    let app = TestApp::start_with(settings, Clock::fixed(NOW_MS));
+    let visitor = new_visitor().to_text();
+    let page = new_event(NOW_MS);
+    let named = format!(
+        r#"{{"id":"{}","page":"{page}","at":{NOW_MS},"kind":"identify","contact":{{"email":"a@example.com"}}}}"#,
+        new_event(NOW_MS)
+    );
+    let body = batch(
+        &visitor,
+        NOW_MS,
+        &[view(page, NOW_MS, "https://www.example.com/", ""), named.clone()],
+    );
+    for _ in 0..2 {
+        assert_eq!(app.send(body.clone()).await.status, 202);
+    }
+    // A phone without its country finds nobody, and still a repeat is a repeat.
+    let phone = format!(
+        r#"{{"id":"{}","page":"{page}","at":{NOW_MS},"kind":"identify","contact":{{"phone":"01 42 68 53 00"}}}}"#,
+        new_event(NOW_MS)
+    );
+    let phone = batch(
+        &new_visitor().to_text(),
+        NOW_MS,
+        &[view(page, NOW_MS, "https://www.example.com/", ""), phone],
+    );
+    for _ in 0..3 {
+        assert_eq!(app.send(phone.clone()).await.status, 202);
+    }
+    assert_eq!(app.get("/v1/leads").await.json["leads"].as_array().unwrap().len(), 2);
+    let lead = app.get("/v1/leads/email:a@example.com").await.json;
+    assert_eq!(
+        (&lead["fields"]["conversion_type"], &lead["fields"]["conversion_count"]),
+        (&json!("api"), &json!(1))
+    );
+    assert_eq!(lead["lead"]["visitors"][0]["visitor"], visitor.as_str());
+
+    let quiet = body
+        .replace("\"demo\"", "\"quiet\"")
+        .replace("www.example.com", "quiet.example")
+        .replace("a@ex", "b@ex");
+    assert_eq!(answer(app.request(Method::POST, "/c/e").body(quiet)).await.json["stored"], 2);
+    let list = answer(app.request(Method::GET, "/v1/leads").bearer_auth("test")).await;
+    assert_eq!(list.json["leads"], json!([]));
+    app.stop().await;
+}
