@@ -18,6 +18,15 @@ fn receiver(clock: &Clock) -> Demo {
     Demo::start(settings, Listeners { site: listen(), news: listen(), crm: listen() }).unwrap()
 }
 
+/// A clock, the CRM on it, and the collector that delivers to it.
+fn stage() -> (Clock, Demo, TestApp) {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    let webhook = destination("crm", &format!("{}/webhook", crm.crm_url()));
+    let app = TestApp::start_with(&webhook, clock.clone());
+    (clock, crm, app)
+}
+
 async fn lead(app: &TestApp, email: &str) -> String {
     let visitor = new_visitor().to_text();
     let now_ms = app.app.clock.now_ms();
@@ -34,12 +43,7 @@ async fn state(app: &TestApp, lead: &str) -> Value {
 
 #[actix_web::test]
 async fn a_lead_is_delivered_once_after_the_settle_time() {
-    let clock = Clock::fixed(NOW_MS);
-    let crm = receiver(&clock);
-    let app = TestApp::start_with(
-        &destination("crm", &format!("{}/webhook", crm.crm_url())),
-        clock.clone(),
-    );
+    let (clock, crm, app) = stage();
     let id = lead(&app, "a@example.com").await;
     assert_eq!((app.deliver().await, state(&app, &id).await), (0, json!("pending")));
     clock.advance_ms(9_999);
@@ -102,12 +106,7 @@ async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id() {
 /// The body is frozen at the first attempt, so that a repeat is the same message.
 #[actix_web::test]
 async fn every_attempt_sends_the_same_body() {
-    let clock = Clock::fixed(NOW_MS);
-    let crm = receiver(&clock);
-    let app = TestApp::start_with(
-        &destination("crm", &format!("{}/webhook", crm.crm_url())),
-        clock.clone(),
-    );
+    let (clock, crm, app) = stage();
     lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     clock.advance_ms(10_000);
@@ -130,12 +129,7 @@ async fn every_attempt_sends_the_same_body() {
 
 #[actix_web::test]
 async fn dead_letters_are_listed_and_replayed() {
-    let clock = Clock::fixed(NOW_MS);
-    let crm = receiver(&clock);
-    let app = TestApp::start_with(
-        &destination("crm", &format!("{}/webhook", crm.crm_url())),
-        clock.clone(),
-    );
+    let (clock, crm, app) = stage();
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     let mut attempts = 0;
@@ -227,12 +221,7 @@ async fn answers_that_need_no_second_try() {
 /// A collector that dies between claim and settlement loses nothing: the lease runs out.
 #[actix_web::test]
 async fn a_claim_whose_holder_died_comes_back() {
-    let clock = Clock::fixed(NOW_MS);
-    let crm = receiver(&clock);
-    let app = TestApp::start_with(
-        &destination("crm", &format!("{}/webhook", crm.crm_url())),
-        clock.clone(),
-    );
+    let (clock, crm, app) = stage();
     lead(&app, "a@example.com").await;
     clock.advance_ms(10_000);
     let now_ms = clock.now_ms();
