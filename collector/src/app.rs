@@ -107,9 +107,9 @@ impl App {
         self.destinations.iter().filter(move |destination| destination.config.site == *site)
     }
 
-    /// A destination by its name.
-    pub fn destination(&self, name: &str) -> Option<&Destination> {
-        self.destinations.iter().find(|destination| destination.name() == name)
+    /// The destinations of all sites.
+    pub fn every_destination(&self) -> &[Destination] {
+        &self.destinations
     }
 }
 

@@ -225,6 +225,10 @@ impl Config {
         }
         for destination in &self.destinations {
             let name = &destination.name;
+            ensure!(
+                SiteId::parse(name).is_some(),
+                "destination `{name}`: a name is 1 to 32 of a-z, 0-9, '-' and '_'"
+            );
             self.site(&destination.site)
                 .with_context(|| format!("destination `{name}`: no such site"))?;
             let plain_allowed = destination.allow_private && destination.url.scheme() == "http";

@@ -8,9 +8,9 @@ pub mod sign;
 mod body;
 mod client;
 
-use crate::app::App;
+use crate::app::{App, Destination};
 use crate::metrics::DeliveryOutcome;
-use crate::store::{Delivery, Settlement, StoreError};
+use crate::store::{Claim, Delivery, Settlement, StoreError};
 use anyhow::Result;
 use client::{Attempt, Client};
 use futures_util::future::join_all;
@@ -40,28 +40,14 @@ impl Outbox {
         Ok(Self { app, client: Client::new(timeout)? })
     }
 
-    /// Delivers until told to stop; what is under way is finished first.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        while !*stop.borrow() {
-            let worked = match self.work().await {
-                Ok(count) => count > 0,
-                Err(error) => {
-                    tracing::error!(%error, "the outbox could not work");
-                    false
-                }
-            };
-            if !worked {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the one loop that waits for time to pass"
-                )]
-                let pause = tokio::time::sleep(PAUSE);
-                tokio::select! {
-                    () = pause => {}
-                    _ = stop.changed() => {}
-                }
-            }
-        }
+    /// Delivers until told to stop; what is under way is finished first. Each destination has a loop
+    /// of its own, so that one that hangs holds up no other.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let destinations = self.app.every_destination().iter();
+        let deliver =
+            destinations.map(|to| until_stopped(stop.clone(), async || self.work(to).await));
+        let expire = until_stopped(stop.clone(), async || self.expire().await);
+        tokio::join!(join_all(deliver), expire);
     }
 
     /// Attempts everything that is due; how many attempts were made.
@@ -69,32 +55,44 @@ impl Outbox {
     /// # Errors
     /// The store's.
     pub async fn step(&self) -> Result<usize, StoreError> {
+        self.expire().await?;
         let mut attempts = 0;
-        loop {
-            match self.work().await? {
-                0 => return Ok(attempts),
-                more => attempts += more,
+        for destination in self.app.every_destination() {
+            loop {
+                match self.work(destination).await? {
+                    0 => break,
+                    more => attempts += more,
+                }
             }
         }
+        Ok(attempts)
     }
 
-    /// One claim of what is due: as many deliveries as may be under way at the same time.
-    async fn work(&self) -> Result<usize, StoreError> {
+    async fn expire(&self) -> Result<usize, StoreError> {
+        self.app.store.expire(self.app.clock.now_ms()).await
+    }
+
+    /// One claim of what is due for a destination: as many as may be under way at the same time.
+    async fn work(&self, destination: &Destination) -> Result<usize, StoreError> {
         let now_ms = self.app.clock.now_ms();
-        self.app.store.expire(now_ms).await?;
         let timeout_ms = i64::from(self.app.config.delivery.timeout_seconds) * 1000;
-        let lease_until_ms = now_ms + timeout_ms + LEASE_MARGIN_MS;
-        let limit = self.app.config.delivery.concurrency;
-        let claimed = self.app.store.claim_deliveries(now_ms, lease_until_ms, limit).await?;
+        let claim = Claim {
+            destination: destination.name().to_owned(),
+            now_ms,
+            lease_until_ms: now_ms + timeout_ms + LEASE_MARGIN_MS,
+            limit: self.app.config.delivery.concurrency,
+        };
+        let claimed = self.app.store.claim_deliveries(claim).await?;
         let attempts = claimed.len();
-        for settled in join_all(claimed.into_iter().map(|delivery| self.deliver(delivery))).await {
+        let deliver = claimed.into_iter().map(|delivery| self.deliver(destination, delivery));
+        for settled in join_all(deliver).await {
             settled?;
         }
         Ok(attempts)
     }
 
-    async fn deliver(&self, delivery: Delivery) -> Result<(), StoreError> {
-        let attempt = self.attempt(&delivery).await?;
+    async fn deliver(&self, to: &Destination, delivery: Delivery) -> Result<(), StoreError> {
+        let attempt = self.attempt(to, &delivery).await?;
         let now_ms = self.app.clock.now_ms();
         let retry_seconds = &self.app.config.delivery.retry_seconds;
         let jitter = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
@@ -118,12 +116,7 @@ impl Outbox {
         self.app.store.settle_delivery(delivery.id, settlement).await
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> Result<Attempt, StoreError> {
-        let Some(destination) = self.app.destination(&delivery.destination) else {
-            return Ok(Attempt::Hopeless(
-                "the configuration has no such destination any more".into(),
-            ));
-        };
+    async fn attempt(&self, to: &Destination, delivery: &Delivery) -> Result<Attempt, StoreError> {
         let body = match self.app.store.delivery_body(delivery.id).await? {
             Some(frozen) => frozen,
             None => match body::build(&self.app, delivery).await? {
@@ -132,7 +125,31 @@ impl Outbox {
             },
         };
         let id = delivery.id.to_text();
-        Ok(self.client.post(destination, &id, body, self.app.clock.now_ms()).await)
+        Ok(self.client.post(to, &id, body, self.app.clock.now_ms()).await)
+    }
+}
+
+/// Works again and again, and pauses where there was nothing to do, until it is told to stop.
+async fn until_stopped(
+    mut stop: watch::Receiver<bool>,
+    work: impl AsyncFn() -> Result<usize, StoreError>,
+) {
+    while !*stop.borrow() {
+        let worked = work().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the outbox could not work");
+            0
+        });
+        if worked == 0 {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one loop that waits for time to pass"
+            )]
+            let pause = tokio::time::sleep(PAUSE);
+            tokio::select! {
+                () = pause => {}
+                _ = stop.changed() => {}
+            }
+        }
     }
 }
 

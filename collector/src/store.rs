@@ -62,14 +62,9 @@ pub trait Store: Send + Sync {
     /// A lead's conversions, in the order of their ids.
     async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError>;
 
-    /// Takes deliveries that are due; they are due again at `lease_until_ms` unless settled, so a
+    /// Takes deliveries that are due; they are due again at the lease's end unless settled, so a
     /// collector that dies holding them loses none.
-    async fn claim_deliveries(
-        &self,
-        now_ms: i64,
-        lease_until_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<Delivery>, StoreError>;
+    async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError>;
 
     /// Keeps a delivery's body before its first attempt; every attempt sends the same bytes. The
     /// body that was kept first is answered.
@@ -317,6 +312,19 @@ pub struct Delivery {
     pub created_at_ms: i64,
     /// What the last failed attempt said.
     pub error: Option<String>,
+}
+
+/// Which deliveries to take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// For this destination.
+    pub destination: String,
+    /// Due by now, Unix milliseconds.
+    pub now_ms: i64,
+    /// When they are due again unless settled, Unix milliseconds.
+    pub lease_until_ms: i64,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// How an attempt ended.

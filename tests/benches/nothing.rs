@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use collector::store::{
-    Arrivals, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement, Store,
-    StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
+    Store, StoreError, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
@@ -57,12 +57,7 @@ impl Store for Nothing {
         Ok(Vec::new())
     }
 
-    async fn claim_deliveries(
-        &self,
-        _: i64,
-        _: i64,
-        _: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    async fn claim_deliveries(&self, _: Claim) -> Result<Vec<Delivery>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -209,6 +209,12 @@ async fn a_policy_without_wasm_still_counts() {
     assert_eq!(town.app.metric("clew_batches_total{sender=\"module\"}").await, 0);
     assert_eq!(town.app.metric("clew_visitors_minted_total").await, 1);
     assert_eq!(browser.page_errors().await, [""; 0]);
+    // The cookie that the answer set names the same visitor on the next page.
+    browser.open(&format!("{}/pricing", town.site)).await;
+    let visitor = visitor.to_text();
+    town.journey_when(&visitor, |journey| pages_are(journey, &[("/", false), ("/pricing", false)]))
+        .await;
+    assert_eq!(town.app.metric("clew_visitors_minted_total").await, 1);
     browser.stop().await;
     town.stop().await;
 }

@@ -1,6 +1,8 @@
 //! Hand-off: once, signed, retried with the same id and body, given up for good, replayed.
 
 use collector::clock::Clock;
+use collector::outbox::Outbox;
+use collector::store::Claim;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -225,10 +227,40 @@ async fn a_claim_whose_holder_died_comes_back() {
     lead(&app, "a@example.com").await;
     clock.advance_ms(10_000);
     let now_ms = clock.now_ms();
-    assert_eq!(app.app.store.claim_deliveries(now_ms, now_ms + 45_000, 9).await.unwrap().len(), 1);
+    let claim =
+        Claim { destination: "crm".into(), now_ms, lease_until_ms: now_ms + 45_000, limit: 9 };
+    assert_eq!(app.app.store.claim_deliveries(claim).await.unwrap().len(), 1);
     assert_eq!(app.deliver().await, 0);
     clock.advance_ms(45_000);
     assert_eq!((app.deliver().await, crm.deliveries().len()), (1, 1));
+    app.stop().await;
+    crm.stop().await;
+}
+
+/// A destination that hangs holds up no other: the loop as the collector runs it, real time.
+#[actix_web::test]
+async fn one_that_hangs_holds_up_no_other() {
+    let clock = Clock::fixed(NOW_MS);
+    let crm = receiver(&clock);
+    // It accepts connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = destination("silent", &format!("http://{}/", silent.local_addr().unwrap()))
+        + &destination("crm", &format!("{}/webhook", crm.crm_url()));
+    let app = TestApp::start_with(&settings, clock.clone());
+    for number in 0..30 {
+        lead(&app, &format!("lead-{number}@example.com")).await;
+    }
+    clock.advance_ms(10_000);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let outbox = Outbox::new(Arc::clone(&app.app)).unwrap();
+    let running = tokio::task::spawn_local(outbox.run(stopped));
+    let mut attempts = crm.watch_attempts();
+    let all = attempts.wait_for(|attempts| *attempts == 30);
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), all).await.is_ok();
+    assert!(in_time, "{} of 30 arrived", crm.deliveries().len());
+    stop.send_replace(true);
+    // The attempts under way would end with their time limit; the test need not wait for that.
+    running.abort();
     app.stop().await;
     crm.stop().await;
 }

@@ -3,8 +3,8 @@
 
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
-    Action, ActionKind, Arrival, Arrivals, Converted, DeliveryFilter, DeliveryState, Idempotency,
-    NewConversion, Settlement, Store, StoreError, VisitorContext,
+    Action, ActionKind, Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState,
+    Idempotency, NewConversion, Settlement, Store, StoreError, VisitorContext,
 };
 use shared::evidence::Evidence;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
@@ -277,7 +277,17 @@ pub async fn deliveries_are_claimed_and_settled(store: &dyn Store) {
     // A time of its own, before every other chapter's deliveries are due.
     let start = START_MS - 40 * DAY_MS;
     let (lead, ..) = convert(store, conversion(start, None, "d@example.com", None)).await;
-    let claim = |now_ms| store.claim_deliveries(now_ms, now_ms + 45_000, 10);
+    let claim_for = |destination: &str, now_ms| {
+        let destination = destination.to_owned();
+        store.claim_deliveries(Claim {
+            destination,
+            now_ms,
+            lease_until_ms: now_ms + 45_000,
+            limit: 10,
+        })
+    };
+    let claim = |now_ms| claim_for("crm", now_ms);
+    assert_eq!(claim_for("other", start + 10_000).await.unwrap(), []);
     assert_eq!(claim(start + 9_999).await.unwrap(), []);
     let claimed = claim(start + 10_000).await.unwrap();
     assert_eq!(

@@ -12,8 +12,8 @@ mod convert;
 mod delivery;
 
 use crate::store::{
-    Arrivals, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement, Store,
-    StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
+    Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -129,20 +129,14 @@ impl Store for SledStore {
         self.scan(&keys::conversions(lead))
     }
 
-    async fn claim_deliveries(
-        &self,
-        now_ms: i64,
-        lease_until_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
         // Most times nothing is due: then no commit is needed to know it.
-        if self.db.range(keys::DUE..&keys::due_end(now_ms)).next().is_none() {
+        let queue = keys::queue(&claim.destination);
+        let due = queue.as_slice()..&keys::due_end(&claim.destination, claim.now_ms);
+        if self.db.range(due).next().is_none() {
             return Ok(Vec::new());
         }
-        let claim = move |transaction: &mut Transaction<'_>| {
-            delivery::claim(transaction, now_ms, lease_until_ms, limit)
-        };
-        self.writer.write(claim).await
+        self.writer.write(move |transaction| delivery::claim(transaction, &claim)).await
     }
 
     async fn freeze_delivery(&self, id: DeliveryId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {

@@ -209,6 +209,6 @@ fn put_delivery(
         created_at_ms: conversion.at_ms,
         error: None,
     };
-    transaction.mark(keys::due(due_at_ms, id));
+    transaction.mark(keys::due(&delivery.destination, due_at_ms, id));
     transaction.put(&keys::delivery(id), &delivery)
 }

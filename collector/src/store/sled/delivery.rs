@@ -3,17 +3,17 @@
 
 use super::keys;
 use super::transaction::Transaction;
-use crate::store::{Delivery, DeliveryId, DeliveryState, Settlement, StoreError};
+use crate::store::{Claim, Delivery, DeliveryId, DeliveryState, Settlement, StoreError};
 use shared::ids::LeadId;
 use uuid::Uuid;
 
 pub(super) fn claim(
     transaction: &mut Transaction<'_>,
-    now_ms: i64,
-    lease_until_ms: i64,
-    limit: usize,
+    claim: &Claim,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let due = transaction.marks(keys::DUE, &keys::due_end(now_ms), limit)?;
+    let Claim { destination, now_ms, lease_until_ms, limit } = claim;
+    let (queue, end) = (keys::queue(destination), keys::due_end(destination, *now_ms));
+    let due = transaction.marks(&queue, &end, *limit)?;
     let mut claimed = Vec::with_capacity(due.len());
     for key in due {
         let found = id_of(&key).and_then(|id| transaction.expect::<Delivery>(&keys::delivery(id)));
@@ -29,7 +29,7 @@ pub(super) fn claim(
         };
         delivery.state = DeliveryState::Sending;
         delivery.attempts += 1;
-        reschedule(transaction, &mut delivery, Some(lease_until_ms))?;
+        reschedule(transaction, &mut delivery, Some(*lease_until_ms))?;
         claimed.push(delivery);
     }
     Ok(claimed)
@@ -89,10 +89,10 @@ fn reschedule(
     delivery: &mut Delivery,
     at_ms: Option<i64>,
 ) -> Result<(), StoreError> {
-    transaction.remove(keys::due(delivery.due_at_ms, delivery.id));
+    transaction.remove(keys::due(&delivery.destination, delivery.due_at_ms, delivery.id));
     if let Some(at_ms) = at_ms {
         delivery.due_at_ms = at_ms;
-        transaction.mark(keys::due(at_ms, delivery.id));
+        transaction.mark(keys::due(&delivery.destination, at_ms, delivery.id));
     }
     transaction.put(&keys::delivery(delivery.id), delivery)
 }
@@ -100,12 +100,9 @@ fn reschedule(
 /// The delivery that a key of the queue names: its last 32 bytes.
 fn id_of(key: &[u8]) -> Result<DeliveryId, StoreError> {
     let wrong = || super::transaction::corrupt(key, "a queue key of the wrong length");
-    let [lead @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
-        key.get(9..).ok_or_else(wrong)?
-    else {
-        return Err(wrong());
-    };
+    let (_, id) = key.split_at_checked(key.len().wrapping_sub(32)).ok_or_else(wrong)?;
+    let (lead, hash) = id.split_at(16);
     let lead = LeadId(Uuid::from_slice(lead).map_err(|_| wrong())?);
-    let hash = key[key.len() - 16..].try_into().map_err(|_| wrong())?;
+    let hash = hash.try_into().map_err(|_| wrong())?;
     Ok(DeliveryId { lead, hash })
 }

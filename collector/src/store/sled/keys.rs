@@ -10,7 +10,7 @@
 //! | `o` | site 0 conversion | the id of its lead |
 //! | `d` | lead hash | [`Delivery`](crate::store::Delivery) |
 //! | `b` | lead hash | a delivery's frozen body |
-//! | `q` | due time, lead hash | nothing: deliveries in the order in which they fall due |
+//! | `q` | destination 0 due time, lead hash | nothing: a destination's deliveries as they fall due |
 //! | `i` | site 0 kind 0 value | the lead's id |
 //! | `k` | site 0 key | an idempotency record |
 //! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
@@ -25,8 +25,6 @@ use shared::lead::IdentityKind;
 pub(super) const VERSION: &[u8] = b"mversion";
 /// How many commits the tree holds; written with each.
 pub(super) const COMMITS: &[u8] = b"mcommits";
-/// The prefix of the queue of deliveries.
-pub(super) const DUE: &[u8] = b"q";
 /// The prefix of all deliveries.
 pub(super) const DELIVERIES: &[u8] = b"d";
 /// The prefix of idempotency keys by age.
@@ -90,13 +88,18 @@ pub(super) fn body(id: DeliveryId) -> Vec<u8> {
     join(b'b', &[id.lead.as_bytes(), &id.hash])
 }
 
-pub(super) fn due(at_ms: i64, id: DeliveryId) -> Vec<u8> {
-    join(b'q', &[&sortable(at_ms), id.lead.as_bytes(), &id.hash])
+/// The prefix of a destination's queue.
+pub(super) fn queue(destination: &str) -> Vec<u8> {
+    join(b'q', &[destination.as_bytes(), &[0]])
 }
 
-/// The first key of the queue that is not due yet.
-pub(super) fn due_end(now_ms: i64) -> Vec<u8> {
-    join(b'q', &[&sortable(now_ms.saturating_add(1))])
+pub(super) fn due(destination: &str, at_ms: i64, id: DeliveryId) -> Vec<u8> {
+    join(b'q', &[destination.as_bytes(), &[0], &sortable(at_ms), id.lead.as_bytes(), &id.hash])
+}
+
+/// The first key of a destination's queue that is not due yet.
+pub(super) fn due_end(destination: &str, now_ms: i64) -> Vec<u8> {
+    join(b'q', &[destination.as_bytes(), &[0], &sortable(now_ms.saturating_add(1))])
 }
 
 pub(super) fn identity(site: &SiteId, kind: IdentityKind, value: &str) -> Vec<u8> {
