@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header;
 use reqwest::redirect::Policy;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,10 +81,12 @@ impl Client {
         match request.send().await {
             Ok(response) => judge(&response),
             Err(error) => {
-                // The URL may hold a secret; the cause is what helps.
+                // The URL may hold a secret; the cause at the bottom is what helps.
                 let error = error.without_url();
-                let cause =
-                    std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                let mut cause: &dyn Error = &error;
+                while let Some(deeper) = cause.source() {
+                    cause = deeper;
+                }
                 Attempt::Failed { error: format!("{error}: {cause}"), retry_after_seconds: None }
             }
         }
