@@ -265,6 +265,14 @@ pub async fn people_are_told_apart(store: &dyn Store) {
         Some(anna)
     );
 
+    // an e-mail nobody knows and a phone that somebody has: the phone decides, and both lead there
+    let (found, ..) =
+        convert(store, conversion(START_MS + 4, None, "a.second@example.com", Some(phone_number)))
+            .await;
+    assert_eq!(found, anna);
+    let lead = store.find_lead(&site(), IdentityKind::Email, "a.second@example.com").await;
+    assert_eq!(lead.unwrap(), Some(anna));
+
     // a visitor that never reported anything still makes a lead
     let (stranger, ..) =
         convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;

@@ -84,7 +84,8 @@ fn repeated(
     }))
 }
 
-/// The e-mail decides; a phone that is another lead's is recorded and never merges the two.
+/// The e-mail decides, then the phone. Where the two say different leads, the e-mail's is taken and
+/// the other recorded; they are never merged.
 fn find_or_make(
     transaction: &Transaction<'_>,
     site: &SiteId,
@@ -100,15 +101,9 @@ fn find_or_make(
             IdentityKind::Phone => phone = lead,
         }
     }
-    let knows_another_email = |id: LeadId| -> Result<bool, StoreError> {
-        let lead: Lead = transaction.expect(&keys::lead(id))?;
-        Ok(conversion.contact.email.is_some() && lead.contact.email.is_some())
-    };
     let found = match (email, phone) {
         (Some(lead), other) => Some((lead, other.filter(|other| *other != lead))),
-        // An unknown e-mail with a known phone: the same person only where no e-mail says otherwise.
-        (None, Some(lead)) if !knows_another_email(lead)? => Some((lead, None)),
-        (None, other) => return Ok((make(site, conversion, new_lead), other)),
+        (None, found) => found.map(|lead| (lead, None)),
     };
     match found {
         Some((id, conflict)) => Ok((transaction.expect(&keys::lead(id))?, conflict)),
