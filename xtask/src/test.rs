@@ -12,6 +12,8 @@ const MEMBERS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
 /// Everything; an argument is a filter for the end-to-end tests and leaves the others out.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    // First of all, so that what is missing is said before anything is built.
+    install()?;
     if arguments.is_empty() {
         // The core alone, so that no other member's features hide what it must do without.
         shell::run("cargo", &["check", "--package", "shared", "--no-default-features"])?;
