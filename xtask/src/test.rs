@@ -29,8 +29,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 pub(crate) fn end_to_end(filter: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     install()?;
     tracker::run(&[])?;
-    // The collector's binary, which the crash tests start and kill.
-    members("build", &[], &[])?;
+    // The collector's binary, which the crash tests start and kill; with the tests, so that all of it
+    // is built with one set of features.
+    members("build", &["--bins", "--tests"], &[])?;
     members("test", &[&["--test", "end_to_end", "--"], filter].concat(), environment)
 }
 
