@@ -5,5 +5,5 @@ use anyhow::Result;
 
 /// Fifty rounds of kill -9 under load.
 pub(crate) fn run(_: &[String]) -> Result<()> {
-    test::end_to_end(&["crash::"], &[("CLEW_CRASH_ROUNDS", "50")])
+    test::tests(&["crash::"], &[("CLEW_CRASH_ROUNDS", "50")])
 }

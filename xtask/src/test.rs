@@ -1,4 +1,4 @@
-//! `cargo xtask test`: installs what the tests need and runs all of them, fast ones first.
+//! `cargo xtask test`: installs what the tests need and runs all of them.
 
 use crate::{shell, tracker};
 use anyhow::{Result, bail};
@@ -6,11 +6,12 @@ use anyhow::{Result, bail};
 /// A program of the tests, and the Debian package that brings it.
 const NEEDED: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
 
-/// The members that are built together: one set of features, one build of what they stand on. xtask
-/// stands apart, because running it has built it already.
-const MEMBERS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+/// What is built and tested together, by one selection: another selection has other features, and so
+/// another build of serde, tokio and all that hangs on them. xtask stands apart, because running it
+/// has built it already.
+const EVERYTHING: [&str; 5] = ["--workspace", "--exclude", "xtask", "--bins", "--tests"];
 
-/// Everything; an argument is a filter for the end-to-end tests and leaves the others out.
+/// Everything; an argument is a filter for the tests' names.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     // First of all, so that what is missing is said before anything is built.
     install()?;
@@ -18,25 +19,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         // The core alone, so that no other member's features hide what it must do without.
         shell::run("cargo", &["check", "--package", "shared", "--no-default-features"])?;
         shell::run("cargo", &["test", "--package", "xtask"])?;
-        members("test", &["--lib", "--bins"], &[])?;
-        members("test", &["--test", "demo"], &[])?;
     }
     let filter: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    end_to_end(&filter, &[])
+    tests(&filter, &[])
 }
 
-/// The end-to-end tests that a filter names, with more in their environment.
-pub(crate) fn end_to_end(filter: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+/// The tests that a filter names, with more in their environment.
+pub(crate) fn tests(filter: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     install()?;
     tracker::run(&[])?;
-    // The collector's binary, which the crash tests start and kill; with the tests, so that all of it
-    // is built with one set of features.
-    members("build", &["--bins", "--tests"], &[])?;
-    members("test", &[&["--test", "end_to_end", "--"], filter].concat(), environment)
-}
-
-fn members(command: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
-    shell::run_with("cargo", &[&[command], &MEMBERS[..], arguments].concat(), environment)
+    // With the collector's binary, which the crash tests start and kill.
+    shell::run("cargo", &[&["build"], &EVERYTHING[..]].concat())?;
+    let command = [&["test"], &EVERYTHING[..], &["--"], filter].concat();
+    shell::run_with("cargo", &command, environment)
 }
 
 /// Brings what is missing where that is possible; else says which command does.

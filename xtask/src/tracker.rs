@@ -53,6 +53,10 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
         [("", bytes.to_vec()), (".br", sizes::brotli(bytes)?), (".gz", sizes::gzip(bytes)?)]
     {
         let path = folder.join(format!("{name}{suffix}"));
+        // A file that is written again would have the collector built again.
+        if fs::read(&path).is_ok_and(|known| known == content) {
+            continue;
+        }
         fs::write(&path, content)
             .with_context(|| format!("{} could not be written", path.display()))?;
     }
