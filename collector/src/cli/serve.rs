@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +28,7 @@ async fn serve(config: Config) -> Result<()> {
     let listen = config.listen;
     let listener =
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let signals = StopSignals::listen()?;
     let store = open_store(&config)?;
     let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())?;
     ensure!(
@@ -40,7 +41,7 @@ async fn serve(config: Config) -> Result<()> {
     let worker = tokio::task::spawn_local(outbox.run(stopped));
     tracing::info!(address = %listener.local_addr()?, store = app.config.store.url, "the collector is ready");
     let serving = server::serve(listener, &app)?;
-    asked_to_stop().await?;
+    signals.wait().await;
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
     serving.stop().await;
     stop.send_replace(true);
@@ -50,16 +51,28 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// SIGINT and SIGTERM alike stop in order: requests under way are answered first.
-async fn asked_to_stop() -> Result<()> {
-    let told = "cannot listen for signals";
-    let mut interrupt = signal(SignalKind::interrupt()).context(told)?;
-    let mut terminate = signal(SignalKind::terminate()).context(told)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, which alike stop in order: requests under way are answered first.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// From here on neither signal ends the process by itself.
+    fn listen() -> Result<Self> {
+        let told = "cannot listen for signals";
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context(told)?,
+            terminate: signal(SignalKind::terminate()).context(told)?,
+        })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn warn_of_gaps(app: &App) {
