@@ -45,21 +45,9 @@ impl Browser {
     /// Starts driver and browser.
     pub async fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut driver =
-            driver.expect("chromedriver is missing: run `cargo xtask test`, which installs it");
-        let mut told = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = told.find_map(|line| {
-            let line = line.ok()?;
-            let port = line.rsplit_once("successfully on port ")?.1;
-            Some(port.trim_end_matches('.').to_owned())
-        });
-        let port = port.expect("chromedriver ended before it was ready");
-        std::thread::spawn(move || told.for_each(drop));
+        // Drivers that start together can pick the same free port; the one that loses it ends.
+        let (driver, port) =
+            (0..5).find_map(|_| start_driver()).expect("chromedriver ended before it was ready");
 
         let mut switches: Vec<String> = SWITCHES.map(str::to_owned).into();
         switches.push(format!("--user-data-dir={}", profile.path().display()));
@@ -192,6 +180,29 @@ impl Browser {
         self.driver.wait().unwrap();
         drop(self.profile);
     }
+}
+
+/// The driver and its port; `None` where it ended before it was ready.
+fn start_driver() -> Option<(Child, String)> {
+    let driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut driver =
+        driver.expect("chromedriver is missing: run `cargo xtask test`, which installs it");
+    let mut told = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = told.find_map(|line| {
+        let line = line.ok()?;
+        let port = line.rsplit_once("successfully on port ")?.1;
+        Some(port.trim_end_matches('.').to_owned())
+    });
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
+    std::thread::spawn(move || told.for_each(drop));
+    Some((driver, port))
 }
 
 #[derive(Debug)]
