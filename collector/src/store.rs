@@ -1,19 +1,25 @@
 //! The store's verbs, in the domain's words; each one atomic and durable when it answers.
 //!
-//! The trait and its data. Who keeps it how is below ([`sled`]); who names a backend is
-//! [`crate::app`] alone. Times are Unix milliseconds and arguments; ids are made by the caller.
+//! What a verb does to the rows is decided once, in plain code ([`visitor`], [`conversion`],
+//! [`delivery`]); where the rows are kept is a backend's business ([`sled`], [`postgres`]), and who
+//! names a backend is [`crate::app`] alone. Times are Unix milliseconds and arguments; ids are made
+//! by the caller.
 
+pub mod conversion;
+pub mod delivery;
+pub mod visitor;
 pub mod sled;
+//pub mod postgres;
+
+pub use conversion::{Converted, Idempotency, NewConversion};
+pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
+pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
-use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::outcome::Outcome;
-use shared::page_view::{PageView, Totals};
-use shared::visit::Journey;
+use shared::page_view::PageView;
 use std::path::PathBuf;
 
 /// Where journeys, leads and deliveries are kept.
@@ -125,264 +131,13 @@ pub enum StoreError {
         /// What the engine said.
         reason: String,
     },
+    /// The database cannot be reached, or takes no writes; the same request may succeed later.
+    #[error("the database takes no requests: {0}")]
+    Unavailable(String),
+    /// The database's schema is not the one that this program works with.
+    #[error("the database's schema does not fit: {0}")]
+    Schema(String),
     /// A row that this version cannot read.
     #[error("the store holds a row that cannot be read: {0}")]
     Corrupt(String),
-}
-
-/// One visitor's events of one batch, judged and labelled.
-#[derive(Clone, Debug)]
-pub struct Arrivals {
-    /// Where.
-    pub site: SiteId,
-    /// Who.
-    pub visitor: VisitorId,
-    /// What the browser said of itself.
-    pub context: VisitorContext,
-    /// What, in the order sent.
-    pub events: Vec<Arrival>,
-}
-
-/// One event for the store.
-#[derive(Clone, Debug)]
-pub enum Arrival {
-    /// A page was shown.
-    View(Box<PageView>),
-    /// A page's totals rise.
-    Raise {
-        /// The page view.
-        page: EventId,
-        /// To at least these.
-        totals: Totals,
-    },
-    /// Something was done on a page: a row of its own.
-    Act(Action),
-}
-
-/// A thing that a visitor did, beside viewing.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Action {
-    /// The event's id.
-    pub id: EventId,
-    /// The page view that it happened on.
-    pub page: EventId,
-    /// Corrected Unix milliseconds.
-    pub at_ms: i64,
-    /// What it was.
-    pub kind: ActionKind,
-}
-
-/// What a visitor did.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub enum ActionKind {
-    /// Sent a form.
-    FormSubmit {
-        /// The form's id or name.
-        form: String,
-    },
-    /// An event of the site's own.
-    Custom {
-        /// Its name.
-        name: String,
-        /// JSON text, or empty.
-        props: String,
-    },
-    /// Named the person; the conversion holds whom.
-    Identify,
-}
-
-/// What a browser says of itself; the latest is kept.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct VisitorContext {
-    /// `navigator.language`
-    pub language: String,
-    /// The `User-Agent` header.
-    pub user_agent: String,
-    /// `granted`, `denied` or empty.
-    pub consent: String,
-    /// Global Privacy Control.
-    pub gpc: bool,
-    /// Do Not Track.
-    pub dnt: bool,
-}
-
-/// What the store keeps of a visitor beside its rows.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Visitor {
-    /// The lead it belongs to.
-    pub lead: Option<LeadId>,
-    /// Page views kept, against `limits::VISITOR_ROWS`.
-    pub views: u32,
-    /// Actions kept, against the same limit.
-    pub actions: u32,
-    /// The latest context.
-    pub context: VisitorContext,
-    /// Visits and touches, derived.
-    pub journey: Journey,
-}
-
-/// A conversion to be stored.
-#[derive(Clone, Debug)]
-pub struct NewConversion {
-    /// Where.
-    pub site: SiteId,
-    /// The conversion; its number, touches and journey state are filled in the store's step.
-    pub conversion: Conversion,
-    /// The lead's id, should this be a new person.
-    pub new_lead: LeadId,
-    /// The destinations that get a delivery.
-    pub destinations: Vec<String>,
-    /// When the deliveries fall due, Unix milliseconds.
-    pub due_at_ms: i64,
-    /// The caller's key for repeats.
-    pub idempotency: Option<Idempotency>,
-    /// Whether only a page said so, and no form handler with a key.
-    pub from_page: bool,
-}
-
-/// A caller's key, and what it was used for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Idempotency {
-    /// The header's value.
-    pub key: String,
-    /// SHA-256 of the request.
-    pub request: [u8; 32],
-}
-
-/// What became of a conversion.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Converted {
-    /// It is stored; `repeated` where it was stored before.
-    Stored {
-        /// The person.
-        lead: LeadId,
-        /// The conversion.
-        conversion: ConversionId,
-        /// Whether an earlier request had stored it.
-        repeated: bool,
-    },
-    /// The idempotency key was used for another request.
-    KeyReused,
-}
-
-/// One hand-off's id: the lead, and the hash of destination, kind and subject, so that the same
-/// hand-off is the same row and the lead's shard is known.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct DeliveryId {
-    /// The lead.
-    pub lead: LeadId,
-    /// XXH3-128 of destination, kind and subject.
-    pub hash: [u8; 16],
-}
-
-/// Where a delivery stands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryState {
-    /// Not tried yet.
-    Pending,
-    /// Claimed; being tried.
-    Sending,
-    /// Accepted by the destination.
-    Sent,
-    /// Failed, to be tried again.
-    Retry,
-    /// Failed for good, until somebody replays it.
-    Dead,
-}
-
-/// One hand-off of one lead to one destination.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Delivery {
-    /// Its id.
-    pub id: DeliveryId,
-    /// The lead's site.
-    pub site: SiteId,
-    /// The destination's name in the configuration.
-    pub destination: String,
-    /// The conversion handed off.
-    pub subject: ConversionId,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// When it falls due (while waiting) or was settled, Unix milliseconds.
-    pub due_at_ms: i64,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it was made, Unix milliseconds.
-    pub created_at_ms: i64,
-    /// What the last failed attempt said.
-    pub error: Option<String>,
-}
-
-/// Which deliveries to take.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Claim {
-    /// For this destination.
-    pub destination: String,
-    /// Due by now, Unix milliseconds.
-    pub now_ms: i64,
-    /// When they are due again unless settled, Unix milliseconds.
-    pub lease_until_ms: i64,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// How an attempt ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Settlement {
-    /// Accepted, at this time.
-    Sent {
-        /// Unix milliseconds.
-        at_ms: i64,
-    },
-    /// Try again at this time.
-    Retry {
-        /// Unix milliseconds.
-        at_ms: i64,
-        /// What went wrong.
-        error: String,
-    },
-    /// Never again by itself.
-    Dead {
-        /// Unix milliseconds.
-        at_ms: i64,
-        /// What went wrong.
-        error: String,
-    },
-}
-
-/// Which deliveries to list.
-#[derive(Clone, Debug)]
-pub struct DeliveryFilter {
-    /// Of this site.
-    pub site: SiteId,
-    /// In this state only.
-    pub state: Option<DeliveryState>,
-    /// Of this lead only.
-    pub lead: Option<LeadId>,
-    /// Beginning after this one.
-    pub after: Option<DeliveryId>,
-    /// At most so many.
-    pub limit: usize,
-}
-
-impl DeliveryId {
-    /// The id of a conversion's hand-off to a destination.
-    pub fn of(lead: LeadId, destination: &str, subject: ConversionId) -> Self {
-        let name = format!("{destination}\0lead.converted\0{subject}");
-        Self { lead, hash: xxhash_rust::xxh3::xxh3_128(name.as_bytes()).to_be_bytes() }
-    }
-
-    /// The public form, which is also the webhook's id: `msg_` and base64url of both parts.
-    pub fn to_text(self) -> String {
-        format!("msg_{}", URL_SAFE_NO_PAD.encode([*self.lead.as_bytes(), self.hash].concat()))
-    }
-
-    /// Reads the public form.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix("msg_")?).ok()?;
-        let (lead, hash) = bytes.split_at_checked(16)?;
-        let lead = LeadId(uuid::Uuid::from_slice(lead).ok()?);
-        Some(Self { lead, hash: hash.try_into().ok()? })
-    }
 }

@@ -18,10 +18,9 @@ pub(super) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&request);
-    let state = |text: &str| serde_json::from_value::<DeliveryState>(text.into()).ok();
     let filter = DeliveryFilter {
         site: key.site,
-        state: query.parsed("state", state)?,
+        state: query.parsed("state", DeliveryState::parse)?,
         lead: query.parsed("lead", LeadId::parse)?,
         after: query.parsed("after", DeliveryId::parse)?,
         limit: query.limit()?,

@@ -11,6 +11,7 @@ mod ingest;
 mod convert;
 mod delivery;
 
+use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
     Store, StoreError, Visitor,
@@ -84,7 +85,7 @@ impl Store for SledStore {
         site: &SiteId,
         visitor: VisitorId,
     ) -> Result<Vec<PageView>, StoreError> {
-        Ok(ingest::only_views(self.scan(&keys::rows(site, visitor))?))
+        Ok(only_views(self.scan(&keys::rows(site, visitor))?))
     }
 
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {

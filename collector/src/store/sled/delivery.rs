@@ -1,9 +1,9 @@
-//! The verbs of deliveries on sled. A delivery that waits stands in the queue under its due time;
-//! claiming it moves it to the end of its lease, so that a claim whose holder dies comes back.
+//! The verbs of deliveries on sled. A delivery that waits stands in the queue under its due time.
 
+use super::convert::put_delivery;
 use super::keys;
 use super::transaction::Transaction;
-use crate::store::{Claim, Delivery, DeliveryId, DeliveryState, Settlement, StoreError};
+use crate::store::{Claim, Delivery, DeliveryId, Settlement, StoreError};
 use shared::ids::LeadId;
 use uuid::Uuid;
 
@@ -27,9 +27,7 @@ pub(super) fn claim(
             }
             Err(error) => return Err(error),
         };
-        delivery.state = DeliveryState::Sending;
-        delivery.attempts += 1;
-        reschedule(transaction, &mut delivery, Some(*lease_until_ms))?;
+        change(transaction, &mut delivery, |delivery| delivery.claim(*lease_until_ms))?;
         claimed.push(delivery);
     }
     Ok(claimed)
@@ -54,19 +52,7 @@ pub(super) fn settle(
     settlement: Settlement,
 ) -> Result<(), StoreError> {
     let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
-    let (state, at_ms, error, waits) = match settlement {
-        Settlement::Sent { at_ms } => (DeliveryState::Sent, at_ms, None, false),
-        Settlement::Retry { at_ms, error } => (DeliveryState::Retry, at_ms, Some(error), true),
-        Settlement::Dead { at_ms, error } => (DeliveryState::Dead, at_ms, Some(error), false),
-    };
-    delivery.state = state;
-    delivery.error = error;
-    reschedule(transaction, &mut delivery, waits.then_some(at_ms))?;
-    if !waits {
-        delivery.due_at_ms = at_ms;
-        transaction.put(&keys::delivery(id), &delivery)?;
-    }
-    Ok(())
+    change(transaction, &mut delivery, |delivery| delivery.settle(settlement))
 }
 
 pub(super) fn replay(
@@ -77,24 +63,19 @@ pub(super) fn replay(
     let Some(mut delivery) = transaction.get::<Delivery>(&keys::delivery(id))? else {
         return Ok(false);
     };
-    delivery.state = DeliveryState::Pending;
-    delivery.attempts = 0;
-    reschedule(transaction, &mut delivery, Some(now_ms))?;
+    change(transaction, &mut delivery, |delivery| delivery.replay(now_ms))?;
     Ok(true)
 }
 
-/// Takes the delivery out of the queue and, where it waits, puts it in at its new time.
-fn reschedule(
+/// Takes the delivery out of the queue, changes it and, where it waits, puts it in at its new time.
+fn change(
     transaction: &mut Transaction<'_>,
     delivery: &mut Delivery,
-    at_ms: Option<i64>,
+    change: impl FnOnce(&mut Delivery),
 ) -> Result<(), StoreError> {
     transaction.remove(keys::due(&delivery.destination, delivery.due_at_ms, delivery.id));
-    if let Some(at_ms) = at_ms {
-        delivery.due_at_ms = at_ms;
-        transaction.mark(keys::due(&delivery.destination, at_ms, delivery.id));
-    }
-    transaction.put(&keys::delivery(delivery.id), delivery)
+    change(delivery);
+    put_delivery(transaction, delivery)
 }
 
 /// The delivery that a key of the queue names: its last 32 bytes.

@@ -1,0 +1,247 @@
+//! A conversion, and what it makes of the person and the browser: the one definition of the verb
+//! `convert`, without any store.
+
+use super::delivery::{Delivery, DeliveryId, DeliveryState};
+use super::visitor::Visitor;
+use serde::{Deserialize, Serialize};
+use shared::ids::{ConversionId, LeadId, SiteId};
+use shared::journey::next_begin_ms;
+use shared::lead::{Contact, Conversion, IdentityKind, Join, JourneyState, Lead};
+use shared::limits;
+use shared::page_view::PageView;
+use shared::visit::Journey;
+
+/// A conversion to be stored.
+#[derive(Clone, Debug)]
+pub struct NewConversion {
+    /// Where.
+    pub site: SiteId,
+    /// The conversion; its number, touches and journey state are filled in the store's step.
+    pub conversion: Conversion,
+    /// The lead's id, should this be a new person.
+    pub new_lead: LeadId,
+    /// The destinations that get a delivery.
+    pub destinations: Vec<String>,
+    /// When the deliveries fall due, Unix milliseconds.
+    pub due_at_ms: i64,
+    /// The caller's key for repeats.
+    pub idempotency: Option<Idempotency>,
+    /// Whether only a page said so, and no form handler with a key.
+    pub from_page: bool,
+}
+
+/// A caller's key, and what it was used for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Idempotency {
+    /// The header's value.
+    pub key: String,
+    /// SHA-256 of the request.
+    pub request: [u8; 32],
+}
+
+/// What became of a conversion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Converted {
+    /// It is stored; `repeated` where it was stored before.
+    Stored {
+        /// The person.
+        lead: LeadId,
+        /// The conversion.
+        conversion: ConversionId,
+        /// Whether an earlier request had stored it.
+        repeated: bool,
+    },
+    /// The idempotency key was used for another request.
+    KeyReused,
+}
+
+/// What an idempotency key was used for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UsedKey {
+    /// SHA-256 of the request.
+    pub request: [u8; 32],
+    /// The person.
+    pub lead: LeadId,
+    /// The conversion.
+    pub conversion: ConversionId,
+    /// When, Unix milliseconds.
+    pub used_at_ms: i64,
+}
+
+/// Whose conversion it is: the e-mail decides, then the phone.
+pub(super) struct Person {
+    /// The lead, where it is known.
+    pub(super) lead: Option<LeadId>,
+    /// The lead that the phone names where the e-mail names another: recorded, never merged.
+    pub(super) phone_conflict: Option<LeadId>,
+}
+
+/// What is stored of the persons and the browser that a conversion names.
+pub(super) struct Known {
+    /// The person's lead.
+    pub(super) lead: Option<Lead>,
+    /// See [`Person::phone_conflict`].
+    pub(super) phone_conflict: Option<LeadId>,
+    /// The browser, where the conversion names one that has reported something.
+    pub(super) browser: Option<Browser>,
+}
+
+/// The browser that a conversion names.
+pub(super) struct Browser {
+    /// Its record.
+    pub(super) record: Visitor,
+    /// Its page views.
+    pub(super) views: Vec<PageView>,
+    /// The lead that it belongs to, where that is not the person's.
+    pub(super) other: Option<Lead>,
+}
+
+/// What a conversion writes, in one step.
+pub(super) struct Decision {
+    /// The lead as it is now.
+    pub(super) lead: Lead,
+    /// Whether it is a new one.
+    pub(super) is_new: bool,
+    /// The conversion, complete.
+    pub(super) conversion: Conversion,
+    /// The visitor's record, where it changes.
+    pub(super) visitor: Option<Visitor>,
+    /// The lead that the browser left.
+    pub(super) other: Option<Lead>,
+    /// What the lead can be found by from now on, where nobody else can.
+    pub(super) identities: Vec<(IdentityKind, String)>,
+    /// What is to be handed off.
+    pub(super) deliveries: Vec<Delivery>,
+    /// The caller's key, and what it was used for.
+    pub(super) used_key: Option<(String, UsedKey)>,
+}
+
+impl UsedKey {
+    /// What a further request with the same key is answered.
+    pub(super) fn answer(&self, request: &[u8; 32]) -> Converted {
+        match self.request == *request {
+            true => {
+                Converted::Stored { lead: self.lead, conversion: self.conversion, repeated: true }
+            }
+            false => Converted::KeyReused,
+        }
+    }
+}
+
+impl Person {
+    /// From whom the e-mail and the phone belong to.
+    pub(super) fn of(email: Option<LeadId>, phone: Option<LeadId>) -> Self {
+        let phone_conflict = phone.filter(|phone| email.is_some_and(|email| email != *phone));
+        Self { lead: email.or(phone), phone_conflict }
+    }
+}
+
+impl NewConversion {
+    /// What it writes, given what is stored.
+    pub(super) fn decide(self, known: Known) -> Decision {
+        let Self {
+            site,
+            mut conversion,
+            new_lead,
+            destinations,
+            due_at_ms,
+            idempotency,
+            from_page,
+        } = self;
+        let is_new = known.lead.is_none();
+        let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead));
+        let (mut visitor, mut other) = (None, None);
+        match known.browser {
+            Some(browser) => (visitor, other) = join(&mut lead, &mut conversion, browser),
+            None if conversion.visitor.is_some() => {
+                conversion.journey = JourneyState::UnknownVisitor;
+            }
+            None => {}
+        }
+        lead.conversions += 1;
+        conversion.number = lead.conversions;
+        lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
+        lead.phone_conflict = known.phone_conflict.or(lead.phone_conflict);
+        let mut identities = Vec::new();
+        if from_page && lead.conversions > 1 {
+            // A page is anybody's word: it adds to a known person, it does not change them.
+            lead.contact.fill(conversion.contact.clone());
+        } else {
+            lead.contact.take(conversion.contact.clone());
+            identities = lead.contact.identities().collect();
+        }
+        let deliver = |destination| delivery(&lead, &conversion, destination, due_at_ms);
+        let deliveries = destinations.into_iter().map(deliver).collect();
+        let used_key = idempotency.map(|Idempotency { key, request }| {
+            let (lead, conversion, used_at_ms) = (lead.id, conversion.id, conversion.at_ms);
+            (key, UsedKey { request, lead, conversion, used_at_ms })
+        });
+        Decision { lead, is_new, conversion, visitor, other, identities, deliveries, used_key }
+    }
+}
+
+fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
+    Lead {
+        id,
+        site: site.clone(),
+        created_at_ms: conversion.at_ms,
+        converted_at_ms: conversion.at_ms,
+        contact: Contact::default(),
+        joins: Vec::new(),
+        conversions: 0,
+        phone_conflict: None,
+    }
+}
+
+/// Joins the browser to the lead and takes its touches as they stand into the conversion. A browser
+/// that was another lead's goes over to this one with what came after that lead's last conversion.
+/// Gives back the visitor's record and the other lead, where they changed.
+fn join(
+    lead: &mut Lead,
+    conversion: &mut Conversion,
+    browser: Browser,
+) -> (Option<Visitor>, Option<Lead>) {
+    let Browser { mut record, views, mut other } = browser;
+    let Some(visitor) = conversion.visitor else { return (None, None) };
+    conversion.journey = JourneyState::Known;
+    let joins = record.lead != Some(lead.id) && lead.joins.len() < limits::LEAD_JOINS;
+    if joins {
+        let mut from_ms = None;
+        if let Some(other) = &mut other {
+            from_ms = Some(next_begin_ms(&views, other.converted_at_ms));
+            other.joins.iter_mut().filter(|join| join.visitor == visitor).for_each(|join| {
+                join.until_ms = join.until_ms.or(from_ms);
+            });
+        }
+        lead.joins.push(Join {
+            visitor,
+            joined_at_ms: conversion.at_ms,
+            conversion: conversion.id,
+            from_ms,
+            until_ms: None,
+        });
+        record.lead = Some(lead.id);
+    }
+    let own = lead.joins.iter().rfind(|join| join.visitor == visitor);
+    let seen = views.iter().filter(|view| own.is_some_and(|join| join.holds(view)));
+    let seen: Vec<PageView> = seen.filter_map(|view| view.up_to(conversion.at_ms)).collect();
+    conversion.touches = Journey::derive(&seen).touches;
+    match joins {
+        true => (Some(record), other),
+        false => (None, None),
+    }
+}
+
+fn delivery(lead: &Lead, conversion: &Conversion, destination: String, due_at_ms: i64) -> Delivery {
+    Delivery {
+        id: DeliveryId::of(lead.id, &destination, conversion.id),
+        site: lead.site.clone(),
+        destination,
+        subject: conversion.id,
+        state: DeliveryState::Pending,
+        due_at_ms,
+        attempts: 0,
+        created_at_ms: conversion.at_ms,
+        error: None,
+    }
+}
