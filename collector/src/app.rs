@@ -4,11 +4,12 @@ use crate::clock::{Clock, Dice};
 use crate::config::{Config, DestinationConfig, SiteConfig};
 use crate::metrics::Metrics;
 use crate::outbox::sign::SigningKey;
+use crate::store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
 use crate::store::{Store, StoreError};
 use crate::token::Tokens;
 use crate::tracker::Tracker;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use shared::ids::SiteId;
 use shared::source::{OwnHosts, Rules};
 use std::collections::HashMap;
@@ -118,16 +119,46 @@ impl App {
 /// # Errors
 /// An unknown scheme, or what the backend says.
 pub fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
-    let url = &config.store.url;
-    match url.split_once(':') {
+    let url = config.store.url.reveal();
+    let opened: Result<Arc<dyn Store>, StoreError> = match url.split_once(':') {
         Some(("sled", folder)) if !folder.is_empty() => {
             let options = SledOptions {
                 cache_bytes: config.store.cache_mib * 1024 * 1024,
                 queue: config.store.queue,
             };
-            let store: Result<SledStore, StoreError> = SledStore::open(Path::new(folder), options);
-            Ok(Arc::new(store.context("the store did not open")?))
+            SledStore::open(Path::new(folder), options).map(|store| Arc::new(store) as _)
         }
-        _ => bail!("store.url: `{url}` should be like \"sled:./data\""),
+        Some(("postgres" | "postgresql", _)) => {
+            PostgresStore::open(&postgres_options(config)).map(|store| Arc::new(store) as _)
+        }
+        _ => {
+            bail!("store.url: should be like \"sled:./data\" or \"postgres://user@host/database\"")
+        }
+    };
+    opened.with_context(|| format!("the store {} did not open", config.store.shown_url()))
+}
+
+/// Brings a database's schema up to date; with `citus`, distributes it over the cluster.
+///
+/// # Errors
+/// Where the store is no database, or what it says.
+pub fn migrate_store(config: &Config, citus: bool) -> Result<Migrated> {
+    let url = config.store.shown_url();
+    ensure!(
+        url.starts_with("postgres:") || url.starts_with("postgresql:"),
+        "store.url: {url} is no PostgreSQL database, and nothing else has a schema to migrate"
+    );
+    let migrated = postgres::migrate(&postgres_options(config), citus);
+    migrated.with_context(|| format!("the store {url} could not be migrated"))
+}
+
+fn postgres_options(config: &Config) -> PostgresOptions {
+    let store = &config.store;
+    PostgresOptions {
+        url: store.url.reveal().to_owned(),
+        connections: store.connections,
+        statement_seconds: store.statement_seconds,
+        tls_ca: store.tls_ca.clone(),
+        queue: store.queue,
     }
 }

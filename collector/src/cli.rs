@@ -2,6 +2,7 @@
 
 mod init;
 mod key;
+mod migrate;
 mod serve;
 mod snippet;
 mod demo;
@@ -33,6 +34,8 @@ enum Command {
     Key(key::Key),
     /// Print the script tag of a site, with the lines for CSP and SRI.
     Snippet(snippet::Snippet),
+    /// Bring a PostgreSQL store's schema up to date; the collectors wait for it.
+    Migrate(migrate::Migrate),
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
 }
@@ -57,6 +60,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Init(init) => init.run(),
         Command::Key(key) => key.run(file.as_deref(), &load()?),
         Command::Snippet(snippet) => snippet.run(&load()?),
+        Command::Migrate(migrate) => migrate.run(&load()?),
         Command::Demo(demo) => demo.run(&load()?),
     }
 }

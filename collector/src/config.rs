@@ -12,7 +12,7 @@ use serde::Deserialize;
 use shared::ids::SiteId;
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// The commented file that is also the default.
@@ -54,12 +54,34 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
-    /// `sled:FOLDER`.
-    pub url: String,
-    /// MiB of cache.
-    pub cache_mib: u64,
+    /// `sled:FOLDER` or `postgres://user:password@host/database`.
+    pub url: Secret,
     /// Writes that may wait.
     pub queue: usize,
+    /// sled: MiB of cache.
+    pub cache_mib: u64,
+    /// PostgreSQL: connections, at most.
+    pub connections: usize,
+    /// PostgreSQL: the longest statement.
+    pub statement_seconds: u32,
+    /// PostgreSQL: certificates to trust in place of the machine's own.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
+}
+
+impl StoreConfig {
+    /// The url without its password, for logs and messages.
+    pub fn shown_url(&self) -> String {
+        let url = self.url.reveal();
+        match Url::parse(url) {
+            Ok(mut parsed) if parsed.password().is_some() => {
+                // Fails only for addresses that cannot have one.
+                let _ = parsed.set_password(Some("…"));
+                parsed.into()
+            }
+            _ => url.to_owned(),
+        }
+    }
 }
 
 /// When and how often leads are delivered.
@@ -171,6 +193,8 @@ impl Config {
             let found = environment.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.clone())
         };
+        let unset = |name| anyhow::anyhow!("store.url: the environment has no {name}");
+        self.store.url.resolve(lookup).map_err(unset)?;
         for key in &mut self.token_keys {
             let unset = |name| anyhow::anyhow!("token_keys: the environment has no {name}");
             key.secret.resolve(lookup).map_err(unset)?;
@@ -198,6 +222,8 @@ impl Config {
             "public_url: should begin with http:// or https://"
         );
         ensure!(self.store.queue > 0, "store.queue: should be at least 1");
+        ensure!(self.store.connections > 1, "store.connections: should be at least 2");
+        ensure!(self.store.statement_seconds > 0, "store.statement_seconds: should be at least 1");
         ensure!(self.delivery.concurrency > 0, "delivery.concurrency: should be at least 1");
         unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
         unique(
@@ -255,8 +281,11 @@ const OVERRIDABLE: &[&str] = &[
     "log",
     "workers",
     "store.url",
-    "store.cache_mib",
     "store.queue",
+    "store.cache_mib",
+    "store.connections",
+    "store.statement_seconds",
+    "store.tls_ca",
     "delivery.settle_seconds",
     "delivery.timeout_seconds",
     "delivery.concurrency",

@@ -9,7 +9,7 @@ pub mod conversion;
 pub mod delivery;
 pub mod visitor;
 pub mod sled;
-//pub mod postgres;
+pub mod postgres;
 
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};

@@ -158,6 +158,16 @@ pub enum IdentityKind {
     Phone,
 }
 
+impl IdentityKind {
+    /// The name in keys and rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+        }
+    }
+}
+
 /// What kind of act made the conversion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -39,7 +39,7 @@ async fn serve(config: Config) -> Result<()> {
     let outbox = Outbox::new(Arc::clone(&app))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::task::spawn_local(outbox.run(stopped));
-    tracing::info!(address = %listener.local_addr()?, store = app.config.store.url, "the collector is ready");
+    tracing::info!(address = %listener.local_addr()?, store = app.config.store.shown_url(), "the collector is ready");
     let serving = server::serve(listener, &app)?;
     signals.wait().await;
     tracing::info!("stopping: no more requests; finishing deliveries and writes");

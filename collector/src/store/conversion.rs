@@ -100,8 +100,6 @@ pub(super) struct Browser {
 pub(super) struct Decision {
     /// The lead as it is now.
     pub(super) lead: Lead,
-    /// Whether it is a new one.
-    pub(super) is_new: bool,
     /// The conversion, complete.
     pub(super) conversion: Conversion,
     /// The visitor's record, where it changes.
@@ -148,7 +146,6 @@ impl NewConversion {
             idempotency,
             from_page,
         } = self;
-        let is_new = known.lead.is_none();
         let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead));
         let (mut visitor, mut other) = (None, None);
         match known.browser {
@@ -176,7 +173,7 @@ impl NewConversion {
             let (lead, conversion, used_at_ms) = (lead.id, conversion.id, conversion.at_ms);
             (key, UsedKey { request, lead, conversion, used_at_ms })
         });
-        Decision { lead, is_new, conversion, visitor, other, identities, deliveries, used_key }
+        Decision { lead, conversion, visitor, other, identities, deliveries, used_key }
     }
 }
 

@@ -128,6 +128,10 @@ impl DeliveryId {
 }
 
 impl DeliveryState {
+    /// Every state.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Pending, Self::Sending, Self::Sent, Self::Retry, Self::Dead];
+
     /// The name in data and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -141,8 +145,7 @@ impl DeliveryState {
 
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Pending, Self::Sending, Self::Sent, Self::Retry, Self::Dead];
-        all.into_iter().find(|state| state.as_str() == text)
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
     /// Whether it stands in its destination's queue: a claimed one does too, under its lease's end,

@@ -103,11 +103,7 @@ pub(super) fn due_end(destination: &str, now_ms: i64) -> Vec<u8> {
 }
 
 pub(super) fn identity(site: &SiteId, kind: IdentityKind, value: &str) -> Vec<u8> {
-    let kind: &[u8] = match kind {
-        IdentityKind::Email => b"email",
-        IdentityKind::Phone => b"phone",
-    };
-    join(b'i', &[site.as_str().as_bytes(), &[0], kind, &[0], value.as_bytes()])
+    join(b'i', &[site.as_str().as_bytes(), &[0], kind.as_str().as_bytes(), &[0], value.as_bytes()])
 }
 
 pub(super) fn idempotency(site: &SiteId, key: &str) -> Vec<u8> {

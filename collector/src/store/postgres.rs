@@ -1,0 +1,292 @@
+//! The store for more than one machine: PostgreSQL 15 or newer, or a Citus cluster of it.
+//!
+//! Collectors keep nothing of their own: any number of them work on one database, and what they
+//! must not do at once they lock there. All statements stand in [`statements`], with the shard that
+//! each runs on. The work runs on threads of the store's own, so that it does not matter from where
+//! it is asked for.
+
+pub mod statements;
+mod convert;
+mod delivery;
+mod ingest;
+mod lanes;
+mod migrate;
+mod pool;
+mod rows;
+
+pub use migrate::{Migrated, migrate};
+
+use crate::store::visitor::only_views;
+use crate::store::{
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
+    Store, StoreError, Visitor,
+};
+use async_trait::async_trait;
+use lanes::Lanes;
+use pool::{Connections, Failure};
+use shared::ids::{LeadId, SiteId, VisitorId};
+use shared::lead::{Conversion, IdentityKind, Lead};
+use shared::limits;
+use shared::outcome::Outcome;
+use shared::page_view::PageView;
+use statements as sql;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+/// A store in a database.
+pub struct PostgresStore {
+    connections: Connections,
+    lanes: Lanes,
+    /// Which bucket the next probe writes to.
+    probe: AtomicU8,
+    /// Let go without waiting: what is under way then is cut off, as by a crash.
+    runtime: Option<Runtime>,
+}
+
+/// How the database is reached.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host/database`
+    pub url: String,
+    /// Connections, at most.
+    pub connections: usize,
+    /// Seconds that a statement may take.
+    pub statement_seconds: u32,
+    /// A file of certificates to trust in place of the machine's own.
+    pub tls_ca: Option<PathBuf>,
+    /// Batches that may wait; more are answered with [`StoreError::Busy`].
+    pub queue: usize,
+}
+
+impl PostgresStore {
+    /// Connects, and sees that the schema fits.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Schema`].
+    pub fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let runtime = runtime()?;
+        let connections = {
+            let _inside = runtime.enter();
+            Connections::new(options)?
+        };
+        wait(&runtime, {
+            let connections = connections.clone();
+            async move { migrate::check(&connections).await }
+        })?;
+        let lanes = {
+            let _inside = runtime.enter();
+            Lanes::start(&connections, options)
+        };
+        Ok(Self { connections, lanes, probe: AtomicU8::new(0), runtime: Some(runtime) })
+    }
+
+    /// Runs work on the store's own threads; it goes on even where nobody waits for it any more.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::Closed("it is shut".into());
+        let runtime = self.runtime.as_ref().ok_or_else(closed)?;
+        let done = runtime.spawn(work).await;
+        Ok(done.map_err(|error| StoreError::Closed(error.to_string()))??)
+    }
+
+    /// Reads rows with one statement.
+    async fn query(
+        &self,
+        statement: &'static sql::Statement,
+        parameters: rows::Parameters,
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let connections = self.connections.clone();
+        let given = (statement, parameters);
+        self.run(async move {
+            connections
+                .work(&given, |client, (statement, parameters)| {
+                    Box::pin(rows::query(&*client, statement, parameters))
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Changes rows with one statement; how many.
+    async fn execute(
+        &self,
+        statement: &'static sql::Statement,
+        parameters: rows::Parameters,
+    ) -> Result<u64, StoreError> {
+        let connections = self.connections.clone();
+        let given = (statement, parameters);
+        self.run(async move {
+            connections
+                .work(&given, |client, (statement, parameters)| {
+                    Box::pin(rows::execute(&*client, statement, parameters))
+                })
+                .await
+        })
+        .await
+    }
+}
+
+/// Threads for connections and for the work on them.
+fn runtime() -> Result<Runtime, StoreError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("store")
+        .enable_all()
+        .build();
+    runtime.map_err(|error| StoreError::Closed(error.to_string()))
+}
+
+/// Waits for work on another runtime, also from within one; blocks.
+fn wait<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        // The receiver waits below.
+        let _ = sender.send(work.await);
+    });
+    receiver.recv().unwrap_or_else(|_| Err(StoreError::Closed("its threads have ended".into())))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
+        self.lanes.ingest(arrivals).await
+    }
+
+    async fn visitor(
+        &self,
+        site: &SiteId,
+        visitor: VisitorId,
+    ) -> Result<Option<Visitor>, StoreError> {
+        let found = self.query(&sql::VISITOR, rows::visitor_key(site, visitor)).await?;
+        found.first().map(|row| rows::document(row, 0)).transpose()
+    }
+
+    async fn page_views(
+        &self,
+        site: &SiteId,
+        visitor: VisitorId,
+    ) -> Result<Vec<PageView>, StoreError> {
+        let found = self.query(&sql::EVENTS, rows::visitor_key(site, visitor)).await?;
+        Ok(only_views(rows::documents(&found)?))
+    }
+
+    async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { convert::convert(&connections, &conversion).await }).await
+    }
+
+    async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {
+        let found = self.query(&sql::LEAD, rows::lead_key(lead)).await?;
+        found.first().map(|row| rows::document(row, 0)).transpose()
+    }
+
+    async fn find_lead(
+        &self,
+        site: &SiteId,
+        kind: IdentityKind,
+        value: &str,
+    ) -> Result<Option<LeadId>, StoreError> {
+        let key = rows::identity_key(site, kind.as_str(), value);
+        let found = self.query(&sql::IDENTITY, key).await?;
+        found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()
+    }
+
+    async fn leads(
+        &self,
+        site: &SiteId,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let before = after.map_or(Uuid::max(), |lead| lead.0);
+        let key = rows::parameters![site.as_str().to_owned(), before, limit as i64];
+        rows::documents(&self.query(&sql::LEADS, key).await?)
+    }
+
+    async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError> {
+        rows::documents(&self.query(&sql::CONVERSIONS, rows::lead_key(lead)).await?)
+    }
+
+    async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { delivery::claim(&connections, &claim).await }).await
+    }
+
+    async fn freeze_delivery(&self, id: DeliveryId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let key = rows::delivery_key(id).and(body);
+        let found = self.query(&sql::FREEZE_BODY, key).await?;
+        let missing = || StoreError::Corrupt(format!("the delivery {} is gone", id.to_text()));
+        rows::column(found.first().ok_or_else(missing)?, 0)
+    }
+
+    async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.query(&sql::BODY, rows::delivery_key(id)).await?;
+        found.first().map_or(Ok(None), |row| rows::column(row, 0))
+    }
+
+    async fn settle_delivery(
+        &self,
+        id: DeliveryId,
+        settlement: Settlement,
+    ) -> Result<(), StoreError> {
+        let connections = self.connections.clone();
+        let settle = move |delivery: &mut Delivery| delivery.settle(settlement.clone());
+        let settled = self.run(async move { delivery::change(&connections, id, settle).await });
+        match settled.await? {
+            true => Ok(()),
+            false => Err(StoreError::Corrupt(format!("the delivery {} is gone", id.to_text()))),
+        }
+    }
+
+    async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {
+        let connections = self.connections.clone();
+        let replay = move |delivery: &mut Delivery| delivery.replay(now_ms);
+        self.run(async move { delivery::change(&connections, id, replay).await }).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let found = self.query(&sql::DELIVERY, rows::delivery_key(id)).await?;
+        found.first().map(delivery::read).transpose()
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        let (statement, parameters) = delivery::listing(&filter);
+        self.query(statement, parameters).await?.iter().map(delivery::read).collect()
+    }
+
+    async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
+        let before = rows::parameters![now_ms - limits::IDEMPOTENCY_MS];
+        Ok(self.execute(&sql::FORGET_KEYS, before).await? as usize)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { Ok(migrate::check(&connections).await?) }).await?;
+        let bucket = i16::from(self.probe.fetch_add(1, Ordering::Relaxed));
+        self.execute(&sql::PROBE, rows::parameters![bucket]).await.map(drop)
+    }
+
+    fn queued(&self) -> usize {
+        self.lanes.queued()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.lanes.stop().await;
+        self.connections.close();
+        Ok(())
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

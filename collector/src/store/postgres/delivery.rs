@@ -1,0 +1,145 @@
+//! The verbs of deliveries on PostgreSQL. What is due is looked for in all buckets and claimed in
+//! one at a time, where rows that another collector is claiming are passed over.
+
+use super::pool::{Connections, Failure};
+use super::rows::{self, Parameters, parameters};
+use super::statements::{self as sql, Statement};
+use crate::store::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, StoreError};
+use deadpool_postgres::{GenericClient, Object};
+use shared::ids::{ConversionId, LeadId, SiteId};
+use std::collections::BTreeMap;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+/// How many due rows are looked at for each that is wanted: enough to find others where another
+/// collector is claiming the first.
+const LOOK: usize = 4;
+
+pub(super) async fn claim(
+    connections: &Connections,
+    claim: &Claim,
+) -> Result<Vec<Delivery>, Failure> {
+    connections.work(claim, |client, claim| Box::pin(claim_with(client, claim))).await
+}
+
+async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>, Failure> {
+    let look = (claim.limit * LOOK) as i64;
+    let due = parameters![claim.destination.clone(), claim.now_ms, look];
+    let mut buckets: BTreeMap<i16, usize> = BTreeMap::new();
+    for row in rows::query(&*client, &sql::DUE_BUCKETS, &due).await? {
+        *buckets.entry(rows::column(&row, 0)?).or_default() += 1;
+    }
+    let mut buckets: Vec<_> = buckets.into_iter().collect();
+    // Not everybody's first bucket: whoever comes second there would wait, and find less.
+    let first = rand::random_range(0..buckets.len().max(1));
+    buckets.rotate_left(first);
+    let mut wanted = Vec::new();
+    let mut room = claim.limit;
+    for (bucket, due) in buckets {
+        let limit = due.min(room);
+        room -= limit;
+        if limit > 0 {
+            let (now_ms, lease_ms) = (claim.now_ms, claim.lease_until_ms);
+            let destination = claim.destination.clone();
+            wanted.push(parameters![bucket, destination, now_ms, lease_ms, limit as i64]);
+        }
+    }
+    let claimed = rows::query_each(&*client, &sql::CLAIM_DELIVERIES, &wanted).await?;
+    Ok(claimed.iter().flatten().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Changes a delivery; `false` where there is none.
+pub(super) async fn change(
+    connections: &Connections,
+    id: DeliveryId,
+    change: impl Fn(&mut Delivery) + Send + Sync,
+) -> Result<bool, Failure> {
+    connections
+        .work(&(id, change), |client, (id, change)| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                let key = rows::delivery_key(*id);
+                let found = rows::query(&transaction, &sql::TAKE_DELIVERY, &key).await?;
+                let Some(row) = found.first() else { return Ok(false) };
+                let mut delivery = read(row)?;
+                change(&mut delivery);
+                let changed = key
+                    .and(delivery.state.as_str())
+                    .and(delivery.due_at_ms)
+                    .and(delivery.attempts as i32)
+                    .and(delivery.error.as_deref().map(storable));
+                rows::execute(&transaction, &sql::CHANGE_DELIVERY, &changed).await?;
+                transaction.commit().await?;
+                Ok(true)
+            })
+        })
+        .await
+}
+
+/// The statement of a list.
+pub(super) fn listing(filter: &DeliveryFilter) -> (&'static Statement, Parameters) {
+    let states = match filter.state {
+        Some(state) => vec![state.as_str()],
+        None => DeliveryState::ALL.map(DeliveryState::as_str).to_vec(),
+    };
+    let site = filter.site.as_str().to_owned();
+    let after = filter.after.map_or((Uuid::nil(), Vec::new()), |id| (id.lead.0, id.hash.to_vec()));
+    let limit = filter.limit as i64;
+    match filter.lead {
+        Some(lead) => {
+            let key = rows::lead_key(lead).and(site).and(states);
+            (&sql::LEAD_DELIVERIES, key.and(after.0).and(after.1).and(limit))
+        }
+        None => (&sql::DELIVERIES, parameters![site, states, after.0, after.1, limit]),
+    }
+}
+
+/// Stores deliveries that are not there yet, with their bodies.
+pub(super) async fn put<'a>(
+    client: &impl GenericClient,
+    deliveries: impl IntoIterator<Item = (&'a Delivery, Option<&'a [u8]>)>,
+) -> Result<(), Failure> {
+    let mut all = Parameters::default();
+    for (delivery, body) in deliveries {
+        let id = delivery.id;
+        all.push(rows::lead_bucket(id.lead));
+        all.push(id.lead.0);
+        all.push(id.hash.to_vec());
+        all.push(delivery.site.as_str().to_owned());
+        all.push(delivery.destination.clone());
+        all.push(delivery.subject.0);
+        all.push(delivery.state.as_str());
+        all.push(delivery.due_at_ms);
+        all.push(delivery.attempts as i32);
+        all.push(delivery.created_at_ms);
+        all.push(delivery.error.as_deref().map(storable));
+        all.push(body.map(<[u8]>::to_vec));
+    }
+    rows::insert(client, &sql::PUT_DELIVERIES, &all).await.map(drop)
+}
+
+/// What a stranger's server said may hold what a text column cannot.
+fn storable(error: &str) -> String {
+    error.replace('\0', "\u{fffd}")
+}
+
+/// A delivery from the columns that all its statements read.
+pub(super) fn read(row: &Row) -> Result<Delivery, StoreError> {
+    let wrong = |what: &str| StoreError::Corrupt(format!("a delivery's {what}"));
+    let hash: Vec<u8> = rows::column(row, 1)?;
+    let hash = hash.try_into().map_err(|_| wrong("hash is not 16 bytes"))?;
+    let attempts: i32 = rows::column(row, 7)?;
+    Ok(Delivery {
+        id: DeliveryId { lead: LeadId(rows::column(row, 0)?), hash },
+        site: SiteId::parse(rows::column(row, 2)?)
+            .ok_or_else(|| wrong("site has no site's name"))?,
+        destination: rows::column(row, 3)?,
+        subject: ConversionId(rows::column(row, 4)?),
+        state: DeliveryState::parse(rows::column(row, 5)?)
+            .ok_or_else(|| wrong("state is unknown"))?,
+        due_at_ms: rows::column(row, 6)?,
+        attempts: u32::try_from(attempts).map_err(|_| wrong("attempts are negative"))?,
+        created_at_ms: rows::column(row, 8)?,
+        error: rows::column(row, 9)?,
+    })
+}

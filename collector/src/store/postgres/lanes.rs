@@ -1,0 +1,134 @@
+//! Group commit: what arrives while a batch is being committed is the next batch.
+//!
+//! Each lane is a task with its own share of the buckets; it takes what waits for it, commits all of
+//! it in one transaction and then answers all of it. Two collectors may meet on one visitor: they
+//! take visitors in one order, and whoever comes second waits.
+
+use super::PostgresOptions;
+use super::ingest;
+use super::pool::{Connections, Failure};
+use super::rows::visitor_bucket;
+use crate::store::{Arrivals, StoreError};
+use shared::outcome::Outcome;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Batches of browsers in one transaction; bounds the time that the first waits for the last.
+const COMMIT_BATCHES: usize = 500;
+/// More lanes than this do not wait less for the disk.
+const MOST_LANES: usize = 4;
+
+/// One visitor's events, and who waits for them.
+struct Job {
+    arrivals: Arrivals,
+    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+}
+
+/// The sending side of all lanes.
+pub(super) struct Lanes {
+    /// Gone once the store is closed.
+    senders: Mutex<Option<Vec<mpsc::UnboundedSender<Job>>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    queued: Arc<AtomicUsize>,
+    room: usize,
+}
+
+impl Lanes {
+    /// Starts the tasks on the runtime that is entered.
+    pub(super) fn start(connections: &Connections, options: &PostgresOptions) -> Self {
+        let queued = Arc::new(AtomicUsize::new(0));
+        // Half of the connections are left to reads, conversions and deliveries.
+        let lanes = (options.connections / 2).clamp(1, MOST_LANES);
+        let start = |_| {
+            let (sender, jobs) = mpsc::unbounded_channel();
+            let lane = run(connections.clone(), jobs, Arc::clone(&queued));
+            (sender, tokio::spawn(lane))
+        };
+        let (senders, tasks) = (0..lanes).map(start).unzip();
+        let (senders, tasks) = (Mutex::new(Some(senders)), Mutex::new(tasks));
+        Self { senders, tasks, queued: Arc::clone(&queued), room: options.queue }
+    }
+
+    /// Batches taken and not yet answered.
+    pub(super) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
+        let closed = || StoreError::Closed("it is shut".into());
+        // Counted first, so that many at once cannot all find room.
+        if self.queued.fetch_add(1, Ordering::Relaxed) >= self.room {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(StoreError::Busy);
+        }
+        let bucket = visitor_bucket(&arrivals.site, arrivals.visitor);
+        let (answer, answered) = oneshot::channel();
+        let sent = {
+            let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+            let lane = senders.as_ref().map(|senders| &senders[bucket as usize % senders.len()]);
+            lane.is_some_and(|lane| lane.send(Job { arrivals, answer }).is_ok())
+        };
+        if !sent {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(closed());
+        }
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Waits until everything taken is answered.
+    pub(super) async fn stop(&self) {
+        drop(self.senders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // A lane that panicked has said so in the log.
+            let _ = task.await;
+        }
+    }
+}
+
+async fn run(
+    connections: Connections,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    queued: Arc<AtomicUsize>,
+) {
+    let mut waiting = Vec::new();
+    while jobs.recv_many(&mut waiting, COMMIT_BATCHES).await > 0 {
+        let taken = waiting.len();
+        let (arrivals, answers): (Vec<_>, Vec<_>) =
+            waiting.drain(..).map(|job| (job.arrivals, job.answer)).unzip();
+        let results = commit(&connections, arrivals).await;
+        queued.fetch_sub(taken, Ordering::Relaxed);
+        for (answer, result) in answers.into_iter().zip(results) {
+            // The caller may have gone away; what it asked for is stored all the same.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// Commits batches together. Where the database refuses them for what is in them, each goes alone,
+/// so that one cannot keep the others out.
+async fn commit(
+    connections: &Connections,
+    batches: Vec<Arrivals>,
+) -> Vec<Result<Vec<Outcome>, StoreError>> {
+    match ingest::ingest(connections, &batches).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(Failure::Refused(reason)) if batches.len() > 1 => {
+            tracing::error!(reason, "the database refused a commit; trying its batches one by one");
+            let mut results = Vec::with_capacity(batches.len());
+            for batch in batches.chunks(1) {
+                let alone = ingest::ingest(connections, batch).await;
+                let first = alone.map(|outcomes| outcomes.into_iter().next().unwrap_or_default());
+                results.push(first.map_err(StoreError::from));
+            }
+            results
+        }
+        Err(failure) => {
+            let reason = StoreError::from(failure).to_string();
+            tracing::error!(reason, "a commit failed; its events were not acknowledged");
+            batches.iter().map(|_| Err(StoreError::Unavailable(reason.clone()))).collect()
+        }
+    }
+}

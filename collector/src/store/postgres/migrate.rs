@@ -1,0 +1,168 @@
+//! The schema: brought up to date by `clew migrate`, looked at by every collector.
+
+use super::pool::{Connections, Failure};
+use super::{PostgresOptions, runtime, wait};
+use crate::store::StoreError;
+use deadpool_postgres::Object;
+
+mod embedded {
+    //! The migrations as they stand in this binary; each runs in a transaction of its own.
+    refinery::embed_migrations!("src/store/postgres/migrations");
+}
+
+/// Where the migrations that ran are written down.
+const HISTORY: &str = "clew.schema_history";
+/// Whoever migrates holds this advisory lock; the number only has to be nobody else's.
+const LOCK: i64 = 0x636c_6577;
+
+/// The tables that are distributed on Citus, and by which column. All lie together, bucket by bucket.
+const DISTRIBUTED: &[(&str, &str)] = &[
+    ("clew.visitors", "vb"),
+    ("clew.events", "vb"),
+    ("clew.leads", "lb"),
+    ("clew.conversions", "lb"),
+    ("clew.deliveries", "lb"),
+    ("clew.identities", "ib"),
+    ("clew.used_keys", "kb"),
+    ("clew.readiness", "rb"),
+];
+/// The tables that every node of Citus has whole.
+const REFERENCE: &[&str] = &["clew.importing", HISTORY];
+
+/// What a migration did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Migrated {
+    /// The names of the migrations that ran now.
+    pub migrations: Vec<String>,
+    /// The tables that were distributed now.
+    pub distributed: Vec<String>,
+}
+
+/// Brings the schema up to date; with `citus`, distributes its tables over the cluster. Waits while
+/// another is doing the same. What was done already is left as it is. Blocks.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Schema`].
+pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, StoreError> {
+    let runtime = runtime()?;
+    let options = PostgresOptions { connections: 1, statement_seconds: 0, ..options.clone() };
+    let migrated = wait(&runtime, async move {
+        let connections = Connections::new(&options)?;
+        let mut client = connections.get().await?;
+        migrate_with(&mut client, citus).await.map_err(StoreError::from)
+    });
+    runtime.shutdown_background();
+    migrated
+}
+
+async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
+    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+    client.batch_execute("CREATE SCHEMA IF NOT EXISTS clew").await?;
+    let mut runner = embedded::migrations::runner();
+    runner.set_migration_table_name(HISTORY);
+    let report = runner.run_async(&mut ***client).await.map_err(|error| schema(&error))?;
+    let migrations = report.applied_migrations().iter().map(ToString::to_string).collect();
+    let distributed = match citus {
+        true => distribute(client).await?,
+        false => Vec::new(),
+    };
+    Ok(Migrated { migrations, distributed })
+}
+
+/// All tables in one transaction: never half of them.
+async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
+    let transaction = client.transaction().await?;
+    let version = "SELECT extversion FROM pg_extension WHERE extname = 'citus'";
+    if transaction.query_opt(version, &[]).await?.is_none() {
+        let missing = "this database has no extension citus; run CREATE EXTENSION citus first, or leave \
+                       --citus out";
+        return Err(StoreError::Schema(missing.into()).into());
+    }
+    let known = "SELECT logicalrelid::text FROM pg_dist_partition";
+    let known: Vec<String> =
+        transaction.query(known, &[]).await?.iter().map(|row| row.get(0)).collect();
+    let is_new = |table: &str| !known.iter().any(|known| known == table);
+    let mut done = Vec::new();
+    for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
+        let distribute = match *table {
+            "clew.visitors" => format!("SELECT create_distributed_table('{table}', '{column}')"),
+            _ => format!(
+                "SELECT create_distributed_table('{table}', '{column}', colocate_with => 'clew.visitors')"
+            ),
+        };
+        transaction.batch_execute(&distribute).await?;
+        done.push((*table).to_owned());
+    }
+    for table in REFERENCE.iter().filter(|table| is_new(table)) {
+        transaction.batch_execute(&format!("SELECT create_reference_table('{table}')")).await?;
+        done.push((*table).to_owned());
+    }
+    transaction.commit().await?;
+    Ok(done)
+}
+
+/// Sees that the schema is this binary's.
+///
+/// # Errors
+/// [`StoreError::Schema`], with what to do.
+pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
+    let applied = connections.work(&(), |client, ()| Box::pin(applied(client))).await?;
+    compare(applied, newest())
+}
+
+/// The newest migration that ran, `None` where none did.
+async fn applied(client: &mut Object) -> Result<Option<i32>, Failure> {
+    let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY]).await?;
+    if !there.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let newest = format!("SELECT max(version) FROM {HISTORY}");
+    Ok(client.query_one(&newest, &[]).await?.get(0))
+}
+
+/// The newest migration that this binary knows.
+fn newest() -> i32 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(|migration| migration.version() as i32).max().unwrap_or(0)
+}
+
+fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
+    let told = match applied {
+        Some(applied) if applied == newest => return Ok(()),
+        None => "the database has none; run `clew migrate`".to_owned(),
+        Some(applied) if applied < newest => {
+            format!(
+                "the database has version {applied}, this program needs {newest}; run `clew migrate`"
+            )
+        }
+        Some(applied) => format!(
+            "the database has version {applied}, this program knows {newest}; install the newer program"
+        ),
+    };
+    Err(StoreError::Schema(told))
+}
+
+fn schema(error: &refinery::Error) -> StoreError {
+    StoreError::Schema(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(applied: Option<i32>, expected: &str) {
+        let told = compare(applied, 3).map_err(|error| error.to_string());
+        match told {
+            Ok(()) => assert_eq!(expected, ""),
+            Err(told) => assert!(!expected.is_empty() && told.contains(expected), "{told}"),
+        }
+    }
+
+    #[test]
+    fn schemas_that_fit_and_do_not() {
+        check(Some(3), "");
+        check(None, "run `clew migrate`");
+        check(Some(2), "needs 3; run `clew migrate`");
+        check(Some(4), "install the newer program");
+    }
+}

@@ -1,0 +1,247 @@
+//! Connections: how they are made, how long anything may take, and what an error means.
+
+use super::PostgresOptions;
+use crate::store::StoreError;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use futures_util::future::BoxFuture;
+use std::error::Error as _;
+use std::str::FromStr;
+use std::time::Duration;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, Error, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// The longest that a connection may take to be made, or to become free.
+const CONNECT: Duration = Duration::from_secs(5);
+/// What a request may take beyond the statement's own limit: the network, and other statements.
+const MARGIN: Duration = Duration::from_secs(5);
+/// How often a transaction is begun anew that lost against another one, or its connection.
+const ATTEMPTS: usize = 10;
+const LOST_CONNECTIONS: usize = 2;
+
+/// Why a piece of work did not succeed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It lost against another transaction; nothing of it was kept.
+    Raced,
+    /// The connection broke; whether a commit under way was kept is not known.
+    Lost(String),
+    /// The database does not take these values, whoever asks.
+    Refused(String),
+    /// Anything else.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let told = told(&error);
+        let Some(code) = error.code() else { return Self::Lost(told) };
+        let unavailable =
+            |hint: &str| Self::Store(StoreError::Unavailable(format!("{told}{hint}")));
+        match code.code() {
+            _ if *code == SqlState::T_R_SERIALIZATION_FAILURE => Self::Raced,
+            _ if *code == SqlState::T_R_DEADLOCK_DETECTED => Self::Raced,
+            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
+                unavailable("; the database is read-only: is this a standby, or is it being moved?")
+            }
+            _ if *code == SqlState::QUERY_CANCELED => {
+                unavailable("; it took longer than store.statement_seconds")
+            }
+            // The server is going down, coming up, or gone.
+            code if code.starts_with("57P") || code.starts_with("08") => Self::Lost(told),
+            // An unknown table or column: the schema was changed under the collector.
+            code if code.starts_with("42") || code == "3F000" => {
+                Self::Store(StoreError::Schema(format!("{told}; run `clew migrate`")))
+            }
+            // Data exceptions, broken constraints, program limits.
+            code if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
+                Self::Refused(told)
+            }
+            _ => unavailable(""),
+        }
+    }
+}
+
+/// A sentence of what the server or the network said, with its causes.
+pub(super) fn told(error: &Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return format!("{} ({})", error.message(), error.code().code());
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// Connections that are kept and shared.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pool: Pool,
+    patience: Duration,
+}
+
+/// What the address says, completed with what every connection needs.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where it is no address.
+pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreError> {
+    let wrong = |reason: String| StoreError::Unavailable(format!("store.url: {reason}"));
+    let mut config = Config::from_str(&options.url).map_err(|error| wrong(told(&error)))?;
+    if config.get_hosts().is_empty() {
+        return Err(wrong("it names no host".into()));
+    }
+    if !options.url.contains("sslmode=") {
+        // Never "prefer": whoever stands between could make it nothing. Verified, or not at all.
+        let near = config.get_hosts().iter().all(is_near);
+        config.ssl_mode(if near { SslMode::Disable } else { SslMode::Require });
+    }
+    let limits = format!("-c statement_timeout={}s", options.statement_seconds);
+    let limits = match config.get_options() {
+        Some(own) => format!("{limits} {own}"),
+        None => limits,
+    };
+    config.options(limits).application_name("clew").connect_timeout(CONNECT);
+    config.keepalives_idle(Duration::from_secs(30));
+    Ok(config)
+}
+
+fn is_near(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+    }
+}
+
+impl Connections {
+    /// A pool; no connection is made yet.
+    pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let config = configuration(options)?;
+        let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match config.get_ssl_mode() {
+            SslMode::Disable => Manager::from_config(config, NoTls, recycle),
+            _ => Manager::from_config(config, tls(options)?, recycle),
+        };
+        let waits = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
+        let pool = Pool::builder(manager)
+            .max_size(options.connections)
+            .timeouts(waits)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { pool, patience: Duration::from_secs(options.statement_seconds.into()) + MARGIN })
+    }
+
+    /// A connection.
+    pub(super) async fn get(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| {
+            let reason = match &error {
+                deadpool_postgres::PoolError::Backend(error) => told(error),
+                deadpool_postgres::PoolError::Timeout(_) => {
+                    "no connection within 5 seconds; is the database there, and is store.connections \
+                     enough?"
+                        .to_owned()
+                }
+                other => other.to_string(),
+            };
+            StoreError::Unavailable(reason)
+        })
+    }
+
+    /// Does a piece of work, anew where it lost against another transaction or lost its connection.
+    /// Everything that a store does may be done twice: the second time finds it done. `given` is what
+    /// the work reads.
+    pub(super) async fn work<G: Sync, T: Send>(
+        &self,
+        given: &G,
+        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
+    ) -> Result<T, Failure> {
+        let mut lost = 0;
+        for _ in 0..ATTEMPTS {
+            let mut client = self.get().await?;
+            let result = tokio::time::timeout(self.patience, work(&mut client, given)).await;
+            let failure = match result {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(failure)) => failure,
+                Err(_) => {
+                    // Whatever it is doing, nobody waits for it any more.
+                    drop(Object::take(client));
+                    let reason = format!("no answer within {} seconds", self.patience.as_secs());
+                    return Err(StoreError::Unavailable(reason).into());
+                }
+            };
+            match failure {
+                Failure::Raced => {}
+                Failure::Lost(reason) => {
+                    drop(Object::take(client));
+                    lost += 1;
+                    if lost == LOST_CONNECTIONS {
+                        return Err(StoreError::Unavailable(reason).into());
+                    }
+                }
+                other => return Err(other),
+            }
+        }
+        let reason = format!("it lost against other transactions {ATTEMPTS} times");
+        Err(StoreError::Unavailable(reason).into())
+    }
+
+    /// Lets all connections go.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Store(error) => error,
+            Failure::Raced => Self::Unavailable("it lost against other transactions".into()),
+            Failure::Lost(reason) => Self::Unavailable(reason),
+            Failure::Refused(reason) => Self::Corrupt(reason),
+        }
+    }
+}
+
+/// TLS that trusts what the machine trusts, or one certificate authority alone.
+fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls_platform_verifier::BuilderVerifierExt;
+
+    let wrong = |reason: String| StoreError::Unavailable(format!("TLS: {reason}"));
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(error.to_string()))?;
+    let Some(file) = &options.tls_ca else {
+        let config = builder.with_platform_verifier().map_err(|error| wrong(error.to_string()))?;
+        return Ok(MakeRustlsConnect::new(config.with_no_client_auth()));
+    };
+    let unreadable = |reason: String| wrong(format!("store.tls_ca: {}: {reason}", file.display()));
+    let mut roots = rustls::RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(file);
+    for certificate in certificates.map_err(|error| unreadable(error.to_string()))? {
+        let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unreadable("it holds no certificate".into()));
+    }
+    Ok(MakeRustlsConnect::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}

@@ -1,0 +1,237 @@
+//! Every statement that the collector sends, and on which shard of a Citus cluster it runs.
+//!
+//! The schema stands in `migrations/`. Each distributed table begins with its bucket: `vb` of site
+//! and visitor, `lb` of the lead, `ib` of an identity, `kb` of an idempotency key, `rb` of a readiness
+//! probe. A statement that names its bucket runs on one shard; only lists, the look at what is due and
+//! forgetting ask every shard, and they take no locks. Times are parameters, never the server's
+//! clock. A test reads this list and the migrations against what Citus refuses.
+
+use std::sync::LazyLock;
+
+/// Where a statement runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shard {
+    /// On the shard of the bucket that it names in this column.
+    One(&'static str),
+    /// Each row on the shard of its own bucket, in this column.
+    Rows(&'static str),
+    /// On every shard, without locks on rows that it only reads.
+    Every,
+    /// On a reference table, which every node has whole.
+    Reference,
+}
+
+/// A statement with a fixed text.
+#[derive(Debug)]
+pub struct Statement {
+    /// The text.
+    pub sql: &'static str,
+    /// Where it runs.
+    pub shard: Shard,
+}
+
+/// An insert of as many rows as there are.
+#[derive(Debug)]
+pub struct MultiRow {
+    /// From `INSERT` to `VALUES`.
+    pub head: &'static str,
+    /// One row, a `?` for each parameter.
+    pub row: &'static str,
+    /// What follows the rows.
+    pub tail: &'static str,
+    /// Where it runs.
+    pub shard: Shard,
+    /// The texts for 1, 2, 4 … rows.
+    pub(super) texts: LazyLock<Vec<String>>,
+}
+
+/// Rows of the longest text: a further doubling saves little, and every text is planned once a
+/// connection.
+const MOST_ROWS: usize = 128;
+
+impl MultiRow {
+    /// How many parameters a row has.
+    pub(super) fn width(&self) -> usize {
+        self.row.matches('?').count()
+    }
+
+    /// The text with so many rows that is the longest to fit into `rows`, which is not 0.
+    pub(super) fn fitting(&self, rows: usize) -> (usize, &str) {
+        let power = rows.min(MOST_ROWS).ilog2();
+        (1 << power, &self.texts[power as usize])
+    }
+
+    fn text(&self, rows: usize) -> String {
+        let mut number = 0;
+        let mut values = Vec::with_capacity(rows);
+        for _ in 0..rows {
+            let mut value = String::new();
+            for character in self.row.chars() {
+                value.push(character);
+                if character == '?' {
+                    value.pop();
+                    number += 1;
+                    value += &format!("${number}");
+                }
+            }
+            values.push(value);
+        }
+        format!("{} {} {}", self.head, values.join(", "), self.tail)
+    }
+}
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident, $shard:expr, $sql:expr;)*) => {
+        $($(#[$doc])* pub static $name: Statement = Statement { sql: $sql, shard: $shard };)*
+        /// All statements with a fixed text, by name.
+        pub static ALL: &[(&str, &Statement)] = &[$((stringify!($name), &$name)),*];
+    };
+}
+
+macro_rules! inserts {
+    ($($(#[$doc:meta])* $name:ident, $shard:expr, $head:expr, $row:expr, $tail:expr;)*) => {
+        $($(#[$doc])* pub static $name: MultiRow = MultiRow {
+            head: $head,
+            row: $row,
+            tail: $tail,
+            shard: $shard,
+            texts: LazyLock::new(|| (0..=MOST_ROWS.ilog2()).map(|power| $name.text(1 << power)).collect()),
+        };)*
+        /// All inserts of many rows, by name.
+        pub static INSERTS: &[(&str, &MultiRow)] = &[$((stringify!($name), &$name)),*];
+    };
+}
+
+inserts! {
+    /// Takes visitors until the commit, the new ones too, in the order of their keys.
+    TAKE_VISITORS, Shard::Rows("vb"),
+        "INSERT INTO clew.visitors AS old (vb, site, visitor, version) VALUES",
+        "(?, ?, ?, 1)",
+        "ON CONFLICT (vb, site, visitor) DO UPDATE SET version = old.version + 1
+         RETURNING site, visitor, document";
+    /// The records of visitors that this transaction has taken.
+    PUT_VISITORS, Shard::Rows("vb"),
+        "INSERT INTO clew.visitors (vb, site, visitor, version, document) VALUES",
+        "(?, ?, ?, 1, ?)",
+        "ON CONFLICT (vb, site, visitor) DO UPDATE SET document = excluded.document";
+    /// Rows of visitors that this transaction has taken.
+    PUT_EVENTS, Shard::Rows("vb"),
+        "INSERT INTO clew.events (vb, site, visitor, event, document) VALUES",
+        "(?, ?, ?, ?, ?)",
+        "ON CONFLICT (vb, site, visitor, event) DO UPDATE SET document = excluded.document";
+    /// Leads, new or changed.
+    PUT_LEADS, Shard::Rows("lb"),
+        "INSERT INTO clew.leads (lb, lead, site, document) VALUES",
+        "(?, ?, ?, ?)",
+        "ON CONFLICT (lb, lead) DO UPDATE SET document = excluded.document";
+    /// Conversions.
+    PUT_CONVERSIONS, Shard::Rows("lb"),
+        "INSERT INTO clew.conversions (lb, lead, conversion, document) VALUES",
+        "(?, ?, ?, ?)",
+        "ON CONFLICT (lb, lead, conversion) DO UPDATE SET document = excluded.document";
+    /// Deliveries that were not there.
+    PUT_DELIVERIES, Shard::Rows("lb"),
+        "INSERT INTO clew.deliveries (lb, lead, hash, site, destination, subject, state, due_at_ms,
+         attempts, created_at_ms, error, body) VALUES",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ON CONFLICT (lb, lead, hash) DO NOTHING";
+    /// Identities that nobody has.
+    CLAIM_IDENTITIES, Shard::Rows("ib"),
+        "INSERT INTO clew.identities (ib, site, kind, value, lead) VALUES",
+        "(?, ?, ?, ?, ?)",
+        "ON CONFLICT (ib, site, kind, value) DO NOTHING";
+    /// Idempotency keys that nobody used.
+    USE_KEYS, Shard::Rows("kb"),
+        "INSERT INTO clew.used_keys (kb, site, key, request, lead, conversion, used_at_ms) VALUES",
+        "(?, ?, ?, ?, ?, ?, ?)",
+        "ON CONFLICT (kb, site, key) DO NOTHING";
+}
+
+statements! {
+    /// A visitor's record.
+    VISITOR, Shard::One("vb"),
+        "SELECT document FROM clew.visitors
+         WHERE vb = $1 AND site = $2 AND visitor = $3 AND document IS NOT NULL";
+    /// The same, taken until the commit.
+    TAKE_VISITOR, Shard::One("vb"),
+        "SELECT document FROM clew.visitors
+         WHERE vb = $1 AND site = $2 AND visitor = $3 AND document IS NOT NULL FOR UPDATE";
+    /// A visitor's rows in the order of their ids.
+    EVENTS, Shard::One("vb"),
+        "SELECT document FROM clew.events WHERE vb = $1 AND site = $2 AND visitor = $3 ORDER BY event";
+    /// Some of a visitor's rows.
+    SOME_EVENTS, Shard::One("vb"),
+        "SELECT event, document FROM clew.events
+         WHERE vb = $1 AND site = $2 AND visitor = $3 AND event = ANY($4)";
+    /// A lead.
+    LEAD, Shard::One("lb"),
+        "SELECT document FROM clew.leads WHERE lb = $1 AND lead = $2";
+    /// The same, taken until the commit.
+    TAKE_LEAD, Shard::One("lb"),
+        "SELECT document FROM clew.leads WHERE lb = $1 AND lead = $2 FOR UPDATE";
+    /// A site's leads, newest first.
+    LEADS, Shard::Every,
+        "SELECT document FROM clew.leads WHERE site = $1 AND lead < $2 ORDER BY lead DESC LIMIT $3";
+    /// A lead's conversions.
+    CONVERSIONS, Shard::One("lb"),
+        "SELECT document FROM clew.conversions WHERE lb = $1 AND lead = $2 ORDER BY conversion";
+    /// To whom an identity belongs.
+    IDENTITY, Shard::One("ib"),
+        "SELECT lead FROM clew.identities WHERE ib = $1 AND site = $2 AND kind = $3 AND value = $4";
+    /// What an idempotency key was used for.
+    USED_KEY, Shard::One("kb"),
+        "SELECT request, lead, conversion, used_at_ms FROM clew.used_keys
+         WHERE kb = $1 AND site = $2 AND key = $3";
+    /// Forgets idempotency keys.
+    FORGET_KEYS, Shard::Every,
+        "DELETE FROM clew.used_keys WHERE used_at_ms < $1";
+    /// In which buckets a destination's deliveries are due, the longest due first.
+    DUE_BUCKETS, Shard::Every,
+        "SELECT lb FROM clew.deliveries
+         WHERE destination = $1 AND state IN ('pending', 'sending', 'retry') AND due_at_ms <= $2
+         ORDER BY due_at_ms LIMIT $3";
+    /// Takes what is due in one bucket and nobody else is taking, until the lease's end.
+    CLAIM_DELIVERIES, Shard::One("lb"),
+        "UPDATE clew.deliveries SET state = 'sending', attempts = attempts + 1, due_at_ms = $4
+         WHERE lb = $1 AND (lead, hash) IN (
+             SELECT lead, hash FROM clew.deliveries
+             WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
+                 AND due_at_ms <= $3
+             ORDER BY due_at_ms LIMIT $5 FOR UPDATE SKIP LOCKED)
+         RETURNING lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms,
+             error";
+    /// A delivery.
+    DELIVERY, Shard::One("lb"),
+        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+         FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND hash = $3";
+    /// The same, taken until the commit.
+    TAKE_DELIVERY, Shard::One("lb"),
+        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+         FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND hash = $3 FOR UPDATE";
+    /// Changes a delivery.
+    CHANGE_DELIVERY, Shard::One("lb"),
+        "UPDATE clew.deliveries SET state = $4, due_at_ms = $5, attempts = $6, error = $7
+         WHERE lb = $1 AND lead = $2 AND hash = $3";
+    /// A delivery's body.
+    BODY, Shard::One("lb"),
+        "SELECT body FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND hash = $3";
+    /// Keeps a body where there is none, and gives back what is kept.
+    FREEZE_BODY, Shard::One("lb"),
+        "UPDATE clew.deliveries SET body = coalesce(body, $4)
+         WHERE lb = $1 AND lead = $2 AND hash = $3 RETURNING body";
+    /// A lead's deliveries of a site.
+    LEAD_DELIVERIES, Shard::One("lb"),
+        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+         FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND site = $3
+             AND state = ANY($4) AND (lead, hash) > ($5, $6)
+         ORDER BY lead, hash LIMIT $7";
+    /// A site's deliveries.
+    DELIVERIES, Shard::Every,
+        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+         FROM clew.deliveries WHERE site = $1 AND state = ANY($2) AND (lead, hash) > ($3, $4)
+         ORDER BY lead, hash LIMIT $5";
+    /// Whether writes are taken at all: a row that is there for nothing else.
+    PROBE, Shard::Rows("rb"),
+        "INSERT INTO clew.readiness (rb, probes) VALUES ($1, 1)
+         ON CONFLICT (rb) DO UPDATE SET probes = readiness.probes + 1";
+}
