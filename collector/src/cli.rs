@@ -6,7 +6,7 @@ mod serve;
 mod snippet;
 mod demo;
 
-use crate::config::Config;
+use crate::config::Source;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -51,13 +51,13 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let environment: Vec<_> = std::env::vars_os().filter_map(text).collect();
-    let load = || Config::load(file.as_deref(), &environment);
+    let source = Source { file, environment };
     match arguments.command {
-        Command::Serve => serve::run(load()?),
+        Command::Serve => serve::run(&source),
         Command::Init(init) => init.run(),
-        Command::Key(key) => key.run(file.as_deref(), &load()?),
-        Command::Snippet(snippet) => snippet.run(&load()?),
-        Command::Demo(demo) => demo.run(&load()?),
+        Command::Key(key) => key.run(source.file.as_deref(), &source.read()?),
+        Command::Snippet(snippet) => snippet.run(&source.read()?),
+        Command::Demo(demo) => demo.run(&source.read()?),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::app::{App, open_store};
 use crate::clock::{Clock, Dice};
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::outbox::Outbox;
 use crate::server;
 use anyhow::{Context, Result, ensure};
@@ -13,24 +13,30 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-pub(super) fn run(config: Config) -> Result<()> {
-    let filter = EnvFilter::try_new(&config.log).context("log: not a filter")?;
+pub(super) fn run(source: &Source) -> Result<()> {
+    let config = source.read()?;
+    let filter = log_filter(&config).with_context(|| source.is_wrong())?;
     let terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(terminal)
         .init();
-    server::block_on(serve(config))
+    server::block_on(serve(source, config))
 }
 
-async fn serve(config: Config) -> Result<()> {
+fn log_filter(config: &Config) -> Result<EnvFilter> {
+    EnvFilter::try_new(&config.log).context("log: not a filter")
+}
+
+async fn serve(source: &Source, config: Config) -> Result<()> {
     let listen = config.listen;
     let listener =
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let signals = StopSignals::listen()?;
     let store = open_store(&config)?;
-    let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())?;
+    let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())
+        .with_context(|| source.is_wrong())?;
     ensure!(
         app.tracker.is_some(),
         "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
