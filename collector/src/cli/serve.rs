@@ -5,6 +5,7 @@ use crate::clock::{Clock, Dice};
 use crate::config::{Config, Source};
 use crate::outbox::Outbox;
 use crate::server;
+use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
 use std::io::IsTerminal;
 use std::net::TcpListener;
@@ -41,11 +42,12 @@ async fn serve(source: &Source, config: Config) -> Result<()> {
         app.tracker.is_some(),
         "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
     );
-    warn_of_gaps(&app);
+    let settings = app.settings();
+    warn_of_gaps(&settings);
     let outbox = Outbox::new(Arc::clone(&app))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::task::spawn_local(outbox.run(stopped));
-    tracing::info!(address = %listener.local_addr()?, store = app.config.store.url, "the collector is ready");
+    tracing::info!(address = %listener.local_addr()?, store = settings.config.store.url, "the collector is ready");
     let serving = server::serve(listener, &app)?;
     signals.wait().await;
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
@@ -81,11 +83,11 @@ impl StopSignals {
     }
 }
 
-fn warn_of_gaps(app: &App) {
-    if app.config.sites.is_empty() {
+fn warn_of_gaps(Settings { config, .. }: &Settings) {
+    if config.sites.is_empty() {
         tracing::warn!("no site is configured, so every event will be refused as unknown_site");
     }
-    if app.config.token_keys.is_empty() {
+    if config.token_keys.is_empty() {
         tracing::warn!(
             "no token_keys are configured, so forms get no sealed token; `clew init` shows how"
         );
