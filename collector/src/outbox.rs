@@ -26,8 +26,10 @@ use tokio::sync::watch;
 
 /// A claim outlives the longest attempt by this much.
 const LEASE_MARGIN_MS: i64 = 30_000;
-/// How often the loop looks for what fell due.
+/// How often a destination's loop looks for what fell due.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often rows that nobody needs any more are looked for: they have waited a day.
+const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Delivers for one application.
 pub struct Outbox {
@@ -46,7 +48,8 @@ impl Outbox {
 
     /// Delivers until told to stop; what is under way is finished first.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        let expire = until_stopped(stop.clone(), async || self.expire().await.map(Some));
+        let expire =
+            until_stopped(stop.clone(), EXPIRE_PAUSE, async || self.expire().await.map(Some));
         tokio::join!(self.deliver_to_all(stop.clone()), expire);
     }
 
@@ -90,7 +93,7 @@ impl Outbox {
                 }
             }
         };
-        until_stopped(stop, work).await;
+        until_stopped(stop, PAUSE, work).await;
         name
     }
 
@@ -189,6 +192,7 @@ impl Outbox {
 /// work says (`None`) that there will be no more.
 async fn until_stopped(
     mut stop: watch::Receiver<bool>,
+    pause: Duration,
     work: impl AsyncFn() -> Result<Option<usize>, StoreError>,
 ) {
     while !*stop.borrow() {
@@ -202,7 +206,7 @@ async fn until_stopped(
             Some(_) => continue,
         }
         #[expect(clippy::disallowed_methods, reason = "the one loop that waits for time to pass")]
-        let pause = tokio::time::sleep(PAUSE);
+        let pause = tokio::time::sleep(pause);
         tokio::select! {
             () = pause => {}
             _ = stop.changed() => {}
