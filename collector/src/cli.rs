@@ -25,7 +25,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the collector until SIGINT or SIGTERM.
+    /// Run the collector until SIGINT or SIGTERM; SIGHUP reads the configuration again.
     Serve,
     /// Write a first `clew.toml` with a token key of its own.
     Init(init::Init),
