@@ -1,27 +1,20 @@
 //! The application: everything that requests and the outbox share. All state hangs here.
 
 use crate::clock::{Clock, Dice};
-use crate::config::{Config, DestinationConfig, SiteConfig};
+use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::outbox::sign::SigningKey;
+use crate::settings::Settings;
 use crate::store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
 use crate::store::{Store, StoreError};
-use crate::token::Tokens;
 use crate::tracker::Tracker;
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use shared::ids::SiteId;
-use shared::source::{OwnHosts, Rules};
-use std::collections::HashMap;
+use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Shared by all workers and the outbox.
 pub struct App {
-    /// The settings.
-    pub config: Config,
-    /// The rules that label page views.
-    pub rules: Rules,
     /// The rows.
     pub store: Arc<dyn Store>,
     /// The counters.
@@ -30,35 +23,9 @@ pub struct App {
     pub clock: Clock,
     /// The dice.
     pub dice: Dice,
-    /// Sealed tokens.
-    pub tokens: Tokens,
     /// The files for browsers, where they were built in.
     pub tracker: Option<Tracker>,
-    sites: HashMap<SiteId, Site>,
-    destinations: Vec<Destination>,
-}
-
-/// A place that leads are delivered to, with its key ready.
-pub struct Destination {
-    /// The settings.
-    pub config: DestinationConfig,
-    /// What its webhooks are signed with.
-    pub key: SigningKey,
-}
-
-impl Destination {
-    /// Its name in deliveries.
-    pub fn name(&self) -> &str {
-        &self.config.name
-    }
-}
-
-/// A site with what is computed from its settings once.
-pub struct Site {
-    /// The settings.
-    pub config: SiteConfig,
-    /// Its hosts in the form that they are compared in.
-    pub hosts: OwnHosts,
+    settings: watch::Sender<Arc<Settings>>,
 }
 
 impl App {
@@ -72,45 +39,30 @@ impl App {
         clock: Clock,
         dice: Dice,
     ) -> Result<Arc<Self>> {
-        let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
-        let site = |site: &SiteConfig| {
-            let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
-            (site.name.clone(), Site { config: site.clone(), hosts })
-        };
-        let sites = config.sites.iter().map(site).collect();
-        let destination = |config: &DestinationConfig| {
-            let key = SigningKey::parse(&config.secret);
-            let key = key.map_err(|error| anyhow!("destination `{}`: {error}", config.name))?;
-            Ok(Destination { config: config.clone(), key })
-        };
-        let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
         Ok(Arc::new(Self {
-            rules: Rules::built_in(),
             store,
             metrics: Metrics::default(),
             clock,
             dice,
-            tokens,
             tracker: Tracker::built_in(),
-            sites,
-            destinations,
-            config,
+            settings: watch::Sender::new(Arc::new(Settings::new(config)?)),
         }))
     }
 
-    /// A site by the name that a browser sent.
-    pub fn site(&self, name: &str) -> Option<&Site> {
-        SiteId::parse(name).and_then(|name| self.sites.get(&name))
+    /// The settings as they are now. Whoever begins a piece of work asks once and keeps them to its
+    /// end, so that no work sees two readings of the configuration.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
     }
 
-    /// The destinations of a site's leads.
-    pub fn destinations(&self, site: &SiteId) -> impl Iterator<Item = &Destination> {
-        self.destinations.iter().filter(move |destination| destination.config.site == *site)
+    /// Puts other settings in force for all work that begins from now on.
+    pub fn change_settings(&self, settings: Settings) {
+        self.settings.send_replace(Arc::new(settings));
     }
 
-    /// The destinations of all sites.
-    pub fn every_destination(&self) -> &[Destination] {
-        &self.destinations
+    /// Tells of every change of the settings.
+    pub fn watch_settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.subscribe()
     }
 }
 

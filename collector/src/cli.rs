@@ -7,7 +7,7 @@ mod serve;
 mod snippet;
 mod demo;
 
-use crate::config::Config;
+use crate::config::Source;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -26,7 +26,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the collector until SIGINT or SIGTERM.
+    /// Run the collector until SIGINT or SIGTERM; SIGHUP reads the configuration again.
     Serve,
     /// Write a first `clew.toml` with a token key of its own.
     Init(init::Init),
@@ -54,14 +54,14 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let environment: Vec<_> = std::env::vars_os().filter_map(text).collect();
-    let load = || Config::load(file.as_deref(), &environment);
+    let source = Source { file, environment };
     match arguments.command {
-        Command::Serve => serve::run(load()?),
+        Command::Serve => serve::run(&source),
         Command::Init(init) => init.run(),
-        Command::Key(key) => key.run(file.as_deref(), &load()?),
-        Command::Snippet(snippet) => snippet.run(&load()?),
-        Command::Migrate(migrate) => migrate.run(&load()?),
-        Command::Demo(demo) => demo.run(&load()?),
+        Command::Key(key) => key.run(source.file.as_deref(), &source.read()?),
+        Command::Snippet(snippet) => snippet.run(&source.read()?),
+        Command::Migrate(migrate) => migrate.run(&source.read()?),
+        Command::Demo(demo) => demo.run(&source.read()?),
     }
 }
 

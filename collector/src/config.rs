@@ -1,7 +1,10 @@
 //! The settings: `clew.example.toml` is the default, a file overrides it, `CLEW_…` overrides both.
 //!
-//! Read once into types that cannot be wrong; the environment is an argument. The configuration is
-//! the truth for sites, keys and destinations, so that any number of collectors read the same file.
+//! Read into types that cannot be wrong, at the start and whenever the collector is told to; the
+//! environment is an argument. The configuration is the truth for sites, keys and destinations, so
+//! that any number of collectors read the same file.
+
+pub mod change;
 
 use crate::secret::{KeyHash, Secret};
 use crate::token::TokenKey;
@@ -12,7 +15,7 @@ use serde::Deserialize;
 use shared::ids::SiteId;
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use url::Url;
 
 /// The commented file that is also the default.
@@ -99,7 +102,7 @@ pub struct DeliveryConfig {
 }
 
 /// One web site.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteConfig {
     /// Its name in `data-site`.
@@ -122,7 +125,7 @@ fn yes() -> bool {
 }
 
 /// One API key.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyConfig {
     /// What it is for.
@@ -134,7 +137,7 @@ pub struct KeyConfig {
 }
 
 /// One place that leads are delivered to.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DestinationConfig {
     /// Its name in deliveries.
@@ -150,25 +153,40 @@ pub struct DestinationConfig {
     pub allow_private: bool,
 }
 
-impl Config {
-    /// Reads a file over the defaults, then the environment's `CLEW_…` over both. The environment
+/// Where the settings come from; it stays the same for as long as the process runs.
+pub struct Source {
+    /// The file, where there is one.
+    pub file: Option<PathBuf>,
+    /// The environment's variables.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Reads the file over the defaults, then the environment's `CLEW_…` over both. The environment
     /// also resolves `env:NAME`.
     ///
     /// # Errors
-    /// A sentence that names the setting at fault.
-    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self> {
-        let text = match file {
+    /// A sentence that names the file and the setting at fault.
+    pub fn read(&self) -> Result<Config> {
+        let text = match &self.file {
             Some(path) => std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read the configuration {}", path.display()))?,
             None => String::new(),
         };
-        Self::parse(&text, environment).with_context(|| match file {
-            Some(path) => format!("the configuration {} is wrong", path.display()),
-            None => "the configuration is wrong".to_owned(),
-        })
+        Config::parse(&text, &self.environment).with_context(|| self.is_wrong())
     }
 
-    /// The same from a text.
+    /// What an error of a setting begins with.
+    pub fn is_wrong(&self) -> String {
+        match &self.file {
+            Some(path) => format!("the configuration {} is wrong", path.display()),
+            None => "the configuration is wrong".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a text over the defaults, then the environment's `CLEW_…` over both.
     ///
     /// # Errors
     /// A sentence that names the setting at fault.

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ingest::Identified;
+use crate::settings::Settings;
 use crate::store::{
     Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion, StoreError,
 };
@@ -83,6 +84,7 @@ pub struct Made {
 /// [`ApiError::Malformed`], [`ApiError::Invalid`], [`ApiError::KeyReused`] or the store's.
 pub async fn from_request(
     app: &App,
+    settings: &Settings,
     site: &SiteId,
     body: &[u8],
     key: Option<&str>,
@@ -96,7 +98,8 @@ pub async fn from_request(
         ApiError::Invalid(format!("The lead was not stored: {error}."))
     };
     let contact = request.contact.normalised().map_err(invalid)?;
-    let (visitor, journey) = who(app, site, request.visitor.as_deref(), request.token.as_deref());
+    let (visitor, journey) =
+        who(app, settings, site, request.visitor.as_deref(), request.token.as_deref());
     let now_ms = app.clock.now_ms();
     let conversion = Conversion {
         id: ConversionId::new(now_ms, app.dice.roll()),
@@ -113,7 +116,8 @@ pub async fn from_request(
         touches: Vec::new(),
     };
     let idempotency = idempotency(key, body)?;
-    let (lead, conversion, repeated) = store(app, site, conversion, idempotency, false).await?;
+    let (lead, conversion, repeated) =
+        store(app, settings, site, conversion, idempotency, false).await?;
     let view = LeadView::load(app, lead, Some(conversion)).await?;
     let missing = || StoreError::Corrupt("a lead that was just stored is missing".into());
     let view = view.ok_or_else(missing)?;
@@ -129,6 +133,7 @@ pub async fn from_request(
 /// The store's.
 pub async fn from_page(
     app: &App,
+    settings: &Settings,
     site: &SiteId,
     visitor: VisitorId,
     identified: Identified,
@@ -148,7 +153,7 @@ pub async fn from_page(
         page_title: None,
         touches: Vec::new(),
     };
-    let (_, _, repeated) = store(app, site, conversion, None, true).await?;
+    let (_, _, repeated) = store(app, settings, site, conversion, None, true).await?;
     if !repeated {
         app.metrics.conversion(JourneyState::Known);
     }
@@ -158,19 +163,20 @@ pub async fn from_page(
 /// The lead, the conversion, and whether an earlier request had stored it.
 async fn store(
     app: &App,
+    settings: &Settings,
     site: &SiteId,
     conversion: Conversion,
     idempotency: Option<Idempotency>,
     from_page: bool,
 ) -> Result<(LeadId, ConversionId, bool), ApiError> {
     let at_ms = conversion.at_ms;
-    let destinations = app.destinations(site);
+    let destinations = settings.destinations(site);
     let new = NewConversion {
         site: site.clone(),
         conversion,
         new_lead: LeadId::new(at_ms, app.dice.roll()),
         destinations: destinations.map(|destination| destination.name().to_owned()).collect(),
-        due_at_ms: at_ms + i64::from(app.config.delivery.settle_seconds) * 1000,
+        due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
         idempotency,
         from_page,
     };
@@ -183,6 +189,7 @@ async fn store(
 /// The token is sealed and so believed first; a bad one still leaves the cookie's value.
 fn who(
     app: &App,
+    settings: &Settings,
     site: &SiteId,
     visitor: Option<&str>,
     token: Option<&str>,
@@ -191,7 +198,7 @@ fn who(
         |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let (visitor, token) = (given(visitor), given(token));
     if let Some(token) = &token {
-        if let Some(visitor) = app.tokens.open(site, token) {
+        if let Some(visitor) = settings.tokens.open(site, token) {
             return (Some(visitor), JourneyState::Known);
         }
         app.metrics.bad_token();

@@ -5,9 +5,10 @@
 
 mod steps;
 
-use crate::app::{App, Site};
+use crate::app::App;
 use crate::conversion;
 use crate::error::ApiError;
+use crate::settings::{Settings, Site};
 use crate::store::{Arrivals, VisitorContext};
 use shared::ids::{EventId, VisitorId};
 use shared::lead::Contact;
@@ -67,13 +68,15 @@ pub struct Judged<'a> {
 /// The reason for which the whole batch is refused, with the number of its events (1 where that is
 /// not known).
 pub fn judge<'a>(
-    app: &'a App,
+    app: &App,
+    settings: &'a Settings,
     request: Request<'_>,
     body: &[u8],
 ) -> Result<Judged<'a>, (DropReason, usize)> {
     let batch = Batch::parse(body).map_err(|reason| (reason, 1))?;
     let count = batch.events.len().max(1);
-    let (site, visitor, minted) = open(app, request, &batch).map_err(|reason| (reason, count))?;
+    let (site, visitor, minted) =
+        open(app, settings, request, &batch).map_err(|reason| (reason, count))?;
     let context = VisitorContext {
         language: cut(&batch.language, 35),
         user_agent: cut(request.user_agent, limits::TEXT_BYTES),
@@ -91,7 +94,7 @@ pub fn judge<'a>(
         outcomes: Vec::with_capacity(batch.events.len()),
         identified: Vec::new(),
     };
-    let setting = steps::Setting { app, site, request, batch: &batch };
+    let setting = steps::Setting { rules: &settings.rules, site, request, batch: &batch };
     for raw in &batch.events {
         let candidate = Candidate::parse(raw);
         let id = candidate.as_ref().ok().map(|candidate| candidate.event.id);
@@ -138,8 +141,13 @@ pub struct Accepted {
 ///
 /// # Errors
 /// The reason for which the whole batch was refused, or the store's; then nothing is acknowledged.
-pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Accepted, ApiError> {
-    let judged = judge(app, request, body).map_err(|(reason, events)| {
+pub async fn accept(
+    app: &App,
+    settings: &Settings,
+    request: Request<'_>,
+    body: &[u8],
+) -> Result<Accepted, ApiError> {
+    let judged = judge(app, settings, request, body).map_err(|(reason, events)| {
         app.metrics.events(Outcome::Dropped(reason), events);
         ApiError::Dropped(reason)
     })?;
@@ -152,7 +160,7 @@ pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Acce
         visitor,
         keep_cookie: judged.keep_cookie,
         cookie_domain: judged.cookie_domain,
-        token: judged.keep_cookie.then(|| app.tokens.seal(&site, visitor, now_ms)).flatten(),
+        token: judged.keep_cookie.then(|| settings.tokens.seal(&site, visitor, now_ms)).flatten(),
         stored: 0,
         duplicate: 0,
         dropped: Vec::new(),
@@ -187,7 +195,7 @@ pub async fn accept(app: &App, request: Request<'_>, body: &[u8]) -> Result<Acce
         // A repeat of the batch repeats this; the event's id makes that harmless.
         for identified in judged.identified.into_iter().filter(|named| kept.contains(&named.event))
         {
-            conversion::from_page(app, &site, visitor, identified).await?;
+            conversion::from_page(app, settings, &site, visitor, identified).await?;
         }
     }
     Ok(accepted)
@@ -205,11 +213,12 @@ async fn store(app: &App, arrivals: Arrivals) -> Result<Vec<Outcome>, ApiError> 
 
 /// The steps for a batch: the site, its origin, how many events, who.
 fn open<'a>(
-    app: &'a App,
+    app: &App,
+    settings: &'a Settings,
     request: Request<'_>,
     batch: &Batch<'_>,
 ) -> Result<(&'a Site, VisitorId, bool), DropReason> {
-    let site = app.site(&batch.site).ok_or(DropReason::UnknownSite)?;
+    let site = settings.site(&batch.site).ok_or(DropReason::UnknownSite)?;
     if !steps::origin_allowed(site, request.origin) {
         return Err(DropReason::ForeignOrigin);
     }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod settings;
 pub mod app;
 pub mod server;
 pub mod error;

@@ -8,21 +8,28 @@ pub mod sign;
 mod body;
 mod client;
 
-use crate::app::{App, Destination};
+use crate::app::App;
+use crate::config::DeliveryConfig;
 use crate::metrics::DeliveryOutcome;
+use crate::settings::Destination;
 use crate::store::{Claim, Delivery, Settlement, StoreError};
 use anyhow::Result;
 use client::{Attempt, Client};
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use shared::limits;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// A claim outlives the longest attempt by this much.
 const LEASE_MARGIN_MS: i64 = 30_000;
-/// How often the loop looks for what fell due.
+/// How often a destination's loop looks for what fell due.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often rows that nobody needs any more are looked for: they have waited a day.
+const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Delivers for one application.
 pub struct Outbox {
@@ -36,18 +43,58 @@ impl Outbox {
     /// # Errors
     /// Where the client cannot be made.
     pub fn new(app: Arc<App>) -> Result<Self> {
-        let timeout = Duration::from_secs(app.config.delivery.timeout_seconds.into());
-        Ok(Self { app, client: Client::new(timeout)? })
+        Ok(Self { app, client: Client::new()? })
     }
 
-    /// Delivers until told to stop; what is under way is finished first. Each destination has a loop
-    /// of its own, so that one that hangs holds up no other.
+    /// Delivers until told to stop; what is under way is finished first.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        let destinations = self.app.every_destination().iter();
-        let deliver =
-            destinations.map(|to| until_stopped(stop.clone(), async || self.work(to).await));
-        let expire = until_stopped(stop.clone(), async || self.expire().await);
-        tokio::join!(join_all(deliver), expire);
+        let expire =
+            until_stopped(stop.clone(), EXPIRE_PAUSE, async || self.expire().await.map(Some));
+        tokio::join!(self.deliver_to_all(stop.clone()), expire);
+    }
+
+    /// Each destination has a loop of its own, so that one that hangs holds up no other. Changed
+    /// settings begin loops for new destinations; that of one which is gone ends by itself.
+    async fn deliver_to_all(&self, mut stop: watch::Receiver<bool>) {
+        let mut changes = self.app.watch_settings();
+        let (mut loops, mut running) = (FuturesUnordered::new(), HashSet::new());
+        while !*stop.borrow() {
+            let settings = Arc::clone(&changes.borrow_and_update());
+            for destination in settings.every_destination() {
+                if running.insert(destination.name().to_owned()) {
+                    loops.push(self.deliver_to(destination.name().to_owned(), stop.clone()));
+                }
+            }
+            tokio::select! {
+                Some(ended) = loops.next() => { running.remove(&ended); }
+                _ = changes.changed() => {}
+                _ = stop.changed() => {}
+            }
+        }
+        while loops.next().await.is_some() {}
+    }
+
+    /// Delivers to one destination until told to stop, or until the settings have it no more; what
+    /// is due for it then stays in the store. Gives back its name.
+    async fn deliver_to(&self, name: String, stop: watch::Receiver<bool>) -> String {
+        let work = async || {
+            // Asked each time, so that a change of address or secret holds from here on.
+            let settings = self.app.settings();
+            match settings.destination(&name) {
+                Some(destination) => {
+                    self.work(destination, &settings.config.delivery).await.map(Some)
+                }
+                None => {
+                    tracing::info!(
+                        destination = name,
+                        "a destination that was removed gets no more"
+                    );
+                    Ok(None)
+                }
+            }
+        };
+        until_stopped(stop, PAUSE, work).await;
+        name
     }
 
     /// Attempts everything that is due; how many attempts were made.
@@ -56,10 +103,11 @@ impl Outbox {
     /// The store's.
     pub async fn step(&self) -> Result<usize, StoreError> {
         self.expire().await?;
+        let settings = self.app.settings();
         let mut attempts = 0;
-        for destination in self.app.every_destination() {
+        for destination in settings.every_destination() {
             loop {
-                match self.work(destination).await? {
+                match self.work(destination, &settings.config.delivery).await? {
                     0 => break,
                     more => attempts += more,
                 }
@@ -73,30 +121,36 @@ impl Outbox {
     }
 
     /// One claim of what is due for a destination: as many as may be under way at the same time.
-    async fn work(&self, destination: &Destination) -> Result<usize, StoreError> {
+    async fn work(&self, to: &Destination, how: &DeliveryConfig) -> Result<usize, StoreError> {
         let now_ms = self.app.clock.now_ms();
-        let timeout_ms = i64::from(self.app.config.delivery.timeout_seconds) * 1000;
+        let timeout_ms = i64::from(how.timeout_seconds) * 1000;
         let claim = Claim {
-            destination: destination.name().to_owned(),
+            destination: to.name().to_owned(),
             now_ms,
             lease_until_ms: now_ms + timeout_ms + LEASE_MARGIN_MS,
-            limit: self.app.config.delivery.concurrency,
+            limit: how.concurrency,
         };
         let claimed = self.app.store.claim_deliveries(claim).await?;
         let attempts = claimed.len();
-        let deliver = claimed.into_iter().map(|delivery| self.deliver(destination, delivery));
+        let deliver = claimed.into_iter().map(|delivery| self.deliver(to, how, delivery));
         for settled in join_all(deliver).await {
             settled?;
         }
         Ok(attempts)
     }
 
-    async fn deliver(&self, to: &Destination, delivery: Delivery) -> Result<(), StoreError> {
-        let attempt = self.attempt(to, &delivery).await?;
+    async fn deliver(
+        &self,
+        to: &Destination,
+        how: &DeliveryConfig,
+        delivery: Delivery,
+    ) -> Result<(), StoreError> {
+        let timeout = Duration::from_secs(how.timeout_seconds.into());
+        let attempt = self.attempt(to, &delivery, timeout).await?;
         let now_ms = self.app.clock.now_ms();
-        let retry_seconds = &self.app.config.delivery.retry_seconds;
         let jitter = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
-        let settlement = settlement(&attempt, delivery.attempts, retry_seconds, now_ms, jitter);
+        let settlement =
+            settlement(&attempt, delivery.attempts, &how.retry_seconds, now_ms, jitter);
         let outcome = match &settlement {
             Settlement::Sent { .. } => DeliveryOutcome::Sent,
             Settlement::Retry { .. } => DeliveryOutcome::Retry,
@@ -116,7 +170,12 @@ impl Outbox {
         self.app.store.settle_delivery(delivery.id, settlement).await
     }
 
-    async fn attempt(&self, to: &Destination, delivery: &Delivery) -> Result<Attempt, StoreError> {
+    async fn attempt(
+        &self,
+        to: &Destination,
+        delivery: &Delivery,
+        timeout: Duration,
+    ) -> Result<Attempt, StoreError> {
         let body = match self.app.store.delivery_body(delivery.id).await? {
             Some(frozen) => frozen,
             None => match body::build(&self.app, delivery).await? {
@@ -125,30 +184,32 @@ impl Outbox {
             },
         };
         let id = delivery.id.to_text();
-        Ok(self.client.post(to, &id, body, self.app.clock.now_ms()).await)
+        Ok(self.client.post(to, &id, body, self.app.clock.now_ms(), timeout).await)
     }
 }
 
-/// Works again and again, and pauses where there was nothing to do, until it is told to stop.
+/// Works again and again, and pauses where there was nothing to do, until it is told to stop or the
+/// work says (`None`) that there will be no more.
 async fn until_stopped(
     mut stop: watch::Receiver<bool>,
-    work: impl AsyncFn() -> Result<usize, StoreError>,
+    pause: Duration,
+    work: impl AsyncFn() -> Result<Option<usize>, StoreError>,
 ) {
     while !*stop.borrow() {
         let worked = work().await.unwrap_or_else(|error| {
             tracing::error!(%error, "the outbox could not work");
-            0
+            Some(0)
         });
-        if worked == 0 {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one loop that waits for time to pass"
-            )]
-            let pause = tokio::time::sleep(PAUSE);
-            tokio::select! {
-                () = pause => {}
-                _ = stop.changed() => {}
-            }
+        match worked {
+            None => return,
+            Some(0) => {}
+            Some(_) => continue,
+        }
+        #[expect(clippy::disallowed_methods, reason = "the one loop that waits for time to pass")]
+        let pause = tokio::time::sleep(pause);
+        tokio::select! {
+            () = pause => {}
+            _ = stop.changed() => {}
         }
     }
 }

@@ -33,7 +33,8 @@ pub fn block_on<F: Future>(work: F) -> F::Output {
 /// Where the listener cannot be used.
 pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> {
     let data = Data::from(Arc::clone(app));
-    let prefix = app.config.prefix.clone();
+    let settings = app.settings();
+    let prefix = settings.config.prefix.clone();
     let mut server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(data.clone())
@@ -42,8 +43,8 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
     })
     .disable_signals()
     .shutdown_timeout(STOP_SECONDS);
-    if app.config.workers > 0 {
-        server = server.workers(app.config.workers);
+    if settings.config.workers > 0 {
+        server = server.workers(settings.config.workers);
     }
     let server: Server = server.listen(listener)?.run();
     let handle = server.handle();

@@ -75,7 +75,8 @@ async fn from_the_first_click_to_the_lead_in_the_crm() {
     browser.wait_for("clew('token', done)").await;
     let hidden =
         browser.run("return document.querySelector('#contact input[name=clew_token]').value").await;
-    let sealed = town.app.app.tokens.open(&tests::story::site(), hidden.as_str().unwrap());
+    let sealed =
+        town.app.app.settings().tokens.open(&tests::story::site(), hidden.as_str().unwrap());
     assert_eq!(sealed.map(|sealed| sealed.to_text()), Some(visitor.clone()));
     for (field, text) in [
         ("first_name", "First"),
@@ -201,7 +202,13 @@ async fn a_policy_without_wasm_still_counts() {
     let (town, browser) = (Town::start(Some(policy)), Browser::start().await);
     browser.open(&format!("{}/?utm_source=google&utm_medium=cpc", town.site)).await;
     let token = browser.wait_for("clew('token', done)").await;
-    let visitor = town.app.app.tokens.open(&tests::story::site(), token.as_str().unwrap()).unwrap();
+    let visitor = town
+        .app
+        .app
+        .settings()
+        .tokens
+        .open(&tests::story::site(), token.as_str().unwrap())
+        .unwrap();
     let journey =
         town.journey_when(&visitor.to_text(), |journey| journey["pages"].is_array()).await;
     assert_eq!(journey["touches"][0]["channel"], "paid_search");

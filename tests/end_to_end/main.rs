@@ -9,5 +9,6 @@ mod persons;
 mod outbox;
 mod assets;
 mod commands;
+mod reload;
 mod crash;
 mod journey;

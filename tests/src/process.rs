@@ -1,13 +1,19 @@
-//! The collector as a process of its own, to be killed.
+//! The collector as a process of its own: to be killed, and to be told things by signals.
 
 use crate::app::settings_for;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+/// The longest wait for a line of the log.
+const LINE: Duration = Duration::from_secs(20);
 
 /// A running `clew serve`; killed when it is dropped.
 pub struct Collector {
     child: Child,
+    log: Receiver<String>,
     /// Its address, without a slash behind.
     pub url: String,
 }
@@ -16,7 +22,7 @@ impl Collector {
     /// Starts over a folder that holds store and settings, and waits until it is ready.
     pub fn start(folder: &Path, more_settings: &str) -> Self {
         let config = folder.join("clew.toml");
-        std::fs::write(&config, format!("{}{more_settings}", settings_for(folder))).unwrap();
+        configure(folder, more_settings);
         let mut child = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&config)
@@ -35,8 +41,12 @@ impl Collector {
             told.push(line);
         };
         // The pipe must be read on, or the collector would stand still once it is full.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { child, url: format!("http://{address}") }
+        let (lines, log_read) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Lines that come when nobody waits for them any more are dropped.
+            log.map_while(Result::ok).for_each(|line| drop(lines.send(line)));
+        });
+        Self { child, log: log_read, url: format!("http://{address}") }
     }
 
     /// SIGKILL, and wait for the end.
@@ -47,10 +57,37 @@ impl Collector {
 
     /// SIGTERM; whether it then ended with success.
     pub fn terminate(mut self) -> bool {
-        let line = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+        self.signal("TERM");
         self.child.wait().unwrap().success()
     }
+
+    /// SIGHUP: it reads its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    }
+
+    /// The next line of the log that contains a text; those before it are passed over.
+    pub fn line_with(&self, text: &str) -> String {
+        let mut passed = Vec::new();
+        loop {
+            match self.log.recv_timeout(LINE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => passed.push(line),
+                Err(_) => panic!("the log never told of `{text}`:\n{}", passed.join("\n")),
+            }
+        }
+    }
+}
+
+/// Writes the settings that a collector over a folder reads.
+pub fn configure(folder: &Path, more_settings: &str) {
+    let text = format!("{}{more_settings}", settings_for(folder));
+    std::fs::write(folder.join("clew.toml"), text).unwrap();
 }
 
 impl Drop for Collector {

@@ -114,7 +114,8 @@ impl Demo {
                     header.batch([view.to_json(), engagement.to_json()].iter().map(String::as_str));
                 let request =
                     Request { user_agent: BROWSER, received_at_ms: ended_ms, ..Request::default() };
-                let accepted = ingest::accept(app, request, body.as_bytes()).await?;
+                let accepted =
+                    ingest::accept(app, &app.settings(), request, body.as_bytes()).await?;
                 match accepted.dropped.first() {
                     Some((_, reason)) => {
                         Err(anyhow!("an event of the demo was dropped: {}", reason.as_str()))
@@ -129,8 +130,9 @@ impl Demo {
                     "form": { "id": "contact", "name": "Contact us" },
                     "page": { "url": format!("{origin}/contact"), "title": story::title("/contact") },
                 });
-                conversion::from_request(app, &self.site, body.to_string().as_bytes(), None)
-                    .await?;
+                let body = body.to_string();
+                let settings = app.settings();
+                conversion::from_request(app, &settings, &self.site, body.as_bytes(), None).await?;
                 Ok(())
             }
         }

@@ -44,7 +44,7 @@ impl Key {
         output.write_all(table.as_bytes())?;
         say(&key);
         say(format_args!(
-            "# Shown this once; {} keeps its hash. Restart the collector to let it in.",
+            "# Shown this once; {} keeps its hash. Send the collector SIGHUP to let it in.",
             file.display()
         ));
         Ok(())

@@ -1,10 +1,13 @@
-//! `clew serve`: opens the store, listens, delivers; on a signal drains all of it.
+//! `clew serve`: opens the store, listens, delivers; on a signal reads its settings again, or drains
+//! all of it.
 
 use crate::app::{App, open_store};
 use crate::clock::{Clock, Dice};
-use crate::config::Config;
+use crate::config::change::Change;
+use crate::config::{Config, Source};
 use crate::outbox::Outbox;
 use crate::server;
+use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
 use std::io::IsTerminal;
 use std::net::TcpListener;
@@ -13,35 +16,56 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-pub(super) fn run(config: Config) -> Result<()> {
-    let filter = EnvFilter::try_new(&config.log).context("log: not a filter")?;
+pub(super) fn run(source: &Source) -> Result<()> {
+    let config = source.read()?;
+    let filter = log_filter(&config).with_context(|| source.is_wrong())?;
     let terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would panic where nobody reads the log any more, as after a terminal's hangup.
+        .log_internal_errors(false)
         .with_ansi(terminal)
-        .init();
-    server::block_on(serve(config))
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    log.init();
+    let set_filter = move |filter| handle.reload(filter).context("the log cannot be changed");
+    server::block_on(serve(source, config, set_filter))
 }
 
-async fn serve(config: Config) -> Result<()> {
+fn log_filter(config: &Config) -> Result<EnvFilter> {
+    EnvFilter::try_new(&config.log).context("log: not a filter")
+}
+
+async fn serve(
+    source: &Source,
+    config: Config,
+    set_filter: impl Fn(EnvFilter) -> Result<()>,
+) -> Result<()> {
     let listen = config.listen;
     let listener =
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-    let signals = StopSignals::listen()?;
+    let mut signals = Signals::listen()?;
     let store = open_store(&config)?;
-    let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())?;
+    let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())
+        .with_context(|| source.is_wrong())?;
     ensure!(
         app.tracker.is_some(),
         "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
     );
-    warn_of_gaps(&app);
+    let settings = app.settings();
+    warn_of_gaps(&settings);
     let outbox = Outbox::new(Arc::clone(&app))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::task::spawn_local(outbox.run(stopped));
-    tracing::info!(address = %listener.local_addr()?, store = app.config.store.shown_url(), "the collector is ready");
+    tracing::info!(address = %listener.local_addr()?, store = settings.config.store.shown_url(), "the collector is ready");
     let serving = server::serve(listener, &app)?;
-    signals.wait().await;
+    while let Asked::Reload = signals.next().await {
+        if let Err(error) = reload(source, &app, &set_filter) {
+            let error = format!("{error:#}");
+            tracing::error!(error, "the configuration was refused; the one before stays in force");
+        }
+    }
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
     serving.stop().await;
     stop.send_replace(true);
@@ -51,35 +75,70 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// SIGINT and SIGTERM, which alike stop in order: requests under way are answered first.
-struct StopSignals {
+/// Reads the configuration again and puts it in force, all of it or nothing.
+fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<()>) -> Result<()> {
+    let before = app.settings();
+    let mut config = source.read()?;
+    let need_restart = config.keep_started(&before.config);
+    let filter = log_filter(&config).with_context(|| source.is_wrong())?;
+    let settings = Settings::new(config).with_context(|| source.is_wrong())?;
+    set_filter(filter)?;
+    app.change_settings(settings);
+    let settings = app.settings();
+    let change = Change::between(&before.config, &settings.config);
+    tracing::info!(
+        sites = change.sites.to_string(),
+        keys = change.keys.to_string(),
+        destinations = change.destinations.to_string(),
+        "the configuration was read again"
+    );
+    for setting in need_restart {
+        tracing::warn!(setting, "a setting that was changed stays as it is until a restart");
+    }
+    warn_of_gaps(&settings);
+    Ok(())
+}
+
+/// What a signal asks for.
+enum Asked {
+    /// SIGHUP: read the configuration again.
+    Reload,
+    /// SIGINT and SIGTERM alike: stop in order; requests under way are answered first.
+    Stop,
+}
+
+/// The signals that are listened for.
+struct Signals {
+    hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl StopSignals {
-    /// From here on neither signal ends the process by itself.
+impl Signals {
+    /// From here on none of them ends the process by itself.
     fn listen() -> Result<Self> {
-        let told = "cannot listen for signals";
+        let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context(told)?,
-            terminate: signal(SignalKind::terminate()).context(told)?,
+            hangup: listen(SignalKind::hangup())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
         })
     }
 
-    async fn wait(mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
         }
     }
 }
 
-fn warn_of_gaps(app: &App) {
-    if app.config.sites.is_empty() {
+fn warn_of_gaps(Settings { config, .. }: &Settings) {
+    if config.sites.is_empty() {
         tracing::warn!("no site is configured, so every event will be refused as unknown_site");
     }
-    if app.config.token_keys.is_empty() {
+    if config.token_keys.is_empty() {
         tracing::warn!(
             "no token_keys are configured, so forms get no sealed token; `clew init` shows how"
         );

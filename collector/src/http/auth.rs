@@ -2,16 +2,20 @@
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::settings::Settings;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use shared::ids::SiteId;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 /// The site that the caller's key opens.
 pub(super) struct ApiKey {
     pub(super) site: SiteId,
+    /// The settings that the key was found in; the rest of the request keeps to them.
+    pub(super) settings: Arc<Settings>,
 }
 
 impl FromRequest for ApiKey {
@@ -31,10 +35,13 @@ fn find(request: &HttpRequest) -> Option<ApiKey> {
         return None;
     }
     // All keys are compared, so that the time does not tell which was near.
-    let matching =
-        app.config.keys.iter().fold(None, |found, entry| match entry.hash.matches(key.trim()) {
+    let settings = app.settings();
+    let matching = settings.config.keys.iter().fold(None, |found, entry| {
+        match entry.hash.matches(key.trim()) {
             true => Some(entry),
             false => found,
-        });
-    matching.map(|entry| ApiKey { site: entry.site.clone() })
+        }
+    });
+    let site = matching?.site.clone();
+    Some(ApiKey { site, settings })
 }

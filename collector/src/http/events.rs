@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ingest::{self, Accepted, Request};
+use crate::settings::Settings;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{self, HeaderMap};
@@ -21,10 +22,11 @@ const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0
 
 /// `POST /c/e`: 202 once everything that is kept is durable.
 pub(super) async fn collect(app: Data<App>, request: HttpRequest, body: Payload) -> HttpResponse {
-    let mut response = match accept(&app, &request, body).await {
+    let settings = app.settings();
+    let mut response = match accept(&app, &settings, &request, body).await {
         Ok(accepted) => {
             let mut response = HttpResponse::Accepted();
-            set_cookie(&app, &request, &accepted, &mut response);
+            set_cookie(&settings, &request, &accepted, &mut response);
             response.json(answer(&accepted))
         }
         Err(error) => error.error_response(),
@@ -43,7 +45,12 @@ pub(super) async fn collect(app: Data<App>, request: HttpRequest, body: Payload)
     response
 }
 
-async fn accept(app: &App, request: &HttpRequest, body: Payload) -> Result<Accepted, ApiError> {
+async fn accept(
+    app: &App,
+    settings: &Settings,
+    request: &HttpRequest,
+    body: Payload,
+) -> Result<Accepted, ApiError> {
     let body = match body.to_bytes_limited(limits::BODY_BYTES).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return Err(refuse(app, DropReason::Malformed)),
@@ -51,7 +58,7 @@ async fn accept(app: &App, request: &HttpRequest, body: Payload) -> Result<Accep
     };
     let cookie = request.cookie(COOKIE);
     let described = describe(app, request.headers(), cookie.as_ref());
-    ingest::accept(app, described, &body).await
+    ingest::accept(app, settings, described, &body).await
 }
 
 fn refuse(app: &App, reason: DropReason) -> ApiError {
@@ -61,6 +68,7 @@ fn refuse(app: &App, reason: DropReason) -> ApiError {
 
 /// `GET /c/p.gif?site=NAME`: a page view of a page without script, told by its `Referer`.
 pub(super) async fn pixel(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let settings = app.settings();
     let query = super::query::Query::of(&request);
     let now_ms = app.clock.now_ms();
     let page = EventId::new(now_ms, app.dice.roll());
@@ -82,9 +90,9 @@ pub(super) async fn pixel(app: Data<App>, request: HttpRequest) -> Result<HttpRe
 
     let cookie = request.cookie(COOKIE);
     let described = describe(&app, request.headers(), cookie.as_ref());
-    let accepted = ingest::accept(&app, described, batch.as_bytes()).await?;
+    let accepted = ingest::accept(&app, &settings, described, batch.as_bytes()).await?;
     let mut response = HttpResponse::Ok();
-    set_cookie(&app, &request, &accepted, &mut response);
+    set_cookie(&settings, &request, &accepted, &mut response);
     Ok(response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("image/gif")
@@ -116,7 +124,7 @@ fn answer(accepted: &Accepted) -> serde_json::Value {
 
 /// Renews the visitor's cookie, so that the id outlives what browsers allow to scripts.
 fn set_cookie(
-    app: &App,
+    settings: &Settings,
     request: &HttpRequest,
     accepted: &Accepted,
     response: &mut HttpResponseBuilder,
@@ -128,7 +136,7 @@ fn set_cookie(
         .path("/")
         .max_age(Duration::seconds(limits::COOKIE_SECONDS.into()))
         .same_site(SameSite::Lax)
-        .secure(app.config.public_url.scheme() == "https")
+        .secure(settings.config.public_url.scheme() == "https")
         .finish();
     // A browser refuses a domain that the answering host does not lie in.
     let connection = request.connection_info();

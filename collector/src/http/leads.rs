@@ -27,7 +27,7 @@ pub(super) async fn create(
         request.headers().get("Idempotency-Key").map(|value| value.to_str()).transpose();
     let idempotency = idempotency.map_err(unreadable)?;
     let Made { view, conversion, repeated } =
-        conversion::from_request(&app, &key.site, &body, idempotency).await?;
+        conversion::from_request(&app, &key.settings, &key.site, &body, idempotency).await?;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
     let mut answer = view.to_json();

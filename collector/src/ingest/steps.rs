@@ -1,7 +1,7 @@
 //! The steps that each event walks through, in order.
 
 use super::{Identified, Request};
-use crate::app::{App, Site};
+use crate::settings::Site;
 use crate::store::{Action, ActionKind, Arrival};
 use serde_json::value::RawValue;
 use shared::evidence::{Evidence, clean_url};
@@ -14,7 +14,7 @@ use url::Url;
 
 /// What the steps know beside the event.
 pub(super) struct Setting<'a> {
-    pub(super) app: &'a App,
+    pub(super) rules: &'a source::Rules,
     pub(super) site: &'a Site,
     pub(super) request: Request<'a>,
     pub(super) batch: &'a Batch<'a>,
@@ -95,7 +95,7 @@ fn flag_bot(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), Drop
 fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     if let (Body::PageView { referrer, .. }, Some(url)) = (&candidate.event.body, &candidate.url) {
         let evidence = Evidence::read(url, referrer);
-        let label = setting.app.rules.label(&evidence, &setting.site.hosts);
+        let label = setting.rules.label(&evidence, &setting.site.hosts);
         candidate.origin = Some((evidence, label));
     }
     Ok(())
@@ -130,7 +130,7 @@ impl Candidate {
                     totals: Totals::default(),
                     evidence,
                     label,
-                    rules: setting.app.rules.hash(),
+                    rules: setting.rules.hash(),
                     bot: self.bot.map(str::to_owned),
                 }))
             }

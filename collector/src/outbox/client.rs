@@ -1,6 +1,6 @@
 //! Calls to strangers' servers: signed, bounded in time, never into our own network unless allowed.
 
-use crate::app::Destination;
+use crate::settings::Destination;
 use anyhow::{Context, Result};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header;
@@ -33,12 +33,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(timeout: Duration) -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         // Fails where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
             reqwest::Client::builder()
-                .timeout(timeout)
                 .redirect(Policy::none())
                 // A proxy would resolve the name itself, past the guard.
                 .no_proxy()
@@ -51,13 +50,14 @@ impl Client {
         })
     }
 
-    /// One attempt: the body as frozen, the timestamp of now.
+    /// One attempt: the body as frozen, the timestamp of now, and how long it may take.
     pub(super) async fn post(
         &self,
         destination: &Destination,
         id: &str,
         body: Vec<u8>,
         now_ms: i64,
+        timeout: Duration,
     ) -> Attempt {
         let url = &destination.config.url;
         let client = match destination.config.allow_private {
@@ -73,6 +73,7 @@ impl Client {
         let signature = destination.key.sign(id, timestamp_s, &body);
         let request = client
             .post(url.clone())
+            .timeout(timeout)
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s.to_string())

@@ -1,0 +1,143 @@
+//! What a second reading of the configuration changes: what of it has to wait for a restart, and how
+//! many sites, keys and destinations it touches.
+
+use super::{Config, StoreConfig};
+use std::fmt;
+
+impl Config {
+    /// Keeps what only a start can change as it was started; the names of the settings that another
+    /// start would change.
+    pub fn keep_started(&mut self, started: &Self) -> Vec<&'static str> {
+        let Self { listen, prefix, workers, store, .. } = self;
+        // Every setting of the store is named, so that a new one cannot be forgotten here.
+        let StoreConfig { url, queue, cache_mib, connections, statement_seconds, tls_ca } = store;
+        let differ = [
+            ("listen", keep(listen, &started.listen)),
+            ("prefix", keep(prefix, &started.prefix)),
+            ("workers", keep(workers, &started.workers)),
+            ("store.url", keep(url, &started.store.url)),
+            ("store.queue", keep(queue, &started.store.queue)),
+            ("store.cache_mib", keep(cache_mib, &started.store.cache_mib)),
+            ("store.connections", keep(connections, &started.store.connections)),
+            ("store.statement_seconds", keep(statement_seconds, &started.store.statement_seconds)),
+            ("store.tls_ca", keep(tls_ca, &started.store.tls_ca)),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
+/// Whether the values differed.
+fn keep<T: PartialEq + Clone>(new: &mut T, started: &T) -> bool {
+    let differs = new != started;
+    new.clone_from(started);
+    differs
+}
+
+/// How the tables of two readings differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Web sites, by name.
+    pub sites: Difference,
+    /// API keys, by hash.
+    pub keys: Difference,
+    /// Destinations, by name.
+    pub destinations: Difference,
+}
+
+impl Change {
+    /// From one reading to the next.
+    pub fn between(before: &Config, after: &Config) -> Self {
+        Self {
+            sites: Difference::of(&before.sites, &after.sites, |site| &site.name),
+            keys: Difference::of(&before.keys, &after.keys, |key| &key.hash),
+            destinations: Difference::of(&before.destinations, &after.destinations, |to| &to.name),
+        }
+    }
+}
+
+/// How many tables came, went, and stayed with other settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Difference {
+    added: usize,
+    changed: usize,
+    removed: usize,
+}
+
+impl Difference {
+    fn of<T: PartialEq, N: PartialEq>(before: &[T], after: &[T], name: impl Fn(&T) -> &N) -> Self {
+        let find = |list: &[T], one: &T| list.iter().position(|other| name(other) == name(one));
+        let was = |one: &T| find(before, one).map(|place| before[place] == *one);
+        let count = |state| after.iter().filter(|one| was(one) == state).count();
+        Self {
+            added: count(None),
+            changed: count(Some(false)),
+            removed: before.iter().filter(|one| find(after, one).is_none()).count(),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { added, changed, removed } = self;
+        write!(f, "{added} added, {changed} changed, {removed} removed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, &[]).unwrap()
+    }
+
+    fn check_kept(text: &str, expected: &[&str]) {
+        let started = config("workers = 3\n[store]\nqueue = 5");
+        let mut again = config(text);
+        assert_eq!(again.keep_started(&started), expected, "{text}");
+        assert_eq!((again.workers, again.store.queue, again.listen), (3, 5, started.listen));
+        assert_eq!(again.keep_started(&started), [""; 0], "{text}");
+    }
+
+    #[test]
+    fn what_needs_a_restart() {
+        let rest = "workers = 3\n[store]\nqueue = 5";
+        check_kept(rest, &[]);
+        check_kept(&format!("log = \"debug\"\npublic_url = \"https://a.example\"\n{rest}"), &[]);
+        check_kept(&format!("listen = \"127.0.0.1:1\"\n{rest}"), &["listen"]);
+        check_kept(
+            &format!("prefix = \"/x\"\n{rest}\ncache_mib = 1"),
+            &["prefix", "store.cache_mib"],
+        );
+        check_kept("[store]\nurl = \"sled:x\"", &["workers", "store.url", "store.queue"]);
+    }
+
+    #[test]
+    fn settings_that_need_none_are_taken() {
+        let mut again = config("log = \"debug\"\nlisten = \"127.0.0.1:1\"");
+        assert_eq!(again.keep_started(&config("")), ["listen"]);
+        assert_eq!(again.log, "debug");
+    }
+
+    fn check_sites(before: &[(&str, &str)], after: &[(&str, &str)], expected: &str) {
+        let with = |sites: &[(&str, &str)]| {
+            let site = |(name, host): &(&str, &str)| {
+                format!("[[sites]]\nname = \"{name}\"\nhosts = [\"{host}\"]\n")
+            };
+            config(&sites.iter().map(site).collect::<String>())
+        };
+        let change = Change::between(&with(before), &with(after));
+        assert_eq!(change.sites.to_string(), expected, "{before:?} {after:?}");
+        assert_eq!(change.keys.to_string(), "0 added, 0 changed, 0 removed");
+    }
+
+    #[test]
+    fn counts() {
+        let (a, b) = (("a", "a.example"), ("b", "b.example"));
+        check_sites(&[], &[], "0 added, 0 changed, 0 removed");
+        check_sites(&[a, b], &[b, a], "0 added, 0 changed, 0 removed");
+        check_sites(&[], &[a, b], "2 added, 0 changed, 0 removed");
+        check_sites(&[a], &[("a", "other.example"), b], "1 added, 1 changed, 0 removed");
+        check_sites(&[a, b], &[b], "0 added, 0 changed, 1 removed");
+    }
+}

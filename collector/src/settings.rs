@@ -1,0 +1,89 @@
+//! The settings as work with them goes: one configuration with everything that is computed from it.
+//!
+//! A snapshot: it never changes. A second reading of the configuration makes another one, and what
+//! began with one ends with it.
+
+use crate::config::{Config, DestinationConfig, SiteConfig};
+use crate::outbox::sign::SigningKey;
+use crate::token::Tokens;
+use anyhow::{Result, anyhow};
+use shared::ids::SiteId;
+use shared::source::{OwnHosts, Rules};
+use std::collections::HashMap;
+
+/// What a reading of the configuration came to.
+pub struct Settings {
+    /// As written.
+    pub config: Config,
+    /// The rules that label page views.
+    pub rules: Rules,
+    /// Sealed tokens.
+    pub tokens: Tokens,
+    sites: HashMap<SiteId, Site>,
+    destinations: Vec<Destination>,
+}
+
+/// A site with what is computed from its settings once.
+pub struct Site {
+    /// The settings.
+    pub config: SiteConfig,
+    /// Its hosts in the form that they are compared in.
+    pub hosts: OwnHosts,
+}
+
+/// A place that leads are delivered to, with its key ready.
+pub struct Destination {
+    /// The settings.
+    pub config: DestinationConfig,
+    /// What its webhooks are signed with.
+    pub key: SigningKey,
+}
+
+impl Destination {
+    /// Its name in deliveries.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+}
+
+impl Settings {
+    /// Computes what a configuration comes to.
+    ///
+    /// # Errors
+    /// A token key or destination secret that cannot be used.
+    pub fn new(config: Config) -> Result<Self> {
+        let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
+        let site = |site: &SiteConfig| {
+            let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
+            (site.name.clone(), Site { config: site.clone(), hosts })
+        };
+        let sites = config.sites.iter().map(site).collect();
+        let destination = |config: &DestinationConfig| {
+            let key = SigningKey::parse(&config.secret);
+            let key = key.map_err(|error| anyhow!("destination `{}`: {error}", config.name))?;
+            Ok(Destination { config: config.clone(), key })
+        };
+        let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
+        Ok(Self { rules: Rules::built_in(), tokens, sites, destinations, config })
+    }
+
+    /// A site by the name that a browser sent.
+    pub fn site(&self, name: &str) -> Option<&Site> {
+        SiteId::parse(name).and_then(|name| self.sites.get(&name))
+    }
+
+    /// The destinations of a site's leads.
+    pub fn destinations(&self, site: &SiteId) -> impl Iterator<Item = &Destination> {
+        self.destinations.iter().filter(move |destination| destination.config.site == *site)
+    }
+
+    /// The destinations of all sites.
+    pub fn every_destination(&self) -> &[Destination] {
+        &self.destinations
+    }
+
+    /// A destination by its name in deliveries.
+    pub fn destination(&self, name: &str) -> Option<&Destination> {
+        self.destinations.iter().find(|destination| destination.name() == name)
+    }
+}

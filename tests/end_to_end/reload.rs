@@ -1,0 +1,256 @@
+//! SIGHUP: other settings without a restart, without a request refused or a delivery lost.
+
+use collector::app::App;
+use collector::clock::Clock;
+use collector::config::Config;
+use collector::outbox::Outbox;
+use collector::secret::KeyHash;
+use collector::settings::Settings;
+use reqwest::Client;
+use serde_json::{Value, json};
+use shared::wire::encode::Header;
+use std::cell::Cell;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tests::app::{KEY, NOW_MS, TestApp, WEBHOOK_SECRET, client, destination, settings_for};
+use tests::process::{Collector, configure};
+use tests::wire::{new_event, new_visitor, view};
+use www::{Demo, Listeners};
+
+const OLD_KEY: &str = "clew_old-key";
+const NEW_KEY: &str = "clew_new-key";
+/// A log line that ends each good reading.
+const READ: &str = "the configuration was read again";
+const REFUSED: &str = "the configuration was refused";
+
+/// A site of one name and host.
+fn site(name: &str) -> String {
+    format!("[[sites]]\nname = \"{name}\"\nhosts = [\"{name}.example\"]\n")
+}
+
+fn key(site: &str, key: &str) -> String {
+    let hash = KeyHash::of(key);
+    format!("[[keys]]\nname = \"one of {site}\"\nsite = \"{site}\"\nhash = \"{hash}\"\n")
+}
+
+/// The demo's CRM.
+fn receiver() -> Demo {
+    let mut settings = www::Settings::new("http://127.0.0.1:1", "none", WEBHOOK_SECRET);
+    settings.retry_every = None;
+    let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+    Demo::start(settings, Listeners { site: listen(), news: listen(), crm: listen() }).unwrap()
+}
+
+fn webhook(crm: &Demo) -> String {
+    destination("crm", &format!("{}/webhook", crm.crm_url()))
+}
+
+/// The status of a page view of a site.
+async fn visit(client: &Client, url: &str, site: &str) -> u16 {
+    let (now_ms, visitor) = (Clock::system().now_ms(), new_visitor().to_text());
+    let page = view(new_event(now_ms), now_ms, &format!("https://{site}.example/"), "");
+    let header = Header {
+        site,
+        visitor: &visitor,
+        sent_at_ms: now_ms,
+        sender: "module",
+        ..Header::default()
+    };
+    let request = client.post(format!("{url}/c/e")).body(header.batch([page.as_str()].into_iter()));
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// The status of a list of leads.
+async fn list(client: &Client, url: &str, key: &str) -> u16 {
+    let request = client.get(format!("{url}/v1/leads")).bearer_auth(key);
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// Looks until a status is as expected; a signal takes its time.
+async fn status_when(expected: u16, look: impl AsyncFn() -> u16) {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    let mut status = 0;
+    for _ in 0..500 {
+        looks.tick().await;
+        status = look().await;
+        if status == expected {
+            return;
+        }
+    }
+    panic!("the status came to be {status}, never {expected}");
+}
+
+async fn arrived(crm: &Demo, count: u64) {
+    let mut attempts = crm.watch_attempts();
+    let enough = attempts.wait_for(|attempts| *attempts >= count);
+    let in_time = tokio::time::timeout(Duration::from_secs(20), enough).await.is_ok();
+    assert!(in_time, "{} of {count} arrived", crm.attempts().len());
+}
+
+#[actix_web::test]
+async fn a_hangup_changes_sites_keys_and_destinations() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, crm) = (client(), receiver());
+    let collector = Collector::start(folder.path(), &key("demo", OLD_KEY));
+    let url = collector.url.as_str();
+    let visit = async |site: &str| visit(&client, url, site).await;
+    let list = async |key: &str| list(&client, url, key).await;
+    let lead = async |email: &str| {
+        let body = json!({ "contact": { "email": email } }).to_string();
+        let request = client.post(format!("{url}/v1/leads")).bearer_auth(KEY).body(body);
+        assert_eq!(request.send().await.unwrap().status(), 201);
+    };
+    assert_eq!((visit("later").await, visit("other").await), (404, 202));
+    assert_eq!((list(OLD_KEY).await, list(NEW_KEY).await), (200, 401));
+
+    let at_once = "[delivery]\nsettle_seconds = 0\n".to_owned();
+    let good = at_once + &site("later") + &key("later", NEW_KEY) + &webhook(&crm);
+    configure(folder.path(), &good);
+    collector.hang_up();
+    status_when(202, async || visit("later").await).await;
+    assert_eq!((list(OLD_KEY).await, list(NEW_KEY).await), (401, 200));
+    let line = collector.line_with(READ);
+    for part in [
+        "sites=\"1 added, 0 changed, 0 removed\"",
+        "keys=\"1 added, 0 changed, 1 removed\"",
+        "destinations=\"1 added, 0 changed, 0 removed\"",
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+    lead("a@example.com").await;
+    arrived(&crm, 1).await;
+
+    // What is wrong is refused whole, by a sentence that names file and setting.
+    for (wrong, setting) in [
+        ("[[sites]]\nname = \"third\"\nhosts = []\n", "`third`"),
+        ("[[token_keys]]\nid = 9\nsecret = \"c2hvcnQ=\"\n", "key 9"),
+        ("[[sites]]\ncolour = 1\n", "colour"),
+    ] {
+        configure(folder.path(), wrong);
+        collector.hang_up();
+        let line = collector.line_with(REFUSED);
+        assert!(line.contains("clew.toml is wrong") && line.contains(setting), "{line}");
+        assert_eq!((visit("later").await, list(NEW_KEY).await), (202, 200), "{wrong}");
+    }
+
+    // What only a start can change is told of and left, the rest is taken.
+    let text = settings_for(folder.path()).replace("127.0.0.1:0", "127.0.0.1:1");
+    std::fs::write(folder.path().join("clew.toml"), text + &site("last")).unwrap();
+    collector.hang_up();
+    let line = collector.line_with("until a restart");
+    assert!(line.contains("setting=\"listen\""), "{line}");
+    assert_eq!((visit("last").await, visit("later").await), (202, 404));
+
+    // The loop of a destination that was removed has ended; another begins when it is back.
+    assert!(collector.line_with("gets no more").contains("\"crm\""));
+    configure(folder.path(), &good);
+    collector.hang_up();
+    collector.line_with(READ);
+    lead("b@example.com").await;
+    arrived(&crm, 2).await;
+
+    assert!(collector.terminate());
+    crm.stop().await;
+}
+
+/// Browsers that report meanwhile notice nothing.
+#[actix_web::test]
+async fn no_request_is_dropped_by_a_hangup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, collector) = (client(), Collector::start(folder.path(), ""));
+    let ended = Rc::new(Cell::new(false));
+    let browsers: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, url) = (client.clone(), collector.url.clone());
+            let ended = Rc::clone(&ended);
+            tokio::task::spawn_local(async move {
+                let mut answers = 0;
+                while !ended.get() {
+                    assert_eq!(visit(&client, &url, "other").await, 202);
+                    answers += 1;
+                }
+                answers
+            })
+        })
+        .collect();
+    for number in 0..20 {
+        let name = format!("site-{number}");
+        configure(folder.path(), &site(&name));
+        collector.hang_up();
+        status_when(202, async || visit(&client, &collector.url, &name).await).await;
+    }
+    ended.set(true);
+    for browser in browsers {
+        assert!(browser.await.unwrap() > 0);
+    }
+    assert!(collector.terminate());
+}
+
+/// Gives an application other settings, as `clew serve` does.
+fn change(app: &App, settings: &str) {
+    let folder = std::path::Path::new("unused");
+    let config = Config::parse(&format!("{}{settings}", settings_for(folder)), &[]).unwrap();
+    app.change_settings(Settings::new(config).unwrap());
+}
+
+async fn lead(app: &TestApp, email: &str) {
+    let made = app.post_lead(&json!({ "contact": { "email": email } })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+}
+
+async fn states(app: &TestApp) -> Vec<Value> {
+    let listed = app.get("/v1/deliveries").await.json;
+    let deliveries = listed["deliveries"].as_array().unwrap();
+    deliveries.iter().map(|delivery| delivery["state"].clone()).collect()
+}
+
+/// The loops as the collector runs them: another address, none, and one again.
+#[actix_web::test]
+async fn destinations_come_change_and_go() {
+    let clock = Clock::system();
+    let (first, second) = (receiver(), receiver());
+    let now = "[delivery]\nsettle_seconds = 0\n";
+    let app = TestApp::start_with(now, clock);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let outbox = Outbox::new(Arc::clone(&app.app)).unwrap();
+    let running = tokio::task::spawn_local(outbox.run(stopped));
+
+    change(&app.app, &(now.to_owned() + &webhook(&first)));
+    lead(&app, "a@example.com").await;
+    arrived(&first, 1).await;
+    change(&app.app, &(now.to_owned() + &webhook(&second)));
+    lead(&app, "b@example.com").await;
+    arrived(&second, 1).await;
+    change(&app.app, now);
+    lead(&app, "c@example.com").await;
+    change(&app.app, &(now.to_owned() + &webhook(&first)));
+    lead(&app, "d@example.com").await;
+    arrived(&first, 2).await;
+    assert_eq!((first.attempts().len(), second.attempts().len()), (2, 1));
+
+    stop.send_replace(true);
+    running.await.unwrap();
+    assert_eq!(states(&app).await, vec![json!("sent"); 3]);
+    app.stop().await;
+    first.stop().await;
+    second.stop().await;
+}
+
+/// What is due for a destination that is gone waits until it is back.
+#[actix_web::test]
+async fn deliveries_outlive_their_destination() {
+    let clock = Clock::fixed(NOW_MS);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = destination("crm", &format!("http://{}/", silent.local_addr().unwrap()));
+    let app = TestApp::start_with(&to, clock.clone());
+    drop(silent);
+    lead(&app, "a@example.com").await;
+    change(&app.app, "");
+    clock.advance_ms(3_600_000);
+    assert_eq!((app.deliver().await, states(&app).await), (0, vec![json!("pending")]));
+    change(&app.app, &to);
+    assert_eq!((app.deliver().await, states(&app).await), (1, vec![json!("retry")]));
+    app.stop().await;
+}
