@@ -7,6 +7,7 @@ pub mod app;
 pub mod wire;
 pub mod visitors;
 pub mod story;
+pub mod postgres;
 pub mod process;
 pub mod browser;
 pub mod town;
