@@ -3,11 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
 
+pub mod postgres;
+pub mod storage;
 pub mod app;
 pub mod wire;
 pub mod visitors;
 pub mod story;
-pub mod postgres;
 pub mod process;
 pub mod browser;
 pub mod town;

@@ -1,25 +1,29 @@
 //! The collector as a process of its own, to be killed.
 
 use crate::app::settings_for;
+use crate::storage::Storage;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use tempfile::NamedTempFile;
 
 /// A running `clew serve`; killed when it is dropped.
 pub struct Collector {
     child: Child,
+    _config: NamedTempFile,
     /// Its address, without a slash behind.
     pub url: String,
 }
 
 impl Collector {
-    /// Starts over a folder that holds store and settings, and waits until it is ready.
-    pub fn start(folder: &Path, more_settings: &str) -> Self {
-        let config = folder.join("clew.toml");
-        std::fs::write(&config, format!("{}{more_settings}", settings_for(folder))).unwrap();
+    /// Starts on a store and waits until it is ready.
+    pub fn start(storage: &Storage, more_settings: &str) -> Self {
+        let config = NamedTempFile::new().unwrap();
+        let settings = format!("{}{more_settings}", settings_for(storage));
+        std::fs::write(config.path(), settings).unwrap();
         let mut child = Command::new(binary())
             .args(["serve", "--config"])
-            .arg(&config)
+            .arg(config.path())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -36,7 +40,7 @@ impl Collector {
         };
         // The pipe must be read on, or the collector would stand still once it is full.
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, url: format!("http://{address}") }
+        Self { child, _config: config, url: format!("http://{address}") }
     }
 
     /// SIGKILL, and wait for the end.
