@@ -18,6 +18,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tests::app::settings_for;
+use tests::storage::{Backend, Storage};
 use tests::wire::{batch, new_event, new_visitor, view};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -62,8 +63,8 @@ fn median(mut rounds: Vec<Figures>) -> Figures {
 }
 
 fn measure(store: impl FnOnce(&Config) -> Arc<dyn Store>) -> Figures {
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config::parse(&settings_for(folder.path()), &[]).unwrap();
+    let storage = Storage::new(Backend::Sled);
+    let config = Config::parse(&settings_for(&storage), &[]).unwrap();
     server::block_on(async {
         let store = store(&config);
         let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system()).unwrap();

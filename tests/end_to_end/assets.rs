@@ -2,10 +2,12 @@
 
 use reqwest::{Method, header};
 use tests::app::{TestApp, answer};
+use tests::storage::Backend;
 
-#[actix_web::test]
-async fn files_are_encoded_cached_and_found_by_their_hash() {
-    let app = TestApp::start();
+tests::both_stores!(files_are_encoded_cached_and_found_by_their_hash,);
+
+async fn files_are_encoded_cached_and_found_by_their_hash(backend: Backend) {
+    let app = TestApp::start(backend);
     let tracker =
         app.app.tracker.clone().expect("run `cargo xtask test`, which builds the tracker");
     let script = format!("/c/s.{}.js", tracker.script.hash);

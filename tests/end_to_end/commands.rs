@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tests::app::{KEY, client, settings_for};
 use tests::process::{Collector, binary};
+use tests::storage::{Backend, Storage};
+
+tests::both_stores!(the_demo_year_is_the_same_for_the_same_seed);
 
 fn clew(folder: &Path, line: &str) -> Output {
     Command::new(binary()).args(line.split(' ')).current_dir(folder).output().unwrap()
@@ -56,16 +59,15 @@ fn a_first_set_up() {
 }
 
 /// The same seed is the same year: every lead with all its fields and its journey.
-#[actix_web::test]
-async fn the_demo_year_is_the_same_for_the_same_seed() {
+async fn the_demo_year_is_the_same_for_the_same_seed(backend: Backend) {
     let mut years = Vec::new();
     for seed in [7, 7, 8] {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("clew.toml"), settings_for(folder.path())).unwrap();
+        let (storage, folder) = (Storage::new(backend), tempfile::tempdir().unwrap());
+        std::fs::write(folder.path().join("clew.toml"), settings_for(&storage)).unwrap();
         let line = format!("demo --site demo --visitors 150 --until 2026-11-01 --seed {seed}");
         let (success, text) = told(&clew(folder.path(), &line));
         assert!(success, "{text}");
-        let collector = Collector::start(folder.path(), "");
+        let collector = Collector::start(&storage, "");
         years.push(year(&collector.url).await);
         assert!(collector.terminate());
     }

@@ -1,21 +1,39 @@
 //! kill -9 under load: what was acknowledged is there, nothing twice, lead and delivery together.
 //!
-//! Five rounds here; `CLEW_CRASH_ROUNDS` asks for more (`cargo xtask soak`).
+//! A few rounds here; `CLEW_CRASH_ROUNDS` asks for more (`cargo xtask soak`). On sled each round
+//! kills the collector; on PostgreSQL two collectors share a database, and it is one of them, both,
+//! or the server in turn.
 
-use futures_util::future::select_all;
+use futures_util::future::{join_all, select_all};
 use rand::RngExt;
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tests::app::{KEY, client, destination};
+use tests::postgres::Server;
 use tests::process::Collector;
+use tests::storage::{Backend, Storage};
 use tests::wire::{batch, new_event, new_visitor, view};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+
+tests::both_stores!(nothing_acknowledged_is_lost_by_kill_9);
 
 const BROWSERS: usize = 24;
 const FORMS: usize = 4;
+/// How long an answer that acknowledges may take to come, a restart of the database included.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who is killed.
+enum Victim {
+    OneCollector,
+    EveryCollector,
+    Database(Arc<Server>),
+}
 
 /// What the clients know, over all rounds.
 #[derive(Default)]
@@ -25,6 +43,7 @@ struct Ledger {
     /// Sent leads by e-mail, and the acknowledged id.
     leads: Mutex<BTreeMap<String, Option<String>>>,
     acknowledged: AtomicUsize,
+    refused: AtomicUsize,
     progress: Notify,
     stop: AtomicBool,
 }
@@ -35,51 +54,117 @@ fn now_ms() -> i64 {
     since.as_millis().try_into().unwrap()
 }
 
-#[actix_web::test]
-async fn nothing_acknowledged_is_lost_by_kill_9() {
+async fn nothing_acknowledged_is_lost_by_kill_9(backend: Backend) {
+    let (storage, count, victims, rounds) = match backend {
+        Backend::Sled => (Storage::new(backend), 1, vec![Victim::EveryCollector], 5),
+        Backend::Postgres => {
+            let server = Arc::new(Server::start());
+            let storage = Storage::on(&server);
+            let database = Victim::Database(server);
+            (storage, 2, vec![Victim::OneCollector, Victim::EveryCollector, database], 3)
+        }
+    };
     #[expect(clippy::disallowed_methods, reason = "how long to run is this test's own setting")]
-    let rounds = std::env::var("CLEW_CRASH_ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
+    let rounds =
+        std::env::var("CLEW_CRASH_ROUNDS").map_or(rounds, |rounds| rounds.parse().unwrap());
     let settings = "[delivery]\nsettle_seconds = 86400\n".to_owned()
         + &destination("crm", "http://127.0.0.1:9/");
     let ledger = Arc::new(Ledger::default());
-    for round in 1..=rounds {
-        let collector = Collector::start(folder.path(), &settings);
+    for (round, victim) in (1..=rounds).zip(victims.iter().cycle()) {
+        let start = || Collector::start(&storage, &settings);
+        let mut collectors: Vec<_> = (0..count).map(|_| start()).collect();
         ledger.stop.store(false, Ordering::SeqCst);
-        let before = ledger.acknowledged.load(Ordering::SeqCst);
-        let mut clients: Vec<_> = (0..BROWSERS + FORMS)
-            .map(|number| {
-                let (ledger, url) = (Arc::clone(&ledger), collector.url.clone());
-                actix_web::rt::spawn(async move {
-                    match number < BROWSERS {
-                        true => browse(&ledger, &url).await,
-                        false => convert(&ledger, &url).await,
-                    }
-                })
-            })
-            .collect();
-        let enough = before + rand::rng().random_range(200..2_000);
-        while ledger.acknowledged.load(Ordering::SeqCst) < enough {
-            tokio::select! {
-                () = ledger.progress.notified() => {}
-                _ = select_all(&mut clients) => panic!("round {round}: a client was let down before the kill"),
+        let mut clients: Vec<_> =
+            collectors.iter().map(|collector| clients(&ledger, &collector.url, count)).collect();
+        let enough = rand::rng().random_range(200..2_000);
+        ledger.goes_on(enough, &mut clients, round).await;
+        match victim {
+            Victim::OneCollector => {
+                collectors.remove(0).kill();
+                join_all(clients.remove(0)).await;
+                ledger.goes_on(200, &mut clients, round).await;
+            }
+            Victim::EveryCollector => collectors.drain(..).for_each(Collector::kill),
+            Victim::Database(server) => {
+                let (server, before) = (Arc::clone(server), ledger.refused.load(Ordering::SeqCst));
+                let again = move || {
+                    server.kill();
+                    server.restart();
+                };
+                // On a thread of its own, so that the clients go on asking.
+                tokio::task::spawn_blocking(again).await.unwrap();
+                ledger.goes_on(200, &mut clients, round).await;
+                let refused = ledger.refused.load(Ordering::SeqCst) - before;
+                assert!(refused > 0, "round {round}: nobody was told that the store is away");
             }
         }
-        collector.kill();
         ledger.stop.store(true, Ordering::SeqCst);
-        for client in clients {
+        for client in clients.into_iter().flatten() {
             client.await.unwrap();
         }
-        let collector = Collector::start(folder.path(), &settings);
-        check(&ledger, &collector.url, round).await;
-        assert!(collector.terminate(), "round {round}: SIGTERM did not end it in order");
+        if collectors.is_empty() {
+            collectors.push(start());
+        }
+        check(&ledger, &collectors[0].url, round).await;
+        for collector in collectors {
+            assert!(collector.terminate(), "round {round}: SIGTERM did not end it in order");
+        }
     }
     assert!(ledger.acknowledged.load(Ordering::SeqCst) > rounds * 200);
 }
 
+/// One collector's share of browsers and forms.
+fn clients(ledger: &Arc<Ledger>, url: &str, collectors: usize) -> Vec<JoinHandle<()>> {
+    let client = |is_browser: bool| {
+        let (ledger, url) = (Arc::clone(ledger), url.to_owned());
+        actix_web::rt::spawn(async move {
+            match is_browser {
+                true => browse(&ledger, &url).await,
+                false => convert(&ledger, &url).await,
+            }
+        })
+    };
+    let browsers = (0..BROWSERS / collectors).map(|_| client(true));
+    browsers.chain((0..FORMS / collectors).map(|_| client(false))).collect()
+}
+
+impl Ledger {
+    /// Waits until so many more are acknowledged; no client may lose its collector meanwhile.
+    async fn goes_on(&self, more: usize, clients: &mut [Vec<JoinHandle<()>>], round: usize) {
+        let enough = self.acknowledged.load(Ordering::SeqCst) + more;
+        let progress = async {
+            while self.acknowledged.load(Ordering::SeqCst) < enough {
+                tokio::select! {
+                    () = self.progress.notified() => {}
+                    (ended, ..) = select_all(clients.iter_mut().flatten()) =>
+                        panic!("round {round}: a client was let down: {ended:?}"),
+                }
+            }
+        };
+        let in_time = timeout(PATIENCE, progress).await.is_ok();
+        assert!(in_time, "round {round}: nothing is acknowledged any more");
+    }
+
+    /// The answer where it acknowledges, `None` where it is 503: come again. No other may come; an
+    /// error means that the collector is gone.
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        acknowledges: u16,
+    ) -> reqwest::Result<Option<Response>> {
+        let response = request.send().await?;
+        if response.status() == 503 {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Ok(None);
+        }
+        assert_eq!(response.status(), acknowledges, "{:?}", response.text().await);
+        Ok(Some(response))
+    }
+}
+
 /// Batches of three page views for a visitor of its own, until the collector is gone.
 async fn browse(ledger: &Ledger, url: &str) {
-    let client = client();
+    let (client, mut pauses) = (client(), pauses());
     let visitor = new_visitor().to_text();
     while !ledger.stop.load(Ordering::SeqCst) {
         let at_ms = now_ms();
@@ -92,41 +177,64 @@ async fn browse(ledger: &Ledger, url: &str) {
         };
         mark(false);
         let request = client.post(format!("{url}/c/e")).body(batch(&visitor, at_ms, &views));
-        let Ok(response) = request.send().await else { return };
-        if response.status() == 202 {
-            mark(true);
-            ledger.acknowledged.fetch_add(3, Ordering::SeqCst);
-            ledger.progress.notify_one();
+        match ledger.send(request, 202).await {
+            Err(_) => return,
+            Ok(None) => {
+                pauses.tick().await;
+            }
+            Ok(Some(_)) => {
+                mark(true);
+                ledger.acknowledged.fetch_add(3, Ordering::SeqCst);
+                ledger.progress.notify_one();
+            }
         }
     }
 }
 
 /// One lead after the other, each of another person.
 async fn convert(ledger: &Ledger, url: &str) {
-    let client = client();
+    let (client, mut pauses) = (client(), pauses());
     while !ledger.stop.load(Ordering::SeqCst) {
         let email = format!("{}@example.com", new_visitor());
         ledger.leads.lock().unwrap().insert(email.clone(), None);
         let body = json!({ "contact": { "email": email } }).to_string();
         let request = client.post(format!("{url}/v1/leads")).bearer_auth(KEY).body(body);
-        let Ok(response) = request.send().await else { return };
-        if response.status() != 201 {
-            continue;
-        }
-        let Ok(made) = response.text().await else { return };
+        let made = match ledger.send(request, 201).await {
+            Err(_) => return,
+            Ok(None) => {
+                pauses.tick().await;
+                continue;
+            }
+            Ok(Some(made)) => made,
+        };
+        let Ok(made) = made.text().await else { return };
         let made: Value = serde_json::from_str(&made).unwrap();
         let id = made["lead"]["id"].as_str().unwrap().to_owned();
         ledger.leads.lock().unwrap().insert(email, Some(id));
     }
 }
 
+/// What a client waits for after a 503.
+fn pauses() -> Interval {
+    let mut pauses = interval(Duration::from_millis(20));
+    pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pauses
+}
+
+/// What the API answers; a collector whose database was away may need a moment.
 async fn get(url: &str, path: &str) -> Option<Value> {
-    let response = client().get(format!("{url}{path}")).bearer_auth(KEY).send().await.unwrap();
-    match response.status().as_u16() {
-        200 => Some(serde_json::from_str(&response.text().await.unwrap()).unwrap()),
-        404 => None,
-        other => panic!("{path}: {other}"),
+    let (client, mut looks) = (client(), interval(Duration::from_millis(100)));
+    for _ in 0..100 {
+        looks.tick().await;
+        let response = client.get(format!("{url}{path}")).bearer_auth(KEY).send().await.unwrap();
+        match response.status().as_u16() {
+            200 => return Some(serde_json::from_str(&response.text().await.unwrap()).unwrap()),
+            404 => return None,
+            503 => {}
+            other => panic!("{path}: {other}"),
+        }
     }
+    panic!("{path}: 503 again and again");
 }
 
 /// All rows of a list, page after page.

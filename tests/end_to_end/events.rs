@@ -5,15 +5,28 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::limits;
 use tests::app::{NOW_MS, TestApp, answer};
+use tests::storage::Backend;
 use tests::wire::{HOME, batch, engagement, new_event, new_visitor, view};
+
+tests::both_stores!(
+    good_batches_are_stored_once,
+    bad_batches_end_in_one_documented_outcome,
+    ten_megabytes_are_refused_and_the_worker_lives,
+    an_overloaded_store_says_when_to_come_again,
+    foreign_origins_are_refused,
+    bad_events_do_not_take_their_neighbours_along,
+    clocks_are_corrected_by_their_skew,
+    who_it_is,
+    consent_and_signals_are_honoured,
+    every_address_answers_in_problems,
+);
 
 fn page(at_ms: i64) -> String {
     view(new_event(at_ms), at_ms, HOME, "")
 }
 
-#[actix_web::test]
-async fn good_batches_are_stored_once() {
-    let app = TestApp::start();
+async fn good_batches_are_stored_once(backend: Backend) {
+    let app = TestApp::start(backend);
     let visitor = new_visitor().to_text();
     let id = new_event(NOW_MS);
     let events = [
@@ -49,9 +62,8 @@ async fn good_batches_are_stored_once() {
 }
 
 /// A whole batch that is refused: status and the word in `type`, counted, and the server lives on.
-#[actix_web::test]
-async fn bad_batches_end_in_one_documented_outcome() {
-    let app = TestApp::start();
+async fn bad_batches_end_in_one_documented_outcome(backend: Backend) {
+    let app = TestApp::start(backend);
     let visitor = new_visitor().to_text();
     let good = batch(&visitor, NOW_MS, &[page(NOW_MS)]);
     let ten_thousand: Vec<String> = (0..10_000).map(|_| "0".to_owned()).collect();
@@ -88,9 +100,8 @@ async fn bad_batches_end_in_one_documented_outcome() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn ten_megabytes_are_refused_and_the_worker_lives() {
-    let app = TestApp::start();
+async fn ten_megabytes_are_refused_and_the_worker_lives(backend: Backend) {
+    let app = TestApp::start(backend);
     let request = app.request(Method::POST, "/c/e").body(vec![b'x'; 10 << 20]);
     // The server may answer and hang up before the body is through; either way it must live on.
     if let Ok(response) = request.send().await {
@@ -102,11 +113,11 @@ async fn ten_megabytes_are_refused_and_the_worker_lives() {
 }
 
 /// More than the queue holds: 503 with Retry-After, counted, and what was refused can come again.
-#[actix_web::test]
-async fn an_overloaded_store_says_when_to_come_again() {
+async fn an_overloaded_store_says_when_to_come_again(backend: Backend) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let clock = collector::clock::Clock::fixed(NOW_MS);
-    let app = TestApp::start_adjusted(listener, "", clock, |config| config.store.queue = 1);
+    let app =
+        TestApp::start_adjusted(backend, listener, "", clock, |config| config.store.queue = 1);
     let bodies: Vec<_> =
         (0..100).map(|_| batch(&new_visitor().to_text(), NOW_MS, &[page(NOW_MS)])).collect();
     let answers = join_all(bodies.iter().map(|body| app.send(body.clone()))).await;
@@ -122,9 +133,8 @@ async fn an_overloaded_store_says_when_to_come_again() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn foreign_origins_are_refused() {
-    let app = TestApp::start();
+async fn foreign_origins_are_refused(backend: Backend) {
+    let app = TestApp::start(backend);
     let body = batch(&new_visitor().to_text(), NOW_MS, &[page(NOW_MS)]);
     for (origin, status) in [
         ("https://example.com", 202),
@@ -142,10 +152,9 @@ async fn foreign_origins_are_refused() {
 }
 
 /// Single events: each ends in its own outcome, its neighbours are kept.
-#[actix_web::test]
-async fn bad_events_do_not_take_their_neighbours_along() {
+async fn bad_events_do_not_take_their_neighbours_along(backend: Backend) {
     const DAY: i64 = limits::DAY_MS;
-    let app = TestApp::start();
+    let app = TestApp::start(backend);
     let long = format!("{HOME}?q={}", "x".repeat(limits::URL_BYTES));
     let id = new_event(NOW_MS);
     let rows: [(&str, String, &str); 12] = [
@@ -191,9 +200,8 @@ async fn bad_events_do_not_take_their_neighbours_along() {
 }
 
 /// A browser whose clock is off by years still tells its story at the right time.
-#[actix_web::test]
-async fn clocks_are_corrected_by_their_skew() {
-    let app = TestApp::start();
+async fn clocks_are_corrected_by_their_skew(backend: Backend) {
+    let app = TestApp::start(backend);
     for (skew_ms, expected) in [
         (0, "2026-11-21T09:59:00Z"),
         (9_000, "2026-11-21T09:59:09Z"),
@@ -211,9 +219,8 @@ async fn clocks_are_corrected_by_their_skew() {
 }
 
 /// Body, then cookie, then a new visitor that the answer names.
-#[actix_web::test]
-async fn who_it_is() {
-    let app = TestApp::start();
+async fn who_it_is(backend: Backend) {
+    let app = TestApp::start(backend);
     let (body_id, cookie_id) = (new_visitor().to_text(), new_visitor().to_text());
     let named = async |visitor: &str, cookie: &str| -> String {
         let request =
@@ -243,10 +250,9 @@ async fn who_it_is() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn consent_and_signals_are_honoured() {
+async fn consent_and_signals_are_honoured(backend: Backend) {
     let settings = "[[sites]]\nname = \"strict\"\nhosts = [\"strict.example\"]\nhonour_gpc = true\nhonour_dnt = true\n";
-    let app = TestApp::start_with(settings, collector::clock::Clock::fixed(NOW_MS));
+    let app = TestApp::start_with(backend, settings, collector::clock::Clock::fixed(NOW_MS));
     let send = async |site: &str, signal: &str| -> Value {
         let shown = view(new_event(NOW_MS), NOW_MS, &format!("https://{site}/"), "");
         let name = if site == "strict.example" { "strict" } else { "demo" };
@@ -271,9 +277,8 @@ async fn consent_and_signals_are_honoured() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn every_address_answers_in_problems() {
-    let app = TestApp::start();
+async fn every_address_answers_in_problems(backend: Backend) {
+    let app = TestApp::start(backend);
     for (method, path, status) in [
         (Method::GET, "/nowhere", 404),
         (Method::GET, "/c/e", 405),

@@ -3,7 +3,16 @@
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
 use tests::browser::Browser;
+use tests::storage::Backend;
 use tests::town::Town;
+
+tests::both_stores!(
+    from_the_first_click_to_the_lead_in_the_crm,
+    a_policy_without_wasm_still_counts,
+    a_page_that_leaves_before_the_module_is_up_is_counted,
+    what_a_dead_collector_missed_comes_later,
+    single_page_navigation_and_events,
+);
 
 /// What a person does on a page for a while: moves, reads on, sees so much of it.
 async fn read(town: &Town, browser: &Browser, seconds: i64, part: f64) {
@@ -42,9 +51,8 @@ fn pages(journey: &Value) -> Vec<(String, bool)> {
     pages.iter().map(|page| (path(page), page["engaged"] == true)).collect()
 }
 
-#[actix_web::test]
-async fn from_the_first_click_to_the_lead_in_the_crm() {
-    let (town, browser) = (Town::start(None), Browser::start().await);
+async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
+    let (town, browser) = (Town::start(backend, None), Browser::start().await);
 
     // the first visit: an ad on another host, three pages, read and scrolled
     browser.open(&town.news).await;
@@ -195,11 +203,10 @@ fn pages_are(journey: &Value, expected: &[(&str, bool)]) -> bool {
 }
 
 /// Without `'wasm-unsafe-eval'` the loader reports by itself and the collector names the visitor.
-#[actix_web::test]
-async fn a_policy_without_wasm_still_counts() {
+async fn a_policy_without_wasm_still_counts(backend: Backend) {
     let policy =
         "default-src 'self'; script-src 'self' {tracker}; connect-src {tracker}; img-src {tracker}";
-    let (town, browser) = (Town::start(Some(policy)), Browser::start().await);
+    let (town, browser) = (Town::start(backend, Some(policy)), Browser::start().await);
     browser.open(&format!("{}/?utm_source=google&utm_medium=cpc", town.site)).await;
     let token = browser.wait_for("clew('token', done)").await;
     let visitor = town
@@ -227,9 +234,8 @@ async fn a_policy_without_wasm_still_counts() {
 }
 
 /// The page goes away while the module is still on its way: the loader's beacon tells it.
-#[actix_web::test]
-async fn a_page_that_leaves_before_the_module_is_up_is_counted() {
-    let (town, browser) = (Town::start(None), Browser::start().await);
+async fn a_page_that_leaves_before_the_module_is_up_is_counted(backend: Backend) {
+    let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&town.news).await;
     browser.devtools("Fetch.enable", json!({ "patterns": [{ "urlPattern": "*.wasm" }] })).await;
     browser.run("document.querySelector('#ad-link').click()").await;
@@ -252,9 +258,8 @@ async fn a_page_that_leaves_before_the_module_is_up_is_counted() {
 }
 
 /// What was not acknowledged waits in the browser and comes with the next page.
-#[actix_web::test]
-async fn what_a_dead_collector_missed_comes_later() {
-    let (town, browser) = (Town::start(None), Browser::start().await);
+async fn what_a_dead_collector_missed_comes_later(backend: Backend) {
+    let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&town.site).await;
     let visitor = visitor(&browser).await;
     browser.devtools("Network.enable", json!({})).await;
@@ -273,9 +278,8 @@ async fn what_a_dead_collector_missed_comes_later() {
 }
 
 /// One page view a path; replacing the address counts nothing; the way back counts.
-#[actix_web::test]
-async fn single_page_navigation_and_events() {
-    let (town, browser) = (Town::start(None), Browser::start().await);
+async fn single_page_navigation_and_events(backend: Backend) {
+    let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&format!("{}/?utm_source=google", town.site)).await;
     let visitor = visitor(&browser).await;
     browser.run("history.pushState({}, '', '/blog/a'); history.replaceState({}, '', '/blog/b'); history.pushState({}, '', '/blog/a#part')").await;

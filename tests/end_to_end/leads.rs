@@ -3,14 +3,23 @@
 use reqwest::Method;
 use serde_json::json;
 use tests::app::{KEY, NOW_MS, TestApp, answer};
+use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, engagement, new_event, new_visitor, view};
 
+tests::both_stores!(
+    a_form_becomes_a_lead_with_fields_and_journey,
+    a_lead_is_made_whoever_the_visitor_is,
+    bad_requests_are_told_what_is_wrong,
+    the_same_key_makes_one_lead,
+    what_came_after_a_conversion_does_not_change_it,
+    leads_are_listed_page_by_page,
+);
+
 const MINUTE: i64 = 60_000;
 
-#[actix_web::test]
-async fn a_form_becomes_a_lead_with_fields_and_journey() {
-    let app = TestApp::start();
+async fn a_form_becomes_a_lead_with_fields_and_journey(backend: Backend) {
+    let app = TestApp::start(backend);
     let (visitor, _) = travelled(&app).await;
     let body = json!({
         "visitor": visitor, "contact": contact("Lead@Example.COM"), "form": { "id": "contact", "name": "Contact us" },
@@ -50,9 +59,8 @@ async fn a_form_becomes_a_lead_with_fields_and_journey() {
 }
 
 /// What names the visitor, and what becomes of the lead where it names nobody.
-#[actix_web::test]
-async fn a_lead_is_made_whoever_the_visitor_is() {
-    let app = TestApp::start();
+async fn a_lead_is_made_whoever_the_visitor_is(backend: Backend) {
+    let app = TestApp::start(backend);
     let (visitor, token) = travelled(&app).await;
     let forged = format!("{}A", &token[..token.len() - 1]);
     let forged = if forged == token { format!("{}B", &token[..token.len() - 1]) } else { forged };
@@ -97,9 +105,8 @@ async fn a_lead_is_made_whoever_the_visitor_is() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn bad_requests_are_told_what_is_wrong() {
-    let app = TestApp::start();
+async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
+    let app = TestApp::start(backend);
     let good = json!({ "contact": contact("a@example.com") });
     for (body, status, part) in [
         ("{", 400, "EOF"),
@@ -143,9 +150,8 @@ async fn bad_requests_are_told_what_is_wrong() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn the_same_key_makes_one_lead() {
-    let app = TestApp::start();
+async fn the_same_key_makes_one_lead(backend: Backend) {
+    let app = TestApp::start(backend);
     let post = async |key: &str, email: &str| {
         let request =
             app.request(Method::POST, "/v1/leads").bearer_auth(KEY).header("Idempotency-Key", key);
@@ -170,9 +176,8 @@ async fn the_same_key_makes_one_lead() {
 }
 
 /// A conversion's history ends with it, whatever the page and the person do later.
-#[actix_web::test]
-async fn what_came_after_a_conversion_does_not_change_it() {
-    let app = TestApp::start();
+async fn what_came_after_a_conversion_does_not_change_it(backend: Backend) {
+    let app = TestApp::start(backend);
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
     app.send(batch(&visitor, NOW_MS, &[view(page, NOW_MS, "https://www.example.com/", "")])).await;
@@ -213,9 +218,8 @@ async fn what_came_after_a_conversion_does_not_change_it() {
     app.stop().await;
 }
 
-#[actix_web::test]
-async fn leads_are_listed_page_by_page() {
-    let app = TestApp::start();
+async fn leads_are_listed_page_by_page(backend: Backend) {
+    let app = TestApp::start(backend);
     for number in 0..5 {
         app.app.clock.advance_ms(1_000);
         app.post_lead(&json!({ "contact": contact(&format!("lead-{number}@example.com")) })).await;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+mod postgres;
 mod store;
 mod events;
 mod leads;

@@ -7,8 +7,20 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::Arc;
 use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
+use tests::storage::Backend;
 use tests::wire::{batch, new_event, new_visitor, view};
 use www::{Demo, Listeners, Settings};
+
+tests::both_stores!(
+    a_lead_is_delivered_once_after_the_settle_time,
+    a_receiver_that_was_down_gets_the_lead_with_the_same_id,
+    every_attempt_sends_the_same_body,
+    dead_letters_are_listed_and_replayed,
+    redirects_are_not_followed,
+    answers_that_need_no_second_try,
+    a_claim_whose_holder_died_comes_back,
+    one_that_hangs_holds_up_no_other,
+);
 
 /// The demo's CRM with the clock of the test.
 fn receiver(clock: &Clock) -> Demo {
@@ -26,11 +38,11 @@ fn receiver_on(crm: TcpListener, clock: &Clock) -> Demo {
 }
 
 /// A clock, the CRM on it, and the collector that delivers to it.
-fn stage() -> (Clock, Demo, TestApp) {
+fn stage(backend: Backend) -> (Clock, Demo, TestApp) {
     let clock = Clock::fixed(NOW_MS);
     let crm = receiver(&clock);
     let webhook = destination("crm", &format!("{}/webhook", crm.crm_url()));
-    let app = TestApp::start_with(&webhook, clock.clone());
+    let app = TestApp::start_with(backend, &webhook, clock.clone());
     (clock, crm, app)
 }
 
@@ -48,9 +60,8 @@ async fn state(app: &TestApp, lead: &str) -> Value {
     app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"]["crm_sync_status"].clone()
 }
 
-#[actix_web::test]
-async fn a_lead_is_delivered_once_after_the_settle_time() {
-    let (clock, crm, app) = stage();
+async fn a_lead_is_delivered_once_after_the_settle_time(backend: Backend) {
+    let (clock, crm, app) = stage(backend);
     let id = lead(&app, "a@example.com").await;
     assert_eq!((app.deliver().await, state(&app, &id).await), (0, json!("pending")));
     clock.advance_ms(9_999);
@@ -71,14 +82,13 @@ async fn a_lead_is_delivered_once_after_the_settle_time() {
 
 /// The receiver is not there for the first attempt and refuses the second: the lead comes once it is
 /// back, with the same id.
-#[actix_web::test]
-async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id() {
+async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let webhook = destination("crm", &format!("http://{address}/webhook"));
-    let app = TestApp::start_with(&webhook, clock.clone());
+    let app = TestApp::start_with(backend, &webhook, clock.clone());
     let id = lead(&app, "a@example.com").await;
     clock.advance_ms(10_000);
     assert_eq!(app.deliver().await, 1);
@@ -104,9 +114,8 @@ async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id() {
 }
 
 /// The body is frozen at the first attempt, so that a repeat is the same message.
-#[actix_web::test]
-async fn every_attempt_sends_the_same_body() {
-    let (clock, crm, app) = stage();
+async fn every_attempt_sends_the_same_body(backend: Backend) {
+    let (clock, crm, app) = stage(backend);
     lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     clock.advance_ms(10_000);
@@ -127,9 +136,8 @@ async fn every_attempt_sends_the_same_body() {
     crm.stop().await;
 }
 
-#[actix_web::test]
-async fn dead_letters_are_listed_and_replayed() {
-    let (clock, crm, app) = stage();
+async fn dead_letters_are_listed_and_replayed(backend: Backend) {
+    let (clock, crm, app) = stage(backend);
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     let mut attempts = 0;
@@ -157,14 +165,14 @@ async fn dead_letters_are_listed_and_replayed() {
 }
 
 /// A redirect is a failure, and nobody is called where it points to.
-#[actix_web::test]
-async fn redirects_are_not_followed() {
+async fn redirects_are_not_followed(backend: Backend) {
     use std::io::{Read, Write};
     let clock = Clock::fixed(NOW_MS);
     let (first, second) =
         (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let target = second.local_addr().unwrap();
     let app = TestApp::start_with(
+        backend,
         &destination("crm", &format!("http://{}/", first.local_addr().unwrap())),
         clock.clone(),
     );
@@ -189,14 +197,13 @@ async fn redirects_are_not_followed() {
 }
 
 /// 410 ends it, a private address is not reached unless allowed.
-#[actix_web::test]
-async fn answers_that_need_no_second_try() {
+async fn answers_that_need_no_second_try(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let crm = receiver(&clock);
     let url = format!("{}/webhook", crm.crm_url());
     let guarded = destination("guarded", "https://127.0.0.1/webhook")
         .replace("allow_private = true", "allow_private = false");
-    let app = TestApp::start_with(&(destination("crm", &url) + &guarded), clock.clone());
+    let app = TestApp::start_with(backend, &(destination("crm", &url) + &guarded), clock.clone());
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(410));
     clock.advance_ms(10_000);
@@ -219,9 +226,8 @@ async fn answers_that_need_no_second_try() {
 }
 
 /// A collector that dies between claim and settlement loses nothing: the lease runs out.
-#[actix_web::test]
-async fn a_claim_whose_holder_died_comes_back() {
-    let (clock, crm, app) = stage();
+async fn a_claim_whose_holder_died_comes_back(backend: Backend) {
+    let (clock, crm, app) = stage(backend);
     lead(&app, "a@example.com").await;
     clock.advance_ms(10_000);
     let now_ms = clock.now_ms();
@@ -236,15 +242,14 @@ async fn a_claim_whose_holder_died_comes_back() {
 }
 
 /// A destination that hangs holds up no other: the loop as the collector runs it, real time.
-#[actix_web::test]
-async fn one_that_hangs_holds_up_no_other() {
+async fn one_that_hangs_holds_up_no_other(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let crm = receiver(&clock);
     // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = destination("silent", &format!("http://{}/", silent.local_addr().unwrap()))
         + &destination("crm", &format!("{}/webhook", crm.crm_url()));
-    let app = TestApp::start_with(&settings, clock.clone());
+    let app = TestApp::start_with(backend, &settings, clock.clone());
     for number in 0..30 {
         lead(&app, &format!("lead-{number}@example.com")).await;
     }

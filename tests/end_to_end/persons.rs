@@ -5,15 +5,22 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
 use tests::app::{NOW_MS, TestApp, answer};
+use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, new_event, new_visitor, view};
+
+tests::both_stores!(
+    a_person_with_two_browsers_is_one_lead,
+    a_shared_browser_is_two_leads,
+    a_shared_browser_never_tells_the_other_persons_visits,
+    a_page_may_name_the_person,
+);
 
 const MINUTE: i64 = 60_000;
 
 /// The same e-mail from another browser joins it; the history is that of both.
-#[actix_web::test]
-async fn a_person_with_two_browsers_is_one_lead() {
-    let app = TestApp::start();
+async fn a_person_with_two_browsers_is_one_lead(backend: Backend) {
+    let app = TestApp::start(backend);
     let ((desk, _), (phone, token)) = (travelled(&app).await, travelled(&app).await);
     let first =
         app.post_lead(&json!({ "visitor": desk, "contact": contact("a@example.com") })).await;
@@ -33,9 +40,8 @@ async fn a_person_with_two_browsers_is_one_lead() {
 }
 
 /// A second person on the same browser is a second lead, with what came after the first's conversion.
-#[actix_web::test]
-async fn a_shared_browser_is_two_leads() {
-    let app = TestApp::start();
+async fn a_shared_browser_is_two_leads(backend: Backend) {
+    let app = TestApp::start(backend);
     let (visitor, _) = travelled(&app).await;
     let first =
         app.post_lead(&json!({ "visitor": visitor, "contact": contact("a@example.com") })).await;
@@ -61,9 +67,8 @@ async fn a_shared_browser_is_two_leads() {
 }
 
 /// The browser changes hands twice, and each lead keeps what is its own.
-#[actix_web::test]
-async fn a_shared_browser_never_tells_the_other_persons_visits() {
-    let app = TestApp::start();
+async fn a_shared_browser_never_tells_the_other_persons_visits(backend: Backend) {
+    let app = TestApp::start(backend);
     let (shared, own) = (new_visitor().to_text(), new_visitor().to_text());
     let visit = async |visitor: &str, source: &str| {
         app.app.clock.advance_ms(DAY_MS);
@@ -91,11 +96,10 @@ async fn a_shared_browser_never_tells_the_other_persons_visits() {
 
 /// `clew('identify', …)` in the page: one lead however often the batch comes, none where the site
 /// says so.
-#[actix_web::test]
-async fn a_page_may_name_the_person() {
+async fn a_page_may_name_the_person(backend: Backend) {
     let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = false\n\
                     [[keys]]\nname = \"quiet\"\nsite = \"quiet\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-    let app = TestApp::start_with(settings, Clock::fixed(NOW_MS));
+    let app = TestApp::start_with(backend, settings, Clock::fixed(NOW_MS));
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
     let named = format!(

@@ -15,9 +15,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tests::app::{KEY, NOW_MS, TestApp, WEBHOOK_SECRET, client, destination, settings_for};
-use tests::process::{Collector, configure};
+use tests::process::Collector;
+use tests::storage::{Backend, Storage};
 use tests::wire::{new_event, new_visitor, view};
 use www::{Demo, Listeners};
+
+tests::both_stores!(
+    a_hangup_changes_sites_keys_and_destinations,
+    no_request_is_dropped_by_a_hangup,
+    destinations_come_change_and_go,
+    deliveries_outlive_their_destination,
+);
 
 const OLD_KEY: &str = "clew_old-key";
 const NEW_KEY: &str = "clew_new-key";
@@ -89,11 +97,11 @@ async fn arrived(crm: &Demo, count: u64) {
     assert!(in_time, "{} of {count} arrived", crm.attempts().len());
 }
 
-#[actix_web::test]
-async fn a_hangup_changes_sites_keys_and_destinations() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
+    let storage = Storage::new(backend);
     let (client, crm) = (client(), receiver());
-    let collector = Collector::start(folder.path(), &key("demo", OLD_KEY));
+    let collector = Collector::start(&storage, &key("demo", OLD_KEY));
+    let configure = |more: &str| collector.configure(&(settings_for(&storage) + more));
     let url = collector.url.as_str();
     let visit = async |site: &str| visit(&client, url, site).await;
     let list = async |key: &str| list(&client, url, key).await;
@@ -107,7 +115,7 @@ async fn a_hangup_changes_sites_keys_and_destinations() {
 
     let at_once = "[delivery]\nsettle_seconds = 0\n".to_owned();
     let good = at_once + &site("later") + &key("later", NEW_KEY) + &webhook(&crm);
-    configure(folder.path(), &good);
+    configure(&good);
     collector.hang_up();
     status_when(202, async || visit("later").await).await;
     assert_eq!((list(OLD_KEY).await, list(NEW_KEY).await), (401, 200));
@@ -128,16 +136,16 @@ async fn a_hangup_changes_sites_keys_and_destinations() {
         ("[[token_keys]]\nid = 9\nsecret = \"c2hvcnQ=\"\n", "key 9"),
         ("[[sites]]\ncolour = 1\n", "colour"),
     ] {
-        configure(folder.path(), wrong);
+        configure(wrong);
         collector.hang_up();
         let line = collector.line_with(REFUSED);
-        assert!(line.contains("clew.toml is wrong") && line.contains(setting), "{line}");
+        assert!(line.contains(" is wrong") && line.contains(setting), "{line}");
         assert_eq!((visit("later").await, list(NEW_KEY).await), (202, 200), "{wrong}");
     }
 
     // What only a start can change is told of and left, the rest is taken.
-    let text = settings_for(folder.path()).replace("127.0.0.1:0", "127.0.0.1:1");
-    std::fs::write(folder.path().join("clew.toml"), text + &site("last")).unwrap();
+    let text = settings_for(&storage).replace("127.0.0.1:0", "127.0.0.1:1");
+    collector.configure(&(text + &site("last")));
     collector.hang_up();
     let line = collector.line_with("until a restart");
     assert!(line.contains("setting=\"listen\""), "{line}");
@@ -145,7 +153,7 @@ async fn a_hangup_changes_sites_keys_and_destinations() {
 
     // The loop of a destination that was removed has ended; another begins when it is back.
     assert!(collector.line_with("gets no more").contains("\"crm\""));
-    configure(folder.path(), &good);
+    configure(&good);
     collector.hang_up();
     collector.line_with(READ);
     lead("b@example.com").await;
@@ -156,10 +164,9 @@ async fn a_hangup_changes_sites_keys_and_destinations() {
 }
 
 /// Browsers that report meanwhile notice nothing.
-#[actix_web::test]
-async fn no_request_is_dropped_by_a_hangup() {
-    let folder = tempfile::tempdir().unwrap();
-    let (client, collector) = (client(), Collector::start(folder.path(), ""));
+async fn no_request_is_dropped_by_a_hangup(backend: Backend) {
+    let storage = Storage::new(backend);
+    let (client, collector) = (client(), Collector::start(&storage, ""));
     let ended = Rc::new(Cell::new(false));
     let browsers: Vec<_> = (0..4)
         .map(|_| {
@@ -177,7 +184,7 @@ async fn no_request_is_dropped_by_a_hangup() {
         .collect();
     for number in 0..20 {
         let name = format!("site-{number}");
-        configure(folder.path(), &site(&name));
+        collector.configure(&(settings_for(&storage) + &site(&name)));
         collector.hang_up();
         status_when(202, async || visit(&client, &collector.url, &name).await).await;
     }
@@ -190,8 +197,9 @@ async fn no_request_is_dropped_by_a_hangup() {
 
 /// Gives an application other settings, as `clew serve` does.
 fn change(app: &App, settings: &str) {
-    let folder = std::path::Path::new("unused");
-    let config = Config::parse(&format!("{}{settings}", settings_for(folder)), &[]).unwrap();
+    // The store that is named here is not opened: an application keeps the one it has.
+    let unused = settings_for(&Storage::new(Backend::Sled));
+    let config = Config::parse(&(unused + settings), &[]).unwrap();
     app.change_settings(Settings::new(config).unwrap());
 }
 
@@ -207,12 +215,11 @@ async fn states(app: &TestApp) -> Vec<Value> {
 }
 
 /// The loops as the collector runs them: another address, none, and one again.
-#[actix_web::test]
-async fn destinations_come_change_and_go() {
+async fn destinations_come_change_and_go(backend: Backend) {
     let clock = Clock::system();
     let (first, second) = (receiver(), receiver());
     let now = "[delivery]\nsettle_seconds = 0\n";
-    let app = TestApp::start_with(now, clock);
+    let app = TestApp::start_with(backend, now, clock);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let outbox = Outbox::new(Arc::clone(&app.app)).unwrap();
     let running = tokio::task::spawn_local(outbox.run(stopped));
@@ -239,12 +246,11 @@ async fn destinations_come_change_and_go() {
 }
 
 /// What is due for a destination that is gone waits until it is back.
-#[actix_web::test]
-async fn deliveries_outlive_their_destination() {
+async fn deliveries_outlive_their_destination(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = destination("crm", &format!("http://{}/", silent.local_addr().unwrap()));
-    let app = TestApp::start_with(&to, clock.clone());
+    let app = TestApp::start_with(backend, &to, clock.clone());
     drop(silent);
     lead(&app, "a@example.com").await;
     change(&app.app, "");

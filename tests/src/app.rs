@@ -1,5 +1,6 @@
 //! [`TestApp`]: the collector in this process, on a real socket, its clock in the test's hand.
 
+use crate::storage::Storage;
 use collector::app;
 use collector::app::App;
 use collector::clock::{Clock, Dice};
@@ -11,7 +12,6 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::Arc;
-use tempfile::TempDir;
 
 /// The key that opens the test's site.
 pub const KEY: &str = "clew_test-key";
@@ -29,7 +29,7 @@ pub struct TestApp {
     outbox: Outbox,
     server: Serving,
     client: Client,
-    folder: TempDir,
+    storage: Storage,
 }
 
 /// An answer, read.
@@ -46,39 +46,46 @@ pub struct Answer {
 }
 
 impl TestApp {
-    /// With the test's site, key and token key, and a clock that stands at [`NOW_MS`].
-    pub fn start() -> Self {
-        Self::start_with("", Clock::fixed(NOW_MS))
+    /// With the test's site, key and token key, and a clock that stands at [`NOW_MS`]; on a new
+    /// store of a kind, or on one that another application left.
+    pub fn start(storage: impl Into<Storage>) -> Self {
+        Self::start_with(storage, "", Clock::fixed(NOW_MS))
     }
 
     /// The same with more settings behind it and a clock of the test's own.
-    pub fn start_with(settings: &str, clock: Clock) -> Self {
+    pub fn start_with(storage: impl Into<Storage>, settings: &str, clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self::start_on(listener, settings, clock)
+        Self::start_on(storage, listener, settings, clock)
     }
 
     /// The same on a listener that the test has bound.
-    pub fn start_on(listener: TcpListener, settings: &str, clock: Clock) -> Self {
-        Self::start_adjusted(listener, settings, clock, |_| {})
+    pub fn start_on(
+        storage: impl Into<Storage>,
+        listener: TcpListener,
+        settings: &str,
+        clock: Clock,
+    ) -> Self {
+        Self::start_adjusted(storage, listener, settings, clock, |_| {})
     }
 
     /// The same with the configuration changed after it was read.
     pub fn start_adjusted(
+        storage: impl Into<Storage>,
         listener: TcpListener,
         settings: &str,
         clock: Clock,
         adjust: impl FnOnce(&mut Config),
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let storage = storage.into();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(folder.path()));
+        let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(&storage));
         let mut config = Config::parse(&text, &[]).unwrap();
         adjust(&mut config);
         let store = app::open_store(&config).unwrap();
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
         let outbox = Outbox::new(Arc::clone(&app)).unwrap();
-        Self { app, url, outbox, server, client: client(), folder }
+        Self { app, url, outbox, server, client: client(), storage }
     }
 
     /// Sends a batch as a browser of the site does.
@@ -120,11 +127,11 @@ impl TestApp {
         found.map_or(0, |value| value.trim().parse().unwrap())
     }
 
-    /// Stops serving and closes the store; its folder lives as long as what is given back.
-    pub async fn stop(self) -> TempDir {
+    /// Stops serving and closes the store; what was stored lives as long as what is given back.
+    pub async fn stop(self) -> Storage {
         self.server.stop().await;
         self.app.store.close().await.unwrap();
-        self.folder
+        self.storage
     }
 }
 
@@ -144,17 +151,17 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     Answer { status, headers, json, text }
 }
 
-/// The settings of a test's collector whose store lies in a folder.
-pub fn settings_for(folder: &std::path::Path) -> String {
+/// The settings of a test's collector.
+pub fn settings_for(storage: &Storage) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,collector=info\"\n\
-         [store]\nurl = \"sled:{}/store\"\n\
+         [store]\nurl = \"{}\"\n\
          [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
          [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\
          [[keys]]\nname = \"test\"\nsite = \"demo\"\nhash = \"{}\"\n\
          [[keys]]\nname = \"other\"\nsite = \"other\"\nhash = \"{}\"\n",
-        folder.display(),
+        storage.url(),
         KeyHash::of(KEY),
         KeyHash::of("clew_other-key"),
     )

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
 
+pub mod postgres;
+pub mod storage;
 pub mod app;
 pub mod wire;
 pub mod visitors;

@@ -1,11 +1,13 @@
 //! The collector as a process of its own: to be killed, and to be told things by signals.
 
 use crate::app::settings_for;
+use crate::storage::Storage;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
+use tempfile::NamedTempFile;
 
 /// The longest wait for a line of the log.
 const LINE: Duration = Duration::from_secs(20);
@@ -14,18 +16,20 @@ const LINE: Duration = Duration::from_secs(20);
 pub struct Collector {
     child: Child,
     log: Receiver<String>,
+    config: NamedTempFile,
     /// Its address, without a slash behind.
     pub url: String,
 }
 
 impl Collector {
-    /// Starts over a folder that holds store and settings, and waits until it is ready.
-    pub fn start(folder: &Path, more_settings: &str) -> Self {
-        let config = folder.join("clew.toml");
-        configure(folder, more_settings);
+    /// Starts on a store and waits until it is ready.
+    pub fn start(storage: &Storage, more_settings: &str) -> Self {
+        let config = NamedTempFile::new().unwrap();
+        let settings = format!("{}{more_settings}", settings_for(storage));
+        std::fs::write(config.path(), settings).unwrap();
         let mut child = Command::new(binary())
             .args(["serve", "--config"])
-            .arg(&config)
+            .arg(config.path())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -46,7 +50,12 @@ impl Collector {
             // Lines that come when nobody waits for them any more are dropped.
             log.map_while(Result::ok).for_each(|line| drop(lines.send(line)));
         });
-        Self { child, log: log_read, url: format!("http://{address}") }
+        Self { child, log: log_read, config, url: format!("http://{address}") }
+    }
+
+    /// Writes other settings into its file, for the next time that it reads them.
+    pub fn configure(&self, settings: &str) {
+        std::fs::write(self.config.path(), settings).unwrap();
     }
 
     /// SIGKILL, and wait for the end.
@@ -82,12 +91,6 @@ impl Collector {
             }
         }
     }
-}
-
-/// Writes the settings that a collector over a folder reads.
-pub fn configure(folder: &Path, more_settings: &str) {
-    let text = format!("{}{more_settings}", settings_for(folder));
-    std::fs::write(folder.join("clew.toml"), text).unwrap();
 }
 
 impl Drop for Collector {

@@ -1,6 +1,7 @@
 //! Everything at once, each on a host of its own: collector, demo site, referring site, CRM.
 
 use crate::app::{TestApp, WEBHOOK_SECRET, destination};
+use crate::storage::Backend;
 use collector::clock::Clock;
 use serde_json::Value;
 use std::net::TcpListener;
@@ -25,7 +26,7 @@ pub struct Town {
 impl Town {
     /// Starts all of it; `policy` is the demo site's Content-Security-Policy, where `{tracker}`
     /// stands for the collector's origin.
-    pub fn start(policy: Option<&str>) -> Self {
+    pub fn start(backend: Backend, policy: Option<&str>) -> Self {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
         let (collector, listeners) =
@@ -35,7 +36,8 @@ impl Town {
         let news = format!("http://news.test:{}", port(&listeners.news));
         let webhook = format!("http://127.0.0.1:{}/webhook", port(&listeners.crm));
         let clock = Clock::system();
-        let app = TestApp::start_on(collector, &destination("crm", &webhook), clock.clone());
+        let app =
+            TestApp::start_on(backend, collector, &destination("crm", &webhook), clock.clone());
 
         let mut settings = Settings::new(&app.url, crate::app::KEY, WEBHOOK_SECRET);
         settings.tracker_url = format!("{tracker}/c");

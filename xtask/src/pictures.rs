@@ -9,5 +9,5 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
     let folder = shell::root().join("docs/images");
     fs::create_dir_all(&folder)?;
     let folder = folder.display().to_string();
-    test::tests(&["journey::from"], &[("CLEW_SCREENSHOTS", &folder)])
+    test::tests(&["journey::sled::from"], &[("CLEW_SCREENSHOTS", &folder)])
 }

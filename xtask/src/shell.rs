@@ -39,7 +39,7 @@ pub(crate) fn read(program: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program is on the PATH.
+/// Whether a program is on the PATH, or at a path with `*` for any name.
 pub(crate) fn is_there(program: &str) -> bool {
     read("sh", &["-c", &format!("command -v {program}")]).is_some()
 }

@@ -3,8 +3,12 @@
 use crate::{shell, tracker};
 use anyhow::{Result, bail};
 
-/// A program of the tests, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// A program of the tests, the places where it may be, and the Debian package that brings it.
+const NEEDED: [(&[&str], &str); 3] = [
+    (&["chromium"], "chromium"),
+    (&["chromedriver"], "chromium-driver"),
+    (&["postgres", "/usr/lib/postgresql/*/bin/postgres"], "postgresql-15"),
+];
 
 /// What is built and tested together, by one selection: another selection has other features, and so
 /// another build of serde, tokio and all that hangs on them. xtask stands apart, because running it
@@ -36,19 +40,20 @@ pub(crate) fn tests(filter: &[&str], environment: &[(&str, &str)]) -> Result<()>
 
 /// Brings what is missing where that is possible; else says which command does.
 fn install() -> Result<()> {
-    let missing = || NEEDED.into_iter().filter(|(program, _)| !shell::is_there(program));
+    let is_there = |places: &[&str]| places.iter().any(|place| shell::is_there(place));
+    let missing = || NEEDED.into_iter().filter(|(places, _)| !is_there(places));
     let packages: Vec<&str> = missing().map(|(_, package)| package).collect();
     if packages.is_empty() {
         return Ok(());
     }
     let line = format!("apt-get install -y {}", packages.join(" "));
     if !shell::is_root() || !shell::is_there("apt-get") {
-        bail!("the browser tests need {}; bring it with: sudo {line}", packages.join(" and "));
+        bail!("the tests need {}; bring it with: sudo {line}", packages.join(" and "));
     }
     shell::run("apt-get", &["update"])?;
     shell::run("apt-get", &[&["install", "-y"], &packages[..]].concat())?;
     match missing().next() {
         None => Ok(()),
-        Some((program, _)) => bail!("`{line}` did not bring {program}"),
+        Some((places, _)) => bail!("`{line}` did not bring {}", places[0]),
     }
 }

@@ -1,0 +1,282 @@
+//! A PostgreSQL server of the tests' own, in a temporary folder that goes with it.
+//!
+//! Durable as it comes: `fsync` stays on, because tests kill the server and look at what is there.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::thread::JoinHandle;
+use tokio::net::TcpSocket;
+
+/// Makes the server, starts it, and ends it when its standard input does, which is a pipe that the
+/// test process holds: however that process ends, nothing of it stays. A line in the pipe lets go
+/// of a server that has ended already, for the next one over the same folder.
+const KEEPER: &str = r#"
+folder=$1 binaries=$2 port=$3 user=
+# What the kernel sends to a group that lost its parent while one in it was suspended.
+trap '' HUP
+if [ "$(id -u)" = 0 ]; then
+    # PostgreSQL refuses to run as root.
+    chown postgres "$folder"
+    user="setpriv --reuid=postgres --regid=postgres --clear-groups"
+fi
+if [ ! -e "$folder/data" ]; then
+    $user "$binaries/initdb" --pgdata="$folder/data" --username=postgres --auth=trust \
+        --locale=C --encoding=UTF8 --no-sync --no-instructions >&2 || { rm -rf "$folder"; exit; }
+fi
+$user "$binaries/postgres" -D "$folder/data" -c port="$port" -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories="$folder" -c max_connections=200 -c shared_buffers=128MB &
+server=$!
+# From here on the log's pipe is the server's alone and ends with the last of its processes.
+exec 2> /dev/null
+if read -r line; then
+    wait $server
+else
+    kill -CONT $server
+    # One that has just begun ignores SIGQUIT and dies of SIGTERM; later SIGTERM alone would wait
+    # for clients, and SIGQUIT ends it at once, suspended processes and all.
+    kill -TERM $server
+    kill -QUIT $server
+    wait $server
+    rm -rf "$folder"
+fi
+"#;
+
+/// Where Debian keeps the servers, a folder for each version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+const OLDEST: u32 = 15;
+const READY: &str = "database system is ready to accept connections";
+
+/// A running server; it ends with this process, or when it is dropped.
+pub struct Server {
+    binaries: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    /// Bound and never listened on: nobody else is given the port while the server is down.
+    _held: TcpSocket,
+    life: Mutex<Life>,
+    /// How many databases were made; one at a time, as a template must have no other visitors.
+    databases: Mutex<usize>,
+}
+
+/// The server from one start to its end.
+struct Life {
+    keeper: Child,
+    /// Reads the log, and ends with the last of the server's processes.
+    log: Option<JoinHandle<()>>,
+}
+
+/// A database of a server; it goes when the server goes.
+#[derive(Clone, Debug)]
+pub struct Database {
+    name: String,
+    url: String,
+}
+
+impl Server {
+    /// The one of the whole test process.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// One of a test's own, to be killed.
+    pub fn start() -> Self {
+        let binaries = binaries();
+        let held = TcpSocket::new_v4().unwrap();
+        // The server sets the same option, and so may bind what is bound here.
+        held.set_reuseaddr(true).unwrap();
+        held.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let port = held.local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap().keep();
+        let life = Mutex::new(Life::begin(&binaries, &folder, port));
+        Self { binaries, folder, port, _held: held, life, databases: Mutex::default() }
+    }
+
+    /// SIGKILL for the server, and waits until all its processes have ended.
+    pub fn kill(&self) {
+        self.end("KILL");
+    }
+
+    /// Stops it in order, without waiting for its clients.
+    pub fn stop(&self) {
+        self.end("INT");
+    }
+
+    /// Starts it again over the same folder and on the same port.
+    pub fn restart(&self) {
+        let mut life = self.life.lock().unwrap();
+        assert!(life.log.is_none(), "the server is still running");
+        life.keeper.stdin.as_mut().unwrap().write_all(b"ended\n").unwrap();
+        // The last server is a zombie until its keeper takes note, and the next would wait for it.
+        life.keeper.wait().unwrap();
+        *life = Life::begin(&self.binaries, &self.folder, self.port);
+    }
+
+    /// Holds the server and all its processes where they are: it answers nobody.
+    pub fn suspend(&self) {
+        // First the one that starts the others, so that none is missed.
+        let postmaster = self.postmaster();
+        signal("STOP", &postmaster);
+        children(&postmaster).iter().for_each(|child| signal("STOP", child));
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        let postmaster = self.postmaster();
+        children(&postmaster).iter().for_each(|child| signal("CONT", child));
+        signal("CONT", &postmaster);
+    }
+
+    /// A new database: a copy of the template, or an empty one.
+    pub fn create_database(&self, template: Option<&Database>) -> Database {
+        let mut databases = self.databases.lock().unwrap();
+        *databases += 1;
+        let name = format!("test_{databases}");
+        let template = template.map_or("template0", |template| &template.name);
+        self.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        drop(databases);
+        let url = format!("postgres://postgres@127.0.0.1:{}/{name}", self.port);
+        Database { name, url }
+    }
+
+    /// What SQL answers in a database: a line a row, `|` between columns.
+    pub fn psql(&self, database: &str, sql: &str) -> String {
+        let mut psql = Command::new(self.binaries.join("psql"));
+        psql.args(["--no-psqlrc", "--host=127.0.0.1", "--username=postgres", "-v"]).args([
+            "ON_ERROR_STOP=1",
+            "-Atc",
+            sql,
+            "--port",
+            &self.port.to_string(),
+            database,
+        ]);
+        told(psql)
+    }
+
+    fn end(&self, by: &str) {
+        signal(by, &self.postmaster());
+        let log = self.life.lock().unwrap().log.take();
+        log.expect("the server has ended already").join().unwrap();
+    }
+
+    /// The process that starts the server's others.
+    fn postmaster(&self) -> String {
+        let lock = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        lock.lines().next().unwrap().to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Waiting closes the pipe that the keeper reads. Fails in a test that is failing already.
+        let _ = self.life.get_mut().map(|life| life.keeper.wait());
+    }
+}
+
+impl Life {
+    /// Starts the server and waits until it takes connections.
+    fn begin(binaries: &Path, folder: &Path, port: u16) -> Self {
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .args([folder, binaries])
+            .arg(port.to_string())
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for the test process; the keeper sees its end.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(keeper.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut before = Vec::new();
+        loop {
+            match log.next() {
+                Some(line) if line.contains(READY) => break,
+                Some(line) => before.push(line),
+                None => panic!("PostgreSQL did not start:\n{}", before.join("\n")),
+            }
+        }
+        let mut file =
+            std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        let log = std::thread::spawn(move || {
+            before.into_iter().chain(log).for_each(|line| writeln!(file, "{line}").unwrap());
+        });
+        Self { keeper, log: Some(log) }
+    }
+}
+
+impl Database {
+    /// Its name, for [`Server::psql`].
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What a collector's `store.url` says.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// The folder of the server's programs.
+fn binaries() -> PathBuf {
+    let mut shell = Command::new("sh");
+    let on_path = shell.args(["-c", "command -v postgres"]).output().unwrap();
+    let on_path = String::from_utf8(on_path.stdout).unwrap();
+    let folder = match std::fs::canonicalize(on_path.trim()) {
+        Ok(postgres) => postgres.parent().unwrap().to_owned(),
+        Err(_) => newest().unwrap_or_else(|| {
+            panic!("PostgreSQL is missing: run `cargo xtask test`, which installs it")
+        }),
+    };
+    let mut postgres = Command::new(folder.join("postgres"));
+    postgres.arg("--version");
+    let version = told(postgres);
+    let number = version.split(") ").nth(1).and_then(|rest| rest.split(['.', ' ']).next());
+    assert!(
+        number.and_then(|number| number.parse().ok()).is_some_and(|number: u32| number >= OLDEST),
+        "{version} is in {}, and the tests need {OLDEST} or newer: `cargo xtask test` installs one \
+         where there is none",
+        folder.display()
+    );
+    folder
+}
+
+/// The programs of the newest version that Debian's packages brought.
+fn newest() -> Option<PathBuf> {
+    let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(|version| {
+        let folder = version.unwrap().path();
+        let number: u32 = folder.file_name()?.to_str()?.parse().ok()?;
+        folder.join("bin/postgres").is_file().then(|| (number, folder.join("bin")))
+    });
+    versions.max().map(|(_, folder)| folder)
+}
+
+/// The processes that a process started, as Linux tells them.
+fn children(of: &str) -> Vec<String> {
+    let child = |process: std::io::Result<std::fs::DirEntry>| {
+        let process = process.ok()?;
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        // number (name) state parent …, and a name may hold anything
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
+        (parent == of).then(|| process.file_name().into_string().unwrap())
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(child).collect()
+}
+
+/// Sends a signal; a process that has just ended needs none.
+fn signal(name: &str, process: &str) {
+    let line = format!("kill -{name} {process}");
+    Command::new("sh").args(["-c", &line]).stderr(Stdio::null()).status().unwrap();
+}
+
+/// What a program prints; the test fails where the program does.
+fn told(mut command: Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap().trim_end().to_owned()
+}

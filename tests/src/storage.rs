@@ -1,0 +1,97 @@
+//! The stores that a collector can be given, and the two tests that are made of each test.
+
+use crate::postgres::{Database, Server};
+use collector::store::postgres::{self, PostgresOptions};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// The kind of a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Backend {
+    /// A folder of this machine.
+    Sled,
+    /// A database of a server.
+    Postgres,
+}
+
+/// What lives as long as a store; a collector after the other can stand on it.
+#[derive(Debug)]
+pub enum Storage {
+    /// The folder's parent.
+    Sled(TempDir),
+    /// The database, with its tables.
+    Postgres(Database),
+}
+
+impl Storage {
+    /// An empty one.
+    pub fn new(backend: Backend) -> Self {
+        static TEMPLATE: OnceLock<Database> = OnceLock::new();
+        match backend {
+            Backend::Sled => Self::Sled(tempfile::tempdir().unwrap()),
+            Backend::Postgres => {
+                let server = Server::shared();
+                let template = TEMPLATE.get_or_init(|| migrated_template(server));
+                Self::Postgres(server.create_database(Some(template)))
+            }
+        }
+    }
+
+    /// An empty database of a server that the test kills.
+    pub fn on(server: &Server) -> Self {
+        Self::Postgres(migrated_template(server))
+    }
+
+    /// What a collector's `store.url` says.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sled(folder) => format!("sled:{}/store", folder.path().display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        }
+    }
+}
+
+impl From<Backend> for Storage {
+    fn from(backend: Backend) -> Self {
+        Self::new(backend)
+    }
+}
+
+/// A database with every table and no row, which copies are made of: so much faster than to
+/// migrate one for each test.
+fn migrated_template(server: &Server) -> Database {
+    let database = server.create_database(None);
+    postgres::migrate(&postgres_options(database.url()), false).unwrap();
+    database
+}
+
+/// How a test reaches a database without a collector.
+pub fn postgres_options(url: &str) -> PostgresOptions {
+    PostgresOptions {
+        url: url.into(),
+        connections: 10,
+        statement_seconds: 10,
+        tls_ca: None,
+        queue: 1_000,
+    }
+}
+
+/// Makes two tests of each `async fn(Backend)` that is named: `sled::name` and `postgres::name`.
+/// One that is not named is dead code, and the compiler says so.
+#[macro_export]
+macro_rules! both_stores {
+    ($($test:ident),+ $(,)?) => {
+        mod sled {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test($crate::storage::Backend::Sled).await;
+            })+
+        }
+        mod postgres {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test($crate::storage::Backend::Postgres).await;
+            })+
+        }
+    };
+}
