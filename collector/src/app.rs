@@ -9,7 +9,7 @@ use crate::store::sled::{SledOptions, SledStore};
 use crate::store::{Store, StoreError};
 use crate::tracker::Tracker;
 use anyhow::{Context, Result, bail, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -88,6 +88,30 @@ pub fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
         }
     };
     opened.with_context(|| format!("the store {} did not open", config.store.shown_url()))
+}
+
+/// The same for what is to be there already: a folder that is missing is not made.
+///
+/// # Errors
+/// Where it is missing, and those of [`open_store`].
+pub fn open_existing_store(config: &Config) -> Result<Arc<dyn Store>> {
+    if let Some(folder) = sled_folder(config) {
+        ensure!(
+            folder.is_dir(),
+            "there is no store in {}: is this the folder and the configuration that you mean?",
+            folder.display()
+        );
+    }
+    open_store(config)
+}
+
+/// Where a running collector answers commands, for stores that let one process in.
+pub fn operator_socket(config: &Config) -> Option<PathBuf> {
+    sled_folder(config).map(|folder| folder.join("operator"))
+}
+
+fn sled_folder(config: &Config) -> Option<&Path> {
+    config.store.url.reveal().strip_prefix("sled:").map(Path::new)
 }
 
 /// Brings a database's schema up to date; with `citus`, distributes it over the cluster.

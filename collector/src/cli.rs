@@ -6,6 +6,10 @@ mod migrate;
 mod serve;
 mod snippet;
 mod demo;
+mod check;
+mod export;
+mod import;
+mod progress;
 
 use crate::config::Source;
 use anyhow::Result;
@@ -36,6 +40,16 @@ enum Command {
     Snippet(snippet::Snippet),
     /// Bring a PostgreSQL store's schema up to date; the collectors wait for it.
     Migrate(migrate::Migrate),
+    /// Write everything in the store into a file, also while the collector runs.
+    Export(export::Export),
+    /// Write a compressed export with the time in its name into a folder, and read it back.
+    Backup(export::Backup),
+    /// Read an export into a store that holds nothing.
+    Import(import::Import),
+    /// The same for a backup.
+    Restore(import::Import),
+    /// See that what is in the store holds together, and count it.
+    Check,
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
 }
@@ -61,6 +75,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Key(key) => key.run(source.file.as_deref(), &source.read()?),
         Command::Snippet(snippet) => snippet.run(&source.read()?),
         Command::Migrate(migrate) => migrate.run(&source.read()?),
+        Command::Export(export) => export.run(&source.read()?),
+        Command::Backup(backup) => backup.run(&source.read()?),
+        Command::Import(import) | Command::Restore(import) => import.run(&source.read()?),
+        Command::Check => check::run(&source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
     }
 }

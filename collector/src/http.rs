@@ -39,8 +39,15 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/deliveries/{delivery}/replay").route(post().to(deliveries::replay)))
         // Operators.
         .service(at("/healthz").route(get().to(operation::healthy)))
-        .service(at("/readyz").route(get().to(operation::ready)))
+        .service(at("/readyz").route(get().to(operation::readiness)))
         .service(at("/metrics").route(get().to(operation::metrics)))
+        .default_service(web::to(no_such_address));
+}
+
+/// Adds what commands of the same machine ask the collector that has the store.
+pub fn operator_routes(config: &mut ServiceConfig) {
+    config
+        .service(at("/export").route(get().to(operation::export)))
         .default_service(web::to(no_such_address));
 }
 

@@ -15,6 +15,8 @@ pub mod http;
 pub mod ingest;
 pub mod conversion;
 pub mod store;
+pub mod transfer;
+pub mod check;
 pub mod outbox;
 pub mod metrics;
 pub mod clock;

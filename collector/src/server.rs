@@ -7,6 +7,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Seconds that requests under way may take once a stop was asked for.
@@ -25,6 +27,28 @@ impl Serving {
 /// Runs a command's work in the runtime that the server needs.
 pub fn block_on<F: Future>(work: F) -> F::Output {
     actix_web::rt::System::new().block_on(work)
+}
+
+/// Begins to answer commands on a socket file; whoever may open the file may ask.
+///
+/// # Errors
+/// Where the file cannot be made, as under a path of more than a hundred bytes.
+pub fn serve_operator(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
+    // A collector that was killed left its own; the store is this one's now.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    let data = Data::from(Arc::clone(app));
+    let server = HttpServer::new(move || {
+        ActixApp::new().app_data(data.clone()).configure(http::operator_routes)
+    });
+    let server = server.workers(1).disable_signals().shutdown_timeout(STOP_SECONDS);
+    let server: Server = server.listen_uds(listener)?.run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(Serving(handle))
 }
 
 /// Begins to serve. Who listens for signals is the caller's choice.

@@ -7,12 +7,14 @@
 
 pub mod conversion;
 pub mod delivery;
+pub mod entity;
 pub mod visitor;
 pub mod sled;
 pub mod postgres;
 
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
+pub use entity::{Entity, Holding, ImportPart, ImportState};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
 
 use async_trait::async_trait;
@@ -21,6 +23,7 @@ use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// Where journeys, leads and deliveries are kept.
 #[async_trait]
@@ -98,6 +101,16 @@ pub trait Store: Send + Sync {
     /// Forgets idempotency keys that were kept long enough; how many.
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError>;
 
+    /// Everything as it stood at one moment, visitors first, then leads, identities and idempotency
+    /// keys; what is written meanwhile is not in it. Ends where the receiver is dropped.
+    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>>;
+
+    /// What the store holds, as far as an import wants to know.
+    async fn holding(&self) -> Result<Holding, StoreError>;
+
+    /// Stores a part of an import; the same part twice is as good as once.
+    async fn import(&self, part: ImportPart) -> Result<(), StoreError>;
+
     /// Whether writes are being taken; the error says why not.
     async fn ready(&self) -> Result<(), StoreError>;
 
@@ -137,6 +150,9 @@ pub enum StoreError {
     /// The database's schema is not the one that this program works with.
     #[error("the database's schema does not fit: {0}")]
     Schema(String),
+    /// Another export of the same store has not ended.
+    #[error("an export or a backup of this store is under way already; wait for its end")]
+    Exporting,
     /// A row that this version cannot read.
     #[error("the store holds a row that cannot be read: {0}")]
     Corrupt(String),

@@ -166,6 +166,11 @@ impl IdentityKind {
             Self::Phone => "phone",
         }
     }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Email, Self::Phone].into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// What kind of act made the conversion.

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use collector::store::{
-    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
-    Store, StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entity, Holding, ImportPart,
+    NewConversion, Settlement, Store, StoreError, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
+use tokio::sync::mpsc;
 
 /// Takes everything, knows nothing.
 pub(crate) struct Nothing;
@@ -87,6 +88,18 @@ impl Store for Nothing {
 
     async fn expire(&self, _: i64) -> Result<usize, StoreError> {
         Ok(0)
+    }
+
+    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>> {
+        mpsc::channel(1).1
+    }
+
+    async fn holding(&self) -> Result<Holding, StoreError> {
+        Ok(Holding::Nothing)
+    }
+
+    async fn import(&self, _: ImportPart) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

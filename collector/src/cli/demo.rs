@@ -5,7 +5,7 @@
 
 mod story;
 
-use super::say;
+use super::{progress, say};
 use crate::app::{App, open_store};
 use crate::clock::{Clock, Dice};
 use crate::config::Config;
@@ -76,17 +76,16 @@ impl Demo {
     async fn tell(&self, app: &App, origin: &str, until_ms: i64) -> Result<u32> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut conversions = 0;
+        let bar = progress::bar(self.visitors.into(), "visitors");
         for number in 0..self.visitors {
-            if number % 100 == 0 {
-                progress(number, self.visitors);
-            }
+            bar.inc(1);
             let person = Person::invent(&mut random, number, until_ms - 365 * DAY_MS, until_ms);
             for act in &person.acts {
                 conversions += u32::from(matches!(act, Act::Convert { .. }));
                 self.play(app, origin, &person, act).await?;
             }
         }
-        progress(self.visitors, self.visitors);
+        bar.finish_and_clear();
         Ok(conversions)
     }
 
@@ -136,12 +135,5 @@ impl Demo {
                 Ok(())
             }
         }
-    }
-}
-
-fn progress(done: u32, all: u32) {
-    #[expect(clippy::print_stderr, reason = "progress of a command, beside its answer")]
-    {
-        eprint!("\r{done} of {all} visitors{}", if done == all { "\n" } else { "" });
     }
 }

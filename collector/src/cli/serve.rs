@@ -1,14 +1,15 @@
 //! `clew serve`: opens the store, listens, delivers; on a signal reads its settings again, or drains
 //! all of it.
 
-use crate::app::{App, open_store};
+use crate::app::{App, open_store, operator_socket};
 use crate::clock::{Clock, Dice};
 use crate::config::change::Change;
 use crate::config::{Config, Source};
 use crate::outbox::Outbox;
 use crate::server;
 use crate::settings::Settings;
-use anyhow::{Context, Result, ensure};
+use crate::store::Holding;
+use anyhow::{Context, Result, bail, ensure};
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -47,6 +48,14 @@ async fn serve(
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let mut signals = Signals::listen()?;
     let store = open_store(&config)?;
+    if let Holding::Import(state) = store.holding().await? {
+        bail!(
+            "an import into this store was cut off after {} entities: run `clew import` with the same file \
+             again, it goes on from there",
+            state.entities
+        );
+    }
+    let operator_socket = operator_socket(&config);
     let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())
         .with_context(|| source.is_wrong())?;
     ensure!(
@@ -60,6 +69,13 @@ async fn serve(
     let worker = tokio::task::spawn_local(outbox.run(stopped));
     tracing::info!(address = %listener.local_addr()?, store = settings.config.store.shown_url(), "the collector is ready");
     let serving = server::serve(listener, &app)?;
+    let operator = operator_socket.and_then(|path| {
+        let serving = server::serve_operator(&path, &app).inspect_err(|error| {
+            let path = path.display();
+            tracing::warn!(%path, %error, "commands cannot ask this collector for what is in its store");
+        });
+        serving.ok()
+    });
     while let Asked::Reload = signals.next().await {
         if let Err(error) = reload(source, &app, &set_filter) {
             let error = format!("{error:#}");
@@ -68,6 +84,9 @@ async fn serve(
     }
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
     serving.stop().await;
+    if let Some(operator) = operator {
+        operator.stop().await;
+    }
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
     store.close().await.context("the store did not close cleanly")?;

@@ -13,13 +13,15 @@ mod lanes;
 mod migrate;
 mod pool;
 mod rows;
+mod export;
+mod import;
 
 pub use migrate::{Migrated, migrate};
 
 use crate::store::visitor::only_views;
 use crate::store::{
-    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
-    Store, StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entity, Holding, ImportPart,
+    NewConversion, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -33,7 +35,11 @@ use statements as sql;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use uuid::Uuid;
+
+/// Pieces of an export that are read before they are asked for.
+const EXPORT_AHEAD: usize = 64;
 
 /// A store in a database.
 pub struct PostgresStore {
@@ -263,6 +269,31 @@ impl Store for PostgresStore {
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
         let before = rows::parameters![now_ms - limits::IDEMPOTENCY_MS];
         Ok(self.execute(&sql::FORGET_KEYS, before).await? as usize)
+    }
+
+    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>> {
+        let (sender, receiver) = mpsc::channel(EXPORT_AHEAD);
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(export::export(self.connections.clone(), sender));
+        }
+        receiver
+    }
+
+    async fn holding(&self) -> Result<Holding, StoreError> {
+        if let Some(row) = self.query(&sql::IMPORTING, rows::Parameters::default()).await?.first() {
+            return import::state(row).map(Holding::Import);
+        }
+        for any in [&sql::ANY_VISITOR, &sql::ANY_LEAD, &sql::ANY_IDENTITY, &sql::ANY_USED_KEY] {
+            if !self.query(any, rows::Parameters::default()).await?.is_empty() {
+                return Ok(Holding::Something);
+            }
+        }
+        Ok(Holding::Nothing)
+    }
+
+    async fn import(&self, part: ImportPart) -> Result<(), StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { import::import(&connections, &part).await }).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -10,11 +10,13 @@ mod writer;
 mod ingest;
 mod convert;
 mod delivery;
+mod snapshot;
+mod transfer;
 
 use crate::store::visitor::only_views;
 use crate::store::{
-    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, NewConversion, Settlement,
-    Store, StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entity, Holding, ImportPart,
+    NewConversion, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -23,15 +25,21 @@ use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::limits;
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
+use snapshot::Snapshots;
 use std::fs::File;
 use std::path::Path;
+use tokio::sync::mpsc;
 use transaction::{Transaction, failed, read, read_value};
 use writer::Writer;
+
+/// Pieces of an export that are read before they are asked for.
+const EXPORT_AHEAD: usize = 64;
 
 /// A store in a folder of this machine.
 pub struct SledStore {
     db: sled::Db,
     writer: Writer,
+    snapshots: Snapshots,
     /// Let go last: whoever gets it finds the engine's own lock free.
     _lock: File,
 }
@@ -52,9 +60,10 @@ impl SledStore {
     /// [`StoreError::InUse`] or [`StoreError::Damaged`]; the folder is left as it was found.
     pub fn open(path: &Path, options: SledOptions) -> Result<Self, StoreError> {
         let Folder { db, durability, lock } = folder::open(path, options.cache_bytes)?;
-        let writer = Writer::start(db.clone(), durability, options.queue)
+        let snapshots = Snapshots::default();
+        let writer = Writer::start(db.clone(), durability, snapshots.clone(), options.queue)
             .map_err(|error| StoreError::Closed(error.to_string()))?;
-        Ok(Self { db, writer, _lock: lock })
+        Ok(Self { db, writer, snapshots, _lock: lock })
     }
 
     fn scan<T: serde::de::DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
@@ -201,6 +210,29 @@ impl Store for SledStore {
             Ok(aged.len())
         };
         self.writer.write(expire).await
+    }
+
+    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>> {
+        let (sender, receiver) = mpsc::channel(EXPORT_AHEAD);
+        let begun = self.snapshots.begin(&self.db).and_then(|snapshot| {
+            let sender = sender.clone();
+            let thread = std::thread::Builder::new().name("store-export".into());
+            let export = move || transfer::export(&snapshot, &sender);
+            thread.spawn(export).map(drop).map_err(|error| StoreError::Closed(error.to_string()))
+        });
+        if let Err(error) = begun {
+            // There is room in a channel that is new.
+            let _ = sender.try_send(Err(error));
+        }
+        receiver
+    }
+
+    async fn holding(&self) -> Result<Holding, StoreError> {
+        transfer::holding(&self.db)
+    }
+
+    async fn import(&self, part: ImportPart) -> Result<(), StoreError> {
+        self.writer.write(move |transaction| transfer::import(transaction, part)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ use deadpool_postgres::Transaction;
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use std::collections::BTreeSet;
+use tokio_postgres::Row;
 
 /// The kind of identity that a conversion's own id is.
 pub(super) const CONVERSION: &str = "conversion";
@@ -59,8 +60,10 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
         let key = rows::identity_key(site, kind.as_str(), &value).and(lead.id.0);
         claim(transaction, key, free.contains(&(kind, value))).await?;
     }
-    if let Some((key, used)) = used_key {
-        use_key(transaction, site, &key, &used).await?;
+    if let Some((key, used)) = &used_key
+        && use_keys(transaction, [(site, key.as_str(), used)]).await? == 0
+    {
+        return Err(Failure::Raced);
     }
     if let (Some(id), Some(record)) = (conversion.visitor, visitor) {
         let record = rows::visitor_key(site, id).and(rows::json(&record)?);
@@ -68,7 +71,7 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
     }
     let leads = other.iter().chain([&lead]);
     put_leads(transaction, leads).await?;
-    put_conversions(transaction, lead.id, [&conversion]).await?;
+    put_conversions(transaction, [(lead.id, &conversion)]).await?;
     let deliveries = deliveries.iter().map(|delivery| (delivery, None));
     delivery::put(transaction, deliveries).await?;
     Ok(Converted::Stored { lead: lead.id, conversion: conversion.id, repeated: false })
@@ -149,32 +152,35 @@ async fn used_key(
     key: &str,
 ) -> Result<Option<UsedKey>, Failure> {
     let found = rows::query(transaction, &sql::USED_KEY, &rows::used_key(site, key)).await?;
-    let Some(row) = found.first() else { return Ok(None) };
+    Ok(found.first().map(read_used_key).transpose()?)
+}
+
+/// What a key was used for, from the first columns of its statements.
+pub(super) fn read_used_key(row: &Row) -> Result<UsedKey, StoreError> {
     let request: Vec<u8> = rows::column(row, 0)?;
     let wrong = |_| StoreError::Corrupt("a request's hash is not 32 bytes".into());
-    Ok(Some(UsedKey {
+    Ok(UsedKey {
         request: request.try_into().map_err(wrong)?,
         lead: LeadId(rows::column(row, 1)?),
         conversion: ConversionId(rows::column(row, 2)?),
         used_at_ms: rows::column(row, 3)?,
-    }))
+    })
 }
 
-async fn use_key(
+/// Stores what keys were used for, where nobody has used them; for how many that is so.
+pub(super) async fn use_keys<'a>(
     transaction: &Transaction<'_>,
-    site: &SiteId,
-    key: &str,
-    used: &UsedKey,
-) -> Result<(), Failure> {
-    let row = rows::used_key(site, key)
-        .and(used.request.to_vec())
-        .and(used.lead.0)
-        .and(used.conversion.0)
-        .and(used.used_at_ms);
-    match rows::insert(transaction, &sql::USE_KEYS, &row).await?.count {
-        0 => Err(Failure::Raced),
-        _ => Ok(()),
+    keys: impl IntoIterator<Item = (&'a SiteId, &'a str, &'a UsedKey)>,
+) -> Result<u64, Failure> {
+    let mut all = Parameters::default();
+    for (site, key, used) in keys {
+        all.append(rows::used_key(site, key));
+        all.push(used.request.to_vec());
+        all.push(used.lead.0);
+        all.push(used.conversion.0);
+        all.push(used.used_at_ms);
     }
+    Ok(rows::insert(transaction, &sql::USE_KEYS, &all).await?.count)
 }
 
 pub(super) async fn put_leads<'a>(
@@ -193,11 +199,10 @@ pub(super) async fn put_leads<'a>(
 
 pub(super) async fn put_conversions<'a>(
     transaction: &Transaction<'_>,
-    lead: LeadId,
-    conversions: impl IntoIterator<Item = &'a Conversion>,
+    conversions: impl IntoIterator<Item = (LeadId, &'a Conversion)>,
 ) -> Result<(), Failure> {
     let mut all = Parameters::default();
-    for conversion in conversions {
+    for (lead, conversion) in conversions {
         all.push(rows::lead_bucket(lead));
         all.push(lead.0);
         all.push(conversion.id.0);

@@ -15,7 +15,7 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 /// Bucket, site and visitor: the order in which visitors are taken.
-type Key = (i16, SiteId, VisitorId);
+pub(super) type Key = (i16, SiteId, VisitorId);
 
 /// The outcomes of each batch.
 pub(super) async fn ingest(
@@ -125,7 +125,8 @@ async fn stored_rows(
     Ok(stored)
 }
 
-fn push_visitor(parameters: &mut Parameters, (bucket, site, visitor): &Key) {
+/// A visitor's columns, the first of all its rows.
+pub(super) fn push_visitor(parameters: &mut Parameters, (bucket, site, visitor): &Key) {
     parameters.push(*bucket);
     parameters.push(site.as_str().to_owned());
     parameters.push(visitor.0);

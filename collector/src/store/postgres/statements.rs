@@ -230,6 +230,55 @@ statements! {
         "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
          FROM clew.deliveries WHERE site = $1 AND state = ANY($2) AND (lead, hash) > ($3, $4)
          ORDER BY lead, hash LIMIT $5";
+    /// A bucket's visitors behind one of them.
+    EXPORT_VISITORS, Shard::One("vb"),
+        "SELECT site, visitor, document FROM clew.visitors
+         WHERE vb = $1 AND (site, visitor) > ($2, $3) AND document IS NOT NULL
+         ORDER BY site, visitor LIMIT $4";
+    /// The rows of a run of visitors.
+    EXPORT_EVENTS, Shard::One("vb"),
+        "SELECT site, visitor, event, document FROM clew.events
+         WHERE vb = $1 AND (site, visitor) >= ($2, $3) AND (site, visitor) <= ($4, $5)
+         ORDER BY site, visitor, event";
+    /// A bucket's leads behind one of them.
+    EXPORT_LEADS, Shard::One("lb"),
+        "SELECT document FROM clew.leads WHERE lb = $1 AND lead > $2 ORDER BY lead LIMIT $3";
+    /// The conversions of a run of leads.
+    EXPORT_CONVERSIONS, Shard::One("lb"),
+        "SELECT lead, document FROM clew.conversions WHERE lb = $1 AND lead BETWEEN $2 AND $3
+         ORDER BY lead, conversion";
+    /// The deliveries of a run of leads, with their bodies.
+    EXPORT_DELIVERIES, Shard::One("lb"),
+        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error,
+             body
+         FROM clew.deliveries WHERE lb = $1 AND lead BETWEEN $2 AND $3 ORDER BY lead, hash";
+    /// A bucket's identities of persons behind one of them.
+    EXPORT_IDENTITIES, Shard::One("ib"),
+        "SELECT site, kind, value, lead FROM clew.identities
+         WHERE ib = $1 AND (site, kind, value) > ($2, $3, $4) AND kind <> 'conversion'
+         ORDER BY site, kind, value LIMIT $5";
+    /// A bucket's idempotency keys behind one of them.
+    EXPORT_USED_KEYS, Shard::One("kb"),
+        "SELECT request, lead, conversion, used_at_ms, site, key FROM clew.used_keys
+         WHERE kb = $1 AND (site, key) > ($2, $3) ORDER BY site, key LIMIT $4";
+    /// Whether there is any visitor; the same for what else an import brings.
+    ANY_VISITOR, Shard::Every, "SELECT 1 FROM clew.visitors LIMIT 1";
+    /// Whether there is any lead.
+    ANY_LEAD, Shard::Every, "SELECT 1 FROM clew.leads LIMIT 1";
+    /// Whether there is any identity.
+    ANY_IDENTITY, Shard::Every, "SELECT 1 FROM clew.identities LIMIT 1";
+    /// Whether there is any idempotency key.
+    ANY_USED_KEY, Shard::Every, "SELECT 1 FROM clew.used_keys LIMIT 1";
+    /// How far an import has come.
+    IMPORTING, Shard::Reference,
+        "SELECT file, entities FROM clew.importing";
+    /// Writes down how far.
+    PUT_IMPORTING, Shard::Reference,
+        "INSERT INTO clew.importing (one, file, entities) VALUES (true, $1, $2)
+         ON CONFLICT (one) DO UPDATE SET file = excluded.file, entities = excluded.entities";
+    /// The import is done.
+    END_IMPORTING, Shard::Reference,
+        "DELETE FROM clew.importing";
     /// Whether writes are taken at all: a row that is there for nothing else.
     PROBE, Shard::Rows("rb"),
         "INSERT INTO clew.readiness (rb, probes) VALUES ($1, 1)

@@ -15,7 +15,7 @@
 //! | `k` | site 0 key | an idempotency record |
 //! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
 //! | `+` | any key, number | a further chunk of that key's value |
-//! | `m` | name | the layout's version, the number of commits |
+//! | `m` | name | the layout's version, the number of commits, an import under way |
 
 use crate::store::DeliveryId;
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
@@ -25,6 +25,16 @@ use shared::lead::IdentityKind;
 pub(super) const VERSION: &[u8] = b"mversion";
 /// How many commits the tree holds; written with each.
 pub(super) const COMMITS: &[u8] = b"mcommits";
+/// How far an import has come, until it is done.
+pub(super) const IMPORT: &[u8] = b"mimport";
+/// The prefix of all visitors' records.
+pub(super) const VISITORS: &[u8] = b"v";
+/// The prefix of all leads.
+pub(super) const LEADS: &[u8] = b"l";
+/// The prefix of all identities.
+pub(super) const IDENTITIES: &[u8] = b"i";
+/// The prefix of all idempotency keys.
+pub(super) const USED_KEYS: &[u8] = b"k";
 /// The prefix of all deliveries.
 pub(super) const DELIVERIES: &[u8] = b"d";
 /// The prefix of idempotency keys by age.
@@ -125,7 +135,17 @@ pub(super) fn idempotency_of(aged: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn chunk(key: &[u8], number: u16) -> Vec<u8> {
-    join(b'+', &[key, &number.to_be_bytes()])
+    join(CHUNK, &[key, &number.to_be_bytes()])
+}
+
+/// The prefix of chunks.
+pub(super) const CHUNK: u8 = b'+';
+
+/// Splits off the site that a key's first part names.
+pub(super) fn split_site(part: &[u8]) -> Option<(SiteId, &[u8])> {
+    let end = part.iter().position(|byte| *byte == 0)?;
+    let site = SiteId::parse(std::str::from_utf8(&part[..end]).ok()?)?;
+    Some((site, &part[end + 1..]))
 }
 
 /// Big-endian with the sign bit turned, so that bytes sort as numbers do.

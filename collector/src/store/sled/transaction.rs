@@ -21,9 +21,10 @@ const CHUNKED_HEAD: usize = 1 + 2 + 8;
 /// How often a reader looks again before it believes that the value is damaged.
 const LOOKS: usize = 1_000;
 
-type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// Values by key; `None` removes what stands there.
+pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// Reads see the writes before them; nothing reaches sled before [`Transaction::take_batch`].
+/// Reads see the writes before them; nothing reaches sled before [`Transaction::take_writes`].
 pub(super) struct Transaction<'a> {
     tree: &'a sled::Tree,
     /// Writes of the verbs that succeeded in this commit.
@@ -55,20 +56,9 @@ impl<'a> Transaction<'a> {
         self.running.clear();
     }
 
-    /// Everything written since the last call, as one atomic batch; `None` where nothing was.
-    pub(super) fn take_batch(&mut self) -> Option<sled::Batch> {
-        let writes = std::mem::take(&mut self.kept);
-        if writes.is_empty() {
-            return None;
-        }
-        let mut batch = sled::Batch::default();
-        for (key, value) in writes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        Some(batch)
+    /// Everything written since the last call.
+    pub(super) fn take_writes(&mut self) -> Writes {
+        std::mem::take(&mut self.kept)
     }
 
     fn bytes(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
@@ -232,7 +222,8 @@ fn chunk_count(value: &[u8]) -> u16 {
     }
 }
 
-fn decode<T: DeserializeOwned>(
+/// Reads a value; `chunk` finds its further chunks by their number.
+pub(super) fn decode<T: DeserializeOwned>(
     key: &[u8],
     value: &[u8],
     chunk: impl Fn(u16) -> Result<sled::IVec, StoreError>,
@@ -280,7 +271,16 @@ mod tests {
     ) {
         let mut transaction = Transaction::new(tree);
         transaction.run(verb).unwrap();
-        tree.apply_batch(transaction.take_batch().unwrap()).unwrap();
+        apply(tree, &mut transaction);
+    }
+
+    fn apply(tree: &sled::Tree, transaction: &mut Transaction<'_>) {
+        for (key, value) in transaction.take_writes() {
+            match value {
+                Some(value) => tree.insert(key, value).unwrap(),
+                None => tree.remove(key).unwrap(),
+            };
+        }
     }
 
     #[test]
@@ -309,7 +309,7 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(transaction.scan::<u8>(b"v").unwrap(), [1]);
-        tree.apply_batch(transaction.take_batch().unwrap()).unwrap();
+        apply(&tree, &mut transaction);
         assert_eq!(tree.len(), 1);
     }
 

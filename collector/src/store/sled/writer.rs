@@ -7,6 +7,7 @@
 
 use super::folder::Durability;
 use super::keys;
+use super::snapshot::Snapshots;
 use super::transaction::Transaction;
 use crate::store::StoreError;
 use std::panic::AssertUnwindSafe;
@@ -46,6 +47,7 @@ impl Writer {
     pub(super) fn start(
         tree: sled::Db,
         durability: Durability,
+        snapshots: Snapshots,
         room: usize,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(room + RESERVED);
@@ -53,7 +55,7 @@ impl Writer {
         let counter = Arc::clone(&queued);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&tree, durability, &jobs, &counter))?;
+            .spawn(move || run(&tree, durability, &snapshots, &jobs, &counter))?;
         Ok(Self { queue, queued, room, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
@@ -117,6 +119,7 @@ fn closed() -> StoreError {
 fn run(
     tree: &sled::Db,
     mut durability: Durability,
+    snapshots: &Snapshots,
     jobs: &Receiver<Message>,
     queued: &AtomicUsize,
 ) -> Result<(), StoreError> {
@@ -143,7 +146,7 @@ fn run(
                 Err(_) => break,
             }
         }
-        let commit = commit(tree, &mut durability, &mut transaction);
+        let commit = commit(tree, &mut durability, snapshots, &mut transaction);
         queued.fetch_sub(taken, Ordering::Relaxed);
         let failure = commit.as_ref().err().map(ToString::to_string);
         for answer in answers {
@@ -171,11 +174,15 @@ fn attempt(job: Job, transaction: &mut Transaction<'_>) -> Option<Answer> {
 fn commit(
     tree: &sled::Db,
     durability: &mut Durability,
+    snapshots: &Snapshots,
     transaction: &mut Transaction<'_>,
 ) -> Result<(), StoreError> {
-    let Some(mut batch) = transaction.take_batch() else { return Ok(()) };
-    batch.insert(keys::COMMITS, &durability.next_commit().to_be_bytes());
-    tree.apply_batch(batch).map_err(super::transaction::failed)?;
+    let mut writes = transaction.take_writes();
+    if writes.is_empty() {
+        return Ok(());
+    }
+    writes.insert(keys::COMMITS.to_vec(), Some(durability.next_commit().to_be_bytes().to_vec()));
+    snapshots.apply(tree, writes)?;
     tree.flush().map_err(super::transaction::failed)?;
     durability.commit().map_err(|error| StoreError::Closed(format!("fdatasync failed: {error}")))
 }

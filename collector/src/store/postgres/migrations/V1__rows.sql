@@ -95,6 +95,6 @@ CREATE TABLE clew.readiness (
 CREATE TABLE clew.importing (
     one boolean NOT NULL CHECK (one),
     file bytea NOT NULL,
-    lines bigint NOT NULL,
+    entities bigint NOT NULL,
     PRIMARY KEY (one)
 );

@@ -1,0 +1,208 @@
+//! Whether a store holds together: what is derived equals what is kept, and what one entity says of
+//! another is so. Pure; it takes entities one after the other and tells at the end.
+
+use crate::store::visitor::{Row, Visitor};
+use crate::store::{DeliveryId, Entity};
+use crate::transfer::hex;
+use shared::ids::{LeadId, SiteId, VisitorId};
+use shared::lead::{Conversion, Lead};
+use shared::page_view::PageView;
+use shared::visit::Journey;
+use std::collections::{HashMap, HashSet};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Problems that are told one by one; further ones are counted.
+const TOLD: usize = 20;
+
+/// Takes everything that a store holds.
+#[derive(Default)]
+pub struct Check {
+    counts: Counts,
+    digest: u128,
+    problems: Vec<String>,
+    further: u64,
+    leads: HashSet<LeadId>,
+    /// Which lead a browser's record names, and which leads name the browser as theirs now.
+    members: HashMap<(SiteId, VisitorId), Membership>,
+    /// Leads that something else names, and what.
+    named: HashMap<LeadId, &'static str>,
+}
+
+#[derive(Default)]
+struct Membership {
+    by_record: Option<LeadId>,
+    by_lead: Option<LeadId>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Browsers.
+    pub visitors: u64,
+    /// Page views.
+    pub page_views: u64,
+    /// Totals whose page view has not come.
+    pub stubs: u64,
+    /// Forms, custom events, identifications.
+    pub actions: u64,
+    /// Touches of all journeys.
+    pub touches: u64,
+    /// Persons.
+    pub leads: u64,
+    /// What they did.
+    pub conversions: u64,
+    /// What was handed off, or is to be.
+    pub deliveries: u64,
+    /// What leads are found by.
+    pub identities: u64,
+    /// Idempotency keys.
+    pub used_keys: u64,
+}
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// How much there is.
+    pub counts: Counts,
+    /// The same for the same entities in any order, on any backend.
+    pub digest: String,
+    /// What does not hold together, in sentences.
+    pub problems: Vec<String>,
+    /// Problems beyond those.
+    pub further: u64,
+}
+
+impl Check {
+    /// Takes an entity.
+    ///
+    /// # Errors
+    /// None that a correct serializer makes.
+    pub fn take(&mut self, entity: &Entity) -> serde_json::Result<()> {
+        self.digest = self.digest.wrapping_add(xxh3_128(&serde_json::to_vec(entity)?));
+        match entity {
+            Entity::Visitor { site, visitor, record, events } => {
+                let rows = events.iter().map(|event| &event.row);
+                self.visitor(site, *visitor, record, rows);
+            }
+            Entity::Lead { lead, conversions, deliveries } => {
+                let ids = deliveries.iter().map(|hand_off| hand_off.delivery.id);
+                self.lead(lead, conversions, ids);
+            }
+            Entity::Identity { lead, .. } => {
+                self.counts.identities += 1;
+                self.named.insert(*lead, "an identity");
+            }
+            Entity::UsedKey { used, .. } => {
+                self.counts.used_keys += 1;
+                self.named.insert(used.lead, "an idempotency key");
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found.
+    pub fn finish(mut self) -> Report {
+        for (lead, what) in std::mem::take(&mut self.named) {
+            if !self.leads.contains(&lead) {
+                self.complain(format!("{what} names the lead {lead}, which is not there"));
+            }
+        }
+        for ((site, visitor), member) in std::mem::take(&mut self.members) {
+            if member.by_record != member.by_lead {
+                let told = |lead: Option<LeadId>| lead.map_or("none".into(), |lead| lead.to_text());
+                let (record, lead) = (told(member.by_record), told(member.by_lead));
+                self.complain(format!(
+                    "visitor {visitor} of {site}: its record names the lead {record}, the leads name {lead}"
+                ));
+            }
+        }
+        self.problems.sort_unstable();
+        let digest = hex(&self.digest.to_be_bytes());
+        let Self { counts, problems, further, .. } = self;
+        Report { counts, digest, problems, further }
+    }
+
+    fn visitor<'a>(
+        &mut self,
+        site: &SiteId,
+        visitor: VisitorId,
+        record: &Visitor,
+        rows: impl Iterator<Item = &'a Row>,
+    ) {
+        let (mut views, mut stubs, mut actions): (Vec<&PageView>, u32, u32) = (Vec::new(), 0, 0);
+        for row in rows {
+            match row {
+                Row::View(view) => views.push(view),
+                Row::Stub(_) => stubs += 1,
+                Row::Action(_) => actions += 1,
+            }
+        }
+        self.counts.visitors += 1;
+        self.counts.page_views += views.len() as u64;
+        self.counts.stubs += u64::from(stubs);
+        self.counts.actions += u64::from(actions);
+        self.counts.touches += record.journey.touches.len() as u64;
+        let name = || format!("visitor {visitor} of {site}");
+        if (record.views, record.actions) != (views.len() as u32 + stubs, actions) {
+            self.complain(format!(
+                "{}: {} page views and {actions} actions are there, {} and {} are counted",
+                name(),
+                views.len() as u32 + stubs,
+                record.views,
+                record.actions
+            ));
+        }
+        if record.journey != Journey::derive(views) {
+            self.complain(format!("{}: its journey is not the one that its events make", name()));
+        }
+        if record.lead.is_some() {
+            self.members.entry((site.clone(), visitor)).or_default().by_record = record.lead;
+        }
+    }
+
+    fn lead(
+        &mut self,
+        lead: &Lead,
+        conversions: &[Conversion],
+        deliveries: impl Iterator<Item = DeliveryId>,
+    ) {
+        self.counts.leads += 1;
+        self.counts.conversions += conversions.len() as u64;
+        self.leads.insert(lead.id);
+        for id in deliveries {
+            self.counts.deliveries += 1;
+            if id.lead != lead.id {
+                self.complain(format!(
+                    "lead {}: a delivery of the lead {} is with it",
+                    lead.id, id.lead
+                ));
+            }
+        }
+        let mut numbers: Vec<u32> =
+            conversions.iter().map(|conversion| conversion.number).collect();
+        numbers.sort_unstable();
+        if !numbers.iter().copied().eq(1..=lead.conversions) {
+            self.complain(format!(
+                "lead {}: {} conversions are counted, and those that are there are numbered {numbers:?}",
+                lead.id, lead.conversions
+            ));
+        }
+        for join in lead.joins.iter().filter(|join| join.until_ms.is_none()) {
+            let member = self.members.entry((lead.site.clone(), join.visitor)).or_default();
+            if let Some(other) = member.by_lead.replace(lead.id).filter(|other| *other != lead.id) {
+                let visitor = join.visitor;
+                self.complain(format!(
+                    "visitor {visitor}: the leads {other} and {} both have it now",
+                    lead.id
+                ));
+            }
+        }
+    }
+
+    fn complain(&mut self, problem: String) {
+        match self.problems.len() < TOLD {
+            true => self.problems.push(problem),
+            false => self.further += 1,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `clew check`: whether what is in the store holds together, and how much there is.
+
+use super::{export, say};
+use crate::check::{Check, Counts, Report};
+use crate::config::Config;
+use anyhow::{Result, bail};
+
+pub(super) fn run(config: &Config) -> Result<()> {
+    let mut check = Check::default();
+    export::everything(config, |entity| Ok(check.take(entity)?))?;
+    let Report { counts, digest, problems, further } = check.finish();
+    let Counts {
+        visitors,
+        page_views,
+        stubs,
+        actions,
+        touches,
+        leads,
+        conversions,
+        deliveries,
+        identities,
+        used_keys,
+    } = counts;
+    for (what, count) in [
+        ("visitors", visitors),
+        ("page views", page_views),
+        ("page views still to come", stubs),
+        ("actions", actions),
+        ("touches", touches),
+        ("leads", leads),
+        ("conversions", conversions),
+        ("deliveries", deliveries),
+        ("identities", identities),
+        ("idempotency keys", used_keys),
+    ] {
+        say(format_args!("{what:<24} {count:>12}"));
+    }
+    say(format_args!("{:<24} {digest}", "digest"));
+    if problems.is_empty() {
+        say("everything holds together");
+        return Ok(());
+    }
+    for problem in &problems {
+        say(problem);
+    }
+    bail!("{} problems", problems.len() as u64 + further)
+}

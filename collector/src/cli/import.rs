@@ -1,0 +1,109 @@
+//! `clew import` and `clew restore`: an export into a store that holds nothing.
+//!
+//! The file is read through once before anything is stored, so that one that was cut short or edited
+//! stores nothing. An import that is itself cut off goes on where it was, with the same file.
+
+use super::{progress, say};
+use crate::app::open_store;
+use crate::config::Config;
+use crate::server;
+use crate::store::{Entity, Holding, ImportPart, ImportState, Store};
+use crate::transfer::{self, Whole};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::ProgressBar;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Entities in one step of the store, and rows of visitors, whichever comes first.
+const PART_ENTITIES: usize = 200;
+const PART_ROWS: usize = 2_000;
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The file that `clew export` or `clew backup` wrote.
+    file: PathBuf,
+}
+
+impl Import {
+    pub(super) fn run(&self, config: &Config) -> Result<()> {
+        let named = || format!("{} was not imported", self.file.display());
+        let whole = verify(&self.file).with_context(named)?;
+        let store = open_store(config)?;
+        let stored = server::block_on(async {
+            let stored = self.store(&store, whole).await;
+            store.close().await?;
+            stored
+        });
+        let before = stored?;
+        let went_on = match before {
+            0 => String::new(),
+            before => format!(", {before} of them by an import that was cut off"),
+        };
+        say(format_args!(
+            "stored {} entities from {}{went_on}",
+            whole.entities,
+            self.file.display()
+        ));
+        Ok(())
+    }
+
+    /// Gives back how many were stored already.
+    async fn store(&self, store: &Arc<dyn Store>, whole: Whole) -> Result<u64> {
+        let before = match store.holding().await? {
+            Holding::Nothing => 0,
+            Holding::Import(state) if state.file == whole.digest => state.entities,
+            Holding::Import(state) => bail!(
+                "an import of another file was cut off after {} entities: go on with that file, or begin with \
+                 an empty store",
+                state.entities
+            ),
+            Holding::Something => {
+                bail!("the store holds data already: an import needs one that holds nothing")
+            }
+        };
+        let bar = of_file(&self.file, "storing")?;
+        let counted = bar.clone();
+        let mut reader = transfer::open(&self.file, move |bytes| counted.inc(bytes))?;
+        let (mut done, mut rows, mut entities) = (0, 0, Vec::new());
+        while let Some(entity) = reader.next()? {
+            done += 1;
+            if done <= before {
+                continue;
+            }
+            rows += rows_of(&entity);
+            entities.push(entity);
+            if entities.len() >= PART_ENTITIES || rows >= PART_ROWS {
+                let state = Some(ImportState { file: whole.digest, entities: done });
+                rows = 0;
+                store.import(ImportPart { entities: std::mem::take(&mut entities), state }).await?;
+            }
+        }
+        store.import(ImportPart { entities, state: None }).await?;
+        bar.finish_and_clear();
+        Ok(before)
+    }
+}
+
+fn rows_of(entity: &Entity) -> usize {
+    match entity {
+        Entity::Visitor { events, .. } => events.len(),
+        Entity::Lead { conversions, deliveries, .. } => conversions.len() + deliveries.len(),
+        Entity::Identity { .. } | Entity::UsedKey { .. } => 0,
+    }
+}
+
+/// Reads the whole file, and stores nothing.
+fn verify(file: &Path) -> Result<Whole> {
+    let bar = of_file(file, "reading")?;
+    let counted = bar.clone();
+    let mut reader = transfer::open(file, move |bytes| counted.inc(bytes))?;
+    while reader.next()?.is_some() {}
+    bar.finish_and_clear();
+    reader.whole().context("it has no end")
+}
+
+fn of_file(file: &Path, what: &str) -> Result<ProgressBar> {
+    let length = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+    Ok(progress::bytes(length, what))
+}

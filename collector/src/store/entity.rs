@@ -1,0 +1,128 @@
+//! What a store holds, in pieces that can be carried from one store to another: each is whole by
+//! itself, and the same on every backend.
+
+use super::conversion::UsedKey;
+use super::delivery::Delivery;
+use super::visitor::{Row, Visitor};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use shared::ids::{EventId, LeadId, SiteId, VisitorId};
+use shared::lead::{Conversion, IdentityKind, Lead};
+
+/// One piece. Lists are in the order of their ids.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    /// A browser with everything it did.
+    Visitor {
+        /// Where.
+        site: SiteId,
+        /// Who.
+        visitor: VisitorId,
+        /// What is kept beside the rows.
+        record: Visitor,
+        /// The rows.
+        events: Vec<Event>,
+    },
+    /// A person with everything in the lead's bucket.
+    Lead {
+        /// The person.
+        lead: Lead,
+        /// What they did.
+        conversions: Vec<Conversion>,
+        /// What was handed off, or is to be.
+        deliveries: Vec<HandOff>,
+    },
+    /// What a lead is found by.
+    Identity {
+        /// Where.
+        site: SiteId,
+        /// What kind of thing it is.
+        kind: IdentityKind,
+        /// In the form of [`shared::lead::Contact::identities`].
+        value: String,
+        /// Whose it is.
+        lead: LeadId,
+    },
+    /// An idempotency key.
+    UsedKey {
+        /// Where.
+        site: SiteId,
+        /// The key.
+        key: String,
+        /// What for.
+        used: UsedKey,
+    },
+}
+
+/// A row with its id.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// The event's id.
+    pub id: EventId,
+    /// What is kept of it.
+    pub row: Row,
+}
+
+/// A delivery with its frozen body.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct HandOff {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Base64 of the body, once there is one.
+    #[serde(with = "base64_bytes")]
+    pub body: Option<Vec<u8>>,
+}
+
+/// How far an import has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ImportState {
+    /// The digest of the file.
+    pub file: [u8; 16],
+    /// Its entities that are stored.
+    pub entities: u64,
+}
+
+/// A part of an import, stored in one step together with how far it brings the import.
+#[derive(Clone, Debug)]
+pub struct ImportPart {
+    /// The entities.
+    pub entities: Vec<Entity>,
+    /// How far the import has come with it; `None` where that was the last part.
+    pub state: Option<ImportState>,
+}
+
+/// What a store says before an import.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holding {
+    /// It holds nothing.
+    Nothing,
+    /// It holds something, and no import is under way.
+    Something,
+    /// An import has begun and not ended.
+    Import(ImportState),
+}
+
+mod base64_bytes {
+    //! Optional bytes as base64 in texts.
+
+    use super::{Deserialize, Deserializer, Engine, STANDARD, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => serializer.serialize_some(&STANDARD.encode(bytes)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| STANDARD.decode(text)).transpose().map_err(serde::de::Error::custom)
+    }
+}

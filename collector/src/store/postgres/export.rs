@@ -1,0 +1,169 @@
+//! Everything out of PostgreSQL, bucket by bucket, in one read-only transaction: on one server that
+//! is one moment; a Citus cluster has no moment that all its nodes share, so stop the collectors
+//! there for a copy that is to be exact.
+
+use super::pool::{Connections, Failure};
+use super::rows::{self, parameters};
+use super::statements as sql;
+use super::{convert, delivery};
+use crate::store::StoreError;
+use crate::store::entity::{Entity, Event, HandOff};
+use deadpool_postgres::Transaction;
+use shared::ids::{EventId, LeadId, SiteId, VisitorId};
+use shared::lead::{Conversion, IdentityKind, Lead};
+use std::collections::HashMap;
+use tokio::sync::mpsc::Sender;
+use tokio_postgres::IsolationLevel;
+use uuid::Uuid;
+
+const BUCKETS: std::ops::Range<i16> = 0..256;
+/// Visitors and leads that are read at once, with all that is theirs.
+const AT_ONCE: i64 = 50;
+/// The same for what is one row.
+const ROWS_AT_ONCE: i64 = 1_000;
+
+/// Where entities go; an error ends the export.
+struct Out(Sender<Result<Entity, StoreError>>);
+
+/// Sends everything; ends early where nobody receives any more.
+pub(super) async fn export(connections: Connections, sender: Sender<Result<Entity, StoreError>>) {
+    let out = Out(sender);
+    if let Err(failure) = everything(&connections, &out).await {
+        // Where it cannot be sent, nobody is there to hear of it.
+        let _ = out.0.send(Err(failure.into())).await;
+    }
+}
+
+async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure> {
+    let mut client = connections.get().await?;
+    let transaction = client.build_transaction();
+    let transaction =
+        transaction.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    for bucket in BUCKETS {
+        visitors(&transaction, bucket, out).await?;
+    }
+    for bucket in BUCKETS {
+        leads(&transaction, bucket, out).await?;
+    }
+    for bucket in BUCKETS {
+        identities(&transaction, bucket, out).await?;
+    }
+    for bucket in BUCKETS {
+        used_keys(&transaction, bucket, out).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+impl Out {
+    async fn send(&self, entity: Entity) -> Result<(), Failure> {
+        let closed = |_| StoreError::Closed("nobody reads the export any more".into());
+        Ok(self.0.send(Ok(entity)).await.map_err(closed)?)
+    }
+}
+
+async fn visitors(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+    let (mut site, mut visitor) = (String::new(), Uuid::nil());
+    loop {
+        let after = parameters![bucket, site, visitor, AT_ONCE];
+        let found = rows::query(transaction, &sql::EXPORT_VISITORS, &after).await?;
+        let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(()) };
+        let run = parameters![
+            bucket,
+            rows::column::<String>(first, 0)?,
+            rows::column::<Uuid>(first, 1)?,
+            rows::column::<String>(last, 0)?,
+            rows::column::<Uuid>(last, 1)?,
+        ];
+        let mut events: HashMap<(String, Uuid), Vec<Event>> = HashMap::new();
+        for row in rows::query(transaction, &sql::EXPORT_EVENTS, &run).await? {
+            let key = (rows::column(&row, 0)?, rows::column(&row, 1)?);
+            let id = EventId(rows::column(&row, 2)?);
+            events.entry(key).or_default().push(Event { id, row: rows::document(&row, 3)? });
+        }
+        for row in &found {
+            let key = (rows::column(row, 0)?, rows::column(row, 1)?);
+            let events = events.remove(&key).unwrap_or_default();
+            out.send(Entity::Visitor {
+                site: site_of(&key.0)?,
+                visitor: VisitorId(key.1),
+                record: rows::document(row, 2)?,
+                events,
+            })
+            .await?;
+        }
+        (site, visitor) = (rows::column(last, 0)?, rows::column(last, 1)?);
+    }
+}
+
+async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+    let mut after = Uuid::nil();
+    loop {
+        let behind = parameters![bucket, after, AT_ONCE];
+        let found = rows::query(transaction, &sql::EXPORT_LEADS, &behind).await?;
+        let found: Vec<Lead> = rows::documents(&found)?;
+        let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(()) };
+        after = last.id.0;
+        let run = parameters![bucket, first.id.0, after];
+        let mut conversions: HashMap<LeadId, Vec<Conversion>> = HashMap::new();
+        for row in rows::query(transaction, &sql::EXPORT_CONVERSIONS, &run).await? {
+            let lead = LeadId(rows::column(&row, 0)?);
+            conversions.entry(lead).or_default().push(rows::document(&row, 1)?);
+        }
+        let mut deliveries: HashMap<LeadId, Vec<HandOff>> = HashMap::new();
+        for row in rows::query(transaction, &sql::EXPORT_DELIVERIES, &run).await? {
+            let (delivery, body) = (delivery::read(&row)?, rows::column(&row, 10)?);
+            deliveries.entry(delivery.id.lead).or_default().push(HandOff { delivery, body });
+        }
+        for lead in found {
+            let conversions = conversions.remove(&lead.id).unwrap_or_default();
+            let deliveries = deliveries.remove(&lead.id).unwrap_or_default();
+            out.send(Entity::Lead { lead, conversions, deliveries }).await?;
+        }
+    }
+}
+
+async fn identities(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+    let mut after = [String::new(), String::new(), String::new()];
+    loop {
+        let [site, kind, value] = after;
+        let behind = parameters![bucket, site, kind, value, ROWS_AT_ONCE];
+        let found = rows::query(transaction, &sql::EXPORT_IDENTITIES, &behind).await?;
+        let Some(last) = found.last() else { return Ok(()) };
+        for row in &found {
+            let kind: &str = rows::column(row, 1)?;
+            let unknown =
+                || StoreError::Corrupt(format!("an identity is of the unknown kind {kind}"));
+            out.send(Entity::Identity {
+                site: site_of(rows::column(row, 0)?)?,
+                kind: IdentityKind::parse(kind).ok_or_else(unknown)?,
+                value: rows::column(row, 2)?,
+                lead: LeadId(rows::column(row, 3)?),
+            })
+            .await?;
+        }
+        after = [rows::column(last, 0)?, rows::column(last, 1)?, rows::column(last, 2)?];
+    }
+}
+
+async fn used_keys(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+    let mut after = [String::new(), String::new()];
+    loop {
+        let [site, key] = after;
+        let behind = parameters![bucket, site, key, ROWS_AT_ONCE];
+        let found = rows::query(transaction, &sql::EXPORT_USED_KEYS, &behind).await?;
+        let Some(last) = found.last() else { return Ok(()) };
+        for row in &found {
+            out.send(Entity::UsedKey {
+                site: site_of(rows::column(row, 4)?)?,
+                key: rows::column(row, 5)?,
+                used: convert::read_used_key(row)?,
+            })
+            .await?;
+        }
+        after = [rows::column(last, 4)?, rows::column(last, 5)?];
+    }
+}
+
+fn site_of(name: &str) -> Result<SiteId, StoreError> {
+    SiteId::parse(name).ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no site's name")))
+}

@@ -1,0 +1,102 @@
+//! Everything into PostgreSQL: each part in one transaction with how far it brings the import.
+
+use super::convert::{self, CONVERSION};
+use super::pool::{Connections, Failure};
+use super::rows::{self, Parameters, parameters};
+use super::statements as sql;
+use super::{delivery, ingest};
+use crate::store::StoreError;
+use crate::store::entity::{Entity, ImportPart, ImportState};
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+
+/// How far an import has come.
+pub(super) fn state(row: &Row) -> Result<ImportState, StoreError> {
+    let (file, entities): (Vec<u8>, i64) = (rows::column(row, 0)?, rows::column(row, 1)?);
+    let wrong = || StoreError::Corrupt("how far an import has come is not readable".into());
+    Ok(ImportState {
+        file: file.try_into().map_err(|_| wrong())?,
+        entities: u64::try_from(entities).map_err(|_| wrong())?,
+    })
+}
+
+/// Stores a part of an import.
+pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Result<(), Failure> {
+    connections
+        .work(part, |client, part| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                visitors(&transaction, &part.entities).await?;
+                leads(&transaction, &part.entities).await?;
+                found_by(&transaction, &part.entities).await?;
+                match &part.state {
+                    Some(state) => {
+                        let row = parameters![state.file.to_vec(), state.entities as i64];
+                        rows::execute(&transaction, &sql::PUT_IMPORTING, &row).await?
+                    }
+                    None => {
+                        let none = Parameters::default();
+                        rows::execute(&transaction, &sql::END_IMPORTING, &none).await?
+                    }
+                };
+                Ok(transaction.commit().await?)
+            })
+        })
+        .await
+}
+
+async fn visitors(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
+    let (mut records, mut rows) = (Parameters::default(), Parameters::default());
+    for entity in entities {
+        let Entity::Visitor { site, visitor, record, events } = entity else { continue };
+        let key = (rows::visitor_bucket(site, *visitor), site.clone(), *visitor);
+        ingest::push_visitor(&mut records, &key);
+        records.push(rows::json(record)?);
+        for event in events {
+            ingest::push_visitor(&mut rows, &key);
+            rows.push(event.id.0);
+            rows.push(rows::json(&event.row)?);
+        }
+    }
+    rows::insert(transaction, &sql::PUT_VISITORS, &records).await?;
+    rows::insert(transaction, &sql::PUT_EVENTS, &rows).await.map(drop)
+}
+
+async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
+    let (mut leads, mut conversions, mut deliveries) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ids = Parameters::default();
+    for entity in entities {
+        let Entity::Lead { lead, conversions: own, deliveries: handed_off } = entity else {
+            continue;
+        };
+        leads.push(lead);
+        for conversion in own {
+            conversions.push((lead.id, conversion));
+            let id = conversion.id.to_text();
+            ids.append(rows::identity_key(&lead.site, CONVERSION, &id).and(lead.id.0));
+        }
+        for hand_off in handed_off {
+            deliveries.push((&hand_off.delivery, hand_off.body.as_deref()));
+        }
+    }
+    convert::put_leads(transaction, leads).await?;
+    convert::put_conversions(transaction, conversions).await?;
+    delivery::put(transaction, deliveries).await?;
+    rows::insert(transaction, &sql::CLAIM_IDENTITIES, &ids).await.map(drop)
+}
+
+/// What leads are found by, and what keys were used for.
+async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
+    let (mut identities, mut keys) = (Parameters::default(), Vec::new());
+    for entity in entities {
+        match entity {
+            Entity::Identity { site, kind, value, lead } => {
+                identities.append(rows::identity_key(site, kind.as_str(), value).and(lead.0));
+            }
+            Entity::UsedKey { site, key, used } => keys.push((site, key.as_str(), used)),
+            Entity::Visitor { .. } | Entity::Lead { .. } => {}
+        }
+    }
+    rows::insert(transaction, &sql::CLAIM_IDENTITIES, &identities).await?;
+    convert::use_keys(transaction, keys).await.map(drop)
+}

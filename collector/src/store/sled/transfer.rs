@@ -1,0 +1,159 @@
+//! Everything out of sled, and into it.
+
+use super::convert::{put_conversion, put_delivery, put_lead, put_used_key};
+use super::keys;
+use super::snapshot::{Snapshot, View};
+use super::transaction::{Transaction, corrupt};
+use crate::store::StoreError;
+use crate::store::conversion::UsedKey;
+use crate::store::delivery::Delivery;
+use crate::store::entity::{Entity, Event, HandOff, Holding, ImportPart, ImportState};
+use crate::store::visitor::{Row, Visitor};
+use serde::de::DeserializeOwned;
+use shared::ids::{EventId, LeadId, VisitorId};
+use shared::lead::{Conversion, IdentityKind, Lead};
+use tokio::sync::mpsc::Sender;
+use uuid::Uuid;
+
+/// Pieces that are read while the writer waits.
+const AT_ONCE: usize = 20;
+
+type Out = Sender<Result<Entity, StoreError>>;
+
+/// Sends everything; ends early where nobody receives any more. Blocks.
+pub(super) fn export(snapshot: &Snapshot, out: &Out) {
+    let sent = pieces(snapshot, keys::VISITORS, out, visitor)
+        .and_then(|()| pieces(snapshot, keys::LEADS, out, lead))
+        .and_then(|()| pieces(snapshot, keys::IDENTITIES, out, identity))
+        .and_then(|()| pieces(snapshot, keys::USED_KEYS, out, used_key));
+    if let Err(error) = sent {
+        // Where it cannot be sent, nobody is there to hear of it.
+        let _ = out.blocking_send(Err(error));
+    }
+}
+
+fn pieces<T: DeserializeOwned>(
+    snapshot: &Snapshot,
+    prefix: &[u8],
+    out: &Out,
+    piece: impl Fn(&View<'_>, &[u8], T) -> Result<Entity, StoreError>,
+) -> Result<(), StoreError> {
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let mut read = Vec::new();
+        {
+            let mut view = snapshot.view();
+            let (found, last) = view.next::<T>(prefix, after.as_deref(), AT_ONCE)?;
+            for (key, value) in found {
+                read.push(piece(&view, &key, value)?);
+            }
+            let Some(last) = last else { return Ok(()) };
+            view.pass(&last);
+            after = Some(last);
+        }
+        for entity in read {
+            if out.blocking_send(Ok(entity)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn visitor(view: &View<'_>, key: &[u8], record: Visitor) -> Result<Entity, StoreError> {
+    let wrong = || corrupt(key, "it names no visitor");
+    let (site, visitor) = keys::split_site(&key[1..]).ok_or_else(wrong)?;
+    let visitor = VisitorId(Uuid::from_slice(visitor).map_err(|_| wrong())?);
+    let rows = keys::rows(&site, visitor);
+    let mut events = Vec::new();
+    for (key, row) in view.all::<Row>(&rows)? {
+        let id = Uuid::from_slice(&key[rows.len()..]);
+        let id = EventId(id.map_err(|_| corrupt(&key, "it names no event"))?);
+        events.push(Event { id, row });
+    }
+    Ok(Entity::Visitor { site, visitor, record, events })
+}
+
+fn lead(view: &View<'_>, _: &[u8], lead: Lead) -> Result<Entity, StoreError> {
+    let conversions = view.all::<Conversion>(&keys::conversions(lead.id))?;
+    let conversions = conversions.into_iter().map(|(_, conversion)| conversion).collect();
+    let mut deliveries = Vec::new();
+    for (_, delivery) in view.all::<Delivery>(&keys::lead_deliveries(lead.id))? {
+        let body = view.get(&keys::body(delivery.id))?;
+        deliveries.push(HandOff { delivery, body });
+    }
+    Ok(Entity::Lead { lead, conversions, deliveries })
+}
+
+fn identity(_: &View<'_>, key: &[u8], lead: LeadId) -> Result<Entity, StoreError> {
+    let read = || {
+        let (site, rest) = keys::split_site(&key[1..])?;
+        let (kind, value) = std::str::from_utf8(rest).ok()?.split_once('\0')?;
+        Some(Entity::Identity { site, kind: IdentityKind::parse(kind)?, value: value.into(), lead })
+    };
+    read().ok_or_else(|| corrupt(key, "it names no identity"))
+}
+
+fn used_key(_: &View<'_>, key: &[u8], used: UsedKey) -> Result<Entity, StoreError> {
+    let read = || {
+        let (site, name) = keys::split_site(&key[1..])?;
+        Some(Entity::UsedKey { site, key: std::str::from_utf8(name).ok()?.into(), used })
+    };
+    read().ok_or_else(|| corrupt(key, "it names no idempotency key"))
+}
+
+/// What the store holds, as far as an import wants to know.
+pub(super) fn holding(tree: &sled::Tree) -> Result<Holding, StoreError> {
+    if let Some(state) = super::transaction::read::<ImportState>(tree, keys::IMPORT)? {
+        return Ok(Holding::Import(state));
+    }
+    let prefixes = [keys::VISITORS, keys::LEADS, keys::IDENTITIES, keys::USED_KEYS];
+    let something = prefixes.iter().any(|prefix| tree.scan_prefix(prefix).next().is_some());
+    Ok(if something { Holding::Something } else { Holding::Nothing })
+}
+
+/// Stores a part of an import, and how far it has come.
+pub(super) fn import(
+    transaction: &mut Transaction<'_>,
+    part: ImportPart,
+) -> Result<(), StoreError> {
+    for entity in part.entities {
+        put(transaction, entity)?;
+    }
+    match part.state {
+        Some(state) => transaction.put(keys::IMPORT, &state),
+        None => {
+            transaction.remove(keys::IMPORT.to_vec());
+            Ok(())
+        }
+    }
+}
+
+fn put(transaction: &mut Transaction<'_>, entity: Entity) -> Result<(), StoreError> {
+    match entity {
+        Entity::Visitor { site, visitor, record, events } => {
+            for Event { id, row } in events {
+                transaction.put(&keys::row(&site, visitor, id), &row)?;
+            }
+            transaction.put(&keys::visitor(&site, visitor), &record)
+        }
+        Entity::Lead { lead, conversions, deliveries } => {
+            put_lead(transaction, &lead)?;
+            for conversion in &conversions {
+                put_conversion(transaction, &lead, conversion)?;
+            }
+            for HandOff { delivery, body } in deliveries {
+                put_delivery(transaction, &delivery)?;
+                if let Some(body) = body {
+                    transaction.put(&keys::body(delivery.id), &body)?;
+                }
+            }
+            Ok(())
+        }
+        Entity::Identity { site, kind, value, lead } => {
+            transaction.put(&keys::identity(&site, kind, &value), &lead)
+        }
+        Entity::UsedKey { site, key, used } => {
+            put_used_key(transaction, &keys::idempotency(&site, &key), &used)
+        }
+    }
+}
