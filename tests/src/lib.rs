@@ -1,5 +1,6 @@
-//! What the end-to-end tests stand on: the application on port 0 with a store of its own, builders
-//! for what browsers send, the story that every store must tell, and the collector as a process.
+//! What the end-to-end tests stand on: the application on port 0 with a store of its own, of
+//! either kind; builders for what browsers send, the story that every store must tell, and the
+//! collector and PostgreSQL as processes.
 
 #![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
 
