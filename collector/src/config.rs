@@ -79,7 +79,7 @@ impl StoreConfig {
         match Url::parse(url) {
             Ok(mut parsed) if parsed.password().is_some() => {
                 // Fails only for addresses that cannot have one.
-                let _ = parsed.set_password(Some("…"));
+                let _ = parsed.set_password(Some("***"));
                 parsed.into()
             }
             _ => url.to_owned(),

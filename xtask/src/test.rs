@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 const NEEDED: [(&[&str], &str); 3] = [
     (&["chromium"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
-    (&["postgres", "/usr/lib/postgresql/*/bin/postgres"], "postgresql-15"),
+    (&["postgres", "/usr/lib/postgresql/*/bin/postgres"], "postgresql"),
 ];
 
 /// What is built and tested together, by one selection: another selection has other features, and so

@@ -34,7 +34,7 @@ use shared::page_view::PageView;
 use statements as sql;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
-use tokio::runtime::Runtime;
+use tokio::runtime::{EnterGuard, Runtime};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -47,9 +47,12 @@ pub struct PostgresStore {
     lanes: Lanes,
     /// Which bucket the next probe writes to.
     probe: AtomicU8,
-    /// Let go without waiting: what is under way then is cut off, as by a crash.
-    runtime: Option<Runtime>,
+    threads: Threads,
 }
+
+/// Threads for connections and for the work on them. Let go without waiting, because that may be
+/// done from within another runtime: what is under way then is cut off, as by a crash.
+struct Threads(Option<Runtime>);
 
 /// How the database is reached.
 #[derive(Clone, Debug)]
@@ -72,20 +75,18 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Schema`].
     pub fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let runtime = runtime()?;
+        let threads = Threads::start()?;
         let connections = {
-            let _inside = runtime.enter();
+            let _inside = threads.enter()?;
             Connections::new(options)?
         };
-        wait(&runtime, {
-            let connections = connections.clone();
-            async move { migrate::check(&connections).await }
-        })?;
+        let checked = connections.clone();
+        threads.wait(async move { migrate::check(&checked).await })?;
         let lanes = {
-            let _inside = runtime.enter();
+            let _inside = threads.enter()?;
             Lanes::start(&connections, options)
         };
-        Ok(Self { connections, lanes, probe: AtomicU8::new(0), runtime: Some(runtime) })
+        Ok(Self { connections, lanes, probe: AtomicU8::new(0), threads })
     }
 
     /// Runs work on the store's own threads; it goes on even where nobody waits for it any more.
@@ -93,9 +94,7 @@ impl PostgresStore {
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let closed = || StoreError::Closed("it is shut".into());
-        let runtime = self.runtime.as_ref().ok_or_else(closed)?;
-        let done = runtime.spawn(work).await;
+        let done = self.threads.runtime()?.spawn(work).await;
         Ok(done.map_err(|error| StoreError::Closed(error.to_string()))??)
     }
 
@@ -136,27 +135,45 @@ impl PostgresStore {
     }
 }
 
-/// Threads for connections and for the work on them.
-fn runtime() -> Result<Runtime, StoreError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("store")
-        .enable_all()
-        .build();
-    runtime.map_err(|error| StoreError::Closed(error.to_string()))
+impl Threads {
+    fn start() -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("store")
+            .enable_all()
+            .build();
+        Ok(Self(Some(runtime.map_err(|error| StoreError::Closed(error.to_string()))?)))
+    }
+
+    fn runtime(&self) -> Result<&Runtime, StoreError> {
+        self.0.as_ref().ok_or_else(|| StoreError::Closed("it is shut".into()))
+    }
+
+    /// What is spawned meanwhile is spawned there.
+    fn enter(&self) -> Result<EnterGuard<'_>, StoreError> {
+        Ok(self.runtime()?.enter())
+    }
+
+    /// Waits for work, also from within another runtime; blocks.
+    fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.runtime()?.spawn(async move {
+            // The receiver waits below.
+            let _ = sender.send(work.await);
+        });
+        receiver.recv().unwrap_or_else(|_| Err(StoreError::Closed("its threads have ended".into())))
+    }
 }
 
-/// Waits for work on another runtime, also from within one; blocks.
-fn wait<T: Send + 'static>(
-    runtime: &Runtime,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Result<T, StoreError> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    runtime.spawn(async move {
-        // The receiver waits below.
-        let _ = sender.send(work.await);
-    });
-    receiver.recv().unwrap_or_else(|_| Err(StoreError::Closed("its threads have ended".into())))
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 #[async_trait]
@@ -273,7 +290,7 @@ impl Store for PostgresStore {
 
     fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>> {
         let (sender, receiver) = mpsc::channel(EXPORT_AHEAD);
-        if let Some(runtime) = &self.runtime {
+        if let Ok(runtime) = self.threads.runtime() {
             runtime.spawn(export::export(self.connections.clone(), sender));
         }
         receiver
@@ -311,13 +328,5 @@ impl Store for PostgresStore {
         self.lanes.stop().await;
         self.connections.close();
         Ok(())
-    }
-}
-
-impl Drop for PostgresStore {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }

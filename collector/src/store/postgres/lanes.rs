@@ -65,16 +65,17 @@ impl Lanes {
         }
         let bucket = visitor_bucket(&arrivals.site, arrivals.visitor);
         let (answer, answered) = oneshot::channel();
-        let sent = {
-            let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-            let lane = senders.as_ref().map(|senders| &senders[bucket as usize % senders.len()]);
-            lane.is_some_and(|lane| lane.send(Job { arrivals, answer }).is_ok())
-        };
-        if !sent {
+        let lane = self.lane(bucket);
+        if lane.is_none_or(|lane| lane.send(Job { arrivals, answer }).is_err()) {
             self.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(closed());
         }
         answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn lane(&self, bucket: i16) -> Option<mpsc::UnboundedSender<Job>> {
+        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        senders.as_ref().map(|senders| senders[bucket as usize % senders.len()].clone())
     }
 
     /// Waits until everything taken is answered.

@@ -1,7 +1,7 @@
 //! The schema: brought up to date by `clew migrate`, looked at by every collector.
 
 use super::pool::{Connections, Failure};
-use super::{PostgresOptions, runtime, wait};
+use super::{PostgresOptions, Threads};
 use crate::store::StoreError;
 use deadpool_postgres::Object;
 
@@ -44,15 +44,12 @@ pub struct Migrated {
 /// # Errors
 /// [`StoreError::Unavailable`] or [`StoreError::Schema`].
 pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, StoreError> {
-    let runtime = runtime()?;
     let options = PostgresOptions { connections: 1, statement_seconds: 0, ..options.clone() };
-    let migrated = wait(&runtime, async move {
+    Threads::start()?.wait(async move {
         let connections = Connections::new(&options)?;
         let mut client = connections.get().await?;
         migrate_with(&mut client, citus).await.map_err(StoreError::from)
-    });
-    runtime.shutdown_background();
-    migrated
+    })
 }
 
 async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
@@ -123,7 +120,7 @@ async fn applied(client: &mut Object) -> Result<Option<i32>, Failure> {
 /// The newest migration that this binary knows.
 fn newest() -> i32 {
     let runner = embedded::migrations::runner();
-    runner.get_migrations().iter().map(|migration| migration.version() as i32).max().unwrap_or(0)
+    runner.get_migrations().iter().map(|migration| migration.version()).max().unwrap_or(0)
 }
 
 fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {

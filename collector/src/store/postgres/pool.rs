@@ -20,6 +20,10 @@ const MARGIN: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 10;
 const LOST_CONNECTIONS: usize = 2;
 
+/// What to do where an encrypted connection does not come about.
+const TLS_HINT: &str = "; name its certificate authority in store.tls_ca, or add ?sslmode=disable to \
+                        store.url where the network between is your own";
+
 /// Why a piece of work did not succeed.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -151,7 +155,13 @@ impl Connections {
     pub(super) async fn get(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| {
             let reason = match &error {
-                deadpool_postgres::PoolError::Backend(error) => told(error),
+                deadpool_postgres::PoolError::Backend(error) => {
+                    let told = told(error);
+                    match told.contains("TLS") {
+                        true => format!("{told}{TLS_HINT}"),
+                        false => told,
+                    }
+                }
                 deadpool_postgres::PoolError::Timeout(_) => {
                     "no connection within 5 seconds; is the database there, and is store.connections \
                      enough?"
