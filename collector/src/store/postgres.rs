@@ -15,6 +15,8 @@ mod pool;
 mod rows;
 mod export;
 mod import;
+#[cfg(test)]
+mod citus;
 
 pub use migrate::{Migrated, migrate};
 

@@ -16,7 +16,7 @@ const HISTORY: &str = "clew.schema_history";
 const LOCK: i64 = 0x636c_6577;
 
 /// The tables that are distributed on Citus, and by which column. All lie together, bucket by bucket.
-const DISTRIBUTED: &[(&str, &str)] = &[
+pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.visitors", "vb"),
     ("clew.events", "vb"),
     ("clew.leads", "lb"),
@@ -27,7 +27,7 @@ const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.readiness", "rb"),
 ];
 /// The tables that every node of Citus has whole.
-const REFERENCE: &[&str] = &["clew.importing", HISTORY];
+pub(super) const REFERENCE: &[&str] = &["clew.importing", HISTORY];
 
 /// What a migration did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -79,19 +79,22 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
     let known: Vec<String> =
         transaction.query(known, &[]).await?.iter().map(|row| row.get(0)).collect();
     let is_new = |table: &str| !known.iter().any(|known| known == table);
+    // Tables that hold rows already are moved one after the other, over one connection a node.
+    transaction.batch_execute("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'").await?;
     let mut done = Vec::new();
-    for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
-        let distribute = match *table {
-            "clew.visitors" => format!("SELECT create_distributed_table('{table}', '{column}')"),
-            _ => format!(
-                "SELECT create_distributed_table('{table}', '{column}', colocate_with => 'clew.visitors')"
-            ),
-        };
-        transaction.batch_execute(&distribute).await?;
-        done.push((*table).to_owned());
-    }
     for table in REFERENCE.iter().filter(|table| is_new(table)) {
         transaction.batch_execute(&format!("SELECT create_reference_table('{table}')")).await?;
+        done.push((*table).to_owned());
+    }
+    for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
+        let with = match *table == DISTRIBUTED[0].0 {
+            true => "none",
+            false => DISTRIBUTED[0].0,
+        };
+        let distribute = format!(
+            "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{with}')"
+        );
+        transaction.batch_execute(&distribute).await?;
         done.push((*table).to_owned());
     }
     transaction.commit().await?;
