@@ -75,7 +75,9 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
                        --citus out";
         return Err(StoreError::Schema(missing.into()).into());
     }
-    let known = "SELECT logicalrelid::text FROM pg_dist_partition";
+    let known = "SELECT nspname || '.' || relname FROM pg_dist_partition
+                 JOIN pg_class ON pg_class.oid = logicalrelid
+                 JOIN pg_namespace ON pg_namespace.oid = relnamespace";
     let known: Vec<String> =
         transaction.query(known, &[]).await?.iter().map(|row| row.get(0)).collect();
     let is_new = |table: &str| !known.iter().any(|known| known == table);
