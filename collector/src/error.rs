@@ -84,9 +84,7 @@ impl ApiError {
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
-                told(
-                    "The store takes no requests now. Nothing of this one was kept; send it again later.",
-                ),
+                told("The store takes no requests now. Send the same again after Retry-After."),
             ),
             Self::NoTracker => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod postgres;
+mod postgres_faults;
 mod store;
 mod events;
 mod leads;

@@ -42,6 +42,14 @@ impl Storage {
         Self::Postgres(migrated_template(server))
     }
 
+    /// The database, for [`Server::psql`].
+    pub fn database(&self) -> &str {
+        match self {
+            Self::Sled(_) => panic!("a folder is no database"),
+            Self::Postgres(database) => database.name(),
+        }
+    }
+
     /// What a collector's `store.url` says.
     pub fn url(&self) -> String {
         match self {

@@ -1,9 +1,10 @@
 //! The schema: brought up to date by `clew migrate`, looked at by every collector.
 
-use super::pool::{Connections, Failure};
+use super::pool::{Connections, Failure, told};
 use super::{PostgresOptions, Threads};
 use crate::store::StoreError;
 use deadpool_postgres::Object;
+use refinery::error::Kind;
 
 mod embedded {
     //! The migrations as they stand in this binary; each runs in a transaction of its own.
@@ -55,9 +56,13 @@ pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, Store
 async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     client.batch_execute("CREATE SCHEMA IF NOT EXISTS clew").await?;
+    if let Some(applied) = applied(client).await?.filter(|applied| *applied > newest()) {
+        compare(Some(applied), newest())?;
+    }
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name(HISTORY);
-    let report = runner.run_async(&mut ***client).await.map_err(|error| schema(&error))?;
+    let report = runner.run_async(&mut ***client).await.map_err(schema)?;
+    complete(client).await?;
     let migrations = report.applied_migrations().iter().map(ToString::to_string).collect();
     let distributed = match citus {
         true => distribute(client).await?,
@@ -108,12 +113,30 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
 /// # Errors
 /// [`StoreError::Schema`], with what to do.
 pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
-    let applied = connections.work(&(), |client, ()| Box::pin(applied(client))).await?;
-    compare(applied, newest())
+    Ok(connections.work(&(), |client, ()| Box::pin(fits(client))).await?)
+}
+
+async fn fits(client: &Object) -> Result<(), Failure> {
+    compare(applied(client).await?, newest())?;
+    complete(client).await
+}
+
+/// Sees that no table is missing that the migrations made.
+async fn complete(client: &Object) -> Result<(), Failure> {
+    let tables = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied());
+    let tables: Vec<&str> = tables.collect();
+    let missing = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL";
+    let missing = client.query(missing, &[&tables]).await?;
+    let missing: Vec<String> = missing.iter().map(|row| row.get(0)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let told = format!("{} is missing; restore a backup of the database", missing.join(", "));
+    Err(StoreError::Schema(told).into())
 }
 
 /// The newest migration that ran, `None` where none did.
-async fn applied(client: &mut Object) -> Result<Option<i32>, Failure> {
+async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
     let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY]).await?;
     if !there.get::<_, bool>(0) {
         return Ok(None);
@@ -144,8 +167,22 @@ fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
     Err(StoreError::Schema(told))
 }
 
-fn schema(error: &refinery::Error) -> StoreError {
-    StoreError::Schema(error.to_string())
+/// What became of the migrations. Each runs in a transaction, so one that failed left nothing.
+fn schema(error: refinery::Error) -> Failure {
+    let told = match error.kind() {
+        Kind::Connection(doing, cause) => match cause.downcast_ref::<tokio_postgres::Error>() {
+            Some(cause) if cause.as_db_error().is_none() => {
+                return StoreError::Unavailable(format!("{doing}: {}", told(cause))).into();
+            }
+            Some(cause) => format!("{doing}: {}", told(cause)),
+            None => format!("{doing}: {cause}"),
+        },
+        Kind::DivergentVersion(applied, known) => format!(
+            "the database was migrated by another program: its {applied} is not this one's {known}"
+        ),
+        _ => error.to_string(),
+    };
+    StoreError::Schema(told).into()
 }
 
 #[cfg(test)]
