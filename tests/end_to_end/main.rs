@@ -12,4 +12,5 @@ mod assets;
 mod commands;
 mod reload;
 mod crash;
+mod moves;
 mod journey;

@@ -10,6 +10,7 @@ pub mod app;
 pub mod wire;
 pub mod visitors;
 pub mod story;
+pub mod full;
 pub mod process;
 pub mod browser;
 pub mod town;
