@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Holding, Store, StoreError};
 use crate::tracker::Tracker;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -103,6 +103,22 @@ pub fn open_existing_store(config: &Config) -> Result<Arc<dyn Store>> {
         );
     }
     open_store(config)
+}
+
+/// Sees that the store does not hold the first part of an import alone, which nothing may take for
+/// the whole.
+///
+/// # Errors
+/// Where it does, with what to do; and the store's own.
+pub async fn ensure_whole(store: &dyn Store) -> Result<()> {
+    if let Holding::Import(state) = store.holding().await? {
+        bail!(
+            "an import into this store was cut off after {} entities: run `clew import` with the same file \
+             again, it goes on from there",
+            state.entities
+        );
+    }
+    Ok(())
 }
 
 /// Where a running collector answers commands, for stores that let one process in.

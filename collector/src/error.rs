@@ -81,6 +81,9 @@ impl ApiError {
                 "overloaded",
                 told("Too many writes are waiting. Send the same again after Retry-After."),
             ),
+            Self::Store(error @ StoreError::Exporting) => {
+                (StatusCode::CONFLICT, "exporting", error.to_string())
+            }
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
@@ -151,7 +154,7 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         if let Self::Store(error) = self
-            && !matches!(error, StoreError::Busy)
+            && !matches!(error, StoreError::Busy | StoreError::Exporting)
         {
             tracing::error!(%error, "the store failed a request");
         }

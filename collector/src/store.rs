@@ -14,7 +14,7 @@ pub mod postgres;
 
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
-pub use entity::{Entity, Holding, ImportPart, ImportState};
+pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
 
 use async_trait::async_trait;
@@ -23,7 +23,6 @@ use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
 use std::path::PathBuf;
-use tokio::sync::mpsc;
 
 /// Where journeys, leads and deliveries are kept.
 #[async_trait]
@@ -103,7 +102,7 @@ pub trait Store: Send + Sync {
 
     /// Everything as it stood at one moment, visitors first, then leads, identities and idempotency
     /// keys; what is written meanwhile is not in it. Ends where the receiver is dropped.
-    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>>;
+    fn export(&self) -> Entities;
 
     /// What the store holds, as far as an import wants to know.
     async fn holding(&self) -> Result<Holding, StoreError>;

@@ -13,4 +13,5 @@ mod assets;
 mod commands;
 mod reload;
 mod crash;
+mod moves;
 mod journey;

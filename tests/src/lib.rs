@@ -11,6 +11,7 @@ pub mod wire;
 pub mod visitors;
 pub mod load;
 pub mod story;
+pub mod full;
 pub mod process;
 pub mod browser;
 pub mod town;

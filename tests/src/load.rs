@@ -172,7 +172,7 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 /// Everything that a store holds, looked at as `clew check` does.
 pub async fn hold_together(store: &dyn Store) -> Report {
     let (mut check, mut entities) = (Check::default(), store.export());
-    while let Some(entity) = entities.recv().await {
+    while let Some(entity) = entities.next().await {
         check.take(&entity.unwrap()).unwrap();
     }
     let report = check.finish();

@@ -101,6 +101,35 @@ impl Drop for Collector {
     }
 }
 
+/// What a command said.
+#[derive(Debug)]
+pub struct Told {
+    /// Whether it did what was asked.
+    pub success: bool,
+    /// Its answer and its complaints.
+    pub text: String,
+}
+
+/// Runs a command of the binary on a store, to its end.
+pub fn clew(storage: &Storage, arguments: &[&str]) -> Told {
+    let (command, _config) = command(storage, arguments);
+    // One that does not end fails the test, and does not hold it up.
+    let mut bounded = Command::new("timeout");
+    bounded.arg("120").arg(command.get_program()).args(command.get_args());
+    let output = bounded.output().unwrap();
+    let text = String::from_utf8([output.stdout.as_slice(), &output.stderr].concat()).unwrap();
+    Told { success: output.status.success(), text }
+}
+
+/// The same not yet started, with the configuration that has to be there while it runs.
+pub fn command(storage: &Storage, arguments: &[&str]) -> (Command, NamedTempFile) {
+    let config = NamedTempFile::new().unwrap();
+    std::fs::write(config.path(), settings_for(storage)).unwrap();
+    let mut command = Command::new(binary());
+    command.args(arguments).arg("--config").arg(config.path());
+    (command, config)
+}
+
 /// The binary that `cargo xtask test` builds beside the test binary.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();

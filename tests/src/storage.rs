@@ -1,8 +1,13 @@
 //! The stores that a collector can be given, and the two tests that are made of each test.
 
+use crate::app::settings_for;
 use crate::postgres::{Database, Server};
+use collector::app;
+use collector::config::Config;
+use collector::store::Store;
 use collector::store::postgres::{self, PostgresOptions};
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 
 /// The kind of a store.
@@ -48,6 +53,21 @@ impl Storage {
             Self::Sled(_) => panic!("a folder is no database"),
             Self::Postgres(database) => database.name(),
         }
+    }
+
+    /// A database that nothing has been done to.
+    pub fn bare_database() -> Self {
+        Self::Postgres(Server::shared().create_database(None))
+    }
+
+    /// The store itself, without a collector.
+    pub fn open(&self) -> Arc<dyn Store> {
+        app::open_store(&Config::parse(&settings_for(self), &[]).unwrap()).unwrap()
+    }
+
+    /// Where sled keeps it.
+    pub fn folder(&self) -> PathBuf {
+        self.url().strip_prefix("sled:").unwrap().into()
     }
 
     /// What a collector's `store.url` says.

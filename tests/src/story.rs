@@ -57,7 +57,7 @@ fn shown(view: &PageView) -> Arrival {
     Arrival::View(Box::new(view.clone()))
 }
 
-fn conversion(
+pub(crate) fn conversion(
     at_ms: i64,
     visitor: Option<VisitorId>,
     email: &str,
@@ -90,7 +90,8 @@ fn conversion(
     }
 }
 
-async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, ConversionId, bool) {
+/// Lead, conversion, and whether it was a repeat.
+pub async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, ConversionId, bool) {
     match store.convert(new).await.unwrap() {
         Converted::Stored { lead, conversion, repeated } => (lead, conversion, repeated),
         Converted::KeyReused => panic!("the key was not used before"),

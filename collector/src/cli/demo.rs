@@ -6,7 +6,7 @@
 mod story;
 
 use super::{progress, say};
-use crate::app::{App, open_store};
+use crate::app::{App, ensure_whole, open_store};
 use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::conversion;
@@ -61,6 +61,7 @@ impl Demo {
         let app =
             App::new(config, Arc::clone(&store), Clock::fixed(until_ms), Dice::seeded(self.seed))?;
         let conversions = server::block_on(async {
+            ensure_whole(&*store).await?;
             let told = self.tell(&app, &origin, until_ms).await;
             store.close().await?;
             told

@@ -4,13 +4,13 @@
 //! on meanwhile; else the command opens the store itself.
 
 use super::{progress, say};
-use crate::app::{open_existing_store, operator_socket};
+use crate::app::{ensure_whole, open_existing_store, operator_socket};
 use crate::check::{Check, Report};
 use crate::config::Config;
 use crate::server;
 use crate::store::{Entity, StoreError};
 use crate::transfer::{self, Lines, Reader};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -119,8 +119,9 @@ pub(super) fn everything(config: &Config, each: impl FnMut(&Entity) -> Result<()
     let done = match open_existing_store(config) {
         Ok(store) => server::block_on(async {
             let mut counted = counted;
+            ensure_whole(&*store).await?;
             let mut entities = store.export();
-            while let Some(entity) = entities.recv().await {
+            while let Some(entity) = entities.next().await {
                 counted(&entity?)?;
             }
             Ok(store.close().await?)
@@ -151,7 +152,14 @@ fn ask_collector(socket: &Path, mut each: impl FnMut(&Entity) -> Result<()>) -> 
         .with_context(told)?;
     // The socket is the address; the host is there for form's sake.
     let answer = client.get("http://collector/export").send().with_context(told)?;
-    ensure!(answer.status().is_success(), "the collector answered {}", answer.status());
+    let status = answer.status();
+    if !status.is_success() {
+        let problem: serde_json::Value = answer.json().unwrap_or_default();
+        bail!(
+            "the collector answered {status}: {}",
+            problem["detail"].as_str().unwrap_or_default()
+        );
+    }
     let mut reader = Reader::new(BufReader::with_capacity(1 << 16, answer));
     while let Some(entity) = reader.next().context("the collector's answer; its log says more")? {
         each(&entity)?;

@@ -7,7 +7,7 @@ use super::{progress, say};
 use crate::app::open_store;
 use crate::config::Config;
 use crate::server;
-use crate::store::{Entity, Holding, ImportPart, ImportState, Store};
+use crate::store::{Holding, ImportPart, ImportState, Store};
 use crate::transfer::{self, Whole};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Entities in one step of the store, and rows of visitors, whichever comes first.
+/// Entities in one step of the store, and rows in them, whichever comes first.
 const PART_ENTITIES: usize = 200;
 const PART_ROWS: usize = 2_000;
 
@@ -71,7 +71,7 @@ impl Import {
             if done <= before {
                 continue;
             }
-            rows += rows_of(&entity);
+            rows += entity.rows();
             entities.push(entity);
             if entities.len() >= PART_ENTITIES || rows >= PART_ROWS {
                 let state = Some(ImportState { file: whole.digest, entities: done });
@@ -82,14 +82,6 @@ impl Import {
         store.import(ImportPart { entities, state: None }).await?;
         bar.finish_and_clear();
         Ok(before)
-    }
-}
-
-fn rows_of(entity: &Entity) -> usize {
-    match entity {
-        Entity::Visitor { events, .. } => events.len(),
-        Entity::Lead { conversions, deliveries, .. } => conversions.len() + deliveries.len(),
-        Entity::Identity { .. } | Entity::UsedKey { .. } => 0,
     }
 }
 

@@ -1,15 +1,14 @@
 //! `clew serve`: opens the store, listens, delivers; on a signal reads its settings again, or drains
 //! all of it.
 
-use crate::app::{App, open_store, operator_socket};
+use crate::app::{App, ensure_whole, open_store, operator_socket};
 use crate::clock::{Clock, Dice};
 use crate::config::change::Change;
 use crate::config::{Config, Source};
 use crate::outbox::Outbox;
 use crate::server;
 use crate::settings::Settings;
-use crate::store::Holding;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -48,13 +47,7 @@ async fn serve(
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let mut signals = Signals::listen()?;
     let store = open_store(&config)?;
-    if let Holding::Import(state) = store.holding().await? {
-        bail!(
-            "an import into this store was cut off after {} entities: run `clew import` with the same file \
-             again, it goes on from there",
-            state.entities
-        );
-    }
+    ensure_whole(&*store).await?;
     let operator_socket = operator_socket(&config);
     let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())
         .with_context(|| source.is_wrong())?;

@@ -25,18 +25,24 @@ pub(super) async fn readiness(app: Data<App>) -> Result<&'static str, ApiError> 
 /// `GET /export`: everything in the store, as [`crate::transfer`] writes it. An error cuts the answer
 /// off, which its reader sees by the missing last line.
 pub(super) async fn export(app: Data<App>) -> Result<HttpResponse, ApiError> {
+    let mut entities = app.store.export();
+    // What keeps it from beginning is an answer of its own.
+    let first = entities.next().await.transpose()?;
     let mut lines = Lines::default();
-    let head = Bytes::from(lines.head().map_err(cut_off)?);
-    let rest = unfold(Some((app.store.export(), lines)), async |state| {
+    let mut head = lines.head().map_err(cut_off)?;
+    if let Some(first) = first {
+        head.extend(lines.entity(&first).map_err(cut_off)?);
+    }
+    let rest = unfold(Some((entities, lines)), async |state| {
         let (mut entities, mut lines) = state?;
-        let line = match entities.recv().await {
+        let line = match entities.next().await {
             Some(Ok(entity)) => lines.entity(&entity).map_err(cut_off),
             Some(Err(error)) => Err(cut_off(error)),
             None => return Some((lines.end().map(Bytes::from).map_err(cut_off), None)),
         };
         Some((line.map(Bytes::from), Some((entities, lines))))
     });
-    let lines = once(ready::<Result<_, ApiError>>(Ok(head))).chain(rest);
+    let lines = once(ready::<Result<_, ApiError>>(Ok(Bytes::from(head)))).chain(rest);
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(lines))
 }
 

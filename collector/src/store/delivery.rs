@@ -167,8 +167,12 @@ impl Delivery {
     pub(super) fn settle(&mut self, settlement: Settlement) {
         (self.state, self.due_at_ms, self.error) = match settlement {
             Settlement::Sent { at_ms } => (DeliveryState::Sent, at_ms, None),
-            Settlement::Retry { at_ms, error } => (DeliveryState::Retry, at_ms, Some(error)),
-            Settlement::Dead { at_ms, error } => (DeliveryState::Dead, at_ms, Some(error)),
+            Settlement::Retry { at_ms, error } => {
+                (DeliveryState::Retry, at_ms, Some(storable(&error)))
+            }
+            Settlement::Dead { at_ms, error } => {
+                (DeliveryState::Dead, at_ms, Some(storable(&error)))
+            }
         };
     }
 
@@ -178,4 +182,10 @@ impl Delivery {
         self.attempts = 0;
         self.due_at_ms = now_ms;
     }
+}
+
+/// What a stranger's server said may hold what PostgreSQL's texts cannot; it is the same on every
+/// store.
+pub(super) fn storable(error: &str) -> String {
+    error.replace('\0', "\u{fffd}")
 }

@@ -1,6 +1,7 @@
 //! What a store holds, in pieces that can be carried from one store to another: each is whole by
 //! itself, and the same on every backend.
 
+use super::StoreError;
 use super::conversion::UsedKey;
 use super::delivery::Delivery;
 use super::visitor::{Row, Visitor};
@@ -9,6 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// Entities of an export that are read before they are asked for.
+const AHEAD: usize = 64;
 
 /// One piece. Lists are in the order of their ids.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -54,6 +59,52 @@ pub enum Entity {
         /// What for.
         used: UsedKey,
     },
+}
+
+impl Entity {
+    /// About how many rows of a store it is.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Visitor { events, .. } => 1 + events.len(),
+            Self::Lead { conversions, deliveries, .. } => 1 + conversions.len() + deliveries.len(),
+            Self::Identity { .. } | Self::UsedKey { .. } => 1,
+        }
+    }
+}
+
+/// Everything that a store holds, one after the other. What sends it tells when that was all: else
+/// one that died on the way would leave a copy that looks whole.
+pub struct Entities {
+    received: Receiver<Result<Option<Entity>, StoreError>>,
+    ended: bool,
+}
+
+/// Where a store sends what it holds, and last of all `None`.
+pub(super) type Out = Sender<Result<Option<Entity>, StoreError>>;
+
+impl Entities {
+    pub(super) fn channel() -> (Out, Self) {
+        let (sender, received) = channel(AHEAD);
+        (sender, Self { received, ended: false })
+    }
+
+    /// The next one; `None` behind the last. After an error there is no more.
+    pub async fn next(&mut self) -> Option<Result<Entity, StoreError>> {
+        if self.ended {
+            return None;
+        }
+        match self.received.recv().await {
+            Some(Ok(Some(entity))) => return Some(Ok(entity)),
+            received => {
+                self.ended = true;
+                match received {
+                    Some(Ok(_)) => None,
+                    Some(Err(error)) => Some(Err(error)),
+                    None => Some(Err(StoreError::Closed("an export was cut off".into()))),
+                }
+            }
+        }
+    }
 }
 
 /// A row with its id.

@@ -22,8 +22,8 @@ pub use migrate::{Migrated, migrate};
 
 use crate::store::visitor::only_views;
 use crate::store::{
-    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entity, Holding, ImportPart,
-    NewConversion, Settlement, Store, StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
+    ImportPart, NewConversion, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -37,11 +37,7 @@ use statements as sql;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::runtime::{EnterGuard, Runtime};
-use tokio::sync::mpsc;
 use uuid::Uuid;
-
-/// Pieces of an export that are read before they are asked for.
-const EXPORT_AHEAD: usize = 64;
 
 /// A store in a database.
 pub struct PostgresStore {
@@ -294,12 +290,12 @@ impl Store for PostgresStore {
         Ok(self.execute(&sql::FORGET_KEYS, before).await? as usize)
     }
 
-    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>> {
-        let (sender, receiver) = mpsc::channel(EXPORT_AHEAD);
+    fn export(&self) -> Entities {
+        let (sender, entities) = Entities::channel();
         if let Ok(runtime) = self.threads.runtime() {
             runtime.spawn(export::export(self.connections.clone(), sender));
         }
-        receiver
+        entities
     }
 
     async fn holding(&self) -> Result<Holding, StoreError> {

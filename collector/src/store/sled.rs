@@ -15,8 +15,8 @@ mod transfer;
 
 use crate::store::visitor::only_views;
 use crate::store::{
-    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entity, Holding, ImportPart,
-    NewConversion, Settlement, Store, StoreError, Visitor,
+    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
+    ImportPart, NewConversion, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -28,12 +28,8 @@ use shared::page_view::PageView;
 use snapshot::Snapshots;
 use std::fs::File;
 use std::path::Path;
-use tokio::sync::mpsc;
 use transaction::{Transaction, failed, read, read_value};
 use writer::Writer;
-
-/// Pieces of an export that are read before they are asked for.
-const EXPORT_AHEAD: usize = 64;
 
 /// A store in a folder of this machine.
 pub struct SledStore {
@@ -212,19 +208,19 @@ impl Store for SledStore {
         self.writer.write(expire).await
     }
 
-    fn export(&self) -> mpsc::Receiver<Result<Entity, StoreError>> {
-        let (sender, receiver) = mpsc::channel(EXPORT_AHEAD);
+    fn export(&self) -> Entities {
+        let (sender, entities) = Entities::channel();
         let begun = self.snapshots.begin(&self.db).and_then(|snapshot| {
             let sender = sender.clone();
             let thread = std::thread::Builder::new().name("store-export".into());
-            let export = move || transfer::export(&snapshot, &sender);
+            let export = move || transfer::export(snapshot, &sender);
             thread.spawn(export).map(drop).map_err(|error| StoreError::Closed(error.to_string()))
         });
         if let Err(error) = begun {
             // There is room in a channel that is new.
             let _ = sender.try_send(Err(error));
         }
-        receiver
+        entities
     }
 
     async fn holding(&self) -> Result<Holding, StoreError> {

@@ -4,6 +4,7 @@
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
 use super::statements::{self as sql, Statement};
+use crate::store::delivery::storable;
 use crate::store::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, StoreError};
 use deadpool_postgres::{GenericClient, Object};
 use shared::ids::{ConversionId, LeadId, SiteId};
@@ -67,7 +68,7 @@ pub(super) async fn change(
                     .and(delivery.state.as_str())
                     .and(delivery.due_at_ms)
                     .and(delivery.attempts as i32)
-                    .and(delivery.error.as_deref().map(storable));
+                    .and(delivery.error.clone());
                 rows::execute(&transaction, &sql::CHANGE_DELIVERY, &changed).await?;
                 transaction.commit().await?;
                 Ok(true)
@@ -112,15 +113,11 @@ pub(super) async fn put<'a>(
         all.push(delivery.due_at_ms);
         all.push(delivery.attempts as i32);
         all.push(delivery.created_at_ms);
+        // One that an older version stored on sled may not be storable here.
         all.push(delivery.error.as_deref().map(storable));
         all.push(body.map(<[u8]>::to_vec));
     }
     rows::insert(client, &sql::PUT_DELIVERIES, &all).await.map(drop)
-}
-
-/// What a stranger's server said may hold what a text column cannot.
-fn storable(error: &str) -> String {
-    error.replace('\0', "\u{fffd}")
 }
 
 /// A delivery from the columns that all its statements read.

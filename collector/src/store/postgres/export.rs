@@ -7,12 +7,11 @@ use super::rows::{self, parameters};
 use super::statements as sql;
 use super::{convert, delivery};
 use crate::store::StoreError;
-use crate::store::entity::{Entity, Event, HandOff};
+use crate::store::entity::{self, Entity, Event, HandOff};
 use deadpool_postgres::Transaction;
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use std::collections::HashMap;
-use tokio::sync::mpsc::Sender;
 use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
@@ -23,15 +22,14 @@ const AT_ONCE: i64 = 50;
 const ROWS_AT_ONCE: i64 = 1_000;
 
 /// Where entities go; an error ends the export.
-struct Out(Sender<Result<Entity, StoreError>>);
+struct Out(entity::Out);
 
 /// Sends everything; ends early where nobody receives any more.
-pub(super) async fn export(connections: Connections, sender: Sender<Result<Entity, StoreError>>) {
+pub(super) async fn export(connections: Connections, sender: entity::Out) {
     let out = Out(sender);
-    if let Err(failure) = everything(&connections, &out).await {
-        // Where it cannot be sent, nobody is there to hear of it.
-        let _ = out.0.send(Err(failure.into())).await;
-    }
+    let sent = everything(&connections, &out).await;
+    // Where it cannot be sent, nobody is there to hear of it.
+    let _ = out.0.send(sent.map(|()| None).map_err(StoreError::from)).await;
 }
 
 async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure> {
@@ -59,7 +57,7 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
 impl Out {
     async fn send(&self, entity: Entity) -> Result<(), Failure> {
         let closed = |_| StoreError::Closed("nobody reads the export any more".into());
-        Ok(self.0.send(Ok(entity)).await.map_err(closed)?)
+        Ok(self.0.send(Ok(Some(entity))).await.map_err(closed)?)
     }
 }
 

@@ -7,29 +7,27 @@ use super::transaction::{Transaction, corrupt};
 use crate::store::StoreError;
 use crate::store::conversion::UsedKey;
 use crate::store::delivery::Delivery;
-use crate::store::entity::{Entity, Event, HandOff, Holding, ImportPart, ImportState};
+use crate::store::entity::{Entity, Event, HandOff, Holding, ImportPart, ImportState, Out};
 use crate::store::visitor::{Row, Visitor};
 use serde::de::DeserializeOwned;
 use shared::ids::{EventId, LeadId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
-use tokio::sync::mpsc::Sender;
 use uuid::Uuid;
 
-/// Pieces that are read while the writer waits.
+/// Pieces that are read while the writer waits, and rows in them, whichever comes first.
 const AT_ONCE: usize = 20;
-
-type Out = Sender<Result<Entity, StoreError>>;
+const ROWS_AT_ONCE: usize = 200;
 
 /// Sends everything; ends early where nobody receives any more. Blocks.
-pub(super) fn export(snapshot: &Snapshot, out: &Out) {
-    let sent = pieces(snapshot, keys::VISITORS, out, visitor)
-        .and_then(|()| pieces(snapshot, keys::LEADS, out, lead))
-        .and_then(|()| pieces(snapshot, keys::IDENTITIES, out, identity))
-        .and_then(|()| pieces(snapshot, keys::USED_KEYS, out, used_key));
-    if let Err(error) = sent {
-        // Where it cannot be sent, nobody is there to hear of it.
-        let _ = out.blocking_send(Err(error));
-    }
+pub(super) fn export(snapshot: Snapshot, out: &Out) {
+    let sent = pieces(&snapshot, keys::VISITORS, out, visitor)
+        .and_then(|()| pieces(&snapshot, keys::LEADS, out, lead))
+        .and_then(|()| pieces(&snapshot, keys::IDENTITIES, out, identity))
+        .and_then(|()| pieces(&snapshot, keys::USED_KEYS, out, used_key));
+    // Whoever hears of the end may begin the next one.
+    drop(snapshot);
+    // Where it cannot be sent, nobody is there to hear of it.
+    let _ = out.blocking_send(sent.map(|()| None));
 }
 
 fn pieces<T: DeserializeOwned>(
@@ -44,15 +42,22 @@ fn pieces<T: DeserializeOwned>(
         {
             let mut view = snapshot.view();
             let (found, last) = view.next::<T>(prefix, after.as_deref(), AT_ONCE)?;
+            let Some(mut last) = last else { return Ok(()) };
+            let mut rows = 0;
             for (key, value) in found {
-                read.push(piece(&view, &key, value)?);
+                if rows >= ROWS_AT_ONCE {
+                    break;
+                }
+                let entity = piece(&view, &key, value)?;
+                rows += entity.rows();
+                read.push(entity);
+                last = key;
             }
-            let Some(last) = last else { return Ok(()) };
             view.pass(&last);
             after = Some(last);
         }
         for entity in read {
-            if out.blocking_send(Ok(entity)).is_err() {
+            if out.blocking_send(Ok(Some(entity))).is_err() {
                 return Ok(());
             }
         }

@@ -1,0 +1,221 @@
+//! A store moves from one backend to the other and back, with the commands that an operator types:
+//! nothing is lost, nothing is changed, and it goes on working. What is not a whole export stores
+//! nothing, and an import that is killed goes on where it was.
+
+use collector::store::Store;
+use shared::outcome::Outcome;
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tests::full::{DESTINATIONS, Full, claim, fill};
+use tests::postgres::Server;
+use tests::process::{clew, command};
+use tests::storage::{Backend, Storage};
+use tests::story::convert;
+
+tests::both_stores!(what_is_no_whole_export_stores_nothing, a_killed_import_goes_on);
+
+const PAGE_VIEWS: usize = 100_000;
+
+#[actix_web::test]
+async fn a_store_moves_to_postgres_and_back() {
+    #[expect(clippy::disallowed_methods, reason = "how much to move is this test's own setting")]
+    let page_views =
+        std::env::var("CLEW_MOVE_PAGE_VIEWS").map_or(PAGE_VIEWS, |views| views.parse().unwrap());
+    let files = tempfile::tempdir().unwrap();
+    let stations =
+        [Storage::new(Backend::Sled), Storage::bare_database(), Storage::new(Backend::Sled)];
+    let store = stations[0].open();
+    let full = fill(&*store, page_views).await;
+    store.close().await.unwrap();
+    drop(store);
+    assert!(succeeds(&stations[1], &["migrate"]).starts_with("ran V1__rows"));
+
+    let mut told = vec![checked(&stations[0])];
+    for (number, pair) in stations.windows(2).enumerate() {
+        // Compressed one way, plain the other.
+        let file = file(&files, ["there.ndjson.gz", "back.ndjson"][number]);
+        let wrote = succeeds(&pair[0], &["export", &file]);
+        let digest = wrote.trim_end().rsplit(' ').next().unwrap();
+        assert!(told[0].contains(digest), "{wrote}");
+        let stored = succeeds(&pair[1], &["import", &file]);
+        assert!(stored.starts_with("stored "), "{stored}");
+        told.push(checked(&pair[1]));
+    }
+    let first = &told[0];
+    assert!(told.iter().all(|other| other == first), "{told:#?}");
+    assert!(first.contains(&format!("{:<24} {page_views:>12}", "page views")), "{first}");
+    assert!(first.ends_with("everything holds together\n"), "{first}");
+
+    for station in &stations[1..] {
+        let store = station.open();
+        goes_on(&*store, &full).await;
+        store.close().await.unwrap();
+    }
+}
+
+/// What was stored is known, and what waits is handed out once.
+async fn goes_on(store: &dyn Store, full: &Full) {
+    for batch in &full.batches {
+        let outcomes = store.ingest(batch.clone()).await.unwrap();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Duplicate), "{outcomes:?}");
+    }
+    for (new, lead) in full.conversions.iter().step_by(10) {
+        // By its key where it has one; else by its own id.
+        let again = convert(store, new.clone()).await;
+        assert_eq!(again, (*lead, new.conversion.id, true));
+    }
+    for destination in DESTINATIONS {
+        let mut claimed = BTreeSet::new();
+        loop {
+            let some = claim(store, destination, 200).await;
+            if some.is_empty() {
+                break;
+            }
+            for delivery in some {
+                assert!(claimed.insert(delivery.id), "{delivery:?} was claimed twice");
+            }
+        }
+        assert!(claimed.len() > full.conversions.len() / 4, "{} are due", claimed.len());
+    }
+}
+
+fn succeeds(storage: &Storage, arguments: &[&str]) -> String {
+    let told = clew(storage, arguments);
+    assert!(told.success, "{arguments:?}: {}", told.text);
+    told.text
+}
+
+fn checked(storage: &Storage) -> String {
+    succeeds(storage, &["check"])
+}
+
+fn file(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
+}
+
+/// An export of a new store with so many page views, what `clew check` says of it, and its folder.
+async fn exported(page_views: usize, name: &str) -> (TempDir, String, String) {
+    let (source, folder) = (Storage::new(Backend::Sled), tempfile::tempdir().unwrap());
+    let store = source.open();
+    fill(&*store, page_views).await;
+    store.close().await.unwrap();
+    drop(store);
+    let file = file(&folder, name);
+    succeeds(&source, &["export", &file]);
+    (folder, file, checked(&source))
+}
+
+/// Every complaint is one sentence with the file, the line and what is wrong.
+async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
+    let (folder, good, source) = exported(300, "good.ndjson").await;
+    let (_other_folder, packed, _) = exported(300, "good.ndjson.gz").await;
+    let text = std::fs::read_to_string(&good).unwrap();
+    let packed = std::fs::read(packed).unwrap();
+    let lines = text.lines().count();
+    let target = Storage::new(backend);
+    // So that there is a folder to check.
+    target.open().close().await.unwrap();
+
+    let check = |bytes: Option<&[u8]>, told: &str| {
+        let bad = file(&folder, "bad");
+        let _ = std::fs::remove_file(&bad);
+        if let Some(bytes) = bytes {
+            std::fs::write(&bad, bytes).unwrap();
+        }
+        let answer = clew(&target, &["import", &bad]);
+        assert!(!answer.success, "{told}: {}", answer.text);
+        let expected = format!("clew: {bad} was not imported: ");
+        let sentence = answer.text.strip_prefix(&expected);
+        let sentence = sentence.unwrap_or_else(|| panic!("{told}: {}", answer.text));
+        assert!(sentence.contains(told) && sentence.lines().count() == 1, "{told}: {sentence}");
+    };
+    let edited = |from: &str, to: &str| Some(text.replacen(from, to, 1).into_bytes());
+    let without_end = text.rsplitn(3, '\n').nth(2).unwrap().to_owned() + "\n";
+    check(None, "No such file");
+    check(Some(b""), "it is empty");
+    check(Some(b"\x1f"), "line 1: the file is cut short");
+    check(Some(b"id,name\n1,a\n"), "line 1: this is no export of Clew");
+    check(Some(b"\xff\xfe\n"), "line 1: this is no export of Clew");
+    check(edited("\"clew_export\":1", "\"clew_export\":2").as_deref(), "line 1: the format is 2");
+    check(Some(&text.as_bytes()[..text.len() / 2]), "the file is cut short in this line");
+    check(Some(without_end.as_bytes()), &format!("line {lines}: the file is cut short"));
+    check(
+        edited("www.example.com", "www.example.org").as_deref(),
+        &format!("line {lines}: the file was changed"),
+    );
+    check(
+        edited("{\"visitor\":", "{\"guest\":").as_deref(),
+        "line 2: this is nothing that a store holds",
+    );
+    check(
+        Some((text.clone() + &text).as_bytes()),
+        &format!("line {}: there is something behind", lines + 1),
+    );
+    check(Some(&packed[..packed.len() / 2]), "it cannot be read on");
+    check(Some(&packed[..packed.len() - 4]), "it cannot be read on");
+    check(Some(&packed[..2]), "line 1: it cannot be read on");
+
+    let nothing = checked(&target);
+    let zeros = nothing.lines().filter(|line| line.ends_with(&format!("{:>12}", 0))).count();
+    assert_eq!(zeros, 10, "{nothing}");
+    succeeds(&target, &["restore", &good]);
+    assert_eq!(checked(&target), source);
+    let again = clew(&target, &["import", &good]);
+    assert!(!again.success && again.text.contains("holds data already"), "{}", again.text);
+    assert_eq!(checked(&target), source);
+}
+
+/// How many parts of an import are stored.
+fn parts_stored(target: &Storage) -> u64 {
+    match target {
+        Storage::Sled(_) => {
+            let witness = std::fs::read(target.folder().join("witness")).unwrap_or_default();
+            witness.try_into().map_or(0, u64::from_be_bytes)
+        }
+        Storage::Postgres(database) => {
+            let parts = "SELECT coalesce(max(entities), 0) FROM clew.importing";
+            Server::shared().psql(database.name(), parts).parse().unwrap()
+        }
+    }
+}
+
+async fn a_killed_import_goes_on(backend: Backend) {
+    let (_folder, good, source) = exported(20_000, "good.ndjson.gz").await;
+    let (_other_folder, other, _) = exported(10, "other.ndjson").await;
+    let target = Storage::new(backend);
+    let (mut import, _config) = command(&target, &["import", &good]);
+    let mut import = import.stdout(Stdio::null()).spawn().unwrap();
+    let mut looks = tokio::time::interval(Duration::from_millis(1));
+    for look in 0.. {
+        looks.tick().await;
+        assert!(look < 10_000, "nothing was stored");
+        if parts_stored(&target) > 1 {
+            break;
+        }
+    }
+    import.kill().unwrap();
+    assert!(!import.wait().unwrap().success(), "the import was over before it was killed");
+
+    let refused = |arguments: &[&str], told: &str| {
+        let answer = clew(&target, arguments);
+        assert!(!answer.success && answer.text.contains(told), "{arguments:?}: {}", answer.text);
+    };
+    // Half a store is none to work with, and no copy of it is one of the store.
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["serve"][..],
+        &["check"],
+        &["export", &file(&folder, "half.ndjson")],
+        &["backup", folder.path().to_str().unwrap()],
+        &["demo", "--site", "demo"],
+    ] {
+        refused(arguments, "run `clew import` with the same file again");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    refused(&["import", &other], "go on with that file");
+    let stored = succeeds(&target, &["import", &good]);
+    assert!(stored.contains("of them by an import that was cut off"), "{stored}");
+    assert_eq!(checked(&target), source);
+}

@@ -1,0 +1,150 @@
+//! A store with something of everything in it, made quickly: browsers with long and short pasts,
+//! persons who share them, deliveries in every state, texts that are hard to carry.
+
+use crate::story::{arrivals, conversion, convert, page_view};
+use crate::wire::{new_event, new_visitor};
+use collector::store::{
+    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, Settlement,
+    Store, VisitorContext,
+};
+use futures_util::future::join_all;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use shared::ids::LeadId;
+use shared::page_view::{PageView, Totals};
+
+/// Where every journey begins.
+pub const START_MS: i64 = 1_795_255_200_000;
+/// When every delivery is due that waits.
+pub const ALL_DUE_MS: i64 = START_MS + 1_000_000_000;
+/// To whom every conversion is handed off.
+pub const DESTINATIONS: [&str; 2] = ["crm", "archive"];
+
+/// Page views of one browser, at most; half of it is the mean.
+const MOST_VIEWS: usize = 40;
+/// Batches that are under way at the same time.
+const AT_ONCE: usize = 250;
+const MINUTE: i64 = 60_000;
+const TEXTS: [&str; 5] = ["Home", "Café – 日本語 🎉", "a\0b", "\u{202e}\"\\\r\n\u{1}", ""];
+
+/// What is in it, as far as one can ask for it again.
+pub struct Full {
+    /// Some of the batches, as they were sent.
+    pub batches: Vec<Arrivals>,
+    /// The conversions, and whose each became.
+    pub conversions: Vec<(NewConversion, LeadId)>,
+}
+
+/// Fills a store with so many page views and all that goes with them.
+pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let templates: Vec<PageView> =
+        ["", "google", "bing", "news"].map(|source| page_view(START_MS, source)).into();
+    let mut all = Vec::new();
+    let mut left = page_views;
+    while left > 0 {
+        let views = random.random_range(1..=MOST_VIEWS).min(left);
+        left -= views;
+        all.push(browser(&mut random, &templates, views));
+    }
+    for batches in all.chunks(AT_ONCE) {
+        let results = join_all(batches.iter().map(|batch| store.ingest(batch.clone()))).await;
+        results.into_iter().for_each(|result| drop(result.unwrap()));
+    }
+    let new: Vec<_> = all
+        .iter()
+        .enumerate()
+        .step_by(5)
+        .flat_map(|(number, batch)| people(number, batch))
+        .collect();
+    let mut conversions = Vec::new();
+    for some in new.chunks(AT_ONCE) {
+        let made = join_all(some.iter().map(|new| convert(store, new.clone()))).await;
+        conversions.extend(some.iter().cloned().zip(made).map(|(new, (lead, ..))| (new, lead)));
+    }
+    hand_off(store, conversions.len()).await;
+    Full { batches: all.into_iter().step_by(20).collect(), conversions }
+}
+
+/// A browser's events, in the order in which the network brought them.
+fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arrivals {
+    let mut events = Vec::new();
+    for _ in 0..views {
+        let at_ms = START_MS + random.random_range(0..500) * MINUTE;
+        let mut view = templates[random.random_range(0..templates.len())].clone();
+        (view.id, view.at_ms, view.received_at_ms) = (new_event(at_ms), at_ms, at_ms);
+        view.title = TEXTS[random.random_range(0..TEXTS.len())].into();
+        let totals = Totals {
+            engaged_ms: random.random_range(0..60_000),
+            scroll_pct: random.random_range(0..=100),
+            form_focused: random.random_bool(0.1),
+            active_at_ms: at_ms + MINUTE,
+        };
+        events.push(Arrival::Raise { page: view.id, totals });
+        events.push(Arrival::View(Box::new(view)));
+    }
+    let at_ms = START_MS + 600 * MINUTE;
+    let name = TEXTS[random.random_range(0..TEXTS.len())];
+    let kind = match random.random_range(0..9) {
+        0 => ActionKind::FormSubmit { form: name.into() },
+        1 => ActionKind::Custom { name: name.into(), props: r#"{"n":1}"#.into() },
+        2 => ActionKind::Identify,
+        _ => ActionKind::Custom { name: "play".into(), props: String::new() },
+    };
+    // An action on a page that never comes leaves totals that wait for it.
+    events.push(Arrival::Act(Action { id: new_event(at_ms), page: new_event(at_ms), at_ms, kind }));
+    events.shuffle(random);
+    let mut batch = arrivals(new_visitor(), events);
+    let (language, user_agent) = ("de-CH".into(), name.into());
+    batch.context = VisitorContext { language, user_agent, ..VisitorContext::default() };
+    batch
+}
+
+/// Who converts in a browser: one person, or two after each other; some are known from elsewhere.
+fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
+    let second = (number % 20 == 0).then(|| format!("second-{number}@example.com"));
+    let emails = std::iter::once(format!("person-{}@example.com", number % 1_000)).chain(second);
+    let new = |(turn, email): (usize, String)| {
+        let at_ms = START_MS + (300 + 200 * turn as i64) * MINUTE;
+        let phone = (number % 3 == 0).then(|| format!("+4144{number:07}"));
+        let mut new = conversion(at_ms, Some(batch.visitor), &email, phone.as_deref());
+        new.conversion.contact.first_name = Some(TEXTS[number % TEXTS.len()].into());
+        new.conversion.page_title = Some(TEXTS[(number + 1) % TEXTS.len()].into());
+        new.destinations = DESTINATIONS.map(Into::into).into();
+        let key = format!("request-{number}-{turn}");
+        new.idempotency = (number % 2 == 0).then_some(Idempotency { key, request: [7; 32] });
+        new
+    };
+    emails.enumerate().map(new).collect()
+}
+
+/// Brings deliveries into every state: two thirds of one destination's.
+async fn hand_off(store: &dyn Store, conversions: usize) {
+    let limit = conversions * 2 / 3;
+    let claimed = claim(store, DESTINATIONS[0], limit).await;
+    let (now_ms, error) = (ALL_DUE_MS, "500: caf\u{e9} \0 日本".to_owned());
+    let moved = claimed.into_iter().enumerate().map(async |(number, delivery)| {
+        let (id, at_ms) = (delivery.id, now_ms + 1_000);
+        if number % 7 != 0 {
+            let body = format!("{{\"name\":\"日本\",\"id\":\"{}\"}}", id.to_text());
+            store.freeze_delivery(id, body.into()).await.unwrap();
+        }
+        let settlement = match number % 5 {
+            0 => Settlement::Sent { at_ms },
+            1 => Settlement::Retry { at_ms, error: error.clone() },
+            2 => Settlement::Dead { at_ms, error: error.clone() },
+            3 => return assert!(store.replay_delivery(id, now_ms).await.unwrap()),
+            _ => return,
+        };
+        store.settle_delivery(id, settlement).await.unwrap();
+    });
+    join_all(moved).await;
+}
+
+/// What is due for a destination once everything is.
+pub async fn claim(store: &dyn Store, destination: &str, limit: usize) -> Vec<Delivery> {
+    let (destination, now_ms) = (destination.to_owned(), ALL_DUE_MS);
+    let claim = Claim { destination, now_ms, lease_until_ms: now_ms + 45_000, limit };
+    store.claim_deliveries(claim).await.unwrap()
+}
