@@ -175,6 +175,9 @@ fn schema(error: refinery::Error) -> Failure {
         Kind::DivergentVersion(applied, known) => format!(
             "the database was migrated by another program: its {applied} is not this one's {known}"
         ),
+        Kind::MissingVersion(applied) => format!(
+            "the database was migrated by another program: this one does not know its {applied}"
+        ),
         _ => error.to_string(),
     };
     StoreError::Schema(told).into()
