@@ -196,16 +196,22 @@ async fn values_that_a_database_may_stumble_on_are_kept_alike() {
     }
 }
 
-/// One visitor that the database refuses keeps nobody else's events out of the same commit.
+/// One visitor that the database refuses, or takes too long for, keeps nobody else's events out of
+/// the same commit.
 #[actix_web::test]
-async fn a_refused_batch_is_refused_alone() {
+async fn a_batch_that_fails_fails_alone() {
+    check_alone("RAISE EXCEPTION 'not this one' USING ERRCODE = '22000'").await;
+    check_alone("PERFORM pg_sleep(60)").await;
+}
+
+async fn check_alone(fault: &str) {
     let storage = Storage::new(Backend::Postgres);
     let mut session = Server::shared().session(storage.database());
     let (poison, held) = (new_visitor().to_text(), new_visitor().to_text());
     session.run(&format!(
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              IF NEW.visitor = '{poison}' THEN
-                 RAISE EXCEPTION 'not this one' USING ERRCODE = '22000';
+                 {fault};
              END IF;
              RETURN NEW;
          END $$;
@@ -214,6 +220,7 @@ async fn a_refused_batch_is_refused_alone() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let app = TestApp::start_adjusted(storage, listener, "", Clock::fixed(NOW_MS), |config| {
         config.store.connections = 2;
+        config.store.statement_seconds = 2;
     });
     assert_eq!(app.send(page_of(&held)).await.status, 202);
     // While one commit waits, the others come together.

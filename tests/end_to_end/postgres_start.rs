@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
-use tests::app::TestApp;
+use tests::app::{TestApp, destination};
 use tests::load::{browse_once, hold_together, is_ready, is_refused, page_of, until};
 use tests::postgres::Server;
 use tests::process::{Collector, binary};
@@ -168,18 +168,20 @@ fn who_migrates_at_the_same_time_waits() {
 #[actix_web::test]
 async fn a_schema_that_is_dropped_can_be_made_again() {
     let storage = Storage::new(Backend::Postgres);
-    let collector = Collector::start(&storage, "");
+    let collector = Collector::start(&storage, &destination("crm", "http://127.0.0.1:9/"));
     let (url, visitor) = (&collector.url, new_visitor().to_text());
     assert_eq!(browse_once(url, &visitor).await.status, 202);
     Server::shared().psql(storage.database(), "DROP SCHEMA clew CASCADE");
+    collector.line_with("the outbox could not work");
     is_refused(&browse_once(url, &visitor).await);
-    let line = collector.line_with("run `clew migrate`");
-    assert!(line.contains("ERROR"), "{line}");
+    let line = collector.line_with("the store failed a request");
+    assert!(line.contains("ERROR") && line.contains("run `clew migrate`"), "{line}");
     assert!(!is_ready(url).await);
     assert!(clew("migrate", &storage.url()).output().unwrap().status.success());
     let again = async || browse_once(url, &visitor).await.status == 202;
     until("it takes events again", again).await;
     assert!(is_ready(url).await);
+    collector.line_with("the outbox works again");
     assert!(collector.terminate());
 }
 
