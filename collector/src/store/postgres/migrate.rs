@@ -61,7 +61,7 @@ async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Fail
     }
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name(HISTORY);
-    let report = runner.run_async(&mut ***client).await.map_err(schema)?;
+    let report = runner.run_async(&mut ***client).await.map_err(|error| schema(&error))?;
     complete(client).await?;
     let migrations = report.applied_migrations().iter().map(ToString::to_string).collect();
     let distributed = match citus {
@@ -168,7 +168,7 @@ fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
 }
 
 /// What became of the migrations. Each runs in a transaction, so one that failed left nothing.
-fn schema(error: refinery::Error) -> Failure {
+fn schema(error: &refinery::Error) -> Failure {
     let told = match error.kind() {
         Kind::Connection(doing, cause) => match cause.downcast_ref::<tokio_postgres::Error>() {
             Some(cause) if cause.as_db_error().is_none() => {
@@ -179,6 +179,9 @@ fn schema(error: refinery::Error) -> Failure {
         },
         Kind::DivergentVersion(applied, known) => format!(
             "the database was migrated by another program: its {applied} is not this one's {known}"
+        ),
+        Kind::MissingVersion(applied) => format!(
+            "the database was migrated by another program: this one does not know its {applied}"
         ),
         _ => error.to_string(),
     };
