@@ -101,8 +101,15 @@ async fn run(
         let taken = waiting.len();
         let (arrivals, answers): (Vec<_>, Vec<_>) =
             waiting.drain(..).map(|job| (job.arrivals, job.answer)).unzip();
-        let results = commit(&connections, arrivals).await;
+        let connections = connections.clone();
+        // A task of its own: one that panics is a defect, and fails alone.
+        let results = tokio::spawn(async move { commit(&connections, arrivals).await }).await;
         queued.fetch_sub(taken, Ordering::Relaxed);
+        let results = results.unwrap_or_else(|error| {
+            tracing::error!(%error, "a commit was cut off");
+            let cut_off = StoreError::Unavailable(error.to_string());
+            answers.iter().map(|_| Err(cut_off.clone())).collect()
+        });
         for (answer, result) in answers.into_iter().zip(results) {
             // The caller may have gone away; what it asked for is stored all the same.
             let _ = answer.send(result);
@@ -123,10 +130,9 @@ async fn commit(
     let one_may_be_at_fault = matches!(failure, Failure::Refused(_) | Failure::Slow(_));
     let error = StoreError::from(failure);
     if batches.len() > 1 && one_may_be_at_fault {
-        tracing::error!(%error, "a commit failed; trying its batches one by one");
+        tracing::warn!(%error, "a commit failed; trying its batches one by one");
         return commit_alone(connections, &batches, &error).await;
     }
-    tracing::error!(%error, "a commit failed; its events were not acknowledged");
     batches.iter().map(|_| Err(error.clone())).collect()
 }
 

@@ -5,7 +5,9 @@ use crate::store::StoreError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::future::BoxFuture;
 use std::error::Error as _;
+use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::config::{Host, SslMode};
@@ -114,6 +116,8 @@ pub(super) fn told(error: &Error) -> String {
 pub(super) struct Connections {
     pool: Pool,
     patience: Duration,
+    /// What was last told of the database, while it is in trouble.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 /// What the address says, completed with what every connection needs.
@@ -178,7 +182,8 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { pool, patience: Duration::from_secs(options.statement_seconds.into()) + MARGIN })
+        let patience = Duration::from_secs(options.statement_seconds.into()) + MARGIN;
+        Ok(Self { pool, patience, trouble: Arc::default() })
     }
 
     /// A connection.
@@ -212,6 +217,35 @@ impl Connections {
     /// Everything that a store does may be done twice: the second time finds it done. `given` is what
     /// the work reads.
     pub(super) async fn work<G: Sync, T: Send>(
+        &self,
+        given: &G,
+        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
+    ) -> Result<T, Failure> {
+        let done = self.attempt(given, work).await;
+        match &done {
+            Ok(_) => self.tell(None),
+            Err(Failure::Store(error) | Failure::Lost(error)) => self.tell(Some(error)),
+            Err(Failure::Slow(reason)) => self.tell(Some(reason)),
+            Err(Failure::Raced | Failure::Refused(_)) => {}
+        }
+        done
+    }
+
+    /// Logs when trouble begins, when it becomes another, and when it is over: not once a request.
+    fn tell(&self, trouble: Option<&dyn Display>) {
+        let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble.map(ToString::to_string) {
+            None if told.take().is_some() => tracing::info!("the database takes requests again"),
+            None => {}
+            Some(error) if told.as_ref() == Some(&error) => {}
+            Some(error) => {
+                tracing::error!(error, "the store is in trouble");
+                *told = Some(error);
+            }
+        }
+    }
+
+    async fn attempt<G: Sync, T: Send>(
         &self,
         given: &G,
         work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
@@ -271,7 +305,7 @@ fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
     use rustls_platform_verifier::BuilderVerifierExt;
 
     let wrong = |reason: String| StoreError::Unavailable(format!("TLS: {reason}"));
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(error.to_string()))?;
