@@ -102,7 +102,7 @@ fn write(config: &Config, out: &mut dyn Write) -> Result<Report> {
 fn read_back(file: &Path) -> Result<String> {
     let mut reader = transfer::open(file, |_| {})?;
     let mut check = Check::default();
-    while let Some(entity) = reader.next().with_context(|| file.display().to_string())? {
+    while let Some(entity) = reader.read_entity().with_context(|| file.display().to_string())? {
         check.take(&entity)?;
     }
     Ok(check.finish().digest)
@@ -161,7 +161,9 @@ fn ask_collector(socket: &Path, mut each: impl FnMut(&Entity) -> Result<()>) -> 
         );
     }
     let mut reader = Reader::new(BufReader::with_capacity(1 << 16, answer));
-    while let Some(entity) = reader.next().context("the collector's answer; its log says more")? {
+    while let Some(entity) =
+        reader.read_entity().context("the collector's answer; its log says more")?
+    {
         each(&entity)?;
     }
     Ok(())
