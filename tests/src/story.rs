@@ -57,7 +57,8 @@ fn shown(view: &PageView) -> Arrival {
     Arrival::View(Box::new(view.clone()))
 }
 
-pub(crate) fn conversion(
+/// A conversion with one delivery, due ten seconds later.
+pub fn conversion(
     at_ms: i64,
     visitor: Option<VisitorId>,
     email: &str,

@@ -1,9 +1,23 @@
 //! `cargo xtask bench`: the benchmarks; their tables stand in `docs/performance.md`.
 
 use crate::shell;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-/// Durable ingest against the ceiling, in one run.
-pub(crate) fn run(_: &[String]) -> Result<()> {
-    shell::run("cargo", &["bench", "--package", "tests", "--bench", "ingest"])
+const BENCHES: [&str; 1] = ["store"];
+
+/// Runs one benchmark, or all of them; what follows its name is handed on.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let (named, rest) = match arguments.split_first() {
+        Some((named, rest)) if !named.starts_with('-') => (Some(named.as_str()), rest),
+        _ => (None, arguments),
+    };
+    let wanted = |bench: &&&str| named.is_none_or(|named| named == **bench);
+    let benches: Vec<_> = BENCHES.iter().filter(wanted).collect();
+    ensure!(!benches.is_empty(), "there is no such benchmark; there is {}", BENCHES.join(", "));
+    for bench in benches {
+        let mut line = vec!["bench", "--package", "tests", "--bench", bench, "--"];
+        line.extend(rest.iter().map(String::as_str));
+        shell::run("cargo", &line)?;
+    }
+    Ok(())
 }

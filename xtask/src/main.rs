@@ -39,7 +39,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        usage: "            measure durable ingest against a store that keeps nothing",
+        usage: "[store]     measure the stores: ingest, journeys, claims; --quick for less of each",
         run: bench::run,
     },
     Task {

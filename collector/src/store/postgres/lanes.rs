@@ -19,8 +19,9 @@ use tokio::time::Instant;
 
 /// Batches of browsers in one transaction; bounds the time that the first waits for the last.
 const COMMIT_BATCHES: usize = 500;
-/// More lanes than this do not wait less for the disk.
-const MOST_LANES: usize = 4;
+/// While one waits for the disk, the other works. More make smaller commits of the same work, which
+/// cost more processor time and wait no less (`docs/performance.md`).
+const MOST_LANES: usize = 2;
 
 /// One visitor's events, and who waits for them.
 struct Job {

@@ -1,0 +1,73 @@
+//! What the stores do in a second, behind the same server and steps. One run measures everything,
+//! because absolute figures swing from minute to minute: compare what stands in one table.
+//!
+//! Clients, collectors and the database share one machine. The last line is one JSON object.
+//! Run: `cargo xtask bench store [--quick] [ingest] [journey] [claims]`; without a chapter, all.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks and may fail")]
+
+mod claims;
+mod collectors;
+mod ingest;
+mod journey;
+mod nothing;
+
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// How much is done.
+struct Scale {
+    rounds: usize,
+    round: Duration,
+    visitors: usize,
+    reads: usize,
+    deliveries: usize,
+}
+
+const FULL: Scale = Scale {
+    rounds: 3,
+    round: Duration::from_secs(4),
+    visitors: 20_000,
+    reads: 10_000,
+    deliveries: 20_000,
+};
+const QUICK: Scale = Scale {
+    rounds: 1,
+    round: Duration::from_secs(3),
+    visitors: 2_000,
+    reads: 2_000,
+    deliveries: 4_000,
+};
+
+/// A part of the run: prints its table and puts its figures into the last line.
+type Chapter = fn(&Scale, &mut Map<String, Value>);
+
+const CHAPTERS: [(&str, Chapter); 3] =
+    [("ingest", ingest::measure), ("journey", journey::measure), ("claims", claims::measure)];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_given = |word: &str| arguments.iter().any(|argument| argument == word);
+    let scale = if is_given("--quick") { &QUICK } else { &FULL };
+    let all = !CHAPTERS.iter().any(|(name, _)| is_given(name));
+    let mut figures = Map::new();
+    for (name, chapter) in CHAPTERS {
+        if all || is_given(name) {
+            chapter(scale, &mut figures);
+            println!();
+        }
+    }
+    println!("{}", Value::Object(figures));
+}
+
+/// A figure with so many digits behind the point.
+fn rounded(value: f64, digits: i32) -> Value {
+    let factor = 10_f64.powi(digits);
+    json!((value * factor).round() / factor)
+}
+
+/// The time in milliseconds that so many of a hundred stay below.
+fn percentile_ms(times_us: &mut [u32], hundredths: usize) -> f64 {
+    times_us.sort_unstable();
+    f64::from(times_us[times_us.len() * hundredths / 100]) / 1000.0
+}
