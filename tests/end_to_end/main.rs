@@ -13,4 +13,6 @@ mod commands;
 mod reload;
 mod crash;
 mod moves;
+mod together;
+mod backup;
 mod journey;

@@ -12,5 +12,6 @@ pub mod visitors;
 pub mod story;
 pub mod full;
 pub mod process;
+pub mod crowd;
 pub mod browser;
 pub mod town;

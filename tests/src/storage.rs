@@ -3,6 +3,7 @@
 use crate::app::settings_for;
 use crate::postgres::{Database, Server};
 use collector::app;
+use collector::check::{Check, Report};
 use collector::config::Config;
 use collector::store::Store;
 use collector::store::postgres::{self, PostgresOptions};
@@ -57,6 +58,14 @@ impl Storage {
         app::open_store(&Config::parse(&settings_for(self), &[]).unwrap()).unwrap()
     }
 
+    /// The same database for one more collector.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Sled(_) => panic!("a folder lets in one collector"),
+            Self::Postgres(database) => Self::Postgres(database.clone()),
+        }
+    }
+
     /// Where sled keeps it.
     pub fn folder(&self) -> PathBuf {
         self.url().strip_prefix("sled:").unwrap().into()
@@ -75,6 +84,15 @@ impl From<Backend> for Storage {
     fn from(backend: Backend) -> Self {
         Self::new(backend)
     }
+}
+
+/// What `clew check` finds in a store.
+pub async fn report(store: &dyn Store) -> Report {
+    let (mut check, mut entities) = (Check::default(), store.export());
+    while let Some(entity) = entities.next().await {
+        check.take(&entity.unwrap()).unwrap();
+    }
+    check.finish()
 }
 
 /// A database with every table and no row, which copies are made of: so much faster than to
