@@ -83,6 +83,20 @@ fn begin_export(storage: &Storage) -> UnixStream {
     stream
 }
 
+/// Exports once the collector has seen that whoever asked before is gone.
+pub(crate) async fn export_after_another(storage: &Storage, file: &str) {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    for look in 0.. {
+        looks.tick().await;
+        let answer = clew(storage, &["export", file]);
+        if answer.success {
+            return;
+        }
+        assert!(look < 100, "the first export never ended: {}", answer.text);
+        assert!(answer.text.contains("under way already"), "{}", answer.text);
+    }
+}
+
 #[actix_web::test]
 async fn exports_that_cannot_be_say_why() {
     let storage = with_a_past(5_000).await;
@@ -99,20 +113,13 @@ async fn exports_that_cannot_be_say_why() {
     let other = begin_export(&storage);
     refused("an export or a backup of this store is under way already; wait for its end");
     drop(other);
-    let mut looks = tokio::time::interval(Duration::from_millis(20));
-    for look in 0.. {
-        looks.tick().await;
-        let answer = clew(&storage, &["export", &file]);
-        if answer.success {
-            break;
-        }
-        assert!(look < 100, "the first export never ended: {}", answer.text);
-    }
+    export_after_another(&storage, &file).await;
     std::fs::remove_file(&file).unwrap();
 
     // Killed while a command reads: held where it is as soon as something was written.
     let (mut export, _config) = command(&storage, &["export", &file]);
     let export = export.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut looks = tokio::time::interval(Duration::from_millis(1));
     while written_in(folder.path()) == 0 {
         looks.tick().await;
     }

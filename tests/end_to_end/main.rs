@@ -15,4 +15,5 @@ mod crash;
 mod moves;
 mod together;
 mod backup;
+mod disk;
 mod journey;
