@@ -73,17 +73,23 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// The url without its password, for logs and messages.
+    /// The url without its password, for logs and messages. Read as plain text, because one with a
+    /// character that should have been encoded is no url, and has to stay hidden all the more.
     pub fn shown_url(&self) -> String {
         let url = self.url.reveal();
-        match Url::parse(url) {
-            Ok(mut parsed) if parsed.password().is_some() => {
-                // Fails only for addresses that cannot have one.
-                let _ = parsed.set_password(Some("***"));
-                parsed.into()
-            }
-            _ => url.to_owned(),
-        }
+        let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+        let shown = match rest.rsplit_once('@') {
+            Some((user, host)) => match user.split_once(':') {
+                Some((user, _)) => format!("{user}:***@{host}"),
+                None => rest.to_owned(),
+            },
+            None => rest.to_owned(),
+        };
+        let shown = match shown.split_once('?') {
+            Some((address, query)) if query.contains("password") => format!("{address}?***"),
+            _ => shown,
+        };
+        format!("{scheme}://{shown}")
     }
 }
 
@@ -366,6 +372,23 @@ mod tests {
         check(&plain, &[], Err("no S"));
         check(&plain, &[("S", "whsec_x")], Err("https"));
         check(&format!("{plain}\nallow_private = true"), &[("S", "whsec_x")], Ok(()));
+    }
+
+    fn check_shown(url: &str, expected: &str) {
+        let config = Config::parse(&format!("[store]\nurl = \"{url}\""), &[]).unwrap();
+        assert_eq!(config.store.shown_url(), expected);
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        check_shown("sled:./data", "sled:./data");
+        check_shown("sled:///srv/a@b", "sled:///srv/a@b");
+        check_shown("postgres://host/clew", "postgres://host/clew");
+        check_shown("postgres://user@host/clew", "postgres://user@host/clew");
+        check_shown("postgres://user:p%40ss@host:1/clew", "postgres://user:***@host:1/clew");
+        check_shown("postgres://user:p/a?s:s@w@host/clew", "postgres://user:***@host/clew");
+        check_shown("postgres://user@host/clew?password=x", "postgres://user@host/clew?***");
+        check_shown("postgres://host/clew?sslmode=require", "postgres://host/clew?sslmode=require");
     }
 
     #[test]

@@ -87,9 +87,7 @@ impl ApiError {
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
-                told(
-                    "The store takes no requests now. Nothing of this one was kept; send it again later.",
-                ),
+                told("The store takes no requests now. Send the same again after Retry-After."),
             ),
             Self::NoTracker => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -155,10 +153,14 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Store(error) = self
-            && !matches!(error, StoreError::Busy | StoreError::Exporting)
-        {
-            tracing::error!(%error, "the store failed a request");
+        if let Self::Store(error) = self {
+            match error {
+                // Told by whoever is in trouble, once and not for each request.
+                StoreError::Busy | StoreError::Exporting | StoreError::Unavailable(_) => {
+                    tracing::debug!(%error, "the store failed a request");
+                }
+                _ => tracing::error!(%error, "the store failed a request"),
+            }
         }
         let (status, kind, detail) = self.parts();
         let mut response = HttpResponse::build(status);

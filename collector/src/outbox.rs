@@ -195,11 +195,25 @@ async fn until_stopped(
     pause: Duration,
     work: impl AsyncFn() -> Result<Option<usize>, StoreError>,
 ) {
+    // Told when it begins, when it becomes another, and when it is over: not at every look.
+    let mut told = None;
     while !*stop.borrow() {
-        let worked = work().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the outbox could not work");
-            Some(0)
-        });
+        let worked = match work().await {
+            Ok(worked) => {
+                if told.take().is_some() {
+                    tracing::info!("the outbox works again");
+                }
+                worked
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if told.as_ref() != Some(&error) {
+                    tracing::error!(error, "the outbox could not work");
+                }
+                told = Some(error);
+                Some(0)
+            }
+        };
         match worked {
             None => return,
             Some(0) => {}

@@ -121,7 +121,7 @@ pub trait Store: Send + Sync {
 }
 
 /// What a store can fail with.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The queue is full; the same request may succeed in a second.
     #[error("the store's queue is full")]
@@ -157,6 +157,9 @@ pub enum StoreError {
     /// The database's schema is not the one that this program works with.
     #[error("the database's schema does not fit: {0}")]
     Schema(String),
+    /// The database does not take these values; the same request will fail again.
+    #[error("the database refused what it was to keep: {0}")]
+    Refused(String),
     /// Another export of the same store has not ended.
     #[error("an export or a backup of this store is under way already; wait for its end")]
     Exporting,

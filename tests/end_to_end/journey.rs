@@ -247,12 +247,14 @@ async fn a_page_that_leaves_before_the_module_is_up_is_counted(backend: Backend)
     let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
     for _ in 0..500 {
         looks.tick().await;
-        if town.app.metric("clew_batches_total{sender=\"loader\"}").await == 1 {
+        // Counted last, once the page view is durable.
+        if town.app.metric("clew_visitors_minted_total").await == 1 {
             break;
         }
     }
-    assert_eq!(town.app.metric("clew_events_total{outcome=\"stored\"}").await, 1);
     assert_eq!(town.app.metric("clew_visitors_minted_total").await, 1);
+    assert_eq!(town.app.metric("clew_events_total{outcome=\"stored\"}").await, 1);
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 1);
     browser.stop().await;
     town.stop().await;
 }

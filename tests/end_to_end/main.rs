@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod postgres;
+mod postgres_start;
+mod postgres_races;
+mod postgres_faults;
 mod store;
 mod events;
 mod leads;

@@ -9,6 +9,7 @@ pub mod storage;
 pub mod app;
 pub mod wire;
 pub mod visitors;
+pub mod load;
 pub mod story;
 pub mod full;
 pub mod process;

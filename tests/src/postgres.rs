@@ -2,11 +2,11 @@
 //!
 //! Durable as it comes: `fsync` stays on, because tests kill the server and look at what is there.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::thread::JoinHandle;
 use tokio::net::TcpSocket;
@@ -68,6 +68,15 @@ struct Life {
     /// Reads the log, and ends with the last of the server's processes.
     log: Option<JoinHandle<()>>,
 }
+
+/// A connection to a database.
+pub struct Session {
+    psql: Child,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+/// What a session says behind each answer.
+const DONE: &str = "-- done";
 
 /// A database of a server; it goes when the server goes.
 #[derive(Clone, Debug)]
@@ -145,16 +154,24 @@ impl Server {
 
     /// What SQL answers in a database: a line a row, `|` between columns.
     pub fn psql(&self, database: &str, sql: &str) -> String {
-        let mut psql = Command::new(self.binaries.join("psql"));
-        psql.args(["--no-psqlrc", "--host=127.0.0.1", "--username=postgres", "-v"]).args([
-            "ON_ERROR_STOP=1",
-            "-Atc",
-            sql,
-            "--port",
-            &self.port.to_string(),
-            database,
-        ]);
+        let mut psql = self.client(database);
+        psql.args(["-c", sql]);
         told(psql)
+    }
+
+    /// A connection that stays, with its transactions and locks, until it is dropped.
+    pub fn session(&self, database: &str) -> Session {
+        let mut psql = self.client(database);
+        let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let answers = BufReader::new(psql.stdout.take().unwrap()).lines();
+        Session { psql, answers }
+    }
+
+    fn client(&self, database: &str) -> Command {
+        let mut psql = Command::new(self.binaries.join("psql"));
+        psql.args(["--no-psqlrc", "--host=127.0.0.1", "--username=postgres", "-qAt", "--port"])
+            .args([&self.port.to_string(), "-v", "ON_ERROR_STOP=1", database]);
+        psql
     }
 
     fn end(&self, by: &str) {
@@ -167,6 +184,30 @@ impl Server {
     fn postmaster(&self) -> String {
         let lock = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         lock.lines().next().unwrap().to_owned()
+    }
+}
+
+impl Session {
+    /// What SQL answers: a line a row, `|` between columns.
+    pub fn run(&mut self, sql: &str) -> String {
+        let input = self.psql.stdin.as_mut().unwrap();
+        writeln!(input, "{sql};\n\\echo {DONE}").unwrap();
+        let mut told = Vec::new();
+        loop {
+            let line = self.answers.next().expect("psql ended").unwrap();
+            if line == DONE {
+                return told.join("\n");
+            }
+            told.push(line);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Fails where it has ended already, as after an error.
+        let _ = self.psql.kill();
+        let _ = self.psql.wait();
     }
 }
 

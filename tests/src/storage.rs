@@ -48,6 +48,14 @@ impl Storage {
         Self::Postgres(migrated_template(server))
     }
 
+    /// The database, for [`Server::psql`].
+    pub fn database(&self) -> &str {
+        match self {
+            Self::Sled(_) => panic!("a folder is no database"),
+            Self::Postgres(database) => database.name(),
+        }
+    }
+
     /// A database that nothing has been done to.
     pub fn bare_database() -> Self {
         Self::Postgres(Server::shared().create_database(None))

@@ -40,6 +40,28 @@ const BORDERS: &[Border] = &[
         allowed: &["collector/src/store/sled", "collector/src/app.rs"],
         why: "only store::sled knows sled, and app names it",
     },
+    Border {
+        word: "_postgres::",
+        inside: "collector/src",
+        allowed: &["collector/src/store/postgres"],
+        why: "only store::postgres knows SQL",
+    },
+    Border {
+        word: "postgres::",
+        inside: "collector/src",
+        allowed: &["collector/src/store/postgres", "collector/src/app.rs"],
+        why: "only app names a backend",
+    },
+    Border {
+        word: " clew.",
+        inside: "collector/src",
+        allowed: &[
+            "collector/src/store/postgres/statements.rs",
+            "collector/src/store/postgres/migrate.rs",
+            "collector/src/store/postgres/citus.rs",
+        ],
+        why: "every statement stands in statements, where the shard that it runs on is told",
+    },
     Border { word: "SystemTime", inside: "shared/src", allowed: &[], why: "shared has no clock" },
     Border {
         word: "web_sys",

@@ -15,6 +15,8 @@ mod pool;
 mod rows;
 mod export;
 mod import;
+#[cfg(test)]
+mod citus;
 
 pub use migrate::{Migrated, migrate};
 
@@ -212,6 +214,10 @@ impl Store for PostgresStore {
         kind: IdentityKind,
         value: &str,
     ) -> Result<Option<LeadId>, StoreError> {
+        // No text column can hold it, so it is nobody's.
+        if value.contains('\0') {
+            return Ok(None);
+        }
         let key = rows::identity_key(site, kind.as_str(), value);
         let found = self.query(&sql::IDENTITY, key).await?;
         found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()

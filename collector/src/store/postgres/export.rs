@@ -37,6 +37,8 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
     let transaction = client.build_transaction();
     let transaction =
         transaction.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    // It holds no row, and whoever reads the export may take their time.
+    transaction.batch_execute("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
     for bucket in BUCKETS {
         visitors(&transaction, bucket, out).await?;
     }

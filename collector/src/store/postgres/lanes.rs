@@ -10,10 +10,12 @@ use super::pool::{Connections, Failure};
 use super::rows::visitor_bucket;
 use crate::store::{Arrivals, StoreError};
 use shared::outcome::Outcome;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Batches of browsers in one transaction; bounds the time that the first waits for the last.
 const COMMIT_BATCHES: usize = 500;
@@ -99,8 +101,15 @@ async fn run(
         let taken = waiting.len();
         let (arrivals, answers): (Vec<_>, Vec<_>) =
             waiting.drain(..).map(|job| (job.arrivals, job.answer)).unzip();
-        let results = commit(&connections, arrivals).await;
+        let connections = connections.clone();
+        // A task of its own: one that panics is a defect, and fails alone.
+        let results = tokio::spawn(async move { commit(&connections, arrivals).await }).await;
         queued.fetch_sub(taken, Ordering::Relaxed);
+        let results = results.unwrap_or_else(|error| {
+            tracing::error!(%error, "a commit was cut off");
+            let cut_off = StoreError::Unavailable(error.to_string());
+            answers.iter().map(|_| Err(cut_off.clone())).collect()
+        });
         for (answer, result) in answers.into_iter().zip(results) {
             // The caller may have gone away; what it asked for is stored all the same.
             let _ = answer.send(result);
@@ -108,28 +117,48 @@ async fn run(
     }
 }
 
-/// Commits batches together. Where the database refuses them for what is in them, each goes alone,
-/// so that one cannot keep the others out.
+/// Commits batches together. Where the database refuses them for what is in them, or one's visitor
+/// may be held by somebody else, each goes alone, so that one cannot keep the others out.
 async fn commit(
     connections: &Connections,
     batches: Vec<Arrivals>,
 ) -> Vec<Result<Vec<Outcome>, StoreError>> {
-    match ingest::ingest(connections, &batches).await {
-        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(Failure::Refused(reason)) if batches.len() > 1 => {
-            tracing::error!(reason, "the database refused a commit; trying its batches one by one");
-            let mut results = Vec::with_capacity(batches.len());
-            for batch in batches.chunks(1) {
-                let alone = ingest::ingest(connections, batch).await;
-                let first = alone.map(|outcomes| outcomes.into_iter().next().unwrap_or_default());
-                results.push(first.map_err(StoreError::from));
-            }
-            results
-        }
-        Err(failure) => {
-            let reason = StoreError::from(failure).to_string();
-            tracing::error!(reason, "a commit failed; its events were not acknowledged");
-            batches.iter().map(|_| Err(StoreError::Unavailable(reason.clone()))).collect()
-        }
+    let failure = match ingest::ingest(connections, &batches).await {
+        Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+        Err(failure) => failure,
+    };
+    let one_may_be_at_fault = matches!(failure, Failure::Refused(_) | Failure::Slow(_));
+    let error = StoreError::from(failure);
+    if batches.len() > 1 && one_may_be_at_fault {
+        tracing::warn!(%error, "a commit failed; trying its batches one by one");
+        return commit_alone(connections, &batches, &error).await;
     }
+    batches.iter().map(|_| Err(error.clone())).collect()
+}
+
+/// Commits each batch by itself, for as long as one piece of work may take: where it is not one
+/// visitor but the database that is slow, nobody waits for hundreds of attempts. The rest fails as
+/// all of them together did.
+async fn commit_alone(
+    connections: &Connections,
+    batches: &[Arrivals],
+    together: &StoreError,
+) -> Vec<Result<Vec<Outcome>, StoreError>> {
+    let deadline = Instant::now() + connections.patience();
+    let mut held = HashSet::new();
+    let mut results = Vec::with_capacity(batches.len());
+    for batch in batches.chunks(1) {
+        let visitor = batch.first().map(|arrivals| (&arrivals.site, arrivals.visitor));
+        if Instant::now() >= deadline || held.contains(&visitor) {
+            results.push(Err(together.clone()));
+            continue;
+        }
+        let alone = ingest::ingest(connections, batch).await;
+        if let Err(Failure::Slow(_)) = alone {
+            held.insert(visitor);
+        }
+        let first = alone.map(|outcomes| outcomes.into_iter().next().unwrap_or_default());
+        results.push(first.map_err(StoreError::from));
+    }
+    results
 }

@@ -1,9 +1,10 @@
 //! The schema: brought up to date by `clew migrate`, looked at by every collector.
 
-use super::pool::{Connections, Failure};
+use super::pool::{Connections, Failure, told};
 use super::{PostgresOptions, Threads};
 use crate::store::StoreError;
 use deadpool_postgres::Object;
+use refinery::error::Kind;
 
 mod embedded {
     //! The migrations as they stand in this binary; each runs in a transaction of its own.
@@ -16,7 +17,7 @@ const HISTORY: &str = "clew.schema_history";
 const LOCK: i64 = 0x636c_6577;
 
 /// The tables that are distributed on Citus, and by which column. All lie together, bucket by bucket.
-const DISTRIBUTED: &[(&str, &str)] = &[
+pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.visitors", "vb"),
     ("clew.events", "vb"),
     ("clew.leads", "lb"),
@@ -27,7 +28,7 @@ const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.readiness", "rb"),
 ];
 /// The tables that every node of Citus has whole.
-const REFERENCE: &[&str] = &["clew.importing", HISTORY];
+pub(super) const REFERENCE: &[&str] = &["clew.importing", HISTORY];
 
 /// What a migration did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -55,9 +56,13 @@ pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, Store
 async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     client.batch_execute("CREATE SCHEMA IF NOT EXISTS clew").await?;
+    if let Some(applied) = applied(client).await?.filter(|applied| *applied > newest()) {
+        compare(Some(applied), newest())?;
+    }
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name(HISTORY);
     let report = runner.run_async(&mut ***client).await.map_err(|error| schema(&error))?;
+    complete(client).await?;
     let migrations = report.applied_migrations().iter().map(ToString::to_string).collect();
     let distributed = match citus {
         true => distribute(client).await?,
@@ -75,23 +80,28 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
                        --citus out";
         return Err(StoreError::Schema(missing.into()).into());
     }
-    let known = "SELECT logicalrelid::text FROM pg_dist_partition";
+    let known = "SELECT nspname || '.' || relname FROM pg_dist_partition
+                 JOIN pg_class ON pg_class.oid = logicalrelid
+                 JOIN pg_namespace ON pg_namespace.oid = relnamespace";
     let known: Vec<String> =
         transaction.query(known, &[]).await?.iter().map(|row| row.get(0)).collect();
     let is_new = |table: &str| !known.iter().any(|known| known == table);
+    // Tables that hold rows already are moved one after the other, over one connection a node.
+    transaction.batch_execute("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'").await?;
     let mut done = Vec::new();
-    for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
-        let distribute = match *table {
-            "clew.visitors" => format!("SELECT create_distributed_table('{table}', '{column}')"),
-            _ => format!(
-                "SELECT create_distributed_table('{table}', '{column}', colocate_with => 'clew.visitors')"
-            ),
-        };
-        transaction.batch_execute(&distribute).await?;
-        done.push((*table).to_owned());
-    }
     for table in REFERENCE.iter().filter(|table| is_new(table)) {
         transaction.batch_execute(&format!("SELECT create_reference_table('{table}')")).await?;
+        done.push((*table).to_owned());
+    }
+    for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
+        let with = match *table == DISTRIBUTED[0].0 {
+            true => "none",
+            false => DISTRIBUTED[0].0,
+        };
+        let distribute = format!(
+            "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{with}')"
+        );
+        transaction.batch_execute(&distribute).await?;
         done.push((*table).to_owned());
     }
     transaction.commit().await?;
@@ -103,12 +113,30 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
 /// # Errors
 /// [`StoreError::Schema`], with what to do.
 pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
-    let applied = connections.work(&(), |client, ()| Box::pin(applied(client))).await?;
-    compare(applied, newest())
+    Ok(connections.work(&(), |client, ()| Box::pin(fits(client))).await?)
+}
+
+async fn fits(client: &Object) -> Result<(), Failure> {
+    compare(applied(client).await?, newest())?;
+    complete(client).await
+}
+
+/// Sees that no table is missing that the migrations made.
+async fn complete(client: &Object) -> Result<(), Failure> {
+    let tables = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied());
+    let tables: Vec<&str> = tables.collect();
+    let missing = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL";
+    let missing = client.query(missing, &[&tables]).await?;
+    let missing: Vec<String> = missing.iter().map(|row| row.get(0)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let told = format!("{} is missing; restore a backup of the database", missing.join(", "));
+    Err(StoreError::Schema(told).into())
 }
 
 /// The newest migration that ran, `None` where none did.
-async fn applied(client: &mut Object) -> Result<Option<i32>, Failure> {
+async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
     let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY]).await?;
     if !there.get::<_, bool>(0) {
         return Ok(None);
@@ -139,8 +167,25 @@ fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
     Err(StoreError::Schema(told))
 }
 
-fn schema(error: &refinery::Error) -> StoreError {
-    StoreError::Schema(error.to_string())
+/// What became of the migrations. Each runs in a transaction, so one that failed left nothing.
+fn schema(error: &refinery::Error) -> Failure {
+    let told = match error.kind() {
+        Kind::Connection(doing, cause) => match cause.downcast_ref::<tokio_postgres::Error>() {
+            Some(cause) if cause.as_db_error().is_none() => {
+                return StoreError::Unavailable(format!("{doing}: {}", told(cause))).into();
+            }
+            Some(cause) => format!("{doing}: {}", told(cause)),
+            None => format!("{doing}: {cause}"),
+        },
+        Kind::DivergentVersion(applied, known) => format!(
+            "the database was migrated by another program: its {applied} is not this one's {known}"
+        ),
+        Kind::MissingVersion(applied) => format!(
+            "the database was migrated by another program: this one does not know its {applied}"
+        ),
+        _ => error.to_string(),
+    };
+    StoreError::Schema(told).into()
 }
 
 #[cfg(test)]

@@ -5,8 +5,11 @@ use crate::store::StoreError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::future::BoxFuture;
 use std::error::Error as _;
+use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error, NoTls};
@@ -14,8 +17,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// The longest that a connection may take to be made, or to become free.
 const CONNECT: Duration = Duration::from_secs(5);
-/// What a request may take beyond the statement's own limit: the network, and other statements.
-const MARGIN: Duration = Duration::from_secs(5);
+/// What a piece of work may take beyond the statement's own limit: a connection, the network, and
+/// other statements.
+const MARGIN: Duration = Duration::from_secs(2);
+/// The longest wait for what another transaction holds; with short statements it is half of one. It
+/// ends before the statement's own limit does, so that the error says which of the two it was.
+const LOCK: Duration = Duration::from_secs(2);
 /// How often a transaction is begun anew that lost against another one, or its connection.
 const ATTEMPTS: usize = 10;
 const LOST_CONNECTIONS: usize = 2;
@@ -29,10 +36,13 @@ const TLS_HINT: &str = "; name its certificate authority in store.tls_ca, or add
 pub(super) enum Failure {
     /// It lost against another transaction; nothing of it was kept.
     Raced,
-    /// The connection broke; whether a commit under way was kept is not known.
-    Lost(String),
+    /// The connection is of no more use: it broke, and whether a commit under way was kept is not
+    /// known; or what was agreed at its beginning is no longer so, and nothing was kept.
+    Lost(StoreError),
     /// The database does not take these values, whoever asks.
     Refused(String),
+    /// It took too long, perhaps because of what another transaction holds; nothing was kept.
+    Slow(String),
     /// Anything else.
     Store(StoreError),
 }
@@ -46,20 +56,31 @@ impl From<StoreError> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let told = told(&error);
-        let Some(code) = error.code() else { return Self::Lost(told) };
-        let unavailable =
-            |hint: &str| Self::Store(StoreError::Unavailable(format!("{told}{hint}")));
+        let lost = |told: String| Self::Lost(StoreError::Unavailable(told));
+        let Some(code) = error.code() else { return lost(told) };
         match code.code() {
             _ if *code == SqlState::T_R_SERIALIZATION_FAILURE => Self::Raced,
             _ if *code == SqlState::T_R_DEADLOCK_DETECTED => Self::Raced,
-            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
-                unavailable("; the database is read-only: is this a standby, or is it being moved?")
-            }
+            // A connection stays as read-only as the database was when it was made.
+            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => lost(format!(
+                "{told}; the database is read-only: is this a standby, or is it being moved?"
+            )),
             _ if *code == SqlState::QUERY_CANCELED => {
-                unavailable("; it took longer than store.statement_seconds")
+                Self::Slow(format!("{told}; it took longer than store.statement_seconds"))
             }
-            // The server is going down, coming up, or gone.
-            code if code.starts_with("57P") || code.starts_with("08") => Self::Lost(told),
+            _ if *code == SqlState::LOCK_NOT_AVAILABLE => {
+                Self::Slow(format!("{told}; another transaction holds what it needs"))
+            }
+            _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+                let hint = "; grant store.url's user what it needs, or let it own the schema clew";
+                Self::Store(StoreError::Unavailable(format!("{told}{hint}")))
+            }
+            // A prepared statement that is gone, or whose tables have changed since.
+            "26000" | "0A000" => lost(told),
+            // The server is going down, coming up, or gone; it has ended a transaction that slept.
+            code if ["57P", "08", "25P03"].iter().any(|class| code.starts_with(class)) => {
+                lost(told)
+            }
             // An unknown table or column: the schema was changed under the collector.
             code if code.starts_with("42") || code == "3F000" => {
                 Self::Store(StoreError::Schema(format!("{told}; run `clew migrate`")))
@@ -68,7 +89,7 @@ impl From<Error> for Failure {
             code if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
                 Self::Refused(told)
             }
-            _ => unavailable(""),
+            _ => Self::Store(StoreError::Unavailable(told)),
         }
     }
 }
@@ -95,6 +116,8 @@ pub(super) fn told(error: &Error) -> String {
 pub(super) struct Connections {
     pool: Pool,
     patience: Duration,
+    /// What was last told of the database, while it is in trouble.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 /// What the address says, completed with what every connection needs.
@@ -112,7 +135,18 @@ pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreEr
         let near = config.get_hosts().iter().all(is_near);
         config.ssl_mode(if near { SslMode::Disable } else { SslMode::Require });
     }
-    let limits = format!("-c statement_timeout={}s", options.statement_seconds);
+    // A collector that was cut off in a transaction must not hold visitors until TCP gives it up.
+    let statement = Duration::from_secs(options.statement_seconds.into());
+    let asleep = match statement.is_zero() {
+        true => Duration::ZERO,
+        false => 2 * (statement + MARGIN),
+    };
+    let limits = format!(
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+        statement.as_millis(),
+        LOCK.min(statement / 2).as_millis(),
+        asleep.as_millis(),
+    );
     let limits = match config.get_options() {
         Some(own) => format!("{limits} {own}"),
         None => limits,
@@ -148,7 +182,8 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { pool, patience: Duration::from_secs(options.statement_seconds.into()) + MARGIN })
+        let patience = Duration::from_secs(options.statement_seconds.into()) + MARGIN;
+        Ok(Self { pool, patience, trouble: Arc::default() })
     }
 
     /// A connection.
@@ -173,6 +208,11 @@ impl Connections {
         })
     }
 
+    /// How long a piece of work may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Does a piece of work, anew where it lost against another transaction or lost its connection.
     /// Everything that a store does may be done twice: the second time finds it done. `given` is what
     /// the work reads.
@@ -181,30 +221,60 @@ impl Connections {
         given: &G,
         work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
+        let done = self.attempt(given, work).await;
+        match &done {
+            Ok(_) => self.tell(None),
+            Err(Failure::Store(error) | Failure::Lost(error)) => self.tell(Some(error)),
+            Err(Failure::Slow(reason)) => self.tell(Some(reason)),
+            Err(Failure::Raced | Failure::Refused(_)) => {}
+        }
+        done
+    }
+
+    /// Logs when trouble begins, when it becomes another, and when it is over: not once a request.
+    fn tell(&self, trouble: Option<&dyn Display>) {
+        let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble.map(ToString::to_string) {
+            None if told.take().is_some() => tracing::info!("the database takes requests again"),
+            None => {}
+            Some(error) if told.as_ref() == Some(&error) => {}
+            Some(error) => {
+                tracing::error!(error, "the store is in trouble");
+                *told = Some(error);
+            }
+        }
+    }
+
+    async fn attempt<G: Sync, T: Send>(
+        &self,
+        given: &G,
+        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + self.patience;
+        let reason = || format!("no answer within {} seconds", self.patience.as_secs());
+        let late = |_| StoreError::Unavailable(reason());
         let mut lost = 0;
         for _ in 0..ATTEMPTS {
-            let mut client = self.get().await?;
-            let result = tokio::time::timeout(self.patience, work(&mut client, given)).await;
-            let failure = match result {
+            let mut client = timeout_at(deadline, self.get()).await.map_err(late)??;
+            match timeout_at(deadline, work(&mut client, given)).await {
                 Ok(Ok(done)) => return Ok(done),
-                Ok(Err(failure)) => failure,
-                Err(_) => {
-                    // Whatever it is doing, nobody waits for it any more.
+                Ok(Err(Failure::Raced)) => {}
+                Ok(Err(Failure::Lost(error))) => {
                     drop(Object::take(client));
-                    let reason = format!("no answer within {} seconds", self.patience.as_secs());
-                    return Err(StoreError::Unavailable(reason).into());
-                }
-            };
-            match failure {
-                Failure::Raced => {}
-                Failure::Lost(reason) => {
-                    drop(Object::take(client));
+                    // What befell one has befallen all, or soon will.
+                    self.pool.retain(|_, _| false);
                     lost += 1;
                     if lost == LOST_CONNECTIONS {
-                        return Err(StoreError::Unavailable(reason).into());
+                        return Err(error.into());
                     }
                 }
-                other => return Err(other),
+                Ok(Err(other)) => return Err(other),
+                Err(elapsed) => {
+                    // Whatever it is doing, nobody waits for it any more.
+                    drop(Object::take(client));
+                    self.pool.retain(|_, _| false);
+                    return Err(late(elapsed).into());
+                }
             }
         }
         let reason = format!("it lost against other transactions {ATTEMPTS} times");
@@ -220,10 +290,10 @@ impl Connections {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Store(error) => error,
+            Failure::Store(error) | Failure::Lost(error) => error,
             Failure::Raced => Self::Unavailable("it lost against other transactions".into()),
-            Failure::Lost(reason) => Self::Unavailable(reason),
-            Failure::Refused(reason) => Self::Corrupt(reason),
+            Failure::Slow(reason) => Self::Unavailable(reason),
+            Failure::Refused(reason) => Self::Refused(reason),
         }
     }
 }
@@ -235,7 +305,7 @@ fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
     use rustls_platform_verifier::BuilderVerifierExt;
 
     let wrong = |reason: String| StoreError::Unavailable(format!("TLS: {reason}"));
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(error.to_string()))?;

@@ -21,10 +21,16 @@ struct Passed {
     key: Vec<u8>,
 }
 
+/// What the writer may keep for a reader that is slow; then the snapshot is given up.
+const BEFORE_BYTES: usize = 256 << 20;
+
 #[derive(Default)]
 struct State {
     before: Before,
+    /// Of keys and values in `before`.
+    bytes: usize,
     passed: Passed,
+    given_up: bool,
 }
 
 /// Shared by the writer and the reader; holds a state while a snapshot is being read.
@@ -54,18 +60,15 @@ pub(super) struct View<'a> {
 /// The last of the orders in which other rows belong to what is read.
 const OWNERS: u8 = 2;
 
+/// What begins the keys of each order.
+const PREFIXES: [&[u8]; 4] = [b"ve", b"lcdb", b"i", b"k"];
+
 /// In which order a key is read, and what it is compared by; `None` for what can be made anew.
 fn place(key: &[u8]) -> Option<(u8, &[u8])> {
     let key = key.strip_prefix(&[keys::CHUNK]).unwrap_or(key);
     let (prefix, rest) = key.split_first()?;
-    let order = match prefix {
-        b'v' | b'e' => 1,
-        b'l' | b'c' | b'd' | b'b' => 2,
-        b'i' => 3,
-        b'k' => 4,
-        _ => return None,
-    };
-    Some((order, rest))
+    let order = PREFIXES.iter().position(|prefixes| prefixes.contains(prefix))?;
+    Some((order as u8 + 1, rest))
 }
 
 impl Passed {
@@ -98,12 +101,8 @@ impl Snapshots {
     /// Applies a commit's writes, keeping what a snapshot still has to read.
     pub(super) fn apply(&self, tree: &sled::Tree, writes: Writes) -> Result<(), StoreError> {
         let mut state = self.lock();
-        if let Some(State { before, passed }) = &mut *state {
-            for key in writes.keys().filter(|key| !passed.holds(key)) {
-                if !before.contains_key(key) {
-                    before.insert(key.clone(), tree.get(key).map_err(failed)?);
-                }
-            }
+        if let Some(state) = state.as_mut().filter(|state| !state.given_up) {
+            state.keep(tree, &writes)?;
         }
         let mut batch = sled::Batch::default();
         for (key, value) in writes {
@@ -123,10 +122,53 @@ impl Snapshots {
     }
 }
 
+impl State {
+    /// Keeps what stands under keys that are about to change.
+    fn keep(&mut self, tree: &sled::Tree, writes: &Writes) -> Result<(), StoreError> {
+        for key in writes.keys() {
+            if !self.passed.holds(key) && !self.before.contains_key(key) {
+                let value = tree.get(key).map_err(failed)?;
+                self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+                self.before.insert(key.clone(), value);
+            }
+        }
+        if self.bytes > BEFORE_BYTES {
+            tracing::warn!("an export was given up: too much was written while its reader waited");
+            *self = Self { given_up: true, ..Self::default() };
+        }
+        Ok(())
+    }
+
+    /// Forgets what the reader has left behind: what comes first under each prefix of its order, and
+    /// all of the orders before.
+    fn forget(&mut self) {
+        let read = PREFIXES.iter().take(self.passed.order.into()).flat_map(|order| order.iter());
+        for prefix in read {
+            for head in [&[*prefix][..], &[keys::CHUNK, *prefix]] {
+                let behind = self.before.range(head.to_vec()..).map(|(key, _)| key);
+                let behind =
+                    behind.take_while(|key| key.starts_with(head) && self.passed.holds(key));
+                for key in behind.cloned().collect::<Vec<_>>() {
+                    let value = self.before.remove(&key).flatten();
+                    self.bytes -= key.len() + value.map_or(0, |value| value.len());
+                }
+            }
+        }
+    }
+}
+
 impl Snapshot {
     /// Holds the writer up while pieces are read.
-    pub(super) fn view(&self) -> View<'_> {
-        View { tree: &self.tree, state: self.snapshots.lock() }
+    ///
+    /// # Errors
+    /// Where the snapshot was given up.
+    pub(super) fn view(&self) -> Result<View<'_>, StoreError> {
+        let state = self.snapshots.lock();
+        if state.as_ref().is_none_or(|state| state.given_up) {
+            let reason = "too much was written while the reader of an export waited";
+            return Err(StoreError::Unavailable(reason.into()));
+        }
+        Ok(View { tree: &self.tree, state })
     }
 }
 
@@ -207,8 +249,7 @@ impl View<'_> {
         let Some(state) = &mut *self.state else { return };
         if let Some((order, rest)) = place(key) {
             state.passed = Passed { order, key: rest.to_vec() };
-            let passed = &state.passed;
-            state.before.retain(|key, _| !passed.holds(key));
+            state.forget();
         }
     }
 
@@ -243,7 +284,7 @@ mod tests {
                     let change = |(key, new): &(usize, _)| (KEYS[*key].to_vec(), value(*new));
                     snapshots.apply(tree, changes.iter().map(change).collect()).unwrap();
                 }
-                let mut view = snapshot.view();
+                let mut view = snapshot.view().unwrap();
                 let (values, last) = view.next::<u8>(prefix, after.as_deref(), 1).unwrap();
                 for (key, value) in values {
                     if prefix == b"v" {
@@ -253,6 +294,12 @@ mod tests {
                 }
                 let Some(last) = last else { break };
                 view.pass(&last);
+                let state = view.state.as_ref().unwrap();
+                assert!(state.before.keys().all(|key| !state.passed.holds(key)));
+                let bytes = |(key, value): (&Vec<u8>, &Option<sled::IVec>)| {
+                    key.len() + value.as_ref().map_or(0, |value| value.len())
+                };
+                assert_eq!(state.bytes, state.before.iter().map(bytes).sum::<usize>());
                 after = Some(last);
             }
         }

@@ -40,7 +40,7 @@ fn pieces<T: DeserializeOwned>(
     loop {
         let mut read = Vec::new();
         {
-            let mut view = snapshot.view();
+            let mut view = snapshot.view()?;
             let (found, last) = view.next::<T>(prefix, after.as_deref(), AT_ONCE)?;
             let Some(mut last) = last else { return Ok(()) };
             let mut rows = 0;

@@ -1,0 +1,276 @@
+//! A database that a collector cannot begin with, or not go on with: one sentence says why and what
+//! to do, and never the password.
+
+use collector::store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
+use collector::store::{Store, StoreError};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::NamedTempFile;
+use tests::app::{TestApp, destination};
+use tests::load::{browse_once, hold_together, is_ready, is_refused, page_of, until};
+use tests::postgres::Server;
+use tests::process::{Collector, binary};
+use tests::storage::{Backend, Storage, postgres_options};
+use tests::wire::new_visitor;
+
+const PASSWORD: &str = "never-to-be-shown";
+
+/// `clew` with a store and no file, saying all that it can.
+fn clew(command: &str, url: &str) -> Command {
+    let mut clew = Command::new(binary());
+    clew.arg(command).current_dir(std::env::temp_dir());
+    clew.env("CLEW_STORE__URL", url).env("CLEW_LOG", "trace").env("CLEW_LISTEN", "127.0.0.1:0");
+    clew
+}
+
+/// A command that fails tells one sentence, with what it is about and why.
+fn check_told(command: &str, url: &str, shown: &str, reason: &str) {
+    let output = clew(command, url).output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(!output.status.success() && !text.contains(PASSWORD), "{text}");
+    let told: Vec<_> = text.lines().filter(|line| line.starts_with("clew: ")).collect();
+    assert!(told.len() == 1 && text.ends_with(&format!("{}\n", told[0])), "{text}");
+    assert!(told[0].contains(&format!("the store {shown} ")), "{text}");
+    assert!(told[0].contains(reason), "{text}");
+}
+
+/// Lines of the server's `pg_hba.conf`, before those that let everybody in.
+fn ask_for(server: &Server, lines: &[&str]) {
+    let lines = lines.iter().chain(&["local all all trust", "host all all 127.0.0.1/32 trust"]);
+    let lines: Vec<_> = lines.map(|line| format!("('{line}')")).collect();
+    let folder = server.psql("postgres", "SHOW data_directory");
+    let write = format!("COPY (VALUES {}) TO '{folder}/pg_hba.conf'", lines.join(", "));
+    server.psql("postgres", &write);
+    server.psql("postgres", "SELECT pg_reload_conf()");
+}
+
+#[actix_web::test]
+async fn a_store_that_cannot_be_reached_is_told_without_its_password() {
+    let server = Server::start();
+    let database = server.create_database(None);
+    let create = format!(
+        "CREATE ROLE clew LOGIN PASSWORD '{PASSWORD}'; ALTER DATABASE {} OWNER TO clew",
+        database.name()
+    );
+    server.psql("postgres", &create);
+    ask_for(&server, &["host all clew 127.0.0.1/32 scram-sha-256"]);
+    let with = |user: &str| database.url().replace("postgres@", &format!("{user}@"));
+    let open = || PostgresStore::open(&postgres_options(&with("clew")));
+    let asked = async || open().is_err_and(|error| error.to_string().contains("password"));
+    until("passwords are asked for", asked).await;
+
+    let right = with(&format!("clew:{PASSWORD}"));
+    let shown = with("clew:***");
+    for command in ["serve", "migrate"] {
+        let check = |url: &str, shown: &str, reason| check_told(command, url, shown, reason);
+        let closed = format!("postgres://clew:{PASSWORD}@127.0.0.1:1/clew");
+        check(&closed, "postgres://clew:***@127.0.0.1:1/clew", "Connection refused");
+        let missing = right.replace(database.name(), "nowhere");
+        let missing_shown = shown.replace(database.name(), "nowhere");
+        check(&missing, &missing_shown, "database \"nowhere\" does not exist");
+        let wrong = with(&format!("clew:{PASSWORD}-not"));
+        check(&wrong, &shown, "password authentication failed for user \"clew\"");
+        check(&with("nobody"), &with("nobody"), "role \"nobody\" does not exist");
+        let broken = format!("postgres://clew:a/{PASSWORD}@127.0.0.1:x/clew");
+        check(&broken, "postgres://clew:***@127.0.0.1:x/clew", "store.url");
+    }
+    check_told("serve", &right, &shown, "the database has none; run `clew migrate`");
+
+    // The right password does not show either, and its user's own rights are enough.
+    assert!(clew("migrate", &right).output().unwrap().status.success());
+    let mut serve = clew("serve", &right).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(serve.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let ready = log.find(|line| {
+        assert!(!line.contains(PASSWORD), "{line}");
+        line.contains("ready address")
+    });
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert!(ready.is_some_and(|line| line.contains(&shown)));
+}
+
+fn migrate(url: &str) -> Result<Migrated, StoreError> {
+    postgres::migrate(&postgres_options(url), false)
+}
+
+/// What a result's error says, nothing where it has none.
+fn told<T>(result: Result<T, StoreError>) -> String {
+    result.err().map_or_else(String::new, |error| error.to_string())
+}
+
+/// The schema is changed under a collector. Expected: what the next one says at its start, which is
+/// why this one is not ready; and what `clew migrate` says. Nothing where all is well.
+async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
+    let storage = Storage::new(Backend::Postgres);
+    let (url, database) = (storage.url(), storage.database().to_owned());
+    let app = TestApp::start(storage);
+    assert!(is_ready(&app.url).await);
+    Server::shared().psql(&database, change);
+    for (found, expected) in [
+        (told(PostgresStore::open(&postgres_options(&url))), at_start),
+        (told(migrate(&url)), by_migrate),
+    ] {
+        assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{found}");
+    }
+    assert_eq!(is_ready(&app.url).await, at_start.is_empty(), "{change}");
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn schemas_that_do_not_fit() {
+    check_schema("SELECT 1", "", "").await;
+    let older = "this program needs 1; run `clew migrate`";
+    check_schema("UPDATE clew.schema_history SET version = 0", older, "by another program").await;
+    let newer = "INSERT INTO clew.schema_history SELECT 99, 'later', applied_on, checksum
+                 FROM clew.schema_history";
+    check_schema(newer, "install the newer program", "install the newer program").await;
+    let other = "UPDATE clew.schema_history SET checksum = '1'";
+    check_schema(other, "", "by another program").await;
+    let lost = "clew.events is missing; restore a backup";
+    check_schema("DROP TABLE clew.events", lost, lost).await;
+    check_schema(
+        "DROP TABLE clew.schema_history",
+        "has none; run `clew migrate`",
+        "already exists",
+    )
+    .await;
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing() {
+    let server = Server::shared();
+    let database = server.create_database(None);
+    server.psql(database.name(), "CREATE SCHEMA clew; CREATE TABLE clew.events (mine int)");
+    let error = told(migrate(database.url()));
+    assert!(error.contains("relation \"events\" already exists"), "{error}");
+    let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'clew' ORDER BY tablename";
+    assert_eq!(server.psql(database.name(), tables), "events\nschema_history");
+    let error = told(PostgresStore::open(&postgres_options(database.url())));
+    assert!(error.contains("the database has none; run `clew migrate`"), "{error}");
+
+    server.psql(database.name(), "DROP TABLE clew.events");
+    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 1);
+    assert_eq!(told(PostgresStore::open(&postgres_options(database.url()))), "");
+}
+
+#[test]
+fn who_migrates_at_the_same_time_waits() {
+    let database = Server::shared().create_database(None);
+    let ran = std::thread::scope(|scope| {
+        let migrate = || migrate(database.url()).unwrap().migrations.len();
+        let all: [_; 4] = std::array::from_fn(|_| scope.spawn(migrate));
+        all.map(|one| one.join().unwrap())
+    });
+    assert_eq!(ran.iter().sum::<usize>(), 1, "{ran:?}");
+}
+
+#[actix_web::test]
+async fn a_schema_that_is_dropped_can_be_made_again() {
+    let storage = Storage::new(Backend::Postgres);
+    let collector = Collector::start(&storage, &destination("crm", "http://127.0.0.1:9/"));
+    let (url, visitor) = (&collector.url, new_visitor().to_text());
+    assert_eq!(browse_once(url, &visitor).await.status, 202);
+    Server::shared().psql(storage.database(), "DROP SCHEMA clew CASCADE");
+    collector.line_with("the outbox could not work");
+    is_refused(&browse_once(url, &visitor).await);
+    let line = collector.line_with("the store failed a request");
+    assert!(line.contains("ERROR") && line.contains("run `clew migrate`"), "{line}");
+    assert!(!is_ready(url).await);
+    assert!(clew("migrate", &storage.url()).output().unwrap().status.success());
+    let again = async || browse_once(url, &visitor).await.status == 202;
+    until("it takes events again", again).await;
+    assert!(is_ready(url).await);
+    collector.line_with("the outbox works again");
+    assert!(collector.terminate());
+}
+
+/// A certificate authority, and a certificate by it for the address that tests use. Made by the
+/// server itself, in its folder, because a key must be its own.
+const CERTIFICATES: &str = "set -e
+exec 2> /dev/null > /dev/null
+for name in ca other; do
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=$name \
+        -keyout $name.key -out $name.pem -addext keyUsage=critical,keyCertSign
+done
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
+    -keyout server.key -out server.csr
+echo subjectAltName=IP:127.0.0.1,DNS:localhost > names
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names \
+    -out server.crt";
+
+#[actix_web::test]
+async fn connections_are_encrypted_and_the_server_is_known() {
+    let server = Server::start();
+    let storage = Storage::on(&server);
+    let psql = |sql: &str| server.psql("postgres", sql);
+    psql(&format!("COPY (SELECT 1) TO PROGRAM $${CERTIFICATES}$$"));
+    psql("ALTER SYSTEM SET ssl = on");
+    psql("SELECT pg_reload_conf()");
+    until("it speaks TLS", async || psql("SHOW ssl") == "on").await;
+    let file = |name: &str| {
+        let mut file = NamedTempFile::new().unwrap();
+        writeln!(file, "{}", psql(&format!("SELECT pg_read_file('{name}')"))).unwrap();
+        file
+    };
+    let (own, other, none) = (file("ca.pem"), file("other.pem"), NamedTempFile::new().unwrap());
+
+    let open = |query: &str, authority: Option<&Path>| {
+        PostgresStore::open(&PostgresOptions {
+            tls_ca: authority.map(Into::into),
+            ..postgres_options(&format!("{}{query}", storage.url()))
+        })
+    };
+    let required = "?sslmode=require";
+    for (authority, expected) in [
+        (None, "name its certificate authority in store.tls_ca"),
+        (Some(other.path()), "name its certificate authority in store.tls_ca"),
+        (Some(none.path()), "it holds no certificate"),
+        (Some(Path::new("/nowhere.pem")), "store.tls_ca: /nowhere.pem"),
+    ] {
+        let error = told(open(required, authority));
+        assert!(error.contains(expected), "{authority:?}: {error}");
+    }
+    let encrypted = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                     WHERE application_name = 'clew'";
+    for (query, expected) in [("", "f"), (required, "t")] {
+        let ended = async || psql(encrypted).is_empty();
+        until("no collector is connected", ended).await;
+        let store = open(query, Some(own.path())).unwrap();
+        tests::story::a_lead(&store, &format!("{expected}@example.com")).await;
+        assert_eq!(psql(encrypted), expected);
+        hold_together(&store).await;
+        store.close().await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn what_lost_against_others_is_tried_again() {
+    let storage = Storage::new(Backend::Postgres);
+    // A sequence keeps what it counted where the transaction keeps nothing.
+    let fails = "CREATE SEQUENCE public.tries;
+        CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            CASE nextval('public.tries') % 4
+                WHEN 0 THEN RETURN NULL;
+                WHEN 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = 'serialization_failure';
+                ELSE RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected';
+            END CASE;
+        END $$;
+        CREATE TRIGGER fail BEFORE INSERT ON clew.events EXECUTE FUNCTION public.fail();
+        CREATE TRIGGER fail BEFORE INSERT ON clew.conversions EXECUTE FUNCTION public.fail()";
+    let database = storage.database().to_owned();
+    let psql = |sql: &str| Server::shared().psql(&database, sql);
+    psql(fails);
+    let app = TestApp::start(storage);
+    assert_eq!(app.send(page_of(&new_visitor().to_text())).await.status, 202);
+    let person = serde_json::json!({ "contact": { "email": "a@example.com" } });
+    assert_eq!(app.post_lead(&person).await.status, 201);
+    assert_eq!(psql("SELECT last_value FROM public.tries"), "8");
+
+    psql("DROP SEQUENCE public.tries; CREATE SEQUENCE public.tries INCREMENT 4 START 5");
+    is_refused(&app.send(page_of(&new_visitor().to_text())).await);
+    is_refused(&app.post_lead(&person).await);
+    let counts = hold_together(&*app.app.store).await.counts;
+    assert_eq!((counts.page_views, counts.conversions), (1, 1));
+    app.stop().await;
+}

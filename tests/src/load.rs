@@ -1,0 +1,181 @@
+//! Browsers and forms that send again what was refused until it is acknowledged, as real ones do; and
+//! whether what a store then holds is that, once, and holds together.
+
+use crate::app::{Answer, KEY, NOW_MS, answer, client};
+use crate::wire::{HOME, batch, new_event, new_visitor, view};
+use collector::check::{Check, Report};
+use collector::store::Store;
+use reqwest::Client;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+const BROWSERS: usize = 8;
+const FORMS: usize = 2;
+
+/// Clients under way.
+pub struct Load {
+    shared: Arc<Shared>,
+    browsers: Vec<JoinHandle<usize>>,
+    forms: Vec<JoinHandle<usize>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    url: String,
+    stop: AtomicBool,
+    acknowledged: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Load {
+    /// Lets them loose on a collector.
+    pub fn start(url: &str) -> Self {
+        let shared = Arc::new(Shared { url: url.to_owned(), ..Shared::default() });
+        let browse = |_| actix_web::rt::spawn(browse(Arc::clone(&shared)));
+        let browsers = (0..BROWSERS).map(browse).collect();
+        let convert = |_| actix_web::rt::spawn(convert(Arc::clone(&shared)));
+        let forms = (0..FORMS).map(convert).collect();
+        Self { shared, browsers, forms }
+    }
+
+    /// Waits until so many more are acknowledged.
+    pub async fn is_acknowledged(&self, more: usize) {
+        let enough = self.shared.acknowledged.load(Ordering::SeqCst) + more;
+        let counted = async || self.shared.acknowledged.load(Ordering::SeqCst) >= enough;
+        until("more is acknowledged", counted).await;
+    }
+
+    /// Waits until so many more are refused.
+    pub async fn is_refused(&self, more: usize) {
+        let enough = self.shared.refused.load(Ordering::SeqCst) + more;
+        let counted = async || self.shared.refused.load(Ordering::SeqCst) >= enough;
+        until("more is refused", counted).await;
+    }
+
+    /// Begins nothing new, and waits until everything begun is acknowledged; then the store holds
+    /// just that.
+    pub async fn is_kept_by(self, store: &dyn Store) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        let (mut views, mut leads) = (0, 0);
+        for browser in self.browsers {
+            views += browser.await.unwrap();
+        }
+        for form in self.forms {
+            leads += form.await.unwrap();
+        }
+        let counts = hold_together(store).await.counts;
+        let found = (counts.visitors, counts.page_views, counts.leads, counts.conversions);
+        let expected = (BROWSERS as u64, views as u64, leads as u64, leads as u64);
+        assert_eq!(found, expected, "visitors, page views, leads, conversions");
+    }
+}
+
+impl Shared {
+    /// Sends a request until it is acknowledged. No other answer than 503 may come meanwhile.
+    async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) {
+        let mut pauses = interval(Duration::from_millis(10));
+        pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            pauses.tick().await;
+            let answered = answer(request()).await;
+            if answered.status != 503 {
+                assert!(matches!(answered.status, 200..=202), "{answered:?}");
+                self.acknowledged.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            is_refused(&answered);
+            self.refused.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
+/// One page view after the other, all of one visitor; how many.
+async fn browse(shared: Arc<Shared>) -> usize {
+    let (client, visitor, mut views) = (client(), new_visitor().to_text(), 0);
+    while !shared.stops() {
+        let body = page_of(&visitor);
+        shared.send(|| post(&client, &shared.url, "/c/e", body.clone())).await;
+        views += 1;
+    }
+    views
+}
+
+/// One lead after the other, each of another person; how many.
+async fn convert(shared: Arc<Shared>) -> usize {
+    let (client, mut leads) = (client(), 0);
+    while !shared.stops() {
+        let person = new_visitor().to_text();
+        let body = json!({ "contact": { "email": format!("{person}@example.com") } }).to_string();
+        let request = || {
+            let request = post(&client, &shared.url, "/v1/leads", body.clone());
+            request.bearer_auth(KEY).header("idempotency-key", &person)
+        };
+        shared.send(request).await;
+        leads += 1;
+    }
+    leads
+}
+
+fn post(client: &Client, url: &str, path: &str, body: String) -> reqwest::RequestBuilder {
+    client.post(format!("{url}{path}")).body(body)
+}
+
+/// A batch with a page view that nobody has sent.
+pub fn page_of(visitor: &str) -> String {
+    batch(visitor, NOW_MS, &[view(new_event(NOW_MS), NOW_MS, HOME, "")])
+}
+
+/// Sends a page view of a visitor's to a collector.
+pub async fn browse_once(url: &str, visitor: &str) -> Answer {
+    answer(post(&client(), url, "/c/e", page_of(visitor))).await
+}
+
+/// The answer of a collector whose store is away: later.
+pub fn is_refused(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert!(answer.text.contains("/problems/"), "{answer:?}");
+}
+
+/// Whether a collector says that it is ready.
+pub async fn is_ready(url: &str) -> bool {
+    let answered = answer(client().get(format!("{url}/readyz"))).await;
+    match answered.status {
+        200 => true,
+        _ => {
+            is_refused(&answered);
+            false
+        }
+    }
+}
+
+/// Looks again and again until it is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let mut looks = interval(Duration::from_millis(20));
+    for _ in 0..1_000 {
+        looks.tick().await;
+        if is_so().await {
+            return;
+        }
+    }
+    panic!("it never came to be that {what}");
+}
+
+/// Everything that a store holds, looked at as `clew check` does.
+pub async fn hold_together(store: &dyn Store) -> Report {
+    let (mut check, mut entities) = (Check::default(), store.export());
+    while let Some(entity) = entities.next().await {
+        check.take(&entity.unwrap()).unwrap();
+    }
+    let report = check.finish();
+    assert_eq!((report.problems.as_slice(), report.further), (&[][..], 0));
+    report
+}
