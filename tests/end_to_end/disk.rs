@@ -5,8 +5,9 @@ use crate::backup::export_after_another;
 use tests::app::{client, destination, settings_for};
 use tests::crowd::{Acknowledged, Crowd};
 use tests::full::fill;
+use tests::load::hold_together;
 use tests::process::{Collector, clew, command, told, within};
-use tests::storage::{Backend, Storage, report};
+use tests::storage::{Backend, Storage};
 
 /// The status that a collector answers with.
 async fn status(collector: &Collector, path: &str) -> u16 {
@@ -17,9 +18,7 @@ async fn status(collector: &Collector, path: &str) -> u16 {
 async fn nothing_is_missing(storage: &Storage, acknowledged: &Acknowledged) {
     let store = storage.open();
     acknowledged.is_in(&*store).await;
-    let report = report(&*store).await;
-    assert_eq!(report.problems, [""; 0]);
-    let counts = report.counts;
+    let counts = hold_together(&*store).await.counts;
     let of_a_lead = (counts.conversions, counts.deliveries, counts.identities, counts.used_keys);
     assert_eq!(of_a_lead, (counts.leads, counts.leads, counts.leads, counts.leads));
     // What each of the browsers last sent may be there, and was not acknowledged.

@@ -150,9 +150,7 @@ impl Shared {
             let send = |url: &str| client.post(format!("{url}/c/e")).body(body.clone());
             // To one and the other in turn, so that each is asked until its end.
             let Some(_) = self.answer(number + turn, 202, send).await else { return };
-            let mut acknowledged = self.acknowledged.lock().unwrap();
-            acknowledged.events.entry(visitor).or_default().extend(ids);
-            drop(acknowledged);
+            self.acknowledged.lock().unwrap().events.entry(visitor).or_default().extend(ids);
             if turn % BATCHES == 0 {
                 let email = format!("{visitor}-{turn}@example.com");
                 let body = json!({ "visitor": visitor, "contact": { "email": email } }).to_string();

@@ -3,7 +3,6 @@
 use crate::app::settings_for;
 use crate::postgres::{Database, Server};
 use collector::app;
-use collector::check::{Check, Report};
 use collector::config::Config;
 use collector::store::Store;
 use collector::store::postgres::{self, PostgresOptions};
@@ -92,15 +91,6 @@ impl From<Backend> for Storage {
     fn from(backend: Backend) -> Self {
         Self::new(backend)
     }
-}
-
-/// What `clew check` finds in a store.
-pub async fn report(store: &dyn Store) -> Report {
-    let (mut check, mut entities) = (Check::default(), store.export());
-    while let Some(entity) = entities.next().await {
-        check.take(&entity.unwrap()).unwrap();
-    }
-    check.finish()
 }
 
 /// A database with every table and no row, which copies are made of: so much faster than to
