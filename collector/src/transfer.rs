@@ -135,9 +135,9 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     /// A sentence with the line's number.
-    pub fn next(&mut self) -> Result<Option<Entity>> {
+    pub fn read_entity(&mut self) -> Result<Option<Entity>> {
         if self.number == 0 {
-            ensure!(self.read()?, "it is empty");
+            ensure!(self.read_line()?, "it is empty");
             let head: Head =
                 serde_json::from_slice(&self.line).context("line 1: this is no export of Clew")?;
             let version = head.clew_export;
@@ -148,7 +148,7 @@ impl<R: BufRead> Reader<R> {
             self.digest.update(&self.line);
         }
         ensure!(
-            self.read()?,
+            self.read_line()?,
             "line {}: the file is cut short: its last line is missing",
             self.number + 1
         );
@@ -163,7 +163,7 @@ impl<R: BufRead> Reader<R> {
         Ok(Some(entity))
     }
 
-    /// What the file is known by, once [`Self::next`] has come to its end.
+    /// What the file is known by, once [`Self::read_entity`] has come to its end.
     pub fn whole(&self) -> Option<Whole> {
         self.end
     }
@@ -182,14 +182,14 @@ impl<R: BufRead> Reader<R> {
             tail.end.entities,
             tail.end.digest
         );
-        if self.read()? {
+        if self.read_line()? {
             bail!("line {}: there is something behind the last line", self.number);
         }
         self.end = Some(Whole { entities: self.entities, digest });
         Ok(())
     }
 
-    fn read(&mut self) -> Result<bool> {
+    fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
         let number = self.number + 1;
         let read = self.lines.read_until(b'\n', &mut self.line);
@@ -293,7 +293,7 @@ mod tests {
         let text = change(String::from_utf8(file()).unwrap());
         let mut reader = Reader::new(text.as_bytes());
         let read = loop {
-            match reader.next() {
+            match reader.read_entity() {
                 Ok(Some(_)) => {}
                 Ok(None) => break Ok(reader.whole().unwrap().entities),
                 Err(error) => break Err(format!("{error:#}")),

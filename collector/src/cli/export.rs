@@ -102,7 +102,7 @@ fn write(config: &Config, out: &mut dyn Write) -> Result<Report> {
 fn read_back(file: &Path) -> Result<String> {
     let mut reader = transfer::open(file, |_| {})?;
     let mut check = Check::default();
-    while let Some(entity) = reader.next().with_context(|| file.display().to_string())? {
+    while let Some(entity) = reader.read_entity().with_context(|| file.display().to_string())? {
         check.take(&entity)?;
     }
     Ok(check.finish().digest)
@@ -168,7 +168,7 @@ fn ask_collector(socket: &Path, mut each: impl FnMut(&Entity) -> Result<()>) -> 
             false => "the collector's answer cannot be read",
         })
     };
-    while let Some(entity) = reader.next().map_err(told)? {
+    while let Some(entity) = reader.read_entity().map_err(told)? {
         each(&entity)?;
     }
     Ok(())

@@ -66,7 +66,7 @@ impl Import {
         let counted = bar.clone();
         let mut reader = transfer::open(&self.file, move |bytes| counted.inc(bytes))?;
         let (mut done, mut rows, mut entities) = (0, 0, Vec::new());
-        while let Some(entity) = reader.next()? {
+        while let Some(entity) = reader.read_entity()? {
             done += 1;
             if done <= before {
                 continue;
@@ -90,7 +90,7 @@ fn verify(file: &Path) -> Result<Whole> {
     let bar = of_file(file, "reading")?;
     let counted = bar.clone();
     let mut reader = transfer::open(file, move |bytes| counted.inc(bytes))?;
-    while reader.next()?.is_some() {}
+    while reader.read_entity()?.is_some() {}
     bar.finish_and_clear();
     reader.whole().context("it has no end")
 }

@@ -93,16 +93,12 @@ impl Entities {
         if self.ended {
             return None;
         }
-        match self.received.recv().await {
-            Some(Ok(Some(entity))) => return Some(Ok(entity)),
-            received => {
-                self.ended = true;
-                match received {
-                    Some(Ok(_)) => None,
-                    Some(Err(error)) => Some(Err(error)),
-                    None => Some(Err(StoreError::Closed("an export was cut off".into()))),
-                }
-            }
+        let received = self.received.recv().await;
+        self.ended = !matches!(received, Some(Ok(Some(_))));
+        match received {
+            Some(Ok(entity)) => entity.map(Ok),
+            Some(Err(error)) => Some(Err(error)),
+            None => Some(Err(StoreError::Closed("an export was cut off".into()))),
         }
     }
 }

@@ -21,6 +21,14 @@ struct Passed {
     key: Vec<u8>,
 }
 
+/// Some of what stands under a prefix.
+pub(super) struct Run<T> {
+    /// Keys and values.
+    pub(super) values: Vec<(Vec<u8>, T)>,
+    /// The last key that was looked at; `None` where there were no more.
+    pub(super) last: Option<Vec<u8>>,
+}
+
 /// What the writer may keep for a reader that is slow; then the snapshot is given up.
 const BEFORE_BYTES: usize = 256 << 20;
 
@@ -95,6 +103,7 @@ impl Snapshots {
             return Err(StoreError::Exporting);
         }
         *state = Some(State::default());
+        drop(state);
         Ok(Snapshot { tree: tree.clone(), snapshots: self.clone() })
     }
 
@@ -148,7 +157,8 @@ impl State {
                 let behind = self.before.range(head.to_vec()..).map(|(key, _)| key);
                 let behind =
                     behind.take_while(|key| key.starts_with(head) && self.passed.holds(key));
-                for key in behind.cloned().collect::<Vec<_>>() {
+                let behind: Vec<Vec<u8>> = behind.cloned().collect();
+                for key in behind {
                     let value = self.before.remove(&key).flatten();
                     self.bytes -= key.len() + value.map_or(0, |value| value.len());
                 }
@@ -195,14 +205,13 @@ impl View<'_> {
         self.bytes(key)?.map(|value| self.decode(key, &value)).transpose()
     }
 
-    /// Keys and values under a prefix behind a key, in order: at most `limit` of them, and the last
-    /// key that was looked at; `None` for it where there were no more.
+    /// Keys and values under a prefix behind a key, in order, at most `limit` of them.
     pub(super) fn next<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<(Vec<(Vec<u8>, T)>, Option<Vec<u8>>), StoreError> {
+    ) -> Result<Run<T>, StoreError> {
         let start = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
         let mut found: BTreeMap<Vec<u8>, Option<sled::IVec>> = BTreeMap::new();
         for entry in self.tree.range(start.clone()..).take(limit) {
@@ -224,7 +233,7 @@ impl View<'_> {
             }
             last = Some(key);
         }
-        Ok((values, last))
+        Ok(Run { values, last })
     }
 
     /// All of them.
@@ -235,7 +244,7 @@ impl View<'_> {
         const AT_ONCE: usize = 100;
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let (values, last) = self.next(prefix, after.as_deref(), AT_ONCE)?;
+            let Run { values, last } = self.next(prefix, after.as_deref(), AT_ONCE)?;
             all.extend(values);
             match last {
                 Some(_) => after = last,
@@ -285,7 +294,7 @@ mod tests {
                     snapshots.apply(tree, changes.iter().map(change).collect()).unwrap();
                 }
                 let mut view = snapshot.view().unwrap();
-                let (values, last) = view.next::<u8>(prefix, after.as_deref(), 1).unwrap();
+                let Run { values, last } = view.next::<u8>(prefix, after.as_deref(), 1).unwrap();
                 for (key, value) in values {
                     if prefix == b"v" {
                         found.extend(view.all::<u8>(&[b"e", &key[1..]].concat()).unwrap());

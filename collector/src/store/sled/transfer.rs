@@ -2,7 +2,7 @@
 
 use super::convert::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::keys;
-use super::snapshot::{Snapshot, View};
+use super::snapshot::{Run, Snapshot, View};
 use super::transaction::{Transaction, corrupt};
 use crate::store::StoreError;
 use crate::store::conversion::UsedKey;
@@ -38,30 +38,41 @@ fn pieces<T: DeserializeOwned>(
 ) -> Result<(), StoreError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
-        let mut read = Vec::new();
-        {
-            let mut view = snapshot.view()?;
-            let (found, last) = view.next::<T>(prefix, after.as_deref(), AT_ONCE)?;
-            let Some(mut last) = last else { return Ok(()) };
-            let mut rows = 0;
-            for (key, value) in found {
-                if rows >= ROWS_AT_ONCE {
-                    break;
-                }
-                let entity = piece(&view, &key, value)?;
-                rows += entity.rows();
-                read.push(entity);
-                last = key;
-            }
-            view.pass(&last);
-            after = Some(last);
-        }
+        let (read, last) = some(snapshot.view()?, prefix, after.as_deref(), &piece)?;
         for entity in read {
             if out.blocking_send(Ok(Some(entity))).is_err() {
                 return Ok(());
             }
         }
+        match last {
+            Some(_) => after = last,
+            None => return Ok(()),
+        }
     }
+}
+
+/// Some pieces behind a key, and the last key that is done with.
+fn some<T: DeserializeOwned>(
+    mut view: View<'_>,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    piece: impl Fn(&View<'_>, &[u8], T) -> Result<Entity, StoreError>,
+) -> Result<(Vec<Entity>, Option<Vec<u8>>), StoreError> {
+    let Run { values, mut last } = view.next::<T>(prefix, after, AT_ONCE)?;
+    let (mut read, mut rows) = (Vec::new(), 0);
+    for (key, value) in values {
+        if rows >= ROWS_AT_ONCE {
+            break;
+        }
+        let entity = piece(&view, &key, value)?;
+        rows += entity.rows();
+        read.push(entity);
+        last = Some(key);
+    }
+    if let Some(last) = &last {
+        view.pass(last);
+    }
+    Ok((read, last))
 }
 
 fn visitor(view: &View<'_>, key: &[u8], record: Visitor) -> Result<Entity, StoreError> {
