@@ -309,6 +309,7 @@ mod tests {
                     key.len() + value.as_ref().map_or(0, |value| value.len())
                 };
                 assert_eq!(state.bytes, state.before.iter().map(bytes).sum::<usize>());
+                drop(view);
                 after = Some(last);
             }
         }
