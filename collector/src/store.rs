@@ -143,6 +143,14 @@ pub enum StoreError {
         /// What the engine said.
         reason: String,
     },
+    /// The folder's disk has no room to open it.
+    #[error("the store's folder {} cannot be opened: {reason}. Make room on its disk", path.display())]
+    Full {
+        /// The folder.
+        path: PathBuf,
+        /// What the disk said.
+        reason: String,
+    },
     /// The database cannot be reached, or takes no writes; the same request may succeed later.
     #[error("the database takes no requests: {0}")]
     Unavailable(String),

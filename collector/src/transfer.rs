@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -228,10 +228,37 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>
     // It holds what is in the store: its owner's alone, as temporary files are.
     let file = tempfile::Builder::new().prefix(".clew-").tempfile_in(folder);
     let mut file = file.with_context(cannot)?;
-    write(&mut file)?;
+    write(&mut Named { file: file.as_file_mut(), path })?;
     file.as_file().sync_all().with_context(cannot)?;
     file.persist(path).with_context(cannot)?;
     File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot)
+}
+
+/// A file whose errors name it.
+struct Named<'a> {
+    file: &'a mut File,
+    path: &'a Path,
+}
+
+impl Named<'_> {
+    fn told<T>(&self, written: io::Result<T>) -> io::Result<T> {
+        let path = self.path.display();
+        written.map_err(|error| {
+            io::Error::new(error.kind(), format!("{path} cannot be written: {error}"))
+        })
+    }
+}
+
+impl Write for Named<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.told(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.told(flushed)
+    }
 }
 
 /// Bytes as people compare them.

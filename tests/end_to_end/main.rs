@@ -16,4 +16,7 @@ mod commands;
 mod reload;
 mod crash;
 mod moves;
+mod together;
+mod backup;
+mod disk;
 mod journey;

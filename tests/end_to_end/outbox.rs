@@ -23,7 +23,7 @@ tests::both_stores!(
 );
 
 /// The demo's CRM with the clock of the test.
-fn receiver(clock: &Clock) -> Demo {
+pub(crate) fn receiver(clock: &Clock) -> Demo {
     receiver_on(TcpListener::bind("127.0.0.1:0").unwrap(), clock)
 }
 

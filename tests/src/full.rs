@@ -103,17 +103,17 @@ fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arr
 
 /// Who converts in a browser: one person, or two after each other; some are known from elsewhere.
 fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
-    let second = (number % 20 == 0).then(|| format!("second-{number}@example.com"));
+    let second = number.is_multiple_of(20).then(|| format!("second-{number}@example.com"));
     let emails = std::iter::once(format!("person-{}@example.com", number % 1_000)).chain(second);
     let new = |(turn, email): (usize, String)| {
         let at_ms = START_MS + (300 + 200 * turn as i64) * MINUTE;
-        let phone = (number % 3 == 0).then(|| format!("+4144{number:07}"));
+        let phone = number.is_multiple_of(3).then(|| format!("+4144{number:07}"));
         let mut new = conversion(at_ms, Some(batch.visitor), &email, phone.as_deref());
         new.conversion.contact.first_name = Some(TEXTS[number % TEXTS.len()].into());
         new.conversion.page_title = Some(TEXTS[(number + 1) % TEXTS.len()].into());
         new.destinations = DESTINATIONS.map(Into::into).into();
         let key = format!("request-{number}-{turn}");
-        new.idempotency = (number % 2 == 0).then_some(Idempotency { key, request: [7; 32] });
+        new.idempotency = number.is_multiple_of(2).then_some(Idempotency { key, request: [7; 32] });
         new
     };
     emails.enumerate().map(new).collect()

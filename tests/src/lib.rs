@@ -13,5 +13,6 @@ pub mod load;
 pub mod story;
 pub mod full;
 pub mod process;
+pub mod crowd;
 pub mod browser;
 pub mod town;

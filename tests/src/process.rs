@@ -24,10 +24,19 @@ pub struct Collector {
 impl Collector {
     /// Starts on a store and waits until it is ready.
     pub fn start(storage: &Storage, more_settings: &str) -> Self {
+        Self::start_by(Command::new(binary()), storage, more_settings)
+    }
+
+    /// The same where no file may grow beyond so many blocks of 512 bytes: a write that would fails.
+    pub fn start_within(blocks: u32, storage: &Storage, more_settings: &str) -> Self {
+        Self::start_by(within(blocks), storage, more_settings)
+    }
+
+    fn start_by(mut program: Command, storage: &Storage, more_settings: &str) -> Self {
         let config = NamedTempFile::new().unwrap();
         let settings = format!("{}{more_settings}", settings_for(storage));
         std::fs::write(config.path(), settings).unwrap();
-        let mut child = Command::new(binary())
+        let mut child = program
             .args(["serve", "--config"])
             .arg(config.path())
             .stderr(Stdio::piped())
@@ -101,6 +110,14 @@ impl Drop for Collector {
     }
 }
 
+/// The binary, to be given arguments, with a limit on the size of files.
+pub fn within(blocks: u32) -> Command {
+    let mut shell = Command::new("sh");
+    let limited = r#"trap '' XFSZ; ulimit -f "$1"; shift; exec "$@""#;
+    shell.args(["-c", limited, "sh", &blocks.to_string()]).arg(binary());
+    shell
+}
+
 /// What a command said.
 #[derive(Debug)]
 pub struct Told {
@@ -116,7 +133,12 @@ pub fn clew(storage: &Storage, arguments: &[&str]) -> Told {
     // One that does not end fails the test, and does not hold it up.
     let mut bounded = Command::new("timeout");
     bounded.arg("120").arg(command.get_program()).args(command.get_args());
-    let output = bounded.output().unwrap();
+    told(bounded)
+}
+
+/// Runs a program to its end.
+pub fn told(mut program: Command) -> Told {
+    let output = program.output().unwrap();
     let text = String::from_utf8([output.stdout.as_slice(), &output.stderr].concat()).unwrap();
     Told { success: output.status.success(), text }
 }

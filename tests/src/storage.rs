@@ -65,6 +65,14 @@ impl Storage {
         app::open_store(&Config::parse(&settings_for(self), &[]).unwrap()).unwrap()
     }
 
+    /// The same database for one more collector.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Sled(_) => panic!("a folder lets in one collector"),
+            Self::Postgres(database) => Self::Postgres(database.clone()),
+        }
+    }
+
     /// Where sled keeps it.
     pub fn folder(&self) -> PathBuf {
         self.url().strip_prefix("sled:").unwrap().into()

@@ -161,9 +161,14 @@ fn ask_collector(socket: &Path, mut each: impl FnMut(&Entity) -> Result<()>) -> 
         );
     }
     let mut reader = Reader::new(BufReader::with_capacity(1 << 16, answer));
-    while let Some(entity) =
-        reader.read_entity().context("the collector's answer; its log says more")?
-    {
+    let told = |error: anyhow::Error| {
+        let cut_off = error.chain().any(|cause| cause.is::<std::io::Error>());
+        error.context(match cut_off {
+            true => "the collector's answer was cut off; its log says more",
+            false => "the collector's answer cannot be read",
+        })
+    };
+    while let Some(entity) = reader.read_entity().map_err(told)? {
         each(&entity)?;
     }
     Ok(())

@@ -30,12 +30,12 @@ impl Import {
         let named = || format!("{} was not imported", self.file.display());
         let whole = verify(&self.file).with_context(named)?;
         let store = open_store(config)?;
-        let stored = server::block_on(async {
-            let stored = self.store(&store, whole).await;
-            store.close().await?;
-            stored
-        });
-        let before = stored?;
+        let before = server::block_on(async {
+            let stored = self.store(&store, whole).await.with_context(named);
+            // What went wrong first is what is told.
+            let closed = store.close().await;
+            stored.and_then(|before| closed.map(|()| before).with_context(named))
+        })?;
         let went_on = match before {
             0 => String::new(),
             before => format!(", {before} of them by an import that was cut off"),

@@ -60,7 +60,7 @@ async fn serve(
     let outbox = Outbox::new(Arc::clone(&app))?;
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::task::spawn_local(outbox.run(stopped));
-    tracing::info!(address = %listener.local_addr()?, store = settings.config.store.shown_url(), "the collector is ready");
+    let address = listener.local_addr()?;
     let serving = server::serve(listener, &app)?;
     let operator = operator_socket.and_then(|path| {
         let serving = server::serve_operator(&path, &app).inspect_err(|error| {
@@ -69,6 +69,7 @@ async fn serve(
         });
         serving.ok()
     });
+    tracing::info!(%address, store = settings.config.store.shown_url(), "the collector is ready");
     while let Asked::Reload = signals.next().await {
         if let Err(error) = reload(source, &app, &set_filter) {
             let error = format!("{error:#}");

@@ -88,6 +88,11 @@ impl Entities {
         (sender, Self { received, ended: false })
     }
 
+    /// Those of a store that holds nothing.
+    pub fn none() -> Self {
+        Self { received: channel(1).1, ended: true }
+    }
+
     /// The next one; `None` behind the last. After an error there is no more.
     pub async fn next(&mut self) -> Option<Result<Entity, StoreError>> {
         if self.ended {

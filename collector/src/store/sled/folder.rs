@@ -61,8 +61,11 @@ impl Durability {
 }
 
 pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> {
-    let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
-    let failed_io = |error: io::Error| damaged(error.to_string());
+    let refused = |refusal| match (path.to_owned(), refusal) {
+        (path, Refusal::Full(reason)) => StoreError::Full { path, reason },
+        (path, Refusal::Damaged(reason)) => StoreError::Damaged { path, reason },
+    };
+    let failed_io = |error: io::Error| refused(error.into());
     // What is in it is about people: its owner's alone.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed_io)?;
     let lock = File::create(path.join("lock")).map_err(failed_io)?;
@@ -77,44 +80,61 @@ pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> 
             aside.discard().map_err(failed_io)?;
             Ok(Folder { db, durability, lock })
         }
-        Err(reason) => {
+        Err(refusal) => {
             aside.restore().map_err(failed_io)?;
-            Err(damaged(reason))
+            Err(refused(refusal))
         }
     }
 }
 
-fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), String> {
+/// Why a folder does not open.
+enum Refusal {
+    /// The disk has no room.
+    Full(String),
+    /// Anything else.
+    Damaged(String),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        match is_full(&error) {
+            true => Self::Full(error.to_string()),
+            false => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), Refusal> {
     let config = sled::Config::new().path(path.join(TREE)).cache_capacity(cache_bytes);
     // sled answers some damage with a panic; to the operator both are the same news.
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
     let db = match opened {
         Ok(Ok(db)) => db,
-        Ok(Err(error)) => return Err(error.to_string()),
-        Err(_) => return Err("the engine panicked while reading it".into()),
+        Ok(Err(sled::Error::Io(error))) => return Err(error.into()),
+        Ok(Err(error)) => return Err(Refusal::Damaged(error.to_string())),
+        Err(_) => return Err(Refusal::Damaged("the engine panicked while reading it".into())),
     };
-    check_layout(&db).map_err(|error| error.to_string())?;
-    let told = |error: io::Error| error.to_string();
+    check_layout(&db).map_err(|error| Refusal::Damaged(error.to_string()))?;
     let witness = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(path.join("witness"));
-    let witness = witness.map_err(told)?;
+    let witness = witness?;
     let mut bytes = [0; 8];
     let witnessed = match witness.read_exact_at(&mut bytes, 0) {
         Ok(()) => u64::from_be_bytes(bytes),
         Err(_) => 0,
     };
-    let commits = commits(&db)?;
+    let commits = commits(&db).map_err(Refusal::Damaged)?;
     if commits < witnessed {
-        return Err(format!(
+        return Err(Refusal::Damaged(format!(
             "{} of {witnessed} acknowledged commits cannot be read",
             witnessed - commits
-        ));
+        )));
     }
-    let log = File::open(path.join(TREE).join("db")).map_err(told)?;
+    let log = File::open(path.join(TREE).join("db"))?;
     Ok((db, Durability { log, witness, commits }))
 }
 
@@ -217,7 +237,8 @@ impl Aside {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

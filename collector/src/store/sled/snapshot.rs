@@ -43,7 +43,15 @@ struct State {
 
 /// Shared by the writer and the reader; holds a state while a snapshot is being read.
 #[derive(Clone, Default)]
-pub(super) struct Snapshots(Arc<Mutex<Option<State>>>);
+pub(super) struct Snapshots(Arc<Locks>);
+
+#[derive(Default)]
+struct Locks {
+    state: Mutex<Option<State>>,
+    /// Held while waiting for the state. The reader wants it again as soon as it has let it go: so
+    /// a writer that waits comes next, however often.
+    turn: Mutex<()>,
+}
 
 /// A snapshot being read; it ends when it is dropped.
 pub(super) struct Snapshot {
@@ -118,7 +126,8 @@ impl Snapshots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -300,6 +309,7 @@ mod tests {
                     key.len() + value.as_ref().map_or(0, |value| value.len())
                 };
                 assert_eq!(state.bytes, state.before.iter().map(bytes).sum::<usize>());
+                drop(view);
                 after = Some(last);
             }
         }

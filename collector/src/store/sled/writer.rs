@@ -148,7 +148,10 @@ fn run(
         }
         let commit = commit(tree, &mut durability, snapshots, &mut transaction);
         queued.fetch_sub(taken, Ordering::Relaxed);
-        let failure = commit.as_ref().err().map(ToString::to_string);
+        let failure = commit.as_ref().err().map(|error| match error {
+            StoreError::Closed(reason) => reason.clone(),
+            other => other.to_string(),
+        });
         for answer in answers {
             answer(failure.clone().map_or(Ok(()), |reason| Err(StoreError::Closed(reason))));
         }

@@ -1,0 +1,119 @@
+//! A disk that takes no more, and folders that cannot be: what was acknowledged is there, what was
+//! refused is not half there, and whoever asks is told.
+
+use crate::backup::export_after_another;
+use tests::app::{client, destination, settings_for};
+use tests::crowd::{Acknowledged, Crowd};
+use tests::full::fill;
+use tests::load::hold_together;
+use tests::process::{Collector, clew, command, told, within};
+use tests::storage::{Backend, Storage};
+
+/// The status that a collector answers with.
+async fn status(collector: &Collector, path: &str) -> u16 {
+    client().get(format!("{}{path}", collector.url)).send().await.unwrap().status().as_u16()
+}
+
+/// What holds after a restart: all that was acknowledged, and nothing half.
+async fn nothing_is_missing(storage: &Storage, acknowledged: &Acknowledged) {
+    let store = storage.open();
+    acknowledged.is_in(&*store).await;
+    let counts = hold_together(&*store).await.counts;
+    let of_a_lead = (counts.conversions, counts.deliveries, counts.identities, counts.used_keys);
+    assert_eq!(of_a_lead, (counts.leads, counts.leads, counts.leads, counts.leads));
+    // What each of the browsers last sent may be there, and was not acknowledged.
+    let sure = acknowledged.leads.len() as u64;
+    assert!((sure..=sure + BROWSERS as u64).contains(&counts.leads), "{counts:?}");
+    store.close().await.unwrap();
+}
+
+const BROWSERS: usize = 16;
+
+/// Wherever it is that the log grows no more: until then everything is kept, from then on nothing is
+/// acknowledged.
+#[actix_web::test]
+async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
+    let settings = "[delivery]\nsettle_seconds = 86400\n".to_owned()
+        + &destination("crm", "http://127.0.0.1:9/");
+    for blocks in [2_048, 2_777, 4_095] {
+        let storage = Storage::new(Backend::Sled);
+        let collector = Collector::start_within(blocks, &storage, &settings);
+        let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
+        crowd.is_refused(200).await;
+        assert_eq!(crowd.unanswered(), 0, "within {blocks} blocks it did not even answer");
+        assert_eq!(
+            (status(&collector, "/readyz").await, status(&collector, "/healthz").await),
+            (503, 200)
+        );
+        collector.line_with("the store could not commit and takes no more writes");
+        let acknowledged = crowd.stop().await;
+        assert!(acknowledged.leads.len() > 10, "the disk was full before anything was stored");
+        assert!(!collector.terminate(), "it ended as if all were well");
+        nothing_is_missing(&storage, &acknowledged).await;
+
+        let collector = Collector::start(&storage, &settings);
+        assert_eq!(status(&collector, "/readyz").await, 200);
+        let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
+        crowd.goes_on(50).await;
+        crowd.stop().await;
+        assert!(collector.terminate());
+    }
+}
+
+#[actix_web::test]
+async fn commands_say_that_the_disk_is_full() {
+    let (storage, folder) = (Storage::new(Backend::Sled), tempfile::tempdir().unwrap());
+    let store = storage.open();
+    fill(&*store, 6_000).await;
+    store.close().await.unwrap();
+    drop(store);
+    let file = folder.path().join("export.ndjson").to_str().unwrap().to_owned();
+    let limited = |storage: &Storage, blocks: u32, arguments: &[&str], expected: &str| {
+        let (command, _config) = command(storage, arguments);
+        let mut limited = within(blocks);
+        limited.args(command.get_args());
+        let answer = told(limited);
+        assert!(!answer.success && answer.text.contains(expected), "{}", answer.text);
+        assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
+    };
+    limited(&storage, 1_000, &["check"], "File too large (os error 27). Make room on its disk");
+    // The file to be written is too large, and not the store, which a collector has.
+    let collector = Collector::start(&storage, "");
+    let expected = format!("clew: {file} cannot be written: File too large (os error 27)\n");
+    limited(&storage, 1_000, &["export", &file], &expected);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    export_after_another(&storage, &file).await;
+    assert!(collector.terminate());
+
+    // An import that the disk cut off goes on once there is room.
+    let target = Storage::new(Backend::Sled);
+    let expected = format!("clew: {file} was not imported: the store takes no writes: IO error");
+    limited(&target, 4_000, &["import", &file], &expected);
+    let answer = clew(&target, &["import", &file]);
+    assert!(answer.success && answer.text.contains("that was cut off"), "{}", answer.text);
+    let check = |storage| clew(storage, &["check"]).text;
+    assert_eq!(check(&target), check(&storage));
+}
+
+#[actix_web::test]
+async fn folders_that_cannot_be_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let below_a_file = folder.path().join("file/store");
+    let storage = Storage::new(Backend::Sled);
+    for path in [below_a_file.to_str().unwrap(), "/proc/clew/store"] {
+        for arguments in [&["serve"][..], &["import", "/dev/null"], &["check"]] {
+            let (command, config) = command(&storage, arguments);
+            let settings = settings_for(&storage).replace(&storage.url(), &format!("sled:{path}"));
+            std::fs::write(config.path(), settings).unwrap();
+            let answer = told(command);
+            let expected = match arguments[0] {
+                "serve" => format!("the store's folder {path} cannot be opened: "),
+                "import" => "it is empty".to_owned(),
+                _ => format!("there is no store in {path}: is this the folder"),
+            };
+            assert!(!answer.success && answer.text.contains(&expected), "{}", answer.text);
+            assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
+        }
+    }
+}
