@@ -248,11 +248,8 @@ pub async fn people_are_told_apart(store: &dyn Store) {
         convert(store, conversion(START_MS + 2, Some(desk), "b@example.com", None)).await;
     assert_ne!(second, anna);
     let lead = store.lead(second).await.unwrap().unwrap();
-    assert_eq!(
-        lead.joins[0].from_ms,
-        Some(START_MS + 2),
-        "what came after the first's last conversion"
-    );
+    // From what came after the first's last conversion.
+    assert_eq!(lead.joins[0].from_ms, Some(START_MS + 2));
     let lead = store.lead(anna).await.unwrap().unwrap();
     assert_eq!(lead.joins[0].until_ms, Some(START_MS + 2));
     assert_eq!(lead.joins[1].until_ms, None);
@@ -306,11 +303,8 @@ pub async fn deliveries_are_claimed_and_settled(store: &dyn Store) {
     );
     let id = claimed[0].id;
     assert_eq!(id.lead, lead);
-    assert_eq!(
-        claim(start + 10_000).await.unwrap(),
-        [],
-        "nobody else gets it while the lease runs"
-    );
+    // Nobody else gets it while the lease runs.
+    assert_eq!(claim(start + 10_000).await.unwrap(), []);
 
     assert_eq!(store.freeze_delivery(id, b"first".into()).await.unwrap(), b"first");
     assert_eq!(store.freeze_delivery(id, b"second".into()).await.unwrap(), b"first");
