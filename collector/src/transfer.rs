@@ -23,6 +23,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// The format that is written and read.
 const VERSION: u32 = 1;
+/// No line is as long as this: a visitor's rows are limited, and so is each of them.
+const LONGEST: u64 = 1 << 30;
 /// How gzip files begin.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -192,11 +194,15 @@ impl<R: BufRead> Reader<R> {
     fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
         let number = self.number + 1;
-        let read = self.lines.read_until(b'\n', &mut self.line);
+        let read = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut self.line);
         let read = read.with_context(|| format!("line {number}: it cannot be read on"))?;
         if read == 0 {
             return Ok(false);
         }
+        ensure!(
+            (read as u64) < LONGEST,
+            "line {number}: it is longer than anything that a store holds"
+        );
         ensure!(self.line.ends_with(b"\n"), "line {number}: the file is cut short in this line");
         self.number = number;
         Ok(true)

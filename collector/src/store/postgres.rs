@@ -23,7 +23,7 @@ pub use migrate::{Migrated, migrate};
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, Settlement, Store, StoreError, Visitor,
+    ImportPart, ImportState, NewConversion, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -112,6 +112,12 @@ impl PostgresStore {
                 .await
         })
         .await
+    }
+
+    /// How far an import has come that has not ended.
+    async fn importing(&self) -> Result<Option<ImportState>, StoreError> {
+        let found = self.query(&sql::IMPORTING, rows::Parameters::default()).await?;
+        found.first().map(import::state).transpose()
     }
 
     /// Changes rows with one statement; how many.
@@ -299,8 +305,8 @@ impl Store for PostgresStore {
     }
 
     async fn holding(&self) -> Result<Holding, StoreError> {
-        if let Some(row) = self.query(&sql::IMPORTING, rows::Parameters::default()).await?.first() {
-            return import::state(row).map(Holding::Import);
+        if let Some(state) = self.importing().await? {
+            return Ok(Holding::Import(state));
         }
         for any in [&sql::ANY_VISITOR, &sql::ANY_LEAD, &sql::ANY_IDENTITY, &sql::ANY_USED_KEY] {
             if !self.query(any, rows::Parameters::default()).await?.is_empty() {
@@ -318,6 +324,9 @@ impl Store for PostgresStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let connections = self.connections.clone();
         self.run(async move { Ok(migrate::check(&connections).await?) }).await?;
+        if self.importing().await?.is_some() {
+            return Err(StoreError::Unavailable("an import into it has not ended".into()));
+        }
         let bucket = i16::from(self.probe.fetch_add(1, Ordering::Relaxed));
         self.execute(&sql::PROBE, rows::parameters![bucket]).await.map(drop)
     }

@@ -8,6 +8,7 @@ use super::statements as sql;
 use super::{convert, delivery};
 use crate::store::StoreError;
 use crate::store::entity::{self, Entity, Event, HandOff};
+use crate::store::visitor::Visitor;
 use deadpool_postgres::Transaction;
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
@@ -18,6 +19,8 @@ use uuid::Uuid;
 const BUCKETS: std::ops::Range<i16> = 0..256;
 /// Visitors and leads that are read at once, with all that is theirs.
 const AT_ONCE: i64 = 50;
+/// Rows of visitors that are read at once, beyond those of one visitor.
+const EVENTS_AT_ONCE: u32 = 5_000;
 /// The same for what is one row.
 const ROWS_AT_ONCE: i64 = 1_000;
 
@@ -37,8 +40,10 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
     let transaction = client.build_transaction();
     let transaction =
         transaction.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
-    // It holds no row, and whoever reads the export may take their time.
-    transaction.batch_execute("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    // It holds no row, and may take its time, as may whoever reads it.
+    let limits =
+        "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
+    transaction.batch_execute(limits).await?;
     for bucket in BUCKETS {
         visitors(&transaction, bucket, out).await?;
     }
@@ -64,34 +69,34 @@ impl Out {
 async fn visitors(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
     let (mut site, mut visitor) = (String::new(), Uuid::nil());
     loop {
-        let after = parameters![bucket, site, visitor, AT_ONCE];
+        let after = parameters![bucket, site.clone(), visitor, AT_ONCE];
         let found = rows::query(transaction, &sql::EXPORT_VISITORS, &after).await?;
-        let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(()) };
-        let run = parameters![
-            bucket,
-            rows::column::<String>(first, 0)?,
-            rows::column::<Uuid>(first, 1)?,
-            rows::column::<String>(last, 0)?,
-            rows::column::<Uuid>(last, 1)?,
-        ];
+        let mut records: Vec<((String, Uuid), Visitor)> = Vec::with_capacity(found.len());
+        let mut rows = 0;
+        for row in &found {
+            let record: Visitor = rows::document(row, 2)?;
+            rows += record.views + record.actions;
+            if rows > EVENTS_AT_ONCE && !records.is_empty() {
+                break;
+            }
+            records.push(((rows::column(row, 0)?, rows::column(row, 1)?), record));
+        }
+        let (Some((first, _)), Some((last, _))) = (records.first(), records.last()) else {
+            return Ok(());
+        };
+        (site, visitor) = last.clone();
+        let run = parameters![bucket, first.0.clone(), first.1, site.clone(), visitor];
         let mut events: HashMap<(String, Uuid), Vec<Event>> = HashMap::new();
         for row in rows::query(transaction, &sql::EXPORT_EVENTS, &run).await? {
             let key = (rows::column(&row, 0)?, rows::column(&row, 1)?);
             let id = EventId(rows::column(&row, 2)?);
             events.entry(key).or_default().push(Event { id, row: rows::document(&row, 3)? });
         }
-        for row in &found {
-            let key = (rows::column(row, 0)?, rows::column(row, 1)?);
+        for (key, record) in records {
             let events = events.remove(&key).unwrap_or_default();
-            out.send(Entity::Visitor {
-                site: site_of(&key.0)?,
-                visitor: VisitorId(key.1),
-                record: rows::document(row, 2)?,
-                events,
-            })
-            .await?;
+            let (site, visitor) = (site_of(&key.0)?, VisitorId(key.1));
+            out.send(Entity::Visitor { site, visitor, record, events }).await?;
         }
-        (site, visitor) = (rows::column(last, 0)?, rows::column(last, 1)?);
     }
 }
 
