@@ -38,7 +38,7 @@ enum Command {
     Key(key::Key),
     /// Print the script tag of a site, with the lines for CSP and SRI.
     Snippet(snippet::Snippet),
-    /// Bring a PostgreSQL store's schema up to date; the collectors wait for it.
+    /// Bring a PostgreSQL store's schema up to date, before collectors of this version start.
     Migrate(migrate::Migrate),
     /// Write everything in the store into a file, also while the collector runs.
     Export(export::Export),
@@ -46,7 +46,7 @@ enum Command {
     Backup(export::Backup),
     /// Read an export into a store that holds nothing.
     Import(import::Import),
-    /// The same for a backup.
+    /// Read a backup into a store that holds nothing; the same as import.
     Restore(import::Import),
     /// See that what is in the store holds together, and count it.
     Check,
@@ -62,7 +62,8 @@ const CONFIG: &str = "clew.toml";
 /// What the command could not do, in a sentence.
 pub fn run(arguments: Arguments) -> Result<()> {
     let default = PathBuf::from(CONFIG);
-    let file = arguments.config.or_else(|| default.is_file().then_some(default));
+    let named = arguments.config;
+    let file = named.clone().or_else(|| default.is_file().then_some(default));
     // A variable that is not UTF-8 is none of ours.
     let text = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -71,7 +72,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let source = Source { file, environment };
     match arguments.command {
         Command::Serve => serve::run(&source),
-        Command::Init(init) => init.run(),
+        Command::Init(init) => init.run(named),
         Command::Key(key) => key.run(source.file.as_deref(), &source.read()?),
         Command::Snippet(snippet) => snippet.run(&source.read()?),
         Command::Migrate(migrate) => migrate.run(&source.read()?),

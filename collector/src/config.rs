@@ -5,6 +5,9 @@
 //! that any number of collectors read the same file.
 
 pub mod change;
+mod store;
+
+pub use store::StoreConfig;
 
 use crate::secret::{KeyHash, Secret};
 use crate::token::TokenKey;
@@ -51,46 +54,6 @@ pub struct Config {
     /// Where leads are delivered to.
     #[serde(default)]
     pub destinations: Vec<DestinationConfig>,
-}
-
-/// Where and how rows are kept.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StoreConfig {
-    /// `sled:FOLDER` or `postgres://user:password@host/database`.
-    pub url: Secret,
-    /// Writes that may wait.
-    pub queue: usize,
-    /// sled: MiB of cache.
-    pub cache_mib: u64,
-    /// PostgreSQL: connections, at most.
-    pub connections: usize,
-    /// PostgreSQL: the longest statement.
-    pub statement_seconds: u32,
-    /// PostgreSQL: certificates to trust in place of the machine's own.
-    #[serde(default)]
-    pub tls_ca: Option<PathBuf>,
-}
-
-impl StoreConfig {
-    /// The url without its password, for logs and messages. Read as plain text, because one with a
-    /// character that should have been encoded is no url, and has to stay hidden all the more.
-    pub fn shown_url(&self) -> String {
-        let url = self.url.reveal();
-        let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-        let shown = match rest.rsplit_once('@') {
-            Some((user, host)) => match user.split_once(':') {
-                Some((user, _)) => format!("{user}:***@{host}"),
-                None => rest.to_owned(),
-            },
-            None => rest.to_owned(),
-        };
-        let shown = match shown.split_once('?') {
-            Some((address, query)) if query.contains("password") => format!("{address}?***"),
-            _ => shown,
-        };
-        format!("{scheme}://{shown}")
-    }
 }
 
 /// When and how often leads are delivered.
@@ -245,9 +208,11 @@ impl Config {
             matches!(self.public_url.scheme(), "http" | "https"),
             "public_url: should begin with http:// or https://"
         );
-        ensure!(self.store.queue > 0, "store.queue: should be at least 1");
-        ensure!(self.store.connections > 1, "store.connections: should be at least 2");
-        ensure!(self.store.statement_seconds > 0, "store.statement_seconds: should be at least 1");
+        ensure!(
+            self.delivery.timeout_seconds > 0,
+            "delivery.timeout_seconds: should be at least 1"
+        );
+        self.store.check()?;
         ensure!(self.delivery.concurrency > 0, "delivery.concurrency: should be at least 1");
         unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
         unique(
@@ -388,6 +353,7 @@ mod tests {
         check_shown("postgres://user:p%40ss@host:1/clew", "postgres://user:***@host:1/clew");
         check_shown("postgres://user:p/a?s:s@w@host/clew", "postgres://user:***@host/clew");
         check_shown("postgres://user@host/clew?password=x", "postgres://user@host/clew?***");
+        check_shown("postgres:/user:secret@host/clew", "postgres:***");
         check_shown("postgres://host/clew?sslmode=require", "postgres://host/clew?sslmode=require");
     }
 

@@ -167,7 +167,7 @@ impl Outbox {
                 "a delivery failed"
             );
         }
-        self.app.store.settle_delivery(delivery.id, settlement).await
+        self.app.store.settle_delivery(delivery.id, delivery.attempts, settlement).await
     }
 
     async fn attempt(

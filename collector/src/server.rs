@@ -6,7 +6,9 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub fn serve_operator(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     let data = Data::from(Arc::clone(app));
     let server = HttpServer::new(move || {
         ActixApp::new().app_data(data.clone()).configure(http::operator_routes)

@@ -81,10 +81,12 @@ pub trait Store: Send + Sync {
     /// A delivery's frozen body.
     async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Records how an attempt ended.
+    /// Records how an attempt ended, given by its number ([`Delivery::attempts`]). Nothing where the
+    /// delivery was claimed again or replayed since: what came later stands.
     async fn settle_delivery(
         &self,
         id: DeliveryId,
+        attempt: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError>;
 
@@ -143,13 +145,15 @@ pub enum StoreError {
         /// What the engine said.
         reason: String,
     },
-    /// The folder's disk has no room to open it.
-    #[error("the store's folder {} cannot be opened: {reason}. Make room on its disk", path.display())]
-    Full {
+    /// The folder cannot be opened, and nothing is wrong with what is in it.
+    #[error("the store's folder {} cannot be opened: {reason}. {remedy}", path.display())]
+    Shut {
         /// The folder.
         path: PathBuf,
-        /// What the disk said.
+        /// What the system said.
         reason: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The database cannot be reached, or takes no writes; the same request may succeed later.
     #[error("the database takes no requests: {0}")]

@@ -132,7 +132,7 @@ async fn exports_that_cannot_be_say_why() {
     // One of an older version has no socket; one that was killed left its own.
     let collector = Collector::start(&storage, "");
     std::fs::remove_file(storage.folder().join("operator")).unwrap();
-    refused("the store is in use, and the collector that has it does not answer on");
+    refused("the store is in use, and nobody answers on");
     let serve = clew(&storage, &["serve"]);
     let told = "is in use by another process; stop that collector first";
     assert!(!serve.success && serve.text.contains(told), "{}", serve.text);

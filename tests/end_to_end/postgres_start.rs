@@ -223,8 +223,8 @@ async fn connections_are_encrypted_and_the_server_is_known() {
     };
     let required = "?sslmode=require";
     for (authority, expected) in [
-        (None, "name its certificate authority in store.tls_ca"),
-        (Some(other.path()), "name its certificate authority in store.tls_ca"),
+        (None, "its certificate authority is named in store.tls_ca"),
+        (Some(other.path()), "its certificate authority is named in store.tls_ca"),
         (Some(none.path()), "it holds no certificate"),
         (Some(Path::new("/nowhere.pem")), "store.tls_ca: /nowhere.pem"),
     ] {

@@ -91,7 +91,11 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         damage(&path);
         let before = bytes(&path);
         let error = open(&path).err().unwrap_or_else(|| panic!("{name} was not seen"));
-        assert!(matches!(error, StoreError::Damaged { .. }), "{name}: {error}");
+        let told = match name {
+            "another layout" => matches!(error, StoreError::Shut { .. }),
+            _ => matches!(error, StoreError::Damaged { .. }),
+        };
+        assert!(told, "{name}: {error}");
         assert!(error.to_string().contains("left as it is"), "{name}: {error}");
         assert!(bytes(&path) == before, "{name}: the folder was changed");
     }

@@ -137,7 +137,7 @@ async fn hand_off(store: &dyn Store, conversions: usize) {
             3 => return assert!(store.replay_delivery(id, now_ms).await.unwrap()),
             _ => return,
         };
-        store.settle_delivery(id, settlement).await.unwrap();
+        store.settle_delivery(id, delivery.attempts, settlement).await.unwrap();
     });
     join_all(moved).await;
 }

@@ -312,19 +312,22 @@ pub async fn deliveries_are_claimed_and_settled(store: &dyn Store) {
 
     let again = claim(start + 55_000).await.unwrap();
     assert_eq!((again.len(), again[0].id, again[0].attempts), (1, id, 2), "the lease ran out");
+    // Who lost the lease comes too late.
+    store.settle_delivery(id, 1, Settlement::Sent { at_ms: start }).await.unwrap();
+    assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sending);
     let retry = Settlement::Retry { at_ms: start + 100_000, error: "500".into() };
-    store.settle_delivery(id, retry).await.unwrap();
+    store.settle_delivery(id, 2, retry).await.unwrap();
     let waiting = store.delivery(id).await.unwrap().unwrap();
     assert_eq!((waiting.state, waiting.error.as_deref()), (DeliveryState::Retry, Some("500")));
     assert_eq!(claim(start + 99_999).await.unwrap(), []);
     assert_eq!(claim(start + 100_000).await.unwrap().len(), 1);
     let dead = Settlement::Dead { at_ms: start + 100_000, error: "gone".into() };
-    store.settle_delivery(id, dead).await.unwrap();
+    store.settle_delivery(id, 3, dead).await.unwrap();
     assert_eq!(claim(start + 300_000).await.unwrap(), [], "the dead are not claimed");
 
     assert!(store.replay_delivery(id, start + 300_000).await.unwrap());
     assert_eq!(claim(start + 300_000).await.unwrap()[0].attempts, 1);
-    store.settle_delivery(id, Settlement::Sent { at_ms: start + 300_000 }).await.unwrap();
+    store.settle_delivery(id, 1, Settlement::Sent { at_ms: start + 300_000 }).await.unwrap();
     let sent = store.delivery(id).await.unwrap().unwrap();
     assert_eq!((sent.state, sent.error), (DeliveryState::Sent, None));
     assert_eq!(claim(start + 900_000).await.unwrap(), []);

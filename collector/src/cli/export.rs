@@ -139,7 +139,8 @@ pub(super) fn everything(config: &Config, each: impl FnMut(&Entity) -> Result<()
 fn ask_collector(socket: &Path, mut each: impl FnMut(&Entity) -> Result<()>) -> Result<()> {
     let told = || {
         format!(
-            "the store is in use, and the collector that has it does not answer on {}",
+            "the store is in use, and nobody answers on {}: a collector that is stopping, or a command that \
+             writes; try again when it has ended",
             socket.display()
         )
     };

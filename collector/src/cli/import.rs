@@ -74,12 +74,14 @@ impl Import {
             rows += entity.rows();
             entities.push(entity);
             if entities.len() >= PART_ENTITIES || rows >= PART_ROWS {
-                let state = Some(ImportState { file: whole.digest, entities: done });
+                let state = ImportState { file: whole.digest, entities: done };
+                let entities = std::mem::take(&mut entities);
                 rows = 0;
-                store.import(ImportPart { entities: std::mem::take(&mut entities), state }).await?;
+                store.import(ImportPart { entities, state, last: false }).await?;
             }
         }
-        store.import(ImportPart { entities, state: None }).await?;
+        let state = ImportState { file: whole.digest, entities: done };
+        store.import(ImportPart { entities, state, last: true }).await?;
         bar.finish_and_clear();
         Ok(before)
     }

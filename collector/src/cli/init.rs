@@ -19,9 +19,9 @@ pub(super) struct Init {
     /// A host of the site; its subdomains are included. May be given more than once.
     #[arg(long = "host", required = true)]
     hosts: Vec<String>,
-    /// Where to write.
-    #[arg(long, default_value = super::CONFIG)]
-    output: PathBuf,
+    /// Where to write; without it the file that --config names, or `clew.toml`.
+    #[arg(long)]
+    output: Option<PathBuf>,
 }
 
 pub(super) fn site(text: &str) -> Result<SiteId, String> {
@@ -29,7 +29,8 @@ pub(super) fn site(text: &str) -> Result<SiteId, String> {
 }
 
 impl Init {
-    pub(super) fn run(&self) -> Result<()> {
+    pub(super) fn run(self, named: Option<PathBuf>) -> Result<()> {
+        let output = self.output.or(named).unwrap_or_else(|| super::CONFIG.into());
         let secret = STANDARD.encode(rand::random::<[u8; 32]>());
         let text = format!(
             "{EXAMPLE}\n# --- made by `clew init` ---\n\n[[token_keys]]\nid = 1\nsecret = \"{secret}\"\n\n\
@@ -37,13 +38,13 @@ impl Init {
             self.site, self.hosts
         );
         Config::parse(&text, &[])?;
-        let mut file = private_file(&self.output).with_context(|| {
-            format!("cannot write {} (an existing file is left as it is)", self.output.display())
+        let mut file = private_file(&output).with_context(|| {
+            format!("cannot write {} (an existing file is left as it is)", output.display())
         })?;
         file.write_all(text.as_bytes())?;
         say(format_args!(
             "Wrote {}. Next: `clew key --site {} --name forms`, then `clew serve`.",
-            self.output.display(),
+            output.display(),
             self.site
         ));
         Ok(())

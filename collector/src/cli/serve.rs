@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 pub(super) fn run(source: &Source) -> Result<()> {
     let config = source.read()?;
@@ -34,6 +35,14 @@ pub(super) fn run(source: &Source) -> Result<()> {
 }
 
 fn log_filter(config: &Config) -> Result<EnvFilter> {
+    // A plain word that is no level would be taken for a part of the program, and all else be silent.
+    let levels = config.log.split(',').map(str::trim).filter(|part| !part.contains('='));
+    for level in levels {
+        ensure!(
+            level.parse::<LevelFilter>().is_ok(),
+            "log: `{level}` is none of error, warn, info, debug, trace, off"
+        );
+    }
     EnvFilter::try_new(&config.log).context("log: not a filter")
 }
 

@@ -163,8 +163,12 @@ impl Delivery {
         self.due_at_ms = lease_until_ms;
     }
 
-    /// Records how its attempt ended.
-    pub(super) fn settle(&mut self, settlement: Settlement) {
+    /// Records how an attempt ended, given by its number; nothing where that is no longer the one under
+    /// way, because its lease ran out or somebody replayed it.
+    pub(super) fn settle(&mut self, attempt: u32, settlement: Settlement) {
+        if self.state != DeliveryState::Sending || self.attempts != attempt {
+            return;
+        }
         (self.state, self.due_at_ms, self.error) = match settlement {
             Settlement::Sent { at_ms } => (DeliveryState::Sent, at_ms, None),
             Settlement::Retry { at_ms, error } => {

@@ -141,8 +141,10 @@ pub struct ImportState {
 pub struct ImportPart {
     /// The entities.
     pub entities: Vec<Entity>,
-    /// How far the import has come with it; `None` where that was the last part.
-    pub state: Option<ImportState>,
+    /// How far the import has come with it.
+    pub state: ImportState,
+    /// Whether that is its end.
+    pub last: bool,
 }
 
 /// What a store says before an import.

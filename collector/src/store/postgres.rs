@@ -264,10 +264,11 @@ impl Store for PostgresStore {
     async fn settle_delivery(
         &self,
         id: DeliveryId,
+        attempt: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError> {
         let connections = self.connections.clone();
-        let settle = move |delivery: &mut Delivery| delivery.settle(settlement.clone());
+        let settle = move |delivery: &mut Delivery| delivery.settle(attempt, settlement.clone());
         let settled = self.run(async move { delivery::change(&connections, id, settle).await });
         match settled.await? {
             true => Ok(()),

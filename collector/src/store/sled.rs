@@ -156,9 +156,12 @@ impl Store for SledStore {
     async fn settle_delivery(
         &self,
         id: DeliveryId,
+        attempt: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError> {
-        self.writer.write(move |transaction| delivery::settle(transaction, id, settlement)).await
+        self.writer
+            .write(move |transaction| delivery::settle(transaction, id, attempt, settlement))
+            .await
     }
 
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {

@@ -69,7 +69,12 @@ impl Store for Nothing {
         Ok(None)
     }
 
-    async fn settle_delivery(&self, _: DeliveryId, _: Settlement) -> Result<(), StoreError> {
+    async fn settle_delivery(
+        &self,
+        _: DeliveryId,
+        _: u32,
+        _: Settlement,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 

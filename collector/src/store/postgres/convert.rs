@@ -129,8 +129,8 @@ async fn owner(transaction: &Transaction<'_>, key: &Parameters) -> Result<Option
 
 async fn take_lead(transaction: &Transaction<'_>, id: LeadId) -> Result<Lead, Failure> {
     let found = rows::query(transaction, &sql::TAKE_LEAD, &rows::lead_key(id)).await?;
-    let missing = || StoreError::Corrupt(format!("the lead {id} is named and missing"));
-    Ok(rows::document(found.first().ok_or_else(missing)?, 0)?)
+    // On a cluster, what one transaction stored on two nodes may be seen on one of them first.
+    Ok(rows::document(found.first().ok_or(Failure::Raced)?, 0)?)
 }
 
 /// Claims an identity. One that was free a moment ago must become this lead's.
@@ -139,7 +139,7 @@ async fn claim(
     identity: Parameters,
     was_free: bool,
 ) -> Result<(), Failure> {
-    let claimed = rows::insert(transaction, &sql::CLAIM_IDENTITIES, &identity).await?.count;
+    let claimed = rows::insert(transaction, &sql::CLAIM_IDENTITIES, &identity).await?;
     match was_free && claimed == 0 {
         true => Err(Failure::Raced),
         false => Ok(()),
@@ -180,7 +180,7 @@ pub(super) async fn use_keys<'a>(
         all.push(used.conversion.0);
         all.push(used.used_at_ms);
     }
-    Ok(rows::insert(transaction, &sql::USE_KEYS, &all).await?.count)
+    rows::insert(transaction, &sql::USE_KEYS, &all).await
 }
 
 pub(super) async fn put_leads<'a>(

@@ -46,7 +46,19 @@ async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>,
         }
     }
     let claimed = rows::query_each(&*client, &sql::CLAIM_DELIVERIES, &wanted).await?;
-    Ok(claimed.iter().flatten().map(read).collect::<Result<_, _>>()?)
+    let mut deliveries = Vec::new();
+    let mut failure = None;
+    // What was claimed is claimed, whatever became of another bucket's claim.
+    for claimed in claimed {
+        match claimed {
+            Ok(rows) => deliveries.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?),
+            Err(error) => failure = Some(Failure::from(error)),
+        }
+    }
+    match failure {
+        Some(failure) if deliveries.is_empty() => Err(failure),
+        _ => Ok(deliveries),
+    }
 }
 
 /// Changes a delivery; `false` where there is none.

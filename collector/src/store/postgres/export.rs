@@ -3,7 +3,7 @@
 //! there for a copy that is to be exact.
 
 use super::pool::{Connections, Failure};
-use super::rows::{self, parameters};
+use super::rows::{self, Parameters, parameters};
 use super::statements as sql;
 use super::{convert, delivery};
 use crate::store::StoreError;
@@ -40,10 +40,7 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
     let transaction = client.build_transaction();
     let transaction =
         transaction.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
-    // It holds no row, and may take its time, as may whoever reads it.
-    let limits =
-        "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0";
-    transaction.batch_execute(limits).await?;
+    rows::query(&transaction, &sql::NO_LIMITS, &Parameters::default()).await?;
     for bucket in BUCKETS {
         visitors(&transaction, bucket, out).await?;
     }

@@ -29,16 +29,16 @@ pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Resu
                 visitors(&transaction, &part.entities).await?;
                 leads(&transaction, &part.entities).await?;
                 found_by(&transaction, &part.entities).await?;
-                match &part.state {
-                    Some(state) => {
-                        let row = parameters![state.file.to_vec(), state.entities as i64];
-                        rows::execute(&transaction, &sql::PUT_IMPORTING, &row).await?
-                    }
-                    None => {
-                        let none = Parameters::default();
-                        rows::execute(&transaction, &sql::END_IMPORTING, &none).await?
-                    }
-                };
+                let ImportState { file, entities } = part.state;
+                let row = parameters![file.to_vec(), entities as i64];
+                if rows::execute(&transaction, &sql::PUT_IMPORTING, &row).await? == 0 {
+                    let other = "another import has stored something since this one looked";
+                    return Err(StoreError::Unavailable(other.into()).into());
+                }
+                if part.last {
+                    let none = Parameters::default();
+                    rows::execute(&transaction, &sql::END_IMPORTING, &none).await?;
+                }
                 Ok(transaction.commit().await?)
             })
         })

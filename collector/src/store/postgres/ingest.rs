@@ -11,7 +11,7 @@ use deadpool_postgres::Transaction;
 use shared::ids::{EventId, SiteId, VisitorId};
 use shared::outcome::Outcome;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 /// Bucket, site and visitor: the order in which visitors are taken.
@@ -85,7 +85,8 @@ async fn take(
 ) -> Result<HashMap<Key, Visitor>, Failure> {
     let mut wanted = Parameters::default();
     visitors.for_each(|key| push_visitor(&mut wanted, key));
-    let taken = rows::insert(transaction, &sql::TAKE_VISITORS, &wanted).await?.returned;
+    let columns = [Type::INT2, Type::TEXT, Type::UUID];
+    let taken = rows::insert_at_once(transaction, &sql::TAKE_VISITORS, &columns, &wanted).await?;
     let mut records = HashMap::with_capacity(taken.len());
     for row in taken {
         let site: &str = rows::column(&row, 0)?;
@@ -116,8 +117,8 @@ async fn stored_rows(
     let found = rows::query_each(transaction, &sql::SOME_EVENTS, &wanted).await?;
     let mut stored = HashMap::with_capacity(known.len());
     for ((key, _), found) in known.into_iter().zip(found) {
-        let mut own = HashMap::with_capacity(found.len());
-        for row in found {
+        let mut own = HashMap::new();
+        for row in found? {
             own.insert(EventId(rows::column(&row, 0)?), rows::document(&row, 1)?);
         }
         stored.insert(key.clone(), own);

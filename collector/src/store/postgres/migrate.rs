@@ -1,6 +1,7 @@
 //! The schema: brought up to date by `clew migrate`, looked at by every collector.
 
 use super::pool::{Connections, Failure, told};
+use super::statements as sql;
 use super::{PostgresOptions, Threads};
 use crate::store::StoreError;
 use deadpool_postgres::Object;
@@ -15,6 +16,9 @@ mod embedded {
 const HISTORY: &str = "clew.schema_history";
 /// Whoever migrates holds this advisory lock; the number only has to be nobody else's.
 const LOCK: i64 = 0x636c_6577;
+
+/// The oldest server that the statements were written for.
+const OLDEST_SERVER: i32 = 15;
 
 /// The tables that are distributed on Citus, and by which column. All lie together, bucket by bucket.
 pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
@@ -54,8 +58,9 @@ pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, Store
 }
 
 async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
-    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
-    client.batch_execute("CREATE SCHEMA IF NOT EXISTS clew").await?;
+    client.execute(sql::MIGRATE_ALONE.sql, &[&LOCK]).await?;
+    can_hold_all(client).await?;
+    client.batch_execute(sql::MAKE_SCHEMA.sql).await?;
     if let Some(applied) = applied(client).await?.filter(|applied| *applied > newest()) {
         compare(Some(applied), newest())?;
     }
@@ -74,34 +79,26 @@ async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Fail
 /// All tables in one transaction: never half of them.
 async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
     let transaction = client.transaction().await?;
-    let version = "SELECT extversion FROM pg_extension WHERE extname = 'citus'";
-    if transaction.query_opt(version, &[]).await?.is_none() {
+    if transaction.query_opt(sql::CITUS_VERSION.sql, &[]).await?.is_none() {
         let missing = "this database has no extension citus; run CREATE EXTENSION citus first, or leave \
                        --citus out";
         return Err(StoreError::Schema(missing.into()).into());
     }
-    let known = "SELECT nspname || '.' || relname FROM pg_dist_partition
-                 JOIN pg_class ON pg_class.oid = logicalrelid
-                 JOIN pg_namespace ON pg_namespace.oid = relnamespace";
-    let known: Vec<String> =
-        transaction.query(known, &[]).await?.iter().map(|row| row.get(0)).collect();
+    let known = transaction.query(sql::CITUS_TABLES.sql, &[]).await?;
+    let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
     let is_new = |table: &str| !known.iter().any(|known| known == table);
-    // Tables that hold rows already are moved one after the other, over one connection a node.
-    transaction.batch_execute("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'").await?;
+    transaction.batch_execute(sql::CITUS_SEQUENTIAL.sql).await?;
     let mut done = Vec::new();
     for table in REFERENCE.iter().filter(|table| is_new(table)) {
-        transaction.batch_execute(&format!("SELECT create_reference_table('{table}')")).await?;
+        transaction.execute(sql::CITUS_REFERENCE.sql, &[table]).await?;
         done.push((*table).to_owned());
     }
     for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
-        let with = match *table == DISTRIBUTED[0].0 {
+        let beside = match *table == DISTRIBUTED[0].0 {
             true => "none",
             false => DISTRIBUTED[0].0,
         };
-        let distribute = format!(
-            "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{with}')"
-        );
-        transaction.batch_execute(&distribute).await?;
+        transaction.execute(sql::CITUS_DISTRIBUTE.sql, &[table, column, &beside]).await?;
         done.push((*table).to_owned());
     }
     transaction.commit().await?;
@@ -125,8 +122,7 @@ async fn fits(client: &Object) -> Result<(), Failure> {
 async fn complete(client: &Object) -> Result<(), Failure> {
     let tables = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied());
     let tables: Vec<&str> = tables.collect();
-    let missing = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL";
-    let missing = client.query(missing, &[&tables]).await?;
+    let missing = client.query(sql::MISSING_TABLES.sql, &[&tables]).await?;
     let missing: Vec<String> = missing.iter().map(|row| row.get(0)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -135,14 +131,28 @@ async fn complete(client: &Object) -> Result<(), Failure> {
     Err(StoreError::Schema(told).into())
 }
 
+/// In another encoding than UTF-8, one page's title would be refused for ever.
+async fn can_hold_all(client: &Object) -> Result<(), Failure> {
+    let server = client.query_one(sql::SERVER.sql, &[]).await?;
+    let (encoding, version): (&str, i32) = (server.get(0), server.get(1));
+    let told = match (encoding, version / 10_000) {
+        ("UTF8", OLDEST_SERVER..) => return Ok(()),
+        ("UTF8", version) => {
+            format!("the server is PostgreSQL {version}, and {OLDEST_SERVER} or newer is needed")
+        }
+        (other, _) => format!(
+            "the database's encoding is {other}; make one with ENCODING 'UTF8' TEMPLATE template0"
+        ),
+    };
+    Err(StoreError::Schema(told).into())
+}
+
 /// The newest migration that ran, `None` where none did.
 async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
-    let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY]).await?;
-    if !there.get::<_, bool>(0) {
+    if !client.query(sql::MISSING_TABLES.sql, &[&vec![HISTORY]]).await?.is_empty() {
         return Ok(None);
     }
-    let newest = format!("SELECT max(version) FROM {HISTORY}");
-    Ok(client.query_one(&newest, &[]).await?.get(0))
+    Ok(client.query_one(sql::NEWEST_MIGRATION.sql, &[]).await?.get(0))
 }
 
 /// The newest migration that this binary knows.

@@ -28,8 +28,9 @@ const ATTEMPTS: usize = 10;
 const LOST_CONNECTIONS: usize = 2;
 
 /// What to do where an encrypted connection does not come about.
-const TLS_HINT: &str = "; name its certificate authority in store.tls_ca, or add ?sslmode=disable to \
-                        store.url where the network between is your own";
+const TLS_HINT: &str = "; see that the server has TLS on and that its certificate authority is named \
+                        in store.tls_ca, or add ?sslmode=disable to store.url where the network between is \
+                        your own";
 
 /// Why a piece of work did not succeed.
 #[derive(Debug)]
@@ -57,7 +58,14 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let told = told(&error);
         let lost = |told: String| Self::Lost(StoreError::Unavailable(told));
-        let Some(code) = error.code() else { return lost(told) };
+        let Some(code) = error.code() else {
+            let of_connection = error.is_closed()
+                || error.source().is_some_and(|cause| cause.is::<std::io::Error>());
+            return match of_connection {
+                true => lost(told),
+                false => Self::Store(StoreError::Unavailable(told)),
+            };
+        };
         match code.code() {
             _ if *code == SqlState::T_R_SERIALIZATION_FAILURE => Self::Raced,
             _ if *code == SqlState::T_R_DEADLOCK_DETECTED => Self::Raced,
@@ -76,7 +84,8 @@ impl From<Error> for Failure {
                 Self::Store(StoreError::Unavailable(format!("{told}{hint}")))
             }
             // A prepared statement that is gone, or whose tables have changed since.
-            "26000" | "0A000" => lost(told),
+            "26000" => lost(told),
+            "0A000" if told.starts_with("cached plan") => lost(told),
             // The server is going down, coming up, or gone; it has ended a transaction that slept.
             code if ["57P", "08", "25P03"].iter().any(|class| code.starts_with(class)) => {
                 lost(told)
@@ -125,13 +134,21 @@ pub(super) struct Connections {
 /// # Errors
 /// [`StoreError::Unavailable`] where it is no address.
 pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreError> {
-    let wrong = |reason: String| StoreError::Unavailable(format!("store.url: {reason}"));
-    let mut config = Config::from_str(&options.url).map_err(|error| wrong(told(&error)))?;
+    let wrong = |reason: &str| StoreError::Unavailable(format!("store.url: {reason}"));
+    // What the parser says may hold the password.
+    let unreadable = |_| {
+        wrong(
+            "it should be like postgres://user:password@host/database, with @ in a password written as \
+             %40, / as %2F, % as %25",
+        )
+    };
+    let mut config = Config::from_str(&options.url).map_err(unreadable)?;
     if config.get_hosts().is_empty() {
-        return Err(wrong("it names no host".into()));
+        return Err(wrong("it names no host"));
     }
-    if !options.url.contains("sslmode=") {
-        // Never "prefer": whoever stands between could make it nothing. Verified, or not at all.
+    if config.get_ssl_mode() == SslMode::Prefer {
+        // What is meant where nothing is said: whoever stands between could make it nothing. So it is
+        // verified, or not there at all.
         let near = config.get_hosts().iter().all(is_near);
         config.ssl_mode(if near { SslMode::Disable } else { SslMode::Require });
     }
@@ -192,7 +209,7 @@ impl Connections {
             let reason = match &error {
                 deadpool_postgres::PoolError::Backend(error) => {
                     let told = told(error);
-                    match told.contains("TLS") {
+                    match told.contains("TLS handshake") {
                         true => format!("{told}{TLS_HINT}"),
                         false => told,
                     }
@@ -254,11 +271,17 @@ impl Connections {
         let reason = || format!("no answer within {} seconds", self.patience.as_secs());
         let late = |_| StoreError::Unavailable(reason());
         let mut lost = 0;
-        for _ in 0..ATTEMPTS {
+        for tried in 0..ATTEMPTS {
             let mut client = timeout_at(deadline, self.get()).await.map_err(late)??;
             match timeout_at(deadline, work(&mut client, given)).await {
                 Ok(Ok(done)) => return Ok(done),
-                Ok(Err(Failure::Raced)) => {}
+                Ok(Err(Failure::Raced)) => {
+                    drop(client);
+                    // Not in step with those it lost against.
+                    let pause = Duration::from_millis(rand::random_range(0..=5 << tried.min(5)));
+                    #[expect(clippy::disallowed_methods, reason = "a pause that time has to end")]
+                    tokio::time::sleep(pause).await;
+                }
                 Ok(Err(Failure::Lost(error))) => {
                     drop(Object::take(client));
                     // What befell one has befallen all, or soon will.

@@ -3,14 +3,14 @@
 use super::pool::Failure;
 use super::statements::{MultiRow, Statement};
 use crate::store::{DeliveryId, StoreError};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use std::sync::Arc;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Json, ToSql};
+use tokio_postgres::types::{FromSql, Json, ToSql, Type};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A parameter of a statement.
@@ -140,22 +140,22 @@ pub(super) async fn query_each(
     client: &impl GenericClient,
     statement: &Statement,
     keys: &[Parameters],
-) -> Result<Vec<Vec<Row>>, Failure> {
+) -> Result<Vec<Result<Vec<Row>, tokio_postgres::Error>>, Failure> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let prepared = client.prepare_cached(statement.sql).await?;
     let keys: Vec<_> = keys.iter().map(Parameters::as_refs).collect();
-    let found = join_all(keys.iter().map(|key| client.query(&prepared, key))).await;
-    Ok(found.into_iter().collect::<Result<_, _>>()?)
+    Ok(join_all(keys.iter().map(|key| client.query(&prepared, key))).await)
 }
 
-/// Inserts many rows, given as their parameters one after the other, in order; what they return.
+/// Inserts many rows, given as their parameters one after the other; how many were inserted or
+/// changed.
 pub(super) async fn insert(
     client: &impl GenericClient,
     statement: &MultiRow,
     parameters: &Parameters,
-) -> Result<Inserted, Failure> {
+) -> Result<u64, Failure> {
     let all = parameters.as_refs();
     let mut rest = all.as_slice();
     let mut parts = Vec::new();
@@ -165,26 +165,26 @@ pub(super) async fn insert(
         parts.push((client.prepare_cached(text).await?, part));
         rest = behind;
     }
-    // Sent one behind the other, so that rows are locked in the order given.
-    let mut inserted = Inserted { count: 0, returned: Vec::new() };
-    if statement.tail.contains("RETURNING") {
-        for rows in join_all(parts.iter().map(|(text, part)| client.query(text, part))).await {
-            inserted.returned.extend(rows?);
-        }
-    } else {
-        for count in join_all(parts.iter().map(|(text, part)| client.execute(text, part))).await {
-            inserted.count += count?;
-        }
+    // Sent one behind the other, without waiting in between.
+    let mut inserted = 0;
+    for count in join_all(parts.iter().map(|(text, part)| client.execute(text, part))).await {
+        inserted += count?;
     }
     Ok(inserted)
 }
 
-/// What an insert did.
-pub(super) struct Inserted {
-    /// Rows inserted or changed, where the statement returns none.
-    pub(super) count: u64,
-    /// Rows returned.
-    pub(super) returned: Vec<Row>,
+/// The same in one statement, planned for this time alone: its rows are locked in one order, also
+/// where a cluster goes through them shard by shard. `columns` are the types of a row's parameters.
+pub(super) async fn insert_at_once(
+    transaction: &Transaction<'_>,
+    statement: &MultiRow,
+    columns: &[Type],
+    parameters: &Parameters,
+) -> Result<Vec<Row>, Failure> {
+    let all = parameters.as_refs();
+    let text = statement.text(all.len() / statement.width());
+    let typed: Vec<_> = all.into_iter().zip(columns.iter().cycle().cloned()).collect();
+    Ok(transaction.query_typed(&text, &typed).await?)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub enum Shard {
     Every,
     /// On a reference table, which every node has whole.
     Reference,
+    /// On the node that is asked, about itself.
+    Node,
 }
 
 /// A statement with a fixed text.
@@ -61,7 +63,8 @@ impl MultiRow {
         (1 << power, &self.texts[power as usize])
     }
 
-    fn text(&self, rows: usize) -> String {
+    /// The text with exactly so many rows.
+    pub(super) fn text(&self, rows: usize) -> String {
         let mut number = 0;
         let mut values = Vec::with_capacity(rows);
         for _ in 0..rows {
@@ -190,14 +193,16 @@ statements! {
         "SELECT lb FROM clew.deliveries
          WHERE destination = $1 AND state IN ('pending', 'sending', 'retry') AND due_at_ms <= $2
          ORDER BY due_at_ms LIMIT $3";
-    /// Takes what is due in one bucket and nobody else is taking, until the lease's end.
+    /// Takes what is due in one bucket and nobody else is taking, until the lease's end. As an array,
+    /// the rows are looked for once: a join could look again and pass the limit.
     CLAIM_DELIVERIES, Shard::One("lb"),
         "UPDATE clew.deliveries SET state = 'sending', attempts = attempts + 1, due_at_ms = $4
-         WHERE lb = $1 AND (lead, hash) IN (
-             SELECT lead, hash FROM clew.deliveries
-             WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
-                 AND due_at_ms <= $3
-             ORDER BY due_at_ms LIMIT $5 FOR UPDATE SKIP LOCKED)
+         WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
+             AND due_at_ms <= $3 AND hash = ANY (ARRAY (
+                 SELECT hash FROM clew.deliveries
+                 WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
+                     AND due_at_ms <= $3
+                 ORDER BY due_at_ms LIMIT $5 FOR UPDATE SKIP LOCKED))
          RETURNING lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms,
              error";
     /// A delivery.
@@ -272,13 +277,49 @@ statements! {
     /// How far an import has come.
     IMPORTING, Shard::Reference,
         "SELECT file, entities FROM clew.importing";
-    /// Writes down how far.
+    /// Writes down how far, where no other import has come in between.
     PUT_IMPORTING, Shard::Reference,
         "INSERT INTO clew.importing (one, file, entities) VALUES (true, $1, $2)
-         ON CONFLICT (one) DO UPDATE SET file = excluded.file, entities = excluded.entities";
+         ON CONFLICT (one) DO UPDATE SET entities = excluded.entities
+         WHERE importing.file = excluded.file AND importing.entities <= excluded.entities";
     /// The import is done.
     END_IMPORTING, Shard::Reference,
         "DELETE FROM clew.importing";
+    /// Until a connection ends, nobody else migrates by the same node.
+    MIGRATE_ALONE, Shard::Node,
+        "SELECT pg_advisory_lock($1)";
+    /// Where everything lies.
+    MAKE_SCHEMA, Shard::Node,
+        "CREATE SCHEMA IF NOT EXISTS clew";
+    /// What the database can hold, and how old its server is.
+    SERVER, Shard::Node,
+        "SELECT current_setting('server_encoding'), current_setting('server_version_num')::int";
+    /// Which of these tables are not there.
+    MISSING_TABLES, Shard::Node,
+        "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL";
+    /// The newest migration that ran.
+    NEWEST_MIGRATION, Shard::Reference,
+        "SELECT max(version) FROM clew.schema_history";
+    /// Whether this is Citus.
+    CITUS_VERSION, Shard::Node,
+        "SELECT extversion FROM pg_extension WHERE extname = 'citus'";
+    /// The tables that are distributed or reference tables already.
+    CITUS_TABLES, Shard::Node,
+        "SELECT nspname || '.' || relname FROM pg_dist_partition, pg_class, pg_namespace
+         WHERE pg_class.oid = logicalrelid AND pg_namespace.oid = relnamespace";
+    /// Tables that hold rows already are moved one after the other, over one connection a node.
+    CITUS_SEQUENTIAL, Shard::Node,
+        "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'";
+    /// Puts a table whole on every node.
+    CITUS_REFERENCE, Shard::Node,
+        "SELECT create_reference_table($1::text::regclass)";
+    /// Spreads a table over the nodes by its bucket, beside another one.
+    CITUS_DISTRIBUTE, Shard::Node,
+        "SELECT create_distributed_table($1::text::regclass, $2, colocate_with => $3)";
+    /// An export holds no row, and may take its time, as may whoever reads it.
+    NO_LIMITS, Shard::Node,
+        "SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+             set_config('statement_timeout', '0', true)";
     /// Whether writes are taken at all: a row that is there for nothing else.
     PROBE, Shard::Rows("rb"),
         "INSERT INTO clew.readiness (rb, probes) VALUES ($1, 1)

@@ -49,10 +49,11 @@ pub(super) fn freeze(
 pub(super) fn settle(
     transaction: &mut Transaction<'_>,
     id: DeliveryId,
+    attempt: u32,
     settlement: Settlement,
 ) -> Result<(), StoreError> {
     let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
-    change(transaction, &mut delivery, |delivery| delivery.settle(settlement))
+    change(transaction, &mut delivery, |delivery| delivery.settle(attempt, settlement))
 }
 
 pub(super) fn replay(

@@ -62,7 +62,7 @@ impl Durability {
 
 pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> {
     let refused = |refusal| match (path.to_owned(), refusal) {
-        (path, Refusal::Full(reason)) => StoreError::Full { path, reason },
+        (path, Refusal::Shut(reason, remedy)) => StoreError::Shut { path, reason, remedy },
         (path, Refusal::Damaged(reason)) => StoreError::Damaged { path, reason },
     };
     let failed_io = |error: io::Error| refused(error.into());
@@ -73,6 +73,10 @@ pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> 
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(path.to_owned())),
         Err(TryLockError::Error(error)) => return Err(failed_io(error)),
+    }
+    if !path.join(TREE).exists() && !path.join("before-opening").exists() {
+        let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        tracing::info!(folder = %folder.display(), "a new store was made");
     }
     let aside = Aside::make(path).map_err(failed_io)?;
     match open_engine(path, cache_bytes) {
@@ -89,18 +93,20 @@ pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> 
 
 /// Why a folder does not open.
 enum Refusal {
-    /// The disk has no room.
-    Full(String),
+    /// What the system said, and what to do: the folder itself is sound.
+    Shut(String, &'static str),
     /// Anything else.
     Damaged(String),
 }
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
-        match is_full(&error) {
-            true => Self::Full(error.to_string()),
-            false => Self::Damaged(error.to_string()),
-        }
+        let remedy = match error.kind() {
+            _ if is_full(&error) => "Make room on its disk",
+            io::ErrorKind::PermissionDenied => "Run this as the folder's owner",
+            _ => return Self::Damaged(error.to_string()),
+        };
+        Self::Shut(error.to_string(), remedy)
     }
 }
 
@@ -114,7 +120,7 @@ fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), 
         Ok(Err(error)) => return Err(Refusal::Damaged(error.to_string())),
         Err(_) => return Err(Refusal::Damaged("the engine panicked while reading it".into())),
     };
-    check_layout(&db).map_err(|error| Refusal::Damaged(error.to_string()))?;
+    check_layout(&db)?;
     let witness = OpenOptions::new()
         .read(true)
         .write(true)
@@ -146,18 +152,19 @@ fn commits(db: &sled::Db) -> Result<u64, String> {
 }
 
 /// A new folder is marked with the layout; one without a mark, or with another, is not ours.
-fn check_layout(db: &sled::Db) -> Result<(), StoreError> {
+fn check_layout(db: &sled::Db) -> Result<(), Refusal> {
+    let failed = |error| Refusal::Damaged(failed(error).to_string());
     match db.get(keys::VERSION).map_err(failed)? {
         Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
         None if db.is_empty() => {
             db.insert(keys::VERSION, &LAYOUT.to_be_bytes()).map_err(failed)?;
             db.flush().map_err(failed).map(drop)
         }
-        None => Err(StoreError::Corrupt("it holds data, but not this program's mark".into())),
-        Some(mark) => Err(StoreError::Corrupt(format!(
-            "its layout is {}, this version reads {LAYOUT}",
-            mark.escape_ascii()
-        ))),
+        None => Err(Refusal::Damaged("it holds data, but not this program's mark".into())),
+        Some(mark) => Err(Refusal::Shut(
+            format!("its layout is {}, this program reads {LAYOUT}", mark.escape_ascii()),
+            "It was left as it is; use the version of clew that wrote it",
+        )),
     }
 }
 

@@ -135,9 +135,9 @@ pub(super) fn import(
     for entity in part.entities {
         put(transaction, entity)?;
     }
-    match part.state {
-        Some(state) => transaction.put(keys::IMPORT, &state),
-        None => {
+    match part.last {
+        false => transaction.put(keys::IMPORT, &part.state),
+        true => {
             transaction.remove(keys::IMPORT.to_vec());
             Ok(())
         }
