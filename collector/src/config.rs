@@ -324,6 +324,8 @@ mod tests {
         );
         check("listne = 1", &[], Err("listne"));
         check("", &[("CLEW_LISTEN", "nowhere")], Err("listen"));
+        check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
+        check("[delivery]\ntimeout_seconds = 0", &[], Err("delivery.timeout_seconds"));
         check("prefix = \"c\"", &[], Err("prefix"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
         check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));

@@ -52,6 +52,11 @@ fn a_first_set_up() {
     );
     assert!(text.contains("'wasm-unsafe-eval'"), "{text}");
 
+    let silent = settings.replace("log = \"info,", "log = \"loud,");
+    std::fs::write(folder.path().join("clew.toml"), silent).unwrap();
+    let (success, text) = run("serve");
+    assert!(!success && text.contains("`loud` is none of error, warn"), "{text}");
+
     let broken = settings.replace("[store]", "[store]\ncolour = 1");
     std::fs::write(folder.path().join("clew.toml"), broken).unwrap();
     let (success, text) = run("serve");
