@@ -3,12 +3,14 @@
 
 use crate::outbox::receiver;
 use collector::clock::Clock;
+use collector::store::Arrival;
 use futures_util::future::join_all;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use shared::ids::{EventId, VisitorId};
+use shared::outcome::Outcome;
 use shared::visit::Journey;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
@@ -19,8 +21,10 @@ use tests::crowd::{Crowd, PATIENCE};
 use tests::load::hold_together;
 use tests::process::Collector;
 use tests::storage::{Backend, Storage};
-use tests::story::site;
+use tests::story::{arrivals, page_view, site};
 use tests::wire::{batch, engagement, new_event, new_visitor, view};
+
+tests::both_stores!(hundreds_in_one_commit_are_kept_apart);
 
 const VISITORS: usize = 1_000;
 /// Visitors that are there at the same time.
@@ -202,4 +206,31 @@ async fn what_a_dead_collector_was_delivering_comes_from_the_other() {
     assert_eq!(received.collect::<BTreeSet<_>>(), leads);
     app.stop().await;
     crm.stop().await;
+}
+
+/// More visitors at once than a statement is prepared for: what waits is committed together.
+async fn hundreds_in_one_commit_are_kept_apart(backend: Backend) {
+    let storage = Storage::new(backend);
+    let store = storage.open();
+    let visitors: Vec<_> = (0..600).map(|_| new_visitor()).collect();
+    let shown = |number: usize, source: &str| {
+        Arrival::View(Box::new(page_view(NOW_MS + number as i64, source)))
+    };
+    for source in ["google", "bing"] {
+        let batch = |(number, visitor): (usize, &VisitorId)| {
+            store.ingest(arrivals(*visitor, vec![shown(number, source), shown(number, "")]))
+        };
+        let outcomes = join_all(visitors.iter().enumerate().map(batch)).await;
+        assert!(outcomes.iter().all(|outcome| outcome.as_deref().unwrap() == [Outcome::Stored; 2]));
+    }
+    for visitor in &visitors {
+        let (record, views) = (
+            store.visitor(&site(), *visitor).await.unwrap().unwrap(),
+            store.page_views(&site(), *visitor).await.unwrap(),
+        );
+        assert_eq!((record.views, views.len()), (4, 4));
+        assert_eq!(record.journey, Journey::derive(&views));
+    }
+    hold_together(&*store).await;
+    store.close().await.unwrap();
 }

@@ -3,14 +3,14 @@
 use super::pool::Failure;
 use super::statements::{MultiRow, Statement};
 use crate::store::{DeliveryId, StoreError};
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::GenericClient;
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use std::sync::Arc;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Json, ToSql, Type};
+use tokio_postgres::types::{FromSql, Json, ToSql};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A parameter of a statement.
@@ -35,7 +35,7 @@ impl Parameters {
         self.0.extend(other.0);
     }
 
-    fn as_refs(&self) -> Vec<&(dyn ToSql + Sync)> {
+    pub(super) fn as_refs(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.0.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
     }
 }
@@ -171,20 +171,6 @@ pub(super) async fn insert(
         inserted += count?;
     }
     Ok(inserted)
-}
-
-/// The same in one statement, planned for this time alone: its rows are locked in one order, also
-/// where a cluster goes through them shard by shard. `columns` are the types of a row's parameters.
-pub(super) async fn insert_at_once(
-    transaction: &Transaction<'_>,
-    statement: &MultiRow,
-    columns: &[Type],
-    parameters: &Parameters,
-) -> Result<Vec<Row>, Failure> {
-    let all = parameters.as_refs();
-    let text = statement.text(all.len() / statement.width());
-    let typed: Vec<_> = all.into_iter().zip(columns.iter().cycle().cloned()).collect();
-    Ok(transaction.query_typed(&text, &typed).await?)
 }
 
 #[cfg(test)]
