@@ -17,6 +17,7 @@ use deadpool_postgres::Transaction;
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::Row;
 
 /// The kind of identity that a conversion's own id is.
@@ -26,12 +27,21 @@ pub(super) async fn convert(
     connections: &Connections,
     new: &NewConversion,
 ) -> Result<Converted, Failure> {
+    let given = (new, AtomicBool::new(false));
     connections
-        .work(new, |client, new| {
+        .work(&given, |client, (new, tried)| {
             Box::pin(async move {
+                let again = tried.swap(true, Ordering::Relaxed);
                 let transaction = client.transaction().await?;
-                let converted = attempt(&transaction, new).await?;
+                let mut converted = attempt(&transaction, new).await?;
                 transaction.commit().await?;
+                if let Converted::Stored { conversion, repeated, .. } = &mut converted
+                    && again
+                    && *conversion == new.conversion.id
+                {
+                    // The attempt before this one was kept, and only its answer was lost.
+                    *repeated = false;
+                }
                 Ok(converted)
             })
         })
