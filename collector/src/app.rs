@@ -4,7 +4,7 @@ use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
-use crate::store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
+use crate::store::postgres::{self, COLLECTOR, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
 use crate::store::{Holding, Store, StoreError};
 use crate::tracker::Tracker;
@@ -71,6 +71,18 @@ impl App {
 /// # Errors
 /// An unknown scheme, or what the backend says.
 pub fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
+    open(config, COLLECTOR)
+}
+
+/// The same for a command that must not meet a collector there.
+///
+/// # Errors
+/// Those of [`open_store`].
+pub fn open_store_to_import(config: &Config) -> Result<Arc<dyn Store>> {
+    open(config, "clew import")
+}
+
+fn open(config: &Config, application: &'static str) -> Result<Arc<dyn Store>> {
     let url = config.store.url.reveal();
     let opened: Result<Arc<dyn Store>, StoreError> = match url.split_once(':') {
         Some(("sled", folder)) if !folder.is_empty() => {
@@ -81,7 +93,8 @@ pub fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
             SledStore::open(Path::new(folder), options).map(|store| Arc::new(store) as _)
         }
         Some(("postgres" | "postgresql", _)) => {
-            PostgresStore::open(&postgres_options(config)).map(|store| Arc::new(store) as _)
+            PostgresStore::open(&postgres_options(config, application))
+                .map(|store| Arc::new(store) as _)
         }
         _ => {
             bail!("store.url: should be like \"sled:./data\" or \"postgres://user@host/database\"")
@@ -102,7 +115,7 @@ pub fn open_existing_store(config: &Config) -> Result<Arc<dyn Store>> {
             folder.display()
         );
     }
-    open_store(config)
+    open(config, "clew command")
 }
 
 /// Sees that the store does not hold the first part of an import alone, which nothing may take for
@@ -140,11 +153,11 @@ pub fn migrate_store(config: &Config, citus: bool) -> Result<Migrated> {
         url.starts_with("postgres:") || url.starts_with("postgresql:"),
         "store.url: {url} is no PostgreSQL database, and nothing else has a schema to migrate"
     );
-    let migrated = postgres::migrate(&postgres_options(config), citus);
+    let migrated = postgres::migrate(&postgres_options(config, "clew migrate"), citus);
     migrated.with_context(|| format!("the store {url} could not be migrated"))
 }
 
-fn postgres_options(config: &Config) -> PostgresOptions {
+fn postgres_options(config: &Config, application: &'static str) -> PostgresOptions {
     let store = &config.store;
     PostgresOptions {
         url: store.url.reveal().to_owned(),
@@ -152,5 +165,6 @@ fn postgres_options(config: &Config) -> PostgresOptions {
         statement_seconds: store.statement_seconds,
         tls_ca: store.tls_ca.clone(),
         queue: store.queue,
+        application,
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tests::full::{DESTINATIONS, Full, claim, fill};
 use tests::postgres::Server;
-use tests::process::{clew, command};
+use tests::process::{Collector, clew, command};
 use tests::storage::{Backend, Storage};
 use tests::story::convert;
 
@@ -192,6 +192,19 @@ async fn half_imported(backend: Backend, file: &str) -> Option<Storage> {
     }
     import.kill().unwrap();
     (!import.wait().unwrap().success()).then_some(target)
+}
+
+/// What a collector writes and what is imported would get in each other's way.
+#[actix_web::test]
+async fn an_import_keeps_away_from_a_running_collector() {
+    let (_folder, good, source) = exported(100, "good.ndjson.gz").await;
+    let target = Storage::new(Backend::Postgres);
+    let collector = Collector::start(&target, "");
+    let refused = clew(&target, &["import", &good]);
+    assert!(!refused.success && refused.text.contains("stop it, then import"), "{}", refused.text);
+    assert!(collector.terminate());
+    succeeds(&target, &["import", &good]);
+    assert_eq!(checked(&target), source);
 }
 
 async fn a_killed_import_goes_on(backend: Backend) {

@@ -36,7 +36,7 @@ fn psql(database: &str, sql: &str) -> String {
 
 /// Ends what collectors have open in a database.
 const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                         WHERE application_name = 'clew' AND datname = current_database()";
+                         WHERE application_name = 'clew collector' AND datname = current_database()";
 
 #[actix_web::test]
 async fn a_server_that_was_away_is_used_again() {

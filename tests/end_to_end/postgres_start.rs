@@ -232,7 +232,7 @@ async fn connections_are_encrypted_and_the_server_is_known() {
         assert!(error.contains(expected), "{authority:?}: {error}");
     }
     let encrypted = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-                     WHERE application_name = 'clew'";
+                     WHERE application_name = 'clew collector'";
     for (query, expected) in [("", "f"), (required, "t")] {
         let ended = async || psql(encrypted).is_empty();
         until("no collector is connected", ended).await;

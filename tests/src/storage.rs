@@ -5,7 +5,7 @@ use crate::postgres::{Database, Server};
 use collector::app;
 use collector::config::Config;
 use collector::store::Store;
-use collector::store::postgres::{self, PostgresOptions};
+use collector::store::postgres::{self, COLLECTOR, PostgresOptions};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
@@ -109,6 +109,7 @@ pub fn postgres_options(url: &str) -> PostgresOptions {
         statement_seconds: 10,
         tls_ca: None,
         queue: 1_000,
+        application: COLLECTOR,
     }
 }
 

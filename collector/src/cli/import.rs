@@ -4,7 +4,7 @@
 //! stores nothing. An import that is itself cut off goes on where it was, with the same file.
 
 use super::{progress, say};
-use crate::app::open_store;
+use crate::app::open_store_to_import;
 use crate::config::Config;
 use crate::server;
 use crate::store::{Holding, ImportPart, ImportState, Store};
@@ -29,7 +29,7 @@ impl Import {
     pub(super) fn run(&self, config: &Config) -> Result<()> {
         let named = || format!("{} was not imported", self.file.display());
         let whole = verify(&self.file).with_context(named)?;
-        let store = open_store(config)?;
+        let store = open_store_to_import(config)?;
         let before = server::block_on(async {
             let stored = self.store(&store, whole).await.with_context(named);
             // What went wrong first is what is told.

@@ -65,7 +65,12 @@ pub struct PostgresOptions {
     pub tls_ca: Option<PathBuf>,
     /// Batches that may wait; more are answered with [`StoreError::Busy`].
     pub queue: usize,
+    /// What the server calls its connections; [`COLLECTOR`] for those that imports keep away from.
+    pub application: &'static str,
 }
+
+/// What the server calls the connections of collectors.
+pub const COLLECTOR: &str = "clew collector";
 
 impl PostgresStore {
     /// Connects, and sees that the schema fits.

@@ -4,7 +4,7 @@ use super::convert::{self, CONVERSION};
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
 use super::statements as sql;
-use super::{delivery, ingest};
+use super::{COLLECTOR, delivery, ingest};
 use crate::store::StoreError;
 use crate::store::entity::{Entity, ImportPart, ImportState};
 use deadpool_postgres::Transaction;
@@ -26,6 +26,7 @@ pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Resu
         .work(part, |client, part| {
             Box::pin(async move {
                 let transaction = client.transaction().await?;
+                alone(&transaction).await?;
                 visitors(&transaction, &part.entities).await?;
                 leads(&transaction, &part.entities).await?;
                 found_by(&transaction, &part.entities).await?;
@@ -43,6 +44,20 @@ pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Resu
             })
         })
         .await
+}
+
+/// Sees that no collector is writing to the same database: what it writes and what is imported would
+/// get in each other's way. One that starts later sees the import, and does not.
+async fn alone(transaction: &Transaction<'_>) -> Result<(), Failure> {
+    let collectors = rows::query(transaction, &sql::COLLECTORS, &parameters![COLLECTOR]).await?;
+    let collectors: i64 = collectors.first().map_or(Ok(0), |row| rows::column(row, 0))?;
+    match collectors {
+        0 => Ok(()),
+        _ => {
+            let told = "a collector is connected to this database; stop it, then import";
+            Err(StoreError::Unavailable(told.into()).into())
+        }
+    }
 }
 
 async fn visitors(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {

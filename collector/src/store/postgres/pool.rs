@@ -168,7 +168,7 @@ pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreEr
         Some(own) => format!("{limits} {own}"),
         None => limits,
     };
-    config.options(limits).application_name("clew").connect_timeout(CONNECT);
+    config.options(limits).application_name(options.application).connect_timeout(CONNECT);
     config.keepalives_idle(Duration::from_secs(30));
     Ok(config)
 }

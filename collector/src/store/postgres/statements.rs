@@ -277,6 +277,10 @@ statements! {
     /// How far an import has come.
     IMPORTING, Shard::Reference,
         "SELECT file, entities FROM clew.importing";
+    /// How many connections collectors have to this database.
+    COLLECTORS, Shard::Node,
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = $1";
     /// Writes down how far, where no other import has come in between.
     PUT_IMPORTING, Shard::Reference,
         "INSERT INTO clew.importing (one, file, entities) VALUES (true, $1, $2)
