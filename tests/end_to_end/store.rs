@@ -1,36 +1,38 @@
-//! The story on sled, and what only a folder on a disk can go through.
+//! The story on both stores, and what only a folder on a disk can go through.
 
 use collector::store::sled::{SledOptions, SledStore};
 use collector::store::{Store, StoreError};
 use std::path::Path;
+use tests::storage::{Backend, Storage};
 use tests::story;
 
 fn open(folder: &Path) -> Result<SledStore, StoreError> {
     SledStore::open(folder, SledOptions { cache_bytes: 64 << 20, queue: 100 })
 }
 
-#[actix_web::test]
-async fn sled_tells_the_story() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).unwrap();
-    story::tell(&store).await;
-    let remembered = story::remembered(&store).await;
-    story::a_closed_store_refuses(&store).await;
+tests::both_stores!(the_story_is_told, a_full_visitor_takes_no_more, a_full_queue_is_busy);
+
+async fn the_story_is_told(backend: Backend) {
+    let storage = Storage::new(backend);
+    let store = storage.open();
+    story::tell(&*store).await;
+    let remembered = story::remembered(&*store).await;
+    story::a_closed_store_refuses(&*store).await;
     drop(store);
-    remembered(&open(folder.path()).unwrap()).await;
+    remembered(&*storage.open()).await;
 }
 
-#[actix_web::test]
-async fn a_full_visitor_takes_no_more() {
-    let folder = tempfile::tempdir().unwrap();
-    story::a_full_visitor_takes_no_more(&open(folder.path()).unwrap()).await;
+async fn a_full_visitor_takes_no_more(backend: Backend) {
+    let storage = Storage::new(backend);
+    story::a_full_visitor_takes_no_more(&*storage.open()).await;
 }
 
-#[actix_web::test]
-async fn a_full_queue_is_busy_and_nothing_waits_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
-    let store =
-        SledStore::open(folder.path(), SledOptions { cache_bytes: 64 << 20, queue: 1 }).unwrap();
+/// And nothing waits for ever.
+async fn a_full_queue_is_busy(backend: Backend) {
+    let storage = Storage::new(backend);
+    let settings = tests::app::settings_for(&storage).replace("[store]", "[store]\nqueue = 1");
+    let config = collector::config::Config::parse(&settings, &[]).unwrap();
+    let store = collector::app::open_store(&config).unwrap();
     // Page views, so that each commit waits for the disk while the others come.
     let shown = || collector::store::Arrival::View(Box::new(story::page_view(story::START_MS, "")));
     let batch = || story::arrivals(tests::wire::new_visitor(), vec![shown()]);
@@ -66,13 +68,13 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         }),
         ("a log that is gone", |folder| std::fs::remove_file(folder.join("tree/db")).unwrap()),
         ("foreign data", |folder| {
-            let db = sled::open(folder.join("tree")).unwrap();
+            let db = ::sled::open(folder.join("tree")).unwrap();
             db.clear().unwrap();
             db.insert("key", "value").unwrap();
             db.flush().unwrap();
         }),
         ("another layout", |folder| {
-            let db = sled::open(folder.join("tree")).unwrap();
+            let db = ::sled::open(folder.join("tree")).unwrap();
             db.insert("mversion", &99_u32.to_be_bytes()).unwrap();
             db.flush().unwrap();
         }),
