@@ -109,16 +109,17 @@ fn read_back(file: &Path) -> Result<String> {
 }
 
 /// Hands over everything that the configured store holds, with progress.
-pub(super) fn everything(config: &Config, each: impl FnMut(&Entity) -> Result<()>) -> Result<()> {
+pub(super) fn everything(
+    config: &Config,
+    mut each: impl FnMut(&Entity) -> Result<()>,
+) -> Result<()> {
     let bar = progress::count("entities");
-    let mut each = each;
-    let counted = |entity: &Entity| {
+    let mut counted = |entity: &Entity| {
         bar.inc(1);
         each(entity)
     };
     let done = match open_existing_store(config) {
         Ok(store) => server::block_on(async {
-            let mut counted = counted;
             ensure_whole(&*store).await?;
             let mut entities = store.export();
             while let Some(entity) = entities.next().await {

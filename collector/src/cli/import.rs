@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::server;
 use crate::store::{Holding, ImportPart, ImportState, Store};
 use crate::transfer::{self, Whole};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,8 @@ impl Import {
                 store.import(ImportPart { entities, state, last: false }).await?;
             }
         }
+        // Else it goes on with the file that it began with, or not at all.
+        ensure!(reader.whole() == Some(whole), "it was exchanged for another file meanwhile");
         let state = ImportState { file: whole.digest, entities: done };
         store.import(ImportPart { entities, state, last: true }).await?;
         bar.finish_and_clear();

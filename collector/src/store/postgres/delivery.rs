@@ -7,7 +7,7 @@ use super::statements::{self as sql, Statement};
 use crate::store::delivery::storable;
 use crate::store::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, StoreError};
 use deadpool_postgres::{GenericClient, Object};
-use shared::ids::{ConversionId, LeadId, SiteId};
+use shared::ids::{ConversionId, LeadId};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -140,8 +140,7 @@ pub(super) fn read(row: &Row) -> Result<Delivery, StoreError> {
     let attempts: i32 = rows::column(row, 7)?;
     Ok(Delivery {
         id: DeliveryId { lead: LeadId(rows::column(row, 0)?), hash },
-        site: SiteId::parse(rows::column(row, 2)?)
-            .ok_or_else(|| wrong("site has no site's name"))?,
+        site: rows::site(row, 2)?,
         destination: rows::column(row, 3)?,
         subject: ConversionId(rows::column(row, 4)?),
         state: DeliveryState::parse(rows::column(row, 5)?)

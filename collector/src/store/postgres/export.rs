@@ -68,7 +68,7 @@ async fn visitors(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Resu
     loop {
         let after = parameters![bucket, site.clone(), visitor, AT_ONCE];
         let found = rows::query(transaction, &sql::EXPORT_VISITORS, &after).await?;
-        let mut records: Vec<((String, Uuid), Visitor)> = Vec::with_capacity(found.len());
+        let mut records: Vec<((SiteId, Uuid), Visitor)> = Vec::with_capacity(found.len());
         let mut rows = 0;
         for row in &found {
             let record: Visitor = rows::document(row, 2)?;
@@ -76,22 +76,23 @@ async fn visitors(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Resu
             if rows > EVENTS_AT_ONCE && !records.is_empty() {
                 break;
             }
-            records.push(((rows::column(row, 0)?, rows::column(row, 1)?), record));
+            records.push(((rows::site(row, 0)?, rows::column(row, 1)?), record));
         }
         let (Some((first, _)), Some((last, _))) = (records.first(), records.last()) else {
             return Ok(());
         };
-        (site, visitor) = last.clone();
-        let run = parameters![bucket, first.0.clone(), first.1, site.clone(), visitor];
-        let mut events: HashMap<(String, Uuid), Vec<Event>> = HashMap::new();
+        (site, visitor) = (last.0.as_str().to_owned(), last.1);
+        let first_site = first.0.as_str().to_owned();
+        let run = parameters![bucket, first_site, first.1, site.clone(), visitor];
+        let mut events: HashMap<(SiteId, Uuid), Vec<Event>> = HashMap::new();
         for row in rows::query(transaction, &sql::EXPORT_EVENTS, &run).await? {
-            let key = (rows::column(&row, 0)?, rows::column(&row, 1)?);
+            let key = (rows::site(&row, 0)?, rows::column(&row, 1)?);
             let id = EventId(rows::column(&row, 2)?);
             events.entry(key).or_default().push(Event { id, row: rows::document(&row, 3)? });
         }
         for (key, record) in records {
             let events = events.remove(&key).unwrap_or_default();
-            let (site, visitor) = (site_of(&key.0)?, VisitorId(key.1));
+            let (site, visitor) = (key.0, VisitorId(key.1));
             out.send(Entity::Visitor { site, visitor, record, events }).await?;
         }
     }
@@ -136,7 +137,7 @@ async fn identities(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Re
             let unknown =
                 || StoreError::Corrupt(format!("an identity is of the unknown kind {kind}"));
             out.send(Entity::Identity {
-                site: site_of(rows::column(row, 0)?)?,
+                site: rows::site(row, 0)?,
                 kind: IdentityKind::parse(kind).ok_or_else(unknown)?,
                 value: rows::column(row, 2)?,
                 lead: LeadId(rows::column(row, 3)?),
@@ -156,7 +157,7 @@ async fn used_keys(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Res
         let Some(last) = found.last() else { return Ok(()) };
         for row in &found {
             out.send(Entity::UsedKey {
-                site: site_of(rows::column(row, 4)?)?,
+                site: rows::site(row, 4)?,
                 key: rows::column(row, 5)?,
                 used: convert::read_used_key(row)?,
             })
@@ -164,8 +165,4 @@ async fn used_keys(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Res
         }
         after = [rows::column(last, 4)?, rows::column(last, 5)?];
     }
-}
-
-fn site_of(name: &str) -> Result<SiteId, StoreError> {
-    SiteId::parse(name).ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no site's name")))
 }

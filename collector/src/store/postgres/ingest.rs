@@ -89,10 +89,9 @@ async fn take(
     let taken = take_at_once(transaction, &wanted).await?;
     let mut records = HashMap::with_capacity(taken.len());
     for row in taken {
-        let site: &str = rows::column(&row, 0)?;
-        let visitor = VisitorId(rows::column(&row, 1)?);
-        let record: Option<Json<Visitor>> = rows::column(&row, 2)?;
-        if let (Some(site), Some(Json(record))) = (SiteId::parse(site), record) {
+        let (site, visitor) = (rows::site(&row, 0)?, VisitorId(rows::column(&row, 1)?));
+        // One that is made here has none yet.
+        if let Some(Json(record)) = rows::column::<Option<Json<Visitor>>>(&row, 2)? {
             let bucket = rows::visitor_bucket(&site, visitor);
             records.insert((bucket, site, visitor), record);
         }

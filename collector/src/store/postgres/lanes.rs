@@ -42,7 +42,7 @@ impl Lanes {
     /// Starts the tasks on the runtime that is entered.
     pub(super) fn start(connections: &Connections, options: &PostgresOptions) -> Self {
         let queued = Arc::new(AtomicUsize::new(0));
-        // Half of the connections are left to reads, conversions and deliveries.
+        // At least half of the connections are left to reads, conversions and deliveries.
         let lanes = (options.connections / 2).clamp(1, MOST_LANES);
         let start = |_| {
             let (sender, jobs) = mpsc::unbounded_channel();

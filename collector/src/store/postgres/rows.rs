@@ -105,6 +105,12 @@ pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T
     row.try_get(index).map_err(|error| StoreError::Corrupt(super::pool::told(&error)))
 }
 
+/// A column that names a site.
+pub(super) fn site(row: &Row, index: usize) -> Result<SiteId, StoreError> {
+    let name: &str = column(row, index)?;
+    SiteId::parse(name).ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no site's name")))
+}
+
 /// A document of a row.
 pub(super) fn document<T: DeserializeOwned>(row: &Row, index: usize) -> Result<T, StoreError> {
     column::<Json<T>>(row, index).map(|Json(value)| value)

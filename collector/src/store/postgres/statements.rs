@@ -3,7 +3,7 @@
 //! The schema stands in `migrations/`. Each distributed table begins with its bucket: `vb` of site
 //! and visitor, `lb` of the lead, `ib` of an identity, `kb` of an idempotency key, `rb` of a readiness
 //! probe. A statement that names its bucket runs on one shard; only lists, the look at what is due and
-//! forgetting ask every shard, and they take no locks. Times are parameters, never the server's
+//! forgetting ask every shard, and none locks a row that it only reads. Times are parameters, never the server's
 //! clock. A test reads this list and the migrations against what Citus refuses.
 
 use std::sync::LazyLock;
