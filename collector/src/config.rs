@@ -14,11 +14,14 @@ use crate::token::TokenKey;
 use anyhow::{Context, Result, bail, ensure};
 use figment::Figment;
 use figment::providers::{Format, Toml};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use shared::fields::naming::Prefix;
 use shared::ids::SiteId;
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use url::Url;
 
 /// The commented file that is also the default.
@@ -38,6 +41,9 @@ pub struct Config {
     pub log: String,
     /// Threads that answer requests; 0 means one a core.
     pub workers: usize,
+    /// What the names of our fields begin with in a CRM.
+    #[serde(deserialize_with = "parsed")]
+    pub field_prefix: Prefix,
     /// The store.
     pub store: StoreConfig,
     /// Hand-off.
@@ -91,6 +97,15 @@ pub struct SiteConfig {
 
 fn yes() -> bool {
     true
+}
+
+/// A setting that is read from its text.
+fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// One API key.
@@ -269,6 +284,7 @@ const OVERRIDABLE: &[&str] = &[
     "prefix",
     "log",
     "workers",
+    "field_prefix",
     "store.url",
     "store.queue",
     "store.cache_mib",
@@ -327,6 +343,9 @@ mod tests {
         check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
         check("[delivery]\ntimeout_seconds = 0", &[], Err("delivery.timeout_seconds"));
         check("prefix = \"c\"", &[], Err("prefix"));
+        check("field_prefix = \"acme\"", &[], Ok(()));
+        check("field_prefix = \"Acme_\"", &[], Err("`Acme_` should be 1 to 7"));
+        check("", &[("CLEW_FIELD_PREFIX", "")], Err("field_prefix"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
         check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
         check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));

@@ -1,25 +1,21 @@
-//! From what a form handler says to a lead, and from a lead to what the API and the webhooks say.
+//! From what a form handler says to a lead; what the API and the webhooks say of it is made in
+//! [`view`].
+
+pub mod view;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ingest::Identified;
 use crate::settings::Settings;
-use crate::store::{
-    Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion, StoreError,
-};
+use crate::store::{Converted, Idempotency, NewConversion, StoreError};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use shared::evidence::clean_url;
-use shared::fields::{self, FIELDS_VERSION, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::journey::{History, conversion_json};
-use shared::lead::{
-    Contact, Conversion, ConversionKind, IdentityKind, JourneyState, Lead, normal_phone,
-};
+use shared::lead::{Contact, Conversion, ConversionKind, JourneyState};
 use shared::limits;
-use shared::time::rfc3339;
 use url::Url;
+use view::LeadView;
 
 /// The body of `POST /v1/leads`. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
@@ -228,133 +224,4 @@ fn text(value: Option<String>) -> Option<String> {
 fn page_url(text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= limits::URL_BYTES)?;
     Some(clean_url(&url))
-}
-
-/// A lead with its history: what every answer about it is made of.
-pub struct LeadView {
-    /// The person.
-    pub lead: Lead,
-    /// The history up to the last conversion.
-    pub history: History,
-    /// Where its hand-off stands; `None` where nothing is to be delivered.
-    pub sync: Option<DeliveryState>,
-}
-
-impl LeadView {
-    /// Reads a lead and everything that belongs to it: as it was at one of its conversions, or as
-    /// it is.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn load(
-        app: &App,
-        id: LeadId,
-        at: Option<ConversionId>,
-    ) -> Result<Option<Self>, StoreError> {
-        let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
-        let mut visitors: Vec<VisitorId> = lead.joins.iter().map(|join| join.visitor).collect();
-        visitors.sort_unstable();
-        visitors.dedup();
-        let mut views = Vec::with_capacity(visitors.len());
-        for visitor in visitors {
-            views.push((visitor, app.store.page_views(&lead.site, visitor).await?));
-        }
-        let mut conversions = app.store.conversions(id).await?;
-        conversions.sort_by_key(|conversion| conversion.number);
-        let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
-        conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
-        let filter = DeliveryFilter {
-            site: lead.site.clone(),
-            state: None,
-            lead: Some(id),
-            after: None,
-            limit: 1_000,
-        };
-        let deliveries = app.store.deliveries(filter).await?;
-        // The state that most needs somebody's eye.
-        let sync =
-            deliveries.iter().map(|delivery| delivery.state).max_by_key(|state| match state {
-                DeliveryState::Sent => 0,
-                DeliveryState::Pending => 1,
-                DeliveryState::Sending => 2,
-                DeliveryState::Retry => 3,
-                DeliveryState::Dead => 4,
-            });
-        let history = History::of_lead(&lead, &views, conversions);
-        Ok(Some(Self { lead, history, sync }))
-    }
-
-    /// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] or the store's.
-    pub async fn find(app: &App, site: &SiteId, name: &str) -> Result<Self, ApiError> {
-        let by = |kind, value: &str| {
-            let value = value.to_owned();
-            async move { app.store.find_lead(site, kind, &value).await }
-        };
-        let id = match name.split_once(':') {
-            Some(("email", email)) => by(IdentityKind::Email, &email.to_lowercase()).await?,
-            Some(("phone", phone)) => {
-                by(IdentityKind::Phone, &normal_phone(phone).unwrap_or_default()).await?
-            }
-            _ => LeadId::parse(name),
-        };
-        let view = match id {
-            Some(id) => Self::load(app, id, None).await?,
-            None => None,
-        };
-        view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
-    }
-
-    /// All canonical fields.
-    pub fn fields(&self) -> Map<String, Value> {
-        let status = self.sync.and_then(|state| serde_json::to_value(state).ok());
-        let sync_status = status.as_ref().and_then(Value::as_str);
-        fields::build(Subject { lead: &self.lead, history: &self.history, sync_status })
-    }
-
-    /// The answer of `GET /v1/leads/{id}/fields`.
-    pub fn fields_json(&self) -> Value {
-        json!({
-            "lead_id": self.lead.id,
-            "fields_version": FIELDS_VERSION,
-            "updated_at": rfc3339(self.lead.converted_at_ms),
-            "fields": self.fields(),
-        })
-    }
-
-    /// The person and the conversions.
-    pub fn lead_json(&self) -> Value {
-        lead_json(&self.lead)
-    }
-
-    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}`.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "lead": self.lead_json(),
-            "conversion": self.history.conversions.last().map(conversion_json),
-            "fields": self.fields(),
-            "journey": self.history.to_json(),
-        })
-    }
-}
-
-/// A lead without its journey, as lists show it.
-pub fn lead_json(lead: &Lead) -> Value {
-    json!({
-        "id": lead.id,
-        "site": lead.site,
-        "created_at": rfc3339(lead.created_at_ms),
-        "converted_at": rfc3339(lead.converted_at_ms),
-        "conversions": lead.conversions,
-        "contact": lead.contact,
-        "visitors": lead.joins.iter().map(|join| json!({
-            "visitor": join.visitor,
-            "joined_at": rfc3339(join.joined_at_ms),
-            "conversion": join.conversion,
-            "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
-        })).collect::<Vec<_>>(),
-        "phone_conflict": lead.phone_conflict,
-    })
 }

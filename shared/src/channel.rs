@@ -66,6 +66,31 @@ pub struct Signals<'a> {
 }
 
 impl Channel {
+    /// Every channel, in the order of reports.
+    pub const ALL: [Self; 21] = [
+        Self::Direct,
+        Self::CrossNetwork,
+        Self::PaidShopping,
+        Self::PaidSearch,
+        Self::PaidSocial,
+        Self::PaidVideo,
+        Self::Display,
+        Self::PaidOther,
+        Self::OrganicShopping,
+        Self::OrganicSocial,
+        Self::OrganicVideo,
+        Self::OrganicSearch,
+        Self::AiAssistant,
+        Self::Referral,
+        Self::Email,
+        Self::Affiliates,
+        Self::Audio,
+        Self::Sms,
+        Self::MobilePush,
+        Self::Offline,
+        Self::Other,
+    ];
+
     /// Decides; total, so every touch has a channel.
     pub fn of(signals: Signals<'_>) -> Self {
         let Signals { source, medium, campaign, category } = signals;

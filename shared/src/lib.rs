@@ -38,6 +38,8 @@ pub mod lead;
 #[cfg(feature = "rules")]
 pub mod journey;
 #[cfg(feature = "rules")]
+pub mod why;
+#[cfg(feature = "rules")]
 pub mod fields;
 
 #[cfg(all(test, feature = "rules"))]

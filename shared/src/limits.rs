@@ -60,6 +60,10 @@ pub const IDEMPOTENCY_MS: i64 = DAY_MS;
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// A webhook's body; above it the journey is left out, then `journey_json`.
 pub const WEBHOOK_BODY_BYTES: usize = 20_000;
+/// `journey_json` in a webhook, so that the rest of the body has room beside it.
+pub const WEBHOOK_JOURNEY_BYTES: usize = WEBHOOK_BODY_BYTES / 3;
+/// `journey_json` and `journey_summary` where no CRM sets a limit.
+pub const JOURNEY_BYTES: usize = 64 * 1024;
 
 /// One day.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;

@@ -3,7 +3,8 @@
 use super::auth::ApiKey;
 use super::query::Query;
 use crate::app::App;
-use crate::conversion::{self, LeadView, Made, lead_json};
+use crate::conversion::view::{LeadView, lead_json};
+use crate::conversion::{self, Made};
 use crate::error::ApiError;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -66,15 +67,6 @@ pub(super) async fn show(
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(LeadView::find(&app, &key.site, &lead).await?.to_json()))
-}
-
-/// `GET /v1/leads/{id}/fields`
-pub(super) async fn fields(
-    app: Data<App>,
-    key: ApiKey,
-    lead: Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(LeadView::find(&app, &key.site, &lead).await?.fields_json()))
 }
 
 /// `GET /v1/leads/{id}/journey`

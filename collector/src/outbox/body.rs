@@ -1,7 +1,7 @@
 //! A webhook's body: the lead's fields and its journey, within the size that receivers take.
 
 use crate::app::App;
-use crate::conversion::LeadView;
+use crate::conversion::view::LeadView;
 use crate::store::{Delivery, StoreError};
 use serde_json::{Value, json};
 use shared::fields::FIELDS_VERSION;
@@ -13,10 +13,11 @@ pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u
     let Some(view) = LeadView::load(app, delivery.id.lead, Some(delivery.subject)).await? else {
         return Ok(None);
     };
-    let mut fields = view.fields();
+    let mut fields = view.fields(limits::WEBHOOK_JOURNEY_BYTES);
     // A field that is not known is not sent: it must not empty the CRM's. Where this very hand-off
     // stands is no news to whoever receives it.
-    fields.retain(|name, value| !value.is_null() && name != "crm_sync_status");
+    let is_of_hand_off = |name: &str| matches!(name, "crm_sync_status" | "crm_synced_at");
+    fields.retain(|name, value| !value.is_null() && !is_of_hand_off(name));
     let body = json!({
         "type": "lead.converted",
         "timestamp": rfc3339(delivery.created_at_ms),
@@ -31,10 +32,14 @@ pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u
     Ok(Some(fit(body, limits::WEBHOOK_BODY_BYTES)))
 }
 
-/// Leaves out, in turn, pages that were not engaged, all pages, the journey, `journey_json` and the
-/// summary.
+/// Leaves out, in turn, the reasons of touches, pages that were not engaged, all pages, the journey,
+/// `journey_json` and the summary.
 fn fit(mut body: Value, limit: usize) -> Vec<u8> {
-    let cuts: [fn(&mut Value); 5] = [
+    let cuts: [fn(&mut Value); 6] = [
+        |body| {
+            let touches = body["data"]["journey"]["touches"].as_array_mut();
+            touches.into_iter().flatten().for_each(|touch| remove(touch, "why"));
+        },
         |body| {
             if let Some(pages) = body["data"]["journey"]["pages"].as_array_mut() {
                 pages.retain(|page| page["engaged"] == true);
