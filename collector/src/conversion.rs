@@ -10,10 +10,10 @@ use crate::settings::Settings;
 use crate::store::{Converted, Idempotency, NewConversion, StoreError};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shared::evidence::clean_url;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{Contact, Conversion, ConversionKind, JourneyState};
 use shared::limits;
+use shared::source::Rules;
 use url::Url;
 use view::LeadView;
 
@@ -107,7 +107,7 @@ pub async fn from_request(
         contact,
         form_id: text(request.form.id),
         form_name: text(request.form.name),
-        page_url: request.page.url.as_deref().and_then(page_url),
+        page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
         page_title: text(request.page.title),
         touches: Vec::new(),
     };
@@ -221,7 +221,7 @@ fn text(value: Option<String>) -> Option<String> {
     (!cut.is_empty()).then(|| cut.to_owned())
 }
 
-fn page_url(text: &str) -> Option<String> {
+fn page_url(rules: &Rules, text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= limits::URL_BYTES)?;
-    Some(clean_url(&url))
+    Some(rules.clean_url(&url))
 }

@@ -10,12 +10,12 @@ mod click;
 mod click_ids;
 mod context;
 mod counts;
-pub mod cut;
 pub mod naming;
 mod person;
 mod standing;
 mod summary;
 
+use crate::cut;
 use crate::ids::VisitorId;
 use crate::journey::History;
 use crate::lead::{Conversion, Lead};

@@ -5,7 +5,7 @@
 
 use crate::evidence::Evidence;
 use crate::page_view::PageView;
-use crate::source::{Label, Origin};
+use crate::source::Label;
 use crate::visit::Touch;
 use serde::{Serialize, Serializer};
 
@@ -44,75 +44,32 @@ fn as_object<S: Serializer>(pairs: &Vec<(&str, &str)>, serializer: S) -> Result<
 /// Tells why, from the page view whose label the touch carries (`None` where that is not at hand).
 pub fn why<'a>(touch: &'a Touch, page: Option<&'a PageView>) -> Why<'a> {
     let label = &touch.label;
-    let mut told = page.map_or_else(Told::default, |page| Told::of(&page.evidence, label));
+    let rule = label.rule.as_str();
+    let Some(page) = page else {
+        let (evidence, words) = (Said::default(), String::new());
+        return Why { rule, evidence, lost: Vec::new(), words };
+    };
+    let evidence = &page.evidence;
+    let lost = lost(evidence, label);
+    let mut words = because(evidence, label);
+    let names: Vec<&str> = lost.iter().filter_map(|lost| lost.split(':').next()).collect();
+    match names.as_slice() {
+        [] => {}
+        [one] => words += &format!("; the {one} was not needed"),
+        [rest @ .., last] => {
+            words += &format!("; the {} and the {last} were not needed", rest.join(", the "));
+        }
+    }
+    words += ".";
     if touch.continued {
-        let source = place(label);
-        told.words = format!(
+        words = format!(
             "The visit showed no origin but a page of the site's own, or one that only sends people \
-             back, so it goes on under the touch before: {source}, {}.",
+             back, so it goes on under the touch before: {}, {}.",
+            place(label),
             label.channel.label()
         );
     }
-    Why { rule: "", evidence: told.said, lost: told.lost, words: told.words }
-}
-
-/// What can be told of a page view.
-#[derive(Default)]
-struct Told<'a> {
-    said: Said<'a>,
-    lost: Vec<String>,
-    words: String,
-}
-
-impl<'a> Told<'a> {
-    fn of(evidence: &'a Evidence, label: &'a Label) -> Self {
-        let said = Said::of(evidence);
-        let channel = label.channel.label();
-        let place = place(label);
-        let host = evidence.referrer_host.as_deref().unwrap_or_default();
-        let decides = label.click_id.as_ref().map(|id| id.name.as_str());
-        let (because, lost_to) = match decider(evidence, label) {
-            Decider::Tags => {
-                let both = ["utm_source", "utm_medium"];
-                let told = |name: &str| both.contains(&name) || said.tags.len() == 1;
-                let tags = said.tags.iter().filter(|(name, _)| told(name));
-                let mut tags: Vec<String> =
-                    tags.map(|(name, value)| format!("{name}={value}")).collect();
-                if tags.is_empty() {
-                    tags.extend(said.tags.iter().map(|(name, _)| (*name).to_owned()));
-                }
-                // An id fills in what the tags leave open.
-                let fills = evidence.source.is_none() || evidence.medium.is_none();
-                tags.extend(decides.filter(|_| fills).map(|name| format!("the click id {name}")));
-                let make = if tags.len() == 1 { "makes" } else { "make" };
-                let tags = tags.join(" and ");
-                (format!("{tags} on the landing page {make} it {place}, {channel}"), "tags decide")
-            }
-            Decider::ClickId(name) => (
-                format!("The click id {name} on the landing page stands for {place}, {channel}"),
-                "the click id decides",
-            ),
-            Decider::Referrer => (format!("The referrer {host} stands for {place}, {channel}"), ""),
-            Decider::Nothing if !host.is_empty() => (
-                format!(
-                    "The referrer {host} is the site's own or one that only sends people back, \
-                     and nothing else tells of an origin: {channel}"
-                ),
-                "",
-            ),
-            Decider::Nothing => (format!("No tags, no click id and no referrer: {channel}"), ""),
-        };
-        let lost = lost(evidence, label, lost_to);
-        let names: Vec<&str> = lost.iter().filter_map(|lost| lost.split(':').next()).collect();
-        let unneeded = match names.as_slice() {
-            [] => String::new(),
-            [one] => format!("; the {one} was not needed"),
-            [rest @ .., last] => {
-                format!("; the {} and the {last} were not needed", rest.join(", the "))
-            }
-        };
-        Self { said, words: format!("{because}{unneeded}."), lost }
-    }
+    Why { rule, evidence: Said::of(evidence), lost, words }
 }
 
 impl<'a> Said<'a> {
@@ -137,37 +94,95 @@ impl<'a> Said<'a> {
     }
 }
 
-/// What made the source.
-enum Decider<'a> {
-    Tags,
-    ClickId(&'a str),
-    Referrer,
-    Nothing,
-}
-
-fn decider<'a>(evidence: &Evidence, label: &'a Label) -> Decider<'a> {
-    match &label.click_id {
-        _ if label.origin != Origin::Marketing => Decider::Nothing,
-        _ if evidence.is_tagged() => Decider::Tags,
-        Some(id) => Decider::ClickId(&id.name),
-        None => Decider::Referrer,
+/// What made the source and channel, as a sentence without its end.
+fn because(evidence: &Evidence, label: &Label) -> String {
+    let (by, rule) = label.rule.split_once('/').unwrap_or_default();
+    let (by, name) = by.split_once(':').unwrap_or((by, ""));
+    let channel = label.channel.label();
+    // An operator's own rule says the channel, whatever said the source.
+    let channel = match rule.strip_prefix("custom:") {
+        Some(custom) => format!("{}, and by the rule `{custom}` {channel}", place(label)),
+        None => format!("{}, {channel}", place(label)),
+    };
+    match by {
+        "tags" => {
+            let (tags, make) = tags(evidence, label);
+            format!("{tags} on the landing page {make} it {channel}")
+        }
+        "weak_tag" => {
+            let source = evidence.weak_source.as_deref().unwrap_or_default();
+            format!("`{source}` in the landing page's `source` or `ref` makes it {channel}")
+        }
+        "click_id" => {
+            format!("The click id {name} on the landing page stands for {channel}")
+        }
+        "referrer" => {
+            let host = evidence.referrer_host.as_deref().unwrap_or(name);
+            format!("The referrer {host} stands for {channel}")
+        }
+        "own" => {
+            format!("The referrer {name} is the site's own, and nothing else was there: Direct")
+        }
+        "excluded" => {
+            format!(
+                "The referrer {name} only sends people back, and nothing else was there: Direct"
+            )
+        }
+        _ => "No tags, no click id and no referrer: Direct".to_owned(),
     }
 }
 
+/// The tags that decide, and the verb behind them.
+fn tags(evidence: &Evidence, label: &Label) -> (String, &'static str) {
+    let said = Said::of(evidence);
+    let decide = |name: &str| matches!(name, "utm_source" | "utm_medium");
+    let mut tags: Vec<String> = Vec::new();
+    for (name, value) in &said.tags {
+        if decide(name) {
+            tags.push(format!("{name}={value}"));
+        }
+    }
+    if tags.is_empty() {
+        tags.extend(said.tags.first().map(|(name, value)| format!("{name}={value}")));
+    }
+    // An id fills in what the tags leave open.
+    let fills = label.click_id.as_ref().filter(|_| is_open(evidence));
+    tags.extend(fills.map(|id| format!("the click id {}", id.name)));
+    let make = if tags.len() == 1 { "makes" } else { "make" };
+    (tags.join(" and "), make)
+}
+
+/// Whether the tags leave source or medium open.
+fn is_open(evidence: &Evidence) -> bool {
+    evidence.source.is_none() || evidence.medium.is_none()
+}
+
 /// What the page view said beside what decided, and what that lost to.
-fn lost(evidence: &Evidence, label: &Label, lost_to: &str) -> Vec<String> {
-    let decides = label.click_id.as_ref().map(|id| &id.name);
+fn lost(evidence: &Evidence, label: &Label) -> Vec<String> {
+    let by = label.rule.split(['/', ':']).next().unwrap_or_default();
+    let decides = label.click_id.as_ref().map(|id| id.name.as_str());
+    let lost_to = match by {
+        "tags" => "tags decide",
+        "click_id" => "the click id decides",
+        "weak_tag" => "the parameter decides",
+        _ => "",
+    };
     let mut lost = Vec::new();
+    if let Some(source) = evidence.weak_source.as_ref().filter(|_| by != "weak_tag") {
+        let to = if lost_to.is_empty() { "the referrer decides" } else { lost_to };
+        lost.push(format!("parameter {source}: {to}"));
+    }
     for id in &evidence.click_ids {
-        let name = &id.name;
+        let name = id.name.as_str();
         match decides {
+            None => lost.push(format!("click id {name}: it stands for no source")),
             Some(first) if first != name => {
                 lost.push(format!("click id {name}: {first} comes before it"));
             }
-            Some(_) if evidence.source.is_some() && evidence.medium.is_some() => {
+            Some(_) if by == "tags" && !is_open(evidence) => {
                 lost.push(format!("click id {name}: {lost_to}"));
             }
-            _ => {}
+            Some(_) => {}
         }
     }
     if let Some(host) = evidence.referrer_host.as_ref().filter(|_| !lost_to.is_empty()) {

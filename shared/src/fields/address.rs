@@ -1,8 +1,6 @@
 //! The parts of a stored address, taken from where they stand: addresses were parsed when they were
 //! stored, and a lead's fields look at many of them.
 
-use std::net::IpAddr;
-
 /// Host and path of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Address<'a> {
@@ -41,15 +39,6 @@ pub(crate) fn without_query(url: &str) -> &str {
     &url[..url.find(['?', '#']).unwrap_or(url.len())]
 }
 
-/// The part of a host (in lower case) that its owner registered, by the public suffix list: `a.co.uk`
-/// of `www.a.co.uk`, and `a.github.io` of itself. Addresses of machines, single labels and public
-/// suffixes are their own.
-pub(crate) fn registrable(host: &str) -> &str {
-    let is_machine = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-    let registered = if is_machine { None } else { psl::domain_str(host) };
-    registered.unwrap_or(host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,24 +66,5 @@ mod tests {
         check("https:///b", None);
         check("mailto:a@b.example", None);
         check("", None);
-    }
-
-    #[test]
-    fn registrable_hosts() {
-        for (host, expected) in [
-            ("www.google.com", "google.com"),
-            ("google.com", "google.com"),
-            ("shop.a.co.uk", "a.co.uk"),
-            ("a.github.io", "a.github.io"),
-            ("b.a.github.io", "a.github.io"),
-            ("www.xn--85x722f.xn--55qx5d.cn", "xn--85x722f.xn--55qx5d.cn"),
-            ("deep.news.test", "news.test"),
-            ("localhost", "localhost"),
-            ("co.uk", "co.uk"),
-            ("192.168.0.1", "192.168.0.1"),
-            ("[2001:db8::1]", "[2001:db8::1]"),
-        ] {
-            assert_eq!(registrable(host), expected, "{host}");
-        }
     }
 }

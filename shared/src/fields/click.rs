@@ -1,9 +1,10 @@
 //! The sixteen fields of a touch, which the lead has three times: for its first touch, for its last
 //! one, and for the last one that was not direct.
 
-use super::address::{Address, registrable, without_query};
+use super::address::{Address, without_query};
 use super::catalogue::{FieldKind, Row, channels, row};
 use crate::channel::Channel;
+use crate::source::registrable;
 use crate::time::rfc3339;
 use crate::visit::Touch;
 use serde_json::Value;
@@ -153,8 +154,8 @@ pub(super) struct Click<'a> {
 impl<'a> Click<'a> {
     pub(super) fn of(touch: &'a Touch) -> Self {
         let landing = Address::of(&touch.landing_page);
-        let is_app =
-            touch.label.referrer.as_ref().is_some_and(|url| url.starts_with("android-app:"));
+        let scheme = touch.label.referrer.as_deref().and_then(|url| url.split("://").next());
+        let is_app = scheme.is_some_and(|scheme| scheme.ends_with("-app"));
         let host = touch.label.referrer_host.as_deref();
         let domain = if is_app { host } else { host.map(registrable) };
         let drilldown = drilldown(touch, landing, domain);

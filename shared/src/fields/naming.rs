@@ -5,7 +5,7 @@
 //! CRM at all, so that it cannot empty one that is there.
 
 use super::catalogue::{Field, FieldKind};
-use super::cut;
+use crate::cut;
 use crate::time::parse_rfc3339;
 use serde_json::{Value, json};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The journey in words, for people who sell: a line for each step, newest last.
 
 use super::address::Address;
-use super::cut;
 use crate::channel::Channel;
+use crate::cut;
 use crate::journey::History;
 use crate::lead::{Conversion, ConversionKind};
 use crate::time::rfc3339;

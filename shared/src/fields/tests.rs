@@ -1,7 +1,6 @@
 //! One lead with everything, field by field, and what holds of the fields of any lead.
 
 use super::*;
-use crate::evidence::{Evidence, clean_url};
 use crate::ids::{ConversionId, EventId, LeadId, SiteId};
 use crate::lead::{Contact, ConversionKind, Join, JourneyState};
 use crate::page_view::{PageView, Totals};
@@ -20,12 +19,12 @@ fn ms(time: &str) -> i64 {
 fn page(at_ms: i64, url: &str, referrer: &str, engaged_ms: u32) -> PageView {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     let url = ::url::Url::parse(url).unwrap();
-    let evidence = Evidence::read(&url, referrer);
+    let evidence = RULES.evidence(&url, referrer);
     PageView {
         id: EventId::new(at_ms, [1; 10]),
         at_ms,
         received_at_ms: at_ms,
-        url: clean_url(&url),
+        url: RULES.clean_url(&url),
         title: String::new(),
         totals: Totals { engaged_ms, ..Totals::default() },
         label: RULES.label(&evidence, &OwnHosts::new(["example.com"])),

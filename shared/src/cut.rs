@@ -1,4 +1,4 @@
-//! Cutting values to a field's limit, counted in Unicode characters.
+//! Cutting texts and addresses to a limit, counted in Unicode characters.
 //!
 //! A cut text ends with an ellipsis. A cut address stays an address: it loses whole parameters, then
 //! whole segments of its path, so that what is left can be opened and no percent escape is halved.
