@@ -9,6 +9,7 @@ mod postgres_faults;
 mod store;
 mod events;
 mod leads;
+mod fields;
 mod persons;
 mod outbox;
 mod assets;

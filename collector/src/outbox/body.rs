@@ -75,7 +75,7 @@ mod tests {
         let page = |engaged: bool| json!({ "engaged": engaged, "url": "x".repeat(100) });
         let body = json!({ "data": {
             "fields": { "email": "a", "journey_json": "y".repeat(100) },
-            "journey": { "pages": [page(true), page(false)], "touches": ["z".repeat(100)] },
+            "journey": { "pages": [page(true), page(false)], "touches": [{ "why": "w".repeat(100), "n": "z".repeat(100) }] },
         }});
         let cut: Value = serde_json::from_slice(&fit(body, limit)).unwrap();
         let mut left = Vec::new();
@@ -85,13 +85,15 @@ mod tests {
             _ => {}
         }
         left.extend(cut["data"]["journey"]["touches"].is_array().then_some("touches"));
+        left.extend(cut["data"]["journey"]["touches"][0]["why"].is_string().then_some("why"));
         left.extend(cut["data"]["fields"]["journey_json"].is_string().then_some("json"));
         assert_eq!(left, expected, "{limit}");
     }
 
     #[test]
     fn bodies_shrink_step_by_step() {
-        check(10_000, &["pages", "touches", "json"]);
+        check(10_000, &["pages", "touches", "why", "json"]);
+        check(640, &["pages", "touches", "json"]);
         check(520, &["engaged", "touches", "json"]);
         check(400, &["touches", "json"]);
         check(250, &["json"]);
