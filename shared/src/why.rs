@@ -195,3 +195,109 @@ fn lost(evidence: &Evidence, label: &Label) -> Vec<String> {
 fn place(label: &Label) -> String {
     format!("{} / {}", label.source, label.medium)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{OwnHosts, Rules};
+    use crate::testing::view;
+    use crate::visit::Journey;
+    use std::sync::LazyLock;
+    use url::Url;
+
+    fn check(query: &str, referrer: &str, lost: &[&str], words: &str) {
+        static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
+        let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
+        let mut page = view(0, "");
+        page.evidence = RULES.evidence(&url, referrer);
+        page.label = RULES.label(&page.evidence, &OwnHosts::new(["site.example"]));
+        let touch = Journey::derive([&page]).touches.remove(0);
+        let why = why(&touch, Some(&page));
+        assert_eq!((why.words.as_str(), why.rule), (words, page.label.rule.as_str()), "{query}");
+        assert_eq!(why.lost, lost, "{query} {referrer}");
+    }
+
+    #[test]
+    fn reasons_in_words() {
+        check("", "", &[], "No tags, no click id and no referrer: Direct.");
+        check(
+            "?utm_source=google&utm_medium=cpc",
+            "https://www.google.com/",
+            &["referrer google.com: tags decide"],
+            "utm_source=google and utm_medium=cpc on the landing page make it google / cpc, \
+             Paid Search; the referrer google.com was not needed.",
+        );
+        check(
+            "?utm_source=google&utm_medium=cpc&gclid=1&fbclid=2",
+            "https://www.google.com/",
+            &[
+                "click id gclid: tags decide",
+                "click id fbclid: gclid comes before it",
+                "referrer google.com: tags decide",
+            ],
+            "utm_source=google and utm_medium=cpc on the landing page make it google / cpc, \
+             Paid Search; the click id gclid, the click id fbclid and the referrer google.com were \
+             not needed.",
+        );
+        check(
+            "?utm_source=google&gclid=1",
+            "",
+            &[],
+            "utm_source=google and the click id gclid on the landing page make it google / cpc, \
+             Paid Search.",
+        );
+        check(
+            "?utm_campaign=spring",
+            "",
+            &[],
+            "utm_campaign=spring on the landing page makes it (not set) / (none), Other.",
+        );
+        check(
+            "?gclid=1",
+            "https://news.example/",
+            &["referrer news.example: the click id decides"],
+            "The click id gclid on the landing page stands for google / cpc, Paid Search; \
+             the referrer news.example was not needed.",
+        );
+        check(
+            "",
+            "https://www.google.com/",
+            &[],
+            "The referrer google.com stands for google / organic, Organic Search.",
+        );
+        check(
+            "?ref=partner",
+            "",
+            &[],
+            "`partner` in the landing page's `source` or `ref` makes it partner / referral, Referral.",
+        );
+        check(
+            "?ref=partner&gclid=1",
+            "",
+            &["parameter partner: the click id decides"],
+            "The click id gclid on the landing page stands for google / cpc, Paid Search; \
+             the parameter partner was not needed.",
+        );
+        check(
+            "",
+            "https://shop.site.example/",
+            &[],
+            "The referrer shop.site.example is the site's own, and nothing else was there: Direct.",
+        );
+        check(
+            "",
+            "https://www.paypal.com/x",
+            &[],
+            "The referrer paypal.com only sends people back, and nothing else was there: Direct.",
+        );
+    }
+
+    #[test]
+    fn a_touch_whose_page_is_gone_still_has_its_rule() {
+        let page = view(0, "google");
+        let touch = Journey::derive([&page]).touches.remove(0);
+        let why = why(&touch, None);
+        assert_eq!((why.rule, why.words.as_str()), (page.label.rule.as_str(), ""));
+        assert_eq!(serde_json::to_value(&why.evidence).unwrap(), serde_json::json!({}));
+    }
+}

@@ -38,7 +38,7 @@ pub(super) fn tell(history: &History, limit: usize) -> String {
         |lines: &[String]| -> usize { lines.iter().map(|line| line.chars().count() + 1).sum() };
     let room = limit.saturating_sub(first.chars().count());
     if lines.len() < rest.len() || length(&lines) > room {
-        let left_out = |lines: &[String]| format!("… {} more steps …", rest.len() - lines.len());
+        let left_out = |lines: &[String]| format!("… {} left out …", rest.len() - lines.len());
         lines.truncate(LINES - 2);
         while length(&lines) + left_out(&lines).chars().count() + 1 > room && lines.pop().is_some()
         {
@@ -62,14 +62,10 @@ fn steps(history: &History) -> Vec<Step<'_>> {
         }) {
             steps.push(Step::Conversion(before));
         }
+        let plain = |place: usize| is_plain(&history.touches[place]);
         match steps.last_mut() {
-            Some(Step::Touches(run)) if run.start > 0 && is_plain(touch) => {
-                let follows = is_plain(&history.touches[run.start]);
-                if follows {
-                    run.end = place + 1;
-                } else {
-                    steps.push(Step::Touches(place..place + 1));
-                }
+            Some(Step::Touches(run)) if run.start > 0 && plain(run.start) && plain(place) => {
+                run.end = place + 1;
             }
             _ => steps.push(Step::Touches(place..place + 1)),
         }

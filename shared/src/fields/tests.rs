@@ -374,7 +374,7 @@ fn summary_of(touches: i64, limit: usize) -> String {
 #[test]
 fn long_journeys_are_told_in_twenty_lines() {
     for (touches, lines, mark) in
-        [(1, 2, ""), (19, 20, ""), (20, 20, "… 2 more steps …"), (200, 20, "… 182 more steps …")]
+        [(1, 2, ""), (19, 20, ""), (20, 20, "… 2 left out …"), (200, 20, "… 182 left out …")]
     {
         let told = summary_of(touches, 10_000);
         assert_eq!(told.lines().count(), lines, "{told}");

@@ -5,8 +5,9 @@
 mod hits;
 
 use criterion::{BatchSize, Criterion, Throughput};
-use shared::fields::{self, Subject};
+use shared::fields::{self, Browser, Subject};
 use shared::journey::History;
+use shared::limits;
 use shared::source::{OwnHosts, Rules};
 use shared::visit::Journey;
 use std::hint::black_box;
@@ -58,8 +59,14 @@ fn lead_fields(criterion: &mut Criterion) {
         bencher.iter_batched(
             || History::of_lead(&lead, &views, vec![conversion.clone()]),
             |history| {
-                let subject = Subject { lead: &lead, history: &history, sync_status: Some("sent") };
-                serde_json::to_string(&fields::build(subject)).expect("JSON")
+                let subject = Subject {
+                    lead: &lead,
+                    history: &history,
+                    browser: Some(Browser { language: "fr-FR", ..Browser::default() }),
+                    hand_off: None,
+                    long_text: limits::JOURNEY_BYTES,
+                };
+                serde_json::to_string(&fields::by_name(subject)).expect("JSON")
             },
             BatchSize::SmallInput,
         );
