@@ -38,7 +38,7 @@ pub fn parse(text: &str, decimals: u32) -> Result<i128, NumberError> {
         return Ok(0);
     }
     // The unit that the last digit left stands for, as a power of ten.
-    let last = exponent as i64 + whole.len() as i64 - digits.len() as i64;
+    let last = i64::from(exponent) + whole.len() as i64 - digits.len() as i64;
     let zeros = last + i64::from(decimals);
     let zeros = u32::try_from(zeros).map_err(|_| match zeros < 0 {
         true => NumberError::TooFine,

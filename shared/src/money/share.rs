@@ -3,8 +3,9 @@
 /// Digits to which a weight is taken; products with a remainder below 10^19 fit into 128 bits.
 const DIGITS: i32 = 18;
 
-/// Shares an amount out in proportion to credits: one share a credit, which add up to the amount to
-/// the last unit, each less than one unit from its exact part. What is left over below a unit goes to
+/// Shares an amount out in proportion to credits: one share a credit, adding up to the amount.
+///
+/// Each share lies less than one unit from its exact part. What is left over below a unit goes to
 /// the largest remainders, of equal ones to the earlier; a refund is shared as the sale was.
 ///
 /// Credits are finite and not negative; others count as 0. Where all are 0, all shares are 0:

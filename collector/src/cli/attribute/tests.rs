@@ -45,7 +45,7 @@ Direct > Social,1,10,8
 Search > Search > Direct,3,333.33,1
 ";
 
-/// Computed by ChannelAttribution 2.2.5 (`heuristic_models`), mta 0.0.9 (`position_based`, and
+/// Computed by `ChannelAttribution` 2.2.5 (`heuristic_models`), mta 0.0.9 (`position_based`, and
 /// `shapley` over all 2^n coalitions) and marketing-attribution-models 2.1.1 (`run_markov`).
 #[test]
 fn paths_as_other_tools_count_them() {
@@ -75,7 +75,7 @@ fn paths_as_other_tools_count_them() {
     );
 }
 
-/// Value by simulation, as ChannelAttribution 2.2.5 converges to with `conv_par=0.002`.
+/// Value by simulation, as `ChannelAttribution` 2.2.5 converges to with `conv_par=0.002`.
 #[test]
 fn markov_value_as_by_simulation() {
     let simulated = "channel,conversions,value\nSearch,10.786668,890.788373\nEmail,4.495616,371.119385\n\
