@@ -4,10 +4,13 @@
 //! environment is an argument. The configuration is the truth for sites, keys and destinations, so
 //! that any number of collectors read the same file.
 
+mod attribution;
 pub mod change;
 mod rules;
 mod store;
+mod text;
 
+pub use attribution::AttributionConfig;
 pub use rules::RulesConfig;
 pub use store::StoreConfig;
 
@@ -16,15 +19,13 @@ use crate::token::TokenKey;
 use anyhow::{Context, Result, bail, ensure};
 use figment::Figment;
 use figment::providers::{Format, Toml};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use shared::fields::naming::Prefix;
 use shared::ids::SiteId;
 use shared::source::parse_host;
 use std::collections::HashSet;
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use url::Url;
 
 /// The commented file that is also the default.
@@ -45,7 +46,7 @@ pub struct Config {
     /// Threads that answer requests; 0 means one a core.
     pub workers: usize,
     /// What the names of our fields begin with in a CRM.
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "text::parsed")]
     pub field_prefix: Prefix,
     /// The store.
     pub store: StoreConfig,
@@ -99,19 +100,13 @@ pub struct SiteConfig {
     /// Whether `clew('identify', …)` makes leads.
     #[serde(default = "yes")]
     pub identify: bool,
+    /// How a lead's `attributed_…` fields are found.
+    #[serde(default)]
+    pub attribution: AttributionConfig,
 }
 
 fn yes() -> bool {
     true
-}
-
-/// A setting that is read from its text.
-fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: Display>,
-{
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// One API key.

@@ -15,6 +15,8 @@ mod person;
 mod standing;
 mod summary;
 
+use crate::attribution::{self, Milestones, Model, Rule, Step};
+use crate::channel::Channel;
 use crate::cut;
 use crate::ids::VisitorId;
 use crate::journey::History;
@@ -40,6 +42,8 @@ pub struct Subject<'a> {
     pub browser: Option<Browser<'a>>,
     /// Where the hand-off stands, where there is any.
     pub hand_off: Option<HandOff<'a>>,
+    /// How the touch that the conversion is credited to is found.
+    pub rule: Rule,
     /// The most characters of the summary, and bytes of the journey as JSON.
     pub long_text: usize,
 }
@@ -89,16 +93,16 @@ struct Facts<'a> {
     /// The touches of [`FAMILIES`].
     clicks: [Option<Click<'a>>; FAMILIES.len()],
     click_ids: ClickIds<'a>,
+    model: Model,
     /// The touch that the conversion is credited to.
     winner: Option<&'a Touch>,
 }
 
 impl<'a> Facts<'a> {
     fn of(subject: Subject<'a>) -> Self {
-        let Subject { lead, history, browser, hand_off, long_text } = subject;
+        let Subject { lead, history, browser, hand_off, rule, long_text } = subject;
         let conversion = history.conversions.last();
         let touches = &history.touches;
-        let is_direct = |touch: &&Touch| touch.label.channel == crate::channel::Channel::Direct;
         let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
         let clicks = [touches.first(), touches.last(), last_non_direct];
         Self {
@@ -111,7 +115,8 @@ impl<'a> Facts<'a> {
             visitor: history.converted_in().or(lead.joins.last().map(|join| join.visitor)),
             clicks: clicks.map(|touch| touch.map(Click::of)),
             click_ids: click_ids::find(history, conversion.map_or(i64::MAX, |last| last.at_ms)),
-            winner: last_non_direct,
+            model: rule.model,
+            winner: credited(rule, lead, history),
         }
     }
 
@@ -127,6 +132,30 @@ impl<'a> Facts<'a> {
             (_, value) => value,
         }
     }
+}
+
+fn is_direct(touch: &Touch) -> bool {
+    touch.label.channel == Channel::Direct
+}
+
+/// The touch with the greatest credit for the last conversion.
+fn credited<'a>(rule: Rule, lead: &Lead, history: &'a History) -> Option<&'a Touch> {
+    let converted_at_ms = history.conversions.last()?.at_ms;
+    let step = |touch: &Touch| Step {
+        // The history ends with the conversion, whatever the browser's clock said.
+        at_ms: touch.at_ms.min(converted_at_ms) as f64,
+        is_direct: is_direct(touch),
+        channel: touch.label.channel as usize,
+    };
+    let steps: Vec<Step> = history.touches.iter().map(step).collect();
+    let lead_at_ms = Some(lead.created_at_ms as f64);
+    let journey = attribution::Journey {
+        steps: &steps,
+        converted_at_ms: converted_at_ms as f64,
+        milestones: Milestones { lead_at_ms, ..Milestones::default() },
+    };
+    let credits = rule.credits(&journey, &[]);
+    history.touches.get(attribution::winner(&credits)?)
 }
 
 /// The fields that are wanted, in the order of the catalogue; those that are not known are `null`.

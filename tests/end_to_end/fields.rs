@@ -13,6 +13,7 @@ tests::both_stores!(
     what_is_not_known_is_named,
     an_answer_that_the_caller_has_is_not_sent_again,
     every_touch_says_why,
+    a_site_chooses_model_and_names,
 );
 
 async fn lead(app: &TestApp) -> String {
@@ -187,6 +188,29 @@ async fn every_touch_says_why(backend: Backend) {
         json!({
             "rule": "nothing/direct", "evidence": {}, "lost": [],
             "words": "No tags, no click id and no referrer: Direct.",
+        })
+    );
+    app.stop().await;
+}
+
+async fn a_site_chooses_model_and_names(backend: Backend) {
+    let settings = |config: &mut collector::config::Config| {
+        let text = "field_prefix = \"acme\"\n[[sites]]\nname = \"demo\"\nhosts = [\"example.com\"]\n\
+            [sites.attribution]\nmodel = \"last\"";
+        let chosen = collector::config::Config::parse(text, &[]).unwrap();
+        config.field_prefix = chosen.field_prefix.clone();
+        config.sites[0].attribution = chosen.sites[0].attribution;
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let clock = collector::clock::Clock::fixed(NOW_MS);
+    let app = TestApp::start_adjusted(backend, listener, "", clock, settings);
+    let lead = lead(&app).await;
+    let asked = "fields=attribution_model,attributed_channel,attributed_source&crm=hubspot";
+    assert_eq!(
+        fields(&app, &lead, asked).await,
+        json!({
+            "acme_attribution_model": "last", "acme_attributed_channel": "direct",
+            "acme_attributed_source": "(direct)",
         })
     );
     app.stop().await;

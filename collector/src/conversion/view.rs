@@ -1,6 +1,7 @@
 //! A lead with its history, as the API and the webhooks tell it.
 
 use crate::app::App;
+use crate::config::AttributionConfig;
 use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::store::{Delivery, DeliveryFilter, DeliveryState, StoreError, VisitorContext};
@@ -106,7 +107,7 @@ impl LeadView {
         view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
     }
 
-    fn subject(&self, long_text: usize) -> Subject<'_> {
+    fn subject(&self, settings: &Settings, long_text: usize) -> Subject<'_> {
         let browser = self.context.as_ref().map(|context| Browser {
             language: &context.language,
             consent: &context.consent,
@@ -119,12 +120,15 @@ impl LeadView {
             status: stand.state.as_str(),
             synced_at_ms: stand.sent_at_ms,
         });
-        Subject { lead: &self.lead, history: &self.history, browser, hand_off, long_text }
+        // Leads outlive the site's settings; those of no site are the usual ones.
+        let site = settings.config.site(&self.lead.site);
+        let AttributionConfig(rule) = site.map(|site| site.attribution).unwrap_or_default();
+        Subject { lead: &self.lead, history: &self.history, browser, hand_off, rule, long_text }
     }
 
     /// All canonical fields, their long texts of at most so many characters.
-    pub fn fields(&self, long_text: usize) -> Map<String, Value> {
-        fields::by_name(self.subject(long_text))
+    pub fn fields(&self, settings: &Settings, long_text: usize) -> Map<String, Value> {
+        fields::by_name(self.subject(settings, long_text))
     }
 
     /// The answer of `GET /v1/leads/{id}/fields`.
@@ -133,7 +137,7 @@ impl LeadView {
         let wanted =
             |field: &Field| asked.names.as_ref().is_none_or(|names| names.contains(&field.name));
         let mut told = Map::new();
-        for (field, value) in fields::build(self.subject(long_text), wanted) {
+        for (field, value) in fields::build(self.subject(settings, long_text), wanted) {
             let (name, value) = match asked.crm {
                 None => (field.name.clone(), value),
                 Some(crm) => match crm.encode(field, value) {
@@ -162,11 +166,11 @@ impl LeadView {
     }
 
     /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}`.
-    pub fn to_json(&self) -> Value {
+    pub fn to_json(&self, settings: &Settings) -> Value {
         json!({
             "lead": lead_json(&self.lead),
             "conversion": self.history.conversions.last().map(conversion_json),
-            "fields": self.fields(limits::JOURNEY_BYTES),
+            "fields": self.fields(settings, limits::JOURNEY_BYTES),
             "journey": self.history.to_json(),
         })
     }

@@ -31,7 +31,7 @@ pub(super) async fn create(
         conversion::from_request(&app, &key.settings, &key.site, &body, idempotency).await?;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
-    let mut answer = view.to_json();
+    let mut answer = view.to_json(&key.settings);
     answer["conversion_id"] = json!(conversion);
     answer["repeated"] = json!(repeated);
     Ok(response.json(answer))
@@ -66,7 +66,8 @@ pub(super) async fn show(
     key: ApiKey,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(LeadView::find(&app, &key.site, &lead).await?.to_json()))
+    let view = LeadView::find(&app, &key.site, &lead).await?;
+    Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
 }
 
 /// `GET /v1/leads/{id}/journey`

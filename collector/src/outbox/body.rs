@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::conversion::view::LeadView;
+use crate::settings::Settings;
 use crate::store::{Delivery, StoreError};
 use serde_json::{Value, json};
 use shared::fields::FIELDS_VERSION;
@@ -9,11 +10,15 @@ use shared::limits;
 use shared::time::rfc3339;
 
 /// The body of `lead.converted`; `None` where the lead is gone.
-pub(super) async fn build(app: &App, delivery: &Delivery) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) async fn build(
+    app: &App,
+    settings: &Settings,
+    delivery: &Delivery,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(view) = LeadView::load(app, delivery.id.lead, Some(delivery.subject)).await? else {
         return Ok(None);
     };
-    let mut fields = view.fields(limits::WEBHOOK_JOURNEY_BYTES);
+    let mut fields = view.fields(settings, limits::WEBHOOK_JOURNEY_BYTES);
     // A field that is not known is not sent: it must not empty the CRM's. Where this very hand-off
     // stands is no news to whoever receives it.
     let is_of_hand_off = |name: &str| matches!(name, "crm_sync_status" | "crm_synced_at");

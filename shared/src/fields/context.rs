@@ -2,6 +2,7 @@
 
 use super::Browser;
 use super::catalogue::{FieldKind, OfLead, Row, row};
+use crate::attribution::Model;
 use serde_json::Value;
 
 /// The fields of the browser that converted last, and of the attribution.
@@ -52,10 +53,10 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
     ),
     row(
         "attribution_model",
-        FieldKind::Enum(|| MODELS.to_vec()),
+        FieldKind::Enum(|| Model::NAMED.map(|(name, _)| name).to_vec()),
         "Attribution model",
         "The model by which the conversion is credited.",
-        |_| "last-non-direct".into(),
+        |facts| facts.model.name().into(),
     ),
     row(
         "attributed_channel",
@@ -80,22 +81,6 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
     ),
 ];
 
-/// The models.
-const MODELS: [&str; 13] = [
-    "first",
-    "last",
-    "last-non-direct",
-    "linear",
-    "position",
-    "time-decay",
-    "u",
-    "w",
-    "full-path",
-    "j",
-    "inverse-j",
-    "markov",
-    "shapley",
-];
 const GRANTED: &str = "granted";
 const DENIED: &str = "denied";
 const UNKNOWN: &str = "unknown";

@@ -1,12 +1,11 @@
 //! The journey in words, for people who sell: a line for each step, newest last.
 
 use super::address::Address;
-use crate::channel::Channel;
+use super::is_direct;
 use crate::cut;
 use crate::journey::History;
 use crate::lead::{Conversion, ConversionKind};
 use crate::time::rfc3339;
-use crate::visit::Touch;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -62,7 +61,7 @@ fn steps(history: &History) -> Vec<Step<'_>> {
         }) {
             steps.push(Step::Conversion(before));
         }
-        let plain = |place: usize| is_plain(&history.touches[place]);
+        let plain = |place: usize| is_direct(&history.touches[place]);
         match steps.last_mut() {
             Some(Step::Touches(run)) if run.start > 0 && plain(run.start) && plain(place) => {
                 run.end = place + 1;
@@ -72,11 +71,6 @@ fn steps(history: &History) -> Vec<Step<'_>> {
     }
     steps.extend(conversions.map(Step::Conversion));
     steps
-}
-
-/// Whether a touch says no more than that somebody came.
-fn is_plain(touch: &Touch) -> bool {
-    touch.label.channel == Channel::Direct
 }
 
 fn line(history: &History, step: &Step<'_>) -> String {
@@ -91,7 +85,7 @@ fn touches(history: &History, run: &Range<usize>) -> String {
     let Some(touch) = touches.first() else { return String::new() };
     let label = &touch.label;
     let mut line = minute(touch.at_ms);
-    match (is_plain(touch), touch.continued, run.start) {
+    match (is_direct(touch), touch.continued, run.start) {
         (true, _, 0) => line += " came directly",
         (true, ..) => line += " came back directly",
         (_, true, _) => told(&mut line, &[" came back, still by ", label.channel.label()]),
@@ -100,7 +94,7 @@ fn touches(history: &History, run: &Range<usize>) -> String {
     if let [_, .., last] = touches {
         let _ = write!(line, " {} times until {}", touches.len(), minute(last.at_ms));
     } else {
-        if !is_plain(touch) {
+        if !is_direct(touch) {
             told(&mut line, &[" (", &label.source, ")"]);
         }
         if let Some(campaign) = &label.campaign {

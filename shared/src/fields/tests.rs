@@ -85,6 +85,10 @@ fn lead(at_ms: i64) -> Lead {
 }
 
 fn told(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
+    told_by(Rule::new(Model::LastNonDirect), pages, conversions)
+}
+
+fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
     let lead = lead(conversions.first().map_or(0, |first| first.at_ms));
     let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
     let browser = Browser { language: "fr-FR", consent: "granted", ..Browser::default() };
@@ -94,15 +98,16 @@ fn told(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value
         history: &history,
         browser: Some(browser),
         hand_off: Some(hand_off),
+        rule,
         long_text: 10_000,
     })
 }
 
-fn golden() -> Map<String, Value> {
+fn golden() -> Vec<PageView> {
     let tagged = "https://www.example.com/pricing?plan=b&utm_source=google&utm_medium=cpc\
         &utm_campaign=brand-fr&utm_id=77&utm_term=attribution%20marketing&utm_content=ad-a\
         &gclid=EAIaIQ&fbclid=AbCd";
-    let pages = vec![
+    vec![
         page(ms("2026-11-02T08:01:11Z"), tagged, "https://www.google.fr/", 12_000),
         page(ms("2026-11-02T08:02:11Z"), "https://www.example.com/", "", 2_000),
         page(
@@ -113,8 +118,11 @@ fn golden() -> Map<String, Value> {
         ),
         page(ms("2026-11-15T09:00:00Z"), "https://www.example.com/pricing", "", 0),
         page(ms("2026-11-21T10:11:40Z"), "https://www.example.com/contact#form", "", 20_000),
-    ];
-    told(pages, vec![conversion(1, ms("2026-11-21T10:15:00Z"), "Contact us")])
+    ]
+}
+
+fn contacted() -> Vec<Conversion> {
+    vec![conversion(1, ms("2026-11-21T10:15:00Z"), "Contact us")]
 }
 
 #[test]
@@ -257,7 +265,7 @@ fn the_golden_lead() {
         ("fields_version", json!(1)),
     ];
     let expected: HashMap<&str, Value> = expected.into_iter().collect();
-    let mut found = golden();
+    let mut found = told(golden(), contacted());
     let journey: Value =
         serde_json::from_str(found.remove("journey_json").unwrap().as_str().unwrap()).unwrap();
     assert_eq!(journey, json!(touches));
@@ -267,6 +275,32 @@ fn the_golden_lead() {
     }
     let unknown: Vec<_> = expected.keys().filter(|name| !found.contains_key(**name)).collect();
     assert_eq!(unknown, [&""; 0]);
+}
+
+#[test]
+fn the_attributed_touch_is_the_models() {
+    let check = |rule: Rule, expected: [Option<&str>; 3]| {
+        let fields = told_by(rule, golden(), contacted());
+        assert_eq!(fields["attribution_model"], rule.model.name());
+        let found = ["channel", "source", "campaign"]
+            .map(|name| fields[&format!("attributed_{name}")].as_str());
+        assert_eq!(found, expected, "{rule:?}");
+    };
+    let google = [Some("paid_search"), Some("google"), Some("brand-fr")];
+    let linkedin = [Some("organic_social"), Some("linkedin"), None];
+    let direct = [Some("direct"), Some("(direct)"), None];
+    let days = |days| attribution::Days::new(days);
+    let drop = attribution::Direct::Drop;
+    check(Rule::new(Model::First), google);
+    check(Rule::new(Model::Last), direct);
+    check(Rule { direct: drop, ..Rule::new(Model::Last) }, linkedin);
+    check(Rule::new(Model::LastNonDirect), linkedin);
+    // ties go to the later touch
+    check(Rule::new(Model::Linear), direct);
+    check(Rule { direct: drop, ..Rule::new(Model::Linear) }, linkedin);
+    check(Rule::new(Model::U), direct);
+    check(Rule { look_back: days(10.0), ..Rule::new(Model::First) }, linkedin);
+    check(Rule { look_back: days(0.001), ..Rule::new(Model::First) }, [None; 3]);
 }
 
 /// The four steps of a channel's drill-down.
@@ -469,6 +503,7 @@ fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
         history: &history,
         browser: Some(browser),
         hand_off: None,
+        rule: Rule::new(Model::TimeDecay),
         long_text: limit,
     })
 }

@@ -5,6 +5,7 @@
 mod hits;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use shared::attribution::{Model, Rule};
 use shared::fields::{self, Browser, Subject};
 use shared::journey::History;
 use shared::limits;
@@ -64,6 +65,7 @@ fn lead_fields(criterion: &mut Criterion) {
                     history: &history,
                     browser: Some(Browser { language: "fr-FR", ..Browser::default() }),
                     hand_off: None,
+                    rule: Rule::new(Model::LastNonDirect),
                     long_text: limits::JOURNEY_BYTES,
                 };
                 serde_json::to_string(&fields::by_name(subject)).expect("JSON")
