@@ -108,6 +108,8 @@ const BROWSERS: &[(&str, &str)] = &[
     ("MQQBrowser/", "QQ Browser"),
     ("QQBrowser/", "QQ Browser"),
     ("baiduboxapp/", "Baidu"),
+    ("YaBrowser/", "Yandex Browser"),
+    ("YaSearchBrowser/", "Yandex Browser"),
     ("Whale/", "Whale"),
     ("coc_coc_browser/", "Coc Coc"),
     ("Brave/", "Brave"),
@@ -230,7 +232,11 @@ fn device_type(user_agent: &str, known: &WootheeResult<'_>, os: Option<&str>) ->
                 DeviceType::Desktop
             }
         }
-        _ if matches!(known.category, "mobilephone" | "smartphone") || says("MIDP") => {
+        _ if ["mobilephone", "smartphone"].contains(&known.category)
+            || ["MIDP", "Opera Mini", "Opera Mobi", "UCWEB", "Mobile"]
+                .iter()
+                .any(|token| says(token)) =>
+        {
             DeviceType::Mobile
         }
         _ => DeviceType::Other,
@@ -293,6 +299,7 @@ mobile|Facebook|iOS|Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) {A} M
 mobile|LINE|iOS|Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) {A} Mobile/15E148 Safari Line/15.0.0
 mobile|WeChat|iOS|Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) {A} Mobile/15E148 MicroMessenger/8.0.60 NetType/WIFI
 mobile|Firefox|KaiOS|Mozilla/5.0 (Mobile; Nokia_2720_Flip; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5.2
+mobile|Opera Mini|-|Opera/9.80 (SpreadTrum; Opera Mini/4.4.31492/83.113; U; en) Presto/2.12.423 Version/12.16
 mobile|-|-|Nokia6300/2.0 (05.50) Profile/MIDP-2.0 Configuration/CLDC-1.1
 tablet|Safari|iPadOS|Mozilla/5.0 (iPad; CPU OS 18_6 like Mac OS X) {A} Version/18.6 Mobile/15E148 Safari/604.1
 tablet|Chrome|Android|Mozilla/5.0 (Linux; Android 10; K) {B} Chrome/142.0.0.0 Safari/537.36
