@@ -35,6 +35,8 @@ pub mod source;
 #[cfg(feature = "rules")]
 pub mod bot;
 #[cfg(feature = "rules")]
+pub mod device;
+#[cfg(feature = "rules")]
 pub mod page_view;
 #[cfg(feature = "rules")]
 pub mod visit;
