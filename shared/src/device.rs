@@ -40,6 +40,9 @@ pub enum DeviceType {
 }
 
 impl DeviceType {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Desktop, Self::Mobile, Self::Tablet, Self::Other];
+
     /// The word in fields.
     pub fn as_str(self) -> &'static str {
         match self {

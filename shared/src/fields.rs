@@ -18,6 +18,7 @@ mod summary;
 use crate::attribution::{self, Milestones, Model, Rule, Step};
 use crate::channel::Channel;
 use crate::cut;
+use crate::device::Device;
 use crate::ids::VisitorId;
 use crate::journey::History;
 use crate::lead::{Conversion, Lead};
@@ -48,11 +49,13 @@ pub struct Subject<'a> {
     pub long_text: usize,
 }
 
-/// What a browser said of itself. Nothing is empty where it said nothing, but for the two words.
+/// What a browser said of itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Browser<'a> {
     /// `navigator.language`, or empty.
     pub language: &'a str,
+    /// The `User-Agent` header, or empty.
+    pub user_agent: &'a str,
     /// `granted`, `denied`, or empty.
     pub consent: &'a str,
     /// Global Privacy Control.
@@ -86,6 +89,7 @@ struct Facts<'a> {
     lead: &'a Lead,
     history: &'a History,
     browser: Option<Browser<'a>>,
+    device: Option<Device>,
     hand_off: Option<HandOff<'a>>,
     long_text: usize,
     conversion: Option<&'a Conversion>,
@@ -104,11 +108,13 @@ impl<'a> Facts<'a> {
         let conversion = history.conversions.last();
         let touches = &history.touches;
         let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
+        let user_agent = browser.filter(|browser| !browser.user_agent.is_empty());
         let clicks = [touches.first(), touches.last(), last_non_direct];
         Self {
             lead,
             history,
             browser,
+            device: user_agent.map(|browser| Device::of(browser.user_agent)),
             hand_off,
             long_text,
             conversion,

@@ -110,6 +110,7 @@ impl LeadView {
     fn subject(&self, settings: &Settings, long_text: usize) -> Subject<'_> {
         let browser = self.context.as_ref().map(|context| Browser {
             language: &context.language,
+            user_agent: &context.user_agent,
             consent: &context.consent,
             gpc: context.gpc,
             ..Browser::default()

@@ -3,22 +3,27 @@
 use super::Browser;
 use super::catalogue::{FieldKind, OfLead, Row, row};
 use crate::attribution::Model;
+use crate::device::DeviceType;
 use serde_json::Value;
 
 /// The fields of the browser that converted last, and of the attribution.
 pub(super) const CONTEXT: [Row<OfLead>; 11] = [
     row(
         "device_type",
-        FieldKind::Enum(|| vec!["desktop", "mobile", "tablet", "other"]),
+        FieldKind::Enum(|| DeviceType::ALL.map(DeviceType::as_str).to_vec()),
         "Device type",
         "What kind of device converted last.",
-        |_| Value::Null,
+        |facts| facts.device.as_ref().map(|device| device.device_type.as_str()).into(),
     ),
-    row("browser", FieldKind::Text(64), "Browser", "The browser that converted last.", |_| {
-        Value::Null
-    }),
-    row("os", FieldKind::Text(64), "Operating system", "The system of that device.", |_| {
-        Value::Null
+    row(
+        "browser",
+        FieldKind::Text(64),
+        "Browser",
+        "The browser that converted last, or the app that showed the page.",
+        |facts| facts.device.as_ref().and_then(|device| device.browser.as_deref()).into(),
+    ),
+    row("os", FieldKind::Text(64), "Operating system", "The system of that device.", |facts| {
+        facts.device.as_ref().and_then(|device| device.os.as_deref()).into()
     }),
     row(
         "country",

@@ -91,7 +91,12 @@ fn told(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value
 fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
     let lead = lead(conversions.first().map_or(0, |first| first.at_ms));
     let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
-    let browser = Browser { language: "fr-FR", consent: "granted", ..Browser::default() };
+    let browser = Browser {
+        language: "fr-FR",
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        consent: "granted",
+        ..Browser::default()
+    };
     let hand_off = HandOff { provider: Crm::Webhook, status: "sent", synced_at_ms: Some(0) };
     by_name(Subject {
         lead: &lead,
@@ -251,6 +256,9 @@ fn the_golden_lead() {
         ("fbclid", json!("AbCd")),
         ("fbc", json!(format!("fb.1.{}.AbCd", ms("2026-11-02T08:01:11Z")))),
         ("click_id_at", json!("2026-11-02T08:01:11Z")),
+        ("device_type", json!("desktop")),
+        ("browser", json!("Firefox")),
+        ("os", json!("Linux")),
         ("language", json!("fr-FR")),
         ("consent_analytics", json!("granted")),
         ("consent_ads", json!("unknown")),
@@ -490,6 +498,7 @@ fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
     let history = History::of_lead(&lead, &[(visitor(), pages.collect())], vec![conversion]);
     let browser = Browser {
         language: text,
+        user_agent: text,
         consent: text,
         gpc: false,
         fbc: Some(text),
