@@ -15,9 +15,10 @@ pub fn text(mut text: String, limit: usize) -> String {
     text
 }
 
-/// An address of at most so many characters: without the fragment where it is longer, then without
-/// the last parameters, then without the last segments of the path. What is no address, or whose
-/// host alone is longer, is none.
+/// An address of at most so many characters, or none where not even its host fits.
+///
+/// One that is longer loses the fragment, then the last parameters, then the last segments of its
+/// path.
 pub fn url(mut url: String, limit: usize) -> Option<String> {
     let Some((most, _)) = url.char_indices().nth(limit) else { return Some(url) };
     let path = url.find("://").map(|scheme| scheme + 3)?;
@@ -29,9 +30,9 @@ pub fn url(mut url: String, limit: usize) -> Option<String> {
     let slashes = || url[path..query].match_indices('/').map(|(at, _)| path + at + 1);
     let fits = |end: &usize| *end <= most;
     let end = (fits(&fragment).then_some(fragment))
-        .or_else(|| ends().filter(fits).last())
+        .or_else(|| ends().rfind(fits))
         .or_else(|| fits(&query).then_some(query))
-        .or_else(|| slashes().filter(fits).last())?;
+        .or_else(|| slashes().rfind(fits))?;
     url.truncate(end);
     Some(url)
 }

@@ -36,8 +36,7 @@ pub struct Said<'a> {
     pub referrer: Option<&'a str>,
 }
 
-#[expect(clippy::ptr_arg, reason = "serde hands over the member as it is")]
-fn as_object<S: Serializer>(pairs: &Vec<(&str, &str)>, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_object<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().copied())
 }
 
