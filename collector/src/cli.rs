@@ -6,6 +6,7 @@ mod migrate;
 mod serve;
 mod snippet;
 mod demo;
+mod attribute;
 mod check;
 mod export;
 mod import;
@@ -52,6 +53,8 @@ enum Command {
     Check,
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
+    /// Credit touches under an attribution model: CSV of journeys or paths in, shares out.
+    Attribute(attribute::Attribute),
 }
 
 const CONFIG: &str = "clew.toml";
@@ -81,6 +84,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Import(import) | Command::Restore(import) => import.run(&source.read()?),
         Command::Check => check::run(&source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
+        Command::Attribute(attribute) => attribute.run(),
     }
 }
 
