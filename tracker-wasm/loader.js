@@ -21,6 +21,7 @@
   const mode = script.getAttribute('data-consent') || 'full'
   const gpc = !!navigator.globalPrivacyControl
   const dnt = navigator.doNotTrack === '1'
+  const webdriver = !!navigator.webdriver
   const language = navigator.language || ''
 
   // The words; `signal.rs` reads the same numbers.
@@ -68,7 +69,7 @@
   const place = (address) => address.split('#')[0]
   const pageView = (at, address, referrer) => {
     const id = eventId(at)
-    const url = (/#.*utm_/.test(address) ? address : place(address)).slice(0, 8192)
+    const url = (/#.*(utm|mtm|pk)_/.test(address) ? address : place(address)).slice(0, 8192)
     return { id, at, page: id, kind: 'page_view', url, referrer }
   }
 
@@ -179,6 +180,7 @@
       consent: decision || undefined,
       gpc,
       dnt,
+      webdriver,
       language,
       transport: beacon ? 'beacon' : 'fetch',
       sender: 'loader',
@@ -306,6 +308,8 @@
       view.id,
       (gpc ? 'g' : '') +
         (dnt ? 'd' : '') +
+        (webdriver ? 'w' : '') +
+        (script.getAttribute('data-ad-cookies') === 'true' ? 'a' : '') +
         (location.protocol === 'https:' ? 's' : '') +
         (document.readyState === 'complete' ? 'l' : ''),
       language,

@@ -40,6 +40,21 @@ pub struct Batch<'a> {
     /// `navigator.language`.
     #[serde(borrow, default)]
     pub language: Cow<'a, str>,
+    /// Whether a program drives the browser, as the browser itself says.
+    #[serde(default)]
+    pub webdriver: bool,
+    /// The cookie `_ga`, where the page's tag lets the tracker read it; so the next three.
+    #[serde(borrow, default)]
+    pub ga: Cow<'a, str>,
+    /// The first cookie `_ga_…`.
+    #[serde(borrow, default)]
+    pub ga_session: Cow<'a, str>,
+    /// The cookie `_fbc`.
+    #[serde(borrow, default)]
+    pub fbc: Cow<'a, str>,
+    /// The cookie `_fbp`.
+    #[serde(borrow, default)]
+    pub fbp: Cow<'a, str>,
     /// `module`, `loader` or `pixel`.
     #[serde(borrow, default)]
     pub sender: Cow<'a, str>,

@@ -97,6 +97,16 @@ pub struct Header<'a> {
     pub gpc: bool,
     /// The Do Not Track signal.
     pub dnt: bool,
+    /// `navigator.webdriver`.
+    pub webdriver: bool,
+    /// The cookie `_ga`, where it may be read; so the next three.
+    pub ga: &'a str,
+    /// The first cookie `_ga_…`.
+    pub ga_session: &'a str,
+    /// The cookie `_fbc`.
+    pub fbc: &'a str,
+    /// The cookie `_fbp`.
+    pub fbp: &'a str,
     /// `navigator.language`.
     pub language: &'a str,
     /// `fetch` or `beacon`.
@@ -117,6 +127,11 @@ impl Header<'_> {
         object.text("consent", self.consent);
         object.flag("gpc", self.gpc);
         object.flag("dnt", self.dnt);
+        object.flag("webdriver", self.webdriver);
+        object.text("ga", self.ga);
+        object.text("ga_session", self.ga_session);
+        object.text("fbc", self.fbc);
+        object.text("fbp", self.fbp);
         object.text("language", self.language);
         object.text("transport", self.transport);
         object.text("sender", self.sender);

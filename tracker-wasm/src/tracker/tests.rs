@@ -128,6 +128,30 @@ fn the_first_batch() {
     assert_eq!(state.wake, Some(4_960), "the first report is due after five seconds");
 }
 
+/// The header's members that come of the tag, the browser and its cookies.
+#[test]
+fn what_a_batch_says_of_the_browser() {
+    let cookies = "_ga=GA1.1.1.2; _gat=1; _ga_ABC=GS2.1.s1$o2; _ga_DEF=GS1.1.3; _fbp=fb.1.2.3";
+    let check = |flags: &str, consent: &str, expected: &str| {
+        let browser = Fake::new();
+        for cookie in cookies.split("; ") {
+            browser.set_cookie(cookie);
+        }
+        let opening = Opening { site: "demo", consent, flags, id: FIRST, ..Opening::default() };
+        Tracker::start(browser.clone(), &opening, OPENED, OPENED);
+        let body = browser.state.borrow().posts[0].1.clone();
+        let (_, rest) = body.split_once("\"sent_at\":1000000,").expect("a time");
+        let (members, _) = rest.split_once("\"transport\"").expect("a transport");
+        assert_eq!(members, expected, "{flags} {consent}");
+    };
+    let known = "\"ga\":\"GA1.1.1.2\",\"ga_session\":\"GS2.1.s1$o2\",\"fbp\":\"fb.1.2.3\",";
+    check("", "full", "");
+    check("w", "full", "\"webdriver\":true,");
+    check("a", "full", known);
+    check("gwa", "full", &format!("\"gpc\":true,\"webdriver\":true,{known}"));
+    check("a", "cookieless", "");
+}
+
 #[test]
 fn a_visit() {
     let browser = Fake::new();
