@@ -8,7 +8,7 @@ use crate::lead::{Conversion, JourneyState, Lead};
 use crate::limits;
 use crate::page_view::PageView;
 use crate::time::rfc3339;
-use crate::visit::{Journey, Touch, Visit};
+use crate::visit::{Began, Journey, Touch, Visit};
 use serde_json::{Value, json};
 
 /// One visitor's page views, in any order.
@@ -126,7 +126,8 @@ impl History {
             "pageviews": touch.page_views,
             "duration_s": self.duration_ms(index) / 1000,
             "engaged_ms": touch.engaged_ms,
-            "continued": touch.continued.then_some(true),
+            "continued": (touch.began == Began::Continued).then_some(true),
+            "upgraded": (touch.began == Began::Upgraded).then_some(true),
         });
         if let Some(members) = value.as_object_mut() {
             members.retain(|_, member| !member.is_null());

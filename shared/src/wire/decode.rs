@@ -4,6 +4,8 @@
 //! dropped alone, because its neighbours are somebody's journey.
 
 use super::Kind;
+use super::encode::cut;
+use crate::evidence::normal_host;
 use crate::ids::EventId;
 use crate::lead::Contact;
 use crate::limits;
@@ -11,6 +13,7 @@ use crate::outcome::DropReason;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use url::Host;
 
 /// A batch; unknown members are ignored.
 #[derive(Deserialize)]
@@ -123,6 +126,11 @@ pub enum Body {
         /// Greatest part seen so far, 0 to 100.
         scroll_pct: u8,
     },
+    /// The page was left for another host.
+    Departure {
+        /// In the form of [`normal_host`], at most `limits::HOST_BYTES`.
+        host: String,
+    },
     /// A form was focused or submitted.
     Form {
         /// The form's id or name.
@@ -164,6 +172,8 @@ struct RawEvent<'a> {
     engaged_ms: i64,
     #[serde(default)]
     scroll_pct: i64,
+    #[serde(default)]
+    host: &'a str,
     #[serde(default)]
     form: String,
     #[serde(default)]
@@ -211,6 +221,11 @@ fn body(raw: RawEvent<'_>) -> Result<Body, DropReason> {
             engaged_ms: within(raw.engaged_ms, limits::ENGAGED_MS)?,
             scroll_pct: within(raw.scroll_pct, 100)?,
         },
+        Kind::Departure => {
+            let host = Host::parse(raw.host).map_err(|_| DropReason::InvalidEvent)?.to_string();
+            let host = cut(&normal_host(&host), limits::HOST_BYTES).to_owned();
+            Body::Departure { host }
+        }
         Kind::Form if !matches!(raw.name.as_str(), "focus" | "submit") => {
             return Err(DropReason::InvalidEvent);
         }
@@ -274,6 +289,9 @@ mod tests {
             format!(
                 r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"engagement","engaged_ms":86400001"#
             ),
+            format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"departure""#),
+            format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"departure","host":"a b""#),
+            format!(r#""id":"{ID}","at":1,"kind":"departure","host":"pay.test""#),
             format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"form","name":"steal""#),
             format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"custom""#),
             format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"identify""#),
@@ -287,6 +305,24 @@ mod tests {
             &format!(r#"{{"id":"{ID}","at":1,"kind":"page_view","url":"{long}"}}"#),
             Err(TooLong),
         );
+    }
+
+    #[test]
+    fn departures() {
+        let check = |host: &str, expected: &str| {
+            let json = format!(
+                r#"{{"id":"{ID}","page":"{PAGE}","at":1,"kind":"departure","host":"{host}"}}"#
+            );
+            let event = Event::parse(serde_json::from_str(&json).unwrap());
+            let expected = Body::Departure { host: expected.into() };
+            assert_eq!(event.map(|event| event.body), Ok(expected), "{host}");
+        };
+        check("pay.test", "pay.test");
+        check("WWW.Pay.Test.", "pay.test");
+        check("bücher.test", "xn--bcher-kva.test");
+        check("192.0.2.1", "192.0.2.1");
+        check("[2001:DB8::1]", "[2001:db8::1]");
+        check(&"a".repeat(300), &"a".repeat(limits::HOST_BYTES));
     }
 
     #[test]

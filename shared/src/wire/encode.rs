@@ -28,6 +28,8 @@ pub struct Event<'a> {
     pub engaged_ms: u32,
     /// Greatest part of the page seen so far, 0 to 100.
     pub scroll_pct: u8,
+    /// The host that the page was left for.
+    pub host: &'a str,
     /// A form's id or name.
     pub form: &'a str,
     /// A form's step or a custom event's name.
@@ -51,6 +53,7 @@ impl Event<'_> {
             title: "",
             engaged_ms: 0,
             scroll_pct: 0,
+            host: "",
             form: "",
             name: "",
             props: "",
@@ -72,6 +75,7 @@ impl Event<'_> {
             object.number("engaged_ms", i64::from(self.engaged_ms));
             object.number("scroll_pct", i64::from(self.scroll_pct));
         }
+        object.text("host", self.host);
         object.text("form", self.form);
         object.text("name", self.name);
         object.raw("props", self.props);
