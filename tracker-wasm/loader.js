@@ -32,6 +32,7 @@
   const CONSENT = 24
   const EVENT = 25
   const IDENTIFY = 26
+  const DEPART = 27
 
   const STARTING = 0
   const UP = 1
@@ -165,17 +166,22 @@
 
   // ---- Without the module -----------------------------------------------------------------------
 
+  // The visitor in the cookie, where one is known and may be.
+  const visitor = () => {
+    let found
+    fails(() => {
+      found = mayStore() && /(?:^|; )clew_id=([^;]+)/.exec(document.cookie)
+    })
+    return found ? found[1] : undefined
+  }
+
   const say = (event, transport) => {
     if (!maySend()) return
-    let visitor
-    fails(() => {
-      visitor = mayStore() && /(?:^|; )clew_id=([^;]+)/.exec(document.cookie)
-    })
     const beacon = transport === 1 && mayStore()
     const body = {
       v: 1,
       site,
-      visitor: visitor ? visitor[1] : undefined,
+      visitor: visitor(),
       sent_at: Date.now(),
       consent: decision || undefined,
       gpc,
@@ -212,6 +218,8 @@
     if (word === ANSWER && first) host.token(first)
     const given = JSON.parse(second || 'null') || undefined
     const event = { id: eventId(at), at, page: view.id }
+    // Without a visitor, the collector would make one for it.
+    if (word === DEPART && visitor()) say({ ...event, kind: 'departure', host: first })
     if (word === EVENT) say({ ...event, kind: 'custom', name: first, props: given })
     if (word === IDENTIFY && given) say({ ...event, kind: 'identify', contact: given })
   }
@@ -285,7 +293,7 @@
       tell(NAVIGATE, location.href)
       return result
     }
-    const on = (type, listener) => window.addEventListener(type, listener)
+    const on = (type, listener, options) => window.addEventListener(type, listener, options)
     on('popstate', () => tell(NAVIGATE, location.href))
     on('pageshow', (event) => {
       if (event.persisted) tell(RESTORED, location.href)
@@ -297,6 +305,45 @@
     }
     on('pagehide', leave)
     on('visibilitychange', leave)
+    const early = { capture: true, passive: true }
+    on('click', follow, early)
+    on('auxclick', follow, early)
+    on('submit', submit, early)
+    // Where the browser tells of them: navigations by script.
+    const navigate = ({ downloadRequest, destination }) => {
+      if (downloadRequest === null) depart(() => new URL(destination.url))
+    }
+    window.navigation?.addEventListener('navigate', navigate)
+  }
+
+  // Tells the host that the page is being left for, where it is another. One way to leave may be told by
+  // two events.
+  let left = ''
+  let leftAt = 0
+  const depart = (find) => {
+    fails(() => {
+      const { protocol, hostname } = find()
+      if (!/^http/.test(protocol) || hostname === location.hostname) return
+      const now = Date.now()
+      if (hostname !== left || Math.abs(now - leftAt) > 1000) tell(DEPART, hostname)
+      left = hostname
+      leftAt = now
+    })
+  }
+  const follow = (event) => {
+    // The third button opens a menu.
+    if (event.button < 2) {
+      depart(() =>
+        event.composedPath().find((node) => node.hostname && !node.hasAttribute('download')),
+      )
+    }
+  }
+  const submit = ({ target, submitter }) => {
+    // Called so, because a field that is called `getAttribute` hides the form's own method.
+    const read = (element, name) => element && Element.prototype.getAttribute.call(element, name)
+    depart(
+      () => new URL(read(submitter, 'formaction') || read(target, 'action') || '', document.baseURI),
+    )
   }
 
   // Lines, in the order that `opening.rs` reads.

@@ -115,6 +115,7 @@ impl<B: Browser> Tracker<B> {
                     self.consent_changed(now);
                 }
             }
+            Signal::Depart(host) => self.depart(now, host),
             Signal::Custom(name, props) => self.custom(now, name, props),
             Signal::Identify(contact) => self.identify(now, contact),
         }
