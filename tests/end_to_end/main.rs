@@ -20,3 +20,4 @@ mod together;
 mod backup;
 mod disk;
 mod journey;
+mod departures;
