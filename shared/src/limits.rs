@@ -14,7 +14,7 @@ pub const TEXT_BYTES: usize = 512;
 /// A custom event's properties as JSON text.
 pub const PROPS_BYTES: usize = 4 * 1024;
 /// The host that a page was left for; names are no longer, and more is cut.
-pub const HOST_BYTES: usize = 255;
+pub const HOST_BYTES: usize = 253;
 /// Addresses as stored, the length of the fields that show them.
 pub const STORED_URL_BYTES: usize = 2_000;
 /// Tags as stored, the length of the fields that show them.

@@ -185,7 +185,10 @@ impl Journey {
             (None, _) if origin == view.label.origin => {
                 (Began::Direct, view.id, view.label.clone())
             }
-            (None, _) => (Began::Direct, view.id, Label::direct(origin)),
+            (None, _) => {
+                let rule = format!("paired:{}/direct", view.only_referrer().unwrap_or_default());
+                (Began::Direct, view.id, Label::direct(origin, rule))
+            }
         };
         self.visits.push(Visit {
             at_ms: view.at_ms,

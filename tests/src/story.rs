@@ -8,13 +8,13 @@ use collector::store::{
     Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion,
     Settlement, Store, StoreError, VisitorContext,
 };
-use shared::evidence::Evidence;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState};
 use shared::limits::{self, DAY_MS};
 use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{PageView, Totals};
 use shared::source::{OwnHosts, Rules};
+use std::sync::LazyLock;
 use url::Url;
 
 /// A time to begin at.
@@ -35,7 +35,8 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
         source => (format!("?utm_source={source}"), ""),
     };
     let url = Url::parse(&format!("https://www.example.com/{query}")).unwrap();
-    let evidence = Evidence::read(&url, referrer);
+    static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
+    let evidence = RULES.evidence(&url, referrer);
     PageView {
         id: new_event(at_ms),
         at_ms,
@@ -43,7 +44,7 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
         url: "https://www.example.com/".into(),
         title: "Home".into(),
         totals: Totals::default(),
-        label: Rules::built_in().label(&evidence, &OwnHosts::new(["example.com"])),
+        label: RULES.label(&evidence, &OwnHosts::new(["example.com"])),
         evidence,
         rules: 1,
         bot: None,

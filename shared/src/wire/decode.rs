@@ -5,15 +5,14 @@
 
 use super::Kind;
 use super::encode::cut;
-use crate::evidence::normal_host;
 use crate::ids::EventId;
 use crate::lead::Contact;
 use crate::limits;
 use crate::outcome::DropReason;
+use crate::source::parse_host;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use url::Host;
 
 /// A batch; unknown members are ignored.
 #[derive(Deserialize)]
@@ -128,7 +127,7 @@ pub enum Body {
     },
     /// The page was left for another host.
     Departure {
-        /// In the form of [`normal_host`], at most `limits::HOST_BYTES`.
+        /// In the form of [`parse_host`], at most `limits::HOST_BYTES`.
         host: String,
     },
     /// A form was focused or submitted.
@@ -222,9 +221,8 @@ fn body(raw: RawEvent<'_>) -> Result<Body, DropReason> {
             scroll_pct: within(raw.scroll_pct, 100)?,
         },
         Kind::Departure => {
-            let host = Host::parse(raw.host).map_err(|_| DropReason::InvalidEvent)?.to_string();
-            let host = cut(&normal_host(&host), limits::HOST_BYTES).to_owned();
-            Body::Departure { host }
+            let host = parse_host(raw.host).ok_or(DropReason::InvalidEvent)?;
+            Body::Departure { host: cut(&host, limits::HOST_BYTES).to_owned() }
         }
         Kind::Form if !matches!(raw.name.as_str(), "focus" | "submit") => {
             return Err(DropReason::InvalidEvent);
