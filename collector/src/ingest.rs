@@ -10,6 +10,7 @@ use crate::conversion;
 use crate::error::ApiError;
 use crate::settings::{Settings, Site};
 use crate::store::{Arrivals, VisitorContext};
+use shared::ad_cookies::AdCookies;
 use shared::ids::{EventId, VisitorId};
 use shared::lead::Contact;
 use shared::limits;
@@ -83,6 +84,7 @@ pub fn judge<'a>(
         consent: cut(&batch.consent, 16),
         gpc: batch.gpc,
         dnt: batch.dnt,
+        ad_cookies: AdCookies::read(&batch),
     };
     let mut judged = Judged {
         site,

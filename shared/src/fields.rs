@@ -15,6 +15,7 @@ mod person;
 mod standing;
 mod summary;
 
+use crate::ad_cookies::AdCookies;
 use crate::attribution::{self, Milestones, Model, Rule, Step};
 use crate::channel::Channel;
 use crate::cut;
@@ -60,16 +61,8 @@ pub struct Browser<'a> {
     pub consent: &'a str,
     /// Global Privacy Control.
     pub gpc: bool,
-    /// Meta's click cookie.
-    pub fbc: Option<&'a str>,
-    /// Meta's browser cookie.
-    pub fbp: Option<&'a str>,
-    /// The client in Google Analytics.
-    pub ga_client_id: Option<&'a str>,
-    /// The session in Google Analytics.
-    pub ga_session_id: Option<&'a str>,
-    /// That session's number.
-    pub ga_session_number: Option<u32>,
+    /// What other tools know it by.
+    pub ad_cookies: Option<&'a AdCookies>,
 }
 
 /// Where the lead's hand-off stands.

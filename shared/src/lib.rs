@@ -19,6 +19,8 @@ pub mod limits;
 pub mod wire;
 
 #[cfg(feature = "rules")]
+pub mod ad_cookies;
+#[cfg(feature = "rules")]
 pub mod outcome;
 #[cfg(feature = "rules")]
 pub mod time;

@@ -13,6 +13,8 @@ pub const URL_BYTES: usize = 8 * 1024;
 pub const TEXT_BYTES: usize = 512;
 /// A custom event's properties as JSON text.
 pub const PROPS_BYTES: usize = 4 * 1024;
+/// The host that a page was left for; names are no longer, and more is cut.
+pub const HOST_BYTES: usize = 253;
 /// Addresses as stored, the length of the fields that show them.
 pub const STORED_URL_BYTES: usize = 2_000;
 /// Tags as stored, the length of the fields that show them.
@@ -44,6 +46,10 @@ pub const VISIT_IDLE_MS: i64 = 30 * 60 * 1000;
 pub const VISIT_LENGTH_MS: i64 = DAY_MS;
 /// A visit that opens with an own or excluded referrer continues a touch that is younger than this.
 pub const CONTINUE_MS: i64 = DAY_MS;
+/// A return from a host that was left for less than this long ago is no new contact.
+pub const PAIRED_MS: i64 = 60 * 60 * 1000;
+/// Departures kept of one page view: the latest.
+pub const DEPARTURES: usize = 8;
 
 /// A page is engaged after this long,
 pub const ENGAGED_PAGE_MS: u32 = 10_000;

@@ -4,9 +4,11 @@
 //! Told from what is stored (evidence and label), not judged again: the rules may have changed since.
 
 use crate::evidence::Evidence;
+use crate::ids::EventId;
 use crate::page_view::PageView;
 use crate::source::Label;
-use crate::visit::Touch;
+use crate::time::rfc3339;
+use crate::visit::{Began, Touch};
 use serde::{Serialize, Serializer};
 
 /// The reason for a touch's source and channel.
@@ -40,35 +42,47 @@ fn as_object<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::
     serializer.collect_map(pairs.iter().copied())
 }
 
-/// Tells why, from the page view whose label the touch carries (`None` where that is not at hand).
-pub fn why<'a>(touch: &'a Touch, page: Option<&'a PageView>) -> Why<'a> {
+/// Tells why, from the page views of the touch's visitor by their ids. Where the one whose label it
+/// carries is not at hand, the rule is all that is known.
+pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>) -> Why<'a> {
     let label = &touch.label;
     let rule = label.rule.as_str();
-    let Some(page) = page else {
+    let Some(origin) = page(touch.evidence) else {
         let (evidence, words) = (Said::default(), String::new());
         return Why { rule, evidence, lost: Vec::new(), words };
     };
-    let evidence = &page.evidence;
-    let lost = lost(evidence, label);
-    let mut words = because(evidence, label);
+    let lost = lost(&origin.evidence, label);
+    let reason = format!("{}{}.", because(&origin.evidence, label), unneeded(&lost));
+    let words = match touch.began {
+        Began::Evidence | Began::Direct => reason,
+        Began::Upgraded => {
+            let at = rfc3339(origin.at_ms);
+            format!(
+                "The visit began without an origin, and a page view at {at} brought one. {reason}"
+            )
+        }
+        Began::Continued => {
+            let host = page(touch.page).and_then(|page| page.evidence.referrer_host.as_deref());
+            let host = host.unwrap_or("a page of the site");
+            format!(
+                "The visit came back from {host}, which is no contact, within 24 hours, and so goes \
+                 on under the source of the touch before. {reason}"
+            )
+        }
+    };
+    Why { rule, evidence: Said::of(&origin.evidence), lost, words }
+}
+
+/// What was not needed, as the end of a sentence.
+fn unneeded(lost: &[String]) -> String {
     let names: Vec<&str> = lost.iter().filter_map(|lost| lost.split(':').next()).collect();
     match names.as_slice() {
-        [] => {}
-        [one] => words += &format!("; the {one} was not needed"),
+        [] => String::new(),
+        [one] => format!("; the {one} was not needed"),
         [rest @ .., last] => {
-            words += &format!("; the {} and the {last} were not needed", rest.join(", the "));
+            format!("; the {} and the {last} were not needed", rest.join(", the "))
         }
     }
-    words += ".";
-    if touch.continued {
-        words = format!(
-            "The visit showed no origin but a page of the site's own, or one that only sends people \
-             back, so it goes on under the touch before: {}, {}.",
-            place(label),
-            label.channel.label()
-        );
-    }
-    Why { rule, evidence: Said::of(evidence), lost, words }
 }
 
 impl<'a> Said<'a> {
@@ -125,6 +139,11 @@ fn because(evidence: &Evidence, label: &Label) -> String {
         "excluded" => {
             format!(
                 "The referrer {name} only sends people back, and nothing else was there: Direct"
+            )
+        }
+        "paired" => {
+            format!(
+                "{name} is where the visitor had just been sent, and nothing else was there: Direct"
             )
         }
         _ => "No tags, no click id and no referrer: Direct".to_owned(),
@@ -211,7 +230,7 @@ mod tests {
         page.evidence = RULES.evidence(&url, referrer);
         page.label = RULES.label(&page.evidence, &OwnHosts::new(["site.example"]));
         let touch = Journey::derive([&page]).touches.remove(0);
-        let why = why(&touch, Some(&page));
+        let why = why(&touch, |_| Some(&page));
         assert_eq!((why.words.as_str(), why.rule), (words, page.label.rule.as_str()), "{query}");
         assert_eq!(why.lost, lost, "{query} {referrer}");
     }
@@ -291,11 +310,41 @@ mod tests {
         );
     }
 
+    /// The words of the last touch of page views a few minutes apart, from these origins.
+    fn check_last(origins: &[(i64, &str)], expected: &str) {
+        let views: Vec<_> =
+            origins.iter().map(|(minute, origin)| view(minute * 60_000, origin)).collect();
+        let touch = Journey::derive(&views).touches.pop().unwrap();
+        let why = why(&touch, |page| views.iter().find(|view| view.id == page));
+        assert_eq!(why.words, expected, "{origins:?}");
+    }
+
+    #[test]
+    fn touches_with_a_past() {
+        let google =
+            "utm_source=google on the landing page makes it google / organic, Organic Search.";
+        check_last(&[(0, "google"), (1, "")], google);
+        check_last(
+            &[(0, ""), (1, "google")],
+            &format!(
+                "The visit began without an origin, and a page view at 1970-01-01T00:01:00Z brought \
+                 one. {google}"
+            ),
+        );
+        check_last(
+            &[(0, "google"), (60, "own")],
+            &format!(
+                "The visit came back from site.example, which is no contact, within 24 hours, and so \
+                 goes on under the source of the touch before. {google}"
+            ),
+        );
+    }
+
     #[test]
     fn a_touch_whose_page_is_gone_still_has_its_rule() {
         let page = view(0, "google");
         let touch = Journey::derive([&page]).touches.remove(0);
-        let why = why(&touch, None);
+        let why = why(&touch, |_| None);
         assert_eq!((why.rule, why.words.as_str()), (page.label.rule.as_str(), ""));
         assert_eq!(serde_json::to_value(&why.evidence).unwrap(), serde_json::json!({}));
     }

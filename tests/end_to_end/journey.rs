@@ -27,13 +27,13 @@ async fn read(town: &Town, browser: &Browser, seconds: i64, part: f64) {
 }
 
 /// Time goes by, for the browser and for everybody else.
-async fn wait(town: &Town, browser: &Browser, by_ms: i64) {
+pub(crate) async fn wait(town: &Town, browser: &Browser, by_ms: i64) {
     town.clock.advance_ms(by_ms);
     browser.advance_ms(by_ms).await;
 }
 
 /// The visitor's id once the tracker is up: its first acknowledgement brought the token.
-async fn visitor(browser: &Browser) -> String {
+pub(crate) async fn visitor(browser: &Browser) -> String {
     browser.wait_for("clew('token', done)").await;
     let cookie = browser.run("return document.cookie").await;
     let cookie = cookie.as_str().unwrap();

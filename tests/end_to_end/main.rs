@@ -22,3 +22,4 @@ mod together;
 mod backup;
 mod disk;
 mod journey;
+mod departures;

@@ -113,7 +113,7 @@ impl LeadView {
             user_agent: &context.user_agent,
             consent: &context.consent,
             gpc: context.gpc,
-            ..Browser::default()
+            ad_cookies: Some(&context.ad_cookies),
         });
         let hand_off = self.hand_off.as_ref().map(|stand| HandOff {
             // Every destination is one so far.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use shared::evidence::Evidence;
 use shared::limits;
 use shared::outcome::DropReason;
-use shared::page_view::{PageView, Totals};
+use shared::page_view::{Departure, PageView, Totals};
 use shared::wire::decode::{Batch, Body, Event};
 use shared::{bot, source};
 use url::Url;
@@ -137,7 +137,12 @@ impl Candidate {
             }
             Body::Engagement { engaged_ms, scroll_pct } => {
                 let totals =
-                    Totals { engaged_ms, scroll_pct, form_focused: false, active_at_ms: at_ms };
+                    Totals { engaged_ms, scroll_pct, active_at_ms: at_ms, ..Totals::default() };
+                Arrival::Raise { page, totals }
+            }
+            Body::Departure { host } => {
+                let departures = vec![Departure { at_ms, host }];
+                let totals = Totals { active_at_ms: at_ms, departures, ..Totals::default() };
                 Arrival::Raise { page, totals }
             }
             Body::Form { step, .. } if step == "focus" => {

@@ -5,6 +5,7 @@
 
 use super::Facts;
 use super::catalogue::{FieldKind, OfLead, Row, row};
+use crate::ad_cookies::{AdCookies, GaSession};
 use crate::journey::History;
 use crate::limits::DAY_MS;
 use crate::time::rfc3339;
@@ -75,7 +76,7 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         "Meta click cookie",
         "Meta's `_fbc` cookie, else the same made of the last `fbclid` and its time.",
         |facts| {
-            let cookie = facts.browser.and_then(|browser| browser.fbc.map(str::to_owned));
+            let cookie = facts.ad_cookies().and_then(|cookies| cookies.fbc.clone());
             let made = || {
                 let (at_ms, fbclid) = facts.click_ids[FBCLID]?;
                 Some(format!("fb.1.{at_ms}.{fbclid}"))
@@ -84,7 +85,7 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         },
     ),
     row("fbp", FieldKind::Text(512), "Meta browser cookie", "Meta's `_fbp` cookie.", |facts| {
-        facts.browser.and_then(|browser| browser.fbp).into()
+        facts.ad_cookies().and_then(|cookies| cookies.fbp.as_deref()).into()
     }),
     row(
         "click_id_at",
@@ -98,21 +99,21 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         FieldKind::Text(64),
         "Google Analytics client id",
         "The client id of Google Analytics in the browser.",
-        |facts| facts.browser.and_then(|browser| browser.ga_client_id).into(),
+        |facts| facts.ad_cookies().and_then(|cookies| cookies.ga_client_id.as_deref()).into(),
     ),
     row(
         "ga_session_id",
         FieldKind::Text(32),
         "Google Analytics session id",
         "The session id of Google Analytics in the browser.",
-        |facts| facts.browser.and_then(|browser| browser.ga_session_id).into(),
+        |facts| facts.ga_session().map(|session| session.id.as_str()).into(),
     ),
     row(
         "ga_session_number",
         FieldKind::Integer,
         "Google Analytics session number",
         "The number of that session among the browser's.",
-        |facts| facts.browser.and_then(|browser| browser.ga_session_number).into(),
+        |facts| facts.ga_session().and_then(|session| session.number).into(),
     ),
 ];
 
@@ -134,7 +135,15 @@ pub(super) fn find(history: &History, converted_at_ms: i64) -> ClickIds<'_> {
     found
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    fn ad_cookies(&self) -> Option<&'a AdCookies> {
+        self.browser?.ad_cookies
+    }
+
+    fn ga_session(&self) -> Option<&'a GaSession> {
+        self.ad_cookies()?.ga_session.as_ref()
+    }
+
     fn click_id(&self, place: usize) -> Value {
         self.click_ids[place].map(|(_, value)| value).into()
     }

@@ -6,6 +6,7 @@ use crate::cut;
 use crate::journey::History;
 use crate::lead::{Conversion, ConversionKind};
 use crate::time::rfc3339;
+use crate::visit::Began;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -85,10 +86,12 @@ fn touches(history: &History, run: &Range<usize>) -> String {
     let Some(touch) = touches.first() else { return String::new() };
     let label = &touch.label;
     let mut line = minute(touch.at_ms);
-    match (is_direct(touch), touch.continued, run.start) {
+    match (is_direct(touch), touch.began, run.start) {
         (true, _, 0) => line += " came directly",
         (true, ..) => line += " came back directly",
-        (_, true, _) => told(&mut line, &[" came back, still by ", label.channel.label()]),
+        (_, Began::Continued, _) => {
+            told(&mut line, &[" came back, still by ", label.channel.label()])
+        }
         _ => told(&mut line, &[" ", label.channel.label()]),
     }
     if let [_, .., last] = touches {

@@ -1,6 +1,7 @@
 //! One lead with everything, field by field, and what holds of the fields of any lead.
 
 use super::*;
+use crate::ad_cookies::GaSession;
 use crate::ids::{ConversionId, EventId, LeadId, SiteId};
 use crate::lead::{Contact, ConversionKind, Join, JourneyState};
 use crate::page_view::{PageView, Totals};
@@ -91,11 +92,19 @@ fn told(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value
 fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
     let lead = lead(conversions.first().map_or(0, |first| first.at_ms));
     let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
+    let session = GaSession { id: "1790000123".to_owned(), number: Some(4) };
+    let cookies = AdCookies {
+        ga_client_id: Some("1234567890.1700000000".to_owned()),
+        ga_session: Some(session),
+        fbp: Some("fb.1.1.2".to_owned()),
+        fbc: None,
+    };
     let browser = Browser {
         language: "fr-FR",
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         consent: "granted",
-        ..Browser::default()
+        gpc: false,
+        ad_cookies: Some(&cookies),
     };
     let hand_off = HandOff { provider: Crm::Webhook, status: "sent", synced_at_ms: Some(0) };
     by_name(Subject {
@@ -256,6 +265,10 @@ fn the_golden_lead() {
         ("fbclid", json!("AbCd")),
         ("fbc", json!(format!("fb.1.{}.AbCd", ms("2026-11-02T08:01:11Z")))),
         ("click_id_at", json!("2026-11-02T08:01:11Z")),
+        ("fbp", json!("fb.1.1.2")),
+        ("ga_client_id", json!("1234567890.1700000000")),
+        ("ga_session_id", json!("1790000123")),
+        ("ga_session_number", json!(4)),
         ("device_type", json!("desktop")),
         ("browser", json!("Firefox")),
         ("os", json!("Linux")),
@@ -496,16 +509,15 @@ fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
         job_title: some(),
     };
     let history = History::of_lead(&lead, &[(visitor(), pages.collect())], vec![conversion]);
+    let session = GaSession { id: text.to_owned(), number: None };
+    let cookies =
+        AdCookies { ga_client_id: some(), ga_session: Some(session), fbc: some(), fbp: some() };
     let browser = Browser {
         language: text,
         user_agent: text,
         consent: text,
         gpc: false,
-        fbc: Some(text),
-        fbp: Some(text),
-        ga_client_id: Some(text),
-        ga_session_id: Some(text),
-        ga_session_number: None,
+        ad_cookies: Some(&cookies),
     };
     by_name(Subject {
         lead: &lead,

@@ -3,6 +3,7 @@
 use super::History;
 use crate::channel::Channel;
 use crate::time::rfc3339;
+use crate::visit::Began;
 use crate::why::{Why, why};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -45,6 +46,8 @@ struct Told<'a> {
     engaged_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     continued: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgraded: Option<bool>,
     why: Why<'a>,
 }
 
@@ -101,8 +104,9 @@ impl History {
             entry: self.entry(place, &neighbours),
             visit: touch.visit + 1,
             engaged_ms: touch.engaged_ms,
-            continued: touch.continued.then_some(true),
-            why: why(touch, pages.get(&touch.page).copied()),
+            continued: (touch.began == Began::Continued).then_some(true),
+            upgraded: (touch.began == Began::Upgraded).then_some(true),
+            why: why(touch, |page| pages.get(&page).copied()),
         });
         told.map(|told| serde_json::to_value(told).unwrap_or_default()).collect()
     }
