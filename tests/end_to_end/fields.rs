@@ -3,9 +3,11 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::wire::encode::Header;
 use tests::app::{Answer, KEY, NOW_MS, TestApp, answer};
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
+use tests::wire::{SITE, new_event, new_visitor, view};
 
 tests::both_stores!(
     the_catalogue_says_what_a_lead_has,
@@ -14,6 +16,7 @@ tests::both_stores!(
     an_answer_that_the_caller_has_is_not_sent_again,
     every_touch_says_why,
     a_site_chooses_model_and_names,
+    the_browser_that_converted_last_is_told,
 );
 
 async fn lead(app: &TestApp) -> String {
@@ -213,5 +216,49 @@ async fn a_site_chooses_model_and_names(backend: Backend) {
             "acme_attributed_source": "(direct)",
         })
     );
+    app.stop().await;
+}
+
+async fn the_browser_that_converted_last_is_told(backend: Backend) {
+    let app = TestApp::start(backend);
+    let browsers = ["fr-FR", "de"].map(|language| (new_visitor().to_text(), language));
+    for (visitor, language) in &browsers {
+        let header = Header {
+            site: SITE,
+            visitor,
+            sent_at_ms: NOW_MS,
+            sender: "module",
+            language,
+            consent: "granted",
+            gpc: true,
+            ga: "GA1.1.1234567890.1700000000",
+            fbp: "fb.1.1793600000000.1234567890",
+            ..Header::default()
+        };
+        let shown = view(new_event(NOW_MS), NOW_MS, "https://www.example.com/?fbclid=F", "");
+        app.send(header.batch([shown.as_str()].into_iter())).await;
+    }
+    // the first browser, the second, the first again, and none
+    for visitor in [Some(0), Some(1), Some(0), None] {
+        let converted = visitor.map(|place: usize| browsers[place].0.as_str());
+        let contact = contact("lead@example.com");
+        app.post_lead(&json!({ "visitor": converted, "contact": contact })).await;
+        let fields = fields(&app, "email:lead@example.com", "").await;
+        let (visitor, language) = &browsers[visitor.unwrap_or(0)];
+        for (name, expected) in [
+            ("visitor_id", json!(visitor)),
+            ("language", json!(language)),
+            ("device_type", json!("desktop")),
+            ("browser", json!("Chrome")),
+            ("os", json!(null)),
+            ("consent_analytics", json!("granted")),
+            ("consent_ads", json!("denied")),
+            ("ga_client_id", json!("1234567890.1700000000")),
+            ("fbp", json!("fb.1.1793600000000.1234567890")),
+            ("fbc", json!(format!("fb.1.{NOW_MS}.F"))),
+        ] {
+            assert_eq!(fields[name], expected, "{name}");
+        }
+    }
     app.stop().await;
 }
