@@ -5,9 +5,11 @@
 //! that any number of collectors read the same file.
 
 pub mod change;
+mod network;
 mod rules;
 mod store;
 
+pub use network::Network;
 pub use rules::RulesConfig;
 pub use store::StoreConfig;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub log: String,
     /// Threads that answer requests; 0 means one a core.
     pub workers: usize,
+    /// The proxies in front of the collector, whose word on clients' addresses is believed.
+    pub trusted_proxies: Vec<Network>,
     /// The store.
     pub store: StoreConfig,
     /// Hand-off.
@@ -90,6 +94,9 @@ pub struct SiteConfig {
     /// Whether Do Not Track forbids keeping events.
     #[serde(default)]
     pub honour_dnt: bool,
+    /// Where the company's own people visit from; their page views are flagged.
+    #[serde(default)]
+    pub own_traffic: Vec<Network>,
     /// Whether `clew('identify', …)` makes leads.
     #[serde(default = "yes")]
     pub identify: bool,
@@ -337,6 +344,10 @@ mod tests {
         check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
         check("[delivery]\ntimeout_seconds = 0", &[], Err("delivery.timeout_seconds"));
         check("prefix = \"c\"", &[], Err("prefix"));
+        check("trusted_proxies = [\"127.0.0.1/32\", \"::1\"]", &[], Ok(()));
+        check("trusted_proxies = [\"proxy\"]", &[], Err("`proxy` should be a network"));
+        check(&format!("{SITE}own_traffic = [\"203.0.113.0/24\"]"), &[], Ok(()));
+        check(&format!("{SITE}own_traffic = [\"1.2.3.4/40\"]"), &[], Err("own_traffic"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
         check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
         check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));

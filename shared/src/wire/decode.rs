@@ -40,6 +40,9 @@ pub struct Batch<'a> {
     /// `navigator.language`.
     #[serde(borrow, default)]
     pub language: Cow<'a, str>,
+    /// Whether a program drives the browser, as the browser itself says.
+    #[serde(default)]
+    pub webdriver: bool,
     /// `module`, `loader` or `pixel`.
     #[serde(borrow, default)]
     pub sender: Cow<'a, str>,
