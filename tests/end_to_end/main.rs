@@ -14,6 +14,7 @@ mod persons;
 mod outbox;
 mod assets;
 mod commands;
+mod attribute;
 mod reload;
 mod crash;
 mod moves;
