@@ -2,6 +2,7 @@
 
 mod assets;
 mod auth;
+mod client;
 mod deliveries;
 mod etag;
 mod events;

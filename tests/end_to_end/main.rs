@@ -8,6 +8,7 @@ mod postgres_races;
 mod postgres_faults;
 mod store;
 mod events;
+mod flags;
 mod leads;
 mod fields;
 mod persons;

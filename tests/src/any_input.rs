@@ -3,7 +3,7 @@
 //!
 //! Run over random bytes by the tests, and over bytes that a fuzzer grows by `cargo xtask soak rules`.
 
-use shared::bot;
+use shared::bot::Bots;
 use shared::ids::EventId;
 use shared::journey::History;
 use shared::limits;
@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 use url::Url;
 
 static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
+static BOTS: LazyLock<Bots> = LazyLock::new(Bots::built_in);
 
 /// Holds the rules against any bytes: behind a `T` a table as an operator might write it, else lines
 /// of referrer, user agent and addresses.
@@ -29,7 +30,7 @@ pub fn check(data: &[u8]) {
     let mut lines = text.lines();
     let (referrer, user_agent) =
         (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    assert_eq!(bot::reason(user_agent), bot::reason(user_agent));
+    assert_eq!(BOTS.reason(user_agent), BOTS.reason(user_agent));
     let own = OwnHosts::new([user_agent, "site.example"]);
     let views: Vec<PageView> =
         lines.enumerate().filter_map(|(index, line)| view(index, line, referrer, &own)).collect();

@@ -6,6 +6,7 @@ mod hits;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use shared::attribution::{Model, Rule};
+use shared::bot::Bots;
 use shared::fields::{self, Browser, Subject};
 use shared::journey::History;
 use shared::limits;
@@ -23,6 +24,7 @@ fn main() {
     classify(&mut criterion);
     derive(&mut criterion);
     lead_fields(&mut criterion);
+    bot_check(&mut criterion);
     criterion.final_summary();
 }
 
@@ -73,4 +75,16 @@ fn lead_fields(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+}
+
+/// Whether user agents are programs': a person's, a crawler's, and a short one.
+fn bot_check(criterion: &mut Criterion) {
+    let bots = Bots::built_in();
+    let mut group = criterion.benchmark_group("bot");
+    for (name, user_agent) in hits::USER_AGENTS {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| bots.reason(black_box(user_agent)).is_some())
+        });
+    }
+    group.finish();
 }
