@@ -6,10 +6,13 @@ mod migrate;
 mod serve;
 mod snippet;
 mod demo;
+mod attribute;
 mod check;
+mod classify;
 mod export;
 mod import;
 mod progress;
+mod table;
 
 use crate::config::Source;
 use anyhow::Result;
@@ -52,6 +55,10 @@ enum Command {
     Check,
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
+    /// Say where visits came from: CSV of addresses and referrers in, sources and channels out.
+    Classify(classify::Classify),
+    /// Credit touches under an attribution model: CSV of journeys or paths in, shares out.
+    Attribute(attribute::Attribute),
 }
 
 const CONFIG: &str = "clew.toml";
@@ -81,6 +88,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Import(import) | Command::Restore(import) => import.run(&source.read()?),
         Command::Check => check::run(&source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
+        Command::Classify(classify) => classify.run(source.read()?),
+        Command::Attribute(attribute) => attribute.run(),
     }
 }
 
