@@ -205,7 +205,7 @@ mod tests {
         check(
             "url,user_agent",
             "https://a.example/,curl/8.5.0",
-            "(direct),(none),,,,direct,,curl/,nothing/direct",
+            "(direct),(none),,,,direct,,http library: curl,nothing/direct",
         );
         check("url,source", ",", "(direct),(none),,,,direct,,,nothing/direct");
     }
