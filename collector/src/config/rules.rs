@@ -58,7 +58,7 @@ impl RulesConfig {
             all.push_str(&text);
             all.push('\n');
         }
-        Bots::with(&all).map_err(|error| wrong(error.to_string()))
+        Bots::with(&all).map_err(wrong)
     }
 }
 
@@ -73,6 +73,6 @@ fn texts(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
     files.iter().map(read).collect()
 }
 
-fn wrong(error: String) -> anyhow::Error {
+fn wrong(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("rules: {error}")
 }
