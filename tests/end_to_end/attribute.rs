@@ -1,33 +1,11 @@
 //! `clew attribute` as an analyst types it: the examples of its page, and what it says to bad input.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-use tests::process::binary;
+use tests::process::{Said, say};
 
 const PAGE: &str = include_str!("../../docs/attribution.md");
 
-struct Said {
-    success: bool,
-    answer: String,
-    complaint: String,
-}
-
 fn attribute(line: &str, input: &[u8]) -> Said {
-    let mut command = Command::new(binary());
-    command.arg("attribute").args(line.split_whitespace());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut pipe = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    // One that complains early reads no further, and then the pipe is closed.
-    let writing = std::thread::spawn(move || drop(pipe.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writing.join().unwrap();
-    Said {
-        success: output.status.success(),
-        answer: String::from_utf8(output.stdout).unwrap(),
-        complaint: String::from_utf8(output.stderr).unwrap(),
-    }
+    say(&format!("attribute {line}"), input)
 }
 
 /// Blocks of `$ clew attribute OPTIONS <<END`, the input up to `END`, and the answer.

@@ -16,6 +16,7 @@ mod outbox;
 mod assets;
 mod commands;
 mod attribute;
+mod classify;
 mod reload;
 mod crash;
 mod moves;

@@ -2,7 +2,7 @@
 
 use crate::app::settings_for;
 use crate::storage::Storage;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -162,4 +162,33 @@ pub fn binary() -> PathBuf {
         binary.display()
     );
     binary
+}
+
+/// What a command made of its standard input.
+pub struct Said {
+    /// Whether it ended well.
+    pub success: bool,
+    /// Its standard output.
+    pub answer: String,
+    /// Its standard error.
+    pub complaint: String,
+}
+
+/// Runs `clew` with an input; the words of the line have spaces between them.
+pub fn say(line: &str, input: &[u8]) -> Said {
+    let mut command = Command::new(binary());
+    command.args(line.split_whitespace());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // One that complains early reads no further, and then the pipe is closed.
+    let writing = std::thread::spawn(move || drop(pipe.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap();
+    Said {
+        success: output.status.success(),
+        answer: String::from_utf8(output.stdout).unwrap(),
+        complaint: String::from_utf8(output.stderr).unwrap(),
+    }
 }

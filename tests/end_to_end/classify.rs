@@ -1,0 +1,111 @@
+//! `clew classify` as a marketer types it: the example of its page, rules of one's own, and what it says
+//! to bad input.
+
+use tempfile::TempDir;
+use tests::process::say;
+
+const PAGE: &str = include_str!("../../docs/sources.md");
+
+/// Blocks of `printf 'INPUT' | clew classify`, and behind each a block with the answer.
+#[test]
+fn the_examples_of_the_page() {
+    let blocks: Vec<&str> = PAGE.split("```").skip(1).step_by(2).collect();
+    let mut examples = 0;
+    for pair in blocks.windows(2) {
+        let Some(line) = pair[0].strip_prefix("sh\n").map(str::trim) else { continue };
+        let Some(input) = line.strip_suffix("' | clew classify") else { continue };
+        let input = input.strip_prefix("printf '").unwrap().replace("\\n", "\n");
+        let said = say("classify", input.as_bytes());
+        assert!(said.success, "{}", said.complaint);
+        assert_eq!(said.answer.trim(), pair[1].trim());
+        examples += 1;
+    }
+    assert_eq!(examples, 1);
+}
+
+/// The page's own rules, as files beside a configuration.
+#[test]
+fn rules_of_ones_own() {
+    let block = |kind: &str, begins: &str| {
+        let blocks = PAGE.split("```").skip(1).step_by(2);
+        let mut found = blocks.filter_map(|block| block.strip_prefix(kind)).map(str::trim_start);
+        found.find(|text| text.starts_with(begins)).unwrap_or_else(|| panic!("no {begins}"))
+    };
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "clew.toml",
+        &block("toml", "[rules]").replace("\n\n[[", "\nbots = [\"bots.txt\"]\n\n[["),
+    );
+    write("sources.csv", block("", "# source,category"));
+    write("click_ids.csv", "clickid,tracker,affiliate,affiliate\n");
+    write("bots.txt", block("", "[monitor]"));
+    let line = format!("classify --config {}", folder.path().join("clew.toml").display());
+    let check = |row: &str, expected: &str| {
+        let said = say(&line, format!("url,referrer,user_agent\n{row}\n").as_bytes());
+        assert!(said.success, "{}", said.complaint);
+        assert_eq!(said.answer.lines().nth(1).unwrap(), format!("{row},{expected}"));
+    };
+    let browser =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36";
+    check(
+        &format!("https://a.example/?utm_source=Partner-7,,{browser}"),
+        "partner-7,(none),,,,affiliates,,,tags/custom:partners",
+    );
+    check(
+        &format!("https://a.example/,https://login.example.net/x,{browser}"),
+        "(direct),(none),,,,direct,,,excluded:login.example.net/direct",
+    );
+    check(
+        &format!("https://a.example/,https://example.ch/?q=Shoes,{browser}"),
+        "local-engine,organic,,shoes,,organic_search,,,referrer:example.ch/organic_search",
+    );
+    check(
+        &format!("https://a.example/?clickid=5,,{browser}"),
+        "tracker,affiliate,,,,affiliates,clickid=5,,click_id:clickid/affiliates",
+    );
+    check(
+        "https://a.example/,,our-uptime-check/1.0",
+        "(direct),(none),,,,direct,,monitor: our-uptime-check,nothing/direct",
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let check = |line: &str, input: &[u8], part: &str| {
+        let said = say(line, input);
+        assert!(!said.success, "{line} {input:?}: {}", said.answer);
+        assert_eq!(said.answer, "", "{line} {input:?}");
+        assert!(said.complaint.contains(part), "{line} {input:?}: {}", said.complaint);
+    };
+    check("classify", b"", "the input is empty");
+    check("classify", b"path\na\n", "none of the columns url, referrer");
+    check(
+        "classify",
+        b"url\nhttps://a.example/\nhttp://[x/\n",
+        "line 3: url `http://[x/` is no address",
+    );
+    check("classify", b"url,referrer\nhttps://a.example/\n", "line 2");
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("clew.toml");
+    let line = format!("classify --config {}", config.display());
+    let check_rules = |settings: &str, file: &str, part: &str| {
+        std::fs::write(&config, format!("[rules]\n{settings}\n")).unwrap();
+        std::fs::write(folder.path().join("own"), file).unwrap();
+        check(&line, b"url\nhttps://a.example/\n", part);
+    };
+    check_rules("sources = [\"none.csv\"]", "", "none.csv cannot be read");
+    check_rules(
+        "sources = [\"own\"]",
+        "# ours\na,serch,a.example\n",
+        "line 2: `serch` is no category",
+    );
+    check_rules("click_ids = [\"own\"]", "a,b,c,bought\n", "line 1: the kind should be");
+    check_rules("bots = [\"own\"]", "[monitor]\nok-word\n[\n", "own, line 3");
+    check_rules(
+        "[[rules.channels]]\nname = \"x\"\nchannel = \"Paid\"\nsource = \"a\"",
+        "",
+        "`Paid` is no channel",
+    );
+    check_rules("[[rules.channels]]\nname = \"x\"\nchannel = \"email\"", "", "looks at nothing");
+}
