@@ -7,6 +7,7 @@ use crate::transfer::hex;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, Lead};
 use shared::page_view::PageView;
+use shared::time::rfc3339;
 use shared::visit::Journey;
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -26,7 +27,12 @@ pub struct Check {
     members: HashMap<(SiteId, VisitorId), Membership>,
     /// Leads that something else names, and what.
     named: HashMap<LeadId, &'static str>,
+    /// Where browsers change hands: how many leads say that they gave one, less those that took it.
+    handovers: HashMap<Handover, i32>,
 }
+
+/// Site, browser, time, from whom, to whom.
+type Handover = (SiteId, VisitorId, i64, LeadId, LeadId);
 
 #[derive(Default)]
 struct Membership {
@@ -116,6 +122,15 @@ impl Check {
                 ));
             }
         }
+        for ((site, visitor, at_ms, from, to), sides) in std::mem::take(&mut self.handovers) {
+            if sides != 0 {
+                let at = rfc3339(at_ms);
+                self.complain(format!(
+                    "visitor {visitor} of {site}: that it went from the lead {from} to {to} at {at}, only one \
+                     of them says"
+                ));
+            }
+        }
         self.problems.sort_unstable();
         let digest = hex(&self.digest.to_be_bytes());
         let Self { counts, problems, further, .. } = self;
@@ -187,7 +202,17 @@ impl Check {
                 lead.id, lead.conversions
             ));
         }
-        for join in lead.joins.iter().filter(|join| join.until_ms.is_none()) {
+        for join in lead.valid_joins() {
+            let mut handover = |at_ms: Option<i64>, from, to, side| {
+                if let (Some(at_ms), Some(from), Some(to)) = (at_ms, from, to) {
+                    let key = (lead.site.clone(), join.visitor, at_ms, from, to);
+                    *self.handovers.entry(key).or_default() += side;
+                }
+            };
+            handover(join.until_ms, Some(lead.id), join.until_lead, 1);
+            handover(join.from_ms, join.from_lead, Some(lead.id), -1);
+        }
+        for join in lead.valid_joins().filter(|join| join.until_ms.is_none()) {
             let member = self.members.entry((lead.site.clone(), join.visitor)).or_default();
             if let Some(other) = member.by_lead.replace(lead.id).filter(|other| *other != lead.id) {
                 let visitor = join.visitor;

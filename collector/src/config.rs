@@ -16,6 +16,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
 use shared::ids::SiteId;
+use shared::lead::Country;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,6 +85,9 @@ pub struct SiteConfig {
     /// Whether Do Not Track forbids keeping events.
     #[serde(default)]
     pub honour_dnt: bool,
+    /// Where phone numbers are from that do not say it.
+    #[serde(default)]
+    pub country: Option<Country>,
     /// Whether `clew('identify', …)` makes leads.
     #[serde(default = "yes")]
     pub identify: bool,
@@ -333,6 +337,8 @@ mod tests {
         check(&SITE.replace("example.com", "https://example.com"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
+        check(&format!("{SITE}country = \"FR\""), &[], Ok(()));
+        check(&format!("{SITE}country = \"France\""), &[], Err("`France` is no country"));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));
         let destination = "[[destinations]]\nname = \"crm\"\nsite = \"demo\"\nsecret = \"env:S\"\n";
         let plain = format!("{SITE}{destination}url = \"http://crm.example.com\"");

@@ -15,7 +15,8 @@ use shared::fields::{self, FIELDS_VERSION, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
 use shared::lead::{
-    Contact, Conversion, ConversionKind, IdentityKind, JourneyState, Lead, normal_phone,
+    Contact, Conversion, ConversionKind, Country, IdentityKind, Join, JourneyState, Lead, NamedBy,
+    e164, email_identity,
 };
 use shared::limits;
 use shared::time::rfc3339;
@@ -97,8 +98,8 @@ pub async fn from_request(
     let invalid = |error: shared::lead::ContactError| {
         ApiError::Invalid(format!("The lead was not stored: {error}."))
     };
-    let contact = request.contact.normalised().map_err(invalid)?;
-    let (visitor, journey) =
+    let contact = request.contact.normalised(country(settings, site)).map_err(invalid)?;
+    let (named, journey) =
         who(app, settings, site, request.visitor.as_deref(), request.token.as_deref());
     let now_ms = app.clock.now_ms();
     let conversion = Conversion {
@@ -106,7 +107,7 @@ pub async fn from_request(
         number: 0,
         at_ms: now_ms,
         kind: request.kind,
-        visitor,
+        visitor: named.map(|(visitor, _)| visitor),
         journey,
         contact,
         form_id: text(request.form.id),
@@ -117,7 +118,7 @@ pub async fn from_request(
     };
     let idempotency = idempotency(key, body)?;
     let (lead, conversion, repeated) =
-        store(app, settings, site, conversion, idempotency, false).await?;
+        store(app, settings, site, conversion, idempotency, named.map(|(_, by)| by)).await?;
     let view = LeadView::load(app, lead, Some(conversion)).await?;
     let missing = || StoreError::Corrupt("a lead that was just stored is missing".into());
     let view = view.ok_or_else(missing)?;
@@ -153,7 +154,8 @@ pub async fn from_page(
         page_title: None,
         touches: Vec::new(),
     };
-    let (_, _, repeated) = store(app, settings, site, conversion, None, true).await?;
+    let named_by = Some(NamedBy::Page);
+    let (_, _, repeated) = store(app, settings, site, conversion, None, named_by).await?;
     if !repeated {
         app.metrics.conversion(JourneyState::Known);
     }
@@ -167,7 +169,7 @@ async fn store(
     site: &SiteId,
     conversion: Conversion,
     idempotency: Option<Idempotency>,
-    from_page: bool,
+    named_by: Option<NamedBy>,
 ) -> Result<(LeadId, ConversionId, bool), ApiError> {
     let at_ms = conversion.at_ms;
     let destinations = settings.destinations(site);
@@ -178,7 +180,7 @@ async fn store(
         destinations: destinations.map(|destination| destination.name().to_owned()).collect(),
         due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
         idempotency,
-        from_page,
+        named_by,
     };
     match app.store.convert(new).await? {
         Converted::KeyReused => Err(ApiError::KeyReused),
@@ -193,22 +195,27 @@ fn who(
     site: &SiteId,
     visitor: Option<&str>,
     token: Option<&str>,
-) -> (Option<VisitorId>, JourneyState) {
+) -> (Option<(VisitorId, NamedBy)>, JourneyState) {
     let given =
         |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let (visitor, token) = (given(visitor), given(token));
     if let Some(token) = &token {
         if let Some(visitor) = settings.tokens.open(site, token) {
-            return (Some(visitor), JourneyState::Known);
+            return (Some((visitor, NamedBy::Token)), JourneyState::Known);
         }
         app.metrics.bad_token();
     }
     match (visitor.map(|text| VisitorId::parse(&text)), token) {
-        (Some(Some(visitor)), _) => (Some(visitor), JourneyState::Known),
+        (Some(Some(visitor)), _) => (Some((visitor, NamedBy::Cookie)), JourneyState::Known),
         (_, Some(_)) => (None, JourneyState::BadToken),
         (Some(None), None) => (None, JourneyState::InvalidVisitor),
         (None, None) => (None, JourneyState::NoVisitor),
     }
+}
+
+/// Whose phone numbers need not say their country.
+fn country(settings: &Settings, site: &SiteId) -> Option<Country> {
+    settings.site(site.as_str()).and_then(|site| site.config.country)
 }
 
 fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
@@ -252,7 +259,7 @@ impl LeadView {
         at: Option<ConversionId>,
     ) -> Result<Option<Self>, StoreError> {
         let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
-        let mut visitors: Vec<VisitorId> = lead.joins.iter().map(|join| join.visitor).collect();
+        let mut visitors: Vec<VisitorId> = lead.valid_joins().map(|join| join.visitor).collect();
         visitors.sort_unstable();
         visitors.dedup();
         let mut views = Vec::with_capacity(visitors.len());
@@ -288,17 +295,22 @@ impl LeadView {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] or the store's.
-    pub async fn find(app: &App, site: &SiteId, name: &str) -> Result<Self, ApiError> {
-        let by = |kind, value: &str| {
-            let value = value.to_owned();
-            async move { app.store.find_lead(site, kind, &value).await }
-        };
-        let id = match name.split_once(':') {
-            Some(("email", email)) => by(IdentityKind::Email, &email.to_lowercase()).await?,
+    pub async fn find(
+        app: &App,
+        settings: &Settings,
+        site: &SiteId,
+        name: &str,
+    ) -> Result<Self, ApiError> {
+        let identity = match name.split_once(':') {
+            Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
             Some(("phone", phone)) => {
-                by(IdentityKind::Phone, &normal_phone(phone).unwrap_or_default()).await?
+                e164(phone, country(settings, site)).map(|it| (IdentityKind::Phone, it))
             }
-            _ => LeadId::parse(name),
+            _ => None,
+        };
+        let id = match identity {
+            Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
+            None => LeadId::parse(name),
         };
         let view = match id {
             Some(id) => Self::load(app, id, None).await?,
@@ -349,12 +361,18 @@ pub fn lead_json(lead: &Lead) -> Value {
         "converted_at": rfc3339(lead.converted_at_ms),
         "conversions": lead.conversions,
         "contact": lead.contact,
-        "visitors": lead.joins.iter().map(|join| json!({
-            "visitor": join.visitor,
-            "joined_at": rfc3339(join.joined_at_ms),
-            "conversion": join.conversion,
-            "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
-        })).collect::<Vec<_>>(),
+        "visitors": lead.joins.iter().map(join_json).collect::<Vec<_>>(),
         "phone_conflict": lead.phone_conflict,
+    })
+}
+
+fn join_json(join: &Join) -> Value {
+    json!({
+        "visitor": join.visitor,
+        "joined_at": rfc3339(join.joined_at_ms),
+        "conversion": join.conversion,
+        "by": join.by,
+        "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
+        "undone_at": join.undone_at_ms.map(rfc3339),
     })
 }

@@ -81,7 +81,7 @@ fn is_direct(touch: &Touch) -> bool {
 fn put_identity(fields: &mut Map<String, Value>, lead: &Lead) {
     let contact = &lead.contact;
     put(fields, "lead_id", lead.id.to_text());
-    put(fields, "visitor_id", lead.joins.last().map(|join| join.visitor.to_text()));
+    put(fields, "visitor_id", lead.valid_joins().next_back().map(|join| join.visitor.to_text()));
     put(fields, "email", contact.email.clone());
     let hash = |email: &String| hex(&Sha256::digest(email.to_lowercase().as_bytes()));
     put(fields, "email_sha256", contact.email.as_ref().map(hash));
@@ -182,7 +182,9 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
-    use crate::lead::{Contact, ConversionKind, Join, JourneyState};
+    use crate::lead::{
+        Contact, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, NamedBy,
+    };
     use crate::testing::view;
 
     const MINUTE: i64 = 60_000;
@@ -204,13 +206,8 @@ mod tests {
             page_title: None,
             touches: Vec::new(),
         };
-        let join = Join {
-            visitor,
-            joined_at_ms: at_ms,
-            conversion: conversion.id,
-            from_ms: None,
-            until_ms: None,
-        };
+        let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
+        let join = Join::new(visitor, &conversion, by);
         let lead = Lead {
             id: LeadId::new(at_ms, [2; 10]),
             site: SiteId::parse("demo").unwrap(),

@@ -4,7 +4,7 @@
 //! history of a conversion stays the history that led to it.
 
 use crate::ids::VisitorId;
-use crate::lead::{Conversion, JourneyState, Lead};
+use crate::lead::{Conversion, Join, JourneyState, Lead};
 use crate::limits;
 use crate::page_view::PageView;
 use crate::time::rfc3339;
@@ -45,13 +45,18 @@ impl History {
         let last = conversions.last();
         let until_ms = last.map_or(i64::MIN, |last| last.at_ms);
         let mut history = Self::empty(last.map_or(JourneyState::NoVisitor, |last| last.journey));
-        for join in lead.joins.iter().filter(|join| join.joined_at_ms <= until_ms) {
+        for join in lead.valid_joins().filter(|join| join.joined_at_ms <= until_ms) {
             let views = views.iter().filter(|(visitor, _)| *visitor == join.visitor);
             let held = views.flat_map(|(_, views)| views).filter(|view| join.holds(view));
             history.add(held.filter_map(|view| view.up_to(until_ms)).collect());
         }
+        let undone = |join: &Join| {
+            !join.is_valid() && last.is_some_and(|last| last.visitor == Some(join.visitor))
+        };
         if !history.pages.is_empty() {
             history.state = JourneyState::Known;
+        } else if lead.joins.iter().any(undone) {
+            history.state = JourneyState::Undone;
         }
         history.conversions = conversions;
         history.order();

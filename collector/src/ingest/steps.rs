@@ -42,6 +42,7 @@ pub(super) const STEPS: &[(&str, Step)] = &[
     ("address", address),
     ("bot", flag_bot),
     ("label", label),
+    ("contact", contact),
 ];
 
 fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
@@ -97,6 +98,15 @@ fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
         let evidence = Evidence::read(url, referrer);
         let label = setting.rules.label(&evidence, &setting.site.hosts);
         candidate.origin = Some((evidence, label));
+    }
+    Ok(())
+}
+
+/// A phone that does not say its country is one of the site's.
+fn contact(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    if let Body::Identify { contact, .. } = &mut candidate.event.body {
+        let normal = std::mem::take(contact).normalised(setting.site.config.country);
+        *contact = normal.map_err(|_| DropReason::InvalidEvent)?;
     }
     Ok(())
 }

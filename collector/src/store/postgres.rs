@@ -10,6 +10,7 @@ mod convert;
 mod delivery;
 mod ingest;
 mod lanes;
+mod membership;
 mod migrate;
 mod pool;
 mod rows;
@@ -212,6 +213,17 @@ impl Store for PostgresStore {
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
         let connections = self.connections.clone();
         self.run(async move { convert::convert(&connections, &conversion).await }).await
+    }
+
+    async fn undo_join(
+        &self,
+        lead: LeadId,
+        visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { membership::undo_join(&connections, lead, visitor, now_ms).await })
+            .await
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {

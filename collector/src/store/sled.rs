@@ -97,6 +97,18 @@ impl Store for SledStore {
         self.writer.write(move |transaction| convert::convert(transaction, conversion)).await
     }
 
+    async fn undo_join(
+        &self,
+        lead: LeadId,
+        visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let undo = move |transaction: &mut Transaction<'_>| {
+            convert::undo_join(transaction, lead, visitor, now_ms)
+        };
+        self.writer.write(undo).await
+    }
+
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {
         read(&self.db, &keys::lead(lead))
     }
