@@ -5,8 +5,10 @@
 //! that any number of collectors read the same file.
 
 pub mod change;
+mod rules;
 mod store;
 
+pub use rules::RulesConfig;
 pub use store::StoreConfig;
 
 use crate::secret::{KeyHash, Secret};
@@ -17,9 +19,10 @@ use figment::providers::{Format, Toml};
 use serde::Deserialize;
 use shared::ids::SiteId;
 use shared::lead::Country;
+use shared::source::parse_host;
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// The commented file that is also the default.
@@ -43,6 +46,9 @@ pub struct Config {
     pub store: StoreConfig,
     /// Hand-off.
     pub delivery: DeliveryConfig,
+    /// What is added to the rules that label page views.
+    #[serde(default)]
+    pub rules: RulesConfig,
     /// The keys of the sealed token.
     #[serde(default)]
     pub token_keys: Vec<TokenKey>,
@@ -146,7 +152,12 @@ impl Source {
                 .with_context(|| format!("cannot read the configuration {}", path.display()))?,
             None => String::new(),
         };
-        Config::parse(&text, &self.environment).with_context(|| self.is_wrong())
+        let mut config =
+            Config::parse(&text, &self.environment).with_context(|| self.is_wrong())?;
+        if let Some(folder) = self.file.as_deref().and_then(Path::parent) {
+            config.rules.resolve(folder);
+        }
+        Ok(config)
     }
 
     /// What an error of a setting begins with.
@@ -226,9 +237,8 @@ impl Config {
         for site in &self.sites {
             for host in &site.hosts {
                 let name = host.strip_prefix("*.").unwrap_or(host);
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
                 ensure!(
-                    !name.is_empty() && name.bytes().all(plain),
+                    parse_host(name).is_some(),
                     "site `{}`: host `{host}` should be a name like \"example.com\", without scheme, port or path",
                     site.name
                 );
@@ -339,6 +349,9 @@ mod tests {
         check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
         check(&format!("{SITE}country = \"FR\""), &[], Ok(()));
         check(&format!("{SITE}country = \"France\""), &[], Err("`France` is no country"));
+        check(&SITE.replace("example.com", "bücher.example"), &[], Ok(()));
+        check(&SITE.replace("example.com", ""), &[], Err("without scheme"));
+        check("[rules]\nsource = []", &[], Err("source"));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));
         let destination = "[[destinations]]\nname = \"crm\"\nsite = \"demo\"\nsecret = \"env:S\"\n";
         let plain = format!("{SITE}{destination}url = \"http://crm.example.com\"");

@@ -10,7 +10,6 @@ use crate::store::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use shared::evidence::clean_url;
 use shared::fields::{self, FIELDS_VERSION, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
@@ -19,6 +18,7 @@ use shared::lead::{
     e164, email_identity,
 };
 use shared::limits;
+use shared::source::Rules;
 use shared::time::rfc3339;
 use url::Url;
 
@@ -112,7 +112,7 @@ pub async fn from_request(
         contact,
         form_id: text(request.form.id),
         form_name: text(request.form.name),
-        page_url: request.page.url.as_deref().and_then(page_url),
+        page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
         page_title: text(request.page.title),
         touches: Vec::new(),
     };
@@ -232,9 +232,9 @@ fn text(value: Option<String>) -> Option<String> {
     (!cut.is_empty()).then(|| cut.to_owned())
 }
 
-fn page_url(text: &str) -> Option<String> {
+fn page_url(rules: &Rules, text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= limits::URL_BYTES)?;
-    Some(clean_url(&url))
+    Some(rules.clean_url(&url))
 }
 
 /// A lead with its history: what every answer about it is made of.

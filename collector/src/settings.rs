@@ -50,7 +50,7 @@ impl Settings {
     /// Computes what a configuration comes to.
     ///
     /// # Errors
-    /// A token key or destination secret that cannot be used.
+    /// A token key or destination secret that cannot be used, or rules that cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
         let site = |site: &SiteConfig| {
@@ -64,7 +64,8 @@ impl Settings {
             Ok(Destination { config: config.clone(), key })
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
-        Ok(Self { rules: Rules::built_in(), tokens, sites, destinations, config })
+        let rules = config.rules.read()?;
+        Ok(Self { rules, tokens, sites, destinations, config })
     }
 
     /// A site by the name that a browser sent.

@@ -1,7 +1,10 @@
 //! The channel that a source and a medium fall in: GA4's default group with our deviations.
 //!
 //! First match wins. Order and words are those of Google's published table; what differs: assistants
-//! stand before organic search, a newsletter is e-mail, and nothing is left "unassigned".
+//! stand before organic search, a newsletter is e-mail, nothing is left "unassigned", and an operator's
+//! own rules ([`custom`]) come first. Facts: rules.md section 1.
+
+pub mod custom;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +41,8 @@ pub enum Channel {
 pub enum Category {
     /// A search engine.
     Search,
+    /// A search engine where its address names a search word; else a plain referrer.
+    Portal,
     /// A social network.
     Social,
     /// A video platform.
@@ -48,8 +53,48 @@ pub enum Category {
     Assistant,
     /// A mail host or mail tool.
     Email,
+    /// A frame or redirector of ads beside search results.
+    SearchAds,
+    /// A frame or redirector of ads on other people's pages.
+    DisplayAds,
     /// A payment or login page: a return from it is no contact.
     Excluded,
+    /// Known, and none of these.
+    Site,
+}
+
+impl Category {
+    /// The words in tables.
+    pub(crate) const NAMES: [&str; 11] = [
+        "search",
+        "portal",
+        "social",
+        "video",
+        "shopping",
+        "assistant",
+        "email",
+        "search_ads",
+        "display_ads",
+        "excluded",
+        "site",
+    ];
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        let all = [
+            Self::Search,
+            Self::Portal,
+            Self::Social,
+            Self::Video,
+            Self::Shopping,
+            Self::Assistant,
+            Self::Email,
+            Self::SearchAds,
+            Self::DisplayAds,
+            Self::Excluded,
+            Self::Site,
+        ];
+        Self::NAMES.iter().zip(all).find(|(name, _)| **name == word).map(|(_, category)| category)
+    }
 }
 
 /// Everything that the decision reads; texts in lower case.
@@ -57,7 +102,7 @@ pub enum Category {
 pub struct Signals<'a> {
     /// The source as resolved.
     pub source: &'a str,
-    /// The medium as resolved.
+    /// The medium as resolved; empty, `(none)` and `(not set)` are none.
     pub medium: &'a str,
     /// The campaign, empty where none.
     pub campaign: &'a str,
@@ -66,48 +111,75 @@ pub struct Signals<'a> {
 }
 
 impl Channel {
-    /// Decides; total, so every touch has a channel.
-    pub fn of(signals: Signals<'_>) -> Self {
+    /// Decides; total, so every touch has a channel. The second is the name of the row that matched.
+    pub fn of(signals: Signals<'_>) -> (Self, &'static str) {
         let Signals { source, medium, campaign, category } = signals;
+        let is = |wanted: Category| category == Some(wanted);
         let paid = is_paid(medium);
-        let shopping = category == Some(Category::Shopping) || is_shop(campaign);
-        let social = category == Some(Category::Social);
-        let mail =
-            |word: &str| matches!(word, "email" | "e-mail" | "e_mail" | "e mail" | "newsletter");
+        let search = is(Category::Search) || is(Category::Portal);
+        let shopping = is(Category::Shopping) || is_shop(campaign);
+        let untold = matches!(medium, "" | "(none)" | "(not set)");
         match () {
-            () if source == "(direct)" && matches!(medium, "(none)" | "(not set)") => Self::Direct,
-            () if campaign.contains("cross-network") => Self::CrossNetwork,
-            () if paid && shopping => Self::PaidShopping,
-            () if paid && category == Some(Category::Search) => Self::PaidSearch,
-            () if paid && social => Self::PaidSocial,
-            () if paid && category == Some(Category::Video) => Self::PaidVideo,
-            () if matches!(
-                medium,
-                "display" | "banner" | "expandable" | "interstitial" | "cpm"
-            ) =>
-            {
-                Self::Display
-            }
-            () if paid => Self::PaidOther,
-            () if shopping => Self::OrganicShopping,
-            () if social || is_social_medium(medium) => Self::OrganicSocial,
-            () if category == Some(Category::Video) || medium.contains("video") => {
-                Self::OrganicVideo
-            }
-            () if category == Some(Category::Assistant) || medium == "ai-assistant" => {
-                Self::AiAssistant
-            }
-            () if mail(medium) || mail(source) || category == Some(Category::Email) => Self::Email,
-            () if category == Some(Category::Search) || medium == "organic" => Self::OrganicSearch,
-            () if matches!(medium, "referral" | "app" | "link") => Self::Referral,
-            () if matches!(medium, "affiliate" | "affiliates") => Self::Affiliates,
-            () if medium == "audio" => Self::Audio,
-            () if source == "sms" || medium == "sms" => Self::Sms,
-            () if is_push(source, medium) => Self::MobilePush,
-            () if medium.is_empty() || medium == "(none)" => Self::Referral,
-            () => Self::Other,
+            () if source == "(direct)" && untold => (Self::Direct, "direct"),
+            () if campaign.contains("cross-network") => (Self::CrossNetwork, "cross_network"),
+            () if paid && shopping => (Self::PaidShopping, "paid_shopping"),
+            () if paid && search => (Self::PaidSearch, "paid_search"),
+            () if paid && is(Category::Social) => (Self::PaidSocial, "paid_social"),
+            () if paid && is(Category::Video) => (Self::PaidVideo, "paid_video"),
+            () if is_display(medium) => (Self::Display, "display"),
+            () if paid => (Self::PaidOther, "paid_other"),
+            () if shopping => (Self::OrganicShopping, "organic_shopping"),
+            () if is(Category::Social) => (Self::OrganicSocial, "organic_social"),
+            () if is_social(medium) => (Self::OrganicSocial, "organic_social_medium"),
+            () if is(Category::Video) => (Self::OrganicVideo, "organic_video"),
+            () if medium.contains("video") => (Self::OrganicVideo, "organic_video_medium"),
+            () if is(Category::Assistant) => (Self::AiAssistant, "ai_assistant"),
+            () if medium == "ai-assistant" => (Self::AiAssistant, "ai_assistant_medium"),
+            () if search => (Self::OrganicSearch, "organic_search"),
+            () if medium == "organic" => (Self::OrganicSearch, "organic_search_medium"),
+            () if matches!(medium, "referral" | "app" | "link") => (Self::Referral, "referral"),
+            () if is_mail(medium) || is_mail(source) => (Self::Email, "email"),
+            () if is(Category::Email) => (Self::Email, "email_source"),
+            () if medium == "affiliate" => (Self::Affiliates, "affiliates"),
+            () if medium == "audio" => (Self::Audio, "audio"),
+            () if source == "sms" || medium == "sms" => (Self::Sms, "sms"),
+            () if is_push(source, medium) => (Self::MobilePush, "mobile_push"),
+            () if medium == "offline" => (Self::Offline, "offline"),
+            // Google leaves what follows unassigned.
+            () if untold && !matches!(source, "" | "(not set)") => (Self::Referral, "source_alone"),
+            () => (Self::Other, "other"),
         }
     }
+
+    /// Reads the word in data.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.as_str() == word)
+    }
+
+    /// Every channel, in the order of reports.
+    pub const ALL: [Self; 21] = [
+        Self::Direct,
+        Self::CrossNetwork,
+        Self::PaidShopping,
+        Self::PaidSearch,
+        Self::PaidSocial,
+        Self::PaidVideo,
+        Self::Display,
+        Self::PaidOther,
+        Self::OrganicShopping,
+        Self::OrganicSocial,
+        Self::OrganicVideo,
+        Self::OrganicSearch,
+        Self::AiAssistant,
+        Self::Referral,
+        Self::Email,
+        Self::Affiliates,
+        Self::Audio,
+        Self::Sms,
+        Self::MobilePush,
+        Self::Offline,
+        Self::Other,
+    ];
 
     /// Google's English name.
     pub fn label(self) -> &'static str {
@@ -169,11 +241,19 @@ fn is_paid(medium: &str) -> bool {
     medium.contains("cp") || matches!(medium, "ppc" | "retargeting") || medium.starts_with("paid")
 }
 
-fn is_social_medium(medium: &str) -> bool {
+fn is_display(medium: &str) -> bool {
+    matches!(medium, "display" | "banner" | "expandable" | "interstitial" | "cpm")
+}
+
+fn is_social(medium: &str) -> bool {
     matches!(
         medium,
         "social" | "social-network" | "social-media" | "sm" | "social network" | "social media"
     )
+}
+
+fn is_mail(word: &str) -> bool {
+    matches!(word, "email" | "e-mail" | "e_mail" | "e mail" | "newsletter")
 }
 
 /// `^(.*(([^a-df-z]|^)shop|shopping).*)$`: `eshop` and `9shop` are shops, `workshop` is not.
@@ -204,33 +284,113 @@ mod tests {
         expected: Channel,
     ) {
         let signals = Signals { source, medium, campaign, category };
-        assert_eq!(Channel::of(signals), expected, "{source} {medium} {campaign}");
+        assert_eq!(Channel::of(signals).0, expected, "{source} {medium} {campaign}");
     }
 
     #[test]
-    fn the_table_and_its_traps() {
+    fn every_row_in_its_order() {
         use Category::*;
-        check("(direct)", "(none)", "", None, Channel::Direct);
-        check("google", "cpc", "x cross-network", Some(Search), Channel::CrossNetwork);
-        check("google", "cpc", "e-shop", Some(Search), Channel::PaidShopping);
-        check("google", "cpc", "workshop", Some(Search), Channel::PaidSearch);
-        check("google", "cpm", "", Some(Search), Channel::PaidSearch);
-        check("blog", "cpm", "", None, Channel::Display);
-        check("facebook", "paid_social", "", Some(Social), Channel::PaidSocial);
-        check("youtube", "cpv-acpx", "", Some(Video), Channel::PaidVideo);
-        check("blog", "acpx", "", None, Channel::PaidOther);
-        check("blog", "ppc-brand", "", None, Channel::Other);
-        check("list", "email", "eshop", None, Channel::OrganicShopping);
-        check("list", "email", "bishop", None, Channel::Email);
-        check("newsletter", "", "", None, Channel::Email);
-        check("x", "social", "", Some(Social), Channel::OrganicSocial);
-        check("google", "organic", "", Some(Search), Channel::OrganicSearch);
-        check("chatgpt", "", "", Some(Assistant), Channel::AiAssistant);
-        check("example.com", "referral", "", None, Channel::Referral);
-        check("example.com", "", "", None, Channel::Referral);
-        check("partner", "affiliate", "", None, Channel::Affiliates);
-        check("firebase", "x", "", None, Channel::MobilePush);
-        check("sms", "x", "", None, Channel::Sms);
-        check("podcast", "audio", "", None, Channel::Audio);
+        use Channel as C;
+        check("(direct)", "(none)", "", None, C::Direct);
+        check("(direct)", "(not set)", "", None, C::Direct);
+        check("(direct)", "referral", "", None, C::Referral);
+        check("(direct)", "(none)", "cross-network", None, C::Direct);
+        check("google", "cpc", "x cross-network", Some(Search), C::CrossNetwork);
+        check("amazon", "cpc", "", Some(Shopping), C::PaidShopping);
+        check("google", "cpc", "e-shop", Some(Search), C::PaidShopping);
+        check("google", "cpc", "", Some(Search), C::PaidSearch);
+        check("facebook", "paid_social", "", Some(Social), C::PaidSocial);
+        check("youtube", "cpv", "", Some(Video), C::PaidVideo);
+        for medium in ["display", "banner", "expandable", "interstitial", "cpm"] {
+            check("blog", medium, "", None, C::Display);
+        }
+        check("google", "display", "", Some(Search), C::Display);
+        check("blog", "cpc", "", None, C::PaidOther);
+        check("blog", "retargeting", "", None, C::PaidOther);
+        check("mail", "paid", "", Some(Email), C::PaidOther);
+        check("chatgpt", "cpc", "", Some(Assistant), C::PaidOther);
+        check("ebay", "referral", "", Some(Shopping), C::OrganicShopping);
+        check("x", "referral", "", Some(Social), C::OrganicSocial);
+        for medium in
+            ["social", "social-network", "social-media", "sm", "social network", "social media"]
+        {
+            check("blog", medium, "", None, C::OrganicSocial);
+        }
+        check("youtube", "referral", "", Some(Video), C::OrganicVideo);
+        check("blog", "my-video-x", "", None, C::OrganicVideo);
+        check("chatgpt", "", "", Some(Assistant), C::AiAssistant);
+        check("chatgpt", "referral", "", Some(Assistant), C::AiAssistant);
+        check("some.example", "ai-assistant", "(ai-assistant)", None, C::AiAssistant);
+        check("google", "ai-assistant", "", Some(Search), C::AiAssistant);
+        check("google", "referral", "", Some(Search), C::OrganicSearch);
+        check("google.fr", "organic", "", None, C::OrganicSearch);
+        for medium in ["referral", "app", "link"] {
+            check("blog", medium, "", None, C::Referral);
+        }
+        for word in ["email", "e-mail", "e_mail", "e mail", "newsletter"] {
+            check("list", word, "", None, C::Email);
+            check(word, "x", "", None, C::Email);
+        }
+        check("gmail", "x", "", Some(Email), C::Email);
+        check("partner", "affiliate", "", None, C::Affiliates);
+        check("podcast", "audio", "", None, C::Audio);
+        check("sms", "x", "", None, C::Sms);
+        check("x", "sms", "", None, C::Sms);
+        check("firebase", "x", "", None, C::MobilePush);
+        for medium in ["push", "webpush", "mobile-x", "my notification"] {
+            check("app", medium, "", None, C::MobilePush);
+        }
+        check("fair", "offline", "", None, C::Offline);
+        check("partner.example", "", "", None, C::Referral);
+        check("partner.example", "(not set)", "", None, C::Referral);
+        check("(not set)", "(not set)", "spring", None, C::Other);
+        check("partner", "pigeon", "", None, C::Other);
+    }
+
+    #[test]
+    fn traps() {
+        use Category::*;
+        use Channel as C;
+        // `cpm` is paid, but Display stands before Paid Other.
+        check("google", "cpm", "", Some(Search), C::PaidSearch);
+        check("blog", "cpm", "", None, C::Display);
+        check("blog", "acpx", "", None, C::PaidOther);
+        check("blog", "ppc-brand", "", None, C::Other);
+        check("google", "ppc-brand", "", Some(Search), C::OrganicSearch);
+        for (campaign, shop) in [
+            ("eshop", true),
+            ("e-shop", true),
+            ("9shop", true),
+            ("shop", true),
+            ("my shop", true),
+            ("éshop", true),
+            ("window-shopping", true),
+            ("workshop", false),
+            ("bishop", false),
+            ("workshop and shop", true),
+        ] {
+            let (paid, organic) = match shop {
+                true => (C::PaidShopping, C::OrganicShopping),
+                false => (C::PaidSearch, C::Email),
+            };
+            check("google", "cpc", campaign, Some(Search), paid);
+            check("list", "email", campaign, None, organic);
+        }
+        // Google leaves these unassigned; a newsletter is mail here.
+        check("list", "newsletter", "", None, C::Email);
+        check("partner", "affiliates", "", None, C::Other);
+        check("email", "referral", "", None, C::Referral);
+        check("gmail", "referral", "", Some(Email), C::Referral);
+    }
+
+    #[test]
+    fn words_there_and_back() {
+        for channel in Channel::ALL {
+            assert_eq!(Channel::parse(channel.as_str()), Some(channel));
+        }
+        assert_eq!(Channel::parse("Direct"), None);
+        for name in Category::NAMES {
+            assert!(Category::parse(name).is_some(), "{name}");
+        }
     }
 }

@@ -3,18 +3,10 @@
 //! The evidence is kept as it came, so that a later rule can judge the same page view again. The
 //! stored address is cleaned of everything that is kept here, and of personal e-mail tokens.
 
+use crate::click_id::{ClickId, ClickIds, ClickKind};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use url::Url;
-
-/// A click id, as the advertising platform put it into the landing URL.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ClickId {
-    /// The parameter's name in lower case: `gclid`, `msclkid`, …
-    pub name: String,
-    /// Its value, case kept, at most `limits::CLICK_ID_BYTES`.
-    pub value: String,
-}
 
 /// The origin of one page view, unjudged.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -31,106 +23,131 @@ pub struct Evidence {
     pub term: Option<String>,
     /// `utm_content`
     pub content: Option<String>,
-    /// Every click id found, in the order of precedence of [`CLICK_IDS`].
+    /// `source` or `ref`: parameters that sites also use for other things.
+    #[serde(default)]
+    pub weak_source: Option<String>,
+    /// Every click id found, in the order of their table.
     pub click_ids: Vec<ClickId>,
-    /// The referrer as sent, without query and fragment.
+    /// The referrer as sent, without fragment, user and personal tokens.
     pub referrer: Option<String>,
-    /// The referrer's host in lower case, without `www.`.
+    /// The referrer's host in lower case, without `www.`; an app's package for `android-app://`.
     pub referrer_host: Option<String>,
 }
 
-/// What a click id proves by itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClickIdRule {
-    /// The parameter in lower case.
-    pub name: &'static str,
-    /// The platform that made it.
-    pub source: &'static str,
-    /// The medium that it stands for where no tag says otherwise.
-    pub medium: &'static str,
-    /// Whether it proves that the click was paid for.
-    pub paid: bool,
-}
-
-const fn rule(
-    name: &'static str,
-    source: &'static str,
-    medium: &'static str,
-    paid: bool,
-) -> ClickIdRule {
-    ClickIdRule { name, source, medium, paid }
-}
-
-/// The main click ids in order of precedence; the earlier decides.
-pub const CLICK_IDS: &[ClickIdRule] = &[
-    rule("gclid", "google", "cpc", true),
-    rule("gbraid", "google", "cpc", true),
-    rule("wbraid", "google", "cpc", true),
-    rule("dclid", "google", "display", true),
-    rule("msclkid", "bing", "cpc", true),
-    rule("ttclid", "tiktok", "paid_social", true),
-    rule("twclid", "x", "paid_social", true),
-    rule("li_fat_id", "linkedin", "paid_social", true),
-    rule("sccid", "snapchat", "paid_social", true),
-    rule("rdt_cid", "reddit", "paid_social", true),
-    rule("yclid", "yandex", "cpc", true),
-    rule("fbclid", "facebook", "social", false),
-    rule("igshid", "instagram", "social", false),
-    rule("mc_cid", "mailchimp", "email", false),
+/// The members that tags fill, in the words of each family; `utm_` wins over `mtm_` over `pk_`.
+const TAGS: &[(&str, Tag, u8)] = &[
+    ("utm_source", Tag::Source, 0),
+    ("utm_medium", Tag::Medium, 0),
+    ("utm_campaign", Tag::Campaign, 0),
+    ("utm_id", Tag::CampaignId, 0),
+    ("utm_term", Tag::Term, 0),
+    ("utm_content", Tag::Content, 0),
+    ("mtm_source", Tag::Source, 1),
+    ("mtm_medium", Tag::Medium, 1),
+    ("mtm_campaign", Tag::Campaign, 1),
+    ("mtm_cid", Tag::CampaignId, 1),
+    ("mtm_keyword", Tag::Term, 1),
+    ("mtm_kwd", Tag::Term, 1),
+    ("mtm_content", Tag::Content, 1),
+    ("matomo_campaign", Tag::Campaign, 2),
+    ("matomo_keyword", Tag::Term, 2),
+    ("matomo_kwd", Tag::Term, 2),
+    ("pk_source", Tag::Source, 2),
+    ("pk_medium", Tag::Medium, 2),
+    ("pk_campaign", Tag::Campaign, 2),
+    ("pk_cid", Tag::CampaignId, 2),
+    ("pk_keyword", Tag::Term, 2),
+    ("pk_kwd", Tag::Term, 2),
+    ("pk_content", Tag::Content, 2),
+    ("piwik_campaign", Tag::Campaign, 3),
+    ("piwik_keyword", Tag::Term, 3),
+    ("piwik_kwd", Tag::Term, 3),
+    ("gad_campaignid", Tag::CampaignId, 4),
 ];
 
-/// Parameters that name a person or a mail; never stored.
-const PERSONAL: &[&str] =
-    &["mc_eid", "_hsenc", "_hsmi", "mkt_tok", "ck_subscriber_id", "clew_token"];
-/// Parameters that are evidence or noise, not part of the page's address.
-const NOISE: &[&str] = &["gclsrc", "gad_source", "gad_campaignid", "_gl", "_ga"];
+#[derive(Clone, Copy)]
+enum Tag {
+    Source,
+    Medium,
+    Campaign,
+    CampaignId,
+    Term,
+    Content,
+}
+
+/// What tools write where they have nothing to say.
+const EMPTY: &[&str] = &["null", "undefined", "(not set)"];
+
+/// The longest value of `source` or `ref` that is taken for a name.
+const WEAK_BYTES: usize = 64;
 
 impl Evidence {
-    /// Reads the evidence of a page view. A referrer that does not parse counts as none.
-    pub fn read(url: &Url, referrer: &str) -> Self {
+    /// Reads the evidence of a page view: the query first, then the fragment. Of a repeated parameter
+    /// the first value that says something counts. A referrer that does not parse counts as none.
+    pub fn read(url: &Url, referrer: &str, table: &ClickIds) -> Self {
         let mut evidence = Self::default();
-        let fragment = url.fragment().filter(|fragment| fragment.contains("utm_")).unwrap_or("");
-        let query = url.query().unwrap_or("");
-        let pairs = form_urlencoded::parse(query.as_bytes())
-            .chain(form_urlencoded::parse(fragment.as_bytes()));
-        for (name, value) in pairs {
-            evidence.take(&name.to_lowercase(), &value);
+        let mut ranks = [u8::MAX; 6];
+        let mut weak = [None, None];
+        let query = url.query().unwrap_or_default();
+        let fragment = url.fragment().filter(|text| text.contains('=')).unwrap_or_default();
+        // `#/page?utm_source=x` as well as `#utm_source=x`.
+        let fragment = fragment.rsplit_once('?').map_or(fragment, |(_, query)| query);
+        for (part, text) in [query, fragment].into_iter().enumerate() {
+            for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+                let value = value.trim();
+                if value.is_empty() || EMPTY.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+                    continue;
+                }
+                let name = lower(&name);
+                // A tag in the fragment never outranks one in the query.
+                evidence.take_tag(&name, value, 8 * part as u8, &mut ranks);
+                evidence.take_click_id(&name, value, table);
+                let weak = match name.as_ref() {
+                    "source" if part == 0 => &mut weak[0],
+                    "ref" if part == 0 => &mut weak[1],
+                    _ => continue,
+                };
+                if weak.is_none() && is_name(value) {
+                    *weak = Some(value.to_owned());
+                }
+            }
         }
-        let rank = |id: &ClickId| CLICK_IDS.iter().position(|rule| rule.name == id.name);
-        evidence.click_ids.sort_by_key(rank);
-        if let Some((address, host)) = referrer_parts(referrer) {
+        evidence.weak_source = weak.into_iter().flatten().next();
+        evidence.click_ids.sort_by_key(|id| table.rule(&id.name).map(|rule| rule.rank));
+        if let Some((address, host)) = referrer_parts(referrer, table) {
             evidence.referrer = Some(address);
             evidence.referrer_host = Some(host);
         }
         evidence
     }
 
-    /// The first value that is not empty wins, as in a query with repeated parameters.
-    fn take(&mut self, name: &str, value: &str) {
-        let value = value.trim();
-        if value.is_empty() {
+    fn take_tag(&mut self, name: &str, value: &str, part: u8, ranks: &mut [u8; 6]) {
+        let Some((_, tag, rank)) = TAGS.iter().find(|(known, _, _)| *known == name) else { return };
+        let field = match tag {
+            Tag::Source => &mut self.source,
+            Tag::Medium => &mut self.medium,
+            Tag::Campaign => &mut self.campaign,
+            Tag::CampaignId => &mut self.campaign_id,
+            Tag::Term => &mut self.term,
+            Tag::Content => &mut self.content,
+        };
+        let best = &mut ranks[*tag as usize];
+        if part + rank < *best {
+            *best = part + rank;
+            *field = Some(cut(value, limits::TAG_BYTES).to_owned());
+        }
+    }
+
+    fn take_click_id(&mut self, name: &str, value: &str, table: &ClickIds) {
+        let Some(rule) = table.rule(name).filter(|rule| rule.kind != ClickKind::Noise) else {
+            return;
+        };
+        if self.click_ids.iter().any(|id| id.name == name) {
             return;
         }
-        let field = match name {
-            "utm_source" => &mut self.source,
-            "utm_medium" => &mut self.medium,
-            "utm_campaign" => &mut self.campaign,
-            "utm_id" | "gad_campaignid" => &mut self.campaign_id,
-            "utm_term" => &mut self.term,
-            "utm_content" => &mut self.content,
-            _ => {
-                let known = CLICK_IDS.iter().any(|rule| rule.name == name);
-                let new = !self.click_ids.iter().any(|id| id.name == name);
-                if known && new {
-                    let value = cut(value, limits::CLICK_ID_BYTES);
-                    self.click_ids.push(ClickId { name: name.to_owned(), value });
-                }
-                return;
-            }
-        };
-        if field.is_none() {
-            *field = Some(cut(value, limits::TAG_BYTES));
-        }
+        let kept = if rule.kind == ClickKind::Personal { "" } else { value };
+        let value = cut(kept, limits::CLICK_ID_BYTES).to_owned();
+        self.click_ids.push(ClickId { name: cut(name, limits::TAG_BYTES).to_owned(), value });
     }
 
     /// Whether the landing page was tagged by hand.
@@ -140,34 +157,34 @@ impl Evidence {
     }
 }
 
-/// The page's address without what is evidence, personal or a fragment, at most
+/// The page's address without what is evidence, personal, or a fragment, at most
 /// `limits::STORED_URL_BYTES` long.
-pub fn clean_url(url: &Url) -> String {
+pub fn clean_url(url: &Url, table: &ClickIds) -> String {
     let mut clean = url.clone();
     clean.set_fragment(None);
-    let _ = clean.set_username("");
-    let _ = clean.set_password(None);
-    let kept: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(name, _)| !is_evidence(&name.to_lowercase()))
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    match kept.is_empty() {
-        true => clean.set_query(None),
-        // Untouched queries keep their spelling.
-        false if kept.len() == url.query_pairs().count() => {}
-        false => {
-            clean.query_pairs_mut().clear().extend_pairs(&kept);
-        }
-    }
-    cut(clean.as_str(), limits::STORED_URL_BYTES)
+    strip(&mut clean, |name| table.rule(name).is_some());
+    cut(clean.as_str(), limits::STORED_URL_BYTES).to_owned()
 }
 
-fn is_evidence(name: &str) -> bool {
-    name.starts_with("utm_")
-        || CLICK_IDS.iter().any(|rule| rule.name == name)
-        || PERSONAL.contains(&name)
-        || NOISE.contains(&name)
+/// Takes user and password off an address, and the parameters that `is_out` names (lower case).
+fn strip(url: &mut Url, is_out: impl Fn(&str) -> bool) {
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let Some(query) = url.query() else { return };
+    // What is kept keeps its spelling.
+    let named = |pair: &&str| {
+        let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
+        name.is_some_and(|name| is_out(&lower(&name)))
+    };
+    if !query.split('&').any(|pair| named(&pair)) {
+        if query.is_empty() {
+            url.set_query(None);
+        }
+        return;
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
+    let kept = kept.join("&");
+    url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
 }
 
 /// A host in the form that tables and settings are written in: lower case, no `www.`, no dot behind.
@@ -176,42 +193,87 @@ pub fn normal_host(host: &str) -> String {
     host.strip_prefix("www.").map(str::to_owned).unwrap_or(host)
 }
 
-fn referrer_parts(referrer: &str) -> Option<(String, String)> {
+fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> {
+    if referrer.is_empty() || referrer.len() > limits::URL_BYTES {
+        return None;
+    }
     let mut url = Url::parse(referrer).ok()?;
+    if !matches!(url.scheme(), "http" | "https" | "android-app" | "ios-app") {
+        return None;
+    }
     let host = normal_host(url.host_str()?);
-    url.set_query(None);
-    url.set_fragment(None);
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    (!host.is_empty()).then(|| (cut(url.as_str(), limits::STORED_URL_BYTES), host))
+    if host.is_empty() {
+        return None;
+    }
+    strip(&mut url, |name| table.rule(name).is_some_and(|rule| rule.kind == ClickKind::Personal));
+    // Older search pages keep the search word behind a `#`.
+    if url.fragment().is_some_and(|fragment| !fragment.contains('=')) {
+        url.set_fragment(None);
+    }
+    Some((cut(url.as_str(), limits::STORED_URL_BYTES).to_owned(), cut(&host, 253).to_owned()))
 }
 
-fn cut(text: &str, limit: usize) -> String {
-    crate::wire::encode::cut(text, limit).to_owned()
+/// Whether a value of a parameter that means many things looks like the name of a site or a list.
+fn is_name(value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_ ".contains(&byte);
+    value.len() <= WEAK_BYTES
+        && value.bytes().all(plain)
+        && value.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+fn lower(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.chars().any(char::is_uppercase) {
+        true => text.to_lowercase().into(),
+        false => text.into(),
+    }
+}
+
+fn cut(text: &str, limit: usize) -> &str {
+    crate::wire::encode::cut(text, limit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check_clean(url: &str, expected: &str) {
-        assert_eq!(clean_url(&Url::parse(url).unwrap()), expected);
+    fn table() -> ClickIds {
+        let mut table = ClickIds::default();
+        table.add(include_str!("../sources/click_ids.csv")).unwrap();
+        table
+    }
+
+    fn read(url: &str, referrer: &str) -> Evidence {
+        Evidence::read(&Url::parse(url).unwrap(), referrer, &table())
     }
 
     #[test]
     fn addresses_lose_their_evidence() {
-        check_clean("https://a.example/p?utm_source=x&GCLID=1", "https://a.example/p");
-        check_clean("https://a.example/p?id=7&fbclid=1#part", "https://a.example/p?id=7");
-        check_clean("https://a.example/p?q=a%20b", "https://a.example/p?q=a%20b");
-        check_clean("https://me:secret@a.example/?mc_eid=ab", "https://a.example/");
-        check_clean("https://a.example/?q=%ff%fe", "https://a.example/?q=%ff%fe");
+        let table = table();
+        for (url, expected) in [
+            ("https://a.example/p?utm_source=x&GCLID=1", "https://a.example/p"),
+            ("https://a.example/p?id=7&fbclid=1#part", "https://a.example/p?id=7"),
+            ("https://a.example/p?q=a%20b", "https://a.example/p?q=a%20b"),
+            ("https://a.example/p?q=a+b&gclid=1&r=%7E", "https://a.example/p?q=a+b&r=%7E"),
+            ("https://a.example/p?%75tm_source=x&a", "https://a.example/p?a"),
+            ("https://me:secret@a.example/?mc_eid=ab", "https://a.example/"),
+            ("https://a.example/?q=%ff%fe", "https://a.example/?q=%ff%fe"),
+            ("https://a.example/?mtm_group=a&pk_vid=b&hsa_acc=1&_gl=c", "https://a.example/"),
+            ("https://a.example/?ref=partner&source=b", "https://a.example/?ref=partner&source=b"),
+            ("https://a.example/?", "https://a.example/"),
+            ("https://a.example/?trk_contact=me&vero_id=a@b.example", "https://a.example/"),
+        ] {
+            assert_eq!(clean_url(&Url::parse(url).unwrap(), &table), expected, "{url}");
+        }
+        let long = format!("https://a.example/?{}", "x=y&".repeat(2000));
+        assert_eq!(clean_url(&Url::parse(&long).unwrap(), &table).len(), limits::STORED_URL_BYTES);
     }
 
     #[test]
     fn evidence_is_read_as_written() {
-        let url = "https://a.example/?UTM_Source=Google&utm_source=second&utm_medium=&fbclid=F&gclid=G&gclid=H&utm_id=9";
-        let evidence =
-            Evidence::read(&Url::parse(url).unwrap(), "https://WWW.Google.com./search?q=secret#x");
+        let evidence = read(
+            "https://a.example/?UTM_Source=Google&utm_source=second&utm_medium=&fbclid=F&gclid=G&gclid=H&utm_id=9&gad_campaignid=8",
+            "https://WWW.Google.com./search?q=secret&mc_eid=me#x",
+        );
         assert_eq!(evidence.source.as_deref(), Some("Google"));
         assert_eq!(
             (evidence.medium.as_deref(), evidence.campaign_id.as_deref()),
@@ -219,18 +281,37 @@ mod tests {
         );
         let ids: Vec<_> =
             evidence.click_ids.iter().map(|id| (id.name.as_str(), id.value.as_str())).collect();
-        assert_eq!(ids, [("gclid", "G"), ("fbclid", "F")]);
-        assert_eq!(evidence.referrer.as_deref(), Some("https://www.google.com./search"));
+        assert_eq!(ids, [("gclid", "G"), ("gad_campaignid", "8"), ("fbclid", "F")]);
+        assert_eq!(evidence.referrer.as_deref(), Some("https://www.google.com./search?q=secret"));
         assert_eq!(evidence.referrer_host.as_deref(), Some("google.com"));
     }
 
     #[test]
-    fn tags_in_the_fragment_count_and_bad_referrers_do_not() {
-        let evidence =
-            Evidence::read(&Url::parse("https://a.example/#utm_source=mail").unwrap(), "not a url");
-        assert_eq!((evidence.source.as_deref(), evidence.referrer), (Some("mail"), None));
-        let long = format!("https://a.example/?gclid={}", "x".repeat(2000));
-        let evidence = Evidence::read(&Url::parse(&long).unwrap(), "");
+    fn what_is_not_there_is_not_read() {
+        for (url, referrer) in [
+            ("https://a.example/?utm_source=%20&gclid=%09", ""),
+            ("https://a.example/?utm_source=NULL&utm_medium=(not%20set)&gclid=undefined", ""),
+            ("https://a.example/?", "null"),
+            ("https://a.example/#section", "http://"),
+            ("https://a.example/?utm_source", "mailto:a@b.example"),
+        ] {
+            assert_eq!(read(url, referrer), Evidence::default(), "{url} {referrer}");
+        }
+    }
+
+    #[test]
+    fn long_and_broken_values() {
+        let long =
+            format!("https://a.example/?gclid={}&utm_term={}", "x".repeat(2000), "ü".repeat(300));
+        let evidence = read(&long, &format!("https://b.example/{}", "y".repeat(9000)));
         assert_eq!(evidence.click_ids[0].value.len(), limits::CLICK_ID_BYTES);
+        assert_eq!(evidence.term.map(|term| term.len()), Some(254));
+        assert_eq!(evidence.referrer, None);
+        let broken = read("https://a.example/?utm_source=%ff%fe&utm_medium=%E4", "");
+        assert_eq!(broken.source.as_deref(), Some("\u{fffd}\u{fffd}"));
+        // A person's value in a mail is never kept.
+        assert_eq!(read("https://a.example/?_hsenc=secret", "").click_ids[0].value, "");
+        let eight_kilobytes = format!("https://a.example/?{}utm_source=end", "a=b&".repeat(2000));
+        assert_eq!(read(&eight_kilobytes, "").source.as_deref(), Some("end"));
     }
 }

@@ -22,6 +22,8 @@ pub mod outcome;
 #[cfg(feature = "rules")]
 pub mod time;
 #[cfg(feature = "rules")]
+pub mod click_id;
+#[cfg(feature = "rules")]
 pub mod evidence;
 #[cfg(feature = "rules")]
 pub mod channel;

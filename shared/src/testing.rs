@@ -1,14 +1,15 @@
 //! Builders for the tests of this crate; not part of the product.
 
-use crate::evidence::Evidence;
 use crate::ids::EventId;
 use crate::page_view::{PageView, Totals};
 use crate::source::{Label, OwnHosts, Rules};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use url::Url;
 
 /// A page view at a time, from `""` (nothing), `"own"` (an own referrer) or a `utm_source`.
 pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
+    static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let mut dice = [0; 10];
     dice[2..].copy_from_slice(&SERIAL.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -18,8 +19,8 @@ pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
         source => (format!("?utm_source={source}"), ""),
     };
     let url = Url::parse(&format!("https://site.example/{query}")).unwrap();
-    let evidence = Evidence::read(&url, referrer);
-    let label: Label = Rules::built_in().label(&evidence, &OwnHosts::new(["site.example"]));
+    let evidence = RULES.evidence(&url, referrer);
+    let label: Label = RULES.label(&evidence, &OwnHosts::new(["site.example"]));
     PageView {
         id: EventId::new(at_ms, dice),
         at_ms,

@@ -8,7 +8,6 @@ use collector::store::{
     Action, ActionKind, Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState,
     Idempotency, NewConversion, Settlement, Store, StoreError, VisitorContext,
 };
-use shared::evidence::Evidence;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState, NamedBy};
 use shared::limits::{self, DAY_MS};
@@ -16,6 +15,7 @@ use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{PageView, Totals};
 use shared::source::{OwnHosts, Rules};
 use shared::visit::Journey;
+use std::sync::LazyLock;
 use url::Url;
 
 /// A time to begin at.
@@ -31,7 +31,8 @@ pub fn site() -> SiteId {
 pub fn page_view(at_ms: i64, source: &str) -> PageView {
     let query = if source.is_empty() { String::new() } else { format!("?utm_source={source}") };
     let url = Url::parse(&format!("https://www.example.com/{query}")).unwrap();
-    let evidence = Evidence::read(&url, "");
+    static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
+    let evidence = RULES.evidence(&url, "");
     PageView {
         id: new_event(at_ms),
         at_ms,
@@ -39,7 +40,7 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
         url: "https://www.example.com/".into(),
         title: "Home".into(),
         totals: Totals::default(),
-        label: Rules::built_in().label(&evidence, &OwnHosts::new(["example.com"])),
+        label: RULES.label(&evidence, &OwnHosts::new(["example.com"])),
         evidence,
         rules: 1,
         bot: None,

@@ -4,7 +4,7 @@ use super::{Identified, Request};
 use crate::settings::Site;
 use crate::store::{Action, ActionKind, Arrival};
 use serde_json::value::RawValue;
-use shared::evidence::{Evidence, clean_url};
+use shared::evidence::Evidence;
 use shared::limits;
 use shared::outcome::DropReason;
 use shared::page_view::{PageView, Totals};
@@ -95,7 +95,7 @@ fn flag_bot(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), Drop
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
 fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     if let (Body::PageView { referrer, .. }, Some(url)) = (&candidate.event.body, &candidate.url) {
-        let evidence = Evidence::read(url, referrer);
+        let evidence = setting.rules.evidence(url, referrer);
         let label = setting.rules.label(&evidence, &setting.site.hosts);
         candidate.origin = Some((evidence, label));
     }
@@ -129,13 +129,14 @@ impl Candidate {
         let arrival = match body {
             Body::PageView { title, url, .. } => {
                 let (evidence, label) = self.origin.unwrap_or_else(|| {
-                    (Evidence::default(), source::Label::direct(source::Origin::Nothing))
+                    let label = source::Label::direct(source::Origin::Nothing, String::new());
+                    (Evidence::default(), label)
                 });
                 Arrival::View(Box::new(PageView {
                     id,
                     at_ms,
                     received_at_ms: setting.request.received_at_ms,
-                    url: self.url.as_ref().map_or(url, clean_url),
+                    url: self.url.as_ref().map_or(url, |url| setting.rules.clean_url(url)),
                     title,
                     totals: Totals::default(),
                     evidence,

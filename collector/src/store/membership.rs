@@ -133,7 +133,7 @@ mod tests {
             title: String::new(),
             totals: Totals::default(),
             evidence: shared::evidence::Evidence::default(),
-            label: Label::direct(Origin::Nothing),
+            label: Label::direct(Origin::Nothing, String::new()),
             rules: 0,
             bot: None,
         };

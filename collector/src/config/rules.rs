@@ -1,0 +1,54 @@
+//! `[rules]`: what an operator adds to the rules that label page views.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use shared::channel::custom::{ChannelRule, ChannelRules};
+use shared::source::{Additions, Rules};
+use std::path::{Path, PathBuf};
+
+/// Additions to the rules; docs/sources.md describes the files.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesConfig {
+    /// Files of further sources.
+    #[serde(default)]
+    pub sources: Vec<PathBuf>,
+    /// Files of further click ids.
+    #[serde(default)]
+    pub click_ids: Vec<PathBuf>,
+    /// Channel rules, which come before Google's.
+    #[serde(default)]
+    pub channels: Vec<ChannelRule>,
+}
+
+impl RulesConfig {
+    /// Files are named from where the configuration lies.
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        for file in self.sources.iter_mut().chain(&mut self.click_ids) {
+            *file = folder.join(&*file);
+        }
+    }
+
+    /// Reads the files and makes the rules.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the line, or the rule.
+    pub fn read(&self) -> Result<Rules> {
+        let texts = |files: &[PathBuf]| {
+            let read = |file: &PathBuf| {
+                let name = file.display().to_string();
+                let text = std::fs::read_to_string(file);
+                let text = text.with_context(|| format!("rules: {name} cannot be read"))?;
+                Ok((name, text))
+            };
+            files.iter().map(read).collect::<Result<Vec<_>>>()
+        };
+        let wrong = |error: String| anyhow::anyhow!("rules: {error}");
+        let additions = Additions {
+            sources: texts(&self.sources)?,
+            click_ids: texts(&self.click_ids)?,
+            channels: ChannelRules::new(self.channels.clone()).map_err(wrong)?,
+        };
+        Rules::with(additions).map_err(wrong)
+    }
+}

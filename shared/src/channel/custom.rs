@@ -1,0 +1,180 @@
+//! An operator's own channel rules: what they name comes before Google's table.
+
+use super::Channel;
+use crate::evidence::Evidence;
+use serde::Deserialize;
+
+/// One rule. Every pattern that is given has to match; a `*` stands for any text, and case is no matter.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelRule {
+    /// What it is called in traces.
+    pub name: String,
+    /// The channel's word in data.
+    pub channel: String,
+    /// The source as resolved.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The medium as resolved.
+    #[serde(default)]
+    pub medium: Option<String>,
+    /// The campaign.
+    #[serde(default)]
+    pub campaign: Option<String>,
+    /// `utm_term`
+    #[serde(default)]
+    pub term: Option<String>,
+    /// `utm_content`
+    #[serde(default)]
+    pub content: Option<String>,
+    /// The referrer's host, without `www.`.
+    #[serde(default)]
+    pub referrer: Option<String>,
+    /// The name of a click id that was found.
+    #[serde(default)]
+    pub click_id: Option<String>,
+}
+
+/// What a rule looks at, beside the evidence.
+#[derive(Clone, Copy, Debug)]
+pub struct Resolved<'a> {
+    /// The source.
+    pub source: &'a str,
+    /// The medium.
+    pub medium: &'a str,
+    /// The campaign, empty where none.
+    pub campaign: &'a str,
+}
+
+/// Rules that cannot be wrong.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelRules(Vec<(ChannelRule, Channel)>);
+
+impl ChannelRules {
+    /// Checks the rules.
+    ///
+    /// # Errors
+    /// A sentence about the first that names no channel, no name, or looks at nothing.
+    pub fn new(rules: Vec<ChannelRule>) -> Result<Self, String> {
+        let checked = rules.into_iter().map(|rule| {
+            let name = &rule.name;
+            let channel = Channel::parse(&rule.channel).ok_or_else(|| {
+                format!("`{name}`: `{}` is no channel; one is like \"paid_search\"", rule.channel)
+            })?;
+            if name.trim().is_empty() {
+                return Err("a rule has no name".to_owned());
+            }
+            if rule.patterns().iter().all(|(pattern, _)| pattern.is_none()) {
+                return Err(format!("`{name}`: looks at nothing, so it would match everything"));
+            }
+            Ok((rule, channel))
+        });
+        Ok(Self(checked.collect::<Result<_, _>>()?))
+    }
+
+    /// The first rule that matches: its channel and name.
+    pub fn find(&self, resolved: Resolved<'_>, evidence: &Evidence) -> Option<(Channel, &str)> {
+        let found = self.0.iter().find(|(rule, _)| rule.matches(resolved, evidence));
+        found.map(|(rule, channel)| (*channel, rule.name.as_str()))
+    }
+
+    /// Everything that makes one set of rules differ from another.
+    pub(crate) fn text(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+/// What a pattern is held against.
+#[derive(Clone, Copy)]
+enum Part {
+    Source,
+    Medium,
+    Campaign,
+    Term,
+    Content,
+    Referrer,
+    ClickId,
+}
+
+impl ChannelRule {
+    fn patterns(&self) -> [(Option<&str>, Part); 7] {
+        [
+            (self.source.as_deref(), Part::Source),
+            (self.medium.as_deref(), Part::Medium),
+            (self.campaign.as_deref(), Part::Campaign),
+            (self.term.as_deref(), Part::Term),
+            (self.content.as_deref(), Part::Content),
+            (self.referrer.as_deref(), Part::Referrer),
+            (self.click_id.as_deref(), Part::ClickId),
+        ]
+    }
+
+    fn matches(&self, resolved: Resolved<'_>, evidence: &Evidence) -> bool {
+        let given =
+            self.patterns().into_iter().filter_map(|(pattern, part)| Some((pattern?, part)));
+        given.into_iter().all(|(pattern, part)| {
+            let text = match part {
+                Part::Source => resolved.source,
+                Part::Medium => resolved.medium,
+                Part::Campaign => resolved.campaign,
+                Part::Term => evidence.term.as_deref().unwrap_or_default(),
+                Part::Content => evidence.content.as_deref().unwrap_or_default(),
+                Part::Referrer => evidence.referrer_host.as_deref().unwrap_or_default(),
+                Part::ClickId => {
+                    return evidence.click_ids.iter().any(|id| like(pattern, &id.name));
+                }
+            };
+            like(pattern, text)
+        })
+    }
+}
+
+/// Whether a text is like a pattern with `*` for any text.
+fn like(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
+    let mut parts = pattern.split('*');
+    let Some(rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    let found = parts.try_fold(rest, |rest, part| rest.split_once(part).map(|(_, rest)| rest));
+    found.is_some_and(|rest| rest.ends_with(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, expected) in [
+            ("partner", "Partner", true),
+            ("partner", "partners", false),
+            ("partner*", "partners", true),
+            ("*-brand", "de-Brand", true),
+            ("*-brand", "de-brand-2", false),
+            ("*brand*", "de-brand-2", true),
+            ("a*b*c", "aXXbYYc", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
+            ("*", "", true),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn rules_that_are_wrong() {
+        let rule = |name: &str, channel: &str, source: Option<&str>| {
+            let (name, channel) = (name.to_owned(), channel.to_owned());
+            let source = source.map(str::to_owned);
+            ChannelRules::new(vec![ChannelRule { name, channel, source, ..ChannelRule::default() }])
+        };
+        assert!(rule("partners", "affiliates", Some("partner*")).is_ok());
+        assert!(
+            rule("partners", "Affiliates", Some("x")).is_err_and(|why| why.contains("no channel"))
+        );
+        assert!(rule(" ", "affiliates", Some("x")).is_err_and(|why| why.contains("no name")));
+        assert!(rule("all", "affiliates", None).is_err_and(|why| why.contains("everything")));
+    }
+}

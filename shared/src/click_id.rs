@@ -1,0 +1,173 @@
+//! Click ids: what advertising, sharing and mail tools append to a landing page's address.
+//!
+//! The table is data (`shared/sources/click_ids.csv`), and an operator adds rows of their own. Its order
+//! is the order of precedence. Facts: rules.md section 2.
+
+use crate::source::TableError;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A click id, as it stood in the landing page's address.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClickId {
+    /// The parameter's name in lower case: `gclid`, `msclkid`, …
+    pub name: String,
+    /// Its value, case kept, at most `limits::CLICK_ID_BYTES`; empty where it names a person.
+    pub value: String,
+}
+
+/// What a parameter proves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClickKind {
+    /// The click was paid for.
+    Paid,
+    /// A partner is paid for it.
+    Affiliate,
+    /// A free listing of the platform.
+    Organic,
+    /// The platform alone; it is on paid and unpaid links alike.
+    Share,
+    /// A mail tool.
+    Email,
+    /// A mail tool, and the value names a person.
+    Personal,
+    /// Kept for whoever made it; decides nothing.
+    Stored,
+    /// Neither kept nor part of the page's address.
+    Noise,
+}
+
+impl ClickKind {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "paid" => Self::Paid,
+            "affiliate" => Self::Affiliate,
+            "organic" => Self::Organic,
+            "share" => Self::Share,
+            "email" => Self::Email,
+            "personal" => Self::Personal,
+            "stored" => Self::Stored,
+            "noise" => Self::Noise,
+            _ => return None,
+        })
+    }
+}
+
+/// A row of the table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClickIdRule {
+    /// The platform's canonical source; empty where it decides nothing.
+    pub source: String,
+    /// The medium that it stands for where no tag says otherwise.
+    pub medium: String,
+    /// The campaign that it stands for.
+    pub campaign: Option<String>,
+    /// What it proves.
+    pub kind: ClickKind,
+    /// Its place in the table; the least decides.
+    pub rank: usize,
+}
+
+impl ClickIdRule {
+    /// Whether it can say where a visitor came from.
+    pub fn decides(&self) -> bool {
+        !matches!(self.kind, ClickKind::Stored | ClickKind::Noise)
+    }
+
+    /// Whether it proves a payment, so that a medium which nobody wrote is raised to its own.
+    pub fn is_paid(&self) -> bool {
+        matches!(self.kind, ClickKind::Paid | ClickKind::Affiliate)
+    }
+}
+
+/// The table.
+#[derive(Clone, Debug, Default)]
+pub struct ClickIds {
+    exact: HashMap<String, ClickIdRule>,
+    /// Names that end in `*`, without it.
+    prefixes: Vec<(String, ClickIdRule)>,
+}
+
+impl ClickIds {
+    /// Adds the rows of a text, `parameter,source,medium,kind[,campaign]`. A row for a parameter that
+    /// an earlier text has takes its place.
+    ///
+    /// # Errors
+    /// The first line that is no row, or that repeats a parameter of the same text.
+    pub fn add(&mut self, table: &str) -> Result<(), TableError> {
+        let mut seen = std::collections::HashSet::new();
+        let first = self.exact.len() + self.prefixes.len();
+        for (index, line) in crate::source::rows(table) {
+            let wrong = |reason: &str| TableError { line: index, reason: reason.to_owned() };
+            let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+            let (name, source, medium, kind, campaign) = match cells[..] {
+                [name, source, medium, kind] => (name, source, medium, kind, ""),
+                [name, source, medium, kind, campaign] => (name, source, medium, kind, campaign),
+                _ => return Err(wrong("should be parameter,source,medium,kind[,campaign]")),
+            };
+            let name = name.to_lowercase();
+            let kind = ClickKind::parse(kind).ok_or_else(|| {
+                wrong("the kind should be paid, affiliate, organic, share, email, personal, stored or noise")
+            })?;
+            let rule = ClickIdRule {
+                source: source.to_lowercase(),
+                medium: medium.to_lowercase(),
+                campaign: (!campaign.is_empty()).then(|| campaign.to_owned()),
+                kind,
+                rank: first + index,
+            };
+            if rule.decides() && (source.is_empty() || medium.is_empty()) {
+                return Err(wrong("a source and a medium are missing"));
+            }
+            if name.trim_end_matches('*').is_empty() || !seen.insert(name.clone()) {
+                return Err(wrong("the parameter is empty or stands there twice"));
+            }
+            match name.strip_suffix('*') {
+                Some(prefix) => {
+                    self.prefixes.retain(|(other, _)| other != prefix);
+                    self.prefixes.push((prefix.to_owned(), rule));
+                }
+                None => drop(self.exact.insert(name, rule)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of a parameter, its name in lower case.
+    pub fn rule(&self, name: &str) -> Option<&ClickIdRule> {
+        let by_prefix =
+            || self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()));
+        self.exact.get(name).or_else(|| by_prefix().map(|(_, rule)| rule))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(table: &str, expected: Result<(), usize>) {
+        let added = ClickIds::default().add(table);
+        assert_eq!(added.map_err(|error| error.line), expected, "{table}");
+    }
+
+    #[test]
+    fn good_and_bad_rows() {
+        check("a,google,cpc,paid\n# note\n\nb*,,,noise", Ok(()));
+        check("a,google,cpc,paid\na,google,cpc,paid", Err(2));
+        check("a,google,cpc,bought", Err(1));
+        check("a,,cpc,paid", Err(1));
+        check("*,google,cpc,paid", Err(1));
+        check("a,google", Err(1));
+    }
+
+    #[test]
+    fn an_operators_row_takes_the_place_of_ours() {
+        let mut table = ClickIds::default();
+        table.add("gclid,google,cpc,paid\nhsa_*,,,noise").unwrap();
+        table.add("gclid,adnet,display,paid\nclickid,tracker,affiliate,affiliate").unwrap();
+        assert_eq!(table.rule("gclid").map(|rule| rule.source.as_str()), Some("adnet"));
+        assert_eq!(table.rule("clickid").map(|rule| rule.kind), Some(ClickKind::Affiliate));
+        assert_eq!(table.rule("hsa_cam").map(|rule| rule.kind), Some(ClickKind::Noise));
+        assert_eq!(table.rule("hsa").map(|rule| rule.kind), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Hosts: what is registered of them, and which are a site's own.
+//!
+//! The public suffix list (crate `psl`, its private part too) says where one registrant ends and the
+//! next begins: `a.github.io` and `b.github.io` are strangers, `a.example.co.uk` and `example.co.uk` are not.
+
+use crate::evidence::normal_host;
+use std::net::IpAddr;
+
+/// The part of a host that somebody registered; an address or a name without a suffix is its own.
+pub fn registrable(host: &str) -> &str {
+    if is_address(host) {
+        return host;
+    }
+    psl::domain_str(host).unwrap_or(host)
+}
+
+/// The host in front of the suffix that a registry hands out (`co.uk`, `com`; not `github.io`), where
+/// the list knows one.
+pub(crate) fn before_registry_suffix(host: &str) -> Option<&str> {
+    let mut rest = host;
+    loop {
+        let suffix = psl::suffix(rest.as_bytes()).filter(psl::Suffix::is_known)?;
+        let text = std::str::from_utf8(suffix.as_bytes()).ok()?;
+        if suffix.typ() == Some(psl::Type::Icann) {
+            let front = host.len().checked_sub(text.len() + 1)?;
+            return host.get(..front);
+        }
+        rest = text.split_once('.')?.1;
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<IpAddr>().is_ok()
+}
+
+/// A host as a person writes it, in the form that hosts are compared in; names of other scripts
+/// become punycode. `None` where it is no host.
+pub fn parse_host(text: &str) -> Option<String> {
+    match url::Host::parse(text.trim_end_matches('.')).ok()? {
+        url::Host::Domain(name) if name.is_empty() => None,
+        host => Some(normal_host(&host.to_string())),
+    }
+}
+
+/// The hosts that belong to a site: `example.com` also stands for its subdomains.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OwnHosts(Vec<String>);
+
+impl OwnHosts {
+    /// From host names as an operator writes them; what is no host is left out.
+    pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        let hosts = hosts.into_iter().map(|host| host.strip_prefix("*.").unwrap_or(host));
+        Self(hosts.filter_map(parse_host).collect())
+    }
+
+    /// Whether the host is one of them or below one: where pages may report from.
+    pub fn contain(&self, host: &str) -> bool {
+        let host = normal_host(host);
+        self.0.iter().any(|own| {
+            host.strip_suffix(own.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    }
+
+    /// Whether the host belongs to the registrant of one of them: where a referrer says nothing.
+    pub fn own(&self, host: &str) -> bool {
+        self.contain(host) || self.0.iter().any(|own| registrable(own) == registrable(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registrants() {
+        for (host, expected) in [
+            ("www.example.com", "example.com"),
+            ("a.b.example.co.uk", "example.co.uk"),
+            ("a.github.io", "a.github.io"),
+            ("x.a.github.io", "a.github.io"),
+            ("github.io", "github.io"),
+            ("co.uk", "co.uk"),
+            ("localhost", "localhost"),
+            ("192.168.1.10", "192.168.1.10"),
+            ("[2001:db8::1]", "[2001:db8::1]"),
+            ("www.demo.test", "demo.test"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
+            assert_eq!(registrable(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn fronts() {
+        for (host, expected) in [
+            ("google.com", Some("google")),
+            ("images.google.co.uk", Some("images.google")),
+            ("google.blogspot.com", Some("google.blogspot")),
+            ("com", None),
+            ("google.test", None),
+            ("localhost", None),
+        ] {
+            assert_eq!(before_registry_suffix(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn own_hosts() {
+        let own =
+            OwnHosts::new(["Example.com", "*.shop.example", "www.bücher.example", "me.github.io"]);
+        for (host, contained, owned) in [
+            ("example.com", true, true),
+            ("WWW.EXAMPLE.COM", true, true),
+            ("a.example.com", true, true),
+            ("notexample.com", false, false),
+            ("x.shop.example", true, true),
+            ("example.com.evil.example", false, false),
+            ("xn--bcher-kva.example", true, true),
+            ("other.shop.example", true, true),
+            ("me.github.io", true, true),
+            ("you.github.io", false, false),
+        ] {
+            assert_eq!((own.contain(host), own.own(host)), (contained, owned), "{host}");
+        }
+        let sub = OwnHosts::new(["www.shop.example.co.uk", "10.0.0.1"]);
+        assert!(sub.own("blog.example.co.uk") && !sub.contain("blog.example.co.uk"));
+        assert!(!sub.own("other.co.uk") && sub.own("10.0.0.1") && !sub.own("10.0.0.2"));
+    }
+}

@@ -1,0 +1,317 @@
+//! The table of sources: which names, hosts and apps are which platform, and of what kind.
+//!
+//! Rows are data (`shared/sources/*.csv`): `source,category,names[,words[,charsets]]`. A name without a dot
+//! is a value of `utm_source`; one with a dot is a host and its subdomains, `=` in front means this host
+//! only and `*.` its subdomains only, `google.*` any suffix of a registry, `x.com/i/grok` a part of a
+//! site, `app:` a package of `android-app://`. `%20` is a space.
+
+use super::host::{before_registry_suffix, parse_host};
+use super::words::Words;
+use crate::channel::Category;
+use std::collections::HashMap;
+
+/// Why a table cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct TableError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What a name stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Platform {
+    /// The canonical source.
+    pub source: String,
+    /// Its kind.
+    pub category: Category,
+}
+
+#[derive(Clone, Debug)]
+struct HostRow {
+    platform: usize,
+    /// Whether it stands for what lies below, too.
+    below: bool,
+}
+
+/// A row that a referrer matched.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// What it is.
+    pub platform: &'a Platform,
+    /// The row's name, for the trace: `google.*`.
+    pub name: &'a str,
+}
+
+/// All rows.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    platforms: Vec<Platform>,
+    /// Names exactly as Google publishes them.
+    published: HashMap<String, usize>,
+    /// Further names of `utm_source`.
+    names: HashMap<String, usize>,
+    hosts: HashMap<String, HostRow>,
+    /// What lies below these, and not they themselves.
+    below: HashMap<String, usize>,
+    /// Parts of sites: a host, or its form for any suffix, to its paths, the longest first.
+    paths: HashMap<String, Vec<(String, usize)>>,
+    words: HashMap<String, Words>,
+}
+
+/// The lines that say something, numbered from 1.
+pub(crate) fn rows(table: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = table.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+impl Sources {
+    /// Adds the names that Google publishes. They are also hosts, unless [`Sources::add`] says otherwise.
+    ///
+    /// # Errors
+    /// The first line that is no row, or that repeats a name.
+    pub fn add_published(&mut self, table: &str) -> Result<(), TableError> {
+        for (line, row) in rows(table) {
+            let wrong = |reason: String| TableError { line, reason };
+            let (platform, names, _) = self.platform(row).map_err(wrong)?;
+            for written in names {
+                let name = written.trim_start_matches('=').replace("%20", " ");
+                if self.published.insert(name.clone(), platform).is_some() {
+                    return Err(wrong(format!("`{name}` stands there twice")));
+                }
+                if name.contains('.') {
+                    self.add_host(written, platform, false).map_err(wrong)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds rows. A name that an earlier table has takes its place.
+    ///
+    /// # Errors
+    /// The first line that is no row, or that repeats a name of the same table.
+    pub fn add(&mut self, table: &str) -> Result<(), TableError> {
+        let mut seen = HashMap::new();
+        for (line, row) in rows(table) {
+            let wrong = |reason: String| TableError { line, reason };
+            let (platform, names, words) = self.platform(row).map_err(wrong)?;
+            for name in names {
+                if let Some(before) = seen.insert(name.to_owned(), line) {
+                    return Err(wrong(format!("`{name}` stands in line {before} too")));
+                }
+                match name.contains(['.', ':']) {
+                    true => self.add_host(name, platform, true).map_err(wrong)?,
+                    false => drop(self.names.insert(name.replace("%20", " "), platform)),
+                }
+            }
+            let source = &self.platforms[platform].source;
+            self.words.entry(source.clone()).or_default().extend(words);
+        }
+        Ok(())
+    }
+
+    /// Reads a row up to its names; gives back the platform, the names and the words.
+    fn platform<'a>(&mut self, row: &'a str) -> Result<(usize, Vec<&'a str>, Words), String> {
+        let cells: Vec<&str> = row.split(',').map(str::trim).collect();
+        let [source, category, names, rest @ ..] = &cells[..] else {
+            return Err("should be source,category,names[,words[,charsets]]".to_owned());
+        };
+        let category = Category::parse(category).ok_or_else(|| {
+            format!("`{category}` is no category; there is {}", Category::NAMES.join(", "))
+        })?;
+        let words = match rest {
+            [] => Words::default(),
+            [words] => Words::parse(words, "")?,
+            [words, charsets] => Words::parse(words, charsets)?,
+            _ => return Err("has more than five columns".to_owned()),
+        };
+        if source.is_empty() || source.chars().any(char::is_uppercase) {
+            return Err("the source should be a name in lower case".to_owned());
+        }
+        let names: Vec<&str> = names.split_whitespace().collect();
+        if let Some(name) = names.iter().find(|name| name.chars().any(char::is_uppercase)) {
+            return Err(format!("`{name}` should be in lower case"));
+        }
+        if names.is_empty() && words == Words::default() {
+            return Err("names nothing".to_owned());
+        }
+        self.platforms.push(Platform { source: (*source).to_owned(), category });
+        Ok((self.platforms.len() - 1, names, words))
+    }
+
+    fn add_host(&mut self, written: &str, platform: usize, replace: bool) -> Result<(), String> {
+        let name = written.trim_start_matches('=');
+        let wrong = || format!("`{written}` is no host, app or part of a site");
+        if let Some((host, path)) = name.split_once('/') {
+            let key = normal_key(host).ok_or_else(wrong)?;
+            let paths = self.paths.entry(key).or_default();
+            paths.retain(|(other, _)| other != path);
+            paths.push((path.to_owned(), platform));
+            paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+            return Ok(());
+        }
+        if let Some(host) = name.strip_prefix("*.") {
+            self.below.insert(normal_key(host).ok_or_else(wrong)?, platform);
+            return Ok(());
+        }
+        let key = normal_key(name).ok_or_else(wrong)?;
+        if replace || !self.hosts.contains_key(&key) {
+            self.hosts.insert(key, HostRow { platform, below: !written.starts_with('=') });
+        }
+        Ok(())
+    }
+
+    /// What Google's published table says of a name, in lower case.
+    pub fn published(&self, name: &str) -> Option<&Platform> {
+        let below =
+            || name.split_once('.').and_then(|(_, rest)| self.published.get(&format!("*.{rest}")));
+        self.published.get(name).or_else(below).map(|platform| &self.platforms[*platform])
+    }
+
+    /// What a value of `utm_source` means, in lower case: Google's table, then the further names, then
+    /// a host that is written out.
+    pub fn named(&self, name: &str) -> Option<&Platform> {
+        let by_name = || self.names.get(name).map(|platform| &self.platforms[*platform]);
+        let by_host = || {
+            let host = name.strip_prefix("www.").unwrap_or(name);
+            let key = wildcard(host);
+            let row = self.hosts.get(host).or_else(|| self.hosts.get(key.as_deref()?))?;
+            Some(&self.platforms[row.platform])
+        };
+        self.published(name).or_else(by_name).or_else(by_host)
+    }
+
+    /// The platform of an app's package.
+    pub fn app(&self, package: &str) -> Option<Found<'_>> {
+        let (name, row) = self.hosts.get_key_value(&format!("app:{package}"))?;
+        Some(Found { platform: &self.platforms[row.platform], name })
+    }
+
+    /// The longest row for a host and a path, on label boundaries: a part of the site before the host,
+    /// `gemini.google.com` before `google.*`.
+    pub fn host(&self, host: &str, path: &str) -> Option<Found<'_>> {
+        let mut any_suffix = wildcard(host);
+        let mut rest = host;
+        loop {
+            for key in [Some(rest), any_suffix.as_deref()].into_iter().flatten() {
+                if let Some(found) = self.part(key, path) {
+                    return Some(found);
+                }
+                let is_host = rest.len() == host.len();
+                if let Some((name, row)) =
+                    self.hosts.get_key_value(key).filter(|(_, row)| is_host || row.below)
+                {
+                    return Some(Found { platform: &self.platforms[row.platform], name });
+                }
+                if let Some((name, platform)) = self.below.get_key_value(key).filter(|_| !is_host) {
+                    return Some(Found { platform: &self.platforms[*platform], name });
+                }
+            }
+            rest = rest.split_once('.')?.1;
+            any_suffix = any_suffix.and_then(|key| {
+                key.split_once('.').map(|(_, rest)| rest.to_owned()).filter(|rest| rest != "*")
+            });
+        }
+    }
+
+    fn part(&self, key: &str, path: &str) -> Option<Found<'_>> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let within = |row: &str| {
+            path.strip_prefix(row).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let (name, paths) = self.paths.get_key_value(key)?;
+        let (_, platform) = paths.iter().find(|(row, _)| within(row))?;
+        Some(Found { platform: &self.platforms[*platform], name })
+    }
+
+    /// How a source's addresses tell the search word.
+    pub fn words(&self, source: &str) -> Option<&Words> {
+        self.words.get(source)
+    }
+}
+
+/// `images.google.co.uk` as `images.google.*`.
+fn wildcard(host: &str) -> Option<String> {
+    before_registry_suffix(host).map(|front| format!("{front}.*"))
+}
+
+/// The key of a host row; `None` where it is no host.
+fn normal_key(name: &str) -> Option<String> {
+    if let Some(package) = name.strip_prefix("app:") {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        return (!package.is_empty() && package.bytes().all(plain)).then(|| name.to_owned());
+    }
+    match name.strip_suffix(".*") {
+        Some(front) => parse_host(front).map(|front| format!("{front}.*")),
+        None => parse_host(name).filter(|host| host.contains('.')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(table: &str, expected: Result<(), (usize, &str)>) {
+        let added = Sources::default().add(table);
+        match (&added, expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(error), Err((line, part)))
+                if error.line == line && error.reason.contains(part) => {}
+            _ => panic!("{table}: {added:?}"),
+        }
+    }
+
+    #[test]
+    fn good_and_bad_rows() {
+        check(
+            "# note\n\nfoo,search,foo foo.com =bar.com *.baz.com foo.* foo.com/x app:com.foo,q path:s:2,gb2312",
+            Ok(()),
+        );
+        check("foo,search", Err((1, "names")));
+        check("foo,serch,foo.com", Err((1, "`serch`")));
+        check("foo,search,foo.com foo.com", Err((1, "`foo.com`")));
+        check("foo,search,foo.com\nbar,social,foo.com", Err((2, "line 1")));
+        check("Foo,search,foo.com", Err((1, "lower case")));
+        check("foo,search,Foo.com", Err((1, "lower case")));
+        check("foo,search,foo_bar!.com", Ok(()));
+        check("foo,search,fo%o.com", Err((1, "no host")));
+        check("foo,search,", Err((1, "names nothing")));
+        check("foo,search,foo.com,q,klingon", Err((1, "klingon")));
+        check("foo,search,foo.com,q,gb2312,x", Err((1, "five")));
+    }
+
+    #[test]
+    fn the_longest_row_wins_on_label_boundaries() {
+        let mut table = Sources::default();
+        let rows = "wide,search,wide.com\nclose,social,=close.com\nbelow,email,*.below.com\nany,video,any.*\n\
+                    part,assistant,wide.com/i/part\ndeep,email,mail.wide.com\nmail,email,mail.any.*\napp,social,app:com.wide";
+        table.add(rows).unwrap();
+        let check = |host: &str, path: &str, expected: Option<&str>| {
+            let found = table.host(host, path).map(|found| found.platform.source.as_str());
+            assert_eq!(found, expected, "{host}{path}");
+        };
+        check("wide.com", "/", Some("wide"));
+        check("a.b.wide.com", "/", Some("wide"));
+        check("notwide.com", "/", None);
+        check("wide.com.evil.com", "/", None);
+        check("mail.wide.com", "/", Some("deep"));
+        check("wide.com", "/i/part/x", Some("part"));
+        check("wide.com", "/i/partial", Some("wide"));
+        check("close.com", "/", Some("close"));
+        check("a.close.com", "/", None);
+        check("below.com", "/", None);
+        check("a.below.com", "/", Some("below"));
+        check("any.co.uk", "/", Some("any"));
+        check("x.any.de", "/", Some("any"));
+        check("mail.any.co.jp", "/", Some("mail"));
+        check("any.blogspot.com", "/", None);
+        check("any.test", "/", None);
+        check("localhost", "/", None);
+        check("", "", None);
+        check("com.wide", "/", None);
+        assert_eq!(table.app("com.wide").map(|found| found.name), Some("app:com.wide"));
+    }
+}
