@@ -9,7 +9,7 @@ use shared::lead::{Conversion, Lead};
 use shared::page_view::PageView;
 use shared::time::rfc3339;
 use shared::visit::Journey;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Problems that are told one by one; further ones are counted.
@@ -19,6 +19,7 @@ const TOLD: usize = 20;
 #[derive(Default)]
 pub struct Check {
     counts: Counts,
+    rules: BTreeMap<u64, u64>,
     digest: u128,
     problems: Vec<String>,
     further: u64,
@@ -70,6 +71,8 @@ pub struct Counts {
 pub struct Report {
     /// How much there is.
     pub counts: Counts,
+    /// Page views by the hash of the rules that labelled them.
+    pub rules: BTreeMap<u64, u64>,
     /// The same for the same entities in any order, on any backend.
     pub digest: String,
     /// What does not hold together, in sentences.
@@ -133,8 +136,8 @@ impl Check {
         }
         self.problems.sort_unstable();
         let digest = hex(&self.digest.to_be_bytes());
-        let Self { counts, problems, further, .. } = self;
-        Report { counts, digest, problems, further }
+        let Self { counts, rules, problems, further, .. } = self;
+        Report { counts, rules, digest, problems, further }
     }
 
     fn visitor<'a>(
@@ -151,6 +154,9 @@ impl Check {
                 Row::Stub(_) => stubs += 1,
                 Row::Action(_) => actions += 1,
             }
+        }
+        for view in &views {
+            *self.rules.entry(view.rules).or_default() += 1;
         }
         self.counts.visitors += 1;
         self.counts.page_views += views.len() as u64;

@@ -9,6 +9,8 @@ mod operation;
 mod query;
 mod visitors;
 
+pub use operation::RelabelAnswer;
+
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use actix_web::body::MessageBody;
@@ -49,6 +51,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
 pub fn operator_routes(config: &mut ServiceConfig) {
     config
         .service(at("/export").route(get().to(operation::export)))
+        .service(at("/relabel").route(post().to(operation::relabel)))
         .default_service(web::to(no_such_address));
 }
 

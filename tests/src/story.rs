@@ -1,6 +1,7 @@
 //! The story that every store must tell, in the trait's verbs alone. Each chapter is an `async fn`
 //! over an open store and uses visitors of its own, so that they can run on one store.
 
+pub mod labels;
 pub mod persons;
 
 use crate::wire::{new_event, new_visitor};
@@ -106,6 +107,7 @@ pub async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, Conversi
 pub async fn tell(store: &dyn Store) {
     journeys_are_kept_and_derived(store).await;
     any_order_of_arrival_is_the_same_journey(store).await;
+    labels::labels_are_made_anew(store).await;
     a_conversion_makes_lead_and_deliveries(store).await;
     persons::people_are_told_apart(store).await;
     persons::joins_are_undone(store).await;

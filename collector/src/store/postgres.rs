@@ -10,6 +10,7 @@ mod convert;
 mod delivery;
 mod ingest;
 mod lanes;
+mod relabel;
 mod membership;
 mod migrate;
 mod pool;
@@ -24,7 +25,8 @@ pub use migrate::{Migrated, migrate};
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, ImportState, NewConversion, Settlement, Store, StoreError, Visitor,
+    ImportPart, ImportState, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError,
+    Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -208,6 +210,11 @@ impl Store for PostgresStore {
     ) -> Result<Vec<PageView>, StoreError> {
         let found = self.query(&sql::EVENTS, rows::visitor_key(site, visitor)).await?;
         Ok(only_views(rows::documents(&found)?))
+    }
+
+    async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { relabel::relabel(&connections, &relabelling).await }).await
     }
 
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {

@@ -16,7 +16,7 @@ mod transfer;
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, Settlement, Store, StoreError, Visitor,
+    ImportPart, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -91,6 +91,10 @@ impl Store for SledStore {
         visitor: VisitorId,
     ) -> Result<Vec<PageView>, StoreError> {
         Ok(only_views(self.scan(&keys::rows(site, visitor))?))
+    }
+
+    async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
+        self.writer.write(move |transaction| ingest::relabel(transaction, &relabelling)).await
     }
 
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
