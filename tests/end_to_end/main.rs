@@ -19,4 +19,5 @@ mod moves;
 mod together;
 mod backup;
 mod disk;
+mod reclassify;
 mod journey;
