@@ -7,6 +7,7 @@ mod migrate;
 mod serve;
 mod snippet;
 mod demo;
+mod attribute;
 mod check;
 mod reclassify;
 mod export;
@@ -56,6 +57,8 @@ enum Command {
     Reclassify(reclassify::Command),
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
+    /// Credit touches under an attribution model: CSV of journeys or paths in, shares out.
+    Attribute(attribute::Attribute),
 }
 
 const CONFIG: &str = "clew.toml";
@@ -86,6 +89,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Check => check::run(&source.read()?),
         Command::Reclassify(reclassify) => reclassify.run(&source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
+        Command::Attribute(attribute) => attribute.run(),
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! The modules in the order in which data walks: a browser's words ([`wire`]) carry [`ids`] within
 //! [`limits`]; a page view's URL and referrer become evidence, evidence becomes a label, labelled
-//! page views become visits and touches, and those become a lead's fields.
+//! page views become visits and touches, touches earn credit and money, and all of it becomes a
+//! lead's fields.
 
 #![cfg_attr(not(feature = "rules"), no_std)]
 #![forbid(unsafe_code)]
@@ -39,6 +40,10 @@ pub mod visit;
 pub mod lead;
 #[cfg(feature = "rules")]
 pub mod journey;
+#[cfg(feature = "rules")]
+pub mod attribution;
+#[cfg(feature = "rules")]
+pub mod money;
 #[cfg(feature = "rules")]
 pub mod fields;
 

@@ -13,6 +13,7 @@ mod persons;
 mod outbox;
 mod assets;
 mod commands;
+mod attribute;
 mod reload;
 mod crash;
 mod moves;

@@ -6,6 +6,7 @@
 
 pub mod postgres;
 pub mod storage;
+pub mod any_input;
 pub mod app;
 pub mod wire;
 pub mod visitors;

@@ -3,7 +3,7 @@
 use crate::shell;
 use anyhow::{Result, ensure};
 
-const BENCHES: [&str; 1] = ["store"];
+const BENCHES: [&str; 2] = ["rules", "store"];
 
 /// Runs one benchmark, or all of them; what follows its name is handed on.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {

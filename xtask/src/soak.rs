@@ -1,12 +1,51 @@
 //! `cargo xtask soak`: the long rounds of the tests that `cargo xtask test` runs briefly.
 
-use crate::test;
-use anyhow::Result;
+use crate::{shell, test};
+use anyhow::{Result, bail};
+
+/// Counters at every branch, which the fuzzer reads; the compiler's stable way to what `cargo fuzz` asks for.
+const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
+const FUZZ_SECONDS: &str = "300";
+
+/// Runs one kind, or all: `crash`, `rules` (and then for how many seconds).
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => {
+            crash()?;
+            rules(FUZZ_SECONDS)
+        }
+        ["crash"] => crash(),
+        ["rules"] => rules(FUZZ_SECONDS),
+        ["rules", seconds] => rules(seconds),
+        _ => bail!("soak what? There is crash, and rules with a number of seconds"),
+    }
+}
 
 /// Rounds of kill -9 under load, on either store.
-pub(crate) fn run(_: &[String]) -> Result<()> {
+fn crash() -> Result<()> {
     for (tests, rounds) in [("crash::sled", "50"), ("crash::postgres", "20")] {
         test::tests(&[tests], &[("CLEW_CRASH_ROUNDS", rounds)])?;
     }
     Ok(())
+}
+
+/// Fuzzes the rules. What it grew is kept for the next time; what broke them is named and kept, too.
+fn rules(seconds: &str) -> Result<()> {
+    let target = shell::root().join("target/fuzz");
+    let target = target.to_string_lossy();
+    let build = ["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"];
+    let host = shell::read("rustc", &["-vV"]).unwrap_or_default();
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
+    // With a target named, build scripts go without the counters, which they could not link.
+    let build: Vec<&str> = build.into_iter().chain(["--target", host]).collect();
+    shell::run_with("cargo", &build, &[("RUSTFLAGS", COVERAGE), ("CARGO_TARGET_DIR", &target)])?;
+    let corpus = format!("{target}/corpus");
+    std::fs::create_dir_all(&corpus)?;
+    let program = format!("{target}/{host}/release/rules");
+    let limits = [format!("-max_total_time={seconds}"), "-max_len=4096".to_owned()];
+    let found = format!("-artifact_prefix={target}/");
+    shell::run(&program, &[&limits[0], &limits[1], &found, &corpus, "fuzz/seeds"])
 }

@@ -3,7 +3,8 @@
 //! Rows are data (`shared/sources/*.csv`): `source,category,names[,words[,charsets]]`. A name without a dot
 //! is a value of `utm_source`; one with a dot is a host and its subdomains, `=` in front means this host
 //! only and `*.` its subdomains only, `google.*` any suffix of a registry, `x.com/i/grok` a part of a
-//! site, `app:` a package of `android-app://`. `%20` is a space.
+//! site, `app:` a package of `android-app://`,
+//! `mail.**` any unknown host whose first label is `mail` or `mail7`. `%20` is a space.
 
 use super::host::{before_registry_suffix, parse_host};
 use super::words::Words;
@@ -56,6 +57,8 @@ pub struct Sources {
     hosts: HashMap<String, HostRow>,
     /// What lies below these, and not they themselves.
     below: HashMap<String, usize>,
+    /// First labels of hosts that nothing else knows.
+    labels: HashMap<String, usize>,
     /// Parts of sites: a host, or its form for any suffix, to its paths, the longest first.
     paths: HashMap<String, Vec<(String, usize)>>,
     words: HashMap<String, Words>,
@@ -145,6 +148,11 @@ impl Sources {
     fn add_host(&mut self, written: &str, platform: usize, replace: bool) -> Result<(), String> {
         let name = written.trim_start_matches('=');
         let wrong = || format!("`{written}` is no host, app or part of a site");
+        if let Some(label) = name.strip_suffix(".**") {
+            let label = parse_host(label).filter(|label| !label.contains('.')).ok_or_else(wrong)?;
+            self.labels.insert(label, platform);
+            return Ok(());
+        }
         if let Some((host, path)) = name.split_once('/') {
             let key = normal_key(host).ok_or_else(wrong)?;
             let paths = self.paths.entry(key).or_default();
@@ -191,8 +199,21 @@ impl Sources {
     }
 
     /// The longest row for a host and a path, on label boundaries: a part of the site before the host,
-    /// `gemini.google.com` before `google.*`.
+    /// `gemini.google.com` before `google.*`; last, a row for its first label.
     pub fn host(&self, host: &str, path: &str) -> Option<Found<'_>> {
+        self.longest(host, path).or_else(|| self.labelled(host))
+    }
+
+    fn labelled(&self, host: &str) -> Option<Found<'_>> {
+        let (first, rest) = host.split_once('.').filter(|(_, rest)| rest.contains('.'))?;
+        let label = first.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        // `mail.co.uk` is somebody's name, not a part of somebody's site.
+        let (name, platform) = self.labels.get_key_value(label)?;
+        before_registry_suffix(rest)?;
+        Some(Found { platform: &self.platforms[*platform], name })
+    }
+
+    fn longest(&self, host: &str, path: &str) -> Option<Found<'_>> {
         let mut any_suffix = wildcard(host);
         let mut rest = host;
         loop {
@@ -287,7 +308,7 @@ mod tests {
     fn the_longest_row_wins_on_label_boundaries() {
         let mut table = Sources::default();
         let rows = "wide,search,wide.com\nclose,social,=close.com\nbelow,email,*.below.com\nany,video,any.*\n\
-                    part,assistant,wide.com/i/part\ndeep,email,mail.wide.com\nmail,email,mail.any.*\napp,social,app:com.wide";
+                    part,assistant,wide.com/i/part\ndeep,email,mail.wide.com\nmail,email,mail.any.*\nlabel,email,webmail.**\napp,social,app:com.wide";
         table.add(rows).unwrap();
         let check = |host: &str, path: &str, expected: Option<&str>| {
             let found = table.host(host, path).map(|found| found.platform.source.as_str());
@@ -310,6 +331,12 @@ mod tests {
         check("any.blogspot.com", "/", None);
         check("any.test", "/", None);
         check("localhost", "/", None);
+        check("webmail.company.co.uk", "/", Some("label"));
+        check("webmail03.company.com", "/", Some("label"));
+        check("webmail.co.uk", "/", None);
+        check("webmail.com", "/", None);
+        check("mywebmail.company.com", "/", None);
+        check("webmail.wide.com", "/", Some("wide"));
         check("", "", None);
         check("com.wide", "/", None);
         assert_eq!(table.app("com.wide").map(|found| found.name), Some("app:com.wide"));

@@ -239,6 +239,8 @@ fn referrers() {
         ("https://deref-gmx.net/mail", ("gmx-mail", "email", Email)),
         ("https://orange.fr/webmail/x", ("orange-mail", "email", Email)),
         ("https://orange.fr/", ("orange.fr", "referral", Referral)),
+        ("https://webmail.company.example.com/", ("webmail", "email", Email)),
+        ("https://mail02.company.co.uk/", ("webmail", "email", Email)),
         // video and shopping
         ("https://youtu.be/x", ("youtube", "referral", OrganicVideo)),
         ("https://www.youtube.com/", ("youtube", "referral", OrganicVideo)),
@@ -471,6 +473,7 @@ fn every_name_resolves_to_what_it_says() {
         let bare = row.bare();
         let spoken = bare.replace("%20", " ");
         let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+        let host = host.replace(".**", ".company.com");
         let host = host.replace("*.", "below.").replace(".*", ".co.uk");
         let found = match row.name {
             _ if is_published(row) && own.contains(bare) => RULES.sources.published(&spoken),

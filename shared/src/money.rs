@@ -1,0 +1,189 @@
+//! Money: whole minor units with an ISO 4217 currency, never a float.
+//!
+//! Amounts are read from and written as decimal strings ([`fixed`]) and shared out exactly
+//! ([`split`]). Refunds are negative amounts.
+
+pub mod fixed;
+mod share;
+
+pub use share::{split, split_units};
+
+use fixed::NumberError;
+use std::fmt;
+use std::str::FromStr;
+
+/// Codes whose minor unit is a hundredth. With those withdrawn since 2021, which old sales carry.
+const HUNDREDTHS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD \
+    BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR \
+    FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD \
+    KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN \
+    NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS \
+    SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD \
+    XCD XCG YER ZAR ZMW ZWG ANG BGN CUC HRK SLL ZWL";
+/// Codes without a minor unit.
+const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
+/// Codes whose minor unit is a thousandth.
+const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
+/// Codes of units of account with four decimals.
+const TEN_THOUSANDTHS: &str = "CLF UYW";
+
+/// A currency of ISO 4217 that has a minor unit, or is one itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Currency {
+    code: &'static str,
+    exponent: u32,
+}
+
+impl Currency {
+    /// The code, in capitals.
+    pub fn code(self) -> &'static str {
+        self.code
+    }
+
+    /// How many decimals an amount has.
+    pub fn exponent(self) -> u32 {
+        self.exponent
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.code)
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        let lists = [(HUNDREDTHS, 2), (WHOLE, 0), (THOUSANDTHS, 3), (TEN_THOUSANDTHS, 4)];
+        let find = |(list, exponent): (&'static str, u32)| {
+            let code =
+                list.split_ascii_whitespace().find(|code| code.eq_ignore_ascii_case(text))?;
+            Some(Self { code, exponent })
+        };
+        lists.into_iter().find_map(find).ok_or_else(|| MoneyError::Currency(text.to_owned()))
+    }
+}
+
+/// Why a text is no amount of money.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MoneyError {
+    /// An unknown code.
+    #[error("`{0}` is no currency code of ISO 4217, such as EUR")]
+    Currency(String),
+    /// Not a decimal number.
+    #[error("`{0}` is no amount: digits, and decimals behind a point, as in 1234.50")]
+    Amount(String),
+    /// Decimals that the currency does not have.
+    #[error("{0} {1} has more decimals than {1} has ({exponent})", exponent = .1.exponent())]
+    Decimals(String, Currency),
+    /// More minor units than 64 bits hold.
+    #[error("{0} {1} is more money than can be counted")]
+    TooMuch(String, Currency),
+}
+
+/// An amount.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Money {
+    /// Minor units, negative for a refund.
+    pub minor: i64,
+    /// Its currency.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// Reads a decimal string, such as `1234.50`.
+    ///
+    /// # Errors
+    /// [`MoneyError`], with the text at fault.
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        let units = fixed::parse(text, currency.exponent).map_err(|error| match error {
+            NumberError::NoNumber => MoneyError::Amount(text.to_owned()),
+            NumberError::TooFine => MoneyError::Decimals(text.to_owned(), currency),
+            NumberError::TooLarge => MoneyError::TooMuch(text.to_owned(), currency),
+        })?;
+        let minor = i64::try_from(units);
+        let minor = minor.map_err(|_| MoneyError::TooMuch(text.to_owned(), currency))?;
+        Ok(Self { minor, currency })
+    }
+
+    /// The amount as a decimal string with all decimals of its currency, such as `1234.50`.
+    pub fn decimal(self) -> String {
+        fixed::write(self.minor.into(), self.currency.exponent)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.decimal(), self.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, code: &str, expected: Result<i64, &str>) {
+        let read = code.parse().and_then(|currency| Money::parse(text, currency));
+        let read = read.map(|money| money.minor).map_err(|error| error.to_string());
+        assert_eq!(
+            read.as_ref().map_err(String::as_str),
+            expected.as_ref().map_err(|e| *e),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn amounts_are_read() {
+        check("1234.50", "EUR", Ok(123_450));
+        check("1234.5", "eur", Ok(123_450));
+        check("-0.01", "USD", Ok(-1));
+        check("12.340", "EUR", Ok(1234));
+        check("1500", "JPY", Ok(1500));
+        check("1.234", "KWD", Ok(1234));
+        check("0.0001", "CLF", Ok(1));
+        check("92233720368547758.07", "EUR", Ok(i64::MAX));
+        check("-92233720368547758.08", "EUR", Ok(i64::MIN));
+        check("12.345", "EUR", Err("12.345 EUR has more decimals than EUR has (2)"));
+        check("0.5", "ISK", Err("0.5 ISK has more decimals than ISK has (0)"));
+        let much = "92233720368547758.08 EUR is more money than can be counted";
+        check("92233720368547758.08", "EUR", Err(much));
+        check("1", "XXX", Err("`XXX` is no currency code of ISO 4217, such as EUR"));
+        check("1", "", Err("`` is no currency code of ISO 4217, such as EUR"));
+        let none = "`1,234.50` is no amount: digits, and decimals behind a point, as in 1234.50";
+        check("1,234.50", "EUR", Err(none));
+    }
+
+    #[test]
+    fn exponents() {
+        let cases = [("EUR", 2), ("JPY", 0), ("KRW", 0), ("VND", 0), ("CLP", 0), ("ISK", 0)];
+        let more = [("BHD", 3), ("KWD", 3), ("TND", 3), ("UYW", 4), ("HUF", 2), ("UGX", 0)];
+        for (code, exponent) in cases.into_iter().chain(more) {
+            assert_eq!(code.parse::<Currency>().unwrap().exponent(), exponent, "{code}");
+        }
+        let codes = [HUNDREDTHS, WHOLE, THOUSANDTHS, TEN_THOUSANDTHS].join(" ");
+        let mut codes: Vec<_> = codes.split_ascii_whitespace().collect();
+        assert!(codes.iter().all(|code| code.len() == 3));
+        let count = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        // 165 in force in 2026, and 6 withdrawn.
+        assert_eq!((codes.len(), count), (171, 171));
+    }
+
+    proptest! {
+        #[test]
+        fn written_and_read_again(minor: i64, code in prop::sample::select(vec!["EUR", "JPY", "KWD"])) {
+            let money = Money { minor, currency: code.parse().unwrap() };
+            prop_assert_eq!(Money::parse(&money.decimal(), money.currency), Ok(money));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text: String, code: String) {
+            let _ = code.parse::<Currency>();
+            let _ = Money::parse(&text, "EUR".parse().unwrap());
+        }
+    }
+}

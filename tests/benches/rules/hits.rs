@@ -1,0 +1,124 @@
+//! What the benchmark's visitors do.
+
+use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use shared::lead::{Contact, Conversion, ConversionKind, Join, JourneyState, Lead};
+use shared::page_view::{PageView, Totals};
+use shared::source::{OwnHosts, Rules};
+use url::Url;
+
+const START_MS: i64 = 1_795_255_200_000;
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+/// Landing pages and referrers as they come: tagged, with click ids, searched, shared, own, none.
+pub(crate) const HITS: [(&str, &str); 10] = [
+    (
+        "https://www.example.com/pricing?utm_source=google&utm_medium=cpc&utm_campaign=brand-fr&utm_term=attribution%20software&utm_content=ad-a&gclid=EAIaIQobChMI8v6ZkrX_hQMVmkdBAh1nDgXkEAAYASAAEgKQ5vD_BwE&gad_source=1",
+        "https://www.google.com/",
+    ),
+    ("https://www.example.com/", "https://www.google.co.uk/"),
+    (
+        "https://www.example.com/blog/first-party?fbclid=IwAR0aXk3mQ8Jc2xq1b6yZ",
+        "https://l.facebook.com/",
+    ),
+    ("https://www.example.com/blog/first-party", "https://www.linkedin.com/feed/"),
+    ("https://www.example.com/contact", "https://www.example.com/pricing"),
+    ("https://www.example.com/", ""),
+    ("https://www.example.com/docs?page=2&sort=name", "https://chatgpt.com/"),
+    (
+        "https://www.example.com/lp/spring?utm_source=newsletter&utm_medium=email&utm_campaign=2026-11&mc_cid=4f2a",
+        "https://mail.google.com/mail/u/0/",
+    ),
+    ("https://www.example.com/thank-you", "https://checkout.stripe.com/c/pay"),
+    (
+        "https://www.example.com/docs/install",
+        "https://blog.someone.co.uk/2026/11/tools-we-like?page=3",
+    ),
+];
+
+/// Page views of one visitor, who comes anew by another way for every touch.
+pub(crate) fn page_views(count: i64, touches: i64) -> Vec<PageView> {
+    let rules = Rules::built_in();
+    let own = OwnHosts::new(["www.example.com"]);
+    let each = count / touches;
+    let view = |index: i64| {
+        let (touch, page) = (index / each, index % each);
+        let (address, referrer) = match page {
+            0 => {
+                let source =
+                    ["google", "bing", "linkedin", "newsletter", "partner"][touch as usize % 5];
+                let tags =
+                    format!("?utm_source={source}&utm_medium=cpc&utm_campaign=campaign-{touch}");
+                (format!("https://www.example.com/pricing{tags}"), "https://www.google.com/")
+            }
+            page => {
+                (format!("https://www.example.com/docs/{page}"), "https://www.example.com/pricing")
+            }
+        };
+        let url = Url::parse(&address).expect("an address");
+        let evidence = rules.evidence(&url, referrer);
+        let at_ms = START_MS + touch * 6 * HOUR_MS + page * MINUTE_MS;
+        PageView {
+            id: EventId::new(at_ms, [index as u8; 10]),
+            at_ms,
+            received_at_ms: at_ms,
+            url: rules.clean_url(&url),
+            title: "Pricing and plans".to_owned(),
+            totals: Totals {
+                engaged_ms: 20_000,
+                scroll_pct: 60,
+                active_at_ms: at_ms + 20_000,
+                ..Totals::default()
+            },
+            label: rules.label(&evidence, &own),
+            evidence,
+            rules: rules.hash(),
+            bot: None,
+        }
+    };
+    (0..count).map(view).collect()
+}
+
+/// The person that the visitor turned out to be.
+pub(crate) fn lead() -> (Lead, Conversion) {
+    let at_ms = START_MS + 90 * 24 * HOUR_MS;
+    let contact = Contact {
+        email: Some("lead@example.com".to_owned()),
+        first_name: Some("First".to_owned()),
+        company: Some("Example".to_owned()),
+        ..Contact::default()
+    };
+    let visitor = VisitorId::from_random([7; 16]);
+    let conversion = Conversion {
+        id: ConversionId::new(at_ms, [1; 10]),
+        number: 1,
+        at_ms,
+        kind: ConversionKind::Form,
+        visitor: Some(visitor),
+        journey: JourneyState::Known,
+        contact: contact.clone(),
+        form_id: Some("contact".to_owned()),
+        form_name: Some("Contact us".to_owned()),
+        page_url: Some("https://www.example.com/contact".to_owned()),
+        page_title: Some("Contact".to_owned()),
+        touches: Vec::new(),
+    };
+    let join = Join {
+        visitor,
+        joined_at_ms: at_ms,
+        conversion: conversion.id,
+        from_ms: None,
+        until_ms: None,
+    };
+    let lead = Lead {
+        id: LeadId::new(at_ms, [2; 10]),
+        site: SiteId::parse("demo").expect("a site"),
+        created_at_ms: at_ms,
+        converted_at_ms: at_ms,
+        contact,
+        joins: vec![join],
+        conversions: 1,
+        phone_conflict: None,
+    };
+    (lead, conversion)
+}

@@ -1,0 +1,67 @@
+//! `cargo xtask bench rules`: what the rules cost, each alone and on one core.
+//!
+//! The last lines hold each against its limit; the table stands in `docs/performance.md`.
+
+mod hits;
+
+use criterion::{BatchSize, Criterion, Throughput};
+use shared::fields::{self, Subject};
+use shared::journey::History;
+use shared::source::{OwnHosts, Rules};
+use shared::visit::Journey;
+use std::hint::black_box;
+use std::time::Duration;
+use url::Url;
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(4))
+        .configure_from_args();
+    classify(&mut criterion);
+    derive(&mut criterion);
+    lead_fields(&mut criterion);
+    criterion.final_summary();
+}
+
+/// One hit: evidence out of address and referrer, then the label.
+fn classify(criterion: &mut Criterion) {
+    let rules = Rules::built_in();
+    let own = OwnHosts::new(["www.example.com"]);
+    let mut group = criterion.benchmark_group("classify");
+    group.throughput(Throughput::Elements(hits::HITS.len() as u64));
+    group.bench_function("hits", |bencher| {
+        bencher.iter(|| {
+            for (url, referrer) in hits::HITS {
+                let url = Url::parse(black_box(url)).expect("an address");
+                black_box(rules.label(&rules.evidence(&url, black_box(referrer)), &own));
+            }
+        });
+    });
+    group.finish();
+}
+
+/// 200 labelled page views with 50 touches.
+fn derive(criterion: &mut Criterion) {
+    let views = hits::page_views(200, 50);
+    assert_eq!(Journey::derive(&views).touches.len(), 50);
+    criterion.bench_function("derive/200_views_50_touches", |bencher| {
+        bencher.iter(|| Journey::derive(black_box(&views)));
+    });
+}
+
+/// All fields of a lead with such a journey, with summary and JSON.
+fn lead_fields(criterion: &mut Criterion) {
+    let (lead, conversion) = hits::lead();
+    let views = vec![(lead.joins[0].visitor, hits::page_views(200, 50))];
+    criterion.bench_function("fields/121_as_json", |bencher| {
+        bencher.iter_batched(
+            || History::of_lead(&lead, &views, vec![conversion.clone()]),
+            |history| {
+                let subject = Subject { lead: &lead, history: &history, sync_status: Some("sent") };
+                serde_json::to_string(&fields::build(subject)).expect("JSON")
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
