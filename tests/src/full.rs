@@ -1,5 +1,7 @@
-//! A store with something of everything in it, made quickly: browsers with long and short pasts,
-//! persons who share them and who were mistaken for others, deliveries in every state, texts that are hard to carry.
+//! A store with something of everything in it, made quickly.
+//!
+//! Browsers with long and short pasts, persons who share them or were mistaken for others, deliveries
+//! in every state, texts that are hard to carry.
 
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};

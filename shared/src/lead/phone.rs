@@ -25,9 +25,10 @@ impl TryFrom<String> for Country {
     }
 }
 
-/// The number as E.164, `None` where it is not certain: where it does not say its country and
-/// `country` is not given, where no such number can exist, and where it has an extension, because
-/// those behind one switchboard are several persons.
+/// The number as E.164, `None` where it is not certain.
+///
+/// That is where it does not say its country and `country` is not given, where no such number can
+/// exist, and where it has an extension, because those behind one switchboard are several persons.
 pub fn e164(phone: &str, country: Option<Country>) -> Option<String> {
     let plain: String = phone.chars().map(ascii).collect();
     // `00` is how most of the world dials abroad; a country's own way is read with the country.
