@@ -9,10 +9,12 @@ mod snippet;
 mod demo;
 mod attribute;
 mod check;
+mod classify;
 mod reclassify;
 mod export;
 mod import;
 mod progress;
+mod table;
 
 use crate::config::Source;
 use anyhow::Result;
@@ -57,6 +59,8 @@ enum Command {
     Reclassify(reclassify::Command),
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
+    /// Say where visits came from: CSV of addresses and referrers in, sources and channels out.
+    Classify(classify::Classify),
     /// Credit touches under an attribution model: CSV of journeys or paths in, shares out.
     Attribute(attribute::Attribute),
 }
@@ -89,6 +93,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Check => check::run(&source.read()?),
         Command::Reclassify(reclassify) => reclassify.run(&source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
+        Command::Classify(classify) => classify.run(source.read()?),
         Command::Attribute(attribute) => attribute.run(),
     }
 }

@@ -4,17 +4,15 @@
 //! written before the whole input was read and found right.
 
 mod journeys;
-mod lines;
 mod number;
 mod paths;
-mod table;
 
+use super::table::Table;
 use anyhow::{Context, Result};
 use clap::Args;
 use shared::attribution::{Days, Direct, Model, Rule, Weights};
 use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
-use table::Table;
 
 /// What `--help` says below the options.
 const FORMATS: &str = "\

@@ -1,11 +1,14 @@
 //! What the benchmark's visitors do.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{
     Contact, Conversion, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, Lead, NamedBy,
 };
 use shared::page_view::{PageView, Totals};
 use shared::source::{OwnHosts, Rules};
+use std::collections::HashSet;
 use url::Url;
 
 const START_MS: i64 = 1_795_255_200_000;
@@ -118,4 +121,21 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         phone_conflict: None,
     };
     (lead, conversion)
+}
+
+/// Distinct paths of one to ten touches, and how often each ended in a conversion.
+pub(crate) fn paths(count: usize, channels: usize) -> Vec<(Vec<usize>, f64)> {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut paths = HashSet::new();
+    while paths.len() < count {
+        let length = random.random_range(1..=10);
+        paths.insert((0..length).map(|_| random.random_range(0..channels)).collect::<Vec<_>>());
+    }
+    paths
+        .into_iter()
+        .map(|path| {
+            let conversions = path.len() as f64;
+            (path, conversions)
+        })
+        .collect()
 }

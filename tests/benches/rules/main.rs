@@ -5,6 +5,7 @@
 mod hits;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use shared::attribution::markov::Chain;
 use shared::fields::{self, Subject};
 use shared::journey::History;
 use shared::source::{OwnHosts, Rules};
@@ -21,6 +22,7 @@ fn main() {
     classify(&mut criterion);
     derive(&mut criterion);
     lead_fields(&mut criterion);
+    markov(&mut criterion);
     criterion.final_summary();
 }
 
@@ -63,5 +65,19 @@ fn lead_fields(criterion: &mut Criterion) {
             },
             BatchSize::SmallInput,
         );
+    });
+}
+
+/// Transitions counted and removal effects, of 10,000 distinct paths over 12 channels.
+fn markov(criterion: &mut Criterion) {
+    let paths = hits::paths(10_000, 12);
+    criterion.bench_function("markov/10000_paths_12_channels", |bencher| {
+        bencher.iter(|| {
+            let mut chain = Chain::default();
+            for (path, conversions) in black_box(&paths) {
+                chain.add(path.iter().copied(), *conversions, 1.0, 1.0).expect("few channels");
+            }
+            chain.effects()
+        });
     });
 }

@@ -1,8 +1,8 @@
 //! Journeys, one a row: what each touch earned. All are read before the first is answered, because
 //! the model may learn from all, and because a bad row must leave nothing written.
 
-use super::table::{Column, Row, Table};
 use super::{Channels, is_direct, number};
+use crate::cli::table::{Column, Row, Table};
 use anyhow::{Result, ensure};
 use shared::attribution::markov::Chain;
 use shared::attribution::{Journey, Milestones, Model, Rule, Step};
@@ -117,7 +117,7 @@ impl Columns {
         };
         let steps = names.enumerate().map(step).collect();
         let converted = row.flag(self.converted)?;
-        let units = row.value(self.value, converted)?;
+        let units = number::value(row, self.value, converted)?;
         let milestone = |column: Option<Column>| {
             let hours = column.map(|column| row.optional_number(column)).transpose()?.flatten();
             anyhow::Ok(hours.map(|hours| -hours * HOUR_MS))

@@ -1,6 +1,7 @@
 //! Numbers as `clew attribute` reads and writes them: no exponents, ten significant digits or more.
 
-use anyhow::{Result, bail};
+use crate::cli::table::{Column, Row, shortened};
+use anyhow::{Context, Result, bail};
 use shared::money::fixed::{self, NumberError};
 
 /// Values count in units of 10^-20: below the digits of any input, so that the small shares of a long
@@ -17,6 +18,16 @@ pub(super) fn units(text: &str) -> Result<i128> {
         Err(NumberError::TooFine) => bail!("has more than {DECIMALS} decimals"),
         Err(NumberError::TooLarge) => bail!("is too large"),
     }
+}
+
+/// A cell's value; it may be left out where nothing converted.
+pub(super) fn value(row: Row<'_>, column: Option<Column>, has_converted: bool) -> Result<i128> {
+    let Some(column) = column else { return Ok(0) };
+    let text = row.text(column);
+    if text.is_empty() && !has_converted {
+        return Ok(0);
+    }
+    units(text).with_context(|| format!("{} `{}`", column.name, shortened(text)))
 }
 
 /// A value as a float, to weigh with.

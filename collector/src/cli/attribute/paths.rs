@@ -1,7 +1,7 @@
 //! Counted paths: what each channel earned in all. Rows are counted as they come, none is kept.
 
-use super::table::{Row, Table};
 use super::{Channels, is_direct, number};
+use crate::cli::table::{Row, Table};
 use anyhow::{Context, Result, ensure};
 use shared::attribution::markov::{Chain, share_out};
 use shared::attribution::{Journey, Model, Rule, Step};
@@ -41,7 +41,7 @@ pub(super) fn answer(
     table.rows(|row: Row<'_>| {
         let conversions = row.number(conversions)?;
         let nulls = nulls.map_or(Ok(0.0), |column| row.number(column))?;
-        let units = row.value(value, conversions > 0.0)?;
+        let units = number::value(row, value, conversions > 0.0)?;
         ensure!(
             units == 0 || conversions > 0.0,
             "there is a value, but no conversions that brought it"

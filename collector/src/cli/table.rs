@@ -1,9 +1,10 @@
 //! CSV with a header: columns by name, cells by what they must be, errors with the line.
 
-use super::lines::Lines;
-use super::number;
+mod lines;
+
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use csv::StringRecord;
+use lines::Lines;
 use std::io::BufRead;
 
 /// More hours, or conversions, than anything has; up to it floats count exactly.
@@ -14,14 +15,17 @@ const SEPARATOR: char = '>';
 /// The input, behind its header.
 pub(super) struct Table<R> {
     reader: csv::Reader<Lines<R>>,
+    /// The names as columns are found by: trimmed, in lower case.
     header: Vec<String>,
+    written: StringRecord,
 }
 
 /// Where a named column stands.
 #[derive(Clone, Copy)]
 pub(super) struct Column {
     index: usize,
-    name: &'static str,
+    /// Its name.
+    pub(super) name: &'static str,
 }
 
 impl<R: BufRead> Table<R> {
@@ -29,19 +33,24 @@ impl<R: BufRead> Table<R> {
     pub(super) fn open(input: R) -> Result<Self> {
         let input = Lines::new(input);
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-        let header = reader.headers().context("the header cannot be read")?;
+        let written = reader.headers().context("the header cannot be read")?.clone();
         let name = |text: &str| text.trim_start_matches('\u{feff}').trim().to_ascii_lowercase();
-        let header: Vec<String> = header.iter().map(name).collect();
+        let header: Vec<String> = written.iter().map(name).collect();
         ensure!(
             !header.is_empty(),
-            "the input is empty; it begins with a header such as path,conversions"
+            "the input is empty; it begins with a header, the columns' names"
         );
         ensure!(!reader.get_ref().has_ended(), "the header opens a quote that is never closed");
-        Ok(Self { reader, header })
+        Ok(Self { reader, header, written })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.header.iter().any(|column| column == name)
+    }
+
+    /// The columns' names as written, without a byte order mark.
+    pub(super) fn written(&self) -> impl Iterator<Item = &str> {
+        self.written.iter().map(|name| name.trim_start_matches('\u{feff}'))
     }
 
     /// A column that may be missing.
@@ -108,6 +117,11 @@ impl<'a> Row<'a> {
         self.0.get(column.index).unwrap_or_default().trim()
     }
 
+    /// Every cell as it came.
+    pub(super) fn cells(self) -> impl Iterator<Item = &'a str> {
+        self.0.iter()
+    }
+
     /// What stands between the separators.
     pub(super) fn list(self, column: Column) -> Result<impl Iterator<Item = &'a str> + Clone> {
         let Column { name, .. } = column;
@@ -134,16 +148,6 @@ impl<'a> Row<'a> {
         self.list(column)?.map(|text| read_number(text, column)).collect()
     }
 
-    /// A value, in the units of [`number::units`]; it may be left out where nothing converted.
-    pub(super) fn value(self, column: Option<Column>, has_converted: bool) -> Result<i128> {
-        let Some(column) = column else { return Ok(0) };
-        let text = self.text(column);
-        if text.is_empty() && !has_converted {
-            return Ok(0);
-        }
-        number::units(text).with_context(|| format!("{} `{}`", column.name, shortened(text)))
-    }
-
     pub(super) fn flag(self, column: Column) -> Result<bool> {
         match self.text(column) {
             "0" => Ok(false),
@@ -160,7 +164,7 @@ fn read_number(text: &str, column: Column) -> Result<f64> {
 }
 
 /// As much of a cell as a sentence bears.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -1,0 +1,226 @@
+//! `clew classify`: what the collector's rules say of visits that stand in a table.
+
+use super::table::{Column, Row, Table, shortened};
+use crate::config::Config;
+use crate::settings::Settings;
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::Args;
+use shared::source::{Label, OwnHosts};
+use std::io::{BufRead, BufWriter, Write};
+use url::Url;
+
+/// Say for each row of a CSV file where its visit came from, by the rules of the configuration.
+///
+/// Reads standard input, with a header. Columns that are looked at: url (the landing page), referrer,
+/// user_agent; and source, medium, campaign, which are dimensions as GA4 resolved them and count where
+/// a row has no url. Writes the columns as they came, then clew_source, clew_medium, clew_campaign,
+/// clew_term, clew_content, clew_channel, clew_click_id, clew_bot and clew_rule. A row that cannot be
+/// read is named with its line, and nothing is written.
+#[derive(Debug, Args)]
+pub(super) struct Classify {}
+
+/// What is looked at.
+const COLUMNS: [&str; 6] = ["url", "referrer", "user_agent", "source", "medium", "campaign"];
+/// What is added.
+const ADDED: [&str; 9] = [
+    "clew_source",
+    "clew_medium",
+    "clew_campaign",
+    "clew_term",
+    "clew_content",
+    "clew_channel",
+    "clew_click_id",
+    "clew_bot",
+    "clew_rule",
+];
+
+impl Classify {
+    #[expect(clippy::unused_self, reason = "every command has this signature")]
+    pub(super) fn run(&self, config: Config) -> Result<()> {
+        let settings = Settings::new(config)?;
+        let mut output = BufWriter::new(std::io::stdout().lock());
+        answer(&settings, std::io::stdin().lock(), &mut output)?;
+        output.flush().context("the answer could not be written")
+    }
+}
+
+fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> Result<()> {
+    let table = Table::open(input)?;
+    let mut columns = [None; COLUMNS.len()];
+    for (column, name) in columns.iter_mut().zip(COLUMNS) {
+        *column = table.find(name)?;
+    }
+    ensure!(
+        columns.iter().any(Option::is_some),
+        "the header names none of the columns {}; it has {}",
+        COLUMNS.join(", "),
+        table.written().collect::<Vec<_>>().join(", ")
+    );
+    // Kept until the last row is read: of an input with a bad row nothing is written.
+    let mut answer = csv::Writer::from_writer(Vec::new());
+    answer.write_record(table.written().chain(ADDED))?;
+    table.rows(|row| {
+        let [.., user_agent, _, _, _] = columns;
+        let bot = user_agent.and_then(|column| shared::bot::reason(row.text(column)));
+        let label = judge(settings, columns, row)?;
+        let added = told(&label, bot.unwrap_or_default());
+        Ok(answer.write_record(row.cells().chain(added.iter().map(String::as_str)))?)
+    })?;
+    let answer = answer.into_inner().map_err(|error| anyhow!("{}", error.error()))?;
+    output.write_all(&answer).context("the answer could not be written")
+}
+
+/// The label of a row.
+fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Result<Label> {
+    let text = |column: Option<Column>| column.map_or("", |column| row.text(column));
+    let [url, referrer, _, source, medium, campaign] = columns.map(text);
+    let resolved = [source, medium, campaign].iter().any(|text| !text.is_empty());
+    if url.is_empty() && (resolved || referrer.is_empty()) {
+        return Ok(settings.rules.label_resolved(source, medium, campaign));
+    }
+    let page = address(url).with_context(|| format!("url `{}` is no address", shortened(url)))?;
+    let host = page.host_str().unwrap_or_default();
+    let sites = &settings.config.sites;
+    let site = sites.iter().find(|site| OwnHosts::new(names(&site.hosts)).contain(host));
+    let own = site.map_or(&[][..], |site| &site.hosts);
+    let own = OwnHosts::new(names(own).chain([host]));
+    Ok(settings.rules.label(&settings.rules.evidence(&page, referrer), &own))
+}
+
+fn names(hosts: &[String]) -> impl Iterator<Item = &str> {
+    hosts.iter().map(String::as_str)
+}
+
+/// An address as logs have it: with or without scheme, with or without host.
+fn address(text: &str) -> Option<Url> {
+    if let Ok(url) = Url::parse(text) {
+        return Some(url).filter(|url| url.has_host());
+    }
+    // No host of anybody's: a path says nothing of where it lies.
+    let nowhere = Url::parse("https://page.invalid/").ok()?;
+    match text.starts_with(['/', '?', '#']) || text.is_empty() {
+        true => nowhere.join(text).ok(),
+        false if text.contains("://") => None,
+        false => Url::parse(&format!("https://{text}")).ok(),
+    }
+}
+
+/// The cells that are added.
+fn told(label: &Label, bot: &str) -> [String; 9] {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let click_id = label.click_id.as_ref().map(|id| match id.value.is_empty() {
+        true => id.name.clone(),
+        false => format!("{}={}", id.name, id.value),
+    });
+    [
+        label.source.clone(),
+        label.medium.clone(),
+        text(&label.campaign),
+        label.term.as_ref().or(label.keyword.as_ref()).cloned().unwrap_or_default(),
+        text(&label.content),
+        label.channel.as_str().to_owned(),
+        click_id.unwrap_or_default(),
+        bot.to_owned(),
+        label.rule.clone(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(input: &[u8]) -> Result<String, String> {
+        let settings = Settings::new(Config::parse("", &[]).unwrap()).unwrap();
+        let mut output = Vec::new();
+        let answered = answer(&settings, input, &mut output);
+        let output = String::from_utf8(output).unwrap();
+        match answered {
+            Ok(()) => Ok(output),
+            Err(error) => {
+                assert_eq!(output, "", "something was written before `{error:#}`");
+                Err(format!("{error:#}"))
+            }
+        }
+    }
+
+    /// The cells that are added to one row.
+    fn check(header: &str, row: &str, expected: &str) {
+        let answer = answered(format!("{header}\n{row}\n").as_bytes()).unwrap();
+        let lines: Vec<&str> = answer.lines().collect();
+        assert_eq!(lines, [format!("{header},{}", ADDED.join(",")), format!("{row},{expected}")]);
+    }
+
+    fn check_error(input: &[u8], expected: &str) {
+        let error = answered(input).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn rows() {
+        check(
+            "url",
+            "https://a.example/?gclid=Ab",
+            "google,cpc,,,,paid_search,gclid=Ab,,click_id:gclid/paid_search",
+        );
+        check(
+            "url,referrer",
+            "https://a.example/,https://b.a.example/",
+            "(direct),(none),,,,direct,,,own:b.a.example/direct",
+        );
+        check(
+            "referrer",
+            "https://www.google.fr/search?q=Shoes",
+            "google,organic,,shoes,,organic_search,,,referrer:google.*/organic_search",
+        );
+        check(
+            "url,referrer",
+            "/pricing?utm_source=a&utm_medium=email,",
+            "a,email,,,,email,,,tags/email",
+        );
+        check(
+            "url,referrer",
+            "www.a.example/?x=1,https://a.example/",
+            "(direct),(none),,,,direct,,,own:a.example/direct",
+        );
+        check(
+            "url",
+            "https://a.example/?utm_source=a&utm_medium=b&utm_campaign=C&utm_term=D&utm_content=E&_hsenc=x",
+            "a,b,C,D,E,other,_hsenc,,tags/other",
+        );
+        check(
+            "source,medium,campaign",
+            "Google,CPC,Spring",
+            "google,cpc,Spring,,,paid_search,,,resolved/paid_search",
+        );
+        check(
+            "SOURCE, Medium",
+            "shop.app,referral",
+            "shop,referral,,,,organic_shopping,,,resolved/organic_shopping",
+        );
+        check(
+            "id,source,url",
+            "7,google,https://a.example/",
+            "(direct),(none),,,,direct,,,nothing/direct",
+        );
+        check(
+            "url,user_agent",
+            "https://a.example/,curl/8.5.0",
+            "(direct),(none),,,,direct,,curl/,nothing/direct",
+        );
+        check("url,source", ",", "(direct),(none),,,,direct,,,nothing/direct");
+    }
+
+    #[test]
+    fn what_cannot_be_read() {
+        check_error(b"", "empty");
+        check_error(b"path,conversions\na,1\n", "none of the columns url, referrer");
+        check_error(b"url,referrer\nhttps://a.example/,\nhttps://a.example/\n", "line 3");
+        check_error(
+            b"url\nhttps://a.example/\nhttp://[broken/\n",
+            "line 3: url `http://[broken/` is no address",
+        );
+        check_error(b"url\nhttps://a.example/\xff\n", "line 2");
+        check_error(b"url,url\nhttps://a.example/,\n", "more than one column `url`");
+        check_error(b"url\n\"https://a.example/\n", "never closed");
+    }
+}
