@@ -21,6 +21,7 @@
   const mode = script.getAttribute('data-consent') || 'full'
   const gpc = !!navigator.globalPrivacyControl
   const dnt = navigator.doNotTrack === '1'
+  const webdriver = !!navigator.webdriver
   const language = navigator.language || ''
 
   // The words; `signal.rs` reads the same numbers.
@@ -31,6 +32,7 @@
   const CONSENT = 24
   const EVENT = 25
   const IDENTIFY = 26
+  const DEPART = 27
 
   const STARTING = 0
   const UP = 1
@@ -68,7 +70,7 @@
   const place = (address) => address.split('#')[0]
   const pageView = (at, address, referrer) => {
     const id = eventId(at)
-    const url = (/#.*utm_/.test(address) ? address : place(address)).slice(0, 8192)
+    const url = (/#.*(utm|mtm|pk)_/.test(address) ? address : place(address)).slice(0, 8192)
     return { id, at, page: id, kind: 'page_view', url, referrer }
   }
 
@@ -164,21 +166,27 @@
 
   // ---- Without the module -----------------------------------------------------------------------
 
+  // The visitor in the cookie, where one is known and may be.
+  const visitor = () => {
+    let found
+    fails(() => {
+      found = mayStore() && /(?:^|; )clew_id=([^;]+)/.exec(document.cookie)
+    })
+    return found ? found[1] : undefined
+  }
+
   const say = (event, transport) => {
     if (!maySend()) return
-    let visitor
-    fails(() => {
-      visitor = mayStore() && /(?:^|; )clew_id=([^;]+)/.exec(document.cookie)
-    })
     const beacon = transport === 1 && mayStore()
     const body = {
       v: 1,
       site,
-      visitor: visitor ? visitor[1] : undefined,
+      visitor: visitor(),
       sent_at: Date.now(),
       consent: decision || undefined,
       gpc,
       dnt,
+      webdriver,
       language,
       transport: beacon ? 'beacon' : 'fetch',
       sender: 'loader',
@@ -210,6 +218,8 @@
     if (word === ANSWER && first) host.token(first)
     const given = JSON.parse(second || 'null') || undefined
     const event = { id: eventId(at), at, page: view.id }
+    // Without a visitor, the collector would make one for it.
+    if (word === DEPART && visitor()) say({ ...event, kind: 'departure', host: first })
     if (word === EVENT) say({ ...event, kind: 'custom', name: first, props: given })
     if (word === IDENTIFY && given) say({ ...event, kind: 'identify', contact: given })
   }
@@ -283,7 +293,7 @@
       tell(NAVIGATE, location.href)
       return result
     }
-    const on = (type, listener) => window.addEventListener(type, listener)
+    const on = (type, listener, options) => window.addEventListener(type, listener, options)
     on('popstate', () => tell(NAVIGATE, location.href))
     on('pageshow', (event) => {
       if (event.persisted) tell(RESTORED, location.href)
@@ -295,6 +305,45 @@
     }
     on('pagehide', leave)
     on('visibilitychange', leave)
+    const early = { capture: true, passive: true }
+    on('click', follow, early)
+    on('auxclick', follow, early)
+    on('submit', submit, early)
+    // Where the browser tells of them: navigations by script.
+    const navigate = ({ downloadRequest, destination }) => {
+      if (downloadRequest === null) depart(() => new URL(destination.url))
+    }
+    window.navigation?.addEventListener('navigate', navigate)
+  }
+
+  // Tells the host that the page is being left for, where it is another. One way to leave may be told by
+  // two events.
+  let left = ''
+  let leftAt = 0
+  const depart = (find) => {
+    fails(() => {
+      const { protocol, hostname } = find()
+      if (!/^http/.test(protocol) || hostname === location.hostname) return
+      const now = Date.now()
+      if (hostname !== left || Math.abs(now - leftAt) > 1000) tell(DEPART, hostname)
+      left = hostname
+      leftAt = now
+    })
+  }
+  const follow = (event) => {
+    // The third button opens a menu.
+    if (event.button < 2) {
+      depart(() =>
+        event.composedPath().find((node) => node.hostname && !node.hasAttribute('download')),
+      )
+    }
+  }
+  const submit = ({ target, submitter }) => {
+    // Called so, because a field that is called `getAttribute` hides the form's own method.
+    const read = (element, name) => element && Element.prototype.getAttribute.call(element, name)
+    depart(
+      () => new URL(read(submitter, 'formaction') || read(target, 'action') || '', document.baseURI),
+    )
   }
 
   // Lines, in the order that `opening.rs` reads.
@@ -306,6 +355,8 @@
       view.id,
       (gpc ? 'g' : '') +
         (dnt ? 'd' : '') +
+        (webdriver ? 'w' : '') +
+        (script.getAttribute('data-ad-cookies') === 'true' ? 'a' : '') +
         (location.protocol === 'https:' ? 's' : '') +
         (document.readyState === 'complete' ? 'l' : ''),
       language,

@@ -4,11 +4,18 @@
 //! environment is an argument. The configuration is the truth for sites, keys and destinations, so
 //! that any number of collectors read the same file.
 
+mod attribution;
 pub mod change;
+mod network;
 mod rules;
+mod site;
 mod store;
+mod text;
 
+pub use attribution::AttributionConfig;
+pub use network::Network;
 pub use rules::RulesConfig;
+pub use site::SiteConfig;
 pub use store::StoreConfig;
 
 use crate::secret::{KeyHash, Secret};
@@ -17,9 +24,8 @@ use anyhow::{Context, Result, bail, ensure};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
+use shared::fields::naming::Prefix;
 use shared::ids::SiteId;
-use shared::lead::Country;
-use shared::source::parse_host;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +48,11 @@ pub struct Config {
     pub log: String,
     /// Threads that answer requests; 0 means one a core.
     pub workers: usize,
+    /// The proxies in front of the collector, whose word on clients' addresses is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What the names of our fields begin with in a CRM.
+    #[serde(deserialize_with = "text::parsed")]
+    pub field_prefix: Prefix,
     /// The store.
     pub store: StoreConfig,
     /// Hand-off.
@@ -75,32 +86,6 @@ pub struct DeliveryConfig {
     pub timeout_seconds: u32,
     /// Attempts at the same time.
     pub concurrency: usize,
-}
-
-/// One web site.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiteConfig {
-    /// Its name in `data-site`.
-    pub name: SiteId,
-    /// Its hosts; each also stands for its subdomains.
-    pub hosts: Vec<String>,
-    /// Whether Global Privacy Control forbids keeping events.
-    #[serde(default)]
-    pub honour_gpc: bool,
-    /// Whether Do Not Track forbids keeping events.
-    #[serde(default)]
-    pub honour_dnt: bool,
-    /// Where phone numbers are from that do not say it.
-    #[serde(default)]
-    pub country: Option<Country>,
-    /// Whether `clew('identify', …)` makes leads.
-    #[serde(default = "yes")]
-    pub identify: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// One API key.
@@ -235,19 +220,7 @@ impl Config {
             self.destinations.iter().map(|destination| destination.name.as_str()),
         )?;
         for site in &self.sites {
-            for host in &site.hosts {
-                let name = host.strip_prefix("*.").unwrap_or(host);
-                ensure!(
-                    parse_host(name).is_some(),
-                    "site `{}`: host `{host}` should be a name like \"example.com\", without scheme, port or path",
-                    site.name
-                );
-            }
-            ensure!(
-                !site.hosts.is_empty(),
-                "site `{}`: hosts is empty, so no page could report",
-                site.name
-            );
+            site.check()?;
         }
         for key in &self.keys {
             self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;
@@ -283,6 +256,7 @@ const OVERRIDABLE: &[&str] = &[
     "prefix",
     "log",
     "workers",
+    "field_prefix",
     "store.url",
     "store.queue",
     "store.cache_mib",
@@ -341,15 +315,22 @@ mod tests {
         check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
         check("[delivery]\ntimeout_seconds = 0", &[], Err("delivery.timeout_seconds"));
         check("prefix = \"c\"", &[], Err("prefix"));
+        check("field_prefix = \"acme\"", &[], Ok(()));
+        check("field_prefix = \"Acme_\"", &[], Err("`Acme_` should be 1 to 7"));
+        check("", &[("CLEW_FIELD_PREFIX", "")], Err("field_prefix"));
+        check("trusted_proxies = [\"127.0.0.1/32\", \"::1\"]", &[], Ok(()));
+        check("trusted_proxies = [\"proxy\"]", &[], Err("`proxy` should be a network"));
+        check(&format!("{SITE}own_traffic = [\"203.0.113.0/24\"]"), &[], Ok(()));
+        check(&format!("{SITE}own_traffic = [\"1.2.3.4/40\"]"), &[], Err("own_traffic"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
         check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
         check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));
         check(&SITE.replace("example.com", "https://example.com"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
+        check(&SITE.replace("example.com", "bücher.example"), &[], Ok(()));
         check(&format!("{SITE}country = \"FR\""), &[], Ok(()));
         check(&format!("{SITE}country = \"France\""), &[], Err("`France` is no country"));
-        check(&SITE.replace("example.com", "bücher.example"), &[], Ok(()));
         check(&SITE.replace("example.com", ""), &[], Err("without scheme"));
         check("[rules]\nsource = []", &[], Err("source"));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));

@@ -1,26 +1,21 @@
-//! From what a form handler says to a lead, and from a lead to what the API and the webhooks say.
+//! From what a form handler says to a lead; what the API and the webhooks say of it is made in
+//! [`view`].
+
+pub mod view;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ingest::Identified;
 use crate::settings::Settings;
-use crate::store::{
-    Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion, StoreError,
-};
+use crate::store::{Converted, Idempotency, NewConversion, StoreError};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use shared::fields::{self, FIELDS_VERSION, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::journey::{History, conversion_json};
-use shared::lead::{
-    Contact, Conversion, ConversionKind, Country, IdentityKind, Join, JourneyState, Lead, NamedBy,
-    e164, email_identity,
-};
+use shared::lead::{Contact, Conversion, ConversionKind, JourneyState, NamedBy};
 use shared::limits;
 use shared::source::Rules;
-use shared::time::rfc3339;
 use url::Url;
+use view::LeadView;
 
 /// The body of `POST /v1/leads`. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
@@ -98,7 +93,7 @@ pub async fn from_request(
     let invalid = |error: shared::lead::ContactError| {
         ApiError::Invalid(format!("The lead was not stored: {error}."))
     };
-    let contact = request.contact.normalised(country(settings, site)).map_err(invalid)?;
+    let contact = request.contact.normalised(settings.country(site)).map_err(invalid)?;
     let (named, journey) =
         who(app, settings, site, request.visitor.as_deref(), request.token.as_deref());
     let now_ms = app.clock.now_ms();
@@ -213,11 +208,6 @@ fn who(
     }
 }
 
-/// Whose phone numbers need not say their country.
-fn country(settings: &Settings, site: &SiteId) -> Option<Country> {
-    settings.site(site.as_str()).and_then(|site| site.config.country)
-}
-
 fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
@@ -235,144 +225,4 @@ fn text(value: Option<String>) -> Option<String> {
 fn page_url(rules: &Rules, text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|_| text.len() <= limits::URL_BYTES)?;
     Some(rules.clean_url(&url))
-}
-
-/// A lead with its history: what every answer about it is made of.
-pub struct LeadView {
-    /// The person.
-    pub lead: Lead,
-    /// The history up to the last conversion.
-    pub history: History,
-    /// Where its hand-off stands; `None` where nothing is to be delivered.
-    pub sync: Option<DeliveryState>,
-}
-
-impl LeadView {
-    /// Reads a lead and everything that belongs to it: as it was at one of its conversions, or as
-    /// it is.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn load(
-        app: &App,
-        id: LeadId,
-        at: Option<ConversionId>,
-    ) -> Result<Option<Self>, StoreError> {
-        let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
-        let mut visitors: Vec<VisitorId> = lead.valid_joins().map(|join| join.visitor).collect();
-        visitors.sort_unstable();
-        visitors.dedup();
-        let mut views = Vec::with_capacity(visitors.len());
-        for visitor in visitors {
-            views.push((visitor, app.store.page_views(&lead.site, visitor).await?));
-        }
-        let mut conversions = app.store.conversions(id).await?;
-        conversions.sort_by_key(|conversion| conversion.number);
-        let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
-        conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
-        let filter = DeliveryFilter {
-            site: lead.site.clone(),
-            state: None,
-            lead: Some(id),
-            after: None,
-            limit: 1_000,
-        };
-        let deliveries = app.store.deliveries(filter).await?;
-        // The state that most needs somebody's eye.
-        let sync =
-            deliveries.iter().map(|delivery| delivery.state).max_by_key(|state| match state {
-                DeliveryState::Sent => 0,
-                DeliveryState::Pending => 1,
-                DeliveryState::Sending => 2,
-                DeliveryState::Retry => 3,
-                DeliveryState::Dead => 4,
-            });
-        let history = History::of_lead(&lead, &views, conversions);
-        Ok(Some(Self { lead, history, sync }))
-    }
-
-    /// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] or the store's.
-    pub async fn find(
-        app: &App,
-        settings: &Settings,
-        site: &SiteId,
-        name: &str,
-    ) -> Result<Self, ApiError> {
-        let identity = match name.split_once(':') {
-            Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
-            Some(("phone", phone)) => {
-                e164(phone, country(settings, site)).map(|it| (IdentityKind::Phone, it))
-            }
-            _ => None,
-        };
-        let id = match identity {
-            Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
-            None => LeadId::parse(name),
-        };
-        let view = match id {
-            Some(id) => Self::load(app, id, None).await?,
-            None => None,
-        };
-        view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
-    }
-
-    /// All canonical fields.
-    pub fn fields(&self) -> Map<String, Value> {
-        let status = self.sync.and_then(|state| serde_json::to_value(state).ok());
-        let sync_status = status.as_ref().and_then(Value::as_str);
-        fields::build(Subject { lead: &self.lead, history: &self.history, sync_status })
-    }
-
-    /// The answer of `GET /v1/leads/{id}/fields`.
-    pub fn fields_json(&self) -> Value {
-        json!({
-            "lead_id": self.lead.id,
-            "fields_version": FIELDS_VERSION,
-            "updated_at": rfc3339(self.lead.converted_at_ms),
-            "fields": self.fields(),
-        })
-    }
-
-    /// The person and the conversions.
-    pub fn lead_json(&self) -> Value {
-        lead_json(&self.lead)
-    }
-
-    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}`.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "lead": self.lead_json(),
-            "conversion": self.history.conversions.last().map(conversion_json),
-            "fields": self.fields(),
-            "journey": self.history.to_json(),
-        })
-    }
-}
-
-/// A lead without its journey, as lists show it.
-pub fn lead_json(lead: &Lead) -> Value {
-    json!({
-        "id": lead.id,
-        "site": lead.site,
-        "created_at": rfc3339(lead.created_at_ms),
-        "converted_at": rfc3339(lead.converted_at_ms),
-        "conversions": lead.conversions,
-        "contact": lead.contact,
-        "visitors": lead.joins.iter().map(join_json).collect::<Vec<_>>(),
-        "phone_conflict": lead.phone_conflict,
-    })
-}
-
-fn join_json(join: &Join) -> Value {
-    json!({
-        "visitor": join.visitor,
-        "joined_at": rfc3339(join.joined_at_ms),
-        "conversion": join.conversion,
-        "by": join.by,
-        "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
-        "undone_at": join.undone_at_ms.map(rfc3339),
-    })
 }

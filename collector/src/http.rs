@@ -2,8 +2,11 @@
 
 mod assets;
 mod auth;
+mod client;
 mod deliveries;
+mod etag;
 mod events;
+mod fields;
 mod leads;
 mod operation;
 mod query;
@@ -34,9 +37,10 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         // Form handlers, CRMs, BI: with an API key.
         .service(at("/v1/leads").route(get().to(leads::list)).route(post().to(leads::create)))
         .service(at("/v1/leads/{lead}").route(get().to(leads::show)))
-        .service(at("/v1/leads/{lead}/fields").route(get().to(leads::fields)))
+        .service(at("/v1/leads/{lead}/fields").route(get().to(fields::of_lead)))
         .service(at("/v1/leads/{lead}/journey").route(get().to(leads::journey)))
         .service(at("/v1/leads/{lead}/visitors/{visitor}").route(delete().to(leads::undo_join)))
+        .service(at("/v1/fields").route(get().to(fields::catalogue)))
         .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
         .service(at("/v1/deliveries").route(get().to(deliveries::list)))
         .service(at("/v1/deliveries/{delivery}/replay").route(post().to(deliveries::replay)))

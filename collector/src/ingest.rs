@@ -9,13 +9,15 @@ use crate::app::App;
 use crate::conversion;
 use crate::error::ApiError;
 use crate::settings::{Settings, Site};
-use crate::store::{Arrivals, VisitorContext};
+use crate::store::{Arrival, Arrivals, VisitorContext};
+use shared::ad_cookies::AdCookies;
 use shared::ids::{EventId, VisitorId};
 use shared::lead::Contact;
 use shared::limits;
 use shared::outcome::{DropReason, Outcome};
 use shared::wire::decode::Batch;
 use std::collections::HashSet;
+use std::net::IpAddr;
 use steps::{Candidate, STEPS};
 
 /// What the request says beside its body.
@@ -27,6 +29,12 @@ pub struct Request<'a> {
     pub cookie: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
+    /// Who sent it; compared with networks, never stored.
+    pub client: Option<IpAddr>,
+    /// Whether the browser fetched ahead of what anybody wanted to see.
+    pub prefetch: bool,
+    /// Whether the browser's cookie says that nothing is to be kept.
+    pub opted_out: bool,
     /// Unix milliseconds.
     pub received_at_ms: i64,
 }
@@ -83,18 +91,19 @@ pub fn judge<'a>(
         consent: cut(&batch.consent, 16),
         gpc: batch.gpc,
         dnt: batch.dnt,
+        ad_cookies: AdCookies::read(&batch),
     };
     let mut judged = Judged {
         site,
         minted,
-        keep_cookie: !steps::forbidden(site, &batch),
+        keep_cookie: !steps::forbidden(site, request, &batch),
         cookie_domain: steps::cookie_domain(request.origin, &batch.cookie_domain),
         sender: cut(&batch.sender, 16),
         arrivals: Arrivals { site: site.config.name.clone(), visitor, context, events: Vec::new() },
         outcomes: Vec::with_capacity(batch.events.len()),
         identified: Vec::new(),
     };
-    let setting = steps::Setting { rules: &settings.rules, site, request, batch: &batch };
+    let setting = steps::Setting { settings, site, request, batch: &batch };
     for raw in &batch.events {
         let candidate = Candidate::parse(raw);
         let id = candidate.as_ref().ok().map(|candidate| candidate.event.id);
@@ -111,6 +120,11 @@ pub fn judge<'a>(
             Ok(candidate) => {
                 judged.outcomes.push((id, None));
                 let (arrival, identified) = candidate.into_arrival(&setting);
+                if let Arrival::View(view) = &arrival
+                    && let Some(reason) = &view.bot
+                {
+                    app.metrics.flagged(reason);
+                }
                 judged.arrivals.events.push(arrival);
                 judged.identified.extend(identified);
             }

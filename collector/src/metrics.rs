@@ -14,6 +14,7 @@ pub struct Metrics {
     events: Family<OutcomeLabel, Counter>,
     batches: Family<SenderLabel, Counter>,
     minted: Counter,
+    flagged: Family<ReasonLabel, Counter>,
     leads: Family<JourneyLabel, Counter>,
     bad_tokens: Counter,
     deliveries: Family<OutcomeLabel, Counter>,
@@ -30,6 +31,11 @@ struct OutcomeLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SenderLabel {
     sender: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -62,6 +68,7 @@ impl Default for Metrics {
             events: Family::default(),
             batches: Family::default(),
             minted: Counter::default(),
+            flagged: Family::default(),
             leads: Family::default(),
             bad_tokens: Counter::default(),
             deliveries: Family::default(),
@@ -84,6 +91,11 @@ impl Default for Metrics {
             "visitors_minted",
             "Visitors named by the collector because the browser had no id",
             metrics.minted.clone(),
+        );
+        registry.register(
+            "flagged_page_views",
+            "Page views that are kept but are no person's, by the kind of reason",
+            metrics.flagged.clone(),
         );
         registry.register(
             "conversions",
@@ -139,6 +151,13 @@ impl Metrics {
     /// Counts a visitor that the collector named.
     pub fn minted(&self) {
         self.minted.inc();
+    }
+
+    /// Counts a page view that was flagged. Only the kind gets a label, what follows the colon (a
+    /// word, a network) does not; kinds stand in the rules and in the steps.
+    pub fn flagged(&self, reason: &str) {
+        let kind = reason.split(':').next().unwrap_or_default();
+        self.flagged.get_or_create(&ReasonLabel { reason: kind.to_owned() }).inc();
     }
 
     /// Counts a conversion.

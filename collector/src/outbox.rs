@@ -9,9 +9,8 @@ mod body;
 mod client;
 
 use crate::app::App;
-use crate::config::DeliveryConfig;
 use crate::metrics::DeliveryOutcome;
-use crate::settings::Destination;
+use crate::settings::{Destination, Settings};
 use crate::store::{Claim, Delivery, Settlement, StoreError};
 use anyhow::Result;
 use client::{Attempt, Client};
@@ -81,9 +80,7 @@ impl Outbox {
             // Asked each time, so that a change of address or secret holds from here on.
             let settings = self.app.settings();
             match settings.destination(&name) {
-                Some(destination) => {
-                    self.work(destination, &settings.config.delivery).await.map(Some)
-                }
+                Some(destination) => self.work(destination, &settings).await.map(Some),
                 None => {
                     tracing::info!(
                         destination = name,
@@ -107,7 +104,7 @@ impl Outbox {
         let mut attempts = 0;
         for destination in settings.every_destination() {
             loop {
-                match self.work(destination, &settings.config.delivery).await? {
+                match self.work(destination, &settings).await? {
                     0 => break,
                     more => attempts += more,
                 }
@@ -121,7 +118,8 @@ impl Outbox {
     }
 
     /// One claim of what is due for a destination: as many as may be under way at the same time.
-    async fn work(&self, to: &Destination, how: &DeliveryConfig) -> Result<usize, StoreError> {
+    async fn work(&self, to: &Destination, settings: &Settings) -> Result<usize, StoreError> {
+        let how = &settings.config.delivery;
         let now_ms = self.app.clock.now_ms();
         let timeout_ms = i64::from(how.timeout_seconds) * 1000;
         let claim = Claim {
@@ -132,7 +130,7 @@ impl Outbox {
         };
         let claimed = self.app.store.claim_deliveries(claim).await?;
         let attempts = claimed.len();
-        let deliver = claimed.into_iter().map(|delivery| self.deliver(to, how, delivery));
+        let deliver = claimed.into_iter().map(|delivery| self.deliver(to, settings, delivery));
         for settled in join_all(deliver).await {
             settled?;
         }
@@ -142,11 +140,11 @@ impl Outbox {
     async fn deliver(
         &self,
         to: &Destination,
-        how: &DeliveryConfig,
+        settings: &Settings,
         delivery: Delivery,
     ) -> Result<(), StoreError> {
-        let timeout = Duration::from_secs(how.timeout_seconds.into());
-        let attempt = self.attempt(to, &delivery, timeout).await?;
+        let how = &settings.config.delivery;
+        let attempt = self.attempt(to, settings, &delivery).await?;
         let now_ms = self.app.clock.now_ms();
         let jitter = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
         let settlement =
@@ -173,17 +171,18 @@ impl Outbox {
     async fn attempt(
         &self,
         to: &Destination,
+        settings: &Settings,
         delivery: &Delivery,
-        timeout: Duration,
     ) -> Result<Attempt, StoreError> {
         let body = match self.app.store.delivery_body(delivery.id).await? {
             Some(frozen) => frozen,
-            None => match body::build(&self.app, delivery).await? {
+            None => match body::build(&self.app, settings, delivery).await? {
                 Some(body) => self.app.store.freeze_delivery(delivery.id, body).await?,
                 None => return Ok(Attempt::Hopeless("the lead is gone".into())),
             },
         };
         let id = delivery.id.to_text();
+        let timeout = Duration::from_secs(settings.config.delivery.timeout_seconds.into());
         Ok(self.client.post(to, &id, body, self.app.clock.now_ms(), timeout).await)
     }
 }

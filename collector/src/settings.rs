@@ -7,7 +7,9 @@ use crate::config::{Config, DestinationConfig, SiteConfig};
 use crate::outbox::sign::SigningKey;
 use crate::token::Tokens;
 use anyhow::{Result, anyhow};
+use shared::bot::Bots;
 use shared::ids::SiteId;
+use shared::lead::Country;
 use shared::source::{OwnHosts, Rules};
 use std::collections::HashMap;
 
@@ -17,6 +19,8 @@ pub struct Settings {
     pub config: Config,
     /// The rules that label page views.
     pub rules: Rules,
+    /// What tells programs from people.
+    pub bots: Bots,
     /// Sealed tokens.
     pub tokens: Tokens,
     sites: HashMap<SiteId, Site>,
@@ -65,12 +69,17 @@ impl Settings {
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
         let rules = config.rules.read()?;
-        Ok(Self { rules, tokens, sites, destinations, config })
+        Ok(Self { rules, bots: Bots::built_in(), tokens, sites, destinations, config })
     }
 
     /// A site by the name that a browser sent.
     pub fn site(&self, name: &str) -> Option<&Site> {
         SiteId::parse(name).and_then(|name| self.sites.get(&name))
+    }
+
+    /// Where a site's phone numbers are from that do not say it.
+    pub fn country(&self, site: &SiteId) -> Option<Country> {
+        self.sites.get(site).and_then(|site| site.config.country)
     }
 
     /// The destinations of a site's leads.

@@ -1,19 +1,34 @@
 //! The canonical fields of a lead: one list of names for the API, the webhooks and every CRM.
 //!
-//! [`build`] fills all of them from a lead and its history; what is not known is `null`. The names
-//! are public, `fields_version` rises when one changes or goes.
+//! [`catalogue`] declares them, [`build`] reads them off a lead with its history, and [`naming`]
+//! says what a CRM calls each and in what form it takes the value. What is not known is `null`. The
+//! names are public, and [`FIELDS_VERSION`] rises when one changes or goes.
 
+mod address;
 pub mod catalogue;
 mod click;
+mod click_ids;
+mod context;
+mod counts;
+pub mod naming;
+mod person;
+mod standing;
+mod summary;
 
-use crate::journey::{History, cut_touches};
+use crate::ad_cookies::AdCookies;
+use crate::attribution::{self, Milestones, Model, Rule, Step};
+use crate::channel::Channel;
+use crate::cut;
+use crate::device::Device;
+use crate::ids::VisitorId;
+use crate::journey::History;
 use crate::lead::{Conversion, Lead};
-use crate::limits::DAY_MS;
-use crate::time::rfc3339;
 use crate::visit::Touch;
-use catalogue::{FieldKind, catalogue};
+use catalogue::{Field, FieldKind, ValueOf};
+use click::{Click, FAMILIES};
+use click_ids::ClickIds;
+use naming::Crm;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 /// The version of the names.
 pub const FIELDS_VERSION: u32 = 1;
@@ -25,249 +40,140 @@ pub struct Subject<'a> {
     pub lead: &'a Lead,
     /// The history up to the last conversion.
     pub history: &'a History,
-    /// The state of those of the lead's deliveries that most need an eye, where it has any.
-    pub sync_status: Option<&'a str>,
+    /// What the browser said of itself that [`History::converted_in`] names.
+    pub browser: Option<Browser<'a>>,
+    /// Where the hand-off stands, where there is any.
+    pub hand_off: Option<HandOff<'a>>,
+    /// How the touch that the conversion is credited to is found.
+    pub rule: Rule,
+    /// The most characters of the summary, and bytes of the journey as JSON.
+    pub long_text: usize,
 }
 
-/// Every canonical field; unknown ones are `null`, texts are cut to the field's limit.
-pub fn build(subject: Subject<'_>) -> Map<String, Value> {
-    let mut known = Map::new();
-    let touches = &subject.history.touches;
-    let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
-    click::put(&mut known, "first_click_", touches.first());
-    click::put(&mut known, "last_click_", touches.last());
-    click::put(&mut known, "last_non_direct_click_", last_non_direct);
-    put_identity(&mut known, subject.lead);
-    put_conversion(&mut known, subject.history);
-    put_journey(&mut known, subject);
-    click::put_ids(&mut known, touches);
-    if let Some(touch) = last_non_direct {
-        put(&mut known, "attributed_channel", touch.label.channel.as_str());
-        put(&mut known, "attributed_source", touch.label.source.as_str());
-        put(&mut known, "attributed_campaign", touch.label.campaign.clone());
+/// What a browser said of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Browser<'a> {
+    /// `navigator.language`, or empty.
+    pub language: &'a str,
+    /// The `User-Agent` header, or empty.
+    pub user_agent: &'a str,
+    /// `granted`, `denied`, or empty.
+    pub consent: &'a str,
+    /// Global Privacy Control.
+    pub gpc: bool,
+    /// What other tools know it by.
+    pub ad_cookies: Option<&'a AdCookies>,
+}
+
+/// Where the lead's hand-off stands.
+#[derive(Clone, Copy, Debug)]
+pub struct HandOff<'a> {
+    /// To what.
+    pub provider: Crm,
+    /// The state of those of the lead's deliveries that most need an eye.
+    pub status: &'a str,
+    /// When one was last accepted, Unix milliseconds.
+    pub synced_at_ms: Option<i64>,
+}
+
+/// A subject with what several fields are read off.
+#[derive(Debug)]
+struct Facts<'a> {
+    lead: &'a Lead,
+    history: &'a History,
+    browser: Option<Browser<'a>>,
+    device: Option<Device>,
+    hand_off: Option<HandOff<'a>>,
+    long_text: usize,
+    conversion: Option<&'a Conversion>,
+    visitor: Option<VisitorId>,
+    /// The touches of [`FAMILIES`].
+    clicks: [Option<Click<'a>>; FAMILIES.len()],
+    click_ids: ClickIds<'a>,
+    model: Model,
+    /// The touch that the conversion is credited to.
+    winner: Option<&'a Touch>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(subject: Subject<'a>) -> Self {
+        let Subject { lead, history, browser, hand_off, rule, long_text } = subject;
+        let conversion = history.conversions.last();
+        let touches = &history.touches;
+        let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
+        let user_agent = browser.filter(|browser| !browser.user_agent.is_empty());
+        let clicks = [touches.first(), touches.last(), last_non_direct];
+        Self {
+            lead,
+            history,
+            browser,
+            device: user_agent.map(|browser| Device::of(browser.user_agent)),
+            hand_off,
+            long_text,
+            conversion,
+            visitor: history
+                .converted_in
+                .or_else(|| lead.valid_joins().next_back().map(|join| join.visitor)),
+            clicks: clicks.map(|touch| touch.map(Click::of)),
+            click_ids: click_ids::find(history, conversion.map_or(i64::MAX, |last| last.at_ms)),
+            model: rule.model,
+            winner: credited(rule, lead, history),
+        }
     }
-    put(&mut known, "attribution_model", "last-non-direct");
-    put(&mut known, "lead_stage", "lead");
-    put(&mut known, "lead_stage_at", rfc3339(subject.lead.created_at_ms));
-    put(&mut known, "crm_sync_status", subject.sync_status);
-    put(&mut known, "fields_version", FIELDS_VERSION);
 
-    let value = |field: &catalogue::Field| match (known.remove(&field.name), field.kind) {
-        (Some(Value::String(text)), FieldKind::Text(limit)) => Value::String(cut(text, limit)),
-        (value, _) => value.unwrap_or(Value::Null),
-    };
-    let mut value = value;
-    catalogue().iter().map(|field| (field.name.clone(), value(field))).collect()
-}
-
-/// At most so many characters, the last of them an ellipsis where it was cut.
-fn cut(text: String, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text;
+    /// A field's value within the field's limit.
+    fn value(&self, field: &Field) -> Value {
+        let value = match field.value {
+            ValueOf::Lead(read) => read(self),
+            ValueOf::Click(family, read) => self.clicks[family].as_ref().map_or(Value::Null, read),
+        };
+        match (field.kind, value) {
+            (FieldKind::Text(limit), Value::String(text)) => cut::text(text, limit).into(),
+            (FieldKind::Url(limit), Value::String(url)) => cut::url(url, limit).into(),
+            (_, value) => value,
+        }
     }
-    let mut kept: String = text.chars().take(limit - 1).collect();
-    kept.push('…');
-    kept
-}
-
-fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
-    fields.insert(name.to_owned(), value.into());
 }
 
 fn is_direct(touch: &Touch) -> bool {
-    touch.label.channel == crate::channel::Channel::Direct
+    touch.label.channel == Channel::Direct
 }
 
-fn put_identity(fields: &mut Map<String, Value>, lead: &Lead) {
-    let contact = &lead.contact;
-    put(fields, "lead_id", lead.id.to_text());
-    put(fields, "visitor_id", lead.valid_joins().next_back().map(|join| join.visitor.to_text()));
-    put(fields, "email", contact.email.clone());
-    let hash = |email: &String| hex(&Sha256::digest(email.to_lowercase().as_bytes()));
-    put(fields, "email_sha256", contact.email.as_ref().map(hash));
-    put(fields, "phone", contact.phone.clone());
-    put(fields, "first_name", contact.first_name.clone());
-    put(fields, "last_name", contact.last_name.clone());
-    put(fields, "full_name", contact.full_name.clone());
-    put(fields, "company", contact.company.clone());
-    put(fields, "job_title", contact.job_title.clone());
-}
-
-fn put_conversion(fields: &mut Map<String, Value>, history: &History) {
-    put(fields, "conversion_count", history.conversions.len());
-    let Some(Conversion { at_ms, kind, form_id, form_name, page_url, page_title, .. }) =
-        history.conversions.last()
-    else {
-        return;
+/// The touch with the greatest credit for the last conversion.
+fn credited<'a>(rule: Rule, lead: &Lead, history: &'a History) -> Option<&'a Touch> {
+    let converted_at_ms = history.conversions.last()?.at_ms;
+    let step = |touch: &Touch| Step {
+        // The history ends with the conversion, whatever the browser's clock said.
+        at_ms: touch.at_ms.min(converted_at_ms) as f64,
+        is_direct: is_direct(touch),
+        channel: touch.label.channel as usize,
     };
-    put(fields, "converted_at", rfc3339(*at_ms));
-    put(fields, "conversion_type", serde_json::to_value(kind).unwrap_or_default());
-    put(fields, "form_id", form_id.clone());
-    put(fields, "form_name", form_name.clone());
-    put(fields, "conversion_page", page_url.clone());
-    put(fields, "conversion_page_title", page_title.clone());
-}
-
-fn put_journey(fields: &mut Map<String, Value>, subject: Subject<'_>) {
-    let history = subject.history;
-    let touches = &history.touches;
-    put(fields, "visits_count", history.visits.len());
-    put(fields, "pageviews_count", history.pages.len());
-    put(fields, "touchpoints_count", touches.len());
-    let mut channels: Vec<_> = touches.iter().map(|touch| touch.label.channel).collect();
-    channels.sort_unstable();
-    channels.dedup();
-    put(fields, "distinct_channels_count", channels.len());
-    if let Some(first) = history.visits.first() {
-        let converted_at_ms = history.conversions.last().map_or(first.at_ms, |last| last.at_ms);
-        let taken_ms = (converted_at_ms - first.at_ms).max(0);
-        put(fields, "first_visit_at", rfc3339(first.at_ms));
-        put(fields, "seconds_to_convert", taken_ms / 1000);
-        put(fields, "days_to_convert", taken_ms / DAY_MS);
-        let by_channel = |touch: &Touch| touch.label.channel.as_str().to_owned();
-        put(fields, "channel_path", path(touches, by_channel));
-        let by_source = |touch: &Touch| format!("{} / {}", touch.label.source, touch.label.medium);
-        put(fields, "source_path", path(touches, by_source));
-        put(fields, "journey_summary", summary(history));
-        let json = cut_touches(&history.touches_json(), crate::journey::JOURNEY_JSON_BYTES);
-        put(fields, "journey_json", json);
-    }
-}
-
-/// `paid_search > direct ×2`: repeats collapsed.
-fn path(touches: &[Touch], name: impl Fn(&Touch) -> String) -> String {
-    let names: Vec<String> = touches.iter().map(name).collect();
-    let steps = names.chunk_by(|left, right| left == right).map(|run| match run {
-        [only] => only.clone(),
-        [first, ..] => format!("{first} ×{}", run.len()),
-        [] => String::new(),
-    });
-    steps.collect::<Vec<_>>().join(" > ")
-}
-
-/// The journey in words, a line a touch, newest last, at most twenty lines.
-fn summary(history: &History) -> String {
-    const LINES: usize = 20;
-    let line = |touch: &Touch| {
-        let at = rfc3339(touch.at_ms).replace('T', " ");
-        let day_and_minute = at.get(..16).unwrap_or(&at).to_owned();
-        let campaign = touch.label.campaign.as_ref().map(|name| format!(", campaign {name}"));
-        let pages = if touch.page_views == 1 { "page" } else { "pages" };
-        format!(
-            "{day_and_minute} {}: {} / {}{}, landed on {}, {} {pages}, {} s engaged",
-            touch.label.channel.label(),
-            touch.label.source,
-            touch.label.medium,
-            campaign.unwrap_or_default(),
-            click::landing_path(touch),
-            touch.page_views,
-            touch.engaged_ms / 1000,
-        )
+    let steps: Vec<Step> = history.touches.iter().map(step).collect();
+    let lead_at_ms = Some(lead.created_at_ms as f64);
+    let journey = attribution::Journey {
+        steps: &steps,
+        converted_at_ms: converted_at_ms as f64,
+        milestones: Milestones { lead_at_ms, ..Milestones::default() },
     };
-    let touches = &history.touches;
-    if touches.len() <= LINES {
-        return touches.iter().map(line).collect::<Vec<_>>().join("\n");
-    }
-    let left_out = touches.len() - (LINES - 1);
-    let mut lines = vec![line(&touches[0]), format!("… {left_out} more touches …")];
-    lines.extend(touches[touches.len() - (LINES - 2)..].iter().map(line));
-    lines.join("\n")
+    let credits = rule.credits(&journey, &[]);
+    history.touches.get(attribution::winner(&credits)?)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The fields that are wanted, in the order of the catalogue; those that are not known are `null`.
+pub fn build(
+    subject: Subject<'_>,
+    wanted: impl Fn(&Field) -> bool,
+) -> Vec<(&'static Field, Value)> {
+    let facts = Facts::of(subject);
+    let fields = catalogue::catalogue().iter().filter(|field| wanted(field));
+    fields.map(|field| (field, facts.value(field))).collect()
+}
+
+/// Every field by its name.
+pub fn by_name(subject: Subject<'_>) -> Map<String, Value> {
+    let fields = build(subject, |_| true).into_iter();
+    fields.map(|(field, value)| (field.name.clone(), value)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
-    use crate::lead::{
-        Contact, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, NamedBy,
-    };
-    use crate::testing::view;
-
-    const MINUTE: i64 = 60_000;
-
-    fn lead(at_ms: i64, email: &str) -> (Lead, Conversion) {
-        let contact = Contact { email: Some(email.to_owned()), ..Contact::default() };
-        let visitor = VisitorId::from_random([7; 16]);
-        let conversion = Conversion {
-            id: ConversionId::new(at_ms, [1; 10]),
-            number: 1,
-            at_ms,
-            kind: ConversionKind::Form,
-            visitor: Some(visitor),
-            journey: JourneyState::Known,
-            contact: contact.clone(),
-            form_id: Some("contact".to_owned()),
-            form_name: None,
-            page_url: None,
-            page_title: None,
-            touches: Vec::new(),
-        };
-        let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
-        let join = Join::new(visitor, &conversion, by);
-        let lead = Lead {
-            id: LeadId::new(at_ms, [2; 10]),
-            site: SiteId::parse("demo").unwrap(),
-            created_at_ms: at_ms,
-            converted_at_ms: at_ms,
-            contact,
-            joins: vec![join],
-            conversions: 1,
-            phone_conflict: None,
-        };
-        (lead, conversion)
-    }
-
-    fn fields(origins: &[(i64, &str)], converted_minute: i64) -> Map<String, Value> {
-        let (lead, conversion) = lead(converted_minute * MINUTE, "Lead@example.com");
-        let views = origins.iter().map(|(minute, origin)| view(minute * MINUTE, origin)).collect();
-        let views = vec![(lead.joins[0].visitor, views)];
-        let history = History::of_lead(&lead, &views, vec![conversion]);
-        build(Subject { lead: &lead, history: &history, sync_status: Some("pending") })
-    }
-
-    #[test]
-    fn the_fields_name_first_and_last_click() {
-        let fields =
-            fields(&[(0, "google"), (1, ""), (4000, ""), (4001, "own"), (4003, "bing")], 4002);
-        for (name, expected) in [
-            ("first_click_source", Value::from("google")),
-            ("last_click_source", Value::from("(direct)")),
-            ("last_click_channel", Value::from("direct")),
-            ("last_non_direct_click_source", Value::from("google")),
-            ("touchpoints_count", Value::from(2)),
-            ("visits_count", Value::from(2)),
-            ("pageviews_count", Value::from(4)),
-            ("days_to_convert", Value::from(2)),
-            ("channel_path", Value::from("organic_search > direct")),
-            ("first_click_landing_page_group", Value::from("/")),
-            ("crm_sync_status", Value::from("pending")),
-            ("revenue", Value::Null),
-        ] {
-            assert_eq!(fields[name], expected, "{name}");
-        }
-        assert_eq!(fields["email_sha256"].as_str().map(str::len), Some(64));
-        assert_eq!(fields.len(), 121);
-    }
-
-    #[test]
-    fn a_lead_without_a_journey_still_has_every_field() {
-        let fields = fields(&[], 0);
-        assert_eq!(
-            (fields.len(), &fields["first_click_source"], &fields["visits_count"]),
-            (121, &Value::Null, &Value::from(0))
-        );
-    }
-
-    #[test]
-    fn long_journeys_are_told_in_twenty_lines() {
-        let rows: Vec<_> =
-            (0..50).map(|hour| (hour * 60, ["google", "bing"][hour as usize % 2])).collect();
-        let fields = fields(&rows, 60 * 60);
-        assert_eq!(fields["journey_summary"].as_str().unwrap().lines().count(), 20);
-        assert_eq!(cut("äöüß".to_owned(), 3), "äö…");
-    }
-}
+mod tests;

@@ -3,9 +3,10 @@
 //! Made on reading, from the visitors' page views; what is shown ends at a moment, so that the
 //! history of a conversion stays the history that led to it.
 
+mod touches;
+
 use crate::ids::VisitorId;
-use crate::lead::{Conversion, Join, JourneyState, Lead};
-use crate::limits;
+use crate::lead::{Conversion, JourneyState, Lead};
 use crate::page_view::PageView;
 use crate::time::rfc3339;
 use crate::visit::{Journey, Touch, Visit};
@@ -23,19 +24,21 @@ pub struct History {
     pub visits: Vec<Visit>,
     /// Touches of all visitors in time order; `visit` counts in [`History::visits`].
     pub touches: Vec<Touch>,
+    /// The pages that held the visitor, counted for each touch.
+    pub engaged_pages: Vec<u32>,
     /// Page views of all visitors in time order.
     pub pages: Vec<PageView>,
     /// The lead's conversions in time order.
     pub conversions: Vec<Conversion>,
+    /// The browser of the last conversion that has one, and one that was not taken from the lead.
+    pub converted_in: Option<VisitorId>,
 }
 
 impl History {
     /// The history of one visitor up to a moment, whoever it is.
     pub fn of_visitor(pages: &[PageView], until_ms: i64) -> Self {
-        let mut history = Self::empty(JourneyState::Known);
-        history.add(pages.iter().filter_map(|view| view.up_to(until_ms)).collect());
-        history.order();
-        history
+        let pages = pages.iter().filter_map(|view| view.up_to(until_ms)).collect();
+        Self::merge(JourneyState::Known, vec![pages], Vec::new())
     }
 
     /// The history of a lead up to the last of some of its conversions, from its visitors' page
@@ -44,99 +47,58 @@ impl History {
         conversions.sort_by_key(|conversion| conversion.number);
         let last = conversions.last();
         let until_ms = last.map_or(i64::MIN, |last| last.at_ms);
-        let mut history = Self::empty(last.map_or(JourneyState::NoVisitor, |last| last.journey));
-        for join in lead.valid_joins().filter(|join| join.joined_at_ms <= until_ms) {
+        let state = match last {
+            None => JourneyState::NoVisitor,
+            Some(last) if last.visitor.is_some_and(|visitor| lead.has_lost(visitor)) => {
+                JourneyState::Undone
+            }
+            Some(last) => last.journey,
+        };
+        let named = conversions.iter().rev().filter_map(|conversion| conversion.visitor);
+        let converted_in = named.into_iter().find(|visitor| !lead.has_lost(*visitor));
+        let joins = lead.valid_joins().filter(|join| join.joined_at_ms <= until_ms);
+        let browsers = joins.map(|join| {
             let views = views.iter().filter(|(visitor, _)| *visitor == join.visitor);
             let held = views.flat_map(|(_, views)| views).filter(|view| join.holds(view));
-            history.add(held.filter_map(|view| view.up_to(until_ms)).collect());
-        }
-        let undone = |join: &Join| {
-            !join.is_valid() && last.is_some_and(|last| last.visitor == Some(join.visitor))
-        };
-        if !history.pages.is_empty() {
-            history.state = JourneyState::Known;
-        } else if lead.joins.iter().any(undone) {
-            history.state = JourneyState::Undone;
-        }
-        history.conversions = conversions;
-        history.order();
-        history
-    }
-
-    fn empty(state: JourneyState) -> Self {
-        Self {
-            state,
-            visits: Vec::new(),
-            touches: Vec::new(),
-            pages: Vec::new(),
-            conversions: Vec::new(),
-        }
-    }
-
-    /// Visits are per browser, so each visitor's are derived alone.
-    fn add(&mut self, pages: Vec<PageView>) {
-        let derived = Journey::derive(&pages);
-        let offset = self.visits.len() as u32;
-        self.visits.extend(derived.visits);
-        self.touches.extend(derived.touches.into_iter().map(|mut touch| {
-            touch.visit += offset;
-            touch
-        }));
-        self.pages.extend(pages);
-    }
-
-    fn order(&mut self) {
-        let mut order: Vec<usize> = (0..self.visits.len()).collect();
-        order.sort_by_key(|index| self.visits[*index].at_ms);
-        for touch in &mut self.touches {
-            let place = order.iter().position(|index| *index == touch.visit as usize);
-            touch.visit = place.unwrap_or_default() as u32;
-        }
-        self.visits.sort_by_key(|visit| visit.at_ms);
-        self.touches.sort_by_key(|touch| (touch.at_ms, touch.page));
-        self.pages.sort_by_key(PageView::position);
-    }
-
-    /// Wall-clock milliseconds of a touch: up to the next touch of its visit, or the visit's end.
-    fn duration_ms(&self, index: usize) -> i64 {
-        let touch = &self.touches[index];
-        let visit = touch.visit;
-        let next = self.touches[index + 1..].iter().find(|later| later.visit == visit);
-        let end = next.map(|later| later.at_ms);
-        let end = end.or_else(|| self.visits.get(visit as usize).map(|visit| visit.active_at_ms));
-        end.map_or(0, |end| (end - touch.at_ms).max(0))
-    }
-
-    /// The touches in the form of `journey_json`, numbered from 1.
-    pub fn touches_json(&self) -> Vec<Value> {
-        let all = self.touches.iter().enumerate();
-        all.map(|(index, touch)| self.touch_json(index, touch)).collect()
-    }
-
-    fn touch_json(&self, index: usize, touch: &Touch) -> Value {
-        let label = &touch.label;
-        let mut value = json!({
-            "n": index + 1,
-            "at": rfc3339(touch.at_ms),
-            "visit": touch.visit + 1,
-            "channel": label.channel,
-            "source": label.source,
-            "medium": label.medium,
-            "campaign": label.campaign,
-            "term": label.term,
-            "content": label.content,
-            "landing_page": touch.landing_page,
-            "referrer": label.referrer,
-            "click_id_type": label.click_id.as_ref().map(|id| &id.name),
-            "pageviews": touch.page_views,
-            "duration_s": self.duration_ms(index) / 1000,
-            "engaged_ms": touch.engaged_ms,
-            "continued": touch.continued.then_some(true),
+            held.filter_map(|view| view.up_to(until_ms)).collect()
         });
-        if let Some(members) = value.as_object_mut() {
-            members.retain(|_, member| !member.is_null());
+        let history = Self::merge(state, browsers.collect(), conversions);
+        Self { converted_in, ..history }
+    }
+
+    /// Visits are per browser, so each one's are derived alone.
+    fn merge(
+        state: JourneyState,
+        browsers: Vec<Vec<PageView>>,
+        conversions: Vec<Conversion>,
+    ) -> Self {
+        let (mut visits, mut touches, mut pages) = (Vec::new(), Vec::new(), Vec::new());
+        for mut views in browsers {
+            views.sort_by_key(PageView::position);
+            let journey = Journey::derive(&views);
+            let before = visits.len() as u32;
+            visits.extend(journey.visits);
+            // A touch has the page views from its own to the next one's.
+            let mut rest = views.iter();
+            touches.extend(journey.touches.into_iter().map(|mut touch| {
+                touch.visit += before;
+                let seen = rest.by_ref().take(touch.page_views as usize);
+                let engaged = seen.filter(|view| view.is_engaged()).count() as u32;
+                (touch, engaged)
+            }));
+            pages.extend(views);
         }
-        value
+        pages.sort_by_key(PageView::position);
+        touches.sort_by_key(|(touch, _)| (touch.at_ms, touch.page));
+        let mut order: Vec<usize> = (0..visits.len()).collect();
+        order.sort_by_key(|visit| visits[*visit].at_ms);
+        let mut places = vec![0; visits.len()];
+        (0..).zip(&order).for_each(|(place, visit)| places[*visit] = place);
+        visits.sort_by_key(|visit: &Visit| visit.at_ms);
+        touches.iter_mut().for_each(|(touch, _)| touch.visit = places[touch.visit as usize]);
+        let (touches, engaged_pages) = touches.into_iter().unzip();
+        let state = if pages.is_empty() { state } else { JourneyState::Known };
+        Self { state, visits, touches, engaged_pages, pages, conversions, converted_in: None }
     }
 
     /// The whole history as the API answers it.
@@ -195,47 +157,12 @@ pub fn conversion_json(conversion: &Conversion) -> Value {
     })
 }
 
-/// Cuts a list of touches to an encoded length: the first, a marker of how many are left out, and
-/// the last that fit.
-pub fn cut_touches(touches: &[Value], limit: usize) -> String {
-    let whole = Value::from(touches.to_vec()).to_string();
-    let [first, rest @ ..] = touches else { return whole };
-    if whole.len() <= limit || rest.is_empty() {
-        return whole;
-    }
-    let marker = |omitted: usize| json!({ "omitted": omitted });
-    let mut room =
-        limit.saturating_sub(first.to_string().len() + marker(rest.len()).to_string().len() + 4);
-    let mut kept = 0;
-    for touch in rest.iter().rev() {
-        let Some(left) = room.checked_sub(touch.to_string().len() + 1) else { break };
-        room = left;
-        kept += 1;
-    }
-    let mut cut = vec![first.clone(), marker(rest.len() - kept)];
-    cut.extend_from_slice(&rest[rest.len() - kept..]);
-    Value::from(cut).to_string()
-}
-
-/// The limit within which `journey_json` stands in a webhook.
-pub const JOURNEY_JSON_BYTES: usize = limits::WEBHOOK_BODY_BYTES / 3;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::view;
 
     const MINUTE: i64 = 60_000;
-
-    #[test]
-    fn a_cut_journey_keeps_its_ends() {
-        let touches: Vec<Value> = (1..=100).map(|n| json!({ "n": n })).collect();
-        let cut: Vec<Value> = serde_json::from_str(&cut_touches(&touches, 100)).unwrap();
-        assert!(cut_touches(&touches, 100).len() <= 100);
-        assert_eq!((&cut[0], cut.last().unwrap()), (&touches[0], &touches[99]));
-        assert_eq!(cut[1]["omitted"].as_u64().unwrap() as usize, 100 - (cut.len() - 1));
-        assert_eq!(cut_touches(&[], 10), "[]");
-    }
 
     #[test]
     fn what_came_after_is_not_shown() {

@@ -195,4 +195,10 @@ impl Lead {
     pub fn valid_joins(&self) -> impl DoubleEndedIterator<Item = &Join> {
         self.joins.iter().filter(|join| join.is_valid())
     }
+
+    /// Whether a browser was joined to the lead and taken from it again.
+    pub fn has_lost(&self, visitor: VisitorId) -> bool {
+        let mut joins = self.joins.iter().filter(|join| join.visitor == visitor).peekable();
+        joins.peek().is_some() && joins.all(|join| !join.is_valid())
+    }
 }

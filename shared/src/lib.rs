@@ -19,9 +19,13 @@ pub mod limits;
 pub mod wire;
 
 #[cfg(feature = "rules")]
+pub mod ad_cookies;
+#[cfg(feature = "rules")]
 pub mod outcome;
 #[cfg(feature = "rules")]
 pub mod time;
+#[cfg(feature = "rules")]
+pub mod cut;
 #[cfg(feature = "rules")]
 pub mod click_id;
 #[cfg(feature = "rules")]
@@ -33,6 +37,8 @@ pub mod source;
 #[cfg(feature = "rules")]
 pub mod bot;
 #[cfg(feature = "rules")]
+pub mod device;
+#[cfg(feature = "rules")]
 pub mod page_view;
 #[cfg(feature = "rules")]
 pub mod visit;
@@ -40,6 +46,8 @@ pub mod visit;
 pub mod lead;
 #[cfg(feature = "rules")]
 pub mod journey;
+#[cfg(feature = "rules")]
+pub mod why;
 #[cfg(feature = "rules")]
 pub mod attribution;
 #[cfg(feature = "rules")]

@@ -15,6 +15,8 @@ pub const TEXT_BYTES: usize = 512;
 pub const EMAIL_BYTES: usize = 254;
 /// A custom event's properties as JSON text.
 pub const PROPS_BYTES: usize = 4 * 1024;
+/// The host that a page was left for; names are no longer, and more is cut.
+pub const HOST_BYTES: usize = 253;
 /// Addresses as stored, the length of the fields that show them.
 pub const STORED_URL_BYTES: usize = 2_000;
 /// Tags as stored, the length of the fields that show them.
@@ -46,6 +48,10 @@ pub const VISIT_IDLE_MS: i64 = 30 * 60 * 1000;
 pub const VISIT_LENGTH_MS: i64 = DAY_MS;
 /// A visit that opens with an own or excluded referrer continues a touch that is younger than this.
 pub const CONTINUE_MS: i64 = DAY_MS;
+/// A return from a host that was left for less than this long ago is no new contact.
+pub const PAIRED_MS: i64 = 60 * 60 * 1000;
+/// Departures kept of one page view: the latest.
+pub const DEPARTURES: usize = 8;
 
 /// A page is engaged after this long,
 pub const ENGAGED_PAGE_MS: u32 = 10_000;
@@ -62,6 +68,10 @@ pub const IDEMPOTENCY_MS: i64 = DAY_MS;
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// A webhook's body; above it the journey is left out, then `journey_json`.
 pub const WEBHOOK_BODY_BYTES: usize = 20_000;
+/// `journey_json` in a webhook, so that the rest of the body has room beside it.
+pub const WEBHOOK_JOURNEY_BYTES: usize = WEBHOOK_BODY_BYTES / 3;
+/// `journey_json` and `journey_summary` where no CRM sets a limit.
+pub const JOURNEY_BYTES: usize = 64 * 1024;
 
 /// One day.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use url::Url;
 
-/// A page view at a time, from `""` (nothing), `"own"` (an own referrer) or a `utm_source`.
+/// A page view at a time, from `""` (nothing), `"own"` or `"excluded"` (such a referrer), a
+/// `utm_source`, or as written: `"?query"`, `"https://referrer/"`, or both with a space between.
 pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -16,6 +17,12 @@ pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
     let (query, referrer) = match origin {
         "" => (String::new(), ""),
         "own" => (String::new(), "https://site.example/"),
+        "excluded" => (String::new(), "https://www.paypal.com/"),
+        referrer if referrer.starts_with("https:") => (String::new(), referrer),
+        query if query.starts_with('?') => {
+            let (query, referrer) = query.split_once(' ').unwrap_or((query, ""));
+            (query.to_owned(), referrer)
+        }
         source => (format!("?utm_source={source}"), ""),
     };
     let url = Url::parse(&format!("https://site.example/{query}")).unwrap();

@@ -2,13 +2,15 @@
 //!
 //! The fold is the definition. [`Journey::derive`] runs it over all page views; a store that
 //! receives the newest page view takes one more step with [`Journey::append`], and one that
-//! receives an older one derives again. Either way the result is the same, whatever the order.
+//! receives what may change an earlier step derives again. Either way the result is the same,
+//! whatever the order.
 
 use crate::ids::EventId;
 use crate::limits;
 use crate::page_view::PageView;
 use crate::source::{Label, Origin};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A contact with its marketing evidence.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -19,16 +21,33 @@ pub struct Touch {
     pub page: EventId,
     /// The visit that it lies in, counted from 0.
     pub visit: u32,
+    /// How it came to its label.
+    pub began: Began,
+    /// The page view whose label it carries.
+    pub evidence: EventId,
     /// Where it came from.
     pub label: Label,
     /// The address that it landed on.
     pub landing_page: String,
-    /// A visit that only showed an own or excluded referrer goes on under this earlier source.
-    pub continued: bool,
     /// Page views during the touch.
     pub page_views: u32,
     /// Engaged milliseconds during the touch.
     pub engaged_ms: u64,
+}
+
+/// How a touch came to its label.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Began {
+    /// By the evidence of its first page view.
+    Evidence,
+    /// Without any.
+    Direct,
+    /// Without any; a later page view of the same visit brought it.
+    Upgraded,
+    /// By a visit that showed only an own or excluded referrer, or a paired return: it goes on under
+    /// the source of the touch before.
+    Continued,
 }
 
 /// A run of activity.
@@ -61,6 +80,8 @@ pub struct Journey {
     pub touches: Vec<Touch>,
     /// The position of the newest page view.
     last: Option<(i64, EventId)>,
+    /// The latest departure from any page.
+    departed_at_ms: Option<i64>,
 }
 
 impl Journey {
@@ -69,27 +90,46 @@ impl Journey {
         let mut ordered: Vec<&PageView> = page_views.into_iter().collect();
         ordered.sort_unstable_by_key(|view| view.position());
         let mut journey = Self::default();
+        let mut departures = BTreeSet::new();
         for view in ordered {
-            journey.step(view);
+            let is_paired = view.only_referrer().is_some_and(|host| {
+                let earliest_ms = view.at_ms.saturating_sub(limits::PAIRED_MS - 1);
+                departures.range((host, earliest_ms)..=(host, view.at_ms)).next().is_some()
+            });
+            journey.step(view, is_paired);
+            let left = view.totals.departures.iter();
+            departures.extend(left.map(|departure| (departure.host.as_str(), departure.at_ms)));
         }
         journey
     }
 
-    /// Takes the next page view; `false`, and nothing taken, where it is not the newest.
+    /// Takes the next page view; `false`, and nothing taken, where it is not the newest, or could be
+    /// a paired return, which takes all page views to tell.
     pub fn append(&mut self, view: &PageView) -> bool {
-        let newest = self.last.is_none_or(|last| view.position() > last);
-        if newest {
-            self.step(view);
+        let is_newest = self.last.is_none_or(|last| view.position() > last);
+        let recently =
+            |departed_at_ms| view.at_ms.saturating_sub(departed_at_ms) < limits::PAIRED_MS;
+        let may_be_paired =
+            view.only_referrer().is_some() && self.departed_at_ms.is_some_and(recently);
+        let is_taken = is_newest && !may_be_paired;
+        if is_taken {
+            self.step(view, false);
         }
-        newest
+        is_taken
     }
 
     /// Takes a page view's raised totals (`before` is the same view as it stood); `false`, and
-    /// nothing taken, where that can move a later visit's beginning.
+    /// nothing taken, where that can change what a later page view began.
     pub fn raise(&mut self, before: &PageView, after: &PageView) -> bool {
-        let Some(visit) = self.visits.last_mut() else { return false };
+        let (Some(visit), Some(last)) = (self.visits.last_mut(), self.last) else { return false };
         // An earlier visit may now reach the next one; only the last has no next.
         if before.at_ms < visit.at_ms {
+            return false;
+        }
+        // Departures after the newest page view can make a return of none that is there.
+        let (known, told) = (&before.totals.departures, &after.totals.departures);
+        let news = told.strip_prefix(known.as_slice());
+        if !news.is_some_and(|news| news.iter().all(|left| left.at_ms > last.0)) {
             return false;
         }
         let position = before.position();
@@ -102,19 +142,21 @@ impl Journey {
         touch.engaged_ms += more;
         visit.engaged_ms += more;
         visit.stay(after.active_at_ms());
+        self.depart(after);
         true
     }
 
-    fn step(&mut self, view: &PageView) {
+    fn step(&mut self, view: &PageView, is_paired: bool) {
         self.last = Some(view.position());
         let running = self.visits.last().is_some_and(|visit| {
-            view.at_ms - visit.active_at_ms < limits::VISIT_IDLE_MS
-                && view.at_ms - visit.at_ms < limits::VISIT_LENGTH_MS
+            view.at_ms.saturating_sub(visit.active_at_ms) < limits::VISIT_IDLE_MS
+                && view.at_ms.saturating_sub(visit.at_ms) < limits::VISIT_LENGTH_MS
         });
+        let origin = if is_paired { Origin::Internal } else { view.label.origin };
         if running {
-            self.step_in_visit(view);
+            self.step_in_visit(view, origin);
         } else {
-            self.open_visit(view);
+            self.open_visit(view, origin);
         }
         let engaged_ms = u64::from(view.totals.engaged_ms);
         if let (Some(visit), Some(touch)) = (self.visits.last_mut(), self.touches.last_mut()) {
@@ -124,50 +166,63 @@ impl Journey {
             touch.page_views += 1;
             touch.engaged_ms += engaged_ms;
         }
+        self.depart(view);
     }
 
-    fn open_visit(&mut self, view: &PageView) {
-        let recent = self
-            .visits
-            .last()
-            .is_some_and(|visit| view.at_ms - visit.active_at_ms < limits::CONTINUE_MS);
-        let previous =
-            self.touches.last().filter(|_| recent && view.label.origin == Origin::Internal);
-        let continued = previous.map(|touch| touch.label.clone());
+    fn depart(&mut self, view: &PageView) {
+        let latest = view.totals.departures.last().map(|departure| departure.at_ms);
+        self.departed_at_ms = self.departed_at_ms.max(latest);
+    }
+
+    fn open_visit(&mut self, view: &PageView, origin: Origin) {
+        let recent = self.visits.last().is_some_and(|visit| {
+            view.at_ms.saturating_sub(visit.active_at_ms) < limits::CONTINUE_MS
+        });
+        let previous = self.touches.last().filter(|_| recent && origin == Origin::Internal);
+        let (began, evidence, label) = match (previous, origin) {
+            (Some(touch), _) => (Began::Continued, touch.evidence, touch.label.clone()),
+            (None, Origin::Marketing) => (Began::Evidence, view.id, view.label.clone()),
+            (None, _) if origin == view.label.origin => {
+                (Began::Direct, view.id, view.label.clone())
+            }
+            (None, _) => {
+                let rule = format!("paired:{}/direct", view.only_referrer().unwrap_or_default());
+                (Began::Direct, view.id, Label::direct(origin, rule))
+            }
+        };
         self.visits.push(Visit {
             at_ms: view.at_ms,
             active_at_ms: view.at_ms,
             page_views: 0,
             engaged_ms: 0,
         });
-        let is_continued = continued.is_some();
-        let label = continued.unwrap_or_else(|| view.label.clone());
-        self.push_touch(view, label, is_continued);
+        self.push_touch(view, began, evidence, label);
     }
 
-    fn step_in_visit(&mut self, view: &PageView) {
+    fn step_in_visit(&mut self, view: &PageView, origin: Origin) {
         let Some(touch) = self.touches.last_mut() else { return };
-        let new_contact =
-            view.label.origin == Origin::Marketing && !touch.label.same_signature(&view.label);
-        if !new_contact {
+        if origin != Origin::Marketing || touch.label.same_signature(&view.label) {
             return;
         }
         if touch.label.origin == Origin::Marketing {
-            self.push_touch(view, view.label.clone(), false);
+            self.push_touch(view, Began::Evidence, view.id, view.label.clone());
         } else {
             // The direct touch takes the evidence and keeps its beginning.
             touch.label = view.label.clone();
+            touch.evidence = view.id;
+            touch.began = Began::Upgraded;
         }
     }
 
-    fn push_touch(&mut self, view: &PageView, label: Label, continued: bool) {
+    fn push_touch(&mut self, view: &PageView, began: Began, evidence: EventId, label: Label) {
         self.touches.push(Touch {
             at_ms: view.at_ms,
             page: view.id,
             visit: (self.visits.len() - 1) as u32,
+            began,
+            evidence,
             label,
             landing_page: view.url.clone(),
-            continued,
             page_views: 0,
             engaged_ms: 0,
         });
@@ -175,128 +230,4 @@ impl Journey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::page_view::Totals;
-    use crate::testing::view;
-    use proptest::prelude::*;
-
-    const MINUTE: i64 = 60_000;
-    const HOUR: i64 = 60 * MINUTE;
-
-    /// Rows of `minutes origin`; the result as `visit:source` for each touch, `~` where continued.
-    fn check(rows: &[(i64, &str)], expected: &str) {
-        let views: Vec<_> =
-            rows.iter().map(|(minute, origin)| view(minute * MINUTE, origin)).collect();
-        let journey = Journey::derive(&views);
-        let touches: Vec<_> = journey
-            .touches
-            .iter()
-            .map(|touch| {
-                format!(
-                    "{}:{}{}",
-                    touch.visit,
-                    touch.label.source,
-                    if touch.continued { "~" } else { "" }
-                )
-            })
-            .collect();
-        assert_eq!(touches.join(" "), expected, "{rows:?}");
-    }
-
-    #[test]
-    fn the_table_of_visits_and_touches() {
-        // no running visit
-        check(&[(0, "google")], "0:google");
-        check(&[(0, "")], "0:(direct)");
-        check(&[(0, "own")], "0:(direct)");
-        check(&[(0, "google"), (60, "own")], "0:google 1:google~");
-        check(&[(0, "google"), (60, "")], "0:google 1:(direct)");
-        check(&[(0, "google"), (24 * 60 - 1, "own")], "0:google 1:google~");
-        check(&[(0, "google"), (24 * 60, "own")], "0:google 1:(direct)");
-        // a running visit
-        check(&[(0, "google"), (1, ""), (2, "own")], "0:google");
-        check(&[(0, "google"), (1, "google")], "0:google");
-        check(&[(0, ""), (1, "google")], "0:google");
-        check(&[(0, "own"), (1, "google")], "0:google");
-        check(&[(0, "google"), (1, "bing")], "0:google 0:bing");
-        check(&[(0, "google"), (1, "bing"), (2, "google")], "0:google 0:bing 0:google");
-        // where a visit ends
-        check(&[(0, "google"), (29, "bing")], "0:google 0:bing");
-        check(&[(0, "google"), (30, "google")], "0:google 1:google");
-        // a continued touch is a marketing touch: other evidence opens a new one
-        check(&[(0, "google"), (60, "own"), (61, "bing")], "0:google 1:google~ 1:bing");
-    }
-
-    #[test]
-    fn a_visit_lasts_a_day_at_most() {
-        let views: Vec<_> = (0..74).map(|step| view(step * 20 * MINUTE, "")).collect();
-        let journey = Journey::derive(&views);
-        let starts: Vec<_> = journey.visits.iter().map(|visit| visit.at_ms / HOUR).collect();
-        assert_eq!(starts, [0, 24]);
-    }
-
-    #[test]
-    fn activity_on_the_page_keeps_the_visit_open() {
-        let mut first = view(0, "google");
-        first.totals.active_at_ms = 20 * MINUTE;
-        let journey = Journey::derive([&first, &view(49 * MINUTE, "")]);
-        assert_eq!(journey.visits.len(), 1);
-        assert_eq!(Journey::derive([&first, &view(50 * MINUTE, "")]).visits.len(), 2);
-    }
-
-    /// What a store does with one arrival: the fast way where it is allowed, else the whole fold.
-    fn arrive(journey: &mut Journey, rows: &mut Vec<PageView>, new: &PageView) {
-        match rows.iter_mut().find(|row| row.id == new.id) {
-            None => {
-                rows.push(new.clone());
-                if !journey.append(new) {
-                    *journey = Journey::derive(&*rows);
-                }
-            }
-            Some(row) => {
-                let before = row.clone();
-                if row.totals.raise(new.totals) && !journey.raise(&before, row) {
-                    *journey = Journey::derive(&*rows);
-                }
-            }
-        }
-    }
-
-    proptest! {
-        /// Touches do not depend on the order in which page views and engagement arrive.
-        #[test]
-        fn any_order_of_arrival(
-            rows in proptest::collection::vec((0..200i64, 0..4usize, 0..40i64, 0..90_000u32), 1..25),
-            order in proptest::collection::vec(any::<prop::sample::Index>(), 60),
-        ) {
-            let origins = ["", "own", "google", "bing"];
-            let mut arrivals = Vec::new();
-            for (index, (tens, origin, active, engaged_ms)) in rows.iter().enumerate() {
-                let mut bare = view(tens * 10 * MINUTE, origins[*origin]);
-                bare.url = index.to_string();
-                let mut raised = bare.clone();
-                raised.totals = Totals {
-                    engaged_ms: *engaged_ms,
-                    active_at_ms: bare.at_ms + active * MINUTE,
-                    ..Totals::default()
-                };
-                arrivals.push(bare);
-                arrivals.push(raised.clone());
-                arrivals.push(raised);
-            }
-            let full: Vec<_> = arrivals.iter().skip(1).step_by(3).cloned().collect();
-            for (from, to) in order.iter().enumerate() {
-                let (from, to) = (from % arrivals.len(), to.index(arrivals.len()));
-                arrivals.swap(from, to);
-            }
-            let (mut journey, mut stored) = (Journey::default(), Vec::new());
-            for arrival in &arrivals {
-                arrive(&mut journey, &mut stored, arrival);
-            }
-            prop_assert_eq!(&journey, &Journey::derive(&full));
-            prop_assert_eq!(journey.visits.iter().map(|visit| visit.page_views).sum::<u32>() as usize, rows.len());
-            prop_assert_eq!(journey.touches.iter().map(|touch| touch.page_views).sum::<u32>() as usize, rows.len());
-        }
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ pub enum Kind {
     Engagement,
     /// A form of the page was focused (`name` is `focus`) or submitted (`name` is `submit`).
     Form,
+    /// The page was left for another host: carries `host`.
+    Departure,
     /// The page named an event: `clew('event', name, props)`.
     Custom,
     /// The page named the person: `clew('identify', {email, …})`; carries `contact`.
@@ -38,6 +40,7 @@ impl Kind {
             Self::PageView => "page_view",
             Self::Engagement => "engagement",
             Self::Form => "form",
+            Self::Departure => "departure",
             Self::Custom => "custom",
             Self::Identify => "identify",
         }

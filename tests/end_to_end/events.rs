@@ -3,10 +3,12 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::ad_cookies::{AdCookies, GaSession};
+use shared::ids::SiteId;
 use shared::limits;
 use tests::app::{NOW_MS, TestApp, answer};
 use tests::storage::Backend;
-use tests::wire::{HOME, batch, engagement, new_event, new_visitor, view};
+use tests::wire::{HOME, SITE, batch, departure, engagement, new_event, new_visitor, view};
 
 tests::both_stores!(
     good_batches_are_stored_once,
@@ -18,6 +20,8 @@ tests::both_stores!(
     clocks_are_corrected_by_their_skew,
     who_it_is,
     consent_and_signals_are_honoured,
+    departures_are_kept_with_their_page_view,
+    what_other_tools_know_the_browser_by_is_kept,
     every_address_answers_in_problems,
 );
 
@@ -295,5 +299,48 @@ async fn every_address_answers_in_problems(backend: Backend) {
         assert_eq!(answer(app.request(Method::GET, path)).await.status, 200, "{path}");
         assert_eq!(answer(app.request(Method::HEAD, path)).await.status, 200, "HEAD {path}");
     }
+    app.stop().await;
+}
+
+async fn departures_are_kept_with_their_page_view(backend: Backend) {
+    let app = TestApp::start(backend);
+    let visitor = new_visitor();
+    let (page, return_at_ms) = (new_event(NOW_MS), NOW_MS + 1_000);
+    let from_payment = view(new_event(return_at_ms), return_at_ms, HOME, "https://www.pay.test/x");
+    let events = [
+        departure(page, NOW_MS + 500, "WWW.Pay.test"),
+        view(page, NOW_MS, "https://www.example.com/?utm_source=google", ""),
+        departure(page, NOW_MS + 500, "pay.test"),
+        departure(page, NOW_MS + 500, "no host"),
+        from_payment,
+    ];
+    let answer = app.send(batch(&visitor.to_text(), NOW_MS, &events)).await;
+    assert_eq!((&answer.json["stored"], &answer.json["duplicate"]), (&json!(3), &json!(1)));
+    assert_eq!(answer.json["dropped"], json!([{ "id": null, "reason": "invalid_event" }]));
+    let site = SiteId::parse(SITE).unwrap();
+    let views = app.app.store.page_views(&site, visitor).await.unwrap();
+    let left: Vec<_> =
+        views[0].totals.departures.iter().map(|left| (left.at_ms, left.host.as_str())).collect();
+    assert_eq!(left, [(NOW_MS + 500, "pay.test")]);
+    let journey = app.get(&format!("/v1/visitors/{}/journey", visitor.to_text())).await.json;
+    assert_eq!(journey["journey"]["touches"].as_array().map(Vec::len), Some(1), "{journey:#}");
+    app.stop().await;
+}
+
+async fn what_other_tools_know_the_browser_by_is_kept(backend: Backend) {
+    let app = TestApp::start(backend);
+    let visitor = new_visitor();
+    let cookies = r#""ga":"GA1.1.1234567890.1700000000","ga_session":"GS2.1.s1700000123$o4","fbc":"x","fbp":"fb.1.1793600000000.7","site":"#;
+    let body = batch(&visitor.to_text(), NOW_MS, &[page(NOW_MS)]);
+    assert_eq!(app.send(body.replace("\"site\":", cookies)).await.status, 202);
+    let site = SiteId::parse(SITE).unwrap();
+    let record = app.app.store.visitor(&site, visitor).await.unwrap().unwrap();
+    let expected = AdCookies {
+        ga_client_id: Some("1234567890.1700000000".into()),
+        ga_session: Some(GaSession { id: "1700000123".into(), number: Some(4) }),
+        fbc: None,
+        fbp: Some("fb.1.1793600000000.7".into()),
+    };
+    assert_eq!(record.context.ad_cookies, expected);
     app.stop().await;
 }

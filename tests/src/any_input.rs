@@ -3,7 +3,8 @@
 //!
 //! Run over random bytes by the tests, and over bytes that a fuzzer grows by `cargo xtask soak rules`.
 
-use shared::bot;
+use shared::bot::Bots;
+use shared::device::Device;
 use shared::ids::EventId;
 use shared::journey::History;
 use shared::limits;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 use url::Url;
 
 static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
+static BOTS: LazyLock<Bots> = LazyLock::new(Bots::built_in);
 
 /// Holds the rules against any bytes: behind a `T` a table as an operator might write it, else lines
 /// of referrer, user agent and addresses.
@@ -29,7 +31,9 @@ pub fn check(data: &[u8]) {
     let mut lines = text.lines();
     let (referrer, user_agent) =
         (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    assert_eq!(bot::reason(user_agent), bot::reason(user_agent));
+    let stored = shared::wire::encode::cut(user_agent, limits::TEXT_BYTES);
+    assert_eq!(BOTS.reason(user_agent), BOTS.reason(stored), "what is stored tells otherwise");
+    assert_eq!(Device::of(user_agent), Device::of(stored));
     let own = OwnHosts::new([user_agent, "site.example"]);
     let views: Vec<PageView> =
         lines.enumerate().filter_map(|(index, line)| view(index, line, referrer, &own)).collect();
@@ -48,6 +52,7 @@ fn check_table(text: &str) {
     let table = vec![("own.csv".to_owned(), text.to_owned())];
     let _ = Rules::with(Additions { sources: table.clone(), ..Additions::default() });
     let _ = Rules::with(Additions { click_ids: table, ..Additions::default() });
+    let _ = Bots::with(text);
 }
 
 /// A page view of a line `address`, its time out of its bytes.

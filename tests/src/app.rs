@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub const KEY: &str = "clew_test-key";
 /// The secret of every test's webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+/// What a person's browser calls itself.
+pub const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
 /// Saturday, 21 November 2026, 10:00 UTC.
 pub const NOW_MS: i64 = 1_795_255_200_000;
 
@@ -92,7 +94,7 @@ impl TestApp {
     pub async fn send(&self, body: impl Into<reqwest::Body>) -> Answer {
         let request =
             self.request(Method::POST, "/c/e").header("origin", "https://www.example.com");
-        answer(request.header("user-agent", "Mozilla/5.0 Chrome/156").body(body)).await
+        answer(request.header("user-agent", USER_AGENT).body(body)).await
     }
 
     /// Makes a lead with the test's key.

@@ -14,7 +14,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared::ids::LeadId;
-use shared::page_view::{PageView, Totals};
+use shared::page_view::{Departure, PageView, Totals};
 
 /// Where every journey begins.
 pub const START_MS: i64 = 1_795_255_200_000;
@@ -87,6 +87,9 @@ fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arr
             scroll_pct: random.random_range(0..=100),
             form_focused: random.random_bool(0.1),
             active_at_ms: at_ms + MINUTE,
+            departures: (0..random.random_range(0..3))
+                .map(|turn| Departure { at_ms: at_ms + turn * MINUTE, host: "pay.test".into() })
+                .collect(),
         };
         events.push(Arrival::Raise { page: view.id, totals });
         events.push(Arrival::View(Box::new(view)));

@@ -1,13 +1,14 @@
 //! The story that every store must tell, in the trait's verbs alone. Each chapter is an `async fn`
 //! over an open store and uses visitors of its own, so that they can run on one store.
 
-pub mod labels;
-pub mod persons;
+mod journeys;
+mod labels;
+mod persons;
 
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
-    Action, ActionKind, Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState,
-    Idempotency, NewConversion, Settlement, Store, StoreError, VisitorContext,
+    Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion,
+    Settlement, Store, StoreError, VisitorContext,
 };
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState, NamedBy};
@@ -15,7 +16,6 @@ use shared::limits::{self, DAY_MS};
 use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{PageView, Totals};
 use shared::source::{OwnHosts, Rules};
-use shared::visit::Journey;
 use std::sync::LazyLock;
 use url::Url;
 
@@ -28,12 +28,17 @@ pub fn site() -> SiteId {
     SiteId::parse("demo").unwrap()
 }
 
-/// A page view with a `utm_source`, or none where it is empty.
+/// A page view with a `utm_source`, or with a referrer where it is an address, or none where it is
+/// empty.
 pub fn page_view(at_ms: i64, source: &str) -> PageView {
-    let query = if source.is_empty() { String::new() } else { format!("?utm_source={source}") };
+    let (query, referrer) = match source {
+        "" => (String::new(), ""),
+        referrer if referrer.starts_with("https:") => (String::new(), referrer),
+        source => (format!("?utm_source={source}"), ""),
+    };
     let url = Url::parse(&format!("https://www.example.com/{query}")).unwrap();
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
-    let evidence = RULES.evidence(&url, "");
+    let evidence = RULES.evidence(&url, referrer);
     PageView {
         id: new_event(at_ms),
         at_ms,
@@ -46,10 +51,6 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
         rules: 1,
         bot: None,
     }
-}
-
-fn totals(engaged_ms: u32, active_at_ms: i64) -> Totals {
-    Totals { engaged_ms, active_at_ms, ..Totals::default() }
 }
 
 /// One visitor's batch.
@@ -105,90 +106,15 @@ pub async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, Conversi
 
 /// Every chapter on one store.
 pub async fn tell(store: &dyn Store) {
-    journeys_are_kept_and_derived(store).await;
-    any_order_of_arrival_is_the_same_journey(store).await;
-    labels::labels_are_made_anew(store).await;
+    journeys::are_kept_and_derived(store).await;
+    journeys::are_the_same_in_any_order_of_arrival(store).await;
+    journeys::know_the_latest_of_the_browser(store).await;
+    labels::are_made_anew(store).await;
     a_conversion_makes_lead_and_deliveries(store).await;
-    persons::people_are_told_apart(store).await;
-    persons::joins_are_undone(store).await;
+    persons::are_told_apart(store).await;
+    persons::are_joined_by_mistake(store).await;
     deliveries_are_claimed_and_settled(store).await;
     leads_and_deliveries_are_listed(store).await;
-}
-
-/// Page views once, totals as maxima, stubs completed, actions beside them.
-pub async fn journeys_are_kept_and_derived(store: &dyn Store) {
-    let visitor = new_visitor();
-    assert_eq!(store.visitor(&site(), visitor).await.unwrap(), None);
-    let (first, second) = (page_view(START_MS, "google"), page_view(START_MS + MINUTE, ""));
-    let raise = |view: &PageView, engaged_ms| Arrival::Raise {
-        page: view.id,
-        totals: totals(engaged_ms, view.at_ms + 5_000),
-    };
-    let action = Action {
-        id: new_event(START_MS),
-        page: first.id,
-        at_ms: START_MS + 1_000,
-        kind: ActionKind::Custom { name: "play".into(), props: "{}".into() },
-    };
-
-    let events = vec![
-        raise(&first, 9_000),
-        shown(&first),
-        raise(&first, 4_000),
-        Arrival::Act(action.clone()),
-        Arrival::Act(action),
-        shown(&second),
-    ];
-    let outcomes = store.ingest(arrivals(visitor, events)).await.unwrap();
-    let (kept, again) = (Outcome::Stored, Outcome::Duplicate);
-    assert_eq!(outcomes, [kept, kept, again, kept, again, kept]);
-    let outcomes =
-        store.ingest(arrivals(visitor, vec![shown(&first), raise(&second, 2_000)])).await.unwrap();
-    assert_eq!(outcomes, [again, kept]);
-
-    let views = store.page_views(&site(), visitor).await.unwrap();
-    assert_eq!(views.iter().map(|view| view.totals.engaged_ms).collect::<Vec<_>>(), [9_000, 2_000]);
-    let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
-    assert_eq!((record.views, record.actions, record.lead), (2, 1, None));
-    assert_eq!(record.journey, Journey::derive(&views));
-    assert_eq!((record.journey.touches.len(), record.journey.touches[0].engaged_ms), (1, 11_000));
-    assert_eq!(store.visitor(&SiteId::parse("other").unwrap(), visitor).await.unwrap(), None);
-}
-
-/// Stored touches equal the derived ones, whatever order events came in and however batched.
-pub async fn any_order_of_arrival_is_the_same_journey(store: &dyn Store) {
-    use rand::seq::SliceRandom;
-    use rand::{RngExt, SeedableRng};
-    for seed in 0..40 {
-        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-        let visitor = new_visitor();
-        let mut events = Vec::new();
-        let mut complete = Vec::new();
-        for _ in 0..random.random_range(1..12) {
-            let at_ms = START_MS + random.random_range(0..200) * 10 * MINUTE;
-            let source = *["", "google", "bing"].get(random.random_range(0..3)).unwrap();
-            let mut view = page_view(at_ms, source);
-            events.push(shown(&view));
-            for _ in 0..random.random_range(0..3) {
-                let more = totals(
-                    random.random_range(0..60_000),
-                    at_ms + random.random_range(0..40) * MINUTE,
-                );
-                events.push(Arrival::Raise { page: view.id, totals: more });
-                view.totals.raise(more);
-            }
-            complete.push(view);
-        }
-        events.shuffle(&mut random);
-        while !events.is_empty() {
-            let batch = events.split_off(events.len() - random.random_range(1..=events.len()));
-            store.ingest(arrivals(visitor, batch)).await.unwrap();
-        }
-        complete.sort_by_key(|view| view.id);
-        assert_eq!(store.page_views(&site(), visitor).await.unwrap(), complete, "seed {seed}");
-        let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
-        assert_eq!(record.journey, Journey::derive(&complete), "seed {seed}");
-    }
 }
 
 /// A lead with a journey of one page view.

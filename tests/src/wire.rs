@@ -36,6 +36,13 @@ pub fn engagement(page: EventId, at_ms: i64, engaged_ms: u32, scroll_pct: u8) ->
     event.to_json()
 }
 
+/// That a page view was left for a host, as JSON.
+pub fn departure(page: EventId, at_ms: i64, host: &str) -> String {
+    let mut event = Event::new(new_event(at_ms), at_ms, page, Kind::Departure);
+    event.host = host;
+    event.to_json()
+}
+
 /// A batch of the test's site around events that are JSON already.
 pub fn batch(visitor: &str, sent_at_ms: i64, events: &[String]) -> String {
     let header = Header { site: SITE, visitor, sent_at_ms, sender: "module", ..Header::default() };

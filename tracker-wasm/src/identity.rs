@@ -44,8 +44,9 @@ fn read(cookies: &str) -> Option<VisitorId> {
     values(cookies, COOKIE).find_map(VisitorId::parse)
 }
 
-/// The values that a cookie has; it has several where it was set on several domains.
-fn values<'a>(cookies: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+/// The values that a cookie has; it has several where it was set on several domains. The name ends in
+/// `=`, or the value begins with the rest of it.
+pub(crate) fn values<'a>(cookies: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     pieces(cookies, b';')
         .filter_map(move |pair| pair.strip_prefix(" ").unwrap_or(pair).strip_prefix(name))
 }

@@ -26,6 +26,10 @@ pub(crate) struct Opening<'a> {
 /// The visitor asks for privacy by Global Privacy Control, or by Do Not Track.
 pub(crate) const GPC: u8 = b'g';
 pub(crate) const DNT: u8 = b'd';
+/// A program drives the browser, as the browser itself says.
+pub(crate) const WEBDRIVER: u8 = b'w';
+/// The tag allows the cookies of advertising and analytics tools to be read.
+pub(crate) const AD_COOKIES: u8 = b'a';
 /// The page came over https.
 pub(crate) const SECURE: u8 = b's';
 /// The page has all its parts already.

@@ -14,6 +14,9 @@ use shared::{
 /// Names of focused forms that one page view remembers; a page with more is not made for people.
 const FORMS_BYTES: usize = 2_000;
 
+/// What the names of campaign tags begin with; the loader knows the same.
+const CAMPAIGN_TAGS: [&str; 3] = ["utm_", "mtm_", "pk_"];
+
 /// One page view.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -82,7 +85,9 @@ fn place(address: &str) -> &str {
 /// one is kept only where it has campaign tags.
 fn to_report(address: &str) -> &str {
     let fragment = cut_at(address, b'#').1.unwrap_or_default();
-    let tagged = fragment.as_bytes().windows(4).any(|part| part == b"utm_");
+    let tagged = CAMPAIGN_TAGS
+        .iter()
+        .any(|tag| fragment.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes()));
     cut(if tagged { address } else { place(address) }, limits::URL_BYTES)
 }
 
@@ -110,6 +115,8 @@ mod tests {
         let check = |address: &str, expected: &str| assert_eq!(to_report(address), expected);
         check("https://a.example/x?gclid=1#token=secret", "https://a.example/x?gclid=1");
         check("https://a.example/#utm_source=news", "https://a.example/#utm_source=news");
+        check("https://a.example/#a&mtm_campaign=x", "https://a.example/#a&mtm_campaign=x");
+        check("https://a.example/#pk_kwd=x", "https://a.example/#pk_kwd=x");
         check("https://a.example/#", "https://a.example/");
         check("https://a.example/#utm", "https://a.example/");
         check(&long, &long[..8_192]);

@@ -48,6 +48,8 @@ pub(crate) enum Signal<'a> {
     },
     /// `clew('consent', word)`.
     Consent(&'a str),
+    /// The page is being left for this host, in this tab or for another one.
+    Depart(&'a str),
     /// `clew('event', name, props)`, props as JSON.
     Custom(&'a str, &'a str),
     /// `clew('identify', contact)`, as JSON.
@@ -80,6 +82,7 @@ impl<'a> Signal<'a> {
             (24, _) => Self::Consent(first),
             (25, _) => Self::Custom(first, second),
             (26, _) => Self::Identify(second),
+            (27, _) => Self::Depart(first),
             _ => Self::Input,
         }
     }
@@ -131,5 +134,6 @@ mod tests {
         check("CONSENT", Signal::Consent("a"));
         check("EVENT", Signal::Custom("a", "b"));
         check("IDENTIFY", Signal::Identify("b"));
+        check("DEPART", Signal::Depart("a"));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     consent::Consent,
     engagement::Ledger,
     identity::Identity,
-    opening::{DNT, GPC, LOADED, Opening, SECURE},
+    opening::{AD_COOKIES, DNT, GPC, LOADED, Opening, SECURE, WEBDRIVER},
     page::Page,
     queue::{Queue, Take},
     schedule::{NEVER, Schedule},
@@ -30,6 +30,8 @@ pub(crate) struct Tracker<B> {
     secure: bool,
     gpc: bool,
     dnt: bool,
+    webdriver: bool,
+    ad_cookies: bool,
     consent: Consent,
     identity: Identity,
     page: Page,
@@ -55,6 +57,8 @@ impl<B: Browser> Tracker<B> {
             secure: opening.is(SECURE),
             gpc: opening.is(GPC),
             dnt: opening.is(DNT),
+            webdriver: opening.is(WEBDRIVER),
+            ad_cookies: opening.is(AD_COOKIES),
             consent: Consent::new(opening.consent, opening.decision),
             identity: Identity::passing(&browser),
             page: Page::new(id, opened, opening.address, opening.referrer),
@@ -111,6 +115,7 @@ impl<B: Browser> Tracker<B> {
                     self.consent_changed(now);
                 }
             }
+            Signal::Depart(host) => self.depart(now, host),
             Signal::Custom(name, props) => self.custom(now, name, props),
             Signal::Identify(contact) => self.identify(now, contact),
         }

@@ -8,6 +8,7 @@ mod run;
 mod test;
 mod soak;
 mod bench;
+mod bots;
 mod tidy;
 mod pictures;
 
@@ -41,6 +42,11 @@ const TASKS: &[Task] = &[
         name: "bench",
         usage: "[store]     measure the stores: ingest, journeys, claims; --quick for less of each",
         run: bench::run,
+    },
+    Task {
+        name: "bots",
+        usage: "--bots FILE --browsers FILE    measure the bot check on lists of user agents",
+        run: bots::run,
     },
     Task {
         name: "tracker",

@@ -61,7 +61,7 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
     answer.write_record(table.written().chain(ADDED))?;
     table.rows(|row| {
         let [.., user_agent, _, _, _] = columns;
-        let bot = user_agent.and_then(|column| shared::bot::reason(row.text(column)));
+        let bot = user_agent.and_then(|column| settings.bots.reason(row.text(column)));
         let label = judge(settings, columns, row)?;
         let added = told(&label, bot.unwrap_or_default());
         Ok(answer.write_record(row.cells().chain(added.iter().map(String::as_str)))?)
@@ -205,7 +205,7 @@ mod tests {
         check(
             "url,user_agent",
             "https://a.example/,curl/8.5.0",
-            "(direct),(none),,,,direct,,curl/,nothing/direct",
+            "(direct),(none),,,,direct,,http library: curl,nothing/direct",
         );
         check("url,source", ",", "(direct),(none),,,,direct,,,nothing/direct");
     }

@@ -1,9 +1,10 @@
 //! The tracker's files: revalidated under their stable names, immutable under their hashes.
 
+use super::etag;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::tracker::Asset;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, EntityTag, HeaderMap};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -56,14 +57,11 @@ fn by_hash(
 
 fn answer(asset: &Asset, media_type: &str, caching: &str, headers: &HeaderMap) -> HttpResponse {
     let (encoding, body) = encoded(asset, headers);
-    let tag = match encoding {
-        Some(encoding) => format!("\"{}-{encoding}\"", asset.hash),
-        None => format!("\"{}\"", asset.hash),
-    };
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let fresh = known.is_some_and(|known| {
-        known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)
+    let tag = EntityTag::new_strong(match encoding {
+        Some(encoding) => format!("{}-{encoding}", asset.hash),
+        None => asset.hash.clone(),
     });
+    let fresh = etag::is_known(headers, &tag);
     let mut response = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::CACHE_CONTROL, caching))

@@ -1,5 +1,6 @@
 //! What browsers send: batches, and the pixel of pages without script.
 
+use super::client;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ingest::{self, Accepted, Request};
@@ -17,6 +18,10 @@ use shared::wire::Kind;
 use shared::wire::encode::{Event, Header};
 
 const COOKIE: &str = "clew_id";
+/// Set to 1 by a visitor who wants nothing kept.
+const OPT_OUT_COOKIE: &str = "clew_optout";
+/// Where browsers say that they fetch ahead; `Sec-Purpose` may go on, `prefetch;prerender`.
+const PURPOSES: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 /// A transparent pixel.
 const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
@@ -57,7 +62,7 @@ async fn accept(
         Err(_) => return Err(refuse(app, DropReason::TooLarge)),
     };
     let cookie = request.cookie(COOKIE);
-    let described = describe(app, request.headers(), cookie.as_ref());
+    let described = describe(app, settings, request, cookie.as_ref());
     ingest::accept(app, settings, described, &body).await
 }
 
@@ -89,7 +94,7 @@ pub(super) async fn pixel(app: Data<App>, request: HttpRequest) -> Result<HttpRe
     let batch = header.batch([event.to_json().as_str()].into_iter());
 
     let cookie = request.cookie(COOKIE);
-    let described = describe(&app, request.headers(), cookie.as_ref());
+    let described = describe(&app, &settings, &request, cookie.as_ref());
     let accepted = ingest::accept(&app, &settings, described, batch.as_bytes()).await?;
     let mut response = HttpResponse::Ok();
     set_cookie(&settings, &request, &accepted, &mut response);
@@ -99,11 +104,26 @@ pub(super) async fn pixel(app: Data<App>, request: HttpRequest) -> Result<HttpRe
         .body(GIF))
 }
 
-fn describe<'a>(app: &App, headers: &'a HeaderMap, cookie: Option<&'a Cookie<'_>>) -> Request<'a> {
+fn describe<'a>(
+    app: &App,
+    settings: &Settings,
+    request: &'a HttpRequest,
+    cookie: Option<&'a Cookie<'_>>,
+) -> Request<'a> {
+    let headers = request.headers();
+    let opted_out = request.cookie(OPT_OUT_COOKIE).is_some_and(|cookie| cookie.value() == "1");
+    let ahead = |value: &str| {
+        let purpose = value.split(';').next().unwrap_or_default().trim();
+        ["prefetch", "prerender", "preview"].iter().any(|word| purpose.eq_ignore_ascii_case(word))
+    };
+    let purpose = |name: &&str| headers.get(*name).and_then(|value| value.to_str().ok());
     Request {
         origin: headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()),
         cookie: cookie.map(Cookie::value),
         user_agent: text(headers, header::USER_AGENT),
+        client: client::address(request, &settings.config.trusted_proxies),
+        prefetch: PURPOSES.iter().filter_map(purpose).any(ahead),
+        opted_out,
         received_at_ms: app.clock.now_ms(),
     }
 }

@@ -3,7 +3,8 @@
 use super::auth::ApiKey;
 use super::query::Query;
 use crate::app::App;
-use crate::conversion::{self, LeadView, Made, lead_json};
+use crate::conversion::view::{LeadView, lead_json};
+use crate::conversion::{self, Made};
 use crate::error::ApiError;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -30,7 +31,7 @@ pub(super) async fn create(
         conversion::from_request(&app, &key.settings, &key.site, &body, idempotency).await?;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
-    let mut answer = view.to_json();
+    let mut answer = view.to_json(&key.settings);
     answer["conversion_id"] = json!(conversion);
     answer["repeated"] = json!(repeated);
     Ok(response.json(answer))
@@ -67,18 +68,8 @@ pub(super) async fn show(
     key: ApiKey,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok()
-        .json(LeadView::find(&app, &key.settings, &key.site, &lead).await?.to_json()))
-}
-
-/// `GET /v1/leads/{id}/fields`
-pub(super) async fn fields(
-    app: Data<App>,
-    key: ApiKey,
-    lead: Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok()
-        .json(LeadView::find(&app, &key.settings, &key.site, &lead).await?.fields_json()))
+    let view = LeadView::find(&app, &key.settings, &key.site, &lead).await?;
+    Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
 }
 
 /// `GET /v1/leads/{id}/journey`

@@ -1,20 +1,20 @@
 //! The steps that each event walks through, in order.
 
 use super::{Identified, Request};
-use crate::settings::Site;
+use crate::settings::{Settings, Site};
 use crate::store::{Action, ActionKind, Arrival};
 use serde_json::value::RawValue;
 use shared::evidence::Evidence;
 use shared::limits;
 use shared::outcome::DropReason;
-use shared::page_view::{PageView, Totals};
+use shared::page_view::{Departure, PageView, Totals};
+use shared::source;
 use shared::wire::decode::{Batch, Body, Event};
-use shared::{bot, source};
 use url::Url;
 
 /// What the steps know beside the event.
 pub(super) struct Setting<'a> {
-    pub(super) rules: &'a source::Rules,
+    pub(super) settings: &'a Settings,
     pub(super) site: &'a Site,
     pub(super) request: Request<'a>,
     pub(super) batch: &'a Batch<'a>,
@@ -27,8 +27,8 @@ pub(super) struct Candidate {
     at_ms: i64,
     /// The page's address, on a page view.
     url: Option<Url>,
-    /// Why the visitor looks like a program.
-    bot: Option<&'static str>,
+    /// Why the visitor is none that reports are about.
+    bot: Option<String>,
     /// The origin as written and as judged, on a page view.
     origin: Option<(Evidence, source::Label)>,
 }
@@ -40,19 +40,27 @@ pub(super) const STEPS: &[(&str, Step)] = &[
     ("consent", consent),
     ("clock", clock),
     ("address", address),
-    ("bot", flag_bot),
+    ("own traffic", own_traffic),
+    ("prefetch", prefetch),
+    ("webdriver", webdriver),
+    ("bot", bot),
     ("label", label),
     ("contact", contact),
 ];
 
 fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    if forbidden(setting.site, setting.batch) { Err(DropReason::NoConsent) } else { Ok(()) }
+    if forbidden(setting.site, setting.request, setting.batch) {
+        Err(DropReason::NoConsent)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the visitor, or a signal that the site honours, forbids keeping anything.
-pub(super) fn forbidden(site: &Site, batch: &Batch<'_>) -> bool {
+pub(super) fn forbidden(site: &Site, request: Request<'_>, batch: &Batch<'_>) -> bool {
     let Site { config, .. } = site;
-    batch.consent == "denied"
+    request.opted_out
+        || batch.consent == "denied"
         || (batch.gpc && config.honour_gpc)
         || (batch.dnt && config.honour_dnt)
 }
@@ -85,18 +93,42 @@ fn address(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropR
     if own { Ok(()) } else { Err(DropReason::ForeignOrigin) }
 }
 
-/// Flagged, not dropped.
+/// The company's own people.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
-fn flag_bot(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    candidate.bot = bot::reason(setting.request.user_agent);
+fn own_traffic(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    let Some(client) = setting.request.client else { return Ok(()) };
+    let own = setting.site.config.own_traffic.iter().find(|network| network.contains(client));
+    candidate.flag(own.map(|network| format!("own traffic: {network}")));
+    Ok(())
+}
+
+/// A page that was fetched in case somebody might want it. The tracker waits until it is shown, the
+/// pixel cannot.
+#[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
+fn prefetch(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    candidate.flag(setting.request.prefetch.then(|| "prefetch".to_owned()));
+    Ok(())
+}
+
+/// A browser that says itself that a program drives it.
+#[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
+fn webdriver(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    candidate.flag(setting.batch.webdriver.then(|| "webdriver".to_owned()));
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
+fn bot(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    let reason = setting.settings.bots.reason(setting.request.user_agent);
+    candidate.flag(reason.map(str::to_owned));
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
 fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     if let (Body::PageView { referrer, .. }, Some(url)) = (&candidate.event.body, &candidate.url) {
-        let evidence = setting.rules.evidence(url, referrer);
-        let label = setting.rules.label(&evidence, &setting.site.hosts);
+        let evidence = setting.settings.rules.evidence(url, referrer);
+        let label = setting.settings.rules.label(&evidence, &setting.site.hosts);
         candidate.origin = Some((evidence, label));
     }
     Ok(())
@@ -115,6 +147,11 @@ impl Candidate {
     pub(super) fn parse(raw: &RawValue) -> Result<Self, DropReason> {
         let event = Event::parse(raw)?;
         Ok(Self { at_ms: event.at_ms, event, url: None, bot: None, origin: None })
+    }
+
+    /// Flags, never drops; what the first step in order saw is the reason.
+    fn flag(&mut self, reason: Option<String>) {
+        self.bot = self.bot.take().or(reason);
     }
 
     pub(super) fn names_a_person(&self) -> bool {
@@ -136,18 +173,23 @@ impl Candidate {
                     id,
                     at_ms,
                     received_at_ms: setting.request.received_at_ms,
-                    url: self.url.as_ref().map_or(url, |url| setting.rules.clean_url(url)),
+                    url: self.url.as_ref().map_or(url, |url| setting.settings.rules.clean_url(url)),
                     title,
                     totals: Totals::default(),
                     evidence,
                     label,
-                    rules: setting.rules.hash(),
-                    bot: self.bot.map(str::to_owned),
+                    rules: setting.settings.rules.hash(),
+                    bot: self.bot,
                 }))
             }
             Body::Engagement { engaged_ms, scroll_pct } => {
                 let totals =
-                    Totals { engaged_ms, scroll_pct, form_focused: false, active_at_ms: at_ms };
+                    Totals { engaged_ms, scroll_pct, active_at_ms: at_ms, ..Totals::default() };
+                Arrival::Raise { page, totals }
+            }
+            Body::Departure { host } => {
+                let departures = vec![Departure { at_ms, host }];
+                let totals = Totals { active_at_ms: at_ms, departures, ..Totals::default() };
                 Arrival::Raise { page, totals }
             }
             Body::Form { step, .. } if step == "focus" => {

@@ -129,8 +129,7 @@ impl DeliveryId {
 
 impl DeliveryState {
     /// Every state.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Pending, Self::Sending, Self::Sent, Self::Retry, Self::Dead];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Sending, Self::Sent, Self::Retry, Self::Dead];
 
     /// The name in data and in the API.
     pub fn as_str(self) -> &'static str {

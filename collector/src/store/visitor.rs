@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use serde::{Deserialize, Serialize};
+use shared::ad_cookies::AdCookies;
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::limits;
 use shared::outcome::{DropReason, Outcome};
@@ -84,6 +85,17 @@ pub struct VisitorContext {
     pub gpc: bool,
     /// Do Not Track.
     pub dnt: bool,
+    /// What other tools know the browser by; each id is the latest that was told.
+    pub ad_cookies: AdCookies,
+}
+
+impl VisitorContext {
+    /// Takes what the browser says of itself now.
+    fn renew(&mut self, newer: Self) {
+        let mut ad_cookies = std::mem::take(&mut self.ad_cookies);
+        ad_cookies.take(newer.ad_cookies);
+        *self = Self { ad_cookies, ..newer };
+    }
 }
 
 /// What the store keeps of a visitor beside its rows.
@@ -174,7 +186,7 @@ impl Change {
             });
         }
         if outcomes.contains(&Outcome::Stored) {
-            self.record.context = context;
+            self.record.context.renew(context);
         }
         Ok(outcomes)
     }

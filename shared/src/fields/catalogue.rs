@@ -1,87 +1,271 @@
-//! The names, kinds and limits of the canonical fields, in the order of exports.
+//! Every canonical field with its type, its words for people and how it is read off a lead, in the
+//! order of exports. Each is declared once, in the table of its group; there is no second list.
+
+use super::{Facts, click, click_ids, context, counts, person, standing};
+use crate::channel::Channel;
+use serde::Serialize;
+use serde_json::Value;
 use std::sync::LazyLock;
 
-/// A field's kind; numbers in brackets are limits in characters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A field's type; numbers in brackets are limits in Unicode characters.
+#[derive(Clone, Copy, Debug)]
 pub enum FieldKind {
-    /// A text, a URL or a word of a closed list, cut at the limit.
+    /// A text, cut with an ellipsis.
     Text(usize),
-    /// A text without a limit of its own.
-    LongText,
+    /// An address, cut where it stays one.
+    Url(usize),
+    /// A word of a closed list.
+    Enum(fn() -> Vec<&'static str>),
     /// An integer.
     Integer,
-    /// Money as a decimal string.
+    /// Money as a text with two decimals; never a float.
     Decimal,
     /// RFC 3339 in UTC, whole seconds.
     Time,
+    /// A text of several lines, as long as its target takes.
+    LongText,
+    /// JSON as text, as long as its target takes.
+    Json,
+}
+
+impl FieldKind {
+    /// The name in the catalogue.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text(_) => "string",
+            Self::Url(_) => "url",
+            Self::Enum(_) => "enum",
+            Self::Integer => "int",
+            Self::Decimal => "decimal",
+            Self::Time => "datetime",
+            Self::LongText => "text",
+            Self::Json => "json",
+        }
+    }
+
+    /// The longest value in characters, where the field itself has a limit.
+    pub fn max_length(self) -> Option<usize> {
+        match self {
+            Self::Text(limit) | Self::Url(limit) => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// The words that a value is one of.
+    pub fn values(self) -> Option<Vec<&'static str>> {
+        match self {
+            Self::Enum(words) => Some(words()),
+            _ => None,
+        }
+    }
 }
 
 /// One field.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub struct Field {
     /// The public name.
     pub name: String,
     /// What it holds.
     pub kind: FieldKind,
+    /// Its name for people.
+    pub label: String,
+    /// What it means, in one sentence.
+    pub description: String,
+    /// The part of the list that it stands in.
+    pub group: &'static str,
+    pub(super) value: ValueOf,
 }
 
-const CLICK: &[(&str, FieldKind)] = &[
-    ("source", FieldKind::Text(255)),
-    ("medium", FieldKind::Text(255)),
-    ("campaign", FieldKind::Text(255)),
-    ("campaign_id", FieldKind::Text(64)),
-    ("term", FieldKind::Text(255)),
-    ("content", FieldKind::Text(255)),
-    ("channel", FieldKind::Text(40)),
-    ("channel_drilldown_1", FieldKind::Text(255)),
-    ("channel_drilldown_2", FieldKind::Text(255)),
-    ("channel_drilldown_3", FieldKind::Text(255)),
-    ("channel_drilldown_4", FieldKind::Text(255)),
-    ("landing_page", FieldKind::Text(2000)),
-    ("landing_page_group", FieldKind::Text(255)),
-    ("referrer", FieldKind::Text(2000)),
-    ("referrer_domain", FieldKind::Text(255)),
-    ("at", FieldKind::Time),
-];
+/// Where a field's value comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ValueOf {
+    /// One of the lead's three clicks, by its place in [`click::FAMILIES`].
+    Click(usize, click::OfTouch),
+    /// The lead.
+    Lead(OfLead),
+}
 
-/// After the click families: `name:limit` for texts, `name:int`, `name:long`, `name:money`, `name:time`.
-const REST: &str = "visitor_id:64 email:254 email_sha256:64 phone:32 first_name:128 last_name:128 \
-    full_name:128 company:255 job_title:255 converted_at:time conversion_type:40 form_id:255 \
-    form_name:255 conversion_page:2000 conversion_page_title:255 conversion_count:int \
-    first_visit_at:time visits_count:int pageviews_count:int touchpoints_count:int \
-    distinct_channels_count:int seconds_to_convert:int days_to_convert:int channel_path:1000 \
-    source_path:1000 journey_summary:long journey_json:long journey_url:500 gclid:512 gbraid:512 \
-    wbraid:512 msclkid:512 fbclid:512 li_fat_id:512 ttclid:512 fbc:512 fbp:512 click_id_at:time \
-    ga_client_id:64 ga_session_id:32 ga_session_number:int device_type:40 browser:64 os:64 \
-    country:2 language:16 consent_analytics:40 consent_ads:40 attribution_model:40 \
-    attributed_channel:255 attributed_source:255 attributed_campaign:255 lead_stage:40 \
-    lead_stage_at:time mql_at:time sql_at:time opportunity_at:time customer_at:time lost_at:time \
-    opportunity_value:money revenue:money revenue_currency:3 closed_at:time deals_count:int \
-    crm_provider:40 crm_record_type:32 crm_record_id:64 crm_deal_id:64 crm_record_url:500 \
-    crm_sync_status:40 crm_synced_at:time fields_version:int";
+/// How a field is read off a lead.
+pub(super) type OfLead = fn(&Facts<'_>) -> Value;
+
+/// A field as its table declares it.
+pub(super) struct Row<F> {
+    name: &'static str,
+    kind: FieldKind,
+    label: &'static str,
+    description: &'static str,
+    value: F,
+}
+
+/// A line of a table.
+pub(super) const fn row<F: Copy>(
+    name: &'static str,
+    kind: FieldKind,
+    label: &'static str,
+    description: &'static str,
+    value: F,
+) -> Row<F> {
+    Row { name, kind, label, description, value }
+}
+
+/// The words of channels.
+pub(super) fn channels() -> Vec<&'static str> {
+    Channel::ALL.iter().map(|channel| channel.as_str()).collect()
+}
 
 /// All fields, in order.
 pub fn catalogue() -> &'static [Field] {
     static CATALOGUE: LazyLock<Vec<Field>> = LazyLock::new(|| {
-        let field = |name: String, kind| Field { name, kind };
-        let mut all = vec![field("lead_id".to_owned(), FieldKind::Text(36))];
-        for family in ["first_click", "last_click", "last_non_direct_click"] {
-            all.extend(
-                CLICK.iter().map(|(suffix, kind)| field(format!("{family}_{suffix}"), *kind)),
-            );
-        }
-        all.extend(REST.split_whitespace().map(|entry| {
-            let (name, kind) = entry.split_once(':').unwrap_or((entry, "long"));
-            let kind = match kind {
-                "int" => FieldKind::Integer,
-                "long" => FieldKind::LongText,
-                "money" => FieldKind::Decimal,
-                "time" => FieldKind::Time,
-                limit => limit.parse().map_or(FieldKind::LongText, FieldKind::Text),
-            };
-            field(name.to_owned(), kind)
-        }));
-        all
+        let of_lead = |group: &'static str, rows: &'static [Row<OfLead>]| {
+            rows.iter().map(move |row| Field {
+                name: row.name.to_owned(),
+                kind: row.kind,
+                label: row.label.to_owned(),
+                description: row.description.to_owned(),
+                group,
+                value: ValueOf::Lead(row.value),
+            })
+        };
+        let of_clicks = click::FAMILIES.iter().enumerate().flat_map(|(place, family)| {
+            click::SUFFIXES.iter().map(move |row| Field {
+                name: format!("{}_{}", family.name, row.name),
+                kind: row.kind,
+                label: format!("{} {}", family.label, row.label),
+                description: row.description.replace("{touch}", family.touch),
+                group: family.name,
+                value: ValueOf::Click(place, row.value),
+            })
+        });
+        of_lead("identity", &[person::LEAD_ID])
+            .chain(of_clicks)
+            .chain(of_lead("identity", &person::IDENTITY))
+            .chain(of_lead("conversion", &person::CONVERSION))
+            .chain(of_lead("journey", &counts::JOURNEY))
+            .chain(of_lead("click_ids", &click_ids::CLICK_IDS))
+            .chain(of_lead("context", &context::CONTEXT))
+            .chain(of_lead("life_cycle", &standing::LIFE_CYCLE))
+            .chain(of_lead("crm", &standing::CRM_LINK))
+            .collect()
     });
     &CATALOGUE
+}
+
+/// A field by its name.
+pub fn find(name: &str) -> Option<&'static Field> {
+    catalogue().iter().find(|field| field.name == name)
+}
+
+/// A field as `GET /v1/fields` answers it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_length: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<&'static str>>,
+    label: &'a str,
+    description: &'a str,
+    group: &'static str,
+}
+
+impl Serialize for Field {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = Entry {
+            name: &self.name,
+            r#type: self.kind.name(),
+            max_length: self.kind.max_length(),
+            values: self.kind.values(),
+            label: &self.label,
+            description: &self.description,
+            group: self.group,
+        };
+        entry.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// The public contract: names, types and limits in the order of exports. What this test says
+    /// changes only together with `FIELDS_VERSION`, or at its end.
+    const CONTRACT: &str = "lead_id:string(36) CLICK visitor_id:string(64) email:string(254) \
+        email_sha256:string(64) phone:string(32) first_name:string(128) last_name:string(128) \
+        full_name:string(128) company:string(255) job_title:string(255) converted_at:datetime \
+        conversion_type:enum form_id:string(255) form_name:string(255) conversion_page:url(2000) \
+        conversion_page_title:string(255) conversion_count:int first_visit_at:datetime \
+        visits_count:int pageviews_count:int touchpoints_count:int distinct_channels_count:int \
+        seconds_to_convert:int days_to_convert:int channel_path:string(1000) \
+        source_path:string(1000) journey_summary:text journey_json:json journey_url:url(500) \
+        gclid:string(512) gbraid:string(512) wbraid:string(512) msclkid:string(512) \
+        fbclid:string(512) li_fat_id:string(512) ttclid:string(512) fbc:string(512) \
+        fbp:string(512) click_id_at:datetime ga_client_id:string(64) ga_session_id:string(32) \
+        ga_session_number:int device_type:enum browser:string(64) os:string(64) country:string(2) \
+        language:string(16) consent_analytics:enum consent_ads:enum attribution_model:enum \
+        attributed_channel:string(255) attributed_source:string(255) \
+        attributed_campaign:string(255) lead_stage:enum lead_stage_at:datetime mql_at:datetime \
+        sql_at:datetime opportunity_at:datetime customer_at:datetime lost_at:datetime \
+        opportunity_value:decimal revenue:decimal revenue_currency:string(3) closed_at:datetime \
+        deals_count:int crm_provider:enum crm_record_type:string(32) crm_record_id:string(64) \
+        crm_deal_id:string(64) crm_record_url:url(500) crm_sync_status:enum \
+        crm_synced_at:datetime fields_version:int";
+    const CLICK: &str = "source:string(255) medium:string(255) campaign:string(255) \
+        campaign_id:string(64) term:string(255) content:string(255) channel:enum \
+        channel_drilldown_1:string(255) channel_drilldown_2:string(255) \
+        channel_drilldown_3:string(255) channel_drilldown_4:string(255) landing_page:url(2000) \
+        landing_page_group:string(255) referrer:url(2000) referrer_domain:string(255) at:datetime";
+
+    fn type_text(kind: FieldKind) -> String {
+        let limit = kind.max_length().map(|limit| format!("({limit})"));
+        format!("{}{}", kind.name(), limit.unwrap_or_default())
+    }
+
+    #[test]
+    fn the_list_is_the_contract() {
+        let mut expected = Vec::new();
+        for entry in CONTRACT.split_whitespace() {
+            match entry {
+                "CLICK" => {
+                    for family in ["first_click", "last_click", "last_non_direct_click"] {
+                        let named = |entry: &str| format!("{family}_{entry}");
+                        expected.extend(CLICK.split_whitespace().map(named));
+                    }
+                }
+                entry => expected.push(entry.to_owned()),
+            }
+        }
+        let found: Vec<_> = catalogue()
+            .iter()
+            .map(|field| format!("{}:{}", field.name, type_text(field.kind)))
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(found.len(), 121);
+    }
+
+    #[test]
+    fn every_field_has_words_for_people() {
+        let mut labels = HashSet::new();
+        for field in catalogue() {
+            assert!(labels.insert(&field.label), "{} is the label of two", field.label);
+            assert!(field.label.chars().count() <= 42, "{}", field.label);
+            let sentence = &field.description;
+            assert!(sentence.ends_with('.') && !sentence.contains(['{', '|']), "{sentence}");
+            assert!(sentence.starts_with(char::is_uppercase), "{sentence}");
+            assert!(field.kind.values().is_none_or(|words| !words.is_empty()), "{}", field.name);
+        }
+    }
+
+    /// The page's table is this list, row by row; the message is what it should be.
+    #[test]
+    fn the_page_on_the_api_lists_every_field() {
+        let page = include_str!("../../../docs/api.md");
+        let mut table = String::new();
+        for field in catalogue() {
+            let Field { name, kind, description, .. } = field;
+            table += &format!("| `{name}` | {} | {description} |\n", type_text(*kind));
+        }
+        assert!(page.contains(&table), "the table of fields in docs/api.md should be\n{table}");
+    }
 }

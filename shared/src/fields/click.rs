@@ -1,75 +1,200 @@
-//! The fields of one touch: the sixteen of each click family, and the click ids.
+//! The sixteen fields of a touch, which the lead has three times: for its first touch, for its last
+//! one, and for the last one that was not direct.
 
+use super::address::{Address, without_query};
+use super::catalogue::{FieldKind, Row, channels, row};
 use crate::channel::Channel;
+use crate::source::registrable;
 use crate::time::rfc3339;
 use crate::visit::Touch;
-use serde_json::{Map, Value};
-use url::Url;
+use serde_json::Value;
 
-/// Puts the sixteen fields of a touch under a family's prefix; nothing where there is no touch.
-pub(super) fn put(fields: &mut Map<String, Value>, prefix: &str, touch: Option<&Touch>) {
-    let Some(touch) = touch else { return };
-    let label = &touch.label;
-    let mut set = |suffix: &str, value: Value| {
-        fields.insert(format!("{prefix}{suffix}"), value);
-    };
-    set("source", label.source.as_str().into());
-    set("medium", label.medium.as_str().into());
-    set("campaign", label.campaign.clone().into());
-    set("campaign_id", label.campaign_id.clone().into());
-    set("term", label.term.clone().into());
-    set("content", label.content.clone().into());
-    set("channel", label.channel.as_str().into());
-    for (number, value) in drilldown(touch).into_iter().enumerate() {
-        set(&format!("channel_drilldown_{}", number + 1), value.into());
+/// Which of a lead's touches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Family {
+    /// What the names begin with, which is also the group.
+    pub(super) name: &'static str,
+    /// What the labels begin with.
+    pub(super) label: &'static str,
+    /// Which touch it is, for the descriptions.
+    pub(super) touch: &'static str,
+}
+
+/// The three, in the order of exports.
+pub(super) const FAMILIES: [Family; 3] = [
+    Family { name: "first_click", label: "First click", touch: "first touch" },
+    Family { name: "last_click", label: "Last click", touch: "last touch" },
+    Family {
+        name: "last_non_direct_click",
+        label: "Last non-direct click",
+        touch: "last touch that was not direct",
+    },
+];
+
+/// How a field is read off a touch.
+pub(super) type OfTouch = fn(&Click<'_>) -> Value;
+
+/// The fields of each family; `{touch}` in a description is the family's touch.
+pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
+    row(
+        "source",
+        FieldKind::Text(255),
+        "source",
+        "The source of the {touch}: a platform's name, else the referrer's host, else `(direct)`.",
+        |click| click.touch.label.source.as_str().into(),
+    ),
+    row(
+        "medium",
+        FieldKind::Text(255),
+        "medium",
+        "The medium of the {touch}: `utm_medium`, else what the origin stands for, else `(none)`.",
+        |click| click.touch.label.medium.as_str().into(),
+    ),
+    row(
+        "campaign",
+        FieldKind::Text(255),
+        "campaign",
+        "The campaign of the {touch}, as `utm_campaign` named it.",
+        |click| click.touch.label.campaign.as_deref().into(),
+    ),
+    row(
+        "campaign_id",
+        FieldKind::Text(64),
+        "campaign id",
+        "The campaign's id of the {touch}: `utm_id`, or the advertising platform's own.",
+        |click| click.touch.label.campaign_id.as_deref().into(),
+    ),
+    row(
+        "term",
+        FieldKind::Text(255),
+        "term",
+        "The paid keyword of the {touch}, as `utm_term` named it; never a search word from a referrer.",
+        |click| click.touch.label.term.as_deref().into(),
+    ),
+    row(
+        "content",
+        FieldKind::Text(255),
+        "content",
+        "The ad or link of the {touch}, as `utm_content` named it.",
+        |click| click.touch.label.content.as_deref().into(),
+    ),
+    row("channel", FieldKind::Enum(channels), "channel", "The channel of the {touch}.", |click| {
+        click.touch.label.channel.as_str().into()
+    }),
+    row(
+        "channel_drilldown_1",
+        FieldKind::Text(255),
+        "channel drill-down 1",
+        "What the channel of the {touch} is broken down by first, such as the platform or the domain.",
+        |click| click.drilldown[0].into(),
+    ),
+    row(
+        "channel_drilldown_2",
+        FieldKind::Text(255),
+        "channel drill-down 2",
+        "What the channel of the {touch} is broken down by next, such as the campaign.",
+        |click| click.drilldown[1].into(),
+    ),
+    row(
+        "channel_drilldown_3",
+        FieldKind::Text(255),
+        "channel drill-down 3",
+        "What the channel of the {touch} is broken down by third, such as the keyword or the landing page.",
+        |click| click.drilldown[2].into(),
+    ),
+    row(
+        "channel_drilldown_4",
+        FieldKind::Text(255),
+        "channel drill-down 4",
+        "What the channel of the {touch} is broken down by last, such as the ad.",
+        |click| click.drilldown[3].into(),
+    ),
+    row(
+        "landing_page",
+        FieldKind::Url(2000),
+        "landing page",
+        "The page that the {touch} landed on, without campaign tags, click ids and fragment.",
+        |click| click.touch.landing_page.as_str().into(),
+    ),
+    row(
+        "landing_page_group",
+        FieldKind::Text(255),
+        "landing page group",
+        "The first path segment of the page that the {touch} landed on: `/blog`, or `/` for the home page.",
+        |click| click.landing.map(Address::group).into(),
+    ),
+    row(
+        "referrer",
+        FieldKind::Url(2000),
+        "referrer",
+        "The page that the {touch} came from, as far as the browser told it.",
+        |click| click.touch.label.referrer.as_deref().into(),
+    ),
+    row(
+        "referrer_domain",
+        FieldKind::Text(255),
+        "referrer domain",
+        "The registrable host of the page that the {touch} came from; of an Android app its package.",
+        |click| click.domain.into(),
+    ),
+    row("at", FieldKind::Time, "at", "When the {touch} began.", |click| {
+        rfc3339(click.touch.at_ms).into()
+    }),
+];
+
+/// A touch with what several of its fields are read off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Click<'a> {
+    touch: &'a Touch,
+    landing: Option<Address<'a>>,
+    domain: Option<&'a str>,
+    drilldown: [Option<&'a str>; 4],
+}
+
+impl<'a> Click<'a> {
+    pub(super) fn of(touch: &'a Touch) -> Self {
+        let landing = Address::of(&touch.landing_page);
+        let scheme = touch.label.referrer.as_deref().and_then(|url| url.split("://").next());
+        let is_app = scheme.is_some_and(|scheme| scheme.ends_with("-app"));
+        let host = touch.label.referrer_host.as_deref();
+        let domain = if is_app { host } else { host.map(registrable) };
+        let drilldown = drilldown(touch, landing, domain);
+        Self { touch, landing, domain, drilldown }
     }
-    set("landing_page", touch.landing_page.as_str().into());
-    set("landing_page_group", path(touch).as_deref().map(group).into());
-    set("referrer", label.referrer.clone().into());
-    set("referrer_domain", label.referrer_host.clone().into());
-    set("at", rfc3339(touch.at_ms).into());
-}
-
-/// The path that a touch landed on, short enough for a line of text.
-pub(super) fn landing_path(touch: &Touch) -> String {
-    super::cut(path(touch).unwrap_or_default(), 120)
-}
-
-/// The click ids last seen, and when the newest of them was.
-pub(super) fn put_ids(fields: &mut Map<String, Value>, touches: &[Touch]) {
-    for touch in touches {
-        if let Some(id) = &touch.label.click_id {
-            super::put(fields, &id.name, id.value.clone());
-            super::put(fields, "click_id_at", rfc3339(touch.at_ms));
-        }
-    }
-}
-
-fn path(touch: &Touch) -> Option<String> {
-    Url::parse(&touch.landing_page).ok().map(|url| url.path().to_owned())
-}
-
-/// The first path segment: `/blog/x` is `/blog`, the home page is `/`.
-fn group(path: &str) -> String {
-    let first = path.split('/').nth(1).unwrap_or_default();
-    format!("/{first}")
 }
 
 /// What a channel is broken down by, coarsest first.
-fn drilldown(touch: &Touch) -> [Option<String>; 4] {
+fn drilldown<'a>(
+    touch: &'a Touch,
+    landing: Option<Address<'a>>,
+    domain: Option<&'a str>,
+) -> [Option<&'a str>; 4] {
     let label = &touch.label;
-    let source = Some(label.source.clone());
-    let (campaign, content, term) =
-        (label.campaign.clone(), label.content.clone(), label.term.clone());
+    let source = Some(label.source.as_str());
+    let campaign = label.campaign.as_deref();
+    let (content, term) = (label.content.as_deref(), label.term.as_deref());
+    let path = landing.map(|landing| landing.path);
+    let referrer = label.referrer.as_deref();
+    let host = || referrer.and_then(Address::of).map(|from| from.host);
     match label.channel {
-        Channel::PaidSearch | Channel::PaidShopping => [source, campaign, term, content],
-        Channel::OrganicSearch | Channel::AiAssistant | Channel::OrganicShopping => {
-            [source, label.referrer_host.clone(), path(touch), None]
+        Channel::PaidSearch | Channel::PaidShopping | Channel::CrossNetwork => {
+            [source, campaign, term, content]
         }
-        Channel::Referral => [source, label.referrer.clone(), None, None],
-        Channel::Direct => [None, None, path(touch), None],
-        Channel::Offline => [source, None, None, None],
-        Channel::Other => [source, Some(label.medium.clone()), campaign, content],
-        _ => [source, campaign, content, term],
+        Channel::OrganicSearch | Channel::OrganicShopping | Channel::AiAssistant => {
+            [source, host(), path, None]
+        }
+        Channel::PaidSocial
+        | Channel::OrganicSocial
+        | Channel::Display
+        | Channel::PaidVideo
+        | Channel::OrganicVideo
+        | Channel::Affiliates
+        | Channel::PaidOther
+        | Channel::Audio => [source, campaign, content, term],
+        Channel::Email | Channel::Sms | Channel::MobilePush => [source, campaign, content, None],
+        Channel::Referral => [domain.or(source), referrer.map(without_query), None, None],
+        Channel::Direct => [None, None, path, None],
+        Channel::Offline => [source, campaign, None, None],
+        Channel::Other => [source, Some(&label.medium), campaign, content],
     }
 }

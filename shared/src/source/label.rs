@@ -77,12 +77,15 @@ impl Label {
         }
     }
 
+    fn click_value(&self) -> Option<&str> {
+        self.click_id.as_ref().map(|id| id.value.as_str())
+    }
+
     /// Whether the two are one contact: same source, medium, campaign and click id value.
     pub fn same_signature(&self, other: &Self) -> bool {
-        let value = |label: &Self| label.click_id.as_ref().map(|id| id.value.clone());
         self.source == other.source
             && self.medium == other.medium
             && self.campaign == other.campaign
-            && value(self) == value(other)
+            && self.click_value() == other.click_value()
     }
 }

@@ -4,10 +4,12 @@
 //! dropped alone, because its neighbours are somebody's journey.
 
 use super::Kind;
+use super::encode::cut;
 use crate::ids::EventId;
 use crate::lead::Contact;
 use crate::limits;
 use crate::outcome::DropReason;
+use crate::source::parse_host;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -40,6 +42,21 @@ pub struct Batch<'a> {
     /// `navigator.language`.
     #[serde(borrow, default)]
     pub language: Cow<'a, str>,
+    /// Whether a program drives the browser, as the browser itself says.
+    #[serde(default)]
+    pub webdriver: bool,
+    /// The cookie `_ga`, where the page's tag lets the tracker read it; so the next three.
+    #[serde(borrow, default)]
+    pub ga: Cow<'a, str>,
+    /// The first cookie `_ga_…`.
+    #[serde(borrow, default)]
+    pub ga_session: Cow<'a, str>,
+    /// The cookie `_fbc`.
+    #[serde(borrow, default)]
+    pub fbc: Cow<'a, str>,
+    /// The cookie `_fbp`.
+    #[serde(borrow, default)]
+    pub fbp: Cow<'a, str>,
     /// `module`, `loader` or `pixel`.
     #[serde(borrow, default)]
     pub sender: Cow<'a, str>,
@@ -108,6 +125,11 @@ pub enum Body {
         /// Greatest part seen so far, 0 to 100.
         scroll_pct: u8,
     },
+    /// The page was left for another host.
+    Departure {
+        /// In the form of [`parse_host`], at most `limits::HOST_BYTES`.
+        host: String,
+    },
     /// A form was focused or submitted.
     Form {
         /// The form's id or name.
@@ -149,6 +171,8 @@ struct RawEvent<'a> {
     engaged_ms: i64,
     #[serde(default)]
     scroll_pct: i64,
+    #[serde(default)]
+    host: &'a str,
     #[serde(default)]
     form: String,
     #[serde(default)]
@@ -196,6 +220,10 @@ fn body(raw: RawEvent<'_>) -> Result<Body, DropReason> {
             engaged_ms: within(raw.engaged_ms, limits::ENGAGED_MS)?,
             scroll_pct: within(raw.scroll_pct, 100)?,
         },
+        Kind::Departure => {
+            let host = parse_host(raw.host).ok_or(DropReason::InvalidEvent)?;
+            Body::Departure { host: cut(&host, limits::HOST_BYTES).to_owned() }
+        }
         Kind::Form if !matches!(raw.name.as_str(), "focus" | "submit") => {
             return Err(DropReason::InvalidEvent);
         }
@@ -259,6 +287,9 @@ mod tests {
             format!(
                 r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"engagement","engaged_ms":86400001"#
             ),
+            format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"departure""#),
+            format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"departure","host":"a b""#),
+            format!(r#""id":"{ID}","at":1,"kind":"departure","host":"pay.test""#),
             format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"form","name":"steal""#),
             format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"custom""#),
             format!(r#""id":"{ID}","page":"{PAGE}","at":1,"kind":"identify""#),
@@ -272,6 +303,24 @@ mod tests {
             &format!(r#"{{"id":"{ID}","at":1,"kind":"page_view","url":"{long}"}}"#),
             Err(TooLong),
         );
+    }
+
+    #[test]
+    fn departures() {
+        let check = |host: &str, expected: &str| {
+            let json = format!(
+                r#"{{"id":"{ID}","page":"{PAGE}","at":1,"kind":"departure","host":"{host}"}}"#
+            );
+            let event = Event::parse(serde_json::from_str(&json).unwrap());
+            let expected = Body::Departure { host: expected.into() };
+            assert_eq!(event.map(|event| event.body), Ok(expected), "{host}");
+        };
+        check("pay.test", "pay.test");
+        check("WWW.Pay.Test.", "pay.test");
+        check("bücher.test", "xn--bcher-kva.test");
+        check("192.0.2.1", "192.0.2.1");
+        check("[2001:DB8::1]", "[2001:db8::1]");
+        check(&"a".repeat(300), &"a".repeat(limits::HOST_BYTES));
     }
 
     #[test]

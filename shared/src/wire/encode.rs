@@ -28,6 +28,8 @@ pub struct Event<'a> {
     pub engaged_ms: u32,
     /// Greatest part of the page seen so far, 0 to 100.
     pub scroll_pct: u8,
+    /// The host that the page was left for.
+    pub host: &'a str,
     /// A form's id or name.
     pub form: &'a str,
     /// A form's step or a custom event's name.
@@ -51,6 +53,7 @@ impl Event<'_> {
             title: "",
             engaged_ms: 0,
             scroll_pct: 0,
+            host: "",
             form: "",
             name: "",
             props: "",
@@ -72,6 +75,7 @@ impl Event<'_> {
             object.number("engaged_ms", i64::from(self.engaged_ms));
             object.number("scroll_pct", i64::from(self.scroll_pct));
         }
+        object.text("host", self.host);
         object.text("form", self.form);
         object.text("name", self.name);
         object.raw("props", self.props);
@@ -97,6 +101,16 @@ pub struct Header<'a> {
     pub gpc: bool,
     /// The Do Not Track signal.
     pub dnt: bool,
+    /// `navigator.webdriver`.
+    pub webdriver: bool,
+    /// The cookie `_ga`, where it may be read; so the next three.
+    pub ga: &'a str,
+    /// The first cookie `_ga_…`.
+    pub ga_session: &'a str,
+    /// The cookie `_fbc`.
+    pub fbc: &'a str,
+    /// The cookie `_fbp`.
+    pub fbp: &'a str,
     /// `navigator.language`.
     pub language: &'a str,
     /// `fetch` or `beacon`.
@@ -117,6 +131,11 @@ impl Header<'_> {
         object.text("consent", self.consent);
         object.flag("gpc", self.gpc);
         object.flag("dnt", self.dnt);
+        object.flag("webdriver", self.webdriver);
+        object.text("ga", self.ga);
+        object.text("ga_session", self.ga_session);
+        object.text("fbc", self.fbc);
+        object.text("fbp", self.fbp);
         object.text("language", self.language);
         object.text("transport", self.transport);
         object.text("sender", self.sender);

@@ -123,6 +123,16 @@ pub(crate) fn lead() -> (Lead, Conversion) {
     (lead, conversion)
 }
 
+/// User agents by what they are.
+pub(crate) const USER_AGENTS: [(&str, &str); 3] = [
+    (
+        "person",
+        "Mozilla/5.0 (Linux; Android 14; SM-S921B; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/142.0.0.0 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/530.0.0.48.74;]",
+    ),
+    ("crawler", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
+    ("library", "curl/8.5.0"),
+];
+
 /// Distinct paths of one to ten touches, and how often each ended in a conversion.
 pub(crate) fn paths(count: usize, channels: usize) -> Vec<(Vec<usize>, f64)> {
     let mut random = ChaCha8Rng::seed_from_u64(1);

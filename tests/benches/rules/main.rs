@@ -6,8 +6,11 @@ mod hits;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use shared::attribution::markov::Chain;
-use shared::fields::{self, Subject};
+use shared::attribution::{Model, Rule};
+use shared::bot::Bots;
+use shared::fields::{self, Browser, Subject};
 use shared::journey::History;
+use shared::limits;
 use shared::source::{OwnHosts, Rules};
 use shared::visit::Journey;
 use std::hint::black_box;
@@ -22,6 +25,7 @@ fn main() {
     classify(&mut criterion);
     derive(&mut criterion);
     lead_fields(&mut criterion);
+    bot_check(&mut criterion);
     markov(&mut criterion);
     criterion.final_summary();
 }
@@ -60,12 +64,31 @@ fn lead_fields(criterion: &mut Criterion) {
         bencher.iter_batched(
             || History::of_lead(&lead, &views, vec![conversion.clone()]),
             |history| {
-                let subject = Subject { lead: &lead, history: &history, sync_status: Some("sent") };
-                serde_json::to_string(&fields::build(subject)).expect("JSON")
+                let subject = Subject {
+                    lead: &lead,
+                    history: &history,
+                    browser: Some(Browser { language: "fr-FR", ..Browser::default() }),
+                    hand_off: None,
+                    rule: Rule::new(Model::LastNonDirect),
+                    long_text: limits::JOURNEY_BYTES,
+                };
+                serde_json::to_string(&fields::by_name(subject)).expect("JSON")
             },
             BatchSize::SmallInput,
         );
     });
+}
+
+/// Whether user agents are programs': a person's, a crawler's, and a short one.
+fn bot_check(criterion: &mut Criterion) {
+    let bots = Bots::built_in();
+    let mut group = criterion.benchmark_group("bot");
+    for (name, user_agent) in hits::USER_AGENTS {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| bots.reason(black_box(user_agent)).is_some())
+        });
+    }
+    group.finish();
 }
 
 /// Transitions counted and removal effects, of 10,000 distinct paths over 12 channels.

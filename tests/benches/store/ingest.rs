@@ -116,7 +116,7 @@ async fn browsers(
         let body = batch(&new_visitor().to_text(), now_ms, &events);
         let request = format!(
             "POST /c/e HTTP/1.1\r\nhost: track.example.com\r\norigin: https://www.example.com\r\n\
-             user-agent: Mozilla/5.0 Chrome/156\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+             user-agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         let (taken_us, answer) = connection.ask(&request).await;

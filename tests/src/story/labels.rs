@@ -1,10 +1,10 @@
 //! The chapter on labels that are made anew.
 
-use super::{START_MS, arrivals, conversion, convert, page_view, shown, site, totals};
+use super::{START_MS, arrivals, conversion, convert, page_view, shown, site};
 use crate::wire::new_visitor;
 use collector::store::{Arrival, Relabelled, Relabelling, Store};
 use shared::channel::Channel;
-use shared::page_view::PageView;
+use shared::page_view::{PageView, Totals};
 use shared::source::Label;
 use shared::visit::Journey;
 
@@ -12,7 +12,7 @@ const MINUTE: i64 = 60_000;
 
 /// Page views get other labels and touches follow; what comes meanwhile, and what a conversion keeps,
 /// stays as it is.
-pub async fn labels_are_made_anew(store: &dyn Store) {
+pub(super) async fn are_made_anew(store: &dyn Store) {
     let visitor = new_visitor();
     let views: Vec<PageView> = [(0, "google"), (1, ""), (60, "news"), (120, "bing")]
         .map(|(minute, source)| page_view(START_MS + minute * MINUTE, source))
@@ -37,6 +37,8 @@ pub async fn labels_are_made_anew(store: &dyn Store) {
     ];
     let relabelling = Relabelling { site: site(), visitor, rules: 7, labels };
     // Meanwhile engagement rises and a page view comes, and then one that is older than all.
+    let totals =
+        |engaged_ms, active_at_ms| Totals { engaged_ms, active_at_ms, ..Totals::default() };
     let raised = totals(12_000, START_MS + 5_000);
     let (late, early) =
         (page_view(START_MS + 240 * MINUTE, "google"), page_view(START_MS - 60 * MINUTE, "google"));

@@ -8,7 +8,7 @@ use shared::lead::{FoundBy, IdentityKind, Join, JoinEvidence, JourneyState, Name
 use shared::limits::DAY_MS;
 
 /// The same e-mail joins browsers; another one on the same browser is another person.
-pub async fn people_are_told_apart(store: &dyn Store) {
+pub(super) async fn are_told_apart(store: &dyn Store) {
     let (phone_number, desk, phone) = ("+33142685300", new_visitor(), new_visitor());
     for visitor in [desk, phone] {
         store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
@@ -65,7 +65,7 @@ pub async fn people_are_told_apart(store: &dyn Store) {
 
 /// A browser whose lead was wrong goes back to whose it was, or to nobody; once is enough, and it may
 /// be joined again.
-pub async fn joins_are_undone(store: &dyn Store) {
+pub(super) async fn are_joined_by_mistake(store: &dyn Store) {
     let (visitor, other) = (new_visitor(), new_visitor());
     let day = |number: i64| START_MS + number * DAY_MS;
     for number in 0..6 {

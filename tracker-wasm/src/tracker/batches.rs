@@ -3,6 +3,8 @@
 use super::Tracker;
 use crate::{
     browser::{Browser, Transport},
+    identity::values,
+    pieces::cut_at,
     queue::Take,
     schedule::{NEVER, Verdict},
 };
@@ -41,6 +43,9 @@ impl<B: Browser> Tracker<B> {
         if self.queue.batch(batch).next().is_none() {
             return;
         }
+        let readable = self.ad_cookies && self.consent.may_store();
+        let cookies = if readable { self.browser.cookies() } else { String::new() };
+        let cookie = |name| values(&cookies, name).next().unwrap_or_default();
         let body = Header {
             site: &self.site,
             visitor: &self.identity.visitor,
@@ -49,6 +54,12 @@ impl<B: Browser> Tracker<B> {
             consent: self.consent.word(),
             gpc: self.gpc,
             dnt: self.dnt,
+            webdriver: self.webdriver,
+            ga: cookie("_ga="),
+            // The property's name stands before the value.
+            ga_session: cut_at(cookie("_ga_"), b'=').1.unwrap_or_default(),
+            fbc: cookie("_fbc="),
+            fbp: cookie("_fbp="),
             language: &self.language,
             transport: if transport == Transport::Beacon { "beacon" } else { "fetch" },
             sender: "module",

@@ -60,6 +60,13 @@ impl<B: Browser> Tracker<B> {
         self.push(now, &event);
     }
 
+    /// The page is left for another host. Whatever ends the page then sends it.
+    pub(super) fn depart(&mut self, now: i64, host: &str) {
+        let mut event = self.event(now, Kind::Departure);
+        event.host = host;
+        self.push(now, &event);
+    }
+
     /// `clew('event', name, props)`.
     pub(super) fn custom(&mut self, now: i64, name: &str, props: &str) {
         let mut event = self.event(now, Kind::Custom);

@@ -85,6 +85,7 @@ fn events(body: &str) -> Vec<String> {
             value(event, "name").unwrap_or_default(),
             value(event, "form").unwrap_or_default()
         )),
+        "departure" => value(event, "host"),
         _ => value(event, "name"),
     };
     events
@@ -126,6 +127,30 @@ fn the_first_batch() {
         )
     );
     assert_eq!(state.wake, Some(4_960), "the first report is due after five seconds");
+}
+
+/// The header's members that come of the tag, the browser and its cookies.
+#[test]
+fn what_a_batch_says_of_the_browser() {
+    let cookies = "_ga=GA1.1.1.2; _gat=1; _ga_ABC=GS2.1.s1$o2; _ga_DEF=GS1.1.3; _fbp=fb.1.2.3";
+    let check = |flags: &str, consent: &str, expected: &str| {
+        let browser = Fake::new();
+        for cookie in cookies.split("; ") {
+            browser.set_cookie(cookie);
+        }
+        let opening = Opening { site: "demo", consent, flags, id: FIRST, ..Opening::default() };
+        Tracker::start(browser.clone(), &opening, OPENED, OPENED);
+        let body = browser.state.borrow().posts[0].1.clone();
+        let (_, rest) = body.split_once("\"sent_at\":1000000,").expect("a time");
+        let (members, _) = rest.split_once("\"transport\"").expect("a transport");
+        assert_eq!(members, expected, "{flags} {consent}");
+    };
+    let known = "\"ga\":\"GA1.1.1.2\",\"ga_session\":\"GS2.1.s1$o2\",\"fbp\":\"fb.1.2.3\",";
+    check("", "full", "");
+    check("w", "full", "\"webdriver\":true,");
+    check("a", "full", known);
+    check("gwa", "full", &format!("\"gpc\":true,\"webdriver\":true,{known}"));
+    check("a", "cookieless", "");
 }
 
 #[test]
@@ -191,10 +216,35 @@ fn answers() {
 }
 
 #[test]
+fn departures() {
+    let browser = Fake::new();
+    let mut page = Page::open(&browser, "full");
+    page.answer(202, "");
+    page.sent();
+    // in another tab
+    page.after(10, Signal::Depart("pay.test"));
+    assert!(page.sent().is_empty(), "it may wait for others");
+    page.after(1_000, Signal::Wake);
+    check(&page.sent(), &[(Fetch, &["departure pay.test"])]);
+    // in this one, while the answer is under way
+    page.after(10, Signal::Depart("login.test")).after(5, Signal::Leave);
+    let expected = ["departure pay.test", "departure login.test", "engagement 1075 40%"];
+    check(&page.sent(), &[(Beacon, &expected)]);
+    // Another page view says that it was left itself.
+    page.after(5, Signal::Restored("https://www.example.com/pricing"));
+    page.answer(202, "");
+    page.sent();
+    page.after(10, Signal::Depart("pay.test")).after(1_000, Signal::Wake);
+    let body = browser.state.borrow().posts[0].1.clone();
+    let id = page.tracker.page.id.to_text();
+    assert!(body.contains(&format!("\"page\":\"{id}\",\"kind\":\"departure\"")), "{body}");
+}
+
+#[test]
 fn nothing_is_sent_or_stored_before_consent() {
     let browser = Fake::new();
     let mut page = Page::open(&browser, "none");
-    page.after(100, Signal::Custom("early", "{}"));
+    page.after(100, Signal::Custom("early", "{}")).after(0, Signal::Depart("pay.test"));
     page.after(2_000, Signal::Navigate("https://www.example.com/pricing"));
     page.after(9_000, Signal::Wake).after(10, Signal::Leave);
     assert!(page.sent().is_empty());
@@ -204,14 +254,16 @@ fn nothing_is_sent_or_stored_before_consent() {
     page.after(10, Signal::Consent("granted"));
     let sent = page.sent_events();
     assert_eq!(sent[0], "custom early");
-    assert_eq!(sent[1], "page_view /?utm_source=news", "with the landing address");
+    assert_eq!(sent[1], "departure pay.test");
+    assert_eq!(sent[2], "page_view /?utm_source=news", "with the landing address");
     assert!(browser.state.borrow().cookies.contains_key("clew_id"));
 
     page.answer(202, "sealed").after(10, Signal::Consent("denied"));
     let state = browser.state.borrow();
     assert_eq!((state.forgotten, state.forms.as_str(), state.token.as_str()), (1, "", ""));
     drop(state);
-    page.after(10, Signal::Custom("late", "")).after(10, Signal::Leave);
+    page.after(10, Signal::Custom("late", "")).after(10, Signal::Depart("pay.test"));
+    page.after(10, Signal::Leave);
     page.answer(202, "sealed");
     assert!(page.sent_events().is_empty());
     assert!(browser.state.borrow().storage.is_empty());

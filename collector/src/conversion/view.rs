@@ -1,0 +1,236 @@
+//! A lead with its history, as the API and the webhooks tell it.
+
+use crate::app::App;
+use crate::config::AttributionConfig;
+use crate::error::ApiError;
+use crate::settings::Settings;
+use crate::store::{Delivery, DeliveryFilter, DeliveryState, StoreError, VisitorContext};
+use serde_json::{Map, Value, json};
+use shared::fields::catalogue::Field;
+use shared::fields::naming::Crm;
+use shared::fields::{self, Browser, FIELDS_VERSION, HandOff, Subject};
+use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
+use shared::journey::{History, conversion_json};
+use shared::lead::{IdentityKind, Join, Lead, e164, email_identity};
+use shared::limits;
+use shared::time::rfc3339;
+use std::collections::HashSet;
+
+/// A lead with its history: what every answer about it is made of.
+pub struct LeadView {
+    /// The person.
+    pub lead: Lead,
+    /// The history up to the last conversion.
+    pub history: History,
+    /// What the browser that converted last said of itself.
+    context: Option<VisitorContext>,
+    /// Where the hand-off stands; `None` where nothing is to be delivered.
+    hand_off: Option<Stand>,
+}
+
+/// Where a lead's deliveries stand.
+struct Stand {
+    state: DeliveryState,
+    sent_at_ms: Option<i64>,
+}
+
+/// Which fields are asked for, and in whose words.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// These only.
+    pub names: Option<HashSet<String>>,
+    /// In one object a group.
+    pub grouped: bool,
+    /// Named and encoded for this CRM.
+    pub crm: Option<Crm>,
+}
+
+impl LeadView {
+    /// Reads a lead and everything that belongs to it: as it was at one of its conversions, or as
+    /// it is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load(
+        app: &App,
+        id: LeadId,
+        at: Option<ConversionId>,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
+        let mut visitors: Vec<VisitorId> = lead.valid_joins().map(|join| join.visitor).collect();
+        visitors.sort_unstable();
+        visitors.dedup();
+        let mut views = Vec::with_capacity(visitors.len());
+        for visitor in visitors {
+            views.push((visitor, app.store.page_views(&lead.site, visitor).await?));
+        }
+        let mut conversions = app.store.conversions(id).await?;
+        conversions.sort_by_key(|conversion| conversion.number);
+        let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
+        conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
+        let history = History::of_lead(&lead, &views, conversions);
+        let context = match history.converted_in {
+            Some(visitor) => app.store.visitor(&lead.site, visitor).await?,
+            None => None,
+        };
+        let filter = DeliveryFilter {
+            site: lead.site.clone(),
+            state: None,
+            lead: Some(id),
+            after: None,
+            limit: 1_000,
+        };
+        let hand_off = Stand::of(&app.store.deliveries(filter).await?);
+        Ok(Some(Self { lead, history, context: context.map(|record| record.context), hand_off }))
+    }
+
+    /// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] or the store's.
+    pub async fn find(
+        app: &App,
+        settings: &Settings,
+        site: &SiteId,
+        name: &str,
+    ) -> Result<Self, ApiError> {
+        let identity = match name.split_once(':') {
+            Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
+            Some(("phone", phone)) => {
+                e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
+            }
+            _ => None,
+        };
+        let id = match identity {
+            Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
+            None => LeadId::parse(name),
+        };
+        let view = match id {
+            Some(id) => Self::load(app, id, None).await?,
+            None => None,
+        };
+        view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
+    }
+
+    fn subject(&self, settings: &Settings, long_text: usize) -> Subject<'_> {
+        let browser = self.context.as_ref().map(|context| Browser {
+            language: &context.language,
+            user_agent: &context.user_agent,
+            consent: &context.consent,
+            gpc: context.gpc,
+            ad_cookies: Some(&context.ad_cookies),
+        });
+        let hand_off = self.hand_off.as_ref().map(|stand| HandOff {
+            // Every destination is one so far.
+            provider: Crm::Webhook,
+            status: stand.state.as_str(),
+            synced_at_ms: stand.sent_at_ms,
+        });
+        // Leads outlive the site's settings; those of no site are the usual ones.
+        let site = settings.config.site(&self.lead.site);
+        let AttributionConfig(rule) = site.map(|site| site.attribution).unwrap_or_default();
+        Subject { lead: &self.lead, history: &self.history, browser, hand_off, rule, long_text }
+    }
+
+    /// All canonical fields, their long texts of at most so many characters.
+    pub fn fields(&self, settings: &Settings, long_text: usize) -> Map<String, Value> {
+        fields::by_name(self.subject(settings, long_text))
+    }
+
+    /// The answer of `GET /v1/leads/{id}/fields`.
+    pub fn fields_json(&self, settings: &Settings, asked: &Asked) -> Value {
+        let long_text = asked.crm.map_or(limits::JOURNEY_BYTES, Crm::long_text);
+        let wanted =
+            |field: &Field| asked.names.as_ref().is_none_or(|names| names.contains(&field.name));
+        let mut told = Map::new();
+        for (field, value) in fields::build(self.subject(settings, long_text), wanted) {
+            let (name, value) = match asked.crm {
+                None => (field.name.clone(), value),
+                Some(crm) => match crm.encode(field, value) {
+                    Some(value) => (crm.field_name(&settings.config.field_prefix, field), value),
+                    None => continue,
+                },
+            };
+            let group = match asked.grouped {
+                true => told.entry(field.group).or_insert_with(|| json!({})).as_object_mut(),
+                false => Some(&mut told),
+            };
+            if let Some(group) = group {
+                group.insert(name, value);
+            }
+        }
+        let mut answer = json!({
+            "lead_id": self.lead.id,
+            "fields_version": FIELDS_VERSION,
+            "updated_at": rfc3339(self.lead.converted_at_ms),
+            "fields": told,
+        });
+        if let Some(crm) = asked.crm {
+            answer["crm"] = crm.as_str().into();
+        }
+        answer
+    }
+
+    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}`.
+    pub fn to_json(&self, settings: &Settings) -> Value {
+        json!({
+            "lead": lead_json(&self.lead),
+            "conversion": self.history.conversions.last().map(conversion_json),
+            "fields": self.fields(settings, limits::JOURNEY_BYTES),
+            "journey": self.history.to_json(),
+        })
+    }
+}
+
+impl Stand {
+    fn of(deliveries: &[Delivery]) -> Option<Self> {
+        // The state that most needs somebody's eye.
+        let need = |state: &DeliveryState| match state {
+            DeliveryState::Sent => 0,
+            DeliveryState::Pending => 1,
+            DeliveryState::Sending => 2,
+            DeliveryState::Retry => 3,
+            DeliveryState::Dead => 4,
+        };
+        let state = deliveries.iter().map(|delivery| delivery.state).max_by_key(need)?;
+        let sent = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Sent);
+        Some(Self { state, sent_at_ms: sent.map(|delivery| delivery.due_at_ms).max() })
+    }
+}
+
+/// A lead without its journey, as lists show it.
+pub fn lead_json(lead: &Lead) -> Value {
+    json!({
+        "id": lead.id,
+        "site": lead.site,
+        "created_at": rfc3339(lead.created_at_ms),
+        "converted_at": rfc3339(lead.converted_at_ms),
+        "conversions": lead.conversions,
+        "contact": lead.contact,
+        "visitors": lead.joins.iter().map(join_json).collect::<Vec<_>>(),
+        "phone_conflict": lead.phone_conflict,
+    })
+}
+
+fn join_json(join: &Join) -> Value {
+    json!({
+        "visitor": join.visitor,
+        "joined_at": rfc3339(join.joined_at_ms),
+        "conversion": join.conversion,
+        "by": join.by,
+        "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
+        "undone_at": join.undone_at_ms.map(rfc3339),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::fields::catalogue::find;
+
+    #[test]
+    fn the_catalogue_knows_the_states_of_deliveries() {
+        let words = find("crm_sync_status").and_then(|field| field.kind.values()).unwrap();
+        assert_eq!(words, DeliveryState::ALL.map(DeliveryState::as_str));
+    }
+}

@@ -1,0 +1,150 @@
+//! The ids by which advertising and analytics platforms know a click or a browser.
+//!
+//! A platform takes a conversion back only for a click of its last 90 days, so an id older than that
+//! at the conversion is not told. A page view may bring several; each is kept by itself.
+
+use super::Facts;
+use super::catalogue::{FieldKind, OfLead, Row, row};
+use crate::ad_cookies::{AdCookies, GaSession};
+use crate::journey::History;
+use crate::limits::DAY_MS;
+use crate::time::rfc3339;
+use serde_json::Value;
+
+/// How long a click id is told after the click.
+const WINDOW_MS: i64 = 90 * DAY_MS;
+
+/// The click ids that have a field.
+const NAMES: [&str; 7] = ["gclid", "gbraid", "wbraid", "msclkid", "fbclid", "li_fat_id", "ttclid"];
+/// The place of Meta's.
+const FBCLID: usize = 4;
+
+/// The fields of the platforms.
+pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
+    row(
+        NAMES[0],
+        FieldKind::Text(512),
+        "Google click id",
+        "Google Ads' id of the last click that brought one.",
+        |facts| facts.click_id(0),
+    ),
+    row(
+        NAMES[1],
+        FieldKind::Text(512),
+        "Google click id, web to app",
+        "Google Ads' id of the last click that led from the web to an app.",
+        |facts| facts.click_id(1),
+    ),
+    row(
+        NAMES[2],
+        FieldKind::Text(512),
+        "Google click id, app to web",
+        "Google Ads' id of the last click that led from an app to the web.",
+        |facts| facts.click_id(2),
+    ),
+    row(
+        NAMES[3],
+        FieldKind::Text(512),
+        "Microsoft click id",
+        "Microsoft Advertising's id of the last click that brought one.",
+        |facts| facts.click_id(3),
+    ),
+    row(
+        NAMES[FBCLID],
+        FieldKind::Text(512),
+        "Meta click id",
+        "Meta's id of the last click that brought one, whether it was paid for or not.",
+        |facts| facts.click_id(FBCLID),
+    ),
+    row(
+        NAMES[5],
+        FieldKind::Text(512),
+        "LinkedIn click id",
+        "LinkedIn's id of the last click that brought one.",
+        |facts| facts.click_id(5),
+    ),
+    row(
+        NAMES[6],
+        FieldKind::Text(512),
+        "TikTok click id",
+        "TikTok's id of the last click that brought one.",
+        |facts| facts.click_id(6),
+    ),
+    row(
+        "fbc",
+        FieldKind::Text(512),
+        "Meta click cookie",
+        "Meta's `_fbc` cookie, else the same made of the last `fbclid` and its time.",
+        |facts| {
+            let cookie = facts.ad_cookies().and_then(|cookies| cookies.fbc.clone());
+            let made = || {
+                let (at_ms, fbclid) = facts.click_ids[FBCLID]?;
+                Some(format!("fb.1.{at_ms}.{fbclid}"))
+            };
+            cookie.or_else(made).into()
+        },
+    ),
+    row("fbp", FieldKind::Text(512), "Meta browser cookie", "Meta's `_fbp` cookie.", |facts| {
+        facts.ad_cookies().and_then(|cookies| cookies.fbp.as_deref()).into()
+    }),
+    row(
+        "click_id_at",
+        FieldKind::Time,
+        "Click id at",
+        "When the newest of these click ids was seen.",
+        |facts| facts.click_ids.iter().flatten().map(|(at_ms, _)| *at_ms).max().map(rfc3339).into(),
+    ),
+    row(
+        "ga_client_id",
+        FieldKind::Text(64),
+        "Google Analytics client id",
+        "The client id of Google Analytics in the browser.",
+        |facts| facts.ad_cookies().and_then(|cookies| cookies.ga_client_id.as_deref()).into(),
+    ),
+    row(
+        "ga_session_id",
+        FieldKind::Text(32),
+        "Google Analytics session id",
+        "The session id of Google Analytics in the browser.",
+        |facts| facts.ga_session().map(|session| session.id.as_str()).into(),
+    ),
+    row(
+        "ga_session_number",
+        FieldKind::Integer,
+        "Google Analytics session number",
+        "The number of that session among the browser's.",
+        |facts| facts.ga_session().and_then(|session| session.number).into(),
+    ),
+];
+
+/// When each of [`NAMES`] was seen last within its window, Unix milliseconds, and its value.
+pub(super) type ClickIds<'a> = [Option<(i64, &'a str)>; NAMES.len()];
+
+/// Finds the click ids of a history that are told of a conversion at a moment.
+pub(super) fn find(history: &History, converted_at_ms: i64) -> ClickIds<'_> {
+    let mut found: ClickIds<'_> = [None; NAMES.len()];
+    let begin_ms = converted_at_ms.saturating_sub(WINDOW_MS);
+    for page in history.pages.iter().rev().take_while(|page| page.at_ms >= begin_ms) {
+        for id in &page.evidence.click_ids {
+            let place = NAMES.iter().position(|name| *name == id.name);
+            if let Some(unseen) = place.map(|place| &mut found[place]).filter(|id| id.is_none()) {
+                *unseen = Some((page.at_ms, &id.value));
+            }
+        }
+    }
+    found
+}
+
+impl<'a> Facts<'a> {
+    fn ad_cookies(&self) -> Option<&'a AdCookies> {
+        self.browser?.ad_cookies
+    }
+
+    fn ga_session(&self) -> Option<&'a GaSession> {
+        self.ad_cookies()?.ga_session.as_ref()
+    }
+
+    fn click_id(&self, place: usize) -> Value {
+        self.click_ids[place].map(|(_, value)| value).into()
+    }
+}

@@ -1,0 +1,108 @@
+//! What the lead converted with, what it allowed, and which touch the conversion is credited to.
+
+use super::Browser;
+use super::catalogue::{FieldKind, OfLead, Row, row};
+use crate::attribution::Model;
+use crate::device::DeviceType;
+use serde_json::Value;
+
+/// The fields of the browser that converted last, and of the attribution.
+pub(super) const CONTEXT: [Row<OfLead>; 11] = [
+    row(
+        "device_type",
+        FieldKind::Enum(|| DeviceType::ALL.map(DeviceType::as_str).to_vec()),
+        "Device type",
+        "What kind of device converted last.",
+        |facts| facts.device.as_ref().map(|device| device.device_type.as_str()).into(),
+    ),
+    row(
+        "browser",
+        FieldKind::Text(64),
+        "Browser",
+        "The browser that converted last, or the app that showed the page.",
+        |facts| facts.device.as_ref().and_then(|device| device.browser.as_deref()).into(),
+    ),
+    row("os", FieldKind::Text(64), "Operating system", "The system of that device.", |facts| {
+        facts.device.as_ref().and_then(|device| device.os.as_deref()).into()
+    }),
+    row(
+        "country",
+        FieldKind::Text(2),
+        "Country",
+        "The country by ISO 3166-1; not known before a geo base can be configured.",
+        |_| Value::Null,
+    ),
+    row(
+        "language",
+        FieldKind::Text(16),
+        "Language",
+        "The language that the browser asks for, such as `fr-FR`.",
+        |facts| {
+            let language = facts.browser.map(|browser| browser.language);
+            language.filter(|language| !language.is_empty()).into()
+        },
+    ),
+    row(
+        "consent_analytics",
+        FieldKind::Enum(|| CONSENT.to_vec()),
+        "Consent to measuring",
+        "The latest word on being measured that the page passed on.",
+        |facts| facts.browser.map_or(UNKNOWN, Browser::consent_analytics).into(),
+    ),
+    row(
+        "consent_ads",
+        FieldKind::Enum(|| CONSENT.to_vec()),
+        "Consent to advertising",
+        "Denied by Global Privacy Control or with measuring; else unknown, for the page tells no more.",
+        |facts| facts.browser.map_or(UNKNOWN, Browser::consent_ads).into(),
+    ),
+    row(
+        "attribution_model",
+        FieldKind::Enum(|| Model::NAMED.map(|(name, _)| name).to_vec()),
+        "Attribution model",
+        "The model by which the conversion is credited.",
+        |facts| facts.model.name().into(),
+    ),
+    row(
+        "attributed_channel",
+        FieldKind::Text(255),
+        "Attributed channel",
+        "The channel of the touch with the greatest credit under that model, ties to the later.",
+        |facts| facts.winner.map(|touch| touch.label.channel.as_str()).into(),
+    ),
+    row(
+        "attributed_source",
+        FieldKind::Text(255),
+        "Attributed source",
+        "The source of that touch.",
+        |facts| facts.winner.map(|touch| touch.label.source.as_str()).into(),
+    ),
+    row(
+        "attributed_campaign",
+        FieldKind::Text(255),
+        "Attributed campaign",
+        "The campaign of that touch.",
+        |facts| facts.winner.and_then(|touch| touch.label.campaign.as_deref()).into(),
+    ),
+];
+
+const GRANTED: &str = "granted";
+const DENIED: &str = "denied";
+const UNKNOWN: &str = "unknown";
+const CONSENT: [&str; 3] = [GRANTED, DENIED, UNKNOWN];
+
+impl Browser<'_> {
+    fn consent_analytics(self) -> &'static str {
+        match self.consent {
+            GRANTED => GRANTED,
+            DENIED => DENIED,
+            _ => UNKNOWN,
+        }
+    }
+
+    /// The page tells of one consent, to measuring. That is no consent to advertising, but who
+    /// refuses the one refuses the other.
+    fn consent_ads(self) -> &'static str {
+        if self.gpc || self.consent == DENIED { DENIED } else { UNKNOWN }
+    }
+}

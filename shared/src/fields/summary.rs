@@ -1,0 +1,160 @@
+//! The journey in words, for people who sell: a line for each step, newest last.
+
+use super::address::Address;
+use super::is_direct;
+use crate::cut;
+use crate::journey::History;
+use crate::lead::{Conversion, ConversionKind};
+use crate::time::rfc3339;
+use crate::visit::Began;
+use std::fmt::Write;
+use std::ops::Range;
+
+/// The most lines.
+const LINES: usize = 20;
+/// The longest line and the longest path in it, in characters.
+const LINE: usize = 250;
+const PATH: usize = 80;
+
+/// What has a line of its own.
+enum Step<'a> {
+    /// A touch, or several direct ones that followed each other, by their places.
+    Touches(Range<usize>),
+    /// A conversion.
+    Conversion(&'a Conversion),
+}
+
+/// Tells a history in at most [`LINES`] lines and so many characters; nothing where it is empty.
+/// What does not fit is left out behind the first line.
+pub(super) fn tell(history: &History, limit: usize) -> String {
+    let steps = steps(history);
+    let tell = |step: &Step<'_>| cut::text(line(history, step), LINE);
+    let Some((first, rest)) = steps.split_first() else { return String::new() };
+    let first = tell(first);
+    // Told from the end, so that a long history costs no more than what is shown of it.
+    let shown = rest.len().min(LINES - 1);
+    let mut lines: Vec<String> = rest[rest.len() - shown..].iter().rev().map(tell).collect();
+    let length =
+        |lines: &[String]| -> usize { lines.iter().map(|line| line.chars().count() + 1).sum() };
+    let room = limit.saturating_sub(first.chars().count());
+    if lines.len() < rest.len() || length(&lines) > room {
+        let left_out = |lines: &[String]| format!("… {} left out …", rest.len() - lines.len());
+        lines.truncate(LINES - 2);
+        while length(&lines) + left_out(&lines).chars().count() + 1 > room && lines.pop().is_some()
+        {
+        }
+        lines.push(left_out(&lines));
+    }
+    lines.push(first);
+    lines.reverse();
+    cut::text(lines.join("\n"), limit)
+}
+
+/// Touches and conversions in time order. Direct touches that follow each other are one step, but
+/// for the first touch of all.
+fn steps(history: &History) -> Vec<Step<'_>> {
+    let mut steps = Vec::new();
+    let mut conversions = history.conversions.iter().peekable();
+    for (place, touch) in history.touches.iter().enumerate() {
+        // The last conversion ends the history, whatever the browser's clock said.
+        while let Some(before) = conversions.next_if(|next| {
+            next.at_ms < touch.at_ms && Some(&next.id) != history.conversions.last().map(|c| &c.id)
+        }) {
+            steps.push(Step::Conversion(before));
+        }
+        let plain = |place: usize| is_direct(&history.touches[place]);
+        match steps.last_mut() {
+            Some(Step::Touches(run)) if run.start > 0 && plain(run.start) && plain(place) => {
+                run.end = place + 1;
+            }
+            _ => steps.push(Step::Touches(place..place + 1)),
+        }
+    }
+    steps.extend(conversions.map(Step::Conversion));
+    steps
+}
+
+fn line(history: &History, step: &Step<'_>) -> String {
+    match step {
+        Step::Touches(run) => touches(history, run),
+        Step::Conversion(conversion) => converted(conversion),
+    }
+}
+
+fn touches(history: &History, run: &Range<usize>) -> String {
+    let touches = &history.touches[run.clone()];
+    let Some(touch) = touches.first() else { return String::new() };
+    let label = &touch.label;
+    let mut line = minute(touch.at_ms);
+    match (is_direct(touch), touch.began, run.start) {
+        (true, _, 0) => line += " came directly",
+        (true, ..) => line += " came back directly",
+        (_, Began::Continued, _) => {
+            told(&mut line, &[" came back, still by ", label.channel.label()])
+        }
+        _ => told(&mut line, &[" ", label.channel.label()]),
+    }
+    if let [_, .., last] = touches {
+        let _ = write!(line, " {} times until {}", touches.len(), minute(last.at_ms));
+    } else {
+        if !is_direct(touch) {
+            told(&mut line, &[" (", &label.source, ")"]);
+        }
+        if let Some(campaign) = &label.campaign {
+            told(&mut line, &[", campaign \"", campaign, "\""]);
+        }
+        if let Some(term) = &label.term {
+            told(&mut line, &[", keyword \"", term, "\""]);
+        }
+        told(&mut line, &[", landed on ", &path(&touch.landing_page)]);
+    }
+    let seen: u32 = touches.iter().map(|touch| touch.page_views).sum();
+    let read: u32 = history.engaged_pages[run.clone()].iter().sum();
+    let pages = if seen == 1 { "page" } else { "pages" };
+    let _ = match (read, seen) {
+        (0, _) => write!(line, ", looked at {seen} {pages}"),
+        (1, 1) => write!(line, ", read the page"),
+        _ => write!(line, ", read {read} of {seen} {pages}"),
+    };
+    line
+}
+
+fn converted(conversion: &Conversion) -> String {
+    let mut line = minute(conversion.at_ms);
+    line += match conversion.kind {
+        ConversionKind::Form => " sent the form",
+        ConversionKind::Call => " called",
+        ConversionKind::Chat => " began a chat",
+        ConversionKind::Booking => " made a booking",
+        ConversionKind::Import => " was imported as a lead",
+        ConversionKind::Api => " became a lead",
+    };
+    if let Some(form) = conversion.form_name.as_ref().or(conversion.form_id.as_ref()) {
+        told(&mut line, &[" \"", form, "\""]);
+    }
+    if let Some(page) = &conversion.page_url {
+        told(&mut line, &[" on ", &path(page)]);
+    }
+    line
+}
+
+/// `2026-11-21 10:15`, which is UTC as everywhere.
+fn minute(at_ms: i64) -> String {
+    let mut text = rfc3339(at_ms).replace('T', " ");
+    // Nothing but a calendar's text is that long, and its characters are all of one byte.
+    text.truncate(text.rfind(':').unwrap_or(text.len()));
+    text
+}
+
+fn path(url: &str) -> String {
+    let path = Address::of(url).map_or(url, |address| address.path);
+    cut::text(path.to_owned(), PATH)
+}
+
+/// Adds texts of strangers: what would begin a line of its own becomes a space.
+fn told(line: &mut String, parts: &[&str]) {
+    let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+    for part in parts {
+        line.extend(part.chars().map(|letter| if is_break(letter) { ' ' } else { letter }));
+    }
+}

@@ -1,0 +1,216 @@
+//! The touches of a history as data: for the field `journey_json`, and for the API.
+
+use super::History;
+use crate::channel::Channel;
+use crate::time::rfc3339;
+use crate::visit::Began;
+use crate::why::{Why, why};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// A touch as `journey_json` has it; what is not known is left out.
+#[derive(Serialize)]
+struct Entry<'a> {
+    n: usize,
+    at: String,
+    channel: Channel,
+    source: &'a str,
+    medium: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    term: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    landing_page: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer: Option<&'a str>,
+    pageviews: u32,
+    duration_s: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    click_id_type: Option<&'a str>,
+    /// What the tracker reported: the kind, a colon, and how often.
+    events: Vec<String>,
+    /// Whether somebody converted under it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversion: Option<bool>,
+}
+
+/// A touch as the API answers it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    entry: Entry<'a>,
+    visit: u32,
+    engaged_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continued: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgraded: Option<bool>,
+    why: Why<'a>,
+}
+
+/// What a touch is told with and only its neighbours know, by its place.
+struct Neighbours {
+    /// Wall-clock milliseconds up to the next touch of the visit, or to the visit's end.
+    durations_ms: Vec<i64>,
+    converted: Vec<bool>,
+}
+
+impl History {
+    /// The touches in the form of `journey_json`, as text of at most so many bytes: where that is
+    /// too short for all, the first one, a mark of how many are left out, and the last that fit.
+    pub fn touches_text(&self, limit: usize) -> String {
+        let neighbours = self.neighbours();
+        let text = |place| {
+            let entry = self.entry(place, &neighbours);
+            serde_json::to_string(&entry).unwrap_or_default()
+        };
+        let count = self.touches.len();
+        let mark = |left_out: usize| json!({ "omitted": left_out }).to_string();
+        if count == 0 {
+            return "[]".to_owned();
+        }
+        let first = text(0);
+        let mut length = "[]".len() + first.len();
+        let mut last = Vec::new();
+        for place in (1..count).rev() {
+            let touch = text(place);
+            // The mark goes where the last of those that are missing goes in.
+            let mark = if place == 1 { 0 } else { 1 + mark(place).len() };
+            length += 1 + touch.len();
+            if length + mark > limit {
+                break;
+            }
+            last.push(touch);
+        }
+        let left_out = count - 1 - last.len();
+        if left_out > 0 {
+            last.push(mark(left_out));
+        }
+        last.push(first);
+        last.reverse();
+        let text = format!("[{}]", last.join(","));
+        // Not even the first fits beside the mark.
+        if text.len() > limit { format!("[{}]", mark(count)) } else { text }
+    }
+
+    /// The touches as the API answers them, each with the reason for its source and channel.
+    pub(super) fn touches_json(&self) -> Vec<Value> {
+        let neighbours = self.neighbours();
+        let pages: HashMap<_, _> = self.pages.iter().map(|page| (page.id, page)).collect();
+        let told = self.touches.iter().enumerate().map(|(place, touch)| Told {
+            entry: self.entry(place, &neighbours),
+            visit: touch.visit + 1,
+            engaged_ms: touch.engaged_ms,
+            continued: (touch.began == Began::Continued).then_some(true),
+            upgraded: (touch.began == Began::Upgraded).then_some(true),
+            why: why(touch, |page| pages.get(&page).copied()),
+        });
+        told.map(|told| serde_json::to_value(told).unwrap_or_default()).collect()
+    }
+
+    fn entry(&self, place: usize, neighbours: &Neighbours) -> Entry<'_> {
+        let touch = &self.touches[place];
+        let label = &touch.label;
+        let engaged = self.engaged_pages[place];
+        let mut events = vec![format!("page_view:{}", touch.page_views)];
+        if engaged > 0 {
+            events.push(format!("engaged_page:{engaged}"));
+        }
+        Entry {
+            n: place + 1,
+            at: rfc3339(touch.at_ms),
+            channel: label.channel,
+            source: &label.source,
+            medium: &label.medium,
+            campaign: label.campaign.as_deref(),
+            term: label.term.as_deref(),
+            content: label.content.as_deref(),
+            landing_page: &touch.landing_page,
+            referrer: label.referrer.as_deref(),
+            pageviews: touch.page_views,
+            duration_s: neighbours.durations_ms[place] / 1000,
+            click_id_type: label.click_id.as_ref().map(|id| id.name.as_str()),
+            events,
+            conversion: neighbours.converted[place].then_some(true),
+        }
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        let mut ends_ms: Vec<i64> = self.visits.iter().map(|visit| visit.active_at_ms).collect();
+        let backwards = self.touches.iter().rev().map(|touch| {
+            let end_ms = ends_ms.get_mut(touch.visit as usize);
+            end_ms.map_or(0, |end_ms| {
+                let from_ms = touch.at_ms;
+                std::mem::replace(end_ms, from_ms).saturating_sub(from_ms).max(0)
+            })
+        });
+        let mut durations_ms: Vec<i64> = backwards.collect();
+        durations_ms.reverse();
+        let mut converted = vec![false; self.touches.len()];
+        for (number, conversion) in self.conversions.iter().enumerate() {
+            // The history ends with the last conversion, whatever the browser's clock said.
+            let before = match number + 1 == self.conversions.len() {
+                true => self.touches.len(),
+                false => self.touches.partition_point(|touch| touch.at_ms <= conversion.at_ms),
+            };
+            if let (Some(_), Some(touch)) = (conversion.visitor, before.checked_sub(1)) {
+                converted[touch] = true;
+            }
+        }
+        Neighbours { durations_ms, converted }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::view;
+
+    const MINUTE: i64 = 60_000;
+
+    fn history(sources: &[&str]) -> History {
+        let views: Vec<_> =
+            (0..).zip(sources).map(|(number, source)| view(number * 31 * MINUTE, source)).collect();
+        History::of_visitor(&views, i64::MAX)
+    }
+
+    /// The numbers of the touches that are left, `-N` for a mark.
+    fn check(touches: usize, limit: usize, expected: &[i64]) {
+        let text = history(&vec!["google"; touches]).touches_text(limit);
+        assert!(text.len() <= limit, "{limit}: {text}");
+        let entries: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let numbers: Vec<i64> = entries
+            .iter()
+            .map(|entry| entry["n"].as_i64().unwrap_or_else(|| -entry["omitted"].as_i64().unwrap()))
+            .collect();
+        assert_eq!(numbers, expected, "{touches} {limit}: {text}");
+    }
+
+    #[test]
+    fn a_cut_journey_keeps_its_ends() {
+        let one = history(&["google"]).touches_text(10_000).len() - 2;
+        check(0, 2, &[]);
+        check(3, 10_000, &[1, 2, 3]);
+        check(3, 3 * one + 4, &[1, 2, 3]);
+        check(3, 3 * one + 3, &[1, -1, 3]);
+        check(9, 3 * one + 4 + 14, &[1, -6, 8, 9]);
+        check(9, 3 * one + 4 + 13, &[1, -7, 9]);
+        check(9, one + 2 + 14, &[1, -8]);
+        check(9, one + 2 + 13, &[-9]);
+        check(1, one + 2, &[1]);
+        check(1, one + 1, &[-1]);
+    }
+
+    #[test]
+    fn a_touch_lasts_to_the_next_of_its_visit() {
+        let views = [(0, "google"), (5, "bing"), (9, ""), (60, "google")]
+            .map(|(minute, source)| view(minute * MINUTE, source));
+        let history = History::of_visitor(&views, i64::MAX);
+        let seconds: Vec<_> =
+            history.touches_json().iter().map(|touch| touch["duration_s"].clone()).collect();
+        assert_eq!(seconds, [300, 240, 0]);
+    }
+}

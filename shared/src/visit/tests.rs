@@ -1,0 +1,355 @@
+//! The table of visits and touches, and that the order of arrival is no matter.
+
+use super::*;
+use crate::page_view::{Departure, Totals};
+use crate::testing::view;
+use proptest::prelude::*;
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// What was seen: rows of a time and either an origin (see [`view`]), or what happened on the page
+/// view of the row before: `active`, or `> host` for a departure.
+fn views(rows: &[(i64, &str)]) -> Vec<PageView> {
+    let mut views: Vec<PageView> = Vec::new();
+    for (at_ms, what) in rows {
+        let departed = what.strip_prefix("> ");
+        if departed.is_none() && *what != "active" {
+            views.push(view(*at_ms, what));
+            continue;
+        }
+        let departures =
+            departed.map(|host| Departure { at_ms: *at_ms, host: host.into() }).into_iter();
+        let page = views.last_mut().unwrap();
+        page.totals.raise(Totals {
+            active_at_ms: *at_ms,
+            departures: departures.collect(),
+            ..Totals::default()
+        });
+    }
+    views
+}
+
+/// The touches as `visit:source`, with `~` where continued and `^` where upgraded.
+fn told(journey: &Journey) -> String {
+    let touches = journey.touches.iter().map(|touch| {
+        let mark = match touch.began {
+            Began::Evidence | Began::Direct => "",
+            Began::Continued => "~",
+            Began::Upgraded => "^",
+        };
+        let is_direct = touch.label.origin != Origin::Marketing;
+        assert!(touch.began != Began::Evidence || !is_direct, "{touch:?}");
+        assert!(touch.began != Began::Direct || is_direct, "{touch:?}");
+        format!("{}:{}{mark}", touch.visit, touch.label.source)
+    });
+    touches.collect::<Vec<_>>().join(" ")
+}
+
+fn check(rows: &[(i64, &str)], expected: &str) {
+    let mut views = views(rows);
+    let journey = Journey::derive(&views);
+    assert_eq!(told(&journey), expected, "{rows:?}");
+    views.reverse();
+    assert_eq!(journey, Journey::derive(&views), "{rows:?}");
+}
+
+#[test]
+fn no_visit_runs_and_there_is_evidence() {
+    check(&[(0, "google")], "0:google");
+    check(&[(0, "?gclid=1")], "0:google");
+    check(&[(0, "https://news.example/")], "0:news.example");
+    check(&[(0, "google"), (HOUR, "bing")], "0:google 1:bing");
+    check(&[(0, "google"), (HOUR, "google")], "0:google 1:google");
+}
+
+#[test]
+fn no_visit_runs_and_there_is_nothing() {
+    check(&[], "");
+    check(&[(0, "")], "0:(direct)");
+    check(&[(0, "google"), (HOUR, "")], "0:google 1:(direct)");
+}
+
+#[test]
+fn no_visit_runs_and_there_is_an_own_or_excluded_referrer() {
+    for internal in ["own", "excluded"] {
+        check(&[(0, internal)], "0:(direct)");
+        check(&[(0, "google"), (HOUR, internal)], "0:google 1:google~");
+        check(&[(0, ""), (HOUR, internal)], "0:(direct) 1:(direct)~");
+        // under 24 hours since the visitor was there
+        check(&[(0, "google"), (DAY - 1, internal)], "0:google 1:google~");
+        check(&[(0, "google"), (DAY, internal)], "0:google 1:(direct)");
+        check(
+            &[(0, "google"), (MINUTE, "active"), (DAY + MINUTE - 1, internal)],
+            "0:google 1:google~",
+        );
+        check(
+            &[(0, "google"), (20 * HOUR, internal), (40 * HOUR, internal)],
+            "0:google 1:google~ 2:google~",
+        );
+        // the last touch of the visit before
+        check(&[(0, "google"), (1, "bing"), (HOUR, internal)], "0:google 0:bing 1:bing~");
+    }
+}
+
+#[test]
+fn a_visit_runs_and_there_is_nothing_new() {
+    for nothing in ["", "own", "excluded"] {
+        check(&[(0, "google"), (MINUTE, nothing)], "0:google");
+        check(&[(0, ""), (MINUTE, nothing)], "0:(direct)");
+        check(&[(0, "google"), (MINUTE, nothing), (2 * MINUTE, "google")], "0:google");
+    }
+}
+
+#[test]
+fn a_visit_runs_and_the_evidence_is_the_same() {
+    let check = |first: &str, second: &str, same: bool| {
+        let views = views(&[(0, first), (MINUTE, second)]);
+        let touches = Journey::derive(&views).touches.len();
+        assert_eq!(touches, if same { 1 } else { 2 }, "{first} {second}");
+    };
+    check("google", "google", true);
+    check("?gclid=1", "?gclid=1", true);
+    check("?gclid=1", "?gclid=2", false);
+    check("?gclid=1", "?gclid=1&msclkid=2", true);
+    check("?utm_source=google&gclid=1", "?utm_source=google", false);
+    let tags = "?utm_source=a&utm_medium=b&utm_campaign=c";
+    check(tags, tags, true);
+    check(tags, "?utm_source=x&utm_medium=b&utm_campaign=c", false);
+    check(tags, "?utm_source=a&utm_medium=x&utm_campaign=c", false);
+    check(tags, "?utm_source=a&utm_medium=b&utm_campaign=x", false);
+    check(tags, "?utm_source=a&utm_medium=b", false);
+    check(tags, &format!("{tags}&utm_term=x&utm_content=y"), true);
+    check("https://news.example/", "https://news.example/other", true);
+}
+
+#[test]
+fn a_visit_runs_and_other_evidence_upgrades_a_direct_touch() {
+    check(&[(0, ""), (MINUTE, "google")], "0:google^");
+    check(&[(0, "own"), (MINUTE, "google")], "0:google^");
+    check(&[(0, "excluded"), (MINUTE, "google")], "0:google^");
+    check(&[(0, ""), (1, "google"), (2, "google")], "0:google^");
+    check(&[(0, ""), (1, "google"), (2, "bing")], "0:google^ 0:bing");
+    check(&[(0, ""), (HOUR, "own"), (HOUR + 1, "google")], "0:(direct) 1:google^");
+    let views = views(&[(5, ""), (MINUTE, "google")]);
+    let journey = Journey::derive(&views);
+    let touch = &journey.touches[0];
+    assert_eq!((touch.at_ms, touch.page, touch.page_views), (5, views[0].id, 2));
+}
+
+#[test]
+fn a_visit_runs_and_other_evidence_is_a_new_touch() {
+    check(&[(0, "google"), (1, "bing")], "0:google 0:bing");
+    check(&[(0, "google"), (1, "bing"), (2, "google")], "0:google 0:bing 0:google");
+    // a continued touch is no direct one
+    check(&[(0, "google"), (HOUR, "own"), (HOUR + 1, "bing")], "0:google 1:google~ 1:bing");
+    check(&[(0, "google"), (HOUR, "own"), (HOUR + 1, "google")], "0:google 1:google~");
+}
+
+/// The page view whose label each touch carries.
+#[test]
+fn every_touch_names_its_evidence() {
+    let rows =
+        [(0, ""), (1, "google"), (2, "bing"), (HOUR, "own"), (2 * HOUR, "own"), (9 * HOUR, "")];
+    let views = views(&rows);
+    let journey = Journey::derive(&views);
+    assert_eq!(told(&journey), "0:google^ 0:bing 1:bing~ 2:bing~ 3:(direct)");
+    let of = |id| views.iter().position(|view| view.id == id).unwrap();
+    let evidence: Vec<_> =
+        journey.touches.iter().map(|touch| (of(touch.page), of(touch.evidence))).collect();
+    assert_eq!(evidence, [(0, 1), (2, 2), (3, 2), (4, 2), (5, 5)]);
+    for touch in &journey.touches {
+        assert_eq!(touch.label, views[of(touch.evidence)].label);
+    }
+}
+
+#[test]
+fn paired_returns() {
+    let left = [(0, "google"), (5 * MINUTE, "> pay.test")];
+    let check_return = |at_ms: i64, origin: &str, expected: &str| {
+        check(&[&left[..], &[(at_ms, origin)]].concat(), expected);
+    };
+    check_return(10 * MINUTE, "https://pay.test/done", "0:google");
+    check_return(10 * MINUTE, "https://WWW.Pay.test/done", "0:google");
+    check_return(5 * MINUTE, "https://pay.test/", "0:google");
+    // another host, also one above or below
+    check_return(10 * MINUTE, "https://bank.test/", "0:google 0:bank.test");
+    check_return(10 * MINUTE, "https://a.pay.test/", "0:google 0:pay.test");
+    // no visit runs any more
+    check_return(35 * MINUTE - 1, "https://pay.test/", "0:google");
+    check_return(35 * MINUTE, "https://pay.test/", "0:google 1:google~");
+    check_return(65 * MINUTE - 1, "https://pay.test/", "0:google 1:google~");
+    check_return(65 * MINUTE, "https://pay.test/", "0:google 1:pay.test");
+    // left after the page was seen
+    check_return(5 * MINUTE - 1, "https://pay.test/", "0:google 0:pay.test");
+    // other evidence is never paired away
+    check_return(10 * MINUTE, "?utm_source=bing https://pay.test/", "0:google 0:bing");
+    check_return(10 * MINUTE, "?gclid=1 https://pay.test/", "0:google 0:google");
+
+    let back = (10 * MINUTE, "https://pay.test/");
+    check(&[(0, ""), (MINUTE, "> pay.test"), back], "0:(direct)");
+    check(&[(0, "google"), (MINUTE, "> bank.test"), back], "0:google 0:pay.test");
+    check(&[(0, "google"), (MINUTE, "> bank.test"), (MINUTE, "> pay.test"), back], "0:google");
+    check(&[(0, "google"), (MINUTE, ""), (2 * MINUTE, "> pay.test"), back, back], "0:google");
+    // what paired stays paired with the same departure
+    check(
+        &[(0, "google"), (MINUTE, "> pay.test"), back, (50 * MINUTE, "https://pay.test/")],
+        "0:google 1:google~",
+    );
+    // the visit ended a day after its beginning, though the page stood open
+    check(
+        &[(0, "google"), (50 * HOUR, "> pay.test"), (50 * HOUR + 1, "https://pay.test/")],
+        "0:google 1:(direct)",
+    );
+}
+
+#[test]
+fn a_visit_ends_after_half_an_hour_without_activity() {
+    check(&[(0, "google"), (30 * MINUTE - 1, "google")], "0:google");
+    check(&[(0, "google"), (30 * MINUTE, "google")], "0:google 1:google");
+    check(&[(0, "google"), (29 * MINUTE, ""), (58 * MINUTE, "google")], "0:google");
+    let active = [(0, "google"), (20 * MINUTE, "active")];
+    check(&[&active[..], &[(50 * MINUTE - 1, "")]].concat(), "0:google");
+    check(&[&active[..], &[(50 * MINUTE, "")]].concat(), "0:google 1:(direct)");
+}
+
+#[test]
+fn a_visit_lasts_a_day_at_most() {
+    let busy: Vec<(i64, &str)> = (0..72).map(|step| (step * 20 * MINUTE, "")).collect();
+    check(&[&busy[..], &[(DAY - 1, "")]].concat(), "0:(direct)");
+    check(&[&busy[..], &[(DAY, "")]].concat(), "0:(direct) 1:(direct)");
+    let journey = Journey::derive(&views(&[(0, ""), (3 * DAY, "active")]));
+    assert_eq!(journey.visits[0].active_at_ms, DAY);
+}
+
+#[test]
+fn midnight_splits_nothing() {
+    let before_midnight = 20_000 * DAY - 10 * MINUTE;
+    check(&[(before_midnight, "google"), (before_midnight + 20 * MINUTE, "google")], "0:google");
+}
+
+#[test]
+fn equal_times_are_told_in_the_order_of_ids() {
+    check(&[(7, "google"), (7, "bing"), (7, "")], "0:google 0:bing");
+    check(&[(7, ""), (7, "bing"), (7, "google")], "0:bing^ 0:google");
+}
+
+#[test]
+fn times_may_be_anything() {
+    let now = 1_795_255_200_000;
+    check(&[(now, "google"), (now + HOUR, "bing"), (now + MINUTE, "")], "0:google 1:bing");
+    check(&[(now, "google"), (i64::MAX, "bing")], "0:google 1:bing");
+    check(&[(0, "google"), (i64::MIN, "bing")], "0:bing 1:google");
+    check(
+        &[(i64::MIN, "google"), (i64::MIN, "> x.test"), (i64::MIN, "https://x.test/")],
+        "0:google",
+    );
+}
+
+#[test]
+fn ten_thousand_touches() {
+    let rows: Vec<_> =
+        (0..10_000).map(|step| (step * SECOND, ["google", "bing"][step as usize % 2])).collect();
+    let journey = Journey::derive(&views(&rows));
+    assert_eq!((journey.touches.len(), journey.visits.len()), (10_000, 1));
+}
+
+/// What a store does with one arrival: the fast way where it is allowed, else the whole fold. Whether
+/// it was the fast one.
+fn arrive(journey: &mut Journey, rows: &mut Vec<PageView>, new: &PageView) -> bool {
+    let is_taken = match rows.iter_mut().find(|row| row.id == new.id) {
+        None => {
+            rows.push(new.clone());
+            journey.append(new)
+        }
+        Some(row) => {
+            let before = row.clone();
+            !row.totals.raise(new.totals.clone()) || journey.raise(&before, row)
+        }
+    };
+    if !is_taken {
+        *journey = Journey::derive(&*rows);
+    }
+    is_taken
+}
+
+#[test]
+fn only_what_can_change_an_earlier_step_is_derived_again() {
+    let rows = [(0, "google"), (5 * MINUTE, "> pay.test"), (70 * MINUTE, "https://pay.test/")];
+    let mut all = views(&rows);
+    let check = |arrivals: &[(&PageView, bool)]| {
+        let (mut journey, mut stored) = (Journey::default(), Vec::new());
+        for (place, (arrival, fast)) in arrivals.iter().enumerate() {
+            assert_eq!(arrive(&mut journey, &mut stored, arrival), *fast, "{place}");
+        }
+    };
+    let bare = PageView { totals: Totals::default(), ..all[0].clone() };
+    check(&[(&bare, true), (&all[0], true), (&all[1], true)]);
+    check(&[(&bare, true), (&all[1], true), (&all[0], false)]);
+    check(&[(&all[1], true), (&all[0], false)]);
+    all[1] = view(5 * MINUTE, "https://pay.test/");
+    check(&[(&bare, true), (&all[1], true), (&all[0], false)]);
+    all[1] = view(5 * MINUTE - 1, "https://pay.test/");
+    check(&[(&bare, true), (&all[1], true), (&all[0], true)]);
+    all[1] = view(64 * MINUTE, "https://pay.test/");
+    check(&[(&all[0], true), (&all[1], false)]);
+    all[1] = view(64 * MINUTE, "bing");
+    check(&[(&all[0], true), (&all[1], true)]);
+}
+
+/// One page view's part of a journey: tens of minutes, origin, minutes of activity, engaged time,
+/// and departures as minutes since the page view (a wrong clock's lie before it) and host.
+type Drawn = (i64, usize, i64, u32, Vec<(i64, usize)>);
+
+fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+    let departures = proptest::collection::vec((-10..120i64, 0..2usize), 0..11);
+    let page_view = (0..60i64, 0..6usize, 0..40i64, 0..90_000u32, departures);
+    proptest::collection::vec(page_view, 1..20)
+}
+
+proptest! {
+    /// Touches do not depend on the order in which page views, engagement and departures arrive.
+    #[test]
+    fn any_order_of_arrival(
+        rows in drawn(),
+        order in proptest::collection::vec(any::<prop::sample::Index>(), 200),
+    ) {
+        let origins = ["", "own", "google", "bing", "https://pay.test/", "https://bank.test/"];
+        let (mut arrivals, mut full) = (Vec::new(), Vec::new());
+        for (index, (tens, origin, active, engaged_ms, departures)) in rows.iter().enumerate() {
+            let mut bare = view(tens * 10 * MINUTE, origins[*origin]);
+            bare.url = index.to_string();
+            let engaged = Totals {
+                engaged_ms: *engaged_ms,
+                active_at_ms: bare.at_ms + active * MINUTE,
+                ..Totals::default()
+            };
+            let left = departures.iter().map(|(minutes, host)| {
+                let at_ms = bare.at_ms + minutes * MINUTE;
+                let host = ["pay.test", "bank.test"][*host].into();
+                let departures = vec![Departure { at_ms, host }];
+                Totals { active_at_ms: at_ms, departures, ..Totals::default() }
+            });
+            let mut whole = bare.clone();
+            for totals in std::iter::once(engaged).chain(left) {
+                whole.totals.raise(totals.clone());
+                arrivals.push(PageView { totals, ..bare.clone() });
+            }
+            arrivals.extend([bare, whole.clone()]);
+            full.push(whole);
+        }
+        for (from, to) in order.iter().enumerate() {
+            let (from, to) = (from % arrivals.len(), to.index(arrivals.len()));
+            arrivals.swap(from, to);
+        }
+        let (mut journey, mut stored) = (Journey::default(), Vec::new());
+        for arrival in &arrivals {
+            arrive(&mut journey, &mut stored, arrival);
+        }
+        prop_assert_eq!(&journey, &Journey::derive(&full));
+        prop_assert_eq!(journey.visits.iter().map(|visit| visit.page_views).sum::<u32>() as usize, rows.len());
+        prop_assert_eq!(journey.touches.iter().map(|touch| touch.page_views).sum::<u32>() as usize, rows.len());
+    }
+}

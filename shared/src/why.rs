@@ -1,0 +1,351 @@
+//! Why a touch has the source and the channel that it has: what its page view said, which part of
+//! that decided, and what was there and did not.
+//!
+//! Told from what is stored (evidence and label), not judged again: the rules may have changed since.
+
+use crate::evidence::Evidence;
+use crate::ids::EventId;
+use crate::page_view::PageView;
+use crate::source::Label;
+use crate::time::rfc3339;
+use crate::visit::{Began, Touch};
+use serde::{Serialize, Serializer};
+
+/// The reason for a touch's source and channel.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Why<'a> {
+    /// The rule that decided.
+    pub rule: &'a str,
+    /// What the page view said of its origin, as written.
+    pub evidence: Said<'a>,
+    /// What else was there, each with what it lost to.
+    pub lost: Vec<String>,
+    /// All of it in words.
+    pub words: String,
+}
+
+/// Evidence as written.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Said<'a> {
+    /// Campaign tags by the names of their parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    pub tags: Vec<(&'a str, &'a str)>,
+    /// Click ids by the names of their parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    pub click_ids: Vec<(&'a str, &'a str)>,
+    /// The referrer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<&'a str>,
+}
+
+fn as_object<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// Tells why, from the page views of the touch's visitor by their ids. Where the one whose label it
+/// carries is not at hand, the rule is all that is known.
+pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>) -> Why<'a> {
+    let label = &touch.label;
+    let rule = label.rule.as_str();
+    let Some(origin) = page(touch.evidence) else {
+        let (evidence, words) = (Said::default(), String::new());
+        return Why { rule, evidence, lost: Vec::new(), words };
+    };
+    let lost = lost(&origin.evidence, label);
+    let reason = format!("{}{}.", because(&origin.evidence, label), unneeded(&lost));
+    let words = match touch.began {
+        Began::Evidence | Began::Direct => reason,
+        Began::Upgraded => {
+            let at = rfc3339(origin.at_ms);
+            format!(
+                "The visit began without an origin, and a page view at {at} brought one. {reason}"
+            )
+        }
+        Began::Continued => {
+            let host = page(touch.page).and_then(|page| page.evidence.referrer_host.as_deref());
+            let host = host.unwrap_or("a page of the site");
+            format!(
+                "The visit came back from {host}, which is no contact, within 24 hours, and so goes \
+                 on under the source of the touch before. {reason}"
+            )
+        }
+    };
+    Why { rule, evidence: Said::of(&origin.evidence), lost, words }
+}
+
+/// What was not needed, as the end of a sentence.
+fn unneeded(lost: &[String]) -> String {
+    let names: Vec<&str> = lost.iter().filter_map(|lost| lost.split(':').next()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("; the {one} was not needed"),
+        [rest @ .., last] => {
+            format!("; the {} and the {last} were not needed", rest.join(", the "))
+        }
+    }
+}
+
+impl<'a> Said<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        let tags = [
+            ("utm_source", &evidence.source),
+            ("utm_medium", &evidence.medium),
+            ("utm_campaign", &evidence.campaign),
+            ("utm_id", &evidence.campaign_id),
+            ("utm_term", &evidence.term),
+            ("utm_content", &evidence.content),
+        ];
+        let ids = evidence.click_ids.iter();
+        Self {
+            tags: tags
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+                .collect(),
+            click_ids: ids.map(|id| (id.name.as_str(), id.value.as_str())).collect(),
+            referrer: evidence.referrer.as_deref(),
+        }
+    }
+}
+
+/// What made the source and channel, as a sentence without its end.
+fn because(evidence: &Evidence, label: &Label) -> String {
+    let (by, rule) = label.rule.split_once('/').unwrap_or_default();
+    let (by, name) = by.split_once(':').unwrap_or((by, ""));
+    let channel = label.channel.label();
+    // An operator's own rule says the channel, whatever said the source.
+    let channel = match rule.strip_prefix("custom:") {
+        Some(custom) => format!("{}, and by the rule `{custom}` {channel}", place(label)),
+        None => format!("{}, {channel}", place(label)),
+    };
+    match by {
+        "tags" => {
+            let (tags, make) = tags(evidence, label);
+            format!("{tags} on the landing page {make} it {channel}")
+        }
+        "weak_tag" => {
+            let source = evidence.weak_source.as_deref().unwrap_or_default();
+            format!("`{source}` in the landing page's `source` or `ref` makes it {channel}")
+        }
+        "click_id" => {
+            format!("The click id {name} on the landing page stands for {channel}")
+        }
+        "referrer" => {
+            let host = evidence.referrer_host.as_deref().unwrap_or(name);
+            format!("The referrer {host} stands for {channel}")
+        }
+        "own" => {
+            format!("The referrer {name} is the site's own, and nothing else was there: Direct")
+        }
+        "excluded" => {
+            format!(
+                "The referrer {name} only sends people back, and nothing else was there: Direct"
+            )
+        }
+        "paired" => {
+            format!(
+                "{name} is where the visitor had just been sent, and nothing else was there: Direct"
+            )
+        }
+        _ => "No tags, no click id and no referrer: Direct".to_owned(),
+    }
+}
+
+/// The tags that decide, and the verb behind them.
+fn tags(evidence: &Evidence, label: &Label) -> (String, &'static str) {
+    let said = Said::of(evidence);
+    let decide = |name: &str| matches!(name, "utm_source" | "utm_medium");
+    let mut tags: Vec<String> = Vec::new();
+    for (name, value) in &said.tags {
+        if decide(name) {
+            tags.push(format!("{name}={value}"));
+        }
+    }
+    if tags.is_empty() {
+        tags.extend(said.tags.first().map(|(name, value)| format!("{name}={value}")));
+    }
+    // An id fills in what the tags leave open.
+    let fills = label.click_id.as_ref().filter(|_| is_open(evidence));
+    tags.extend(fills.map(|id| format!("the click id {}", id.name)));
+    let make = if tags.len() == 1 { "makes" } else { "make" };
+    (tags.join(" and "), make)
+}
+
+/// Whether the tags leave source or medium open.
+fn is_open(evidence: &Evidence) -> bool {
+    evidence.source.is_none() || evidence.medium.is_none()
+}
+
+/// What the page view said beside what decided, and what that lost to.
+fn lost(evidence: &Evidence, label: &Label) -> Vec<String> {
+    let by = label.rule.split(['/', ':']).next().unwrap_or_default();
+    let decides = label.click_id.as_ref().map(|id| id.name.as_str());
+    let lost_to = match by {
+        "tags" => "tags decide",
+        "click_id" => "the click id decides",
+        "weak_tag" => "the parameter decides",
+        _ => "",
+    };
+    let mut lost = Vec::new();
+    if let Some(source) = evidence.weak_source.as_ref().filter(|_| by != "weak_tag") {
+        let to = if lost_to.is_empty() { "the referrer decides" } else { lost_to };
+        lost.push(format!("parameter {source}: {to}"));
+    }
+    for id in &evidence.click_ids {
+        let name = id.name.as_str();
+        match decides {
+            None => lost.push(format!("click id {name}: it stands for no source")),
+            Some(first) if first != name => {
+                lost.push(format!("click id {name}: {first} comes before it"));
+            }
+            Some(_) if by == "tags" && !is_open(evidence) => {
+                lost.push(format!("click id {name}: {lost_to}"));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(host) = evidence.referrer_host.as_ref().filter(|_| !lost_to.is_empty()) {
+        lost.push(format!("referrer {host}: {lost_to}"));
+    }
+    lost
+}
+
+/// `google / cpc`
+fn place(label: &Label) -> String {
+    format!("{} / {}", label.source, label.medium)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{OwnHosts, Rules};
+    use crate::testing::view;
+    use crate::visit::Journey;
+    use std::sync::LazyLock;
+    use url::Url;
+
+    fn check(query: &str, referrer: &str, lost: &[&str], words: &str) {
+        static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
+        let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
+        let mut page = view(0, "");
+        page.evidence = RULES.evidence(&url, referrer);
+        page.label = RULES.label(&page.evidence, &OwnHosts::new(["site.example"]));
+        let touch = Journey::derive([&page]).touches.remove(0);
+        let why = why(&touch, |_| Some(&page));
+        assert_eq!((why.words.as_str(), why.rule), (words, page.label.rule.as_str()), "{query}");
+        assert_eq!(why.lost, lost, "{query} {referrer}");
+    }
+
+    #[test]
+    fn reasons_in_words() {
+        check("", "", &[], "No tags, no click id and no referrer: Direct.");
+        check(
+            "?utm_source=google&utm_medium=cpc",
+            "https://www.google.com/",
+            &["referrer google.com: tags decide"],
+            "utm_source=google and utm_medium=cpc on the landing page make it google / cpc, \
+             Paid Search; the referrer google.com was not needed.",
+        );
+        check(
+            "?utm_source=google&utm_medium=cpc&gclid=1&fbclid=2",
+            "https://www.google.com/",
+            &[
+                "click id gclid: tags decide",
+                "click id fbclid: gclid comes before it",
+                "referrer google.com: tags decide",
+            ],
+            "utm_source=google and utm_medium=cpc on the landing page make it google / cpc, \
+             Paid Search; the click id gclid, the click id fbclid and the referrer google.com were \
+             not needed.",
+        );
+        check(
+            "?utm_source=google&gclid=1",
+            "",
+            &[],
+            "utm_source=google and the click id gclid on the landing page make it google / cpc, \
+             Paid Search.",
+        );
+        check(
+            "?utm_campaign=spring",
+            "",
+            &[],
+            "utm_campaign=spring on the landing page makes it (not set) / (none), Other.",
+        );
+        check(
+            "?gclid=1",
+            "https://news.example/",
+            &["referrer news.example: the click id decides"],
+            "The click id gclid on the landing page stands for google / cpc, Paid Search; \
+             the referrer news.example was not needed.",
+        );
+        check(
+            "",
+            "https://www.google.com/",
+            &[],
+            "The referrer google.com stands for google / organic, Organic Search.",
+        );
+        check(
+            "?ref=partner",
+            "",
+            &[],
+            "`partner` in the landing page's `source` or `ref` makes it partner / referral, Referral.",
+        );
+        check(
+            "?ref=partner&gclid=1",
+            "",
+            &["parameter partner: the click id decides"],
+            "The click id gclid on the landing page stands for google / cpc, Paid Search; \
+             the parameter partner was not needed.",
+        );
+        check(
+            "",
+            "https://shop.site.example/",
+            &[],
+            "The referrer shop.site.example is the site's own, and nothing else was there: Direct.",
+        );
+        check(
+            "",
+            "https://www.paypal.com/x",
+            &[],
+            "The referrer paypal.com only sends people back, and nothing else was there: Direct.",
+        );
+    }
+
+    /// The words of the last touch of page views a few minutes apart, from these origins.
+    fn check_last(origins: &[(i64, &str)], expected: &str) {
+        let views: Vec<_> =
+            origins.iter().map(|(minute, origin)| view(minute * 60_000, origin)).collect();
+        let touch = Journey::derive(&views).touches.pop().unwrap();
+        let why = why(&touch, |page| views.iter().find(|view| view.id == page));
+        assert_eq!(why.words, expected, "{origins:?}");
+    }
+
+    #[test]
+    fn touches_with_a_past() {
+        let google =
+            "utm_source=google on the landing page makes it google / organic, Organic Search.";
+        check_last(&[(0, "google"), (1, "")], google);
+        check_last(
+            &[(0, ""), (1, "google")],
+            &format!(
+                "The visit began without an origin, and a page view at 1970-01-01T00:01:00Z brought \
+                 one. {google}"
+            ),
+        );
+        check_last(
+            &[(0, "google"), (60, "own")],
+            &format!(
+                "The visit came back from site.example, which is no contact, within 24 hours, and so \
+                 goes on under the source of the touch before. {google}"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_touch_whose_page_is_gone_still_has_its_rule() {
+        let page = view(0, "google");
+        let touch = Journey::derive([&page]).touches.remove(0);
+        let why = why(&touch, |_| None);
+        assert_eq!((why.rule, why.words.as_str()), (page.label.rule.as_str(), ""));
+        assert_eq!(serde_json::to_value(&why.evidence).unwrap(), serde_json::json!({}));
+    }
+}

@@ -1,0 +1,116 @@
+//! The chapters on a browser's page views, what raises them, and what the browser says of itself.
+
+use super::{MINUTE, START_MS, arrivals, page_view, shown, site};
+use crate::wire::{new_event, new_visitor};
+use collector::store::{Action, ActionKind, Arrival, Store, VisitorContext};
+use shared::ad_cookies::{AdCookies, GaSession};
+use shared::ids::SiteId;
+use shared::outcome::Outcome;
+use shared::page_view::{Departure, PageView, Totals};
+use shared::visit::Journey;
+
+fn totals(engaged_ms: u32, active_at_ms: i64) -> Totals {
+    Totals { engaged_ms, active_at_ms, ..Totals::default() }
+}
+
+/// Page views once, totals as maxima, stubs completed, actions beside them.
+pub(super) async fn are_kept_and_derived(store: &dyn Store) {
+    let visitor = new_visitor();
+    assert_eq!(store.visitor(&site(), visitor).await.unwrap(), None);
+    let (first, second) = (page_view(START_MS, "google"), page_view(START_MS + MINUTE, ""));
+    let raise = |view: &PageView, engaged_ms| Arrival::Raise {
+        page: view.id,
+        totals: totals(engaged_ms, view.at_ms + 5_000),
+    };
+    let action = Action {
+        id: new_event(START_MS),
+        page: first.id,
+        at_ms: START_MS + 1_000,
+        kind: ActionKind::Custom { name: "play".into(), props: "{}".into() },
+    };
+
+    let events = vec![
+        raise(&first, 9_000),
+        shown(&first),
+        raise(&first, 4_000),
+        Arrival::Act(action.clone()),
+        Arrival::Act(action),
+        shown(&second),
+    ];
+    let outcomes = store.ingest(arrivals(visitor, events)).await.unwrap();
+    let (kept, again) = (Outcome::Stored, Outcome::Duplicate);
+    assert_eq!(outcomes, [kept, kept, again, kept, again, kept]);
+    let outcomes =
+        store.ingest(arrivals(visitor, vec![shown(&first), raise(&second, 2_000)])).await.unwrap();
+    assert_eq!(outcomes, [again, kept]);
+
+    let views = store.page_views(&site(), visitor).await.unwrap();
+    assert_eq!(views.iter().map(|view| view.totals.engaged_ms).collect::<Vec<_>>(), [9_000, 2_000]);
+    let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
+    assert_eq!((record.views, record.actions, record.lead), (2, 1, None));
+    assert_eq!(record.journey, Journey::derive(&views));
+    assert_eq!((record.journey.touches.len(), record.journey.touches[0].engaged_ms), (1, 11_000));
+    assert_eq!(store.visitor(&SiteId::parse("other").unwrap(), visitor).await.unwrap(), None);
+}
+
+/// Stored touches equal the derived ones, whatever order events came in and however batched.
+pub(super) async fn are_the_same_in_any_order_of_arrival(store: &dyn Store) {
+    use rand::seq::SliceRandom;
+    use rand::{RngExt, SeedableRng};
+    for seed in 0..40 {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let visitor = new_visitor();
+        let mut events = Vec::new();
+        let mut complete = Vec::new();
+        for _ in 0..random.random_range(1..12) {
+            let at_ms = START_MS + random.random_range(0..200) * 10 * MINUTE;
+            let source = ["", "google", "bing", "https://pay.test/"][random.random_range(0..4)];
+            let mut view = page_view(at_ms, source);
+            events.push(shown(&view));
+            for _ in 0..random.random_range(0..3) {
+                let active_at_ms = at_ms + random.random_range(0..40) * MINUTE;
+                let mut more = totals(random.random_range(0..60_000), active_at_ms);
+                if random.random_bool(0.5) {
+                    more.departures
+                        .push(Departure { at_ms: active_at_ms, host: "pay.test".into() });
+                }
+                events.push(Arrival::Raise { page: view.id, totals: more.clone() });
+                view.totals.raise(more);
+            }
+            complete.push(view);
+        }
+        events.shuffle(&mut random);
+        while !events.is_empty() {
+            let batch = events.split_off(events.len() - random.random_range(1..=events.len()));
+            store.ingest(arrivals(visitor, batch)).await.unwrap();
+        }
+        complete.sort_by_key(|view| view.id);
+        assert_eq!(store.page_views(&site(), visitor).await.unwrap(), complete, "seed {seed}");
+        let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
+        assert_eq!(record.journey, Journey::derive(&complete), "seed {seed}");
+    }
+}
+
+/// The latest word of everything; what other tools know the browser by stays until it changes.
+pub(super) async fn know_the_latest_of_the_browser(store: &dyn Store) {
+    let visitor = new_visitor();
+    let says = async |language: &str, ad_cookies: AdCookies| {
+        let event = shown(&page_view(START_MS, ""));
+        let mut batch = arrivals(visitor, vec![event]);
+        batch.context =
+            VisitorContext { language: language.into(), ad_cookies, ..VisitorContext::default() };
+        store.ingest(batch).await.unwrap();
+        store.visitor(&site(), visitor).await.unwrap().unwrap().context
+    };
+    let session = |id: &str| Some(GaSession { id: id.into(), number: Some(4) });
+    let first = AdCookies {
+        ga_client_id: Some("1234567890.1700000000".into()),
+        ga_session: session("1700000123"),
+        ..AdCookies::default()
+    };
+    assert_eq!(says("de", first.clone()).await.ad_cookies, first);
+    let later = AdCookies { ga_session: session("1700009999"), ..AdCookies::default() };
+    let known = says("fr", later.clone()).await;
+    assert_eq!(known.language, "fr");
+    assert_eq!(known.ad_cookies, AdCookies { ga_client_id: first.ga_client_id, ..later });
+}
