@@ -68,8 +68,8 @@ impl Settings {
             Ok(Destination { config: config.clone(), key })
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
-        let rules = config.rules.read()?;
-        Ok(Self { rules, bots: Bots::built_in(), tokens, sites, destinations, config })
+        let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
+        Ok(Self { rules, bots, tokens, sites, destinations, config })
     }
 
     /// A site by the name that a browser sent.

@@ -250,7 +250,7 @@ async fn the_browser_that_converted_last_is_told(backend: Backend) {
             ("language", json!(language)),
             ("device_type", json!("desktop")),
             ("browser", json!("Chrome")),
-            ("os", json!(null)),
+            ("os", json!("Linux")),
             ("consent_analytics", json!("granted")),
             ("consent_ads", json!("denied")),
             ("ga_client_id", json!("1234567890.1700000000")),

@@ -11,11 +11,11 @@ use url::Url;
 
 /// Say for each row of a CSV file where its visit came from, by the rules of the configuration.
 ///
-/// Reads standard input, with a header. Columns that are looked at: url (the landing page), referrer,
-/// user_agent; and source, medium, campaign, which are dimensions as GA4 resolved them and count where
-/// a row has no url. Writes the columns as they came, then clew_source, clew_medium, clew_campaign,
-/// clew_term, clew_content, clew_channel, clew_click_id, clew_bot and clew_rule. A row that cannot be
-/// read is named with its line, and nothing is written.
+/// Reads standard input, with a header. Columns that are looked at: `url` (the landing page), `referrer`,
+/// `user_agent`; and `source`, `medium`, `campaign`, which are dimensions as GA4 resolved them and count
+/// where a row has no url. Writes the columns as they came, then `clew_source`, `clew_medium`,
+/// `clew_campaign`, `clew_term`, `clew_content`, `clew_channel`, `clew_click_id`, `clew_bot` and
+/// `clew_rule`. A row that cannot be read is named with its line, and nothing is written.
 #[derive(Debug, Args)]
 pub(super) struct Classify {}
 

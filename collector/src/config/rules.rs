@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use shared::bot::Bots;
 use shared::channel::custom::{ChannelRule, ChannelRules};
 use shared::source::{Additions, Rules};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ pub struct RulesConfig {
     /// Files of further click ids.
     #[serde(default)]
     pub click_ids: Vec<PathBuf>,
+    /// Files of further words of programs' user agents.
+    #[serde(default)]
+    pub bots: Vec<PathBuf>,
     /// Channel rules, which come before Google's.
     #[serde(default)]
     pub channels: Vec<ChannelRule>,
@@ -24,7 +28,7 @@ pub struct RulesConfig {
 impl RulesConfig {
     /// Files are named from where the configuration lies.
     pub(super) fn resolve(&mut self, folder: &Path) {
-        for file in self.sources.iter_mut().chain(&mut self.click_ids) {
+        for file in self.sources.iter_mut().chain(&mut self.click_ids).chain(&mut self.bots) {
             *file = folder.join(&*file);
         }
     }
@@ -34,16 +38,6 @@ impl RulesConfig {
     /// # Errors
     /// A sentence that names the file and the line, or the rule.
     pub fn read(&self) -> Result<Rules> {
-        let texts = |files: &[PathBuf]| {
-            let read = |file: &PathBuf| {
-                let name = file.display().to_string();
-                let text = std::fs::read_to_string(file);
-                let text = text.with_context(|| format!("rules: {name} cannot be read"))?;
-                Ok((name, text))
-            };
-            files.iter().map(read).collect::<Result<Vec<_>>>()
-        };
-        let wrong = |error: String| anyhow::anyhow!("rules: {error}");
         let additions = Additions {
             sources: texts(&self.sources)?,
             click_ids: texts(&self.click_ids)?,
@@ -51,4 +45,34 @@ impl RulesConfig {
         };
         Rules::with(additions).map_err(wrong)
     }
+
+    /// Reads the files and makes the check of user agents.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the line.
+    pub fn read_bots(&self) -> Result<Bots> {
+        let mut all = String::new();
+        for (name, text) in texts(&self.bots)? {
+            // Each by itself, so that the line is that of its file.
+            Bots::with(&text).map_err(|error| wrong(format!("{name}, {error}")))?;
+            all.push_str(&text);
+            all.push('\n');
+        }
+        Bots::with(&all).map_err(wrong)
+    }
+}
+
+/// The files' names and texts.
+fn texts(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
+    let read = |file: &PathBuf| {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file);
+        let text = text.with_context(|| format!("rules: {name} cannot be read"))?;
+        Ok((name, text))
+    };
+    files.iter().map(read).collect()
+}
+
+fn wrong(error: impl std::fmt::Display) -> anyhow::Error {
+    anyhow::anyhow!("rules: {error}")
 }
