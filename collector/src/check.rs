@@ -7,8 +7,9 @@ use crate::transfer::hex;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, Lead};
 use shared::page_view::PageView;
+use shared::time::rfc3339;
 use shared::visit::Journey;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Problems that are told one by one; further ones are counted.
@@ -18,6 +19,7 @@ const TOLD: usize = 20;
 #[derive(Default)]
 pub struct Check {
     counts: Counts,
+    rules: BTreeMap<u64, u64>,
     digest: u128,
     problems: Vec<String>,
     further: u64,
@@ -26,7 +28,12 @@ pub struct Check {
     members: HashMap<(SiteId, VisitorId), Membership>,
     /// Leads that something else names, and what.
     named: HashMap<LeadId, &'static str>,
+    /// Where browsers change hands: how many leads say that they gave one, less those that took it.
+    handovers: HashMap<Handover, i32>,
 }
+
+/// Site, browser, time, from whom, to whom.
+type Handover = (SiteId, VisitorId, i64, LeadId, LeadId);
 
 #[derive(Default)]
 struct Membership {
@@ -64,6 +71,8 @@ pub struct Counts {
 pub struct Report {
     /// How much there is.
     pub counts: Counts,
+    /// Page views by the hash of the rules that labelled them.
+    pub rules: BTreeMap<u64, u64>,
     /// The same for the same entities in any order, on any backend.
     pub digest: String,
     /// What does not hold together, in sentences.
@@ -116,10 +125,19 @@ impl Check {
                 ));
             }
         }
+        for ((site, visitor, at_ms, from, to), sides) in std::mem::take(&mut self.handovers) {
+            if sides != 0 {
+                let at = rfc3339(at_ms);
+                self.complain(format!(
+                    "visitor {visitor} of {site}: that it went from the lead {from} to {to} at {at}, only one \
+                     of them says"
+                ));
+            }
+        }
         self.problems.sort_unstable();
         let digest = hex(&self.digest.to_be_bytes());
-        let Self { counts, problems, further, .. } = self;
-        Report { counts, digest, problems, further }
+        let Self { counts, rules, problems, further, .. } = self;
+        Report { counts, rules, digest, problems, further }
     }
 
     fn visitor<'a>(
@@ -136,6 +154,9 @@ impl Check {
                 Row::Stub(_) => stubs += 1,
                 Row::Action(_) => actions += 1,
             }
+        }
+        for view in &views {
+            *self.rules.entry(view.rules).or_default() += 1;
         }
         self.counts.visitors += 1;
         self.counts.page_views += views.len() as u64;
@@ -187,7 +208,17 @@ impl Check {
                 lead.id, lead.conversions
             ));
         }
-        for join in lead.joins.iter().filter(|join| join.until_ms.is_none()) {
+        for join in lead.valid_joins() {
+            let mut handover = |at_ms: Option<i64>, from, to, side| {
+                if let (Some(at_ms), Some(from), Some(to)) = (at_ms, from, to) {
+                    let key = (lead.site.clone(), join.visitor, at_ms, from, to);
+                    *self.handovers.entry(key).or_default() += side;
+                }
+            };
+            handover(join.until_ms, Some(lead.id), join.until_lead, 1);
+            handover(join.from_ms, join.from_lead, Some(lead.id), -1);
+        }
+        for join in lead.valid_joins().filter(|join| join.until_ms.is_none()) {
             let member = self.members.entry((lead.site.clone(), join.visitor)).or_default();
             if let Some(other) = member.by_lead.replace(lead.id).filter(|other| *other != lead.id) {
                 let visitor = join.visitor;
@@ -204,5 +235,99 @@ impl Check {
             true => self.problems.push(problem),
             false => self.further += 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::ids::ConversionId;
+    use shared::lead::{Contact, FoundBy, Join, JoinEvidence, NamedBy};
+
+    const HANDED_OVER_MS: Option<i64> = Some(1_000);
+
+    fn id(number: u8) -> LeadId {
+        LeadId::new(0, [number; 10])
+    }
+
+    fn visitor() -> VisitorId {
+        VisitorId::from_random([1; 16])
+    }
+
+    fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
+        let site = SiteId::parse("demo").unwrap();
+        let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Token };
+        let mut join = Join {
+            visitor: visitor(),
+            joined_at_ms: 0,
+            conversion: ConversionId::new(0, [number; 10]),
+            by,
+            from_ms: None,
+            from_lead: None,
+            until_ms: None,
+            until_lead: None,
+            undone_at_ms: None,
+        };
+        change(&mut join);
+        let lead = Lead {
+            id: id(number),
+            site,
+            created_at_ms: 0,
+            converted_at_ms: 0,
+            contact: Contact::default(),
+            joins: vec![join],
+            conversions: 0,
+            phone_conflict: None,
+        };
+        Entity::Lead { lead, conversions: Vec::new(), deliveries: Vec::new() }
+    }
+
+    /// A browser of the second lead, which had it from the first; and a part of what is told.
+    fn check(
+        first: impl FnOnce(&mut Join),
+        second: impl FnOnce(&mut Join),
+        expected: Option<&str>,
+    ) {
+        let record = Visitor { lead: Some(id(2)), ..Visitor::default() };
+        let site = SiteId::parse("demo").unwrap();
+        let browser = Entity::Visitor { site, visitor: visitor(), record, events: Vec::new() };
+        let gave = |join: &mut Join| {
+            (join.until_ms, join.until_lead) = (HANDED_OVER_MS, Some(id(2)));
+            first(join);
+        };
+        let took = |join: &mut Join| {
+            (join.from_ms, join.from_lead) = (HANDED_OVER_MS, Some(id(1)));
+            second(join);
+        };
+        let mut check = Check::default();
+        for entity in [browser, lead(1, gave), lead(2, took)] {
+            check.take(&entity).unwrap();
+        }
+        let problems = check.finish().problems;
+        let told = problems.first().map(String::as_str);
+        match (told, expected) {
+            (None, None) => {}
+            (Some(told), Some(part)) if told.contains(part) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn whose_a_browser_is() {
+        let as_it_is = |_: &mut Join| {};
+        check(as_it_is, as_it_is, None);
+        check(|join| join.until_ms = Some(999), as_it_is, Some("only one of them says"));
+        check(|join| join.until_lead = Some(id(3)), as_it_is, Some("only one of them says"));
+        check(|join| join.until_lead = None, as_it_is, Some("only one of them says"));
+        check(as_it_is, |join| join.from_lead = None, Some("only one of them says"));
+        let open = |join: &mut Join| (join.until_ms, join.until_lead) = (None, None);
+        let alone = |join: &mut Join| join.from_lead = None;
+        check(open, alone, Some("both have it now"));
+        check(as_it_is, |join| join.until_ms = Some(2_000), Some("its record names the lead"));
+        // What is undone says nothing any more.
+        let undone = |join: &mut Join| join.undone_at_ms = Some(3_000);
+        check(undone, alone, None);
+        check(undone, as_it_is, Some("only one of them says"));
+        check(open, undone, Some("its record names the lead"));
     }
 }

@@ -1,5 +1,6 @@
 //! The command line of `clew`: one file a command.
 
+mod access;
 mod init;
 mod key;
 mod migrate;
@@ -9,6 +10,7 @@ mod demo;
 mod attribute;
 mod check;
 mod classify;
+mod reclassify;
 mod export;
 mod import;
 mod progress;
@@ -53,6 +55,8 @@ enum Command {
     Restore(import::Import),
     /// See that what is in the store holds together, and count it.
     Check,
+    /// Label what is stored by the rules of the configuration, and say what that changes.
+    Reclassify(reclassify::Command),
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
     /// Say where visits came from: CSV of addresses and referrers in, sources and channels out.
@@ -87,6 +91,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Backup(backup) => backup.run(&source.read()?),
         Command::Import(import) | Command::Restore(import) => import.run(&source.read()?),
         Command::Check => check::run(&source.read()?),
+        Command::Reclassify(reclassify) => reclassify.run(&source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
         Command::Classify(classify) => classify.run(source.read()?),
         Command::Attribute(attribute) => attribute.run(),

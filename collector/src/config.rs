@@ -329,6 +329,8 @@ mod tests {
         check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
         check(&SITE.replace("example.com", "bücher.example"), &[], Ok(()));
+        check(&format!("{SITE}country = \"FR\""), &[], Ok(()));
+        check(&format!("{SITE}country = \"France\""), &[], Err("`France` is no country"));
         check(&SITE.replace("example.com", ""), &[], Err("without scheme"));
         check("[rules]\nsource = []", &[], Err("source"));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));

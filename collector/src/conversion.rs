@@ -11,7 +11,7 @@ use crate::store::{Converted, Idempotency, NewConversion, StoreError};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, Conversion, ConversionKind, JourneyState};
+use shared::lead::{Contact, Conversion, ConversionKind, JourneyState, NamedBy};
 use shared::limits;
 use shared::source::Rules;
 use url::Url;
@@ -93,8 +93,8 @@ pub async fn from_request(
     let invalid = |error: shared::lead::ContactError| {
         ApiError::Invalid(format!("The lead was not stored: {error}."))
     };
-    let contact = request.contact.normalised().map_err(invalid)?;
-    let (visitor, journey) =
+    let contact = request.contact.normalised(settings.country(site)).map_err(invalid)?;
+    let (named, journey) =
         who(app, settings, site, request.visitor.as_deref(), request.token.as_deref());
     let now_ms = app.clock.now_ms();
     let conversion = Conversion {
@@ -102,7 +102,7 @@ pub async fn from_request(
         number: 0,
         at_ms: now_ms,
         kind: request.kind,
-        visitor,
+        visitor: named.map(|(visitor, _)| visitor),
         journey,
         contact,
         form_id: text(request.form.id),
@@ -113,7 +113,7 @@ pub async fn from_request(
     };
     let idempotency = idempotency(key, body)?;
     let (lead, conversion, repeated) =
-        store(app, settings, site, conversion, idempotency, false).await?;
+        store(app, settings, site, conversion, idempotency, named.map(|(_, by)| by)).await?;
     let view = LeadView::load(app, lead, Some(conversion)).await?;
     let missing = || StoreError::Corrupt("a lead that was just stored is missing".into());
     let view = view.ok_or_else(missing)?;
@@ -149,7 +149,8 @@ pub async fn from_page(
         page_title: None,
         touches: Vec::new(),
     };
-    let (_, _, repeated) = store(app, settings, site, conversion, None, true).await?;
+    let named_by = Some(NamedBy::Page);
+    let (_, _, repeated) = store(app, settings, site, conversion, None, named_by).await?;
     if !repeated {
         app.metrics.conversion(JourneyState::Known);
     }
@@ -163,7 +164,7 @@ async fn store(
     site: &SiteId,
     conversion: Conversion,
     idempotency: Option<Idempotency>,
-    from_page: bool,
+    named_by: Option<NamedBy>,
 ) -> Result<(LeadId, ConversionId, bool), ApiError> {
     let at_ms = conversion.at_ms;
     let destinations = settings.destinations(site);
@@ -174,7 +175,7 @@ async fn store(
         destinations: destinations.map(|destination| destination.name().to_owned()).collect(),
         due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
         idempotency,
-        from_page,
+        named_by,
     };
     match app.store.convert(new).await? {
         Converted::KeyReused => Err(ApiError::KeyReused),
@@ -189,18 +190,18 @@ fn who(
     site: &SiteId,
     visitor: Option<&str>,
     token: Option<&str>,
-) -> (Option<VisitorId>, JourneyState) {
+) -> (Option<(VisitorId, NamedBy)>, JourneyState) {
     let given =
         |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let (visitor, token) = (given(visitor), given(token));
     if let Some(token) = &token {
         if let Some(visitor) = settings.tokens.open(site, token) {
-            return (Some(visitor), JourneyState::Known);
+            return (Some((visitor, NamedBy::Token)), JourneyState::Known);
         }
         app.metrics.bad_token();
     }
     match (visitor.map(|text| VisitorId::parse(&text)), token) {
-        (Some(Some(visitor)), _) => (Some(visitor), JourneyState::Known),
+        (Some(Some(visitor)), _) => (Some((visitor, NamedBy::Cookie)), JourneyState::Known),
         (_, Some(_)) => (None, JourneyState::BadToken),
         (Some(None), None) => (None, JourneyState::InvalidVisitor),
         (None, None) => (None, JourneyState::NoVisitor),

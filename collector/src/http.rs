@@ -12,11 +12,13 @@ mod operation;
 mod query;
 mod visitors;
 
+pub use operation::RelabelAnswer;
+
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::guard::{Any, Delete, Get, Head, Post};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, Resource, Route};
@@ -37,6 +39,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/leads/{lead}").route(get().to(leads::show)))
         .service(at("/v1/leads/{lead}/fields").route(get().to(fields::of_lead)))
         .service(at("/v1/leads/{lead}/journey").route(get().to(leads::journey)))
+        .service(at("/v1/leads/{lead}/visitors/{visitor}").route(delete().to(leads::undo_join)))
         .service(at("/v1/fields").route(get().to(fields::catalogue)))
         .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
         .service(at("/v1/deliveries").route(get().to(deliveries::list)))
@@ -52,6 +55,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
 pub fn operator_routes(config: &mut ServiceConfig) {
     config
         .service(at("/export").route(get().to(operation::export)))
+        .service(at("/relabel").route(post().to(operation::relabel)))
         .default_service(web::to(no_such_address));
 }
 
@@ -65,6 +69,10 @@ fn get() -> Route {
 
 fn post() -> Route {
     web::route().guard(Post())
+}
+
+fn delete() -> Route {
+    web::route().guard(Delete())
 }
 
 async fn no_such_address() -> Result<&'static str, ApiError> {

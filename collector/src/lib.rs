@@ -17,6 +17,7 @@ pub mod conversion;
 pub mod store;
 pub mod transfer;
 pub mod check;
+pub mod reclassify;
 pub mod outbox;
 pub mod metrics;
 pub mod clock;

@@ -9,6 +9,7 @@ use crate::token::Tokens;
 use anyhow::{Result, anyhow};
 use shared::bot::Bots;
 use shared::ids::SiteId;
+use shared::lead::Country;
 use shared::source::{OwnHosts, Rules};
 use std::collections::HashMap;
 
@@ -74,6 +75,11 @@ impl Settings {
     /// A site by the name that a browser sent.
     pub fn site(&self, name: &str) -> Option<&Site> {
         SiteId::parse(name).and_then(|name| self.sites.get(&name))
+    }
+
+    /// Where a site's phone numbers are from that do not say it.
+    pub fn country(&self, site: &SiteId) -> Option<Country> {
+        self.sites.get(site).and_then(|site| site.config.country)
     }
 
     /// The destinations of a site's leads.

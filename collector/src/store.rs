@@ -1,12 +1,14 @@
 //! The store's verbs, in the domain's words; each one atomic and durable when it answers.
 //!
-//! What a verb does to the rows is decided once, in plain code ([`visitor`], [`conversion`],
-//! [`delivery`]); where the rows are kept is a backend's business ([`sled`], [`postgres`]), and who
-//! names a backend is [`crate::app`] alone. Times are Unix milliseconds and arguments; ids are made
-//! by the caller.
+//! What a verb does to the rows is decided once, in plain code ([`visitor`], [`relabel`],
+//! [`conversion`], `membership`, [`delivery`]); where the rows are kept is a backend's business
+//! ([`sled`], [`postgres`]), and who names a backend is [`crate::app`] alone. Times are Unix
+//! milliseconds and arguments; ids are made by the caller.
 
 pub mod conversion;
 pub mod delivery;
+mod membership;
+pub mod relabel;
 pub mod entity;
 pub mod visitor;
 pub mod sled;
@@ -15,6 +17,7 @@ pub mod postgres;
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
+pub use relabel::{Relabelled, Relabelling, relabel_all};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
 
 use async_trait::async_trait;
@@ -45,8 +48,22 @@ pub trait Store: Send + Sync {
         visitor: VisitorId,
     ) -> Result<Vec<PageView>, StoreError>;
 
+    /// Puts other labels on a visitor's page views and derives its journey anew. What conversions keep
+    /// of a journey stays; page views and engagement that come meanwhile are not lost.
+    async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError>;
+
     /// Stores conversion, lead, identities and deliveries in one step, joining the visitor.
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError>;
+
+    /// Undoes what joined a visitor to a lead: from now on nothing that it did is the lead's, and where
+    /// it was taken from another lead, it goes back. Once is enough: what is undone stays as it is.
+    /// Gives back the lead as it stands; `None` where there is none, or it never had the visitor.
+    async fn undo_join(
+        &self,
+        lead: LeadId,
+        visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError>;
 
     /// A lead by its id.
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError>;

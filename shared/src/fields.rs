@@ -111,7 +111,9 @@ impl<'a> Facts<'a> {
             hand_off,
             long_text,
             conversion,
-            visitor: history.converted_in().or(lead.joins.last().map(|join| join.visitor)),
+            visitor: history
+                .converted_in
+                .or_else(|| lead.valid_joins().next_back().map(|join| join.visitor)),
             clicks: clicks.map(|touch| touch.map(Click::of)),
             click_ids: click_ids::find(history, conversion.map_or(i64::MAX, |last| last.at_ms)),
             model: rule.model,

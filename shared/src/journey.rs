@@ -30,6 +30,8 @@ pub struct History {
     pub pages: Vec<PageView>,
     /// The lead's conversions in time order.
     pub conversions: Vec<Conversion>,
+    /// The browser of the last conversion that has one, and one that was not taken from the lead.
+    pub converted_in: Option<VisitorId>,
 }
 
 impl History {
@@ -45,14 +47,23 @@ impl History {
         conversions.sort_by_key(|conversion| conversion.number);
         let last = conversions.last();
         let until_ms = last.map_or(i64::MIN, |last| last.at_ms);
-        let state = last.map_or(JourneyState::NoVisitor, |last| last.journey);
-        let joins = lead.joins.iter().filter(|join| join.joined_at_ms <= until_ms);
+        let state = match last {
+            None => JourneyState::NoVisitor,
+            Some(last) if last.visitor.is_some_and(|visitor| lead.has_lost(visitor)) => {
+                JourneyState::Undone
+            }
+            Some(last) => last.journey,
+        };
+        let named = conversions.iter().rev().filter_map(|conversion| conversion.visitor);
+        let converted_in = named.into_iter().find(|visitor| !lead.has_lost(*visitor));
+        let joins = lead.valid_joins().filter(|join| join.joined_at_ms <= until_ms);
         let browsers = joins.map(|join| {
             let views = views.iter().filter(|(visitor, _)| *visitor == join.visitor);
             let held = views.flat_map(|(_, views)| views).filter(|view| join.holds(view));
             held.filter_map(|view| view.up_to(until_ms)).collect()
         });
-        Self::merge(state, browsers.collect(), conversions)
+        let history = Self::merge(state, browsers.collect(), conversions);
+        Self { converted_in, ..history }
     }
 
     /// Visits are per browser, so each one's are derived alone.
@@ -87,12 +98,7 @@ impl History {
         touches.iter_mut().for_each(|(touch, _)| touch.visit = places[touch.visit as usize]);
         let (touches, engaged_pages) = touches.into_iter().unzip();
         let state = if pages.is_empty() { state } else { JourneyState::Known };
-        Self { state, visits, touches, engaged_pages, pages, conversions }
-    }
-
-    /// The browser of the last conversion that has one.
-    pub fn converted_in(&self) -> Option<VisitorId> {
-        self.conversions.iter().rev().find_map(|conversion| conversion.visitor)
+        Self { state, visits, touches, engaged_pages, pages, conversions, converted_in: None }
     }
 
     /// The whole history as the API answers it.

@@ -3,175 +3,16 @@
 //! Plain data that the store keeps; what a conversion does to it is decided in the store's one
 //! atomic step, what a reader sees of it is made in [`crate::fields`].
 
+mod contact;
+mod phone;
+
+pub use contact::{Contact, ContactError, IdentityKind, email_identity};
+pub use phone::{Country, e164};
+
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use crate::limits;
 use crate::page_view::PageView;
 use crate::visit::Touch;
 use serde::{Deserialize, Serialize};
-
-/// Who converted, as the form told it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Contact {
-    /// As typed, trimmed, the domain in lower case.
-    pub email: Option<String>,
-    /// Digits with a leading `+` where it was written so; else as typed.
-    pub phone: Option<String>,
-    /// Given name.
-    pub first_name: Option<String>,
-    /// Family name.
-    pub last_name: Option<String>,
-    /// The whole name; made of the two where it is absent.
-    pub full_name: Option<String>,
-    /// Employer.
-    pub company: Option<String>,
-    /// Position.
-    pub job_title: Option<String>,
-}
-
-/// Why a contact was refused; the text says what to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum ContactError {
-    /// Neither e-mail nor phone.
-    #[error("contact needs an email or a phone; without one nobody can be found again")]
-    Nobody,
-    /// The e-mail has no `name@domain` shape.
-    #[error("contact.email is not an e-mail address")]
-    Email,
-    /// The phone has no digits.
-    #[error("contact.phone has no digits")]
-    Phone,
-    /// A value exceeds `limits::TEXT_BYTES` (254 for an e-mail).
-    #[error("a value in contact is too long (at most 512 bytes, 254 for the email)")]
-    TooLong,
-}
-
-impl Contact {
-    /// Trims, drops what is empty, and checks what identifies.
-    ///
-    /// # Errors
-    /// [`ContactError`], with the field at fault.
-    pub fn normalised(self) -> Result<Self, ContactError> {
-        let mut contact = Self {
-            email: trimmed(self.email)?,
-            phone: trimmed(self.phone)?,
-            first_name: trimmed(self.first_name)?,
-            last_name: trimmed(self.last_name)?,
-            full_name: trimmed(self.full_name)?,
-            company: trimmed(self.company)?,
-            job_title: trimmed(self.job_title)?,
-        };
-        if let Some(email) = &contact.email {
-            contact.email = Some(normal_email(email)?);
-        }
-        if let Some(phone) = &contact.phone {
-            contact.phone = Some(normal_phone(phone)?);
-        }
-        if contact.full_name.is_none() {
-            let names = [contact.first_name.as_deref(), contact.last_name.as_deref()];
-            let names: Vec<&str> = names.into_iter().flatten().collect();
-            contact.full_name = (!names.is_empty()).then(|| names.join(" "));
-        }
-        match contact.email.is_none() && contact.phone.is_none() {
-            true => Err(ContactError::Nobody),
-            false => Ok(contact),
-        }
-    }
-
-    /// Takes every value that the newer contact brings.
-    pub fn take(&mut self, newer: Self) {
-        let take = |mine: &mut Option<String>, theirs: Option<String>| {
-            if theirs.is_some() {
-                *mine = theirs;
-            }
-        };
-        take(&mut self.email, newer.email);
-        take(&mut self.phone, newer.phone);
-        take(&mut self.first_name, newer.first_name);
-        take(&mut self.last_name, newer.last_name);
-        take(&mut self.full_name, newer.full_name);
-        take(&mut self.company, newer.company);
-        take(&mut self.job_title, newer.job_title);
-    }
-
-    /// Takes only the values that are not known yet.
-    pub fn fill(&mut self, newer: Self) {
-        let known = std::mem::replace(self, newer);
-        self.take(known);
-    }
-
-    /// What the person can be found by, the stronger first: e-mail in lower case, then the phone
-    /// where it is written with its country.
-    pub fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> + '_ {
-        let email = self.email.as_ref().map(|email| (IdentityKind::Email, email.to_lowercase()));
-        let phone = self.phone.as_ref().filter(|phone| phone.starts_with('+'));
-        email.into_iter().chain(phone.map(|phone| (IdentityKind::Phone, phone.clone())))
-    }
-}
-
-fn trimmed(value: Option<String>) -> Result<Option<String>, ContactError> {
-    let Some(value) = value else { return Ok(None) };
-    let text = value.trim();
-    if text.len() > limits::TEXT_BYTES {
-        return Err(ContactError::TooLong);
-    }
-    let visible: String = text.chars().filter(|character| !character.is_control()).collect();
-    Ok((!visible.is_empty()).then_some(visible))
-}
-
-fn normal_email(email: &str) -> Result<String, ContactError> {
-    if email.len() > 254 {
-        return Err(ContactError::TooLong);
-    }
-    // As public mail goes: a name with a dot behind the @, no address of a machine.
-    let options = email_address::Options::default().with_required_tld().without_domain_literal();
-    let address = email_address::EmailAddress::parse_with_options(email, options);
-    let address = address.map_err(|_| ContactError::Email)?;
-    Ok(format!("{}@{}", address.local_part(), address.domain().to_lowercase()))
-}
-
-/// E.164 where the country is written (`+` or `00`); else as typed, because guessing a country
-/// would join strangers.
-///
-/// # Errors
-/// [`ContactError::Phone`] where there are no digits.
-pub fn normal_phone(phone: &str) -> Result<String, ContactError> {
-    // `+33 (0)1 …`: the trunk digit in brackets is not dialled from abroad.
-    let dialled = phone.replace("(0)", "");
-    let digits: String = dialled.chars().filter(char::is_ascii_digit).collect();
-    let international = phone.strip_prefix('+').map(|_| digits.as_str());
-    let international = international.or_else(|| digits.strip_prefix("00"));
-    match international {
-        Some(number) if (8..=15).contains(&number.len()) => Ok(format!("+{number}")),
-        _ if digits.is_empty() => Err(ContactError::Phone),
-        _ => Ok(phone.into()),
-    }
-}
-
-/// The kinds of things that a lead is found by.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentityKind {
-    /// An e-mail address in lower case.
-    Email,
-    /// An E.164 phone number.
-    Phone,
-}
-
-impl IdentityKind {
-    /// The name in keys and rows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-        }
-    }
-
-    /// Reads the name.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Email, Self::Phone].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
 
 /// What kind of act made the conversion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
@@ -206,6 +47,8 @@ pub enum JourneyState {
     BadToken,
     /// Its visitor was no UUID.
     InvalidVisitor,
+    /// Its visitor was taken from the lead again. Said of a lead's history, never of a conversion.
+    Undone,
 }
 
 /// A form, a call, a chat, a booking, an import or an API call that names a person.
@@ -237,7 +80,41 @@ pub struct Conversion {
     pub touches: Vec<Touch>,
 }
 
-/// A visitor's membership in a lead.
+/// By what a conversion named its browser, the surest first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedBy {
+    /// The sealed token of the form.
+    Token,
+    /// The cookie's value, as the form handler sent it.
+    Cookie,
+    /// The page itself, by `clew('identify', …)`.
+    Page,
+}
+
+/// By what a conversion's person was found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// By nothing: nobody with this e-mail or phone was known.
+    New,
+    /// The e-mail.
+    Email,
+    /// The phone.
+    Phone,
+}
+
+/// What tied a browser to a lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct JoinEvidence {
+    /// By what the person was found.
+    pub person: FoundBy,
+    /// By what the browser was named.
+    pub visitor: NamedBy,
+}
+
+/// A visitor's membership in a lead. Of one browser's memberships that are not undone, each begins
+/// where the one before it ends, and the last has no end.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Join {
     /// The browser.
@@ -246,17 +123,48 @@ pub struct Join {
     pub joined_at_ms: i64,
     /// The conversion that joined it.
     pub conversion: ConversionId,
+    /// What tied the two.
+    pub by: JoinEvidence,
     /// Where the browser was another lead's before: only what came from this moment on is this
     /// lead's.
     pub from_ms: Option<i64>,
+    /// The lead that it was taken from, and goes back to should this be undone; `None` too where
+    /// that lead's own membership was undone since.
+    pub from_lead: Option<LeadId>,
     /// Where the browser became another lead's: only what came before this moment is this lead's.
     pub until_ms: Option<i64>,
+    /// The lead that it became, where that has not been undone.
+    pub until_lead: Option<LeadId>,
+    /// When the membership was undone, Unix milliseconds: from then on nothing of the browser is
+    /// this lead's by it.
+    pub undone_at_ms: Option<i64>,
 }
 
 impl Join {
+    /// Of a browser that nobody had before.
+    pub fn new(visitor: VisitorId, conversion: &Conversion, by: JoinEvidence) -> Self {
+        Self {
+            visitor,
+            joined_at_ms: conversion.at_ms,
+            conversion: conversion.id,
+            by,
+            from_ms: None,
+            from_lead: None,
+            until_ms: None,
+            until_lead: None,
+            undone_at_ms: None,
+        }
+    }
+
+    /// Whether it has not been undone.
+    pub fn is_valid(&self) -> bool {
+        self.undone_at_ms.is_none()
+    }
+
     /// Whether a page view of the browser belongs to this membership.
     pub fn holds(&self, view: &PageView) -> bool {
-        self.from_ms.is_none_or(|from_ms| view.at_ms >= from_ms)
+        self.is_valid()
+            && self.from_ms.is_none_or(|from_ms| view.at_ms >= from_ms)
             && self.until_ms.is_none_or(|until_ms| view.at_ms < until_ms)
     }
 }
@@ -274,7 +182,7 @@ pub struct Lead {
     pub converted_at_ms: i64,
     /// The newest value of each.
     pub contact: Contact,
-    /// The browsers that are this person's.
+    /// The browsers that are this person's, and those that were said to be and were not.
     pub joins: Vec<Join>,
     /// How many conversions it has had.
     pub conversions: u32,
@@ -282,68 +190,15 @@ pub struct Lead {
     pub phone_conflict: Option<LeadId>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(
-        email: &str,
-        phone: &str,
-        expected: Result<(Option<&str>, Option<&str>), ContactError>,
-    ) {
-        let contact = Contact {
-            email: Some(email.to_owned()),
-            phone: Some(phone.to_owned()),
-            ..Contact::default()
-        };
-        let normal = contact.normalised();
-        let normal = normal.as_ref().map(|c| (c.email.as_deref(), c.phone.as_deref()));
-        assert_eq!(normal.map_err(|error| *error), expected, "{email} {phone}");
+impl Lead {
+    /// The memberships that have not been undone.
+    pub fn valid_joins(&self) -> impl DoubleEndedIterator<Item = &Join> {
+        self.joins.iter().filter(|join| join.is_valid())
     }
 
-    #[test]
-    fn contacts() {
-        check(" Lead@EXAMPLE.com ", "", Ok((Some("Lead@example.com"), None)));
-        check("", "+33 (0)1 42 68 53 00", Ok((None, Some("+33142685300"))));
-        check("", "0033 1 42 68 53 00", Ok((None, Some("+33142685300"))));
-        check("", "01 42 68 53 00", Ok((None, Some("01 42 68 53 00"))));
-        check("", "", Err(ContactError::Nobody));
-        check("nobody", "", Err(ContactError::Email));
-        check("a@b@c", "", Err(ContactError::Email));
-        check("a@b", "", Err(ContactError::Email));
-        check("a@[127.0.0.1]", "", Err(ContactError::Email));
-        check("", "call me", Err(ContactError::Phone));
-        check(&format!("{}@example.com", "x".repeat(300)), "", Err(ContactError::TooLong));
-    }
-
-    #[test]
-    fn names_are_joined_and_newer_values_win() {
-        let contact = |email: &str, first: Option<&str>| Contact {
-            email: Some(email.to_owned()),
-            first_name: first.map(str::to_owned),
-            last_name: Some("Last".to_owned()),
-            ..Contact::default()
-        };
-        let mut known = contact("a@example.com", Some("First")).normalised().unwrap();
-        assert_eq!(known.full_name.as_deref(), Some("First Last"));
-        known.take(contact("B@example.com", None));
-        let mut filled = known.clone();
-        filled.fill(Contact {
-            company: Some("Example".to_owned()),
-            ..contact("c@example.com", Some("Other"))
-        });
-        assert_eq!(
-            (filled.email, filled.first_name),
-            (known.email.clone(), known.first_name.clone())
-        );
-        assert_eq!(filled.company.as_deref(), Some("Example"));
-        assert_eq!(
-            (known.email.as_deref(), known.first_name.as_deref()),
-            (Some("B@example.com"), Some("First"))
-        );
-        assert_eq!(
-            known.identities().collect::<Vec<_>>(),
-            [(IdentityKind::Email, "b@example.com".to_owned())]
-        );
+    /// Whether a browser was joined to the lead and taken from it again.
+    pub fn has_lost(&self, visitor: VisitorId) -> bool {
+        let mut joins = self.joins.iter().filter(|join| join.visitor == visitor).peekable();
+        joins.peek().is_some() && joins.all(|join| !join.is_valid())
     }
 }

@@ -11,6 +11,8 @@ pub const BATCH_EVENTS: usize = 250;
 pub const URL_BYTES: usize = 8 * 1024;
 /// Titles, form and event names, and a contact's single values.
 pub const TEXT_BYTES: usize = 512;
+/// An e-mail address.
+pub const EMAIL_BYTES: usize = 254;
 /// A custom event's properties as JSON text.
 pub const PROPS_BYTES: usize = 4 * 1024;
 /// The host that a page was left for; names are no longer, and more is cut.

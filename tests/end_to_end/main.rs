@@ -23,5 +23,6 @@ mod moves;
 mod together;
 mod backup;
 mod disk;
+mod reclassify;
 mod journey;
 mod departures;

@@ -4,7 +4,7 @@ use collector::clock::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
-use tests::app::{NOW_MS, TestApp, answer};
+use tests::app::{KEY, NOW_MS, TestApp, answer};
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, new_event, new_visitor, view};
@@ -14,6 +14,8 @@ tests::both_stores!(
     a_shared_browser_is_two_leads,
     a_shared_browser_never_tells_the_other_persons_visits,
     a_page_may_name_the_person,
+    a_join_is_undone,
+    a_number_is_one_of_the_sites_country,
 );
 
 const MINUTE: i64 = 60_000;
@@ -34,6 +36,9 @@ async fn a_person_with_two_browsers_is_one_lead(backend: Backend) {
         .map(|join| join["visitor"].clone())
         .collect();
     assert_eq!(visitors, [json!(desk), json!(phone)]);
+    let by = |number: usize| &second.json["lead"]["visitors"][number]["by"];
+    assert_eq!(*by(0), json!({ "person": "new", "visitor": "cookie" }));
+    assert_eq!(*by(1), json!({ "person": "email", "visitor": "token" }));
     assert_eq!(second.json["fields"]["visits_count"], 4);
     assert_eq!(second.json["fields"]["touchpoints_count"], 4);
     app.stop().await;
@@ -134,6 +139,7 @@ async fn a_page_may_name_the_person(backend: Backend) {
         (&json!("api"), &json!(1))
     );
     assert_eq!(lead["lead"]["visitors"][0]["visitor"], visitor.as_str());
+    assert_eq!(lead["lead"]["visitors"][0]["by"], json!({ "person": "new", "visitor": "page" }));
 
     let quiet = body
         .replace("\"demo\"", "\"quiet\"")
@@ -142,5 +148,101 @@ async fn a_page_may_name_the_person(backend: Backend) {
     assert_eq!(answer(app.request(Method::POST, "/c/e").body(quiet)).await.json["stored"], 2);
     let list = answer(app.request(Method::GET, "/v1/leads").bearer_auth("test")).await;
     assert_eq!(list.json["leads"], json!([]));
+    app.stop().await;
+}
+
+/// A browser that was joined to the wrong lead leaves it, with all that it did; the browser's first
+/// person has it again.
+async fn a_join_is_undone(backend: Backend) {
+    let app = TestApp::start(backend);
+    let (visitor, _) = travelled(&app).await;
+    let convert = async |email: &str| {
+        let made = app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
+        made.json["lead"]["id"].as_str().unwrap().to_owned()
+    };
+    let first = convert("a@example.com").await;
+    app.app.clock.advance_ms(DAY_MS);
+    let now_ms = NOW_MS + DAY_MS;
+    let url = "https://www.example.com/?utm_source=bing&utm_medium=cpc";
+    app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+    let second = convert("b@example.com").await;
+
+    let delete = async |path: &str, key: &str| {
+        answer(app.request(Method::DELETE, path).bearer_auth(key)).await
+    };
+    let path = format!("/v1/leads/{second}/visitors/{visitor}");
+    let stranger = new_visitor();
+    for (path, key, status, detail) in [
+        (&path, "wrong", 401, "Send `Authorization"),
+        (&path, "clew_other-key", 404, "There is no such lead."),
+        (
+            &format!("/v1/leads/{second}/visitors/{stranger}"),
+            KEY,
+            404,
+            "no such visitor of this lead",
+        ),
+        (&format!("/v1/leads/{second}/visitors/me"), KEY, 404, "no such visitor of this lead"),
+        (&format!("/v1/leads/{stranger}/visitors/{visitor}"), KEY, 404, "There is no such lead."),
+    ] {
+        let refused = delete(path, key).await;
+        assert_eq!(refused.status, status, "{path} {refused:?}");
+        assert!(refused.json["detail"].as_str().unwrap().contains(detail), "{path} {refused:?}");
+    }
+    assert_eq!(app.get(&path).await.status, 405);
+
+    app.app.clock.advance_ms(MINUTE);
+    let undone = delete(&format!("/v1/leads/email:B@example.com/visitors/{visitor}"), KEY).await;
+    assert_eq!((undone.status, &undone.json["id"]), (200, &json!(second)));
+    assert_eq!(undone.json["visitors"][0]["undone_at"], "2026-11-22T10:01:00Z");
+    app.app.clock.advance_ms(MINUTE);
+    assert_eq!(delete(&path, KEY).await.json, undone.json, "once is enough");
+
+    let lead = app.get(&format!("/v1/leads/{second}")).await.json;
+    assert_eq!(
+        (&lead["journey"]["state"], &lead["journey"]["touches"]),
+        (&json!("undone"), &json!([]))
+    );
+    assert_eq!(
+        (&lead["fields"]["visitor_id"], &lead["fields"]["touchpoints_count"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(lead["conversion"]["journey"], "known");
+    // What the first person's browser did since is in its history once it converts again.
+    assert_eq!(convert("a@example.com").await, first);
+    let lead = app.get(&format!("/v1/leads/{first}")).await.json;
+    assert_eq!(lead["lead"]["visitors"].as_array().unwrap().len(), 1);
+    assert_eq!(lead["fields"]["source_path"], "google / cpc > (direct) / (none) > bing / cpc");
+    let journey = app.get(&format!("/v1/visitors/{visitor}/journey")).await.json;
+    assert_eq!(journey["lead_id"], first.as_str());
+    tests::load::hold_together(&*app.app.store).await;
+    app.stop().await;
+}
+
+/// With the site's country a national number is E.164, from a form as from a page, and finds.
+async fn a_number_is_one_of_the_sites_country(backend: Backend) {
+    let settings = "[[sites]]\nname = \"french\"\nhosts = [\"french.example\"]\ncountry = \"FR\"\n\
+                    [[keys]]\nname = \"french\"\nsite = \"french\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
+    let app = TestApp::start_with(backend, settings, Clock::fixed(NOW_MS));
+    let french = |method, path: &str| app.request(method, path).bearer_auth("test");
+    let body = json!({ "contact": { "phone": "01 42 68 53 00", "email": "a@example.com" } });
+    let made = answer(french(Method::POST, "/v1/leads").body(body.to_string())).await;
+    assert_eq!(made.json["lead"]["contact"]["phone"], "+33142685300");
+
+    let (visitor, page) = (new_visitor().to_text(), new_event(NOW_MS));
+    let named = format!(
+        r#"{{"id":"{}","page":"{page}","at":{NOW_MS},"kind":"identify","contact":{{"phone":"01.42.68.53.00"}}}}"#,
+        new_event(NOW_MS)
+    );
+    let seen = view(page, NOW_MS, "https://french.example/", "");
+    let body = batch(&visitor, NOW_MS, &[seen, named]).replace("\"demo\"", "\"french\"");
+    assert_eq!(answer(app.request(Method::POST, "/c/e").body(body)).await.status, 202);
+    let lead = answer(french(Method::GET, "/v1/leads/phone:0142685300")).await.json;
+    assert_eq!(lead["lead"]["id"], made.json["lead"]["id"]);
+    assert_eq!(lead["lead"]["visitors"][0]["by"], json!({ "person": "phone", "visitor": "page" }));
+    // Without a country of the site's own it is nobody's.
+    let body = json!({ "contact": { "phone": "01 42 68 53 00" } });
+    let made = app.post_lead(&body).await;
+    assert_eq!(made.json["lead"]["contact"]["phone"], "01 42 68 53 00");
+    assert_eq!(app.get("/v1/leads/phone:0142685300").await.status, 404);
     app.stop().await;
 }

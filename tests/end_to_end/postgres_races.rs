@@ -97,6 +97,53 @@ async fn two_collectors_race_and_everything_holds_together() {
     two.stop().await;
 }
 
+/// One browser that changes hands, is taken from persons again, and goes on browsing, all at once.
+#[actix_web::test]
+async fn joins_are_made_and_undone_at_once() {
+    let Storage::Postgres(database) = Storage::new(Backend::Postgres) else { unreachable!() };
+    let apps = [(); 2].map(|()| TestApp::start(Storage::Postgres(database.clone())));
+    let [one, two] = &apps;
+    let visitor = new_visitor().to_text();
+    assert_eq!(one.send(page_of(&visitor)).await.status, 202);
+    let convert = async |app: &TestApp, number: usize| {
+        let email = format!("person-{number}@example.com");
+        let body = json!({ "visitor": visitor, "contact": { "email": email } });
+        assert!(matches!(app.post_lead(&body).await.status, 200 | 201));
+    };
+    let undo = async |app: &TestApp, number: usize| {
+        let path = format!("/v1/leads/email:person-{number}@example.com/visitors/{visitor}");
+        let request = app.request(Method::DELETE, &path).bearer_auth(KEY);
+        assert_eq!(answer(request).await.status, 200);
+    };
+    for number in 0..4 {
+        convert(one, number).await;
+    }
+    for round in 0..ROUNDS {
+        for app in &apps {
+            app.app.clock.advance_ms(60_000);
+        }
+        let person = |number: usize| (round + number) % 4;
+        tokio::join!(
+            convert(one, person(0)),
+            undo(two, person(1)),
+            undo(one, person(1)),
+            undo(two, person(2)),
+            convert(two, person(3)),
+            async { assert_eq!(one.send(page_of(&visitor)).await.status, 202) },
+        );
+        hold_together(&*one.app.store).await;
+    }
+    for number in 0..4 {
+        undo(one, number).await;
+    }
+    let journey = two.get(&format!("/v1/visitors/{visitor}/journey")).await.json;
+    assert_eq!(journey["lead_id"], Value::Null);
+    hold_together(&*two.app.store).await;
+    for app in apps {
+        app.stop().await;
+    }
+}
+
 /// What both stores answer and keep of the same requests.
 #[actix_web::test]
 async fn values_that_a_database_may_stumble_on_are_kept_alike() {

@@ -1,5 +1,7 @@
-//! A store with something of everything in it, made quickly: browsers with long and short pasts,
-//! persons who share them, deliveries in every state, texts that are hard to carry.
+//! A store with something of everything in it, made quickly.
+//!
+//! Browsers with long and short pasts, persons who share them or were mistaken for others, deliveries
+//! in every state, texts that are hard to carry.
 
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
@@ -62,6 +64,11 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
     for some in new.chunks(AT_ONCE) {
         let made = join_all(some.iter().map(|new| convert(store, new.clone()))).await;
         conversions.extend(some.iter().cloned().zip(made).map(|(new, (lead, ..))| (new, lead)));
+    }
+    for (new, lead) in conversions.iter().step_by(9) {
+        if let Some(visitor) = new.conversion.visitor {
+            store.undo_join(*lead, visitor, ALL_DUE_MS).await.unwrap();
+        }
     }
     hand_off(store, conversions.len()).await;
     Full { batches: all.into_iter().step_by(20).collect(), conversions }

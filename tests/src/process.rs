@@ -129,7 +129,12 @@ pub struct Told {
 
 /// Runs a command of the binary on a store, to its end.
 pub fn clew(storage: &Storage, arguments: &[&str]) -> Told {
-    let (command, _config) = command(storage, arguments);
+    clew_with(storage, "", arguments)
+}
+
+/// The same with more settings.
+pub fn clew_with(storage: &Storage, more_settings: &str, arguments: &[&str]) -> Told {
+    let (command, _config) = command_with(storage, more_settings, arguments);
     // One that does not end fails the test, and does not hold it up.
     let mut bounded = Command::new("timeout");
     bounded.arg("120").arg(command.get_program()).args(command.get_args());
@@ -145,8 +150,17 @@ pub fn told(mut program: Command) -> Told {
 
 /// The same not yet started, with the configuration that has to be there while it runs.
 pub fn command(storage: &Storage, arguments: &[&str]) -> (Command, NamedTempFile) {
+    command_with(storage, "", arguments)
+}
+
+/// The same with more settings.
+pub fn command_with(
+    storage: &Storage,
+    more_settings: &str,
+    arguments: &[&str],
+) -> (Command, NamedTempFile) {
     let config = NamedTempFile::new().unwrap();
-    std::fs::write(config.path(), settings_for(storage)).unwrap();
+    std::fs::write(config.path(), settings_for(storage) + more_settings).unwrap();
     let mut command = Command::new(binary());
     command.args(arguments).arg("--config").arg(config.path());
     (command, config)

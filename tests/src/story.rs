@@ -2,6 +2,8 @@
 //! over an open store and uses visitors of its own, so that they can run on one store.
 
 mod journeys;
+mod labels;
+mod persons;
 
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
@@ -9,7 +11,7 @@ use collector::store::{
     Settlement, Store, StoreError, VisitorContext,
 };
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState};
+use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState, NamedBy};
 use shared::limits::{self, DAY_MS};
 use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{PageView, Totals};
@@ -90,7 +92,7 @@ pub fn conversion(
         destinations: vec!["crm".into()],
         due_at_ms: at_ms + 10_000,
         idempotency: None,
-        from_page: false,
+        named_by: visitor.map(|_| NamedBy::Cookie),
     }
 }
 
@@ -107,8 +109,10 @@ pub async fn tell(store: &dyn Store) {
     journeys::are_kept_and_derived(store).await;
     journeys::are_the_same_in_any_order_of_arrival(store).await;
     journeys::know_the_latest_of_the_browser(store).await;
+    labels::are_made_anew(store).await;
     a_conversion_makes_lead_and_deliveries(store).await;
-    people_are_told_apart(store).await;
+    persons::are_told_apart(store).await;
+    persons::are_joined_by_mistake(store).await;
     deliveries_are_claimed_and_settled(store).await;
     leads_and_deliveries_are_listed(store).await;
 }
@@ -155,56 +159,6 @@ pub async fn a_conversion_makes_lead_and_deliveries(store: &dyn Store) {
     assert!(store.expire(START_MS + DAY_MS + 2 * MINUTE).await.unwrap() >= 1);
     assert!(!convert(store, again).await.2);
     assert_eq!(store.lead(lead).await.unwrap().unwrap().conversions, 2);
-}
-
-/// The same e-mail joins browsers; another one on the same browser is another person.
-pub async fn people_are_told_apart(store: &dyn Store) {
-    let (phone_number, desk, phone) = ("+33142685300", new_visitor(), new_visitor());
-    for visitor in [desk, phone] {
-        store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
-    }
-    let (anna, ..) =
-        convert(store, conversion(START_MS, Some(desk), "a@example.com", Some(phone_number))).await;
-    let (same, ..) =
-        convert(store, conversion(START_MS + 1, Some(phone), "A@EXAMPLE.com", None)).await;
-    assert_eq!(same, anna);
-    let lead = store.lead(anna).await.unwrap().unwrap();
-    assert_eq!(lead.joins.iter().map(|join| join.visitor).collect::<Vec<_>>(), [desk, phone]);
-    assert!(lead.joins.iter().all(|join| (join.from_ms, join.until_ms) == (None, None)));
-
-    let (second, ..) =
-        convert(store, conversion(START_MS + 2, Some(desk), "b@example.com", None)).await;
-    assert_ne!(second, anna);
-    let lead = store.lead(second).await.unwrap().unwrap();
-    // From what came after the first's last conversion.
-    assert_eq!(lead.joins[0].from_ms, Some(START_MS + 2));
-    let lead = store.lead(anna).await.unwrap().unwrap();
-    assert_eq!(lead.joins[0].until_ms, Some(START_MS + 2));
-    assert_eq!(lead.joins[1].until_ms, None);
-
-    // e-mail says the second, phone says the first: no merge, but recorded
-    let (third, ..) =
-        convert(store, conversion(START_MS + 3, None, "b@example.com", Some(phone_number))).await;
-    let lead = store.lead(third).await.unwrap().unwrap();
-    assert_eq!((third, lead.phone_conflict), (second, Some(anna)));
-    assert_eq!(
-        store.find_lead(&site(), IdentityKind::Phone, phone_number).await.unwrap(),
-        Some(anna)
-    );
-
-    // an e-mail nobody knows and a phone that somebody has: the phone decides, and both lead there
-    let (found, ..) =
-        convert(store, conversion(START_MS + 4, None, "a.second@example.com", Some(phone_number)))
-            .await;
-    assert_eq!(found, anna);
-    let lead = store.find_lead(&site(), IdentityKind::Email, "a.second@example.com").await;
-    assert_eq!(lead.unwrap(), Some(anna));
-
-    // a visitor that never reported anything still makes a lead
-    let (stranger, ..) =
-        convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;
-    assert_eq!(store.conversions(stranger).await.unwrap()[0].journey, JourneyState::UnknownVisitor);
-    assert!(store.lead(stranger).await.unwrap().unwrap().joins.is_empty());
 }
 
 /// Due once, leased, come back after the lease, settled, replayed.

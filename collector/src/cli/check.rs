@@ -3,12 +3,13 @@
 use super::{export, say};
 use crate::check::{Check, Counts, Report};
 use crate::config::Config;
+use crate::reclassify::rules_name;
 use anyhow::{Result, bail};
 
 pub(super) fn run(config: &Config) -> Result<()> {
     let mut check = Check::default();
     export::everything(config, |entity| Ok(check.take(entity)?))?;
-    let Report { counts, digest, problems, further } = check.finish();
+    let Report { counts, rules, digest, problems, further } = check.finish();
     let Counts {
         visitors,
         page_views,
@@ -35,8 +36,15 @@ pub(super) fn run(config: &Config) -> Result<()> {
     ] {
         say(format_args!("{what:<24} {count:>12}"));
     }
+    for (rules, count) in rules {
+        let what = format!("labelled by {}", rules_name(rules));
+        say(format_args!("{what:<28} {count:>8}"));
+    }
     say(format_args!("{:<24} {digest}", "digest"));
     if problems.is_empty() {
+        say(format_args!(
+            "{touches} touches of {visitors} visitors are those that their page views make"
+        ));
         say("everything holds together");
         return Ok(());
     }

@@ -1,21 +1,18 @@
 //! `clew export` and `clew backup`: everything in the store as a file.
-//!
-//! sled lets one process in: where a collector has the store, it is asked over its socket, and goes
-//! on meanwhile; else the command opens the store itself.
 
+use super::access::Access;
 use super::{progress, say};
-use crate::app::{ensure_whole, open_existing_store, operator_socket};
 use crate::check::{Check, Report};
 use crate::config::Config;
-use crate::server;
-use crate::store::{Entity, StoreError};
-use crate::transfer::{self, Lines, Reader};
-use anyhow::{Context, Result, bail, ensure};
+use crate::store::Entity;
+use crate::transfer::{self, Lines};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use shared::time::rfc3339;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -113,65 +110,12 @@ pub(super) fn everything(
     config: &Config,
     mut each: impl FnMut(&Entity) -> Result<()>,
 ) -> Result<()> {
+    let access = Access::open(config)?;
     let bar = progress::count("entities");
-    let mut counted = |entity: &Entity| {
+    let done = access.everything(|entity| {
         bar.inc(1);
-        each(entity)
-    };
-    let done = match open_existing_store(config) {
-        Ok(store) => server::block_on(async {
-            ensure_whole(&*store).await?;
-            let mut entities = store.export();
-            while let Some(entity) = entities.next().await {
-                counted(&entity?)?;
-            }
-            Ok(store.close().await?)
-        }),
-        Err(error) if matches!(error.downcast_ref(), Some(StoreError::InUse(_))) => {
-            let socket = operator_socket(config).context("the store has no collector to ask")?;
-            ask_collector(&socket, counted)
-        }
-        Err(error) => Err(error),
-    };
+        each(&entity).map(|()| ControlFlow::Continue(()))
+    });
     bar.finish_and_clear();
-    done
-}
-
-fn ask_collector(socket: &Path, mut each: impl FnMut(&Entity) -> Result<()>) -> Result<()> {
-    let told = || {
-        format!(
-            "the store is in use, and nobody answers on {}: a collector that is stopping, or a command that \
-             writes; try again when it has ended",
-            socket.display()
-        )
-    };
-    // Fails where it is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::blocking::Client::builder()
-        .unix_socket(socket)
-        .timeout(None)
-        .build()
-        .with_context(told)?;
-    // The socket is the address; the host is there for form's sake.
-    let answer = client.get("http://collector/export").send().with_context(told)?;
-    let status = answer.status();
-    if !status.is_success() {
-        let problem: serde_json::Value = answer.json().unwrap_or_default();
-        bail!(
-            "the collector answered {status}: {}",
-            problem["detail"].as_str().unwrap_or_default()
-        );
-    }
-    let mut reader = Reader::new(BufReader::with_capacity(1 << 16, answer));
-    let told = |error: anyhow::Error| {
-        let cut_off = error.chain().any(|cause| cause.is::<std::io::Error>());
-        error.context(match cut_off {
-            true => "the collector's answer was cut off; its log says more",
-            false => "the collector's answer cannot be read",
-        })
-    };
-    while let Some(entity) = reader.read_entity().map_err(told)? {
-        each(&entity)?;
-    }
-    Ok(())
+    done.and_then(|()| access.close())
 }

@@ -4,6 +4,7 @@ use super::{AttributionConfig, Network};
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use shared::ids::SiteId;
+use shared::lead::Country;
 use shared::source::parse_host;
 
 /// One web site.
@@ -23,6 +24,9 @@ pub struct SiteConfig {
     /// Where the company's own people visit from; their page views are flagged.
     #[serde(default)]
     pub own_traffic: Vec<Network>,
+    /// Where phone numbers are from that do not say it.
+    #[serde(default)]
+    pub country: Option<Country>,
     /// Whether `clew('identify', …)` makes leads.
     #[serde(default = "yes")]
     pub identify: bool,

@@ -11,7 +11,7 @@ use shared::fields::naming::Crm;
 use shared::fields::{self, Browser, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
-use shared::lead::{IdentityKind, Lead, normal_phone};
+use shared::lead::{IdentityKind, Join, Lead, e164, email_identity};
 use shared::limits;
 use shared::time::rfc3339;
 use std::collections::HashSet;
@@ -57,7 +57,7 @@ impl LeadView {
         at: Option<ConversionId>,
     ) -> Result<Option<Self>, StoreError> {
         let Some(lead) = app.store.lead(id).await? else { return Ok(None) };
-        let mut visitors: Vec<VisitorId> = lead.joins.iter().map(|join| join.visitor).collect();
+        let mut visitors: Vec<VisitorId> = lead.valid_joins().map(|join| join.visitor).collect();
         visitors.sort_unstable();
         visitors.dedup();
         let mut views = Vec::with_capacity(visitors.len());
@@ -69,7 +69,7 @@ impl LeadView {
         let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
         conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
         let history = History::of_lead(&lead, &views, conversions);
-        let context = match history.converted_in() {
+        let context = match history.converted_in {
             Some(visitor) => app.store.visitor(&lead.site, visitor).await?,
             None => None,
         };
@@ -88,17 +88,22 @@ impl LeadView {
     ///
     /// # Errors
     /// [`ApiError::NotFound`] or the store's.
-    pub async fn find(app: &App, site: &SiteId, name: &str) -> Result<Self, ApiError> {
-        let by = |kind, value: &str| {
-            let value = value.to_owned();
-            async move { app.store.find_lead(site, kind, &value).await }
-        };
-        let id = match name.split_once(':') {
-            Some(("email", email)) => by(IdentityKind::Email, &email.to_lowercase()).await?,
+    pub async fn find(
+        app: &App,
+        settings: &Settings,
+        site: &SiteId,
+        name: &str,
+    ) -> Result<Self, ApiError> {
+        let identity = match name.split_once(':') {
+            Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
             Some(("phone", phone)) => {
-                by(IdentityKind::Phone, &normal_phone(phone).unwrap_or_default()).await?
+                e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
             }
-            _ => LeadId::parse(name),
+            _ => None,
+        };
+        let id = match identity {
+            Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
+            None => LeadId::parse(name),
         };
         let view = match id {
             Some(id) => Self::load(app, id, None).await?,
@@ -202,13 +207,19 @@ pub fn lead_json(lead: &Lead) -> Value {
         "converted_at": rfc3339(lead.converted_at_ms),
         "conversions": lead.conversions,
         "contact": lead.contact,
-        "visitors": lead.joins.iter().map(|join| json!({
-            "visitor": join.visitor,
-            "joined_at": rfc3339(join.joined_at_ms),
-            "conversion": join.conversion,
-            "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
-        })).collect::<Vec<_>>(),
+        "visitors": lead.joins.iter().map(join_json).collect::<Vec<_>>(),
         "phone_conflict": lead.phone_conflict,
+    })
+}
+
+fn join_json(join: &Join) -> Value {
+    json!({
+        "visitor": join.visitor,
+        "joined_at": rfc3339(join.joined_at_ms),
+        "conversion": join.conversion,
+        "by": join.by,
+        "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
+        "undone_at": join.undone_at_ms.map(rfc3339),
     })
 }
 

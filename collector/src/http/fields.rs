@@ -24,7 +24,7 @@ pub(super) async fn of_lead(
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let asked = asked(&Query::of(&request)).map_err(ApiError::Invalid)?;
-    let view = LeadView::find(&app, &key.site, &lead).await?;
+    let view = LeadView::find(&app, &key.settings, &key.site, &lead).await?;
     Ok(etag::json(&request, view.fields_json(&key.settings, &asked).to_string()))
 }
 

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
-use shared::ids::LeadId;
+use shared::ids::{LeadId, VisitorId};
 use shared::limits;
 
 /// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
@@ -48,11 +48,13 @@ pub(super) async fn list(
     let after = query.parsed("after", LeadId::parse)?;
     let email = query.text("email");
     let leads = match email {
-        Some(email) => match LeadView::find(&app, &key.site, &format!("email:{email}")).await {
-            Ok(view) => vec![view.lead],
-            Err(ApiError::NotFound(_)) => Vec::new(),
-            Err(error) => return Err(error),
-        },
+        Some(email) => {
+            match LeadView::find(&app, &key.settings, &key.site, &format!("email:{email}")).await {
+                Ok(view) => vec![view.lead],
+                Err(ApiError::NotFound(_)) => Vec::new(),
+                Err(error) => return Err(error),
+            }
+        }
         None => app.store.leads(&key.site, after, limit).await?,
     };
     let next = leads.last().filter(|_| email.is_none() && leads.len() == limit).map(|lead| lead.id);
@@ -66,7 +68,7 @@ pub(super) async fn show(
     key: ApiKey,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let view = LeadView::find(&app, &key.site, &lead).await?;
+    let view = LeadView::find(&app, &key.settings, &key.site, &lead).await?;
     Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
 }
 
@@ -76,7 +78,22 @@ pub(super) async fn journey(
     key: ApiKey,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let view = LeadView::find(&app, &key.site, &lead).await?;
+    let view = LeadView::find(&app, &key.settings, &key.site, &lead).await?;
     let journey = json!({ "lead_id": view.lead.id, "journey": view.history.to_json() });
     Ok(HttpResponse::Ok().json(journey))
+}
+
+/// `DELETE /v1/leads/{id}/visitors/{visitor}`: takes a visitor from a lead that it was joined to; once
+/// is enough.
+pub(super) async fn undo_join(
+    app: Data<App>,
+    key: ApiKey,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (lead, visitor) = path.into_inner();
+    let lead = LeadView::find(&app, &key.settings, &key.site, &lead).await?.lead.id;
+    let none = || ApiError::NotFound("visitor of this lead");
+    let visitor = VisitorId::parse(&visitor).ok_or_else(none)?;
+    let undone = app.store.undo_join(lead, visitor, app.clock.now_ms()).await?;
+    Ok(HttpResponse::Ok().json(lead_json(&undone.ok_or_else(none)?)))
 }

@@ -1,14 +1,16 @@
-//! What operators and their machines ask: alive, ready, how much.
+//! What operators and their machines ask: alive, ready, how much, everything; and what commands have
+//! the collector write that has the store.
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::store::StoreError;
+use crate::store::{Relabelled, StoreError, relabel_all};
 use crate::transfer::Lines;
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Bytes, Data, Payload};
 use futures_util::StreamExt;
 use futures_util::future::ready;
 use futures_util::stream::{once, unfold};
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 /// `GET /healthz`: the process answers.
@@ -44,6 +46,29 @@ pub(super) async fn export(app: Data<App>) -> Result<HttpResponse, ApiError> {
     });
     let lines = once(ready::<Result<_, ApiError>>(Ok(Bytes::from(head)))).chain(rest);
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(lines))
+}
+
+/// What was changed, and by which rules this collector labels.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RelabelAnswer {
+    /// How much was changed.
+    pub relabelled: Relabelled,
+    /// The hash of the collector's rules.
+    pub rules: u64,
+}
+
+/// The labels of one visitor alone, each as long as can be, fit.
+const RELABEL_BYTES: usize = 256 << 20;
+
+/// `POST /relabel`: takes labels as a command made them by its rules.
+pub(super) async fn relabel(app: Data<App>, body: Payload) -> Result<HttpResponse, ApiError> {
+    let unreadable = |what: String| ApiError::Malformed(format!("These are no labels: {what}."));
+    let body = body.to_bytes_limited(RELABEL_BYTES).await.map_err(|_| ApiError::TooLarge)?;
+    let body = body.map_err(|error| unreadable(error.to_string()))?;
+    let some = serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
+    let relabelled = relabel_all(&*app.store, some).await?;
+    let rules = app.settings().rules.hash();
+    Ok(HttpResponse::Ok().json(RelabelAnswer { relabelled, rules }))
 }
 
 fn cut_off(error: impl Display) -> ApiError {

@@ -45,6 +45,7 @@ pub(super) const STEPS: &[(&str, Step)] = &[
     ("webdriver", webdriver),
     ("bot", bot),
     ("label", label),
+    ("contact", contact),
 ];
 
 fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
@@ -129,6 +130,15 @@ fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
         let evidence = setting.settings.rules.evidence(url, referrer);
         let label = setting.settings.rules.label(&evidence, &setting.site.hosts);
         candidate.origin = Some((evidence, label));
+    }
+    Ok(())
+}
+
+/// A phone that does not say its country is one of the site's.
+fn contact(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+    if let Body::Identify { contact, .. } = &mut candidate.event.body {
+        let normal = std::mem::take(contact).normalised(setting.site.config.country);
+        *contact = normal.map_err(|_| DropReason::InvalidEvent)?;
     }
     Ok(())
 }

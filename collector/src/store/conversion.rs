@@ -2,14 +2,14 @@
 //! `convert`, without any store.
 
 use super::delivery::{Delivery, DeliveryId, DeliveryState};
+use super::membership;
 use super::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
-use shared::journey::next_begin_ms;
-use shared::lead::{Contact, Conversion, IdentityKind, Join, JourneyState, Lead};
-use shared::limits;
+use shared::lead::{
+    Contact, Conversion, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead, NamedBy,
+};
 use shared::page_view::PageView;
-use shared::visit::Journey;
 
 /// A conversion to be stored.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ pub struct NewConversion {
     pub due_at_ms: i64,
     /// The caller's key for repeats.
     pub idempotency: Option<Idempotency>,
-    /// Whether only a page said so, and no form handler with a key.
-    pub from_page: bool,
+    /// By what the conversion's visitor was named, where one was.
+    pub named_by: Option<NamedBy>,
 }
 
 /// A caller's key, and what it was used for.
@@ -69,19 +69,22 @@ pub struct UsedKey {
 }
 
 /// Whose conversion it is: the e-mail decides, then the phone.
+#[derive(Clone, Copy)]
 pub(super) struct Person {
     /// The lead, where it is known.
     pub(super) lead: Option<LeadId>,
+    /// By what it was found.
+    pub(super) found_by: FoundBy,
     /// The lead that the phone names where the e-mail names another: recorded, never merged.
     pub(super) phone_conflict: Option<LeadId>,
 }
 
 /// What is stored of the persons and the browser that a conversion names.
 pub(super) struct Known {
+    /// Who it is.
+    pub(super) person: Person,
     /// The person's lead.
     pub(super) lead: Option<Lead>,
-    /// See [`Person::phone_conflict`].
-    pub(super) phone_conflict: Option<LeadId>,
     /// The browser, where the conversion names one that has reported something.
     pub(super) browser: Option<Browser>,
 }
@@ -130,26 +133,28 @@ impl Person {
     /// From whom the e-mail and the phone belong to.
     pub(super) fn of(email: Option<LeadId>, phone: Option<LeadId>) -> Self {
         let phone_conflict = phone.filter(|phone| email.is_some_and(|email| email != *phone));
-        Self { lead: email.or(phone), phone_conflict }
+        let found_by = match (email, phone) {
+            (Some(_), _) => FoundBy::Email,
+            (None, Some(_)) => FoundBy::Phone,
+            (None, None) => FoundBy::New,
+        };
+        Self { lead: email.or(phone), found_by, phone_conflict }
     }
 }
 
 impl NewConversion {
     /// What it writes, given what is stored.
     pub(super) fn decide(self, known: Known) -> Decision {
-        let Self {
-            site,
-            mut conversion,
-            new_lead,
-            destinations,
-            due_at_ms,
-            idempotency,
-            from_page,
-        } = self;
+        let Self { site, mut conversion, new_lead, destinations, due_at_ms, idempotency, named_by } =
+            self;
+        let Person { found_by, phone_conflict, .. } = known.person;
         let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead));
         let (mut visitor, mut other) = (None, None);
         match known.browser {
-            Some(browser) => (visitor, other) = join(&mut lead, &mut conversion, browser),
+            Some(browser) => {
+                let by = named_by.map(|visitor| JoinEvidence { person: found_by, visitor });
+                (visitor, other) = membership::join(&mut lead, &mut conversion, browser, by);
+            }
             None if conversion.visitor.is_some() => {
                 conversion.journey = JourneyState::UnknownVisitor;
             }
@@ -158,9 +163,9 @@ impl NewConversion {
         lead.conversions += 1;
         conversion.number = lead.conversions;
         lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
-        lead.phone_conflict = known.phone_conflict.or(lead.phone_conflict);
+        lead.phone_conflict = phone_conflict.or(lead.phone_conflict);
         let mut identities = Vec::new();
-        if from_page && lead.conversions > 1 {
+        if named_by == Some(NamedBy::Page) && lead.conversions > 1 {
             // A page is anybody's word: it adds to a known person, it does not change them.
             lead.contact.fill(conversion.contact.clone());
         } else {
@@ -187,45 +192,6 @@ fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
         joins: Vec::new(),
         conversions: 0,
         phone_conflict: None,
-    }
-}
-
-/// Joins the browser to the lead and takes its touches as they stand into the conversion. A browser
-/// that was another lead's goes over to this one with what came after that lead's last conversion.
-/// Gives back the visitor's record and the other lead, where they changed.
-fn join(
-    lead: &mut Lead,
-    conversion: &mut Conversion,
-    browser: Browser,
-) -> (Option<Visitor>, Option<Lead>) {
-    let Browser { mut record, views, mut other } = browser;
-    let Some(visitor) = conversion.visitor else { return (None, None) };
-    conversion.journey = JourneyState::Known;
-    let joins = record.lead != Some(lead.id) && lead.joins.len() < limits::LEAD_JOINS;
-    if joins {
-        let mut from_ms = None;
-        if let Some(other) = &mut other {
-            from_ms = Some(next_begin_ms(&views, other.converted_at_ms));
-            other.joins.iter_mut().filter(|join| join.visitor == visitor).for_each(|join| {
-                join.until_ms = join.until_ms.or(from_ms);
-            });
-        }
-        lead.joins.push(Join {
-            visitor,
-            joined_at_ms: conversion.at_ms,
-            conversion: conversion.id,
-            from_ms,
-            until_ms: None,
-        });
-        record.lead = Some(lead.id);
-    }
-    let own = lead.joins.iter().rfind(|join| join.visitor == visitor);
-    let seen = views.iter().filter(|view| own.is_some_and(|join| join.holds(view)));
-    let seen: Vec<PageView> = seen.filter_map(|view| view.up_to(conversion.at_ms)).collect();
-    conversion.touches = Journey::derive(&seen).touches;
-    match joins {
-        true => (Some(record), other),
-        false => (None, None),
     }
 }
 

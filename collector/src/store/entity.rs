@@ -95,10 +95,30 @@ impl Entities {
 
     /// The next one; `None` behind the last. After an error there is no more.
     pub async fn next(&mut self) -> Option<Result<Entity, StoreError>> {
-        if self.ended {
-            return None;
+        match self.ended {
+            true => None,
+            false => {
+                let received = self.received.recv().await;
+                self.take(received)
+            }
         }
-        let received = self.received.recv().await;
+    }
+
+    /// The same for a thread that has nothing else to do. Blocks.
+    pub fn blocking_next(&mut self) -> Option<Result<Entity, StoreError>> {
+        match self.ended {
+            true => None,
+            false => {
+                let received = self.received.blocking_recv();
+                self.take(received)
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        received: Option<Result<Option<Entity>, StoreError>>,
+    ) -> Option<Result<Entity, StoreError>> {
         self.ended = !matches!(received, Some(Ok(Some(_))));
         match received {
             Some(Ok(entity)) => entity.map(Ok),

@@ -10,6 +10,8 @@ mod convert;
 mod delivery;
 mod ingest;
 mod lanes;
+mod relabel;
+mod membership;
 mod migrate;
 mod pool;
 mod rows;
@@ -23,7 +25,8 @@ pub use migrate::{Migrated, migrate};
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, ImportState, NewConversion, Settlement, Store, StoreError, Visitor,
+    ImportPart, ImportState, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError,
+    Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -209,9 +212,25 @@ impl Store for PostgresStore {
         Ok(only_views(rows::documents(&found)?))
     }
 
+    async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { relabel::relabel(&connections, &relabelling).await }).await
+    }
+
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
         let connections = self.connections.clone();
         self.run(async move { convert::convert(&connections, &conversion).await }).await
+    }
+
+    async fn undo_join(
+        &self,
+        lead: LeadId,
+        visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { membership::undo_join(&connections, lead, visitor, now_ms).await })
+            .await
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {

@@ -16,7 +16,7 @@ mod transfer;
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, Settlement, Store, StoreError, Visitor,
+    ImportPart, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -93,8 +93,24 @@ impl Store for SledStore {
         Ok(only_views(self.scan(&keys::rows(site, visitor))?))
     }
 
+    async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
+        self.writer.write(move |transaction| ingest::relabel(transaction, &relabelling)).await
+    }
+
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
         self.writer.write(move |transaction| convert::convert(transaction, conversion)).await
+    }
+
+    async fn undo_join(
+        &self,
+        lead: LeadId,
+        visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let undo = move |transaction: &mut Transaction<'_>| {
+            convert::undo_join(transaction, lead, visitor, now_ms)
+        };
+        self.writer.write(undo).await
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {

@@ -6,7 +6,7 @@ mod limits;
 use super::*;
 use crate::ad_cookies::GaSession;
 use crate::ids::{ConversionId, EventId, LeadId, SiteId};
-use crate::lead::{Contact, ConversionKind, Join, JourneyState};
+use crate::lead::{Contact, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, NamedBy};
 use crate::page_view::{PageView, Totals};
 use crate::source::{OwnHosts, Rules};
 use crate::time::parse_rfc3339;
@@ -58,13 +58,8 @@ fn conversion(number: u32, at_ms: i64, form_name: &str) -> Conversion {
 }
 
 fn lead(at_ms: i64) -> Lead {
-    let join = Join {
-        visitor: visitor(),
-        joined_at_ms: at_ms,
-        conversion: ConversionId::new(at_ms, [1; 10]),
-        from_ms: None,
-        until_ms: None,
-    };
+    let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Token };
+    let join = Join::new(visitor(), &conversion(1, at_ms, "Contact us"), by);
     let contact = Contact {
         email: Some("Lead@example.com".to_owned()),
         phone: Some("+33142685300".to_owned()),

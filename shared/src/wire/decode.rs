@@ -238,7 +238,7 @@ fn body(raw: RawEvent<'_>) -> Result<Body, DropReason> {
         }
         Kind::Identify => {
             let contact = raw.contact.ok_or(DropReason::InvalidEvent)?;
-            let contact = contact.normalised().map_err(|_| DropReason::InvalidEvent)?;
+            let contact = contact.normalised(None).map_err(|_| DropReason::InvalidEvent)?;
             Body::Identify { contact, form: text(raw.form, limits::TEXT_BYTES)? }
         }
     })

@@ -3,7 +3,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, Conversion, ConversionKind, Join, JourneyState, Lead};
+use shared::lead::{
+    Contact, Conversion, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, Lead, NamedBy,
+};
 use shared::page_view::{PageView, Totals};
 use shared::source::{OwnHosts, Rules};
 use std::collections::HashSet;
@@ -106,13 +108,8 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         page_title: Some("Contact".to_owned()),
         touches: Vec::new(),
     };
-    let join = Join {
-        visitor,
-        joined_at_ms: at_ms,
-        conversion: conversion.id,
-        from_ms: None,
-        until_ms: None,
-    };
+    let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
+    let join = Join::new(visitor, &conversion, by);
     let lead = Lead {
         id: LeadId::new(at_ms, [2; 10]),
         site: SiteId::parse("demo").expect("a site"),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use collector::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, Settlement, Store, StoreError, Visitor,
+    ImportPart, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
@@ -27,8 +27,16 @@ impl Store for Nothing {
         Ok(Vec::new())
     }
 
+    async fn relabel(&self, _: Relabelling) -> Result<Relabelled, StoreError> {
+        Ok(Relabelled::default())
+    }
+
     async fn convert(&self, _: NewConversion) -> Result<Converted, StoreError> {
         Ok(Converted::KeyReused)
+    }
+
+    async fn undo_join(&self, _: LeadId, _: VisitorId, _: i64) -> Result<Option<Lead>, StoreError> {
+        Ok(None)
     }
 
     async fn lead(&self, _: LeadId) -> Result<Option<Lead>, StoreError> {

@@ -106,7 +106,7 @@ async fn known(
             free.insert((kind, value));
         }
     }
-    let Person { lead: own, phone_conflict } = Person::of(email, phone);
+    let person = Person::of(email, phone);
     let mut browser = None;
     if let Some(visitor) = new.conversion.visitor {
         let key = rows::visitor_key(&new.site, visitor);
@@ -118,9 +118,9 @@ async fn known(
         }
     }
     let other = browser.as_ref().and_then(|browser| browser.record.lead);
-    let other = other.filter(|other| Some(*other) != own);
+    let other = other.filter(|other| Some(*other) != person.lead);
     // In one order, whoever takes them.
-    let wanted: BTreeSet<LeadId> = own.into_iter().chain(other).collect();
+    let wanted: BTreeSet<LeadId> = person.lead.into_iter().chain(other).collect();
     let mut lead = None;
     for id in wanted {
         let taken = take_lead(transaction, id).await?;
@@ -129,7 +129,7 @@ async fn known(
             _ => lead = Some(taken),
         }
     }
-    Ok(Known { lead, phone_conflict, browser })
+    Ok(Known { person, lead, browser })
 }
 
 async fn owner(transaction: &Transaction<'_>, key: &Parameters) -> Result<Option<LeadId>, Failure> {
@@ -137,7 +137,7 @@ async fn owner(transaction: &Transaction<'_>, key: &Parameters) -> Result<Option
     Ok(found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()?)
 }
 
-async fn take_lead(transaction: &Transaction<'_>, id: LeadId) -> Result<Lead, Failure> {
+pub(super) async fn take_lead(transaction: &Transaction<'_>, id: LeadId) -> Result<Lead, Failure> {
     let found = rows::query(transaction, &sql::TAKE_LEAD, &rows::lead_key(id)).await?;
     // On a cluster, what one transaction stored on two nodes may be seen on one of them first.
     Ok(rows::document(found.first().ok_or(Failure::Raced)?, 0)?)

@@ -1,4 +1,4 @@
-//! The verb `convert` on sled: reads what is known, writes what the conversion makes of it.
+//! The verbs `convert` and `undo_join` on sled: they read what is known, and write what becomes of it.
 
 use super::transaction::Transaction;
 use super::{ingest, keys};
@@ -7,9 +7,11 @@ use crate::store::conversion::{
     Browser, Converted, Decision, Known, NewConversion, Person, UsedKey,
 };
 use crate::store::delivery::Delivery;
+use crate::store::membership;
 use crate::store::visitor::Visitor;
-use shared::ids::LeadId;
+use shared::ids::{LeadId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
+use std::collections::BTreeMap;
 
 pub(super) fn convert(
     transaction: &mut Transaction<'_>,
@@ -64,18 +66,43 @@ fn known(transaction: &Transaction<'_>, new: &NewConversion) -> Result<Known, St
             IdentityKind::Phone => phone = lead,
         }
     }
-    let Person { lead, phone_conflict } = Person::of(email, phone);
+    let person = Person::of(email, phone);
     let mut browser = None;
     if let Some(visitor) = new.conversion.visitor
         && let Some(record) = transaction.get::<Visitor>(&keys::visitor(&new.site, visitor))?
     {
         let views = ingest::views(transaction, &new.site, visitor)?;
-        let other = record.lead.filter(|other| Some(*other) != lead);
+        let other = record.lead.filter(|other| Some(*other) != person.lead);
         let other = other.map(|other| transaction.expect(&keys::lead(other))).transpose()?;
         browser = Some(Browser { record, views, other });
     }
-    let lead = lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
-    Ok(Known { lead, phone_conflict, browser })
+    let lead = person.lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
+    Ok(Known { person, lead, browser })
+}
+
+pub(super) fn undo_join(
+    transaction: &mut Transaction<'_>,
+    id: LeadId,
+    visitor: VisitorId,
+    now_ms: i64,
+) -> Result<Option<Lead>, StoreError> {
+    let Some(lead) = transaction.get::<Lead>(&keys::lead(id))? else { return Ok(None) };
+    if !lead.joins.iter().any(|join| join.visitor == visitor) {
+        return Ok(None);
+    }
+    let visitor_key = keys::visitor(&lead.site, visitor);
+    let mut record: Visitor = transaction.expect(&visitor_key)?;
+    let mut leads = BTreeMap::new();
+    for id in membership::in_line(&lead, visitor) {
+        leads.insert(id, transaction.expect(&keys::lead(id))?);
+    }
+    if membership::undo(&mut leads, &mut record, id, visitor, now_ms) {
+        transaction.put(&visitor_key, &record)?;
+        for lead in leads.values() {
+            transaction.put(&keys::lead(lead.id), lead)?;
+        }
+    }
+    Ok(leads.remove(&id))
 }
 
 /// A lead, and its place in its site's list.

@@ -1,8 +1,9 @@
-//! The verb `ingest` on sled: reads what the events touch, writes what they change.
+//! The verbs `ingest` and `relabel` on sled: they read what is touched, and write what changes.
 
 use super::keys;
 use super::transaction::Transaction;
 use crate::store::StoreError;
+use crate::store::relabel::{self, Relabelled, Relabelling};
 use crate::store::visitor::{Arrivals, Change, Changed, Row, only_views};
 use shared::ids::{SiteId, VisitorId};
 use shared::outcome::Outcome;
@@ -34,6 +35,25 @@ pub(super) fn ingest(
         None => {}
     }
     Ok(outcomes)
+}
+
+pub(super) fn relabel(
+    transaction: &mut Transaction<'_>,
+    relabelling: &Relabelling,
+) -> Result<Relabelled, StoreError> {
+    let Relabelling { site, visitor, .. } = relabelling;
+    let key = keys::visitor(site, *visitor);
+    let Some(record) = transaction.get(&key)? else { return Ok(Relabelled::default()) };
+    let stored = views(transaction, site, *visitor)?;
+    let relabel::Change { views, record, counted } = relabelling.apply(&record, stored);
+    for view in views {
+        let key = keys::row(site, *visitor, view.id);
+        transaction.put(&key, &Row::View(Box::new(view)))?;
+    }
+    if let Some(record) = record {
+        transaction.put(&key, &record)?;
+    }
+    Ok(counted)
 }
 
 /// A visitor's page views, in the order of their ids.

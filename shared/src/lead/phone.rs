@@ -1,0 +1,151 @@
+//! Phone numbers: E.164 where that is certain, after Google's libphonenumber.
+
+use phonenumber::{Mode, country};
+use serde::Deserialize;
+
+/// A country by its ISO 3166-1 code of two letters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Country(country::Id);
+
+impl Country {
+    /// Reads a code like `FR`; `None` where no country has it.
+    pub fn parse(code: &str) -> Option<Self> {
+        code.parse().ok().map(Self)
+    }
+}
+
+impl TryFrom<String> for Country {
+    type Error = String;
+
+    fn try_from(code: String) -> Result<Self, String> {
+        Self::parse(&code).ok_or_else(|| {
+            format!("`{code}` is no country: should be two letters of ISO 3166-1, like \"FR\"")
+        })
+    }
+}
+
+/// The number as E.164, `None` where it is not certain.
+///
+/// That is where it does not say its country and `country` is not given, where no such number can
+/// exist, and where it has an extension, because those behind one switchboard are several persons.
+pub fn e164(phone: &str, country: Option<Country>) -> Option<String> {
+    let plain: String = phone.chars().map(ascii).collect();
+    // `00` is how most of the world dials abroad; a country's own way is read with the country.
+    let abroad = plain.strip_prefix("00").map(|number| format!("+{number}"));
+    certain(abroad.as_ref().unwrap_or(&plain), None).or_else(|| {
+        // With a country the crate would take that country's trunk zero off numbers of another one.
+        let national = !plain.contains('+');
+        country.filter(|_| national).and_then(|country| certain(&plain, Some(country)))
+    })
+}
+
+/// Whether the text is a number in the form of [`e164`].
+pub(super) fn is_e164(text: &str) -> bool {
+    text.starts_with('+') && e164(text, None).as_deref() == Some(text)
+}
+
+/// Whether it is a digit of any keyboard that [`e164`] reads.
+pub(super) fn is_digit(character: char) -> bool {
+    ascii(character).is_ascii_digit()
+}
+
+fn certain(text: &str, country: Option<Country>) -> Option<String> {
+    let number = phonenumber::parse(country.map(|Country(id)| id), text).ok()?;
+    (number.is_valid() && number.extension().is_none())
+        .then(|| number.format().mode(Mode::E164).to_string())
+}
+
+/// Full-width and Arabic digits, and the full-width plus, as ASCII has them.
+fn ascii(character: char) -> char {
+    let zeros = ['\u{ff10}', '\u{660}', '\u{6f0}'];
+    let digit = |zero: char| u32::from(character).checked_sub(u32::from(zero)).filter(|d| *d < 10);
+    match zeros.into_iter().find_map(digit) {
+        Some(digit) => char::from_digit(digit, 10).unwrap_or(character),
+        None if character == '\u{ff0b}' => '+',
+        None => character,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number, the site's country (empty for none), and what it is in E.164 (empty for nothing).
+    fn check(phone: &str, country: &str, expected: &str) {
+        let country = Country::parse(country);
+        let found = e164(phone, country);
+        assert_eq!(found.as_deref().unwrap_or_default(), expected, "{phone} {country:?}");
+        assert_eq!(found.is_some_and(|found| is_e164(&found)), !expected.is_empty(), "{phone}");
+    }
+
+    #[test]
+    fn numbers_with_their_country() {
+        for country in ["", "FR", "US"] {
+            check("+33 (0)1 42 68 53 00", country, "+33142685300");
+            check("+33142685300", country, "+33142685300");
+            check("0033 1 42 68 53 00", country, "+33142685300");
+            check("tel:+33-1-42-68-53-00", country, "+33142685300");
+            check("+1 (415) 555-2671", country, "+14155552671");
+            check("+1.415.555.2671", country, "+14155552671");
+            check("\u{ff0b}３３ １ ４２６８ ５３００", country, "+33142685300");
+            check("+٣٣١٤٢٦٨٥٣٠٠", country, "+33142685300");
+            // Italy dials its zero from abroad too
+            check("+39 06 6982 1234", country, "+390669821234");
+            check("+44 (0)7911 123456", country, "+447911123456");
+            // letters of the keys, as companies advertise them
+            check("+1 800 FLOWERS", country, "+18003569377");
+        }
+    }
+
+    #[test]
+    fn numbers_of_the_sites_country() {
+        check("01 42 68 53 00", "", "");
+        check("01 42 68 53 00", "FR", "+33142685300");
+        check("０１ ４２ ６８ ５３ ００", "FR", "+33142685300");
+        check("33142685300", "", "");
+        check("33142685300", "FR", "+33142685300");
+        check("(415) 555-2671", "US", "+14155552671");
+        check("1-800-FLOWERS", "US", "+18003569377");
+        check("030/123456", "DE", "+4930123456");
+        check("06 6982 1234", "IT", "+390669821234");
+        check("044 668 18 00", "CH", "+41446681800");
+        // no number of that country
+        check("01 42 68 53 00", "US", "");
+    }
+
+    #[test]
+    fn numbers_that_are_nobodys() {
+        for country in ["", "FR", "US"] {
+            for phone in [
+                "+999 123 456 789",
+                "+99912345678",
+                "+0142685300",
+                "+33 1 42",
+                "+33 1 42 68 53 00 00 00",
+                "12",
+                "112",
+                "0000000000",
+                "+",
+                "",
+                "call me",
+                "+44 7911 123456 / +44 20 7946 0958",
+                "+33 1 42 68 53 00 (office)",
+                // colleagues behind one switchboard are not one person
+                "+1 415 555 2671 x123",
+                "+33 1 42 68 53 00 ext. 12",
+            ] {
+                check(phone, country, "");
+            }
+        }
+        check("(415) 555-2671 x123", "US", "");
+    }
+
+    #[test]
+    fn countries() {
+        assert!(Country::parse("FR").is_some() && Country::parse("DE").is_some());
+        for code in ["", "fr", "FRA", "XX", "33", "EU"] {
+            assert_eq!(Country::parse(code), None, "{code}");
+        }
+    }
+}

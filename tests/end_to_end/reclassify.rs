@@ -1,0 +1,320 @@
+//! History labelled anew by other rules: shown before it is done, done as shown, with and without a
+//! collector at work, and to its end however often it is cut off.
+
+use collector::check::Check;
+use collector::config::Config;
+use collector::settings::Settings;
+use collector::store::Entity;
+use collector::store::visitor::Row;
+use serde_json::Value;
+use shared::ids::{EventId, VisitorId};
+use shared::page_view::PageView;
+use shared::source::Label;
+use shared::visit::Touch;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tests::app::{KEY, client, settings_for};
+use tests::crowd::Crowd;
+use tests::full;
+use tests::postgres::Server;
+use tests::process::{Collector, Told, clew, clew_with, command_with};
+use tests::storage::{Backend, Storage};
+use tests::story::site;
+
+tests::both_stores!(
+    a_change_of_the_rules_is_shown_and_made,
+    a_collector_at_work_is_not_disturbed,
+    a_killed_run_is_taken_up,
+    sites_that_are_not_configured_are_left_alone,
+);
+
+/// Rules of an operator's own, and the folder with their file.
+fn other_rules() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file: PathBuf = folder.path().join("sources.csv");
+    std::fs::write(&file, "trade-weekly,social,trade-weekly.example\n").unwrap();
+    let settings = format!(
+        "[rules]\nsources = [{file:?}]\n\
+         [[rules.channels]]\nname = \"search deal\"\nchannel = \"affiliates\"\nsource = \"google\"\n"
+    );
+    (folder, settings)
+}
+
+fn settings(storage: &Storage, more: &str) -> Settings {
+    Settings::new(Config::parse(&(settings_for(storage) + more), &[]).unwrap()).unwrap()
+}
+
+fn succeeds(told: Told) -> String {
+    assert!(told.success, "{}", told.text);
+    told.text
+}
+
+fn checked(storage: &Storage) -> String {
+    let text = succeeds(clew(storage, &["check"]));
+    assert!(text.ends_with("everything holds together\n"), "{text}");
+    text
+}
+
+/// What a store holds, as far as labels go.
+#[derive(Default)]
+struct Held {
+    views: HashMap<EventId, PageView>,
+    touches: BTreeMap<VisitorId, Vec<Touch>>,
+    owner: HashMap<EventId, VisitorId>,
+    snapshots: Vec<Touch>,
+    digest: String,
+}
+
+impl Held {
+    async fn by(storage: &Storage) -> Self {
+        let store = storage.open();
+        let (mut held, mut check) = (Self::default(), Check::default());
+        let mut entities = store.export();
+        while let Some(entity) = entities.next().await {
+            let entity = entity.unwrap();
+            check.take(&entity).unwrap();
+            held.take(entity);
+        }
+        store.close().await.unwrap();
+        let report = check.finish();
+        assert_eq!(report.problems, [""; 0]);
+        held.digest = report.digest;
+        held
+    }
+
+    fn take(&mut self, entity: Entity) {
+        match entity {
+            Entity::Visitor { visitor, record, events, .. } => {
+                self.touches.insert(visitor, record.journey.touches);
+                for event in events {
+                    if let Row::View(view) = event.row {
+                        self.owner.insert(view.id, visitor);
+                        self.views.insert(view.id, *view);
+                    }
+                }
+            }
+            Entity::Lead { conversions, .. } => {
+                self.snapshots.extend(conversions.into_iter().flat_map(|kept| kept.touches));
+            }
+            Entity::Identity { .. } | Entity::UsedKey { .. } => {}
+        }
+    }
+
+    /// Labels, touches and visitors that differ, counted here in a way of the test's own.
+    fn differs_from(&self, before: &Self) -> (usize, usize, usize) {
+        let differ = |(id, view): &(&EventId, &PageView)| before.views[id].label != view.label;
+        let labels: Vec<_> = self.views.iter().filter(differ).map(|(id, _)| *id).collect();
+        let visitors: BTreeSet<_> = labels.iter().map(|id| self.owner[id]).collect();
+        let touches = |held: &Self| -> BTreeMap<EventId, Label> {
+            let all = held.touches.values().flatten();
+            all.map(|touch| (touch.page, touch.label.clone())).collect()
+        };
+        let (old, new) = (touches(before), touches(self));
+        let pages: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+        let touches = pages.into_iter().filter(|page| old.get(page) != new.get(page)).count();
+        (labels.len(), touches, visitors.len())
+    }
+
+    fn assert_judged_by(&self, settings: &Settings) {
+        let own = &settings.site("demo").unwrap().hosts;
+        for view in self.views.values() {
+            assert_eq!(view.rules, settings.rules.hash());
+            assert_eq!(view.label, settings.rules.label(&view.evidence, own), "{view:?}");
+        }
+    }
+}
+
+/// The second number of a row of the table.
+fn changed(told: &str, row: &str) -> usize {
+    let line = told.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{told}"));
+    line.split_whitespace().next_back().unwrap().parse().unwrap()
+}
+
+/// What is told of the difference, without the last line.
+fn difference(told: &str) -> String {
+    let lines: Vec<&str> = told.lines().collect();
+    lines[..lines.len() - 1].join("\n")
+}
+
+async fn a_change_of_the_rules_is_shown_and_made(backend: Backend) {
+    let (storage, (_folder, rules)) = (Storage::new(backend), other_rules());
+    let demo = ["demo", "--site", "demo", "--visitors", "200", "--until", "2026-11-01"];
+    succeeds(clew(&storage, &demo));
+    let first = checked(&storage);
+    let before = Held::by(&storage).await;
+    let reclassify = |more: &str, arguments: &[&str]| {
+        succeeds(clew_with(&storage, more, &[&["reclassify"], arguments].concat()))
+    };
+
+    let same = reclassify("", &["--dry-run"]);
+    assert_eq!((changed(&same, "page views"), changed(&same, "touches")), (0, 0), "{same}");
+
+    let dry = reclassify(&rules, &["--dry-run"]);
+    assert!(dry.ends_with("nothing was written: this was a dry run\n"), "{dry}");
+    assert_eq!(checked(&storage), first, "a dry run changed something");
+    for part in [
+        "organic_search           affiliates",
+        "paid_search              affiliates",
+        "referral                 organic_social",
+        "is  organic_social: trade-weekly / ",
+        "\"referrer_host\":\"trade-weekly.example\"",
+        "by custom:search deal",
+    ] {
+        assert!(dry.replace("/custom:", "by custom:").contains(part), "{part}: {dry}");
+    }
+
+    let made = reclassify(&rules, &[]);
+    assert_eq!(difference(&made), difference(&dry), "what was done is not what was shown");
+    let after = Held::by(&storage).await;
+    let (labels, touches, visitors) = after.differs_from(&before);
+    assert!(labels > 50 && touches > 20 && visitors > 20, "{labels} {touches} {visitors}");
+    let told = ["page views", "touches", "visitors"].map(|row| changed(&dry, row));
+    assert_eq!(told, [labels, touches, visitors]);
+    let written = format!(
+        "written: {labels} labels of {visitors} visitors, which changed {touches} touches; {} page views are",
+        before.views.len()
+    );
+    assert!(made.lines().next_back().unwrap().starts_with(&written), "{made}");
+    after.assert_judged_by(&settings(&storage, &rules));
+    assert!(after.snapshots == before.snapshots, "what a conversion kept was rewritten");
+    let told = format!("labelled by {:016x}", settings(&storage, &rules).rules.hash());
+    assert_eq!(checked(&storage).matches("labelled by").count(), 1);
+    assert!(checked(&storage).contains(&told));
+
+    let again = reclassify(&rules, &[]);
+    assert!(
+        again.contains("written: 0 labels of 0 visitors, which changed 0 touches; 0 page"),
+        "{again}"
+    );
+    assert_eq!(Held::by(&storage).await.digest, after.digest);
+    // And back: nothing was lost on the way.
+    reclassify("", &["--examples", "0"]);
+    assert_eq!(checked(&storage), first);
+}
+
+/// Runs it while the test's own clients go on.
+async fn beside(storage: &Arc<Storage>, rules: &str) -> String {
+    let (storage, rules) = (Arc::clone(storage), rules.to_owned());
+    let run = move || succeeds(clew_with(&storage, &rules, &["reclassify"]));
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
+    let (storage, (_folder, rules)) = (Arc::new(Storage::new(backend)), other_rules());
+    let store = storage.open();
+    let full = full::fill(&*store, 4_000).await;
+    store.close().await.unwrap();
+    drop(store);
+    let collector = Collector::start(&storage, "");
+    let crowd = Crowd::gather(vec![collector.url.clone()], 8);
+    crowd.goes_on(50).await;
+
+    let told = beside(&storage, &rules).await;
+    assert!(changed(&told, "page views") > 500, "{told}");
+    let still = told.contains("the running collector still labels by the rules");
+    assert_eq!(still, backend == Backend::Sled, "{told}");
+    // What leads tell follows.
+    let mut of_google = Vec::new();
+    for (_, lead) in full.conversions.iter().take(20) {
+        let url = format!("{}/v1/leads/{lead}/journey", collector.url);
+        let answer = client().get(url).bearer_auth(KEY).send().await.unwrap().text().await.unwrap();
+        let journey: Value = serde_json::from_str(&answer).unwrap();
+        let touches = journey["journey"]["touches"].as_array().unwrap();
+        of_google.extend(touches.iter().filter(|touch| touch["source"] == "google").cloned());
+    }
+    assert!(of_google.len() > 5, "{of_google:?}");
+    assert!(of_google.iter().all(|touch| touch["channel"] == "affiliates"), "{of_google:?}");
+
+    collector.configure(&(settings_for(&storage) + &rules));
+    collector.hang_up();
+    collector.line_with("the configuration was read again");
+    // Whatever was judged by the settings before is stored.
+    crowd.goes_on(50).await;
+    let told = beside(&storage, &rules).await;
+    assert!(!told.contains("still labels"), "{told}");
+    crowd.goes_on(50).await;
+    assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
+    let all = crowd.stop().await;
+    assert!(collector.terminate());
+    Held::by(&storage).await.assert_judged_by(&settings(&storage, &rules));
+    all.is_in(&*storage.open()).await;
+}
+
+/// Whether some of a store's page views are judged by other rules than the rest.
+fn is_begun(storage: &Storage, commits: u64) -> bool {
+    match storage {
+        Storage::Sled(_) => commits_in(storage) > commits,
+        Storage::Postgres(database) => {
+            let others = "SELECT count(*) FROM clew.events WHERE document::text LIKE '{\"view\":%'
+                AND document::text NOT LIKE '%\"rules\":1,%'";
+            Server::shared().psql(database.name(), others) != "0"
+        }
+    }
+}
+
+fn commits_in(storage: &Storage) -> u64 {
+    let witness = std::fs::read(storage.folder().join("witness")).unwrap_or_default();
+    witness.try_into().map_or(0, u64::from_be_bytes)
+}
+
+async fn a_killed_run_is_taken_up(backend: Backend) {
+    let (_folder, rules) = other_rules();
+    let mut kills = 0;
+    for _ in 0..5 {
+        let storage = Storage::new(backend);
+        let store = storage.open();
+        full::fill(&*store, 6_000).await;
+        store.close().await.unwrap();
+        drop(store);
+        let before = Held::by(&storage).await;
+        let commits = if backend == Backend::Sled { commits_in(&storage) } else { 0 };
+
+        let (mut run, _config) = command_with(&storage, &rules, &["reclassify"]);
+        let mut run = run.stdout(Stdio::null()).spawn().unwrap();
+        let mut looks = tokio::time::interval(Duration::from_millis(1));
+        while !is_begun(&storage, commits) && run.try_wait().unwrap().is_none() {
+            looks.tick().await;
+        }
+        run.kill().unwrap();
+        if run.wait().unwrap().success() {
+            continue;
+        }
+        let half = Held::by(&storage).await;
+        let (labels, ..) = half.differs_from(&before);
+        kills += usize::from(labels > 0);
+        let told = succeeds(clew_with(&storage, &rules, &["reclassify"]));
+        let after = Held::by(&storage).await;
+        after.assert_judged_by(&settings(&storage, &rules));
+        assert_eq!(changed(&told, "page views"), after.differs_from(&half).0, "{told}");
+        assert!(after.differs_from(&half).0 > 0 && after.snapshots == before.snapshots);
+        if kills > 0 {
+            return;
+        }
+    }
+    panic!("it was never cut off between two visitors");
+}
+
+async fn sites_that_are_not_configured_are_left_alone(backend: Backend) {
+    let storage = Storage::new(backend);
+    let store = storage.open();
+    full::fill(&*store, 100).await;
+    store.close().await.unwrap();
+    drop(store);
+    let before = checked(&storage);
+    // The same store under a configuration that knows another site alone.
+    let (_folder, rules) = other_rules();
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let only = format!("[store]\nurl = \"{}\"\n", storage.url());
+    let other = "[[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n";
+    std::fs::write(config.path(), only + other + &rules).unwrap();
+    let mut command = std::process::Command::new(tests::process::binary());
+    command.args(["reclassify", "--config"]).arg(config.path());
+    let told = succeeds(tests::process::told(command));
+    let left = format!("left as they are: 100 page views of {}, which is not configured", site());
+    assert!(told.contains(&left) && changed(&told, "page views") == 0, "{told}");
+    assert_eq!(checked(&storage), before);
+}

@@ -1,0 +1,127 @@
+//! The chapters on who is who: browsers that are joined to persons, and taken from them again.
+
+use super::{START_MS, arrivals, conversion, convert, page_view, shown, site};
+use crate::wire::new_visitor;
+use collector::store::{NewConversion, Store};
+use shared::ids::{LeadId, VisitorId};
+use shared::lead::{FoundBy, IdentityKind, Join, JoinEvidence, JourneyState, NamedBy};
+use shared::limits::DAY_MS;
+
+/// The same e-mail joins browsers; another one on the same browser is another person.
+pub(super) async fn are_told_apart(store: &dyn Store) {
+    let (phone_number, desk, phone) = ("+33142685300", new_visitor(), new_visitor());
+    for visitor in [desk, phone] {
+        store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    }
+    let (anna, ..) =
+        convert(store, conversion(START_MS, Some(desk), "a@example.com", Some(phone_number))).await;
+    let (same, ..) =
+        convert(store, conversion(START_MS + 1, Some(phone), "A@EXAMPLE.com", None)).await;
+    assert_eq!(same, anna);
+    let lead = store.lead(anna).await.unwrap().unwrap();
+    assert_eq!(lead.joins.iter().map(|join| join.visitor).collect::<Vec<_>>(), [desk, phone]);
+    assert!(lead.joins.iter().all(|join| (join.from_ms, join.until_ms) == (None, None)));
+    let by = |person, visitor| JoinEvidence { person, visitor };
+    assert_eq!(
+        lead.joins.iter().map(|join| join.by).collect::<Vec<_>>(),
+        [by(FoundBy::New, NamedBy::Cookie), by(FoundBy::Email, NamedBy::Cookie)]
+    );
+
+    let (second, ..) =
+        convert(store, conversion(START_MS + 2, Some(desk), "b@example.com", None)).await;
+    assert_ne!(second, anna);
+    let lead = store.lead(second).await.unwrap().unwrap();
+    // From what came after the first's last conversion.
+    let (from, until) = ((Some(START_MS + 2), Some(anna)), (Some(START_MS + 2), Some(second)));
+    assert_eq!((lead.joins[0].from_ms, lead.joins[0].from_lead), from);
+    let lead = store.lead(anna).await.unwrap().unwrap();
+    assert_eq!((lead.joins[0].until_ms, lead.joins[0].until_lead), until);
+    assert_eq!(lead.joins[1].until_ms, None);
+
+    // e-mail says the second, phone says the first: no merge, but recorded
+    let (third, ..) =
+        convert(store, conversion(START_MS + 3, None, "b@example.com", Some(phone_number))).await;
+    let lead = store.lead(third).await.unwrap().unwrap();
+    assert_eq!((third, lead.phone_conflict), (second, Some(anna)));
+    assert_eq!(
+        store.find_lead(&site(), IdentityKind::Phone, phone_number).await.unwrap(),
+        Some(anna)
+    );
+
+    // an e-mail nobody knows and a phone that somebody has: the phone decides, and both lead there
+    let (found, ..) =
+        convert(store, conversion(START_MS + 4, None, "a.second@example.com", Some(phone_number)))
+            .await;
+    assert_eq!(found, anna);
+    let lead = store.find_lead(&site(), IdentityKind::Email, "a.second@example.com").await;
+    assert_eq!(lead.unwrap(), Some(anna));
+
+    // a visitor that never reported anything still makes a lead
+    let (stranger, ..) =
+        convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;
+    assert_eq!(store.conversions(stranger).await.unwrap()[0].journey, JourneyState::UnknownVisitor);
+    assert!(store.lead(stranger).await.unwrap().unwrap().joins.is_empty());
+}
+
+/// A browser whose lead was wrong goes back to whose it was, or to nobody; once is enough, and it may
+/// be joined again.
+pub(super) async fn are_joined_by_mistake(store: &dyn Store) {
+    let (visitor, other) = (new_visitor(), new_visitor());
+    let day = |number: i64| START_MS + number * DAY_MS;
+    for number in 0..6 {
+        let view = shown(&page_view(day(number), "google"));
+        store.ingest(arrivals(visitor, vec![view])).await.unwrap();
+    }
+    let new = |number: i64, email: &str| -> NewConversion {
+        let mut new = conversion(day(number) + 1, Some(visitor), email, None);
+        new.named_by = Some(NamedBy::Token);
+        new
+    };
+    let holder = async || store.visitor(&site(), visitor).await.unwrap().unwrap().lead;
+    let joins = async |lead: LeadId| store.lead(lead).await.unwrap().unwrap().joins;
+    let undo = async |lead: LeadId, number: i64| store.undo_join(lead, visitor, day(number)).await;
+    let stretch = |join: &Join| (join.from_ms, join.until_ms, join.undone_at_ms);
+
+    let (first, ..) = convert(store, new(0, "u1@example.com")).await;
+    let (second, ..) = convert(store, new(1, "u2@example.com")).await;
+    let (third, ..) = convert(store, new(2, "u3@example.com")).await;
+    assert_eq!(stretch(&joins(second).await[0]), (Some(day(1)), Some(day(2)), None));
+    assert_eq!(joins(second).await[0].by.visitor, NamedBy::Token);
+
+    // out of the middle: whose it was before has it up to whose it is now
+    let undone = undo(second, 9).await.unwrap().unwrap();
+    assert_eq!(stretch(&undone.joins[0]), (Some(day(1)), Some(day(2)), Some(day(9))));
+    assert_eq!(stretch(&joins(first).await[0]), (None, Some(day(2)), None));
+    assert_eq!((joins(third).await[0].from_lead, holder().await), (Some(first), Some(third)));
+
+    // once is enough, also where two ask
+    assert_eq!(undo(second, 10).await.unwrap(), Some(undone));
+
+    // the last: whose it was before has it again
+    undo(third, 11).await.unwrap().unwrap();
+    assert_eq!(
+        (stretch(&joins(first).await[0]), holder().await),
+        ((None, None, None), Some(first))
+    );
+
+    // the first: nobody's; and the conversion keeps what led to it
+    undo(first, 12).await.unwrap().unwrap();
+    assert_eq!(holder().await, None);
+    assert_eq!(store.conversions(first).await.unwrap()[0].touches.len(), 1);
+
+    // the person is known by what it was, and a later conversion joins it again
+    let (again, ..) = convert(store, new(3, "u2@example.com")).await;
+    assert_eq!((again, holder().await), (second, Some(second)));
+    let joined = joins(second).await;
+    assert_eq!(joined.iter().map(Join::is_valid).collect::<Vec<_>>(), [false, true]);
+    assert_eq!((stretch(&joined[1]), joined[1].by.person), ((None, None, None), FoundBy::Email));
+    assert_eq!(store.conversions(second).await.unwrap()[1].touches.len(), 4);
+
+    // what is not there cannot be undone
+    let nobody = LeadId::new(START_MS, rand::random());
+    assert_eq!(store.undo_join(nobody, visitor, START_MS).await.unwrap(), None);
+    let stranger: VisitorId = new_visitor();
+    assert_eq!(store.undo_join(first, stranger, START_MS).await.unwrap(), None);
+    store.ingest(arrivals(other, vec![shown(&page_view(START_MS, ""))])).await.unwrap();
+    assert_eq!(store.undo_join(first, other, START_MS).await.unwrap(), None);
+}
