@@ -38,6 +38,11 @@ const CLICK_IDS: &str = include_str!("../sources/click_ids.csv");
 /// Raised when the code of the rules changes its answers.
 const RULES_VERSION: u64 = 2;
 
+/// A rule set's hash as people read it.
+pub fn rules_name(hash: u64) -> String {
+    format!("{hash:016x}")
+}
+
 /// What an operator adds to the rules: texts of tables, each with the name that errors tell.
 #[derive(Clone, Debug, Default)]
 pub struct Additions {
