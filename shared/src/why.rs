@@ -291,7 +291,7 @@ mod tests {
             "?ref=partner",
             "",
             &[],
-            "`partner` in the landing page's `source` or `ref` makes it partner / referral, Referral.",
+            "`partner` in the landing page's `source` or `ref` makes it partner / (none), Referral.",
         );
         check(
             "?ref=partner&gclid=1",
