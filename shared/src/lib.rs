@@ -5,8 +5,8 @@
 //!
 //! The modules in the order in which data walks: a browser's words ([`wire`]) carry [`ids`] within
 //! [`limits`]; a page view's URL and referrer become evidence, evidence becomes a label, labelled
-//! page views become visits and touches, touches earn credit and money, and all of it becomes a
-//! lead's fields.
+//! page views become visits and touches, touches earn credit and money; what is told of a lead
+//! afterwards becomes stages and deals, and all of it becomes a lead's fields.
 
 #![cfg_attr(not(feature = "rules"), no_std)]
 #![forbid(unsafe_code)]
@@ -52,6 +52,12 @@ pub mod why;
 pub mod attribution;
 #[cfg(feature = "rules")]
 pub mod money;
+#[cfg(feature = "rules")]
+pub mod lifecycle;
+#[cfg(feature = "rules")]
+pub mod deal;
+#[cfg(feature = "rules")]
+pub mod revenue;
 #[cfg(feature = "rules")]
 pub mod fields;
 

@@ -64,6 +64,10 @@ pub const ENGAGED_SCROLL_MS: u32 = 3_000;
 pub const COOKIE_SECONDS: u32 = 400 * 24 * 60 * 60;
 /// An idempotency key is remembered this long.
 pub const IDEMPOTENCY_MS: i64 = DAY_MS;
+/// The longest id of a deal.
+pub const DEAL_BYTES: usize = 128;
+/// Stages and deals that are told of longer ago are refused.
+pub const RECORD_AGE_MS: i64 = 20 * 366 * DAY_MS;
 /// The longest idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// A webhook's body; above it the journey is left out, then `journey_json`.

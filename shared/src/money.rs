@@ -9,6 +9,7 @@ mod share;
 pub use share::{split, split_units};
 
 use fixed::NumberError;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,7 +29,7 @@ const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
 const TEN_THOUSANDTHS: &str = "CLF UYW";
 
 /// A currency of ISO 4217 that has a minor unit, or is one itself.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Currency {
     code: &'static str,
     exponent: u32,
@@ -66,6 +67,18 @@ impl FromStr for Currency {
     }
 }
 
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code)
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// Why a text is no amount of money.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MoneyError {
@@ -84,7 +97,7 @@ pub enum MoneyError {
 }
 
 /// An amount.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Money {
     /// Minor units, negative for a refund.
     pub minor: i64,
