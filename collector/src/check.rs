@@ -2,10 +2,10 @@
 //! another is so. Pure; it takes entities one after the other and tells at the end.
 
 use crate::store::visitor::{Row, Visitor};
-use crate::store::{DeliveryId, Entity};
+use crate::store::{DeliveryId, Entity, Record};
 use crate::transfer::hex;
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{Conversion, Lead};
+use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::page_view::PageView;
 use shared::time::rfc3339;
 use shared::visit::Journey;
@@ -26,6 +26,8 @@ pub struct Check {
     leads: HashSet<LeadId>,
     /// Which lead a browser's record names, and which leads name the browser as theirs now.
     members: HashMap<(SiteId, VisitorId), Membership>,
+    /// To which lead a deal's identity leads, and which has its ledger.
+    deals: HashMap<(SiteId, String), Membership>,
     /// Leads that something else names, and what.
     named: HashMap<LeadId, &'static str>,
     /// Where browsers change hands: how many leads say that they gave one, less those that took it.
@@ -60,6 +62,8 @@ pub struct Counts {
     pub conversions: u64,
     /// What was handed off, or is to be.
     pub deliveries: u64,
+    /// What was told of leads since.
+    pub records: u64,
     /// What leads are found by.
     pub identities: u64,
     /// Idempotency keys.
@@ -93,12 +97,17 @@ impl Check {
                 let rows = events.iter().map(|event| &event.row);
                 self.visitor(site, *visitor, record, rows);
             }
-            Entity::Lead { lead, conversions, deliveries } => {
+            Entity::Lead { lead, conversions, deliveries, records } => {
+                self.records(lead, records);
                 let ids = deliveries.iter().map(|hand_off| hand_off.delivery.id);
                 self.lead(lead, conversions, ids);
             }
-            Entity::Identity { lead, .. } => {
+            Entity::Identity { site, kind, value, lead } => {
                 self.counts.identities += 1;
+                if *kind == IdentityKind::Deal {
+                    let deal = self.deals.entry((site.clone(), value.clone())).or_default();
+                    deal.by_record = Some(*lead);
+                }
                 self.named.insert(*lead, "an identity");
             }
             Entity::UsedKey { used, .. } => {
@@ -122,6 +131,13 @@ impl Check {
                 let (record, lead) = (told(member.by_record), told(member.by_lead));
                 self.complain(format!(
                     "visitor {visitor} of {site}: its record names the lead {record}, the leads name {lead}"
+                ));
+            }
+        }
+        for ((site, deal), member) in std::mem::take(&mut self.deals) {
+            if member.by_record != member.by_lead {
+                self.complain(format!(
+                    "deal {deal} of {site}: the lead that has its ledger is not found by it"
                 ));
             }
         }
@@ -230,6 +246,17 @@ impl Check {
         }
     }
 
+    fn records(&mut self, lead: &Lead, records: &[Record]) {
+        self.counts.records += records.len() as u64;
+        for deal in records.iter().filter_map(Record::deal) {
+            let member = self.deals.entry((lead.site.clone(), deal)).or_default();
+            let before = member.by_lead.replace(lead.id);
+            if let Some(other) = before.filter(|other| *other != lead.id) {
+                self.complain(format!("the leads {other} and {} both have one deal", lead.id));
+            }
+        }
+    }
+
     fn complain(&mut self, problem: String) {
         match self.problems.len() < TOLD {
             true => self.problems.push(problem),
@@ -279,7 +306,8 @@ mod tests {
             conversions: 0,
             phone_conflict: None,
         };
-        Entity::Lead { lead, conversions: Vec::new(), deliveries: Vec::new() }
+        let (conversions, deliveries, records) = (Vec::new(), Vec::new(), Vec::new());
+        Entity::Lead { lead, conversions, deliveries, records }
     }
 
     /// A browser of the second lead, which had it from the first; and a part of what is told.

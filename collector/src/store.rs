@@ -1,13 +1,14 @@
 //! The store's verbs, in the domain's words; each one atomic and durable when it answers.
 //!
 //! What a verb does to the rows is decided once, in plain code ([`visitor`], [`relabel`],
-//! [`conversion`], `membership`, [`delivery`]); where the rows are kept is a backend's business
+//! [`conversion`], `membership`, [`record`], [`delivery`]); where the rows are kept is a backend's business
 //! ([`sled`], [`postgres`]), and who names a backend is [`crate::app`] alone. Times are Unix
 //! milliseconds and arguments; ids are made by the caller.
 
 pub mod conversion;
 pub mod delivery;
 mod membership;
+pub mod record;
 pub mod relabel;
 pub mod entity;
 pub mod visitor;
@@ -17,6 +18,7 @@ pub mod postgres;
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
+pub use record::{NewRecord, Record, RecordId, Recorded};
 pub use relabel::{Relabelled, Relabelling, relabel_all};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
 
@@ -86,6 +88,13 @@ pub trait Store: Send + Sync {
 
     /// A lead's conversions, in the order of their ids.
     async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError>;
+
+    /// Keeps what was told of a lead after it converted, and what it is found by from then on, in one
+    /// step; the same record twice is as good as once.
+    async fn record(&self, record: NewRecord) -> Result<Recorded, StoreError>;
+
+    /// What was told of a lead, in the order of the records' ids.
+    async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError>;
 
     /// Takes deliveries that are due; they are due again at the lease's end unless settled, so a
     /// collector that dies holding them loses none.

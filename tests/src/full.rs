@@ -3,17 +3,20 @@
 //! Browsers with long and short pasts, persons who share them or were mistaken for others, deliveries
 //! in every state, texts that are hard to carry.
 
+use crate::story::records::{deal, stage};
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
-    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, Settlement,
-    Store, VisitorContext,
+    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, NewRecord,
+    Record, Recorded, Settlement, Store, VisitorContext,
 };
 use futures_util::future::join_all;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use shared::deal::DealEvent;
 use shared::ids::LeadId;
+use shared::lifecycle::Stage;
 use shared::page_view::{Departure, PageView, Totals};
 
 /// Where every journey begins.
@@ -69,6 +72,9 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
         if let Some(visitor) = new.conversion.visitor {
             store.undo_join(*lead, visitor, ALL_DUE_MS).await.unwrap();
         }
+    }
+    for (_, lead) in conversions.iter().step_by(3) {
+        told_of(store, *lead).await;
     }
     hand_off(store, conversions.len()).await;
     Full { batches: all.into_iter().step_by(20).collect(), conversions }
@@ -127,6 +133,24 @@ fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
         new
     };
     emails.enumerate().map(new).collect()
+}
+
+/// What a CRM tells of a lead, twice.
+async fn told_of(store: &dyn Store, lead: LeadId) {
+    let id = new_visitor().to_text();
+    let records: [Record; 5] = [
+        stage(Stage::Sql, START_MS, &format!("{id} sql")),
+        stage(Stage::Lost, START_MS - MINUTE, &format!("{id} lost")),
+        deal(&id, DealEvent::Won, 120_000, &format!("{id} won")),
+        deal(&id, DealEvent::Refunded, -100, &format!("{id} refunded")),
+        deal(&id, DealEvent::Reopened, 0, &format!("{id} reopened")),
+    ];
+    for (turn, record) in records.iter().chain(&records).enumerate() {
+        let crm_record = (turn == 0).then(|| format!("crm:contact:{id}"));
+        let record = NewRecord { lead, record: record.clone(), crm_record };
+        let repeated = turn >= records.len();
+        assert_eq!(store.record(record).await.unwrap(), Recorded::Kept { repeated });
+    }
 }
 
 /// Brings deliveries into every state: two thirds of one destination's.

@@ -4,6 +4,7 @@
 mod journeys;
 mod labels;
 mod persons;
+pub mod records;
 
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
@@ -113,6 +114,7 @@ pub async fn tell(store: &dyn Store) {
     a_conversion_makes_lead_and_deliveries(store).await;
     persons::are_told_apart(store).await;
     persons::are_joined_by_mistake(store).await;
+    records::are_kept_once(store).await;
     deliveries_are_claimed_and_settled(store).await;
     leads_and_deliveries_are_listed(store).await;
 }

@@ -19,6 +19,7 @@ pub(super) fn run(config: &Config) -> Result<()> {
         leads,
         conversions,
         deliveries,
+        records,
         identities,
         used_keys,
     } = counts;
@@ -31,6 +32,7 @@ pub(super) fn run(config: &Config) -> Result<()> {
         ("leads", leads),
         ("conversions", conversions),
         ("deliveries", deliveries),
+        ("stages and deals told", records),
         ("identities", identities),
         ("idempotency keys", used_keys),
     ] {

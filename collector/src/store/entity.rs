@@ -4,6 +4,7 @@
 use super::StoreError;
 use super::conversion::UsedKey;
 use super::delivery::Delivery;
+use super::record::Record;
 use super::visitor::{Row, Visitor};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -38,6 +39,8 @@ pub enum Entity {
         conversions: Vec<Conversion>,
         /// What was handed off, or is to be.
         deliveries: Vec<HandOff>,
+        /// What was told of them since.
+        records: Vec<Record>,
     },
     /// What a lead is found by.
     Identity {
@@ -66,7 +69,9 @@ impl Entity {
     pub fn rows(&self) -> usize {
         match self {
             Self::Visitor { events, .. } => 1 + events.len(),
-            Self::Lead { conversions, deliveries, .. } => 1 + conversions.len() + deliveries.len(),
+            Self::Lead { conversions, deliveries, records, .. } => {
+                1 + conversions.len() + deliveries.len() + records.len()
+            }
             Self::Identity { .. } | Self::UsedKey { .. } => 1,
         }
     }

@@ -8,6 +8,7 @@
 pub mod statements;
 mod convert;
 mod delivery;
+mod record;
 mod ingest;
 mod lanes;
 mod relabel;
@@ -25,8 +26,8 @@ pub use migrate::{Migrated, migrate};
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, ImportState, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError,
-    Visitor,
+    ImportPart, ImportState, NewConversion, NewRecord, Record, Recorded, Relabelled, Relabelling,
+    Settlement, Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -266,6 +267,15 @@ impl Store for PostgresStore {
 
     async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError> {
         rows::documents(&self.query(&sql::CONVERSIONS, rows::lead_key(lead)).await?)
+    }
+
+    async fn record(&self, record: NewRecord) -> Result<Recorded, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { record::record(&connections, &record).await }).await
+    }
+
+    async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError> {
+        rows::documents(&self.query(&sql::RECORDS, rows::lead_key(lead)).await?)
     }
 
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {

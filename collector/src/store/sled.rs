@@ -10,13 +10,15 @@ mod writer;
 mod ingest;
 mod convert;
 mod delivery;
+mod record;
 mod snapshot;
 mod transfer;
 
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError, Visitor,
+    ImportPart, NewConversion, NewRecord, Record, Recorded, Relabelled, Relabelling, Settlement,
+    Store, StoreError, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -149,6 +151,14 @@ impl Store for SledStore {
 
     async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError> {
         self.scan(&keys::conversions(lead))
+    }
+
+    async fn record(&self, record: NewRecord) -> Result<Recorded, StoreError> {
+        self.writer.write(move |transaction| record::record(transaction, &record)).await
+    }
+
+    async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError> {
+        self.scan(&keys::records(lead))
     }
 
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {

@@ -157,6 +157,10 @@ pub enum IdentityKind {
     Email,
     /// An E.164 phone number.
     Phone,
+    /// A record of a CRM: `provider:type:id`.
+    CrmRecord,
+    /// A deal: `provider:id`.
+    Deal,
 }
 
 impl IdentityKind {
@@ -165,12 +169,15 @@ impl IdentityKind {
         match self {
             Self::Email => "email",
             Self::Phone => "phone",
+            Self::CrmRecord => "crm",
+            Self::Deal => "deal",
         }
     }
 
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Email, Self::Phone].into_iter().find(|kind| kind.as_str() == text)
+        let all = [Self::Email, Self::Phone, Self::CrmRecord, Self::Deal];
+        all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

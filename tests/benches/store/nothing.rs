@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use collector::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, Relabelled, Relabelling, Settlement, Store, StoreError, Visitor,
+    ImportPart, NewConversion, NewRecord, Record, Recorded, Relabelled, Relabelling, Settlement,
+    Store, StoreError, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
@@ -62,6 +63,14 @@ impl Store for Nothing {
     }
 
     async fn conversions(&self, _: LeadId) -> Result<Vec<Conversion>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn record(&self, _: NewRecord) -> Result<Recorded, StoreError> {
+        Ok(Recorded::NoLead)
+    }
+
+    async fn records(&self, _: LeadId) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -101,6 +101,8 @@ async fn known(
         match kind {
             IdentityKind::Email => email = lead,
             IdentityKind::Phone => phone = lead,
+            // No contact is found by these.
+            IdentityKind::CrmRecord | IdentityKind::Deal => {}
         }
         if lead.is_none() {
             free.insert((kind, value));
@@ -132,7 +134,11 @@ async fn known(
     Ok(Known { person, lead, browser })
 }
 
-async fn owner(transaction: &Transaction<'_>, key: &Parameters) -> Result<Option<LeadId>, Failure> {
+/// To whom an identity belongs.
+pub(super) async fn owner(
+    transaction: &Transaction<'_>,
+    key: &Parameters,
+) -> Result<Option<LeadId>, Failure> {
     let found = rows::query(transaction, &sql::IDENTITY, key).await?;
     Ok(found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()?)
 }
@@ -144,7 +150,7 @@ pub(super) async fn take_lead(transaction: &Transaction<'_>, id: LeadId) -> Resu
 }
 
 /// Claims an identity. One that was free a moment ago must become this lead's.
-async fn claim(
+pub(super) async fn claim(
     transaction: &Transaction<'_>,
     identity: Parameters,
     was_free: bool,

@@ -8,6 +8,7 @@ use super::statements as sql;
 use super::{convert, delivery};
 use crate::store::StoreError;
 use crate::store::entity::{self, Entity, Event, HandOff};
+use crate::store::record::Record;
 use crate::store::visitor::Visitor;
 use deadpool_postgres::Transaction;
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
@@ -112,6 +113,11 @@ async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<
             let lead = LeadId(rows::column(&row, 0)?);
             conversions.entry(lead).or_default().push(rows::document(&row, 1)?);
         }
+        let mut records: HashMap<LeadId, Vec<Record>> = HashMap::new();
+        for row in rows::query(transaction, &sql::EXPORT_RECORDS, &run).await? {
+            let lead = LeadId(rows::column(&row, 0)?);
+            records.entry(lead).or_default().push(rows::document(&row, 1)?);
+        }
         let mut deliveries: HashMap<LeadId, Vec<HandOff>> = HashMap::new();
         for row in rows::query(transaction, &sql::EXPORT_DELIVERIES, &run).await? {
             let (delivery, body) = (delivery::read(&row)?, rows::column(&row, 10)?);
@@ -120,7 +126,8 @@ async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<
         for lead in found {
             let conversions = conversions.remove(&lead.id).unwrap_or_default();
             let deliveries = deliveries.remove(&lead.id).unwrap_or_default();
-            out.send(Entity::Lead { lead, conversions, deliveries }).await?;
+            let records = records.remove(&lead.id).unwrap_or_default();
+            out.send(Entity::Lead { lead, conversions, deliveries, records }).await?;
         }
     }
 }

@@ -4,7 +4,7 @@ use super::convert::{self, CONVERSION};
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
 use super::statements as sql;
-use super::{COLLECTOR, delivery, ingest};
+use super::{COLLECTOR, delivery, ingest, record};
 use crate::store::StoreError;
 use crate::store::entity::{Entity, ImportPart, ImportState};
 use deadpool_postgres::Transaction;
@@ -79,11 +79,13 @@ async fn visitors(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<
 
 async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
     let (mut leads, mut conversions, mut deliveries) = (Vec::new(), Vec::new(), Vec::new());
-    let mut ids = Parameters::default();
+    let (mut ids, mut records) = (Parameters::default(), Vec::new());
     for entity in entities {
-        let Entity::Lead { lead, conversions: own, deliveries: handed_off } = entity else {
+        let Entity::Lead { lead, conversions: own, deliveries: handed_off, records: told } = entity
+        else {
             continue;
         };
+        records.extend(told.iter().map(|record| (lead.id, record)));
         leads.push(lead);
         for conversion in own {
             conversions.push((lead.id, conversion));
@@ -97,6 +99,7 @@ async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(),
     convert::put_leads(transaction, leads).await?;
     convert::put_conversions(transaction, conversions).await?;
     delivery::put(transaction, deliveries).await?;
+    record::put_records(transaction, records).await?;
     rows::insert(transaction, &sql::CLAIM_IDENTITIES, &ids).await.map(drop)
 }
 

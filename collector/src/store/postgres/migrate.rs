@@ -26,6 +26,7 @@ pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.events", "vb"),
     ("clew.leads", "lb"),
     ("clew.conversions", "lb"),
+    ("clew.records", "lb"),
     ("clew.deliveries", "lb"),
     ("clew.identities", "ib"),
     ("clew.used_keys", "kb"),

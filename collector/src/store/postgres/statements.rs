@@ -132,6 +132,11 @@ inserts! {
         "INSERT INTO clew.conversions (lb, lead, conversion, document) VALUES",
         "(?, ?, ?, ?)",
         "ON CONFLICT (lb, lead, conversion) DO UPDATE SET document = excluded.document";
+    /// What was told of leads, where it was not there.
+    PUT_RECORDS, Shard::Rows("lb"),
+        "INSERT INTO clew.records (lb, lead, record, document) VALUES",
+        "(?, ?, ?, ?)",
+        "ON CONFLICT (lb, lead, record) DO NOTHING";
     /// Deliveries that were not there.
     PUT_DELIVERIES, Shard::Rows("lb"),
         "INSERT INTO clew.deliveries (lb, lead, hash, site, destination, subject, state, due_at_ms,
@@ -178,6 +183,12 @@ statements! {
     /// A lead's conversions.
     CONVERSIONS, Shard::One("lb"),
         "SELECT document FROM clew.conversions WHERE lb = $1 AND lead = $2 ORDER BY conversion";
+    /// What was told of a lead.
+    RECORDS, Shard::One("lb"),
+        "SELECT document FROM clew.records WHERE lb = $1 AND lead = $2 ORDER BY record";
+    /// One thing of that.
+    RECORD, Shard::One("lb"),
+        "SELECT document FROM clew.records WHERE lb = $1 AND lead = $2 AND record = $3";
     /// To whom an identity belongs.
     IDENTITY, Shard::One("ib"),
         "SELECT lead FROM clew.identities WHERE ib = $1 AND site = $2 AND kind = $3 AND value = $4";
@@ -252,6 +263,10 @@ statements! {
     EXPORT_CONVERSIONS, Shard::One("lb"),
         "SELECT lead, document FROM clew.conversions WHERE lb = $1 AND lead BETWEEN $2 AND $3
          ORDER BY lead, conversion";
+    /// What was told of a run of leads.
+    EXPORT_RECORDS, Shard::One("lb"),
+        "SELECT lead, document FROM clew.records WHERE lb = $1 AND lead BETWEEN $2 AND $3
+         ORDER BY lead, record";
     /// The deliveries of a run of leads, with their bodies.
     EXPORT_DELIVERIES, Shard::One("lb"),
         "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error,

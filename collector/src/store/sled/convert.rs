@@ -64,6 +64,8 @@ fn known(transaction: &Transaction<'_>, new: &NewConversion) -> Result<Known, St
         match kind {
             IdentityKind::Email => email = lead,
             IdentityKind::Phone => phone = lead,
+            // No contact is found by these.
+            IdentityKind::CrmRecord | IdentityKind::Deal => {}
         }
     }
     let person = Person::of(email, phone);

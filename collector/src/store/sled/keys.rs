@@ -9,6 +9,7 @@
 //! | `c` | lead conversion | [`Conversion`](shared::lead::Conversion) |
 //! | `o` | site 0 conversion | the id of its lead |
 //! | `d` | lead hash | [`Delivery`](crate::store::Delivery) |
+//! | `h` | lead record | [`Record`](crate::store::Record): what was told of the lead since |
 //! | `b` | lead hash | a delivery's frozen body |
 //! | `q` | destination 0 due time, lead hash | nothing: a destination's deliveries as they fall due |
 //! | `i` | site 0 kind 0 value | the lead's id |
@@ -17,7 +18,7 @@
 //! | `+` | any key, number | a further chunk of that key's value |
 //! | `m` | name | the layout's version, the number of commits, an import under way |
 
-use crate::store::DeliveryId;
+use crate::store::{DeliveryId, RecordId};
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::IdentityKind;
 
@@ -84,6 +85,14 @@ pub(super) fn conversion(lead: LeadId, conversion: ConversionId) -> Vec<u8> {
 
 pub(super) fn conversion_lead(site: &SiteId, conversion: ConversionId) -> Vec<u8> {
     join(b'o', &[site.as_str().as_bytes(), &[0], conversion.as_bytes()])
+}
+
+pub(super) fn records(lead: LeadId) -> Vec<u8> {
+    join(b'h', &[lead.as_bytes()])
+}
+
+pub(super) fn record(lead: LeadId, record: RecordId) -> Vec<u8> {
+    join(b'h', &[lead.as_bytes(), record.as_bytes()])
 }
 
 pub(super) fn lead_deliveries(lead: LeadId) -> Vec<u8> {

@@ -2,12 +2,14 @@
 
 use super::convert::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::keys;
+use super::record::put_record;
 use super::snapshot::{Run, Snapshot, View};
 use super::transaction::{Transaction, corrupt};
 use crate::store::StoreError;
 use crate::store::conversion::UsedKey;
 use crate::store::delivery::Delivery;
 use crate::store::entity::{Entity, Event, HandOff, Holding, ImportPart, ImportState, Out};
+use crate::store::record::Record;
 use crate::store::visitor::{Row, Visitor};
 use serde::de::DeserializeOwned;
 use shared::ids::{EventId, LeadId, VisitorId};
@@ -97,7 +99,9 @@ fn lead(view: &View<'_>, _: &[u8], lead: Lead) -> Result<Entity, StoreError> {
         let body = view.get(&keys::body(delivery.id))?;
         deliveries.push(HandOff { delivery, body });
     }
-    Ok(Entity::Lead { lead, conversions, deliveries })
+    let records = view.all::<Record>(&keys::records(lead.id))?;
+    let records = records.into_iter().map(|(_, record)| record).collect();
+    Ok(Entity::Lead { lead, conversions, deliveries, records })
 }
 
 fn identity(_: &View<'_>, key: &[u8], lead: LeadId) -> Result<Entity, StoreError> {
@@ -152,8 +156,11 @@ fn put(transaction: &mut Transaction<'_>, entity: Entity) -> Result<(), StoreErr
             }
             transaction.put(&keys::visitor(&site, visitor), &record)
         }
-        Entity::Lead { lead, conversions, deliveries } => {
+        Entity::Lead { lead, conversions, deliveries, records } => {
             put_lead(transaction, &lead)?;
+            for record in &records {
+                put_record(transaction, lead.id, record)?;
+            }
             for conversion in &conversions {
                 put_conversion(transaction, &lead, conversion)?;
             }

@@ -1,0 +1,89 @@
+//! The chapter on what is told of leads after they converted.
+
+use super::{START_MS, a_lead, site};
+use collector::store::{NewRecord, Record, Recorded, Store};
+use shared::deal::{DealEvent, LedgerEntry};
+use shared::ids::LeadId;
+use shared::lead::IdentityKind;
+use shared::lifecycle::{Origin, Stage, StageChange};
+use shared::money::Money;
+
+/// That a lead entered a stage, known by a reference.
+pub fn stage(to: Stage, at_ms: i64, reference: &str) -> Record {
+    Record::Stage(StageChange {
+        to,
+        entered_at_ms: at_ms,
+        recorded_at_ms: at_ms,
+        by: Origin::Api,
+        reason: Some("Café \"日本\"".into()),
+        reference: reference.into(),
+    })
+}
+
+/// What became of a deal, known by a reference.
+pub fn deal(id: &str, event: DealEvent, minor: i64, reference: &str) -> Record {
+    let amount = Money { minor, currency: "EUR".parse().unwrap() };
+    Record::Deal(LedgerEntry {
+        deal: id.into(),
+        event,
+        amount: (minor != 0).then_some(amount),
+        at_ms: START_MS,
+        recorded_at_ms: START_MS,
+        source: Origin::Crm("crm".into()),
+        reference: reference.into(),
+    })
+}
+
+/// Kept once, whatever else is kept; what a deal and a CRM's record lead to stays so.
+pub(super) async fn are_kept_once(store: &dyn Store) {
+    let anna = a_lead(store, "records-a@example.com").await;
+    let bert = a_lead(store, "records-b@example.com").await;
+    let tell = async |lead: LeadId, record: &Record, crm_record: Option<&str>| {
+        let crm_record = crm_record.map(Into::into);
+        store.record(NewRecord { lead, record: record.clone(), crm_record }).await.unwrap()
+    };
+    let found = async |kind, value: &str| store.find_lead(&site(), kind, value).await.unwrap();
+    let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });
+    let before = store.lead(anna).await.unwrap();
+
+    let mql = stage(Stage::Mql, START_MS, "1");
+    assert_eq!(tell(anna, &mql, Some("hubspot:contact:151")).await, new);
+    assert_eq!(tell(anna, &mql, None).await, again);
+    // The same in other words and at another time.
+    assert_eq!(tell(anna, &stage(Stage::Mql, START_MS + 5, "1"), None).await, again);
+    assert_eq!(store.records(anna).await.unwrap(), std::slice::from_ref(&mql));
+    assert_eq!(tell(anna, &stage(Stage::Sql, START_MS, "1"), None).await, Recorded::ReferenceUsed);
+    assert_eq!(tell(bert, &mql, None).await, new, "references are a lead's own");
+    assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:151").await, Some(anna));
+
+    let won = deal("D-1", DealEvent::Won, 120_000, "2");
+    assert_eq!(tell(anna, &won, None).await, new);
+    assert_eq!(tell(anna, &won, None).await, again);
+    assert_eq!(found(IdentityKind::Deal, "crm:crm:D-1").await, Some(anna));
+    assert_eq!(store.records(anna).await.unwrap().len(), 2);
+
+    // Of another lead: nothing of it is kept.
+    let taken = |kind| Recorded::Taken(kind, anna);
+    let changed = deal("D-1", DealEvent::AmountChanged, 5, "3");
+    assert_eq!(tell(bert, &changed, Some("hubspot:contact:9")).await, taken(IdentityKind::Deal));
+    assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:9").await, None);
+    let sql = stage(Stage::Sql, START_MS, "4");
+    assert_eq!(tell(bert, &sql, Some("hubspot:contact:151")).await, taken(IdentityKind::CrmRecord));
+    assert_eq!(store.records(bert).await.unwrap(), std::slice::from_ref(&mql));
+    let nobody = LeadId::new(START_MS, rand::random());
+    assert_eq!(tell(nobody, &mql, Some("hubspot:contact:10")).await, Recorded::NoLead);
+    assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:10").await, None);
+    assert_eq!(store.records(nobody).await.unwrap(), []);
+    assert_eq!(store.lead(anna).await.unwrap(), before);
+
+    // Told at the same time, one of them is first.
+    let last = deal("D-2", DealEvent::Won, 1, "5");
+    let told = futures_util::future::join_all((0..8).map(|_| tell(anna, &last, None))).await;
+    assert_eq!(told.iter().filter(|told| **told == new).count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|told| **told == again).count(), 7, "{told:?}");
+    let raced = deal("D-3", DealEvent::Won, 1, "6");
+    let both = futures_util::future::join(tell(anna, &raced, None), tell(bert, &raced, None)).await;
+    let owner = found(IdentityKind::Deal, "crm:crm:D-3").await.unwrap();
+    let (winner, loser) = if owner == anna { (both.0, both.1) } else { (both.1, both.0) };
+    assert_eq!((winner, loser), (new, Recorded::Taken(IdentityKind::Deal, owner)));
+}
