@@ -24,6 +24,8 @@ pub enum ApiError {
     NotFound(&'static str),
     /// 405: not with this method.
     MethodNotAllowed,
+    /// 409: what is kept says otherwise.
+    Conflict(String),
     /// 413: the body is too large.
     TooLarge,
     /// 422: the request is understood and cannot be.
@@ -65,6 +67,7 @@ impl ApiError {
                 "method_not_allowed",
                 told("This address does not take that method."),
             ),
+            Self::Conflict(detail) => (StatusCode::CONFLICT, "conflict", detail.clone()),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",

@@ -2,10 +2,12 @@
 
 mod assets;
 mod auth;
+mod body;
 mod client;
 mod deliveries;
 mod etag;
 mod events;
+mod feedback;
 mod fields;
 mod leads;
 mod operation;
@@ -40,6 +42,8 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/leads/{lead}/fields").route(get().to(fields::of_lead)))
         .service(at("/v1/leads/{lead}/journey").route(get().to(leads::journey)))
         .service(at("/v1/leads/{lead}/visitors/{visitor}").route(delete().to(leads::undo_join)))
+        .service(at("/v1/leads/{lead}/stage").route(post().to(feedback::stage)))
+        .service(at("/v1/revenue").route(post().to(feedback::revenue)))
         .service(at("/v1/fields").route(get().to(fields::catalogue)))
         .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
         .service(at("/v1/deliveries").route(get().to(deliveries::list)))

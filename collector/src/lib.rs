@@ -2,7 +2,7 @@
 //!
 //! The way of an event: [`http`] receives it, [`ingest`] judges it, [`store`] keeps it. The way of a
 //! lead: [`http`] receives a form handler's call, [`conversion`] turns it into one atomic step of the
-//! [`store`], [`outbox`] delivers what that step wrote. ARCHITECTURE.md walks both.
+//! [`store`], [`outbox`] delivers what that step wrote, [`feedback`] takes what comes back. ARCHITECTURE.md walks both.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod error;
 pub mod http;
 pub mod ingest;
 pub mod conversion;
+pub mod feedback;
 pub mod store;
 pub mod transfer;
 pub mod check;

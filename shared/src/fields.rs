@@ -19,10 +19,12 @@ use crate::ad_cookies::AdCookies;
 use crate::attribution::{self, Milestones, Model, Rule, Step};
 use crate::channel::Channel;
 use crate::cut;
+use crate::deal::{Deal, Standing};
 use crate::device::Device;
 use crate::ids::VisitorId;
 use crate::journey::History;
 use crate::lead::{Conversion, Lead};
+use crate::lifecycle::LifeCycle;
 use crate::visit::Touch;
 use catalogue::{Field, FieldKind, ValueOf};
 use click::{Click, FAMILIES};
@@ -40,6 +42,10 @@ pub struct Subject<'a> {
     pub lead: &'a Lead,
     /// The history up to the last conversion.
     pub history: &'a History,
+    /// Its stages.
+    pub life_cycle: &'a LifeCycle,
+    /// Its deals, in the order of [`Deal::all`].
+    pub deals: &'a [Deal<'a>],
     /// What the browser said of itself that [`History::converted_in`] names.
     pub browser: Option<Browser<'a>>,
     /// Where the hand-off stands, where there is any.
@@ -81,6 +87,9 @@ pub struct HandOff<'a> {
 struct Facts<'a> {
     lead: &'a Lead,
     history: &'a History,
+    life_cycle: &'a LifeCycle,
+    deals: &'a [Deal<'a>],
+    standing: Option<Standing>,
     browser: Option<Browser<'a>>,
     device: Option<Device>,
     hand_off: Option<HandOff<'a>>,
@@ -97,7 +106,8 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn of(subject: Subject<'a>) -> Self {
-        let Subject { lead, history, browser, hand_off, rule, long_text } = subject;
+        let Subject { lead, history, life_cycle, deals, browser, hand_off, rule, long_text } =
+            subject;
         let conversion = history.conversions.last();
         let touches = &history.touches;
         let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
@@ -106,6 +116,9 @@ impl<'a> Facts<'a> {
         Self {
             lead,
             history,
+            life_cycle,
+            deals,
+            standing: Standing::of(deals),
             browser,
             device: user_agent.map(|browser| Device::of(browser.user_agent)),
             hand_off,

@@ -10,6 +10,7 @@ mod store;
 mod events;
 mod flags;
 mod leads;
+mod feedback;
 mod fields;
 mod persons;
 mod outbox;

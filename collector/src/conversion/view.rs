@@ -4,15 +4,19 @@ use crate::app::App;
 use crate::config::AttributionConfig;
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::store::{Delivery, DeliveryFilter, DeliveryState, StoreError, VisitorContext};
+use crate::store::{Delivery, DeliveryFilter, DeliveryState, Record, StoreError, VisitorContext};
 use serde_json::{Map, Value, json};
+use shared::attribution::Rule;
+use shared::deal::{Deal, LedgerEntry};
 use shared::fields::catalogue::Field;
 use shared::fields::naming::Crm;
 use shared::fields::{self, Browser, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
 use shared::lead::{IdentityKind, Join, Lead, e164, email_identity};
+use shared::lifecycle::LifeCycle;
 use shared::limits;
+use shared::revenue::{credit, deal_json};
 use shared::time::rfc3339;
 use std::collections::HashSet;
 
@@ -22,6 +26,12 @@ pub struct LeadView {
     pub lead: Lead,
     /// The history up to the last conversion.
     pub history: History,
+    /// Its stages, as they are known now.
+    pub life_cycle: LifeCycle,
+    /// What was told of its deals.
+    ledger: Vec<LedgerEntry>,
+    /// When anything was last told of it, Unix milliseconds.
+    told_at_ms: i64,
     /// What the browser that converted last said of itself.
     context: Option<VisitorContext>,
     /// Where the hand-off stands; `None` where nothing is to be delivered.
@@ -81,10 +91,28 @@ impl LeadView {
             limit: 1_000,
         };
         let hand_off = Stand::of(&app.store.deliveries(filter).await?);
-        Ok(Some(Self { lead, history, context: context.map(|record| record.context), hand_off }))
+        let (mut changes, mut ledger) = (Vec::new(), Vec::new());
+        let mut told_at_ms = lead.converted_at_ms;
+        for record in app.store.records(id).await? {
+            let at_ms = match record {
+                Record::Stage(change) => {
+                    changes.push(change);
+                    changes.last().map(|change| change.recorded_at_ms)
+                }
+                Record::Deal(entry) => {
+                    ledger.push(entry);
+                    ledger.last().map(|entry| entry.recorded_at_ms)
+                }
+            };
+            told_at_ms = told_at_ms.max(at_ms.unwrap_or(told_at_ms));
+        }
+        let life_cycle = LifeCycle::of(lead.created_at_ms, &changes);
+        let context = context.map(|record| record.context);
+        Ok(Some(Self { lead, history, life_cycle, ledger, told_at_ms, context, hand_off }))
     }
 
-    /// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`.
+    /// Finds a lead of a site by `UUID`, `email:ADDRESS`, `phone:NUMBER`, `crm:PROVIDER:TYPE:ID` or
+    /// `deal:SOURCE:ID`.
     ///
     /// # Errors
     /// [`ApiError::NotFound`] or the store's.
@@ -94,25 +122,67 @@ impl LeadView {
         site: &SiteId,
         name: &str,
     ) -> Result<Self, ApiError> {
+        let view = match Self::find_id(app, settings, site, name).await? {
+            Some(id) => Self::load(app, id, None).await?,
+            None => None,
+        };
+        view.ok_or(ApiError::NotFound("lead"))
+    }
+
+    /// The id of the lead that [`LeadView::find`] finds.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find_id(
+        app: &App,
+        settings: &Settings,
+        site: &SiteId,
+        name: &str,
+    ) -> Result<Option<LeadId>, StoreError> {
         let identity = match name.split_once(':') {
             Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
             Some(("phone", phone)) => {
                 e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
             }
+            Some(("crm", record)) => Some((IdentityKind::CrmRecord, record.to_owned())),
+            Some(("deal", deal)) => Some((IdentityKind::Deal, deal.to_owned())),
             _ => None,
         };
-        let id = match identity {
-            Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
-            None => LeadId::parse(name),
-        };
-        let view = match id {
-            Some(id) => Self::load(app, id, None).await?,
-            None => None,
-        };
-        view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
+        if let Some((kind, value)) = identity {
+            return app.store.find_lead(site, kind, &value).await;
+        }
+        let Some(id) = LeadId::parse(name) else { return Ok(None) };
+        let lead = app.store.lead(id).await?;
+        Ok(lead.filter(|lead| lead.site == *site).map(|lead| lead.id))
     }
 
-    fn subject(&self, settings: &Settings, long_text: usize) -> Subject<'_> {
+    fn deals(&self) -> Vec<Deal<'_>> {
+        Deal::all(&self.ledger)
+    }
+
+    /// The deals with their ledgers, and which touches their revenue is credited to.
+    pub fn deals_json(&self, settings: &Settings) -> Vec<Value> {
+        let rule = self.rule(settings);
+        let told = |deal: &Deal<'_>| {
+            let credit = credit(rule, &self.lead, &self.history, &self.life_cycle, deal);
+            deal_json(deal, &credit)
+        };
+        self.deals().iter().map(told).collect()
+    }
+
+    fn rule(&self, settings: &Settings) -> Rule {
+        // Leads outlive the site's settings; those of no site are the usual ones.
+        let site = settings.config.site(&self.lead.site);
+        let AttributionConfig(rule) = site.map(|site| site.attribution).unwrap_or_default();
+        rule
+    }
+
+    fn subject<'a>(
+        &'a self,
+        settings: &Settings,
+        deals: &'a [Deal<'a>],
+        long_text: usize,
+    ) -> Subject<'a> {
         let browser = self.context.as_ref().map(|context| Browser {
             language: &context.language,
             user_agent: &context.user_agent,
@@ -126,15 +196,21 @@ impl LeadView {
             status: stand.state.as_str(),
             synced_at_ms: stand.sent_at_ms,
         });
-        // Leads outlive the site's settings; those of no site are the usual ones.
-        let site = settings.config.site(&self.lead.site);
-        let AttributionConfig(rule) = site.map(|site| site.attribution).unwrap_or_default();
-        Subject { lead: &self.lead, history: &self.history, browser, hand_off, rule, long_text }
+        Subject {
+            lead: &self.lead,
+            history: &self.history,
+            life_cycle: &self.life_cycle,
+            deals,
+            browser,
+            hand_off,
+            rule: self.rule(settings),
+            long_text,
+        }
     }
 
     /// All canonical fields, their long texts of at most so many characters.
     pub fn fields(&self, settings: &Settings, long_text: usize) -> Map<String, Value> {
-        fields::by_name(self.subject(settings, long_text))
+        fields::by_name(self.subject(settings, &self.deals(), long_text))
     }
 
     /// The answer of `GET /v1/leads/{id}/fields`.
@@ -142,8 +218,8 @@ impl LeadView {
         let long_text = asked.crm.map_or(limits::JOURNEY_BYTES, Crm::long_text);
         let wanted =
             |field: &Field| asked.names.as_ref().is_none_or(|names| names.contains(&field.name));
-        let mut told = Map::new();
-        for (field, value) in fields::build(self.subject(settings, long_text), wanted) {
+        let (deals, mut told) = (self.deals(), Map::new());
+        for (field, value) in fields::build(self.subject(settings, &deals, long_text), wanted) {
             let (name, value) = match asked.crm {
                 None => (field.name.clone(), value),
                 Some(crm) => match crm.encode(field, value) {
@@ -162,7 +238,7 @@ impl LeadView {
         let mut answer = json!({
             "lead_id": self.lead.id,
             "fields_version": FIELDS_VERSION,
-            "updated_at": rfc3339(self.lead.converted_at_ms),
+            "updated_at": rfc3339(self.told_at_ms),
             "fields": told,
         });
         if let Some(crm) = asked.crm {

@@ -1,6 +1,7 @@
 //! Leads: made by form handlers, read by CRMs.
 
 use super::auth::ApiKey;
+use super::body;
 use super::query::Query;
 use crate::app::App;
 use crate::conversion::view::{LeadView, lead_json};
@@ -10,23 +11,16 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 use shared::ids::{LeadId, VisitorId};
-use shared::limits;
 
 /// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
 pub(super) async fn create(
     app: Data<App>,
     key: ApiKey,
     request: HttpRequest,
-    body: Payload,
+    payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let body = match body.to_bytes_limited(limits::BODY_BYTES).await {
-        Ok(body) => body.map_err(|_| ApiError::Malformed("The body broke off.".into()))?,
-        Err(_) => return Err(ApiError::TooLarge),
-    };
-    let unreadable = |_| ApiError::Invalid("Idempotency-Key should be ASCII.".into());
-    let idempotency =
-        request.headers().get("Idempotency-Key").map(|value| value.to_str()).transpose();
-    let idempotency = idempotency.map_err(unreadable)?;
+    let body = body::read(payload).await?;
+    let idempotency = body::idempotency_key(&request)?;
     let Made { view, conversion, repeated } =
         conversion::from_request(&app, &key.settings, &key.site, &body, idempotency).await?;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
@@ -79,7 +73,12 @@ pub(super) async fn journey(
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let view = LeadView::find(&app, &key.settings, &key.site, &lead).await?;
-    let journey = json!({ "lead_id": view.lead.id, "journey": view.history.to_json() });
+    let journey = json!({
+        "lead_id": view.lead.id,
+        "journey": view.history.to_json(),
+        "stages": view.life_cycle.to_json(),
+        "deals": view.deals_json(&key.settings),
+    });
     Ok(HttpResponse::Ok().json(journey))
 }
 

@@ -18,7 +18,7 @@ pub enum FieldKind {
     Enum(fn() -> Vec<&'static str>),
     /// An integer.
     Integer,
-    /// Money as a text with two decimals; never a float.
+    /// Money as a text with the decimals of its currency; never a float.
     Decimal,
     /// RFC 3339 in UTC, whole seconds.
     Time,

@@ -1,61 +1,95 @@
 //! Where the lead stands: its life cycle, and its copy in the CRM.
 
-use super::FIELDS_VERSION;
 use super::catalogue::{FieldKind, OfLead, Row, row};
 use super::naming::Crm;
+use super::{FIELDS_VERSION, Facts};
+use crate::lifecycle::Stage;
+use crate::money::Money;
 use crate::time::rfc3339;
 use serde_json::Value;
-
-/// The stages of a lead.
-const STAGES: [&str; 9] =
-    ["anonymous", LEAD, "mql", "sql", "opportunity", "customer", "advocate", "lost", "recycled"];
-const LEAD: &str = "lead";
 
 /// The states of a hand-off, as deliveries have them.
 const DELIVERY_STATES: [&str; 5] = ["pending", "sending", "sent", "retry", "dead"];
 
-/// What the CRM tells of the lead's life. No stage comes back yet: a lead is a lead.
+/// What was told of the lead's life since it converted.
 pub(super) const LIFE_CYCLE: [Row<OfLead>; 12] = [
     row(
         "lead_stage",
-        FieldKind::Enum(|| STAGES.to_vec()),
+        FieldKind::Enum(|| Stage::NAMED.map(|(name, _)| name).to_vec()),
         "Lead stage",
-        "The stage that the lead has reached.",
-        |_| LEAD.into(),
+        "The stage that the lead is in.",
+        |facts| facts.life_cycle.present().0.as_str().into(),
     ),
     row(
         "lead_stage_at",
         FieldKind::Time,
         "Lead stage at",
-        "When the lead reached that stage.",
-        |facts| rfc3339(facts.lead.created_at_ms).into(),
+        "When the lead entered that stage.",
+        |facts| rfc3339(facts.life_cycle.present().1).into(),
     ),
-    unknown("mql_at", FieldKind::Time, "MQL at", "When the lead first was marketing qualified."),
-    unknown("sql_at", FieldKind::Time, "SQL at", "When the lead first was sales qualified."),
-    unknown(
+    row(
+        "mql_at",
+        FieldKind::Time,
+        "MQL at",
+        "When the lead first was marketing qualified.",
+        |facts| first(facts, Stage::Mql),
+    ),
+    row("sql_at", FieldKind::Time, "SQL at", "When the lead first was sales qualified.", |facts| {
+        first(facts, Stage::Sql)
+    }),
+    row(
         "opportunity_at",
         FieldKind::Time,
         "Opportunity at",
         "When the lead first was an opportunity.",
+        |facts| first(facts, Stage::Opportunity),
     ),
-    unknown("customer_at", FieldKind::Time, "Customer at", "When the lead first was a customer."),
-    unknown("lost_at", FieldKind::Time, "Lost at", "When the lead was first lost."),
-    unknown(
+    row(
+        "customer_at",
+        FieldKind::Time,
+        "Customer at",
+        "When the lead first was a customer.",
+        |facts| first(facts, Stage::Customer),
+    ),
+    row("lost_at", FieldKind::Time, "Lost at", "When the lead was first lost.", |facts| {
+        first(facts, Stage::Lost)
+    }),
+    row(
         "opportunity_value",
         FieldKind::Decimal,
         "Opportunity value",
-        "The sum of the lead's open deals.",
+        "The sum of the lead's open deals in the currency of `revenue_currency`.",
+        |facts| facts.standing.and_then(|standing| standing.open).map(Money::decimal).into(),
     ),
-    unknown("revenue", FieldKind::Decimal, "Revenue", "The sum of the lead's deals that were won."),
-    unknown(
+    row(
+        "revenue",
+        FieldKind::Decimal,
+        "Revenue",
+        "The sum of the lead's deals that are won, refunds taken off, in the currency of `revenue_currency`.",
+        |facts| facts.standing.and_then(|standing| standing.revenue).map(Money::decimal).into(),
+    ),
+    row(
         "revenue_currency",
         FieldKind::Text(3),
         "Revenue currency",
-        "The currency of both sums, by ISO 4217.",
+        "The currency of both sums, by ISO 4217: that of the deal that was won last, else of the latest open one.",
+        |facts| facts.standing.map(|standing| standing.currency.code()).into(),
     ),
-    unknown("closed_at", FieldKind::Time, "Closed at", "When a deal was last won."),
-    unknown("deals_count", FieldKind::Integer, "Deals", "How many deals the lead has."),
+    row(
+        "closed_at",
+        FieldKind::Time,
+        "Closed at",
+        "When a deal that is won was last won.",
+        |facts| facts.standing.and_then(|standing| standing.closed_at_ms).map(rfc3339).into(),
+    ),
+    row("deals_count", FieldKind::Integer, "Deals", "How many deals the lead has.", |facts| {
+        Some(facts.deals.len()).filter(|count| *count > 0).into()
+    }),
 ];
+
+fn first(facts: &Facts<'_>, stage: Stage) -> Value {
+    facts.life_cycle.first_ms(stage).map(rfc3339).into()
+}
 
 /// The lead's copy in the CRM.
 pub(super) const CRM_LINK: [Row<OfLead>; 8] = [
@@ -73,7 +107,13 @@ pub(super) const CRM_LINK: [Row<OfLead>; 8] = [
         "What kind of record the lead is in the CRM.",
     ),
     unknown("crm_record_id", FieldKind::Text(64), "CRM record id", "That record's id."),
-    unknown("crm_deal_id", FieldKind::Text(64), "CRM deal id", "The latest deal's id in the CRM."),
+    row(
+        "crm_deal_id",
+        FieldKind::Text(64),
+        "CRM deal id",
+        "The id of the deal of which was heard last.",
+        |facts| facts.deals.last().map(|deal| deal.id).into(),
+    ),
     unknown("crm_record_url", FieldKind::Url(500), "CRM record link", "That record's page."),
     row(
         "crm_sync_status",

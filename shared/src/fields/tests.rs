@@ -106,6 +106,8 @@ fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Ma
     by_name(Subject {
         lead: &lead,
         history: &history,
+        life_cycle: &LifeCycle::of(lead.created_at_ms, []),
+        deals: &[],
         browser: Some(browser),
         hand_off: Some(hand_off),
         rule,

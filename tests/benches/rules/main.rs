@@ -10,6 +10,7 @@ use shared::attribution::{Model, Rule};
 use shared::bot::Bots;
 use shared::fields::{self, Browser, Subject};
 use shared::journey::History;
+use shared::lifecycle::LifeCycle;
 use shared::limits;
 use shared::source::{OwnHosts, Rules};
 use shared::visit::Journey;
@@ -60,6 +61,7 @@ fn derive(criterion: &mut Criterion) {
 fn lead_fields(criterion: &mut Criterion) {
     let (lead, conversion) = hits::lead();
     let views = vec![(lead.joins[0].visitor, hits::page_views(200, 50))];
+    let life_cycle = LifeCycle::of(lead.created_at_ms, []);
     criterion.bench_function("fields/121_as_json", |bencher| {
         bencher.iter_batched(
             || History::of_lead(&lead, &views, vec![conversion.clone()]),
@@ -67,6 +69,8 @@ fn lead_fields(criterion: &mut Criterion) {
                 let subject = Subject {
                     lead: &lead,
                     history: &history,
+                    life_cycle: &life_cycle,
+                    deals: &[],
                     browser: Some(Browser { language: "fr-FR", ..Browser::default() }),
                     hand_off: None,
                     rule: Rule::new(Model::LastNonDirect),

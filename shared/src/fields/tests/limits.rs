@@ -56,6 +56,8 @@ fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
     by_name(Subject {
         lead: &lead,
         history: &history,
+        life_cycle: &LifeCycle::of(lead.created_at_ms, []),
+        deals: &[],
         browser: Some(browser),
         hand_off: None,
         rule: Rule::new(Model::TimeDecay),
