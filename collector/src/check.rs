@@ -64,6 +64,8 @@ pub struct Counts {
     pub deliveries: u64,
     /// What was told of leads since.
     pub records: u64,
+    /// What was told of nobody who is known.
+    pub unmatched: u64,
     /// What leads are found by.
     pub identities: u64,
     /// Idempotency keys.
@@ -114,6 +116,7 @@ impl Check {
                 self.counts.used_keys += 1;
                 self.named.insert(used.lead, "an idempotency key");
             }
+            Entity::Unmatched(_) => self.counts.unmatched += 1,
         }
         Ok(())
     }

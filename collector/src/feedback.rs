@@ -9,11 +9,11 @@ use crate::app::App;
 use crate::conversion::view::LeadView;
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::store::{NewRecord, Record, Recorded, StoreError};
+use crate::store::{NewRecord, Record, Recorded, StoreError, Unmatched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::deal::{DealEvent, LedgerEntry};
-use shared::ids::{LeadId, SiteId};
+use shared::ids::SiteId;
 use shared::lead::IdentityKind;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::limits;
@@ -85,9 +85,9 @@ pub async fn stage(
         reference: reference.unwrap_or_else(|| format!("{} {entered_at_ms}", to.as_str())),
     };
     let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
-    let found = LeadView::find_id(app, settings, site, lead).await?;
-    let lead = found.ok_or(ApiError::NotFound("lead"))?;
-    let (view, repeated) = keep(app, lead, Record::Stage(change), crm_record).await?;
+    let names = text("lead", Some(lead), limits::TEXT_BYTES)?.into_iter().collect();
+    let told = Unmatched { site: site.clone(), names, record: Record::Stage(change), crm_record };
+    let (view, repeated) = keep(app, settings, told).await?;
     let (stage, since_ms) = view.life_cycle.present();
     let answer = json!({
         "lead_id": view.lead.id,
@@ -134,22 +134,19 @@ pub async fn revenue(
     };
     let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
     let record = Record::Deal(entry);
+    let most = limits::TEXT_BYTES;
+    let email = text("email", request.email.as_deref(), most)?;
+    let phone = text("phone", request.phone.as_deref(), most)?;
     let names = [
-        request.lead.clone(),
-        request.email.as_ref().map(|email| format!("email:{email}")),
-        request.phone.as_ref().map(|phone| format!("phone:{phone}")),
+        text("lead", request.lead.as_deref(), most)?,
+        email.map(|email| format!("email:{email}")),
+        phone.map(|phone| format!("phone:{phone}")),
         crm_record.as_ref().map(|record| format!("crm:{record}")),
         record.deal().map(|deal| format!("deal:{deal}")),
     ];
-    let mut lead = None;
-    for name in names.iter().flatten() {
-        lead = LeadView::find_id(app, settings, site, name).await?;
-        if lead.is_some() {
-            break;
-        }
-    }
-    let lead = lead.ok_or(ApiError::NotFound("lead"))?;
-    let (view, repeated) = keep(app, lead, record, crm_record).await?;
+    let names = names.into_iter().flatten().collect();
+    let told = Unmatched { site: site.clone(), names, record, crm_record };
+    let (view, repeated) = keep(app, settings, told).await?;
     let told = view.deals_json(settings);
     let of_deal = |told: &&Value| told["deal"] == deal && told["source"] == Origin::Api.to_string();
     let answer = json!({
@@ -160,13 +157,25 @@ pub async fn revenue(
     Ok(Kept { view, repeated, answer })
 }
 
-/// The lead as it stands with the record, and whether that had been told before.
+/// The lead by the first of the names that is known, as it stands with the record, and whether that
+/// had been told before. What names nobody is kept and listed as such.
 async fn keep(
     app: &App,
-    lead: LeadId,
-    record: Record,
-    crm_record: Option<String>,
+    settings: &Settings,
+    told: Unmatched,
 ) -> Result<(LeadView, bool), ApiError> {
+    let mut found = None;
+    for name in &told.names {
+        found = LeadView::find_id(app, settings, &told.site, name).await?;
+        if found.is_some() {
+            break;
+        }
+    }
+    let Some(lead) = found else {
+        app.store.keep_unmatched(told).await?;
+        return Err(ApiError::NotFound("lead; GET /v1/unmatched lists what was told"));
+    };
+    let Unmatched { record, crm_record, .. } = told;
     let repeated = match app.store.record(NewRecord { lead, record, crm_record }).await? {
         Recorded::Kept { repeated } => repeated,
         Recorded::NoLead => return Err(ApiError::NotFound("lead")),
@@ -185,6 +194,35 @@ async fn keep(
     let view = LeadView::load(app, lead, None).await?;
     let missing = || StoreError::Corrupt("a lead that was just written to is missing".into());
     Ok((view.ok_or_else(missing)?, repeated))
+}
+
+/// Something that was told of nobody who is known, as the API answers it.
+pub fn unmatched_json(unmatched: &Unmatched) -> Value {
+    let Unmatched { names, record, crm_record, .. } = unmatched;
+    let mut told = match record {
+        Record::Stage(change) => json!({
+            "stage": change.to,
+            "at": rfc3339(change.entered_at_ms),
+            "recorded_at": rfc3339(change.recorded_at_ms),
+            "by": change.by.to_string(),
+            "reason": change.reason,
+            "reference": change.reference,
+        }),
+        Record::Deal(entry) => json!({
+            "deal": entry.deal,
+            "kind": entry.event,
+            "amount": entry.amount.map(Money::decimal),
+            "currency": entry.amount.map(|amount| amount.currency),
+            "at": rfc3339(entry.at_ms),
+            "recorded_at": rfc3339(entry.recorded_at_ms),
+            "by": entry.source.to_string(),
+            "reference": entry.reference,
+        }),
+    };
+    told["id"] = unmatched.id().to_text().into();
+    told["names"] = json!(names);
+    told["crm"] = json!(crm_record);
+    told
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, ApiError> {

@@ -44,6 +44,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/leads/{lead}/visitors/{visitor}").route(delete().to(leads::undo_join)))
         .service(at("/v1/leads/{lead}/stage").route(post().to(feedback::stage)))
         .service(at("/v1/revenue").route(post().to(feedback::revenue)))
+        .service(at("/v1/unmatched").route(get().to(feedback::unmatched)))
         .service(at("/v1/fields").route(get().to(fields::catalogue)))
         .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
         .service(at("/v1/deliveries").route(get().to(deliveries::list)))

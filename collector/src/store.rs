@@ -18,7 +18,7 @@ pub mod postgres;
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
-pub use record::{NewRecord, Record, RecordId, Recorded};
+pub use record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling, relabel_all};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
 
@@ -96,6 +96,18 @@ pub trait Store: Send + Sync {
     /// What was told of a lead, in the order of the records' ids.
     async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError>;
 
+    /// Keeps what was told of somebody whom no lead is known for; the same twice is as good as once.
+    async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError>;
+
+    /// What was told of nobody who is known, of a site, in the order of the ids, beginning after
+    /// `after`.
+    async fn unmatched(
+        &self,
+        site: &SiteId,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Unmatched>, StoreError>;
+
     /// Takes deliveries that are due; they are due again at the lease's end unless settled, so a
     /// collector that dies holding them loses none.
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError>;
@@ -128,8 +140,8 @@ pub trait Store: Send + Sync {
     /// Forgets idempotency keys that were kept long enough; how many.
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError>;
 
-    /// Everything as it stood at one moment, visitors first, then leads, identities and idempotency
-    /// keys; what is written meanwhile is not in it. Ends where the receiver is dropped.
+    /// Everything as it stood at one moment, visitors first, then leads, identities, idempotency
+    /// keys and what was told of nobody who is known; what is written meanwhile is not in it. Ends where the receiver is dropped.
     fn export(&self) -> Entities;
 
     /// What the store holds, as far as an import wants to know.

@@ -6,7 +6,8 @@
 //! {"lead":{"lead":{…},"conversions":[…],"deliveries":[…],"records":[…]}}
 //! {"identity":{"site":"demo","kind":"email","value":"…","lead":"…"}}
 //! {"used_key":{"site":"demo","key":"…","used":{…}}}
-//! {"end":{"entities":4,"digest":"…"}}
+//! {"unmatched":{"site":"demo","names":[…],"record":{…},"crm_record":null}}
+//! {"end":{"entities":5,"digest":"…"}}
 //! ```
 //!
 //! The digest is the XXH3-128 of every byte before the last line, so that a file which was cut short

@@ -307,8 +307,18 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
             422,
             "longer than 512 bytes",
         ),
-        ("/v1/leads/me/stage", json!({ "stage": "mql" }), 404, "There is no such lead."),
-        (revenue, with("email", json!("who@example.com")), 404, "There is no such lead."),
+        (
+            "/v1/leads/me/stage",
+            json!({ "stage": "mql" }),
+            404,
+            "There is no such lead; GET /v1/unmatched lists",
+        ),
+        (
+            revenue,
+            with("email", json!("who@example.com")),
+            404,
+            "There is no such lead; GET /v1/unmatched lists",
+        ),
         (revenue, with("amount", json!(5.0)), 422, "amount: it should be a text"),
         (revenue, with("amount", json!("5.001")), 422, "more decimals than EUR has"),
         (revenue, with("amount", json!("-5")), 422, "amount: it is below 0"),
@@ -326,6 +336,22 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
     let unkeyed = answer(app.request(Method::POST, revenue).body(good.to_string())).await;
     assert_eq!(unkeyed.status, 401);
     assert_eq!(app.get(revenue).await.status, 405);
+
+    // Understood, of nobody who is known: kept once, and listed.
+    assert_eq!(app.post(revenue, &with("email", json!("who@example.com"))).await.status, 404);
+    let listed = app.get("/v1/unmatched").await.json;
+    let listed: Vec<&Value> = listed["unmatched"].as_array().unwrap().iter().collect();
+    assert_eq!(listed.len(), 2, "{listed:#?}");
+    let stage = listed.iter().find(|told| told["stage"] == "mql").unwrap();
+    assert_eq!((&stage["names"], &stage["by"]), (&json!(["me"]), &json!("api")));
+    let deal = listed.iter().find(|told| told["deal"] == "D").unwrap();
+    assert_eq!(deal["names"], json!(["email:who@example.com", "deal:api:D"]));
+    assert_eq!((&deal["kind"], &deal["amount"]), (&json!("won"), &json!("5.00")));
+    let page = app.get("/v1/unmatched?limit=1").await.json;
+    assert_eq!((&page["unmatched"][0], &page["next"]), (listed[0], &listed[0]["id"]));
+    let after = page["next"].as_str().unwrap();
+    let page = app.get(&format!("/v1/unmatched?limit=2&after={after}")).await.json;
+    assert_eq!((&page["unmatched"], &page["next"]), (&json!([listed[1]]), &json!(null)));
     holds_together(&app, 0).await;
     app.stop().await;
 }

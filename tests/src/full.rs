@@ -8,7 +8,7 @@ use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
     Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, NewRecord,
-    Record, Recorded, Settlement, Store, VisitorContext,
+    Record, Recorded, Settlement, Store, Unmatched, VisitorContext,
 };
 use futures_util::future::join_all;
 use rand::seq::SliceRandom;
@@ -138,6 +138,13 @@ fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
 /// What a CRM tells of a lead, twice.
 async fn told_of(store: &dyn Store, lead: LeadId) {
     let id = new_visitor().to_text();
+    let unmatched = Unmatched {
+        site: crate::story::site(),
+        names: vec![format!("crm:crm:contact:{id}\0")],
+        record: stage(Stage::Mql, START_MS, &id),
+        crm_record: None,
+    };
+    store.keep_unmatched(unmatched).await.unwrap();
     let records: [Record; 5] = [
         stage(Stage::Sql, START_MS, &format!("{id} sql")),
         stage(Stage::Lost, START_MS - MINUTE, &format!("{id} lost")),

@@ -115,6 +115,7 @@ pub async fn tell(store: &dyn Store) {
     persons::are_told_apart(store).await;
     persons::are_joined_by_mistake(store).await;
     records::are_kept_once(store).await;
+    records::are_kept_where_nobody_is_known(store).await;
     deliveries_are_claimed_and_settled(store).await;
     leads_and_deliveries_are_listed(store).await;
 }

@@ -20,6 +20,7 @@ pub(super) fn run(config: &Config) -> Result<()> {
         conversions,
         deliveries,
         records,
+        unmatched,
         identities,
         used_keys,
     } = counts;
@@ -33,6 +34,7 @@ pub(super) fn run(config: &Config) -> Result<()> {
         ("conversions", conversions),
         ("deliveries", deliveries),
         ("stages and deals told", records),
+        ("told of nobody known", unmatched),
         ("identities", identities),
         ("idempotency keys", used_keys),
     ] {

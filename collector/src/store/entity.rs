@@ -4,7 +4,7 @@
 use super::StoreError;
 use super::conversion::UsedKey;
 use super::delivery::Delivery;
-use super::record::Record;
+use super::record::{Record, Unmatched};
 use super::visitor::{Row, Visitor};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -62,6 +62,8 @@ pub enum Entity {
         /// What for.
         used: UsedKey,
     },
+    /// Something that was told of nobody who is known.
+    Unmatched(Unmatched),
 }
 
 impl Entity {
@@ -72,7 +74,7 @@ impl Entity {
             Self::Lead { conversions, deliveries, records, .. } => {
                 1 + conversions.len() + deliveries.len() + records.len()
             }
-            Self::Identity { .. } | Self::UsedKey { .. } => 1,
+            Self::Identity { .. } | Self::UsedKey { .. } | Self::Unmatched(_) => 1,
         }
     }
 }

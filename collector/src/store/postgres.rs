@@ -26,8 +26,8 @@ pub use migrate::{Migrated, migrate};
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, ImportState, NewConversion, NewRecord, Record, Recorded, Relabelled, Relabelling,
-    Settlement, Store, StoreError, Visitor,
+    ImportPart, ImportState, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled,
+    Relabelling, Settlement, Store, StoreError, Unmatched, Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -278,6 +278,22 @@ impl Store for PostgresStore {
         rows::documents(&self.query(&sql::RECORDS, rows::lead_key(lead)).await?)
     }
 
+    async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { record::keep_unmatched(&connections, &unmatched).await }).await
+    }
+
+    async fn unmatched(
+        &self,
+        site: &SiteId,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Unmatched>, StoreError> {
+        let after = after.map_or(Uuid::nil(), |after| after.0);
+        let key = rows::parameters![site.as_str().to_owned(), after, limit as i64];
+        rows::documents(&self.query(&sql::UNMATCHED, key).await?)
+    }
+
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
         let connections = self.connections.clone();
         self.run(async move { delivery::claim(&connections, &claim).await }).await
@@ -343,7 +359,13 @@ impl Store for PostgresStore {
         if let Some(state) = self.importing().await? {
             return Ok(Holding::Import(state));
         }
-        for any in [&sql::ANY_VISITOR, &sql::ANY_LEAD, &sql::ANY_IDENTITY, &sql::ANY_USED_KEY] {
+        for any in [
+            &sql::ANY_VISITOR,
+            &sql::ANY_LEAD,
+            &sql::ANY_IDENTITY,
+            &sql::ANY_USED_KEY,
+            &sql::ANY_UNMATCHED,
+        ] {
             if !self.query(any, rows::Parameters::default()).await?.is_empty() {
                 return Ok(Holding::Something);
             }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::deal::LedgerEntry;
-use shared::ids::LeadId;
+use shared::ids::{LeadId, SiteId};
 use shared::lead::IdentityKind;
 use shared::lifecycle::StageChange;
 use uuid::Uuid;
@@ -27,6 +27,16 @@ pub enum Record {
 pub struct RecordId(pub(super) Uuid);
 
 impl RecordId {
+    /// Reads the 36-character hyphenated form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+
+    /// The 36-character hyphenated form.
+    pub fn to_text(self) -> String {
+        self.0.hyphenated().to_string()
+    }
+
     /// The 16 bytes that stand in store keys.
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -74,6 +84,28 @@ pub struct NewRecord {
     pub record: Record,
     /// The record of a CRM that the lead is, in the form of [`IdentityKind::CrmRecord`].
     pub crm_record: Option<String>,
+}
+
+/// Something that was told of somebody whom no lead was known for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unmatched {
+    /// Where.
+    pub site: SiteId,
+    /// The names that were told, in the form in which a lead is asked for.
+    pub names: Vec<String>,
+    /// What was told.
+    pub record: Record,
+    /// The record of a CRM that was told with it.
+    pub crm_record: Option<String>,
+}
+
+impl Unmatched {
+    /// Its id: XXH3-128 of the names and of the record's id.
+    pub fn id(&self) -> RecordId {
+        let names = self.names.join("\0");
+        let hash = xxh3_128(&[self.record.id().as_bytes(), names.as_bytes()].concat());
+        RecordId(Uuid::from_u128(hash))
+    }
 }
 
 /// What became of a record.

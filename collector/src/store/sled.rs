@@ -17,8 +17,8 @@ mod transfer;
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, NewRecord, Record, Recorded, Relabelled, Relabelling, Settlement,
-    Store, StoreError, Visitor,
+    ImportPart, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
+    Settlement, Store, StoreError, Unmatched, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -159,6 +159,29 @@ impl Store for SledStore {
 
     async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError> {
         self.scan(&keys::records(lead))
+    }
+
+    async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
+        self.writer.write(move |transaction| record::put_unmatched(transaction, &unmatched)).await
+    }
+
+    async fn unmatched(
+        &self,
+        site: &SiteId,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Unmatched>, StoreError> {
+        let prefix = keys::unmatched_of(site);
+        // The first key behind it.
+        let behind = |after| [keys::unmatched(site, after).as_slice(), &[0]].concat();
+        let entries = self.db.range(after.map_or_else(|| prefix.clone(), behind)..);
+        let under = entries
+            .take_while(|entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)));
+        let values = under.take(limit).map(|entry| {
+            let (key, value) = entry.map_err(failed)?;
+            read_value(&self.db, &key, value)
+        });
+        values.filter_map(Result::transpose).collect()
     }
 
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use collector::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, NewRecord, Record, Recorded, Relabelled, Relabelling, Settlement,
-    Store, StoreError, Visitor,
+    ImportPart, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
+    Settlement, Store, StoreError, Unmatched, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
@@ -71,6 +71,19 @@ impl Store for Nothing {
     }
 
     async fn records(&self, _: LeadId) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn keep_unmatched(&self, _: Unmatched) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn unmatched(
+        &self,
+        _: &SiteId,
+        _: Option<RecordId>,
+        _: usize,
+    ) -> Result<Vec<Unmatched>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -1,9 +1,9 @@
 //! The chapter on what is told of leads after they converted.
 
 use super::{START_MS, a_lead, site};
-use collector::store::{NewRecord, Record, Recorded, Store};
+use collector::store::{NewRecord, Record, Recorded, Store, Unmatched};
 use shared::deal::{DealEvent, LedgerEntry};
-use shared::ids::LeadId;
+use shared::ids::{LeadId, SiteId};
 use shared::lead::IdentityKind;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::money::Money;
@@ -86,4 +86,26 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     let owner = found(IdentityKind::Deal, "crm:crm:D-3").await.unwrap();
     let (winner, loser) = if owner == anna { (both.0, both.1) } else { (both.1, both.0) };
     assert_eq!((winner, loser), (new, Recorded::Taken(IdentityKind::Deal, owner)));
+}
+
+/// What is told of nobody who is known is kept once, and listed page by page.
+pub(super) async fn are_kept_where_nobody_is_known(store: &dyn Store) {
+    let unmatched = |number: usize| Unmatched {
+        site: site(),
+        names: vec![format!("email:nobody-{number}@example.com")],
+        // The same for all: it is not by that that they are told apart.
+        record: stage(Stage::Mql, START_MS, "1"),
+        crm_record: Some("hubspot:contact:7".into()),
+    };
+    let mut all: Vec<Unmatched> = (0..5).map(unmatched).collect();
+    for told in all.iter().chain(&all) {
+        store.keep_unmatched(told.clone()).await.unwrap();
+    }
+    all.sort_by_key(Unmatched::id);
+    let first = store.unmatched(&site(), None, 3).await.unwrap();
+    assert_eq!(first, all[..3]);
+    let rest = store.unmatched(&site(), Some(first[2].id()), 9).await.unwrap();
+    assert_eq!(rest, all[3..]);
+    let other = SiteId::parse("demo-2").unwrap();
+    assert_eq!(store.unmatched(&other, None, 9).await.unwrap(), []);
 }

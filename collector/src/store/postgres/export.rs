@@ -54,6 +54,9 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
     for bucket in BUCKETS {
         used_keys(&transaction, bucket, out).await?;
     }
+    for bucket in BUCKETS {
+        unmatched(&transaction, bucket, out).await?;
+    }
     Ok(transaction.commit().await?)
 }
 
@@ -171,5 +174,18 @@ async fn used_keys(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Res
             .await?;
         }
         after = [rows::column(last, 4)?, rows::column(last, 5)?];
+    }
+}
+
+async fn unmatched(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+    let (mut site, mut record) = (String::new(), Uuid::nil());
+    loop {
+        let behind = parameters![bucket, site, record, ROWS_AT_ONCE];
+        let found = rows::query(transaction, &sql::EXPORT_UNMATCHED, &behind).await?;
+        let Some(last) = found.last() else { return Ok(()) };
+        for row in &found {
+            out.send(Entity::Unmatched(rows::document(row, 2)?)).await?;
+        }
+        (site, record) = (rows::column(last, 0)?, rows::column(last, 1)?);
     }
 }

@@ -103,18 +103,21 @@ async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(),
     rows::insert(transaction, &sql::CLAIM_IDENTITIES, &ids).await.map(drop)
 }
 
-/// What leads are found by, and what keys were used for.
+/// What leads are found by, what keys were used for, and what was told of nobody who is known.
 async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
     let (mut identities, mut keys) = (Parameters::default(), Vec::new());
+    let mut unmatched = Vec::new();
     for entity in entities {
         match entity {
             Entity::Identity { site, kind, value, lead } => {
                 identities.append(rows::identity_key(site, kind.as_str(), value).and(lead.0));
             }
             Entity::UsedKey { site, key, used } => keys.push((site, key.as_str(), used)),
+            Entity::Unmatched(told) => unmatched.push(told),
             Entity::Visitor { .. } | Entity::Lead { .. } => {}
         }
     }
     rows::insert(transaction, &sql::CLAIM_IDENTITIES, &identities).await?;
+    record::put_unmatched(transaction, unmatched).await?;
     convert::use_keys(transaction, keys).await.map(drop)
 }

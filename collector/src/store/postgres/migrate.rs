@@ -30,6 +30,7 @@ pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.deliveries", "lb"),
     ("clew.identities", "ib"),
     ("clew.used_keys", "kb"),
+    ("clew.unmatched", "ub"),
     ("clew.readiness", "rb"),
 ];
 /// The tables that every node of Citus has whole.

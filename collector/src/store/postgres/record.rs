@@ -5,7 +5,7 @@ use super::convert::{claim, owner};
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
 use super::statements as sql;
-use crate::store::record::{NewRecord, Record, Recorded};
+use crate::store::record::{NewRecord, Record, Recorded, Unmatched};
 use deadpool_postgres::Transaction;
 use shared::ids::LeadId;
 use shared::lead::Lead;
@@ -51,6 +51,34 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewRecord) -> Result<Recor
         put_records(transaction, [(new.lead, &new.record)]).await?;
     }
     Ok(recorded)
+}
+
+pub(super) async fn keep_unmatched(
+    connections: &Connections,
+    unmatched: &Unmatched,
+) -> Result<(), Failure> {
+    connections
+        .work(unmatched, |client, unmatched| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                put_unmatched(&transaction, [unmatched]).await?;
+                Ok(transaction.commit().await?)
+            })
+        })
+        .await
+}
+
+/// What was told of nobody who is known, where it is not there.
+pub(super) async fn put_unmatched<'a>(
+    transaction: &Transaction<'_>,
+    unmatched: impl IntoIterator<Item = &'a Unmatched>,
+) -> Result<(), Failure> {
+    let mut all = Parameters::default();
+    for unmatched in unmatched {
+        all.append(rows::unmatched_key(unmatched));
+        all.push(rows::json(unmatched)?);
+    }
+    rows::insert(transaction, &sql::PUT_UNMATCHED, &all).await.map(drop)
 }
 
 /// Records of leads, where they are not there.

@@ -2,7 +2,7 @@
 
 use super::pool::Failure;
 use super::statements::{MultiRow, Statement};
-use crate::store::{DeliveryId, StoreError};
+use crate::store::{DeliveryId, StoreError, Unmatched};
 use deadpool_postgres::GenericClient;
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -84,6 +84,12 @@ pub(super) fn identity_key(site: &SiteId, kind: &'static str, value: &str) -> Pa
     let site = site.as_str();
     let bucket = bucket(&[site.as_bytes(), &[0], kind.as_bytes(), &[0], value.as_bytes()]);
     parameters![bucket, site.to_owned(), kind, value.to_owned()]
+}
+
+pub(super) fn unmatched_key(unmatched: &Unmatched) -> Parameters {
+    let (site, id) = (unmatched.site.as_str(), unmatched.id());
+    let bucket = bucket(&[site.as_bytes(), &[0], id.as_bytes()]);
+    parameters![bucket, site.to_owned(), id.0]
 }
 
 pub(super) fn used_key(site: &SiteId, key: &str) -> Parameters {

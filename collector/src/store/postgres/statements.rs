@@ -1,7 +1,7 @@
 //! Every statement that the collector sends, and on which shard of a Citus cluster it runs.
 //!
 //! The schema stands in `migrations/`. Each distributed table begins with its bucket: `vb` of site
-//! and visitor, `lb` of the lead, `ib` of an identity, `kb` of an idempotency key, `rb` of a readiness
+//! and visitor, `lb` of the lead, `ib` of an identity, `kb` of an idempotency key, `ub` of what is unmatched, `rb` of a readiness
 //! probe. A statement that names its bucket runs on one shard; only lists, the look at what is due and
 //! forgetting ask every shard, and none locks a row that it only reads. Times are parameters, never the server's
 //! clock. A test reads this list and the migrations against what Citus refuses.
@@ -137,6 +137,11 @@ inserts! {
         "INSERT INTO clew.records (lb, lead, record, document) VALUES",
         "(?, ?, ?, ?)",
         "ON CONFLICT (lb, lead, record) DO NOTHING";
+    /// What was told of nobody who is known, where it was not there.
+    PUT_UNMATCHED, Shard::Rows("ub"),
+        "INSERT INTO clew.unmatched (ub, site, record, document) VALUES",
+        "(?, ?, ?, ?)",
+        "ON CONFLICT (ub, site, record) DO NOTHING";
     /// Deliveries that were not there.
     PUT_DELIVERIES, Shard::Rows("lb"),
         "INSERT INTO clew.deliveries (lb, lead, hash, site, destination, subject, state, due_at_ms,
@@ -189,6 +194,9 @@ statements! {
     /// One thing of that.
     RECORD, Shard::One("lb"),
         "SELECT document FROM clew.records WHERE lb = $1 AND lead = $2 AND record = $3";
+    /// What was told of nobody who is known, of a site.
+    UNMATCHED, Shard::Every,
+        "SELECT document FROM clew.unmatched WHERE site = $1 AND record > $2 ORDER BY record LIMIT $3";
     /// To whom an identity belongs.
     IDENTITY, Shard::One("ib"),
         "SELECT lead FROM clew.identities WHERE ib = $1 AND site = $2 AND kind = $3 AND value = $4";
@@ -281,6 +289,10 @@ statements! {
     EXPORT_USED_KEYS, Shard::One("kb"),
         "SELECT request, lead, conversion, used_at_ms, site, key FROM clew.used_keys
          WHERE kb = $1 AND (site, key) > ($2, $3) ORDER BY site, key LIMIT $4";
+    /// What was told in a bucket of nobody who is known, behind one of it.
+    EXPORT_UNMATCHED, Shard::One("ub"),
+        "SELECT site, record, document FROM clew.unmatched
+         WHERE ub = $1 AND (site, record) > ($2, $3) ORDER BY site, record LIMIT $4";
     /// Whether there is any visitor; the same for what else an import brings.
     ANY_VISITOR, Shard::Every, "SELECT 1 FROM clew.visitors LIMIT 1";
     /// Whether there is any lead.
@@ -289,6 +301,8 @@ statements! {
     ANY_IDENTITY, Shard::Every, "SELECT 1 FROM clew.identities LIMIT 1";
     /// Whether there is any idempotency key.
     ANY_USED_KEY, Shard::Every, "SELECT 1 FROM clew.used_keys LIMIT 1";
+    /// Whether anything was told of nobody who is known.
+    ANY_UNMATCHED, Shard::Every, "SELECT 1 FROM clew.unmatched LIMIT 1";
     /// How far an import has come.
     IMPORTING, Shard::Reference,
         "SELECT file, entities FROM clew.importing";

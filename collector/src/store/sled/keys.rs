@@ -15,6 +15,7 @@
 //! | `i` | site 0 kind 0 value | the lead's id |
 //! | `k` | site 0 key | an idempotency record |
 //! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
+//! | `u` | site 0 record | [`Unmatched`](crate::store::Unmatched): what was told of nobody who is known |
 //! | `+` | any key, number | a further chunk of that key's value |
 //! | `m` | name | the layout's version, the number of commits, an import under way |
 
@@ -36,6 +37,8 @@ pub(super) const LEADS: &[u8] = b"l";
 pub(super) const IDENTITIES: &[u8] = b"i";
 /// The prefix of all idempotency keys.
 pub(super) const USED_KEYS: &[u8] = b"k";
+/// The prefix of all that was told of nobody who is known.
+pub(super) const UNMATCHED: &[u8] = b"u";
 /// The prefix of all deliveries.
 pub(super) const DELIVERIES: &[u8] = b"d";
 /// The prefix of idempotency keys by age.
@@ -93,6 +96,14 @@ pub(super) fn records(lead: LeadId) -> Vec<u8> {
 
 pub(super) fn record(lead: LeadId, record: RecordId) -> Vec<u8> {
     join(b'h', &[lead.as_bytes(), record.as_bytes()])
+}
+
+pub(super) fn unmatched_of(site: &SiteId) -> Vec<u8> {
+    join(b'u', &[site.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn unmatched(site: &SiteId, record: RecordId) -> Vec<u8> {
+    join(b'u', &[site.as_str().as_bytes(), &[0], record.as_bytes()])
 }
 
 pub(super) fn lead_deliveries(lead: LeadId) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use super::keys;
 use super::transaction::Transaction;
 use crate::store::StoreError;
-use crate::store::record::{NewRecord, Record, Recorded};
+use crate::store::record::{NewRecord, Record, Recorded, Unmatched};
 use shared::ids::LeadId;
 
 pub(super) fn record(
@@ -31,6 +31,18 @@ pub(super) fn record(
         put_record(transaction, new.lead, &new.record)?;
     }
     Ok(recorded)
+}
+
+/// Something that was told of nobody who is known; what was kept first stays.
+pub(super) fn put_unmatched(
+    transaction: &mut Transaction<'_>,
+    unmatched: &Unmatched,
+) -> Result<(), StoreError> {
+    let key = keys::unmatched(&unmatched.site, unmatched.id());
+    match transaction.contains(&key)? {
+        true => Ok(()),
+        false => transaction.put(&key, unmatched),
+    }
 }
 
 /// A record of a lead.

@@ -69,7 +69,7 @@ pub(super) struct View<'a> {
 const OWNERS: u8 = 2;
 
 /// What begins the keys of each order.
-const PREFIXES: [&[u8]; 4] = [b"ve", b"lcdbh", b"i", b"k"];
+const PREFIXES: [&[u8]; 5] = [b"ve", b"lcdbh", b"i", b"k", b"u"];
 
 /// In which order a key is read, and what it is compared by; `None` for what can be made anew.
 fn place(key: &[u8]) -> Option<(u8, &[u8])> {

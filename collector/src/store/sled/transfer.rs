@@ -2,7 +2,7 @@
 
 use super::convert::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::keys;
-use super::record::put_record;
+use super::record::{put_record, put_unmatched};
 use super::snapshot::{Run, Snapshot, View};
 use super::transaction::{Transaction, corrupt};
 use crate::store::StoreError;
@@ -25,7 +25,10 @@ pub(super) fn export(snapshot: Snapshot, out: &Out) {
     let sent = pieces(&snapshot, keys::VISITORS, out, visitor)
         .and_then(|()| pieces(&snapshot, keys::LEADS, out, lead))
         .and_then(|()| pieces(&snapshot, keys::IDENTITIES, out, identity))
-        .and_then(|()| pieces(&snapshot, keys::USED_KEYS, out, used_key));
+        .and_then(|()| pieces(&snapshot, keys::USED_KEYS, out, used_key))
+        .and_then(|()| {
+            pieces(&snapshot, keys::UNMATCHED, out, |_, _, told| Ok(Entity::Unmatched(told)))
+        });
     // Whoever hears of the end may begin the next one.
     drop(snapshot);
     // Where it cannot be sent, nobody is there to hear of it.
@@ -126,7 +129,8 @@ pub(super) fn holding(tree: &sled::Tree) -> Result<Holding, StoreError> {
     if let Some(state) = super::transaction::read::<ImportState>(tree, keys::IMPORT)? {
         return Ok(Holding::Import(state));
     }
-    let prefixes = [keys::VISITORS, keys::LEADS, keys::IDENTITIES, keys::USED_KEYS];
+    let prefixes =
+        [keys::VISITORS, keys::LEADS, keys::IDENTITIES, keys::USED_KEYS, keys::UNMATCHED];
     let something = prefixes.iter().any(|prefix| tree.scan_prefix(prefix).next().is_some());
     Ok(if something { Holding::Something } else { Holding::Nothing })
 }
@@ -178,5 +182,6 @@ fn put(transaction: &mut Transaction<'_>, entity: Entity) -> Result<(), StoreErr
         Entity::UsedKey { site, key, used } => {
             put_used_key(transaction, &keys::idempotency(&site, &key), &used)
         }
+        Entity::Unmatched(unmatched) => put_unmatched(transaction, &unmatched),
     }
 }

@@ -8,3 +8,13 @@ CREATE TABLE clew.records (
     document json NOT NULL,
     PRIMARY KEY (lb, lead, record)
 );
+
+-- The same of somebody whom no lead was known for.
+CREATE TABLE clew.unmatched (
+    ub smallint NOT NULL,
+    site text NOT NULL,
+    record uuid NOT NULL,
+    document json NOT NULL,
+    PRIMARY KEY (ub, site, record)
+);
+CREATE INDEX unmatched_of_site ON clew.unmatched (site, record);
