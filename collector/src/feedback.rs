@@ -6,7 +6,7 @@
 //! (`reference`, else the Idempotency-Key), or made of what it tells.
 
 use crate::app::App;
-use crate::conversion::view::LeadView;
+use crate::conversion::view::{LeadView, find_lead};
 use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::store::{NewRecord, Record, Recorded, StoreError, Unmatched};
@@ -166,9 +166,12 @@ async fn keep(
 ) -> Result<(LeadView, bool), ApiError> {
     let mut found = None;
     for name in &told.names {
-        found = LeadView::find_id(app, settings, &told.site, name).await?;
-        if found.is_some() {
-            break;
+        match find_lead(app, settings, &told.site, name).await {
+            Err(ApiError::NotFound(_)) => {}
+            lead => {
+                found = Some(lead?.id);
+                break;
+            }
         }
     }
     let Some(lead) = found else {

@@ -20,7 +20,7 @@ pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, S
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
 pub use record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling, relabel_all};
-pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
+pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor};
 
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};

@@ -15,9 +15,9 @@ mod person;
 mod standing;
 mod summary;
 
-use crate::ad_cookies::AdCookies;
 use crate::attribution::{self, Milestones, Model, Rule, Step};
 use crate::channel::Channel;
+use crate::context::VisitorContext;
 use crate::cut;
 use crate::deal::{Deal, Standing};
 use crate::device::Device;
@@ -46,29 +46,12 @@ pub struct Subject<'a> {
     pub life_cycle: &'a LifeCycle,
     /// Its deals, in the order of [`Deal::all`].
     pub deals: &'a [Deal<'a>],
-    /// What the browser said of itself that [`History::converted_in`] names.
-    pub browser: Option<Browser<'a>>,
     /// Where the hand-off stands, where there is any.
     pub hand_off: Option<HandOff<'a>>,
     /// How the touch that the conversion is credited to is found.
     pub rule: Rule,
     /// The most characters of the summary, and bytes of the journey as JSON.
     pub long_text: usize,
-}
-
-/// What a browser said of itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Browser<'a> {
-    /// `navigator.language`, or empty.
-    pub language: &'a str,
-    /// The `User-Agent` header, or empty.
-    pub user_agent: &'a str,
-    /// `granted`, `denied`, or empty.
-    pub consent: &'a str,
-    /// Global Privacy Control.
-    pub gpc: bool,
-    /// What other tools know it by.
-    pub ad_cookies: Option<&'a AdCookies>,
 }
 
 /// Where the lead's hand-off stands.
@@ -90,7 +73,7 @@ struct Facts<'a> {
     life_cycle: &'a LifeCycle,
     deals: &'a [Deal<'a>],
     standing: Option<Standing>,
-    browser: Option<Browser<'a>>,
+    browser: Option<&'a VisitorContext>,
     device: Option<Device>,
     hand_off: Option<HandOff<'a>>,
     long_text: usize,
@@ -106,8 +89,8 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn of(subject: Subject<'a>) -> Self {
-        let Subject { lead, history, life_cycle, deals, browser, hand_off, rule, long_text } =
-            subject;
+        let Subject { lead, history, life_cycle, deals, hand_off, rule, long_text } = subject;
+        let browser = history.context();
         let conversion = history.conversions.last();
         let touches = &history.touches;
         let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
@@ -120,7 +103,7 @@ impl<'a> Facts<'a> {
             deals,
             standing: Standing::of(deals),
             browser,
-            device: user_agent.map(|browser| Device::of(browser.user_agent)),
+            device: user_agent.map(|browser| Device::of(&browser.user_agent)),
             hand_off,
             long_text,
             conversion,

@@ -140,6 +140,7 @@ mod tests {
             form_name: None,
             page_url: None,
             page_title: None,
+            context: None,
             touches: Vec::new(),
         }
     }

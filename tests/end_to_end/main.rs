@@ -13,6 +13,7 @@ mod leads;
 mod feedback;
 mod fields;
 mod persons;
+mod history;
 mod outbox;
 mod assets;
 mod commands;

@@ -8,12 +8,13 @@ use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
     Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, NewRecord,
-    Record, Recorded, Settlement, Store, Unmatched, VisitorContext,
+    Record, Recorded, Settlement, Store, Unmatched,
 };
 use futures_util::future::join_all;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use shared::context::VisitorContext;
 use shared::deal::DealEvent;
 use shared::ids::LeadId;
 use shared::lifecycle::Stage;

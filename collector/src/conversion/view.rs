@@ -4,13 +4,13 @@ use crate::app::App;
 use crate::config::AttributionConfig;
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::store::{Delivery, DeliveryFilter, DeliveryState, Record, StoreError, VisitorContext};
+use crate::store::{Delivery, DeliveryFilter, DeliveryState, Record, StoreError};
 use serde_json::{Map, Value, json};
 use shared::attribution::Rule;
 use shared::deal::{Deal, LedgerEntry};
 use shared::fields::catalogue::Field;
 use shared::fields::naming::Crm;
-use shared::fields::{self, Browser, FIELDS_VERSION, HandOff, Subject};
+use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
 use shared::lead::{IdentityKind, Join, Lead, e164, email_identity};
@@ -32,8 +32,6 @@ pub struct LeadView {
     ledger: Vec<LedgerEntry>,
     /// When anything was last told of it, Unix milliseconds.
     told_at_ms: i64,
-    /// What the browser that converted last said of itself.
-    context: Option<VisitorContext>,
     /// Where the hand-off stands; `None` where nothing is to be delivered.
     hand_off: Option<Stand>,
 }
@@ -79,10 +77,6 @@ impl LeadView {
         let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
         conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
         let history = History::of_lead(&lead, &views, conversions);
-        let context = match history.converted_in {
-            Some(visitor) => app.store.visitor(&lead.site, visitor).await?,
-            None => None,
-        };
         let filter = DeliveryFilter {
             site: lead.site.clone(),
             state: None,
@@ -107,12 +101,10 @@ impl LeadView {
             told_at_ms = told_at_ms.max(at_ms.unwrap_or(told_at_ms));
         }
         let life_cycle = LifeCycle::of(lead.created_at_ms, &changes);
-        let context = context.map(|record| record.context);
-        Ok(Some(Self { lead, history, life_cycle, ledger, told_at_ms, context, hand_off }))
+        Ok(Some(Self { lead, history, life_cycle, ledger, told_at_ms, hand_off }))
     }
 
-    /// Finds a lead of a site by `UUID`, `email:ADDRESS`, `phone:NUMBER`, `crm:PROVIDER:TYPE:ID` or
-    /// `deal:SOURCE:ID`.
+    /// Finds a lead of a site, see [`find_lead`], with its history.
     ///
     /// # Errors
     /// [`ApiError::NotFound`] or the store's.
@@ -122,38 +114,8 @@ impl LeadView {
         site: &SiteId,
         name: &str,
     ) -> Result<Self, ApiError> {
-        let view = match Self::find_id(app, settings, site, name).await? {
-            Some(id) => Self::load(app, id, None).await?,
-            None => None,
-        };
-        view.ok_or(ApiError::NotFound("lead"))
-    }
-
-    /// The id of the lead that [`LeadView::find`] finds.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn find_id(
-        app: &App,
-        settings: &Settings,
-        site: &SiteId,
-        name: &str,
-    ) -> Result<Option<LeadId>, StoreError> {
-        let identity = match name.split_once(':') {
-            Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
-            Some(("phone", phone)) => {
-                e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
-            }
-            Some(("crm", record)) => Some((IdentityKind::CrmRecord, record.to_owned())),
-            Some(("deal", deal)) => Some((IdentityKind::Deal, deal.to_owned())),
-            _ => None,
-        };
-        if let Some((kind, value)) = identity {
-            return app.store.find_lead(site, kind, &value).await;
-        }
-        let Some(id) = LeadId::parse(name) else { return Ok(None) };
-        let lead = app.store.lead(id).await?;
-        Ok(lead.filter(|lead| lead.site == *site).map(|lead| lead.id))
+        let lead = find_lead(app, settings, site, name).await?;
+        Self::load(app, lead.id, None).await?.ok_or(ApiError::NotFound("lead"))
     }
 
     fn deals(&self) -> Vec<Deal<'_>> {
@@ -183,13 +145,6 @@ impl LeadView {
         deals: &'a [Deal<'a>],
         long_text: usize,
     ) -> Subject<'a> {
-        let browser = self.context.as_ref().map(|context| Browser {
-            language: &context.language,
-            user_agent: &context.user_agent,
-            consent: &context.consent,
-            gpc: context.gpc,
-            ad_cookies: Some(&context.ad_cookies),
-        });
         let hand_off = self.hand_off.as_ref().map(|stand| HandOff {
             // Every destination is one so far.
             provider: Crm::Webhook,
@@ -201,7 +156,6 @@ impl LeadView {
             history: &self.history,
             life_cycle: &self.life_cycle,
             deals,
-            browser,
             hand_off,
             rule: self.rule(settings),
             long_text,
@@ -256,6 +210,37 @@ impl LeadView {
             "journey": self.history.to_json(),
         })
     }
+}
+
+/// Finds a lead of a site by `UUID`, `email:ADDRESS`, `phone:NUMBER`, `crm:PROVIDER:TYPE:ID` or
+/// `deal:SOURCE:ID`, without its history.
+///
+/// # Errors
+/// [`ApiError::NotFound`] or the store's.
+pub async fn find_lead(
+    app: &App,
+    settings: &Settings,
+    site: &SiteId,
+    name: &str,
+) -> Result<Lead, ApiError> {
+    let identity = match name.split_once(':') {
+        Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
+        Some(("phone", phone)) => {
+            e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
+        }
+        Some(("crm", record)) => Some((IdentityKind::CrmRecord, record.to_owned())),
+        Some(("deal", deal)) => Some((IdentityKind::Deal, deal.to_owned())),
+        _ => None,
+    };
+    let id = match identity {
+        Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
+        None => LeadId::parse(name),
+    };
+    let lead = match id {
+        Some(id) => app.store.lead(id).await?,
+        None => None,
+    };
+    lead.filter(|lead| lead.site == *site).ok_or(ApiError::NotFound("lead"))
 }
 
 impl Stand {
