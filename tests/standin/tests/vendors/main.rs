@@ -1,0 +1,11 @@
+//! The stand-ins on port 0: each endpoint with what it takes and what it refuses, each documented
+//! error, the signature vectors, and the control API.
+
+mod support;
+mod hubspot;
+mod hubspot_errors;
+mod hubspot_webhooks;
+mod salesforce;
+mod salesforce_errors;
+mod salesforce_outbound;
+mod control;
