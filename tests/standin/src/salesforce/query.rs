@@ -77,6 +77,12 @@ fn rows(
     for (path, _) in &select.order {
         known(org, object, path)?;
     }
+    for subquery in &select.subqueries {
+        let (child, _) = relationship(object, subquery)?;
+        for path in &subquery.fields {
+            known(org, child, path)?;
+        }
+    }
     let mut found: Vec<&Record> = org
         .of(object)
         .filter(|record| is_meant(record))
@@ -118,13 +124,7 @@ fn show(org: &Org, record: &Record, select: &Select, version: &str) -> Result<Va
         }
     }
     for subquery in &select.subqueries {
-        let (child, key) = children(&record.object, &subquery.from).ok_or_else(|| {
-            let message = format!(
-                "Didn't understand relationship '{}' in FROM part of query call.",
-                subquery.from
-            );
-            Wrong::new("INVALID_TYPE", message, &[])
-        })?;
+        let (child, key) = relationship(&record.object, subquery)?;
         let is_child = |one: &Record| one.text(key) == Some(&record.id);
         let rows = rows(org, subquery, child, version, is_child)?;
         let size = rows.len();
@@ -132,6 +132,16 @@ fn show(org: &Org, record: &Record, select: &Select, version: &str) -> Result<Va
         row.insert(subquery.from.clone(), if size == 0 { Value::Null } else { shown });
     }
     Ok(Value::Object(row))
+}
+
+/// What a subquery reads, or its refusal.
+fn relationship(object: &str, subquery: &Select) -> Result<(&'static str, &'static str), Wrong> {
+    let from = &subquery.from;
+    children(object, from).ok_or_else(|| {
+        let message =
+            format!("Didn't understand relationship '{from}' in FROM part of query call.");
+        Wrong::new("INVALID_TYPE", message, &[])
+    })
 }
 
 /// The objects behind a relationship, and their field that names the parent.
