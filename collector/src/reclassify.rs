@@ -9,7 +9,7 @@ use shared::channel::Channel;
 use shared::evidence::Evidence;
 use shared::ids::SiteId;
 use shared::page_view::PageView;
-use shared::source::Label;
+use shared::source::{Label, rules_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -128,12 +128,6 @@ impl<'a> Reclassify<'a> {
         }
     }
 }
-
-/// A rule set as people compare it.
-pub fn rules_name(hash: u64) -> String {
-    format!("{hash:016x}")
-}
-
 /// A label in one line.
 struct Told<'a>(&'a Label);
 

@@ -202,7 +202,6 @@ mod tests {
             ("CURL/8.5.0", "http library: curl"),
             ("python-requests/2.32.3", "http library: python"),
             ("Go-http-client/2.0", "http library: go-http-client"),
-            ("Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/AP1A)", "http library: dalvik"),
             ("Shop/7 CFNetwork/1496.0.7 Darwin/23.5.0", "http library: cfnetwork"),
             ("WhatsApp/2.24.17 A", "link preview: whatsapp"),
             ("facebookexternalhit/1.1", "link preview: facebookexternalhit"),
@@ -235,6 +234,7 @@ mod tests {
         for user_agent in [
             CHROME,
             iphone,
+            "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/AP1A)",
             &format!("{CHROME} Edg/142.0.0.0"),
             &format!("{CHROME} Electron/37.2.0"),
             &format!("{iphone} Instagram 400.0.0.0 (iPhone16,2; iOS 18_6)"),

@@ -45,6 +45,7 @@ const TAGS: &[(&str, Tag, u8)] = &[
     ("mtm_source", Tag::Source, 1),
     ("mtm_medium", Tag::Medium, 1),
     ("mtm_campaign", Tag::Campaign, 1),
+    ("mtm_cpn", Tag::Campaign, 1),
     ("mtm_cid", Tag::CampaignId, 1),
     ("mtm_keyword", Tag::Term, 1),
     ("mtm_kwd", Tag::Term, 1),
@@ -55,6 +56,7 @@ const TAGS: &[(&str, Tag, u8)] = &[
     ("pk_source", Tag::Source, 2),
     ("pk_medium", Tag::Medium, 2),
     ("pk_campaign", Tag::Campaign, 2),
+    ("pk_cpn", Tag::Campaign, 2),
     ("pk_cid", Tag::CampaignId, 2),
     ("pk_keyword", Tag::Term, 2),
     ("pk_kwd", Tag::Term, 2),
@@ -76,7 +78,7 @@ enum Tag {
 }
 
 /// What tools write where they have nothing to say.
-const EMPTY: &[&str] = &["null", "undefined", "(not set)"];
+const EMPTY: &[&str] = &["null", "undefined", "(not set)", "(direct)", "(none)"];
 
 /// The longest value of `source` or `ref` that is taken for a name.
 const WEAK_BYTES: usize = 64;
@@ -98,7 +100,7 @@ impl Evidence {
                 if value.is_empty() || EMPTY.iter().any(|word| value.eq_ignore_ascii_case(word)) {
                     continue;
                 }
-                let name = lower(&name);
+                let name = parameter(&name);
                 // A tag in the fragment never outranks one in the query.
                 evidence.take_tag(&name, value, 8 * part as u8, &mut ranks);
                 evidence.take_click_id(&name, value, table);
@@ -107,8 +109,8 @@ impl Evidence {
                     "ref" if part == 0 => &mut weak[1],
                     _ => continue,
                 };
-                if weak.is_none() && is_name(value) {
-                    *weak = Some(value.to_owned());
+                if weak.is_none() {
+                    *weak = name_in(value);
                 }
             }
         }
@@ -153,7 +155,8 @@ impl Evidence {
     /// Whether the landing page was tagged by hand.
     pub fn is_tagged(&self) -> bool {
         let tags = [&self.source, &self.medium, &self.campaign, &self.term, &self.content];
-        tags.into_iter().any(Option::is_some)
+        let by_google = self.click_ids.iter().any(|id| id.name == "gad_campaignid");
+        tags.into_iter().any(Option::is_some) || (self.campaign_id.is_some() && !by_google)
     }
 }
 
@@ -174,7 +177,7 @@ fn strip(url: &mut Url, is_out: impl Fn(&str) -> bool) {
     // What is kept keeps its spelling.
     let named = |pair: &&str| {
         let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
-        name.is_some_and(|name| is_out(&lower(&name)))
+        name.is_some_and(|name| is_out(&parameter(&name)))
     };
     if !query.split('&').any(|pair| named(&pair)) {
         if query.is_empty() {
@@ -194,10 +197,8 @@ pub fn normal_host(host: &str) -> String {
 }
 
 fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> {
-    if referrer.is_empty() || referrer.len() > limits::URL_BYTES {
-        return None;
-    }
-    let mut url = Url::parse(referrer).ok()?;
+    // Of one that is too long the host still tells.
+    let mut url = Url::parse(cut(referrer, limits::URL_BYTES)).ok()?;
     if !matches!(url.scheme(), "http" | "https" | "android-app" | "ios-app") {
         return None;
     }
@@ -213,12 +214,22 @@ fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> 
     Some((crate::cut::url(url.into(), limits::STORED_URL_BYTES)?, cut(&host, 253).to_owned()))
 }
 
-/// Whether a value of a parameter that means many things looks like the name of a site or a list.
-fn is_name(value: &str) -> bool {
+/// What a parameter that means many things says, where that looks like the name of a site or a list;
+/// of an address its host.
+fn name_in(value: &str) -> Option<String> {
+    if value.contains("://") {
+        return Url::parse(value).ok()?.host_str().map(normal_host);
+    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_ ".contains(&byte);
-    value.len() <= WEAK_BYTES
+    let is_name = value.len() <= WEAK_BYTES
         && value.bytes().all(plain)
-        && value.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && value.bytes().any(|byte| byte.is_ascii_alphabetic());
+    is_name.then(|| value.to_owned())
+}
+
+/// A parameter's name in lower case; pages that escape their links twice write `&amp;` between.
+fn parameter(name: &str) -> std::borrow::Cow<'_, str> {
+    lower(name.strip_prefix("amp;").unwrap_or(name))
 }
 
 fn lower(text: &str) -> std::borrow::Cow<'_, str> {
@@ -260,6 +271,7 @@ mod tests {
             ("https://a.example/?mtm_group=a&pk_vid=b&hsa_acc=1&_gl=c", "https://a.example/"),
             ("https://a.example/?ref=partner&source=b", "https://a.example/?ref=partner&source=b"),
             ("https://a.example/?", "https://a.example/"),
+            ("https://a.example/?a=1&amp;utm_medium=b", "https://a.example/?a=1"),
             ("https://a.example/?trk_contact=me&vero_id=a@b.example", "https://a.example/"),
         ] {
             assert_eq!(clean_url(&Url::parse(url).unwrap(), &table), expected, "{url}");
@@ -296,6 +308,7 @@ mod tests {
             ("https://a.example/?", "null"),
             ("https://a.example/#section", "http://"),
             ("https://a.example/?utm_source", "mailto:a@b.example"),
+            ("https://a.example/?utm_source=(direct)&utm_medium=(none)", ""),
         ] {
             assert_eq!(read(url, referrer), Evidence::default(), "{url} {referrer}");
         }
@@ -308,7 +321,7 @@ mod tests {
         let evidence = read(&long, &format!("https://b.example/{}", "y".repeat(9000)));
         assert_eq!(evidence.click_ids[0].value.len(), limits::CLICK_ID_BYTES);
         assert_eq!(evidence.term.map(|term| term.len()), Some(254));
-        assert_eq!(evidence.referrer, None);
+        assert_eq!(evidence.referrer_host.as_deref(), Some("b.example"));
         let broken = read("https://a.example/?utm_source=%ff%fe&utm_medium=%E4", "");
         assert_eq!(broken.source.as_deref(), Some("\u{fffd}\u{fffd}"));
         // A person's value in a mail is never kept.

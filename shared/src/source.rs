@@ -6,6 +6,7 @@
 
 mod host;
 mod label;
+mod referrer;
 mod table;
 mod words;
 
@@ -18,6 +19,7 @@ use crate::channel::custom::{ChannelRules, Resolved};
 use crate::channel::{Category, Channel, Signals};
 use crate::click_id::{ClickId, ClickIdRule, ClickIds};
 use crate::evidence::{self, Evidence, normal_host};
+use referrer::Referrer;
 use url::Url;
 
 /// The tables that are compiled in; later ones take the place of earlier ones' rows.
@@ -35,8 +37,16 @@ const TABLES: [(&str, &str); 9] = [
 ];
 const CLICK_IDS: &str = include_str!("../sources/click_ids.csv");
 
+/// Platforms whose links carry Facebook's click id.
+const META: [&str; 4] = ["instagram", "threads", "messenger", "whatsapp"];
+
 /// Raised when the code of the rules changes its answers.
 const RULES_VERSION: u64 = 2;
+
+/// A rule set's hash as people read it.
+pub fn rules_name(hash: u64) -> String {
+    format!("{hash:016x}")
+}
 
 /// What an operator adds to the rules: texts of tables, each with the name that errors tell.
 #[derive(Clone, Debug, Default)]
@@ -113,21 +123,20 @@ impl Rules {
 
     /// Judges a page view's evidence.
     pub fn label(&self, evidence: &Evidence, own: &OwnHosts) -> Label {
-        let referrer = self.referrer(evidence, own);
+        let referrer = Referrer::of(evidence, own, &self.sources);
         let click = evidence.click_ids.iter().find_map(|id| {
             Some((id, self.click_ids.rule(&id.name)?)).filter(|(_, rule)| rule.decides())
         });
-        let weak = evidence.weak_source.as_deref().filter(|_| referrer.yields_to_weak());
+        let weak = evidence.weak_source.as_deref();
+        let weak = weak.filter(|_| click.is_none() && referrer.yields_to_weak());
         if !evidence.is_tagged() && click.is_none() && weak.is_none() {
             match &referrer {
-                Referrer::None => {
-                    return Label::direct(Origin::Nothing, "nothing/direct".to_owned());
-                }
+                Referrer::None => return self.direct(Origin::Nothing, "nothing", evidence),
                 Referrer::Own(host) => {
-                    return Label::direct(Origin::Internal, format!("own:{host}/direct"));
+                    return self.direct(Origin::Internal, &format!("own:{host}"), evidence);
                 }
                 Referrer::Excluded(name) => {
-                    return Label::direct(Origin::Internal, format!("excluded:{name}/direct"));
+                    return self.direct(Origin::Internal, &format!("excluded:{name}"), evidence);
                 }
                 Referrer::Foreign { .. } => {}
             }
@@ -138,14 +147,13 @@ impl Rules {
             (_, _, Some(_)) => "weak_tag".to_owned(),
             _ => referrer.told(),
         };
-        let weak = weak.filter(|_| !evidence.is_tagged() && click.is_none());
         let tagged = evidence.source.as_deref().or(weak).map(str::to_lowercase);
         let (source, category) = self.source_of(tagged.as_deref(), click, &referrer);
-        let medium = medium(evidence, click, category, weak.is_some(), &referrer);
-        let campaign = evidence.campaign.clone();
-        let campaign = campaign.or_else(|| {
-            click.and_then(|(_, rule)| rule.campaign.clone()).filter(|_| !evidence.is_tagged())
-        });
+        let medium = medium(evidence, click, category, tagged.is_some(), &referrer);
+        // A free listing's campaign, where nobody wrote one and nobody says it was another platform.
+        let listed = click.filter(|(_, rule)| rule.source == source);
+        let listed = listed.and_then(|(_, rule)| rule.campaign.clone());
+        let campaign = evidence.campaign.clone().or(listed);
         let (host, keyword) = match referrer {
             Referrer::Foreign { host, keyword, .. } => (Some(host), keyword),
             _ => (None, None),
@@ -169,6 +177,12 @@ impl Rules {
         }
     }
 
+    /// The label of a page view that shows no origin; an operator's rule may still name its channel.
+    fn direct(&self, origin: Origin, by: &str, evidence: &Evidence) -> Label {
+        let (channel, rule) = self.channel(DIRECT_SOURCE, NO_MEDIUM, None, None, evidence);
+        Label { channel, ..Label::direct(origin, format!("{by}/{rule}")) }
+    }
+
     /// Judges dimensions that another system resolved, by Google's table exactly as it is published.
     pub fn label_resolved(&self, source: &str, medium: &str, campaign: &str) -> Label {
         let told = |text: &str| text.trim().to_lowercase();
@@ -179,7 +193,7 @@ impl Rules {
         if [source.as_str(), medium.as_str()].iter().all(|text| text.is_empty())
             && campaign.is_none()
         {
-            return Label::direct(Origin::Nothing, "nothing/direct".to_owned());
+            return self.direct(Origin::Nothing, "nothing", &Evidence::default());
         }
         if none(&medium) {
             medium = if source == DIRECT_SOURCE { NO_MEDIUM } else { NO_SOURCE }.to_owned();
@@ -189,11 +203,13 @@ impl Rules {
         }
         let name = normal_host(&source);
         let published = self.sources.published(&source).or_else(|| self.sources.published(&name));
-        let assistant = || {
-            let named = self.sources.named(&name);
-            named.filter(|platform| platform.category == Category::Assistant)
+        // Our own words for platforms count where Google has none; our hosts do not, but for assistants.
+        let known = || {
+            let is_word = !name.contains('.');
+            let named = self.sources.named(&name).filter(|platform| is_usable(platform));
+            named.filter(|platform| is_word || platform.category == Category::Assistant)
         };
-        let platform = published.or_else(assistant);
+        let platform = published.or_else(known);
         let category = platform.map(|platform| platform.category);
         let evidence = Evidence::default();
         let (channel, rule) =
@@ -222,35 +238,6 @@ impl Rules {
         (channel, rule.to_owned())
     }
 
-    /// What the referrer is to this site.
-    fn referrer<'a>(&'a self, evidence: &'a Evidence, own: &OwnHosts) -> Referrer<'a> {
-        let Some(host) = evidence.referrer_host.as_deref() else { return Referrer::None };
-        let address = evidence.referrer.as_deref().and_then(|address| Url::parse(address).ok());
-        let is_app = address.as_ref().is_some_and(|url| url.scheme().ends_with("-app"));
-        if is_app {
-            let found = self.sources.app(host);
-            return Referrer::Foreign { host, source: host, found, keyword: None };
-        }
-        if own.own(host) {
-            return Referrer::Own(host);
-        }
-        let found = self.sources.host(host, address.as_ref().map_or("", Url::path));
-        if let Some(Found { name, .. }) =
-            found.filter(|found| found.platform.category == Category::Excluded)
-        {
-            return Referrer::Excluded(name);
-        }
-        let searched = |found: Found<'_>| {
-            matches!(found.platform.category, Category::Search | Category::Portal)
-                .then(|| self.sources.words(&found.platform.source)?.find(address.as_ref()?))
-                .flatten()
-        };
-        let keyword = found.and_then(searched);
-        let portal = |found: &Found<'_>| found.platform.category == Category::Portal;
-        let found = found.filter(|found| !portal(found) || keyword.is_some());
-        Referrer::Foreign { host, source: registrable(host), found, keyword }
-    }
-
     /// The canonical source and its category: what a tag says, else a click id, else the referrer.
     fn source_of(
         &self,
@@ -266,11 +253,9 @@ impl Rules {
             _ => None,
         };
         if let Some((_, rule)) = click {
-            // Facebook's id stands on Instagram's links too; the referrer says which it was.
+            // Facebook's id stands on its sisters' links too; the referrer says whose it was.
             let shared = foreign.and_then(|(_, found)| found).filter(|found| {
-                !rule.is_paid()
-                    && rule.medium == "social"
-                    && found.platform.category == Category::Social
+                rule.source == "facebook" && META.contains(&found.platform.source.as_str())
             });
             return match shared {
                 Some(found) => (found.platform.source.clone(), Some(Category::Social)),
@@ -292,64 +277,21 @@ impl Rules {
         }
     }
 
-    /// The canonical source of a name; an unknown one is its own. Exclusions and ad frames are about
-    /// referrers only.
+    /// The canonical source of a name; an unknown one is its own.
     fn named(&self, name: &str) -> (String, Option<Category>) {
-        let usable = |platform: &&Platform| {
-            !matches!(
-                platform.category,
-                Category::Excluded | Category::SearchAds | Category::DisplayAds | Category::Portal
-            )
-        };
-        match self.sources.named(name).filter(usable) {
+        match self.sources.named(name).filter(|platform| is_usable(platform)) {
             Some(platform) => (platform.source.clone(), Some(platform.category)),
             None => (name.to_owned(), None),
         }
     }
 }
 
-/// What a referrer is to a site.
-enum Referrer<'a> {
-    /// There is none, or none that can be read.
-    None,
-    /// A host of the site itself.
-    Own(&'a str),
-    /// A payment or login page, and the row that says so.
-    Excluded(&'a str),
-    /// Another place.
-    Foreign {
-        host: &'a str,
-        /// What an unknown one is called: who registered it, or an app's package.
-        source: &'a str,
-        found: Option<Found<'a>>,
-        /// What was searched for there.
-        keyword: Option<String>,
-    },
-}
-
-impl Referrer<'_> {
-    /// Whether `?ref=` and `?source=` may say more than the referrer: engines and assistants keep
-    /// addresses with parameters that somebody else once put there, and so do the site's own links.
-    fn yields_to_weak(&self) -> bool {
-        match self {
-            Self::None => true,
-            Self::Own(_) | Self::Excluded(_) => false,
-            Self::Foreign { found, .. } => !found.is_some_and(|found| {
-                matches!(
-                    found.platform.category,
-                    Category::Search | Category::Portal | Category::Assistant
-                )
-            }),
-        }
-    }
-
-    fn told(&self) -> String {
-        match self {
-            Self::Foreign { found: Some(Found { name, .. }), .. } => format!("referrer:{name}"),
-            Self::Foreign { host, .. } => format!("referrer:{host}"),
-            Self::None | Self::Own(_) | Self::Excluded(_) => "nothing".to_owned(),
-        }
-    }
+/// Whether a name in a tag can mean it: exclusions and ad frames are about referrers only.
+fn is_usable(platform: &Platform) -> bool {
+    !matches!(
+        platform.category,
+        Category::Excluded | Category::SearchAds | Category::DisplayAds | Category::Portal
+    )
 }
 
 /// A tag is never overridden; a derived medium is raised to paid by an id that proves it.
@@ -357,14 +299,14 @@ fn medium(
     evidence: &Evidence,
     click: Option<(&ClickId, &ClickIdRule)>,
     category: Option<Category>,
-    is_weak: bool,
+    is_named: bool,
     referrer: &Referrer<'_>,
 ) -> String {
     if let Some(medium) = &evidence.medium {
         return medium.to_lowercase();
     }
     // A tagged source without a medium is paid only where an id proves it.
-    let proven = click.filter(|(_, rule)| rule.is_paid() || !evidence.is_tagged());
+    let proven = click.filter(|(_, rule)| rule.is_paid() || !is_named);
     if let Some((_, rule)) = proven {
         return rule.medium.clone();
     }
@@ -373,14 +315,14 @@ fn medium(
         _ => None,
     };
     match (category, found) {
-        (_, Some(Some(Category::SearchAds))) if evidence.source.is_none() => "cpc",
-        (_, Some(Some(Category::DisplayAds))) if evidence.source.is_none() => "display",
+        (_, Some(Some(Category::SearchAds))) if !is_named => "cpc",
+        (_, Some(Some(Category::DisplayAds))) if !is_named => "display",
         (Some(Category::Search | Category::Portal), _) => "organic",
         (Some(Category::Social), _) => "social",
         (Some(Category::Assistant), _) => "ai-assistant",
         (Some(Category::Email), _) => "email",
         (Some(Category::Video | Category::Shopping | Category::Site), _) => "referral",
-        (_, found) if is_weak || (found.is_some() && evidence.source.is_none()) => "referral",
+        (_, Some(_)) if !is_named => "referral",
         _ => NO_MEDIUM,
     }
     .to_owned()

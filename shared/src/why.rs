@@ -6,7 +6,7 @@
 use crate::evidence::Evidence;
 use crate::ids::EventId;
 use crate::page_view::PageView;
-use crate::source::Label;
+use crate::source::{Label, rules_name};
 use crate::time::rfc3339;
 use crate::visit::{Began, Touch};
 use serde::{Serialize, Serializer};
@@ -16,6 +16,9 @@ use serde::{Serialize, Serializer};
 pub struct Why<'a> {
     /// The rule that decided.
     pub rule: &'a str,
+    /// The rule set that it stood in, as `clew check` and `clew reclassify` call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
     /// What the page view said of its origin, as written.
     pub evidence: Said<'a>,
     /// What else was there, each with what it lost to.
@@ -49,7 +52,7 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
     let rule = label.rule.as_str();
     let Some(origin) = page(touch.evidence) else {
         let (evidence, words) = (Said::default(), String::new());
-        return Why { rule, evidence, lost: Vec::new(), words };
+        return Why { rule, rules: None, evidence, lost: Vec::new(), words };
     };
     let lost = lost(&origin.evidence, label);
     let reason = format!("{}{}.", because(&origin.evidence, label), unneeded(&lost));
@@ -70,7 +73,8 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
             )
         }
     };
-    Why { rule, evidence: Said::of(&origin.evidence), lost, words }
+    let rules = Some(rules_name(origin.rules));
+    Why { rule, rules, evidence: Said::of(&origin.evidence), lost, words }
 }
 
 /// What was not needed, as the end of a sentence.
@@ -287,7 +291,7 @@ mod tests {
             "?ref=partner",
             "",
             &[],
-            "`partner` in the landing page's `source` or `ref` makes it partner / referral, Referral.",
+            "`partner` in the landing page's `source` or `ref` makes it partner / (none), Referral.",
         );
         check(
             "?ref=partner&gclid=1",

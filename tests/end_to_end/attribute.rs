@@ -119,7 +119,7 @@ fn what_is_wrong_is_named() {
         ("A,a > b,3,1,1,", "the path has 2 touches, but hours_before has 1 numbers"),
         ("A,a,3 > 2,1,1,", "the path has 1 touches, but hours_before has 2 numbers"),
         ("A,a > b,3 > x,1,1,", "hours_before `x` is no number"),
-        ("A,a > b,3 > -2,1,1,", "hours_before `-2` is no number"),
+        ("A,a > b,3 > -2e15,1,1,", "hours_before `-2e15` is no number from -1e15 to 1e15"),
         ("A,a > b,3 > nan,1,1,", "hours_before `nan` is no number"),
         ("A,a > b,3 > ,1,1,", "hours_before `3 >` has nothing at touch 1"),
         ("A,a,,1,1,", "hours_before is empty"),

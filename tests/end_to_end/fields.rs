@@ -186,10 +186,12 @@ async fn every_touch_says_why(backend: Backend) {
     assert_eq!(why(0)["rule"], "tags/paid_search");
     assert_eq!(why(0)["evidence"]["tags"]["utm_source"], "google");
     assert!(why(0)["words"].as_str().unwrap().contains("Paid Search"), "{}", why(0));
+    let rules = why(0)["rules"].clone();
+    assert_eq!(rules.as_str().map(str::len), Some(16));
     assert_eq!(
         why(1),
         json!({
-            "rule": "nothing/direct", "evidence": {}, "lost": [],
+            "rule": "nothing/direct", "rules": rules, "evidence": {}, "lost": [],
             "words": "No tags, no click id and no referrer: Direct.",
         })
     );

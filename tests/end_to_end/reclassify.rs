@@ -256,6 +256,14 @@ fn is_begun(storage: &Storage, commits: u64) -> bool {
     }
 }
 
+/// Whether the database still works for somebody: it ends what a killed program had asked for.
+fn is_used(storage: &Storage) -> bool {
+    let Storage::Postgres(database) = storage else { return false };
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid()";
+    Server::shared().psql(database.name(), others) != "0"
+}
+
 fn commits_in(storage: &Storage) -> u64 {
     let witness = std::fs::read(storage.folder().join("witness")).unwrap_or_default();
     witness.try_into().map_or(0, u64::from_be_bytes)
@@ -282,6 +290,9 @@ async fn a_killed_run_is_taken_up(backend: Backend) {
         run.kill().unwrap();
         if run.wait().unwrap().success() {
             continue;
+        }
+        while is_used(&storage) {
+            looks.tick().await;
         }
         let half = Held::by(&storage).await;
         let (labels, ..) = half.differs_from(&before);

@@ -29,7 +29,8 @@ Paths, counted:
 Journeys, one a row (a column `journey` or `hours_before` tells):
   journey       any name
   path          channels
-  hours_before  for each touch, hours before the conversion, with ` > ` between
+  hours_before  for each touch, hours before the conversion, with ` > ` between; negative ones
+                came after it
   converted     1 or 0
   value         what the conversion brought (optional)
   lead_hours_before, opportunity_hours_before, closed_hours_before

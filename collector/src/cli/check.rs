@@ -3,8 +3,8 @@
 use super::{export, say};
 use crate::check::{Check, Counts, Report};
 use crate::config::Config;
-use crate::reclassify::rules_name;
 use anyhow::{Result, bail};
+use shared::source::rules_name;
 
 pub(super) fn run(config: &Config) -> Result<()> {
     let mut check = Check::default();

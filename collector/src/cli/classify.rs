@@ -6,17 +6,35 @@ use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use shared::source::{Label, OwnHosts};
+use std::borrow::Cow;
 use std::io::{BufRead, BufWriter, Write};
 use url::Url;
 
-/// Say for each row of a CSV file where its visit came from, by the rules of the configuration.
-///
-/// Reads standard input, with a header. Columns that are looked at: `url` (the landing page), `referrer`,
-/// `user_agent`; and `source`, `medium`, `campaign`, which are dimensions as GA4 resolved them and count
-/// where a row has no url. Writes the columns as they came, then `clew_source`, `clew_medium`,
-/// `clew_campaign`, `clew_term`, `clew_content`, `clew_channel`, `clew_click_id`, `clew_bot` and
-/// `clew_rule`. A row that cannot be read is named with its line, and nothing is written.
+/// What `--help` says below the options.
+const FORMAT: &str = "\
+Reads CSV with a header from standard input. Columns may stand in any order; of these one is needed:
+
+  url         the landing page; `www.example.com/x` and `/x?y` will do
+  referrer    where the visitor came from, an address or a bare host
+  user_agent  the browser's
+  source, medium, campaign
+              dimensions as GA4 resolved them; they count where a row has no url
+
+Writes the columns as they came, and behind them
+  clew_source, clew_medium, clew_campaign, clew_term, clew_content, clew_channel
+  clew_click_id  the one that decides, as in gclid=Ab
+  clew_bot       why it looks like a program
+  clew_rule      which rules decided: what said the source, a slash, what said the channel
+
+The rules are those of the configuration, or the built-in ones where there is none. Empty, null,
+undefined and (not set) are nothing. A row that cannot be read, or a url that is no address, is named
+with its line, and then nothing is written. docs/sources.md tells how it is decided.
+
+Example:
+  printf 'url,referrer\\nhttps://example.com/?gclid=Ab,https://t.co/x\\n' | clew classify";
+
 #[derive(Debug, Args)]
+#[command(after_long_help = FORMAT)]
 pub(super) struct Classify {}
 
 /// What is looked at.
@@ -61,7 +79,9 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
     answer.write_record(table.written().chain(ADDED))?;
     table.rows(|row| {
         let [.., user_agent, _, _, _] = columns;
-        let bot = user_agent.and_then(|column| settings.bots.reason(row.text(column)));
+        // An empty cell says that nobody wrote it down, not that the browser sent none.
+        let user_agent = user_agent.map(|column| row.text(column)).filter(|text| !text.is_empty());
+        let bot = user_agent.and_then(|text| settings.bots.reason(text));
         let label = judge(settings, columns, row)?;
         let added = told(&label, bot.unwrap_or_default());
         Ok(answer.write_record(row.cells().chain(added.iter().map(String::as_str)))?)
@@ -74,6 +94,9 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
 fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Result<Label> {
     let text = |column: Option<Column>| column.map_or("", |column| row.text(column));
     let [url, referrer, _, source, medium, campaign] = columns.map(text);
+    let [url, referrer] = [url, referrer].map(|text| if is_nothing(text) { "" } else { text });
+    let dimensions = [source, medium, campaign];
+    let [source, medium, campaign] = dimensions.map(|text| if is_null(text) { "" } else { text });
     let resolved = [source, medium, campaign].iter().any(|text| !text.is_empty());
     if url.is_empty() && (resolved || referrer.is_empty()) {
         return Ok(settings.rules.label_resolved(source, medium, campaign));
@@ -84,7 +107,28 @@ fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Res
     let site = sites.iter().find(|site| OwnHosts::new(names(&site.hosts)).contain(host));
     let own = site.map_or(&[][..], |site| &site.hosts);
     let own = OwnHosts::new(names(own).chain([host]));
-    Ok(settings.rules.label(&settings.rules.evidence(&page, referrer), &own))
+    let referrer = referring(referrer);
+    Ok(settings.rules.label(&settings.rules.evidence(&page, &referrer), &own))
+}
+
+/// What databases write where there is nothing.
+fn is_null(text: &str) -> bool {
+    text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("undefined")
+}
+
+/// The same, and what analytics tools write for an address that they do not have.
+fn is_nothing(text: &str) -> bool {
+    is_null(text) || matches!(text, "(not set)" | "(none)" | "(direct)")
+}
+
+/// A referrer as other tools export it: the address, or its host alone.
+fn referring(text: &str) -> Cow<'_, str> {
+    let bare = text.trim_start_matches('/');
+    let host = bare.split(['/', '?']).next().unwrap_or_default();
+    match !text.contains("://") && host.contains('.') && !host.contains(char::is_whitespace) {
+        true => Cow::Owned(format!("https://{bare}")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 fn names(hosts: &[String]) -> impl Iterator<Item = &str> {
@@ -94,7 +138,12 @@ fn names(hosts: &[String]) -> impl Iterator<Item = &str> {
 /// An address as logs have it: with or without scheme, with or without host.
 fn address(text: &str) -> Option<Url> {
     if let Ok(url) = Url::parse(text) {
-        return Some(url).filter(|url| url.has_host());
+        // `localhost:3000/x` parses too, as if `localhost` were a scheme; so does `about:blank`, which is
+        // nobody's page.
+        let is_port = text.split_once(':').is_some_and(|(_, behind)| behind.starts_with(is_digit));
+        if url.has_host() || !is_port {
+            return Some(url).filter(Url::has_host);
+        }
     }
     // No host of anybody's: a path says nothing of where it lies.
     let nowhere = Url::parse("https://page.invalid/").ok()?;
@@ -103,6 +152,10 @@ fn address(text: &str) -> Option<Url> {
         false if text.contains("://") => None,
         false => Url::parse(&format!("https://{text}")).ok(),
     }
+}
+
+fn is_digit(letter: char) -> bool {
+    letter.is_ascii_digit()
 }
 
 /// The cells that are added.
@@ -207,6 +260,43 @@ mod tests {
             "https://a.example/,curl/8.5.0",
             "(direct),(none),,,,direct,,http library: curl,nothing/direct",
         );
+        check(
+            "url,user_agent",
+            "https://a.example/,",
+            "(direct),(none),,,,direct,,,nothing/direct",
+        );
+        check(
+            "url,source,medium",
+            "null,facebook,cpc",
+            "facebook,cpc,,,,paid_social,,,resolved/paid_social",
+        );
+        check(
+            "url,source,medium",
+            "(not set),null,NULL",
+            "(direct),(none),,,,direct,,,nothing/direct",
+        );
+        check(
+            "source,medium",
+            "(not set),(not set)",
+            "(not set),(not set),,,,other,,,resolved/other",
+        );
+        check(
+            "referrer",
+            "www.google.com",
+            "google,organic,,,,organic_search,,,referrer:google.com/organic_search",
+        );
+        check("referrer", "//t.co/x", "x,social,,,,organic_social,,,referrer:t.co/organic_social");
+        check("referrer", "(direct)", "(direct),(none),,,,direct,,,nothing/direct");
+        check(
+            "url",
+            "localhost:3000/?gclid=1",
+            "google,cpc,,,,paid_search,gclid=1,,click_id:gclid/paid_search",
+        );
+        check(
+            "url",
+            "a.example:8080/?gclid=1",
+            "google,cpc,,,,paid_search,gclid=1,,click_id:gclid/paid_search",
+        );
         check("url,source", ",", "(direct),(none),,,,direct,,,nothing/direct");
     }
 
@@ -220,6 +310,8 @@ mod tests {
             "line 3: url `http://[broken/` is no address",
         );
         check_error(b"url\nhttps://a.example/\xff\n", "line 2");
+        check_error(b"url\nmailto:a@b.example\n", "line 2");
+        check_error(b"url\nhttps://a.example:99999/\n", "line 2");
         check_error(b"url,url\nhttps://a.example/,\n", "more than one column `url`");
         check_error(b"url\n\"https://a.example/\n", "never closed");
     }

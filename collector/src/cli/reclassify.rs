@@ -7,11 +7,12 @@
 use super::access::Access;
 use super::{progress, say};
 use crate::config::Config;
-use crate::reclassify::{Reclassify, rules_name};
+use crate::reclassify::Reclassify;
 use crate::settings::Settings;
 use crate::store::{Entity, Relabelled, Relabelling};
 use anyhow::Result;
 use clap::Args;
+use shared::source::rules_name;
 use std::ops::ControlFlow;
 
 /// Visitors in one request to a collector, and page views of them, whichever comes first.

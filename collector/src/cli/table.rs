@@ -135,17 +135,24 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn number(self, column: Column) -> Result<f64> {
-        read_number(self.text(column), column)
+        read_number(self.text(column), column, 0.0)
     }
 
     /// The same where the cell may be empty.
     pub(super) fn optional_number(self, column: Column) -> Result<Option<f64>> {
         let text = self.text(column);
-        (!text.is_empty()).then(|| read_number(text, column)).transpose()
+        (!text.is_empty()).then(|| read_number(text, column, 0.0)).transpose()
     }
 
-    pub(super) fn numbers(self, column: Column) -> Result<Vec<f64>> {
-        self.list(column)?.map(|text| read_number(text, column)).collect()
+    /// Hours before something; after it where they are negative.
+    pub(super) fn hours(self, column: Column) -> Result<Vec<f64>> {
+        self.list(column)?.map(|text| read_number(text, column, -MOST)).collect()
+    }
+
+    /// The same for a single one, where the cell may be empty.
+    pub(super) fn optional_hours(self, column: Column) -> Result<Option<f64>> {
+        let text = self.text(column);
+        (!text.is_empty()).then(|| read_number(text, column, -MOST)).transpose()
     }
 
     pub(super) fn flag(self, column: Column) -> Result<bool> {
@@ -157,10 +164,14 @@ impl<'a> Row<'a> {
     }
 }
 
-fn read_number(text: &str, column: Column) -> Result<f64> {
-    let number = text.parse().ok().filter(|number| (0.0..=MOST).contains(number));
-    number
-        .ok_or_else(|| anyhow!("{} `{}` is no number from 0 to 1e15", column.name, shortened(text)))
+fn read_number(text: &str, column: Column, least: f64) -> Result<f64> {
+    let number = text.parse().ok().filter(|number| (least..=MOST).contains(number));
+    let least = if least < 0.0 { "-1e15" } else { "0" };
+    let wrong = || {
+        let Column { name, .. } = column;
+        anyhow!("{name} `{}` is no number from {least} to 1e15", shortened(text))
+    };
+    number.ok_or_else(wrong)
 }
 
 /// As much of a cell as a sentence bears.

@@ -4,9 +4,9 @@
 //! is a value of `utm_source`; one with a dot is a host and its subdomains, `=` in front means this host
 //! only and `*.` its subdomains only, `google.*` any suffix of a registry, `x.com/i/grok` a part of a
 //! site, `app:` a package of `android-app://`,
-//! `mail.**` any unknown host whose first label is `mail` or `mail7`. `%20` is a space.
+//! `mail.**` any unknown host with a part `mail` or `mail7`. `%20` is a space.
 
-use super::host::{before_registry_suffix, parse_host};
+use super::host::{before_registry_suffix, parse_host, registrable};
 use super::words::Words;
 use crate::channel::Category;
 use std::collections::HashMap;
@@ -57,7 +57,7 @@ pub struct Sources {
     hosts: HashMap<String, HostRow>,
     /// What lies below these, and not they themselves.
     below: HashMap<String, usize>,
-    /// First labels of hosts that nothing else knows.
+    /// Labels of hosts that nothing else knows.
     labels: HashMap<String, usize>,
     /// Parts of sites: a host, or its form for any suffix, to its paths, the longest first.
     paths: HashMap<String, Vec<(String, usize)>>,
@@ -174,8 +174,9 @@ impl Sources {
 
     /// What Google's published table says of a name, in lower case.
     pub fn published(&self, name: &str) -> Option<&Platform> {
+        let parents = std::iter::successors(Some(name), |name| Some(name.split_once('.')?.1));
         let below =
-            || name.split_once('.').and_then(|(_, rest)| self.published.get(&format!("*.{rest}")));
+            || parents.skip(1).find_map(|parent| self.published.get(&format!("*.{parent}")));
         self.published.get(name).or_else(below).map(|platform| &self.platforms[*platform])
     }
 
@@ -199,17 +200,18 @@ impl Sources {
     }
 
     /// The longest row for a host and a path, on label boundaries: a part of the site before the host,
-    /// `gemini.google.com` before `google.*`; last, a row for its first label.
+    /// `gemini.google.com` before `google.*`; last, a row for one of its labels.
     pub fn host(&self, host: &str, path: &str) -> Option<Found<'_>> {
         self.longest(host, path).or_else(|| self.labelled(host))
     }
 
     fn labelled(&self, host: &str) -> Option<Found<'_>> {
-        let (first, rest) = host.split_once('.').filter(|(_, rest)| rest.contains('.'))?;
-        let label = first.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        // `mail.co.uk` is somebody's name, not a part of somebody's site.
-        let (name, platform) = self.labels.get_key_value(label)?;
-        before_registry_suffix(rest)?;
+        // Labels in front of what is registered: `mail.co.uk` is somebody's name.
+        let front = host.strip_suffix(registrable(host))?.strip_suffix('.')?;
+        let (name, platform) = front.split('.').find_map(|label| {
+            let label = label.trim_end_matches(|letter: char| letter.is_ascii_digit());
+            self.labels.get_key_value(label)
+        })?;
         Some(Found { platform: &self.platforms[*platform], name })
     }
 
@@ -333,6 +335,7 @@ mod tests {
         check("localhost", "/", None);
         check("webmail.company.co.uk", "/", Some("label"));
         check("webmail03.company.com", "/", Some("label"));
+        check("eu.webmail.company.com", "/", Some("label"));
         check("webmail.co.uk", "/", None);
         check("webmail.com", "/", None);
         check("mywebmail.company.com", "/", None);

@@ -50,6 +50,10 @@ fn tags() {
     check("?utm_source=x&utm_medium=newsletter", "", ("x", "newsletter", OrganicSocial));
     check("?utm_source=mailchimp", "", ("mailchimp", "email", Email));
     check("?utm_campaign=spring", "", ("(not set)", "(none)", Other));
+    check("?utm_id=5", "", ("(not set)", "(none)", Other));
+    check("?utm_source=(direct)&utm_medium=(none)", "", ("(direct)", "(none)", Direct));
+    check("?mtm_cpn=a&pk_source=b", "", ("b", "(none)", Referral));
+    check("?utm_source=google&amp;utm_medium=cpc", "", ("google", "cpc", PaidSearch));
     check("?utm_medium=cpc", "https://www.google.com/", ("google", "cpc", PaidSearch));
     check("?utm_source=stripe", "", ("stripe", "referral", OrganicShopping));
     check("?utm_source=paypal.com", "", ("paypal.com", "(none)", Referral));
@@ -71,20 +75,21 @@ fn tags() {
 #[test]
 fn weak_tags() {
     use Channel::*;
-    check("?ref=ProductHunt", "", ("producthunt", "referral", Referral));
+    check("?ref=ProductHunt", "", ("producthunt", "(none)", Referral));
     check("?source=twitter&ref=b", "", ("x", "social", OrganicSocial));
-    check("?ref=newsletter", "", ("newsletter", "referral", Referral));
-    check(
-        "?ref=partner.example",
-        "https://blog.example/",
-        ("partner.example", "referral", Referral),
-    );
+    check("?ref=newsletter", "", ("newsletter", "(none)", Email));
+    check("?ref=sms", "", ("sms", "(none)", Sms));
+    // What the other tags leave open.
+    check("?source=facebook&utm_medium=cpc", "", ("facebook", "cpc", PaidSocial));
+    check("?source=foo&utm_campaign=c", "", ("foo", "(none)", Referral));
+    check("?source=foo&utm_campaign=c&gclid=1", "", ("google", "cpc", PaidSearch));
+    check("?ref=partner.example", "https://blog.example/", ("partner.example", "(none)", Referral));
     check("?ref=partner", "https://www.google.com/", ("google", "organic", OrganicSearch));
     check("?ref=partner", "https://chatgpt.com/", ("chatgpt", "ai-assistant", AiAssistant));
     check("?ref=nav", "https://site.example/", ("(direct)", "(none)", Direct));
     check("?ref=nav", "https://www.paypal.com/", ("(direct)", "(none)", Direct));
     check("?ref=12345", "", ("(direct)", "(none)", Direct));
-    check("?ref=https://a.example/", "", ("(direct)", "(none)", Direct));
+    check("?ref=https://www.a.example/x", "", ("a.example", "(none)", Referral));
     check("?ref=partner&utm_source=a&utm_medium=b", "", ("a", "b", Other));
     check("?ref=partner&gclid=1", "", ("google", "cpc", PaidSearch));
 }
@@ -174,12 +179,22 @@ fn click_ids_against_each_other_and_the_rest() {
     check("?utm_medium=paid&fbclid=1", "", ("facebook", "paid", PaidSocial));
     check("?utm_medium=paid&epik=1", "", ("pinterest", "paid", PaidSocial));
     check("?utm_source=list&mc_cid=1", "", ("list", "(none)", Referral));
+    check("?_hsmi=1&utm_campaign=x", "", ("hubspot", "email", Email));
+    check(
+        "?utm_source=google&utm_medium=organic&srsltid=1",
+        "",
+        ("google", "organic", OrganicShopping),
+    );
+    check("?utm_source=bing&utm_medium=organic&srsltid=1", "", ("bing", "organic", OrganicSearch));
     check("?gclid=1", "https://www.google.com/", ("google", "cpc", PaidSearch));
     check("?gclid=1", "https://site.example/", ("google", "cpc", PaidSearch));
     check("?gclid=1", "https://www.paypal.com/", ("google", "cpc", PaidSearch));
     check("?fbclid=1", "https://l.instagram.com/", ("instagram", "social", OrganicSocial));
     check("?fbclid=1", "https://l.facebook.com/", ("facebook", "social", OrganicSocial));
     check("?fbclid=1", "https://blog.example/", ("facebook", "social", OrganicSocial));
+    check("?fbclid=1", "https://t.co/", ("facebook", "social", OrganicSocial));
+    check("?igshid=1", "https://l.facebook.com/", ("instagram", "social", OrganicSocial));
+    check("?epik=1", "https://l.instagram.com/", ("pinterest", "social", OrganicSocial));
     let label = label("?gad_source=1&gad_campaignid=77&gclid=Ab", "");
     assert_eq!(label.campaign_id.as_deref(), Some("77"));
     assert_eq!(label.click_id.map(|id| id.value).as_deref(), Some("Ab"));
@@ -211,7 +226,7 @@ fn every_decision_has_its_rule() {
     check_rule("", "https://blog.example/", "referrer:blog.example/referral");
     check_rule("?gclid=1", "https://www.google.fr/", "click_id:gclid/paid_search");
     check_rule("?utm_source=a&utm_medium=email&gclid=1", "", "tags/email");
-    check_rule("?ref=a", "", "weak_tag/referral");
+    check_rule("?ref=a", "", "weak_tag/source_alone");
     check_rule("?utm_medium=pigeon", "", "tags/other");
 }
 
@@ -238,6 +253,10 @@ fn dimensions_that_come_resolved() {
     check("mail.google.com", "referral", "", ("gmail", OrganicSearch));
     check("youtube.com", "referral", "", ("youtube", OrganicVideo));
     check("me.blogspot.com", "referral", "", ("blogger", OrganicSocial));
+    check("a.me.blogspot.com", "referral", "", ("blogger", OrganicSocial));
+    check("x", "cpc", "", ("x", PaidSocial));
+    check("klaviyo", "(not set)", "", ("klaviyo", Email));
+    check("null", "null", "", ("(not set)", Other));
     check("t.co", "referral", "", ("x", OrganicSocial));
     check("www.facebook.com", "referral", "", ("facebook", OrganicSocial));
     check("paypal.com", "referral", "", ("paypal.com", Referral));
@@ -264,7 +283,7 @@ fn an_operators_rules_come_first() {
         })
     };
     let own = rules(
-        r#"[{"name":"friends","channel":"affiliates","source":"friend*"},{"name":"brand","channel":"paid_other","medium":"cpc","campaign":"*brand*"}]"#,
+        r#"[{"name":"friends","channel":"affiliates","source":"friend*"},{"name":"walk-in","channel":"offline","source":"(direct)"},{"name":"brand","channel":"paid_other","medium":"cpc","campaign":"*brand*"}]"#,
         "intranet,excluded,login.corp.example\nnewengine,search,engine.example,ask\ngoogle,social,=google.com",
         "clickid,tracker,affiliate,affiliate",
     );
@@ -285,7 +304,7 @@ fn an_operators_rules_come_first() {
     check(
         "",
         "https://login.corp.example/",
-        ("(direct)", Direct, "excluded:login.corp.example/direct"),
+        ("(direct)", Offline, "excluded:login.corp.example/custom:walk-in"),
     );
     check(
         "",
@@ -298,6 +317,7 @@ fn an_operators_rules_come_first() {
         ("google", OrganicSocial, "referrer:google.com/organic_social"),
     );
     check("?clickid=1", "", ("tracker", Affiliates, "click_id:clickid/affiliates"));
+    check("", "", ("(direct)", Offline, "nothing/custom:walk-in"));
     assert_ne!(own.hash(), RULES.hash());
     assert_eq!(Rules::built_in().hash(), RULES.hash());
     assert_eq!(

@@ -101,7 +101,7 @@ impl Columns {
 
     fn read(&self, row: Row<'_>, channels: &mut Channels) -> Result<Line> {
         let names = row.list(self.path)?;
-        let hours = self.hours.map(|column| row.numbers(column)).transpose()?;
+        let hours = self.hours.map(|column| row.hours(column)).transpose()?;
         let touches = names.clone().count();
         if let Some(hours) = &hours {
             let numbers = hours.len();
@@ -119,7 +119,7 @@ impl Columns {
         let converted = row.flag(self.converted)?;
         let units = number::value(row, self.value, converted)?;
         let milestone = |column: Option<Column>| {
-            let hours = column.map(|column| row.optional_number(column)).transpose()?.flatten();
+            let hours = column.map(|column| row.optional_hours(column)).transpose()?.flatten();
             anyhow::Ok(hours.map(|hours| -hours * HOUR_MS))
         };
         let [lead, opportunity, closed] = self.milestones;

@@ -40,7 +40,7 @@ pub(super) fn answer(
     let mut count = Count::default();
     table.rows(|row: Row<'_>| {
         let conversions = row.number(conversions)?;
-        let nulls = nulls.map_or(Ok(0.0), |column| row.number(column))?;
+        let nulls = nulls.map_or(Ok(None), |column| row.optional_number(column))?.unwrap_or(0.0);
         let units = number::value(row, value, conversions > 0.0)?;
         ensure!(
             units == 0 || conversions > 0.0,

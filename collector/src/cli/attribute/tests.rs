@@ -131,6 +131,9 @@ fn options() {
     journeys("--model linear --lookback-days 90", "a > b", "2160 > 1", none, "0.5000 0.5000");
     journeys("--model linear --lookback-days 90", "a > b", "2160.1 > 1", none, "0.0000 1.0000");
     journeys("--model linear --lookback-days 1", "a > b", "99 > 98", none, "0.0000 0.0000");
+    // What came after the conversion did not lead to it.
+    journeys("--model linear", "a > b > c", "2 > 0 > -1", none, "0.5000 0.5000 0.0000");
+    journeys("--model last", "a", "-1", none, "0.0000");
     for direct in ["direct", "(direct)", "Direct", "(DIRECT)"] {
         let path = format!("a > {direct}");
         journeys("--model last-non-direct", &path, "2 > 1", none, "1.0000 0.0000");

@@ -21,6 +21,10 @@ fn referrers() {
         ("https://login.microsoftonline.com/", ("(direct)", "(none)", Direct)),
         ("https://shop.app/", ("(direct)", "(none)", Direct)),
         ("https://acs.verifiedbyvisa.com/", ("(direct)", "(none)", Direct)),
+        ("https://verifiedbyvisa.comdirect.de/", ("(direct)", "(none)", Direct)),
+        ("https://x.verifiedbyvisa.barclays.co.uk/", ("(direct)", "(none)", Direct)),
+        ("https://3dsecure.bank.com/", ("(direct)", "(none)", Direct)),
+        ("https://live.opayo.eu.elavon.com/", ("(direct)", "(none)", Direct)),
         ("https://calendly.com/x", ("(direct)", "(none)", Direct)),
         // search
         ("https://www.google.com/", ("google", "organic", OrganicSearch)),
@@ -80,6 +84,7 @@ fn referrers() {
         ("android-app://com.google.android.gm/", ("gmail", "email", Email)),
         ("android-app://com.reddit.frontpage/", ("reddit", "social", OrganicSocial)),
         ("android-app://org.telegram.messenger/", ("telegram", "social", OrganicSocial)),
+        ("https://com.reddit.frontpage/", ("reddit", "social", OrganicSocial)),
         ("android-app://com.slack/", ("slack", "social", OrganicSocial)),
         ("android-app://com.linkedin.android", ("linkedin", "social", OrganicSocial)),
         ("android-app://com.example.unknown/", ("com.example.unknown", "referral", Referral)),

@@ -1,0 +1,83 @@
+//! What a referrer is to a site: its own, excluded, foreign and known or not.
+
+use super::host::{OwnHosts, registrable};
+use super::table::{Found, Sources};
+use crate::channel::Category;
+use crate::evidence::Evidence;
+use url::Url;
+
+/// What a referrer is to a site.
+pub(super) enum Referrer<'a> {
+    /// There is none, or none that can be read.
+    None,
+    /// A host of the site itself.
+    Own(&'a str),
+    /// A payment or login page, and the row that says so.
+    Excluded(&'a str),
+    /// Another place.
+    Foreign {
+        host: &'a str,
+        /// What an unknown one is called: who registered it, or an app's package.
+        source: &'a str,
+        found: Option<Found<'a>>,
+        /// What was searched for there.
+        keyword: Option<String>,
+    },
+}
+
+impl<'a> Referrer<'a> {
+    /// What a page view's referrer is to a site with these hosts.
+    pub(super) fn of(evidence: &'a Evidence, own: &OwnHosts, sources: &'a Sources) -> Self {
+        let Some(host) = evidence.referrer_host.as_deref() else { return Self::None };
+        let address = evidence.referrer.as_deref().and_then(|address| Url::parse(address).ok());
+        let is_app = address.as_ref().is_some_and(|url| url.scheme().ends_with("-app"));
+        if is_app {
+            let found = sources.app(host);
+            return Self::Foreign { host, source: host, found, keyword: None };
+        }
+        if own.own(host) {
+            return Self::Own(host);
+        }
+        let found = sources.host(host, address.as_ref().map_or("", Url::path));
+        // Some send an app's package as if it were a host.
+        let found = found.or_else(|| sources.app(host));
+        if let Some(Found { name, .. }) =
+            found.filter(|found| found.platform.category == Category::Excluded)
+        {
+            return Self::Excluded(name);
+        }
+        let searched = |found: Found<'_>| {
+            matches!(found.platform.category, Category::Search | Category::Portal)
+                .then(|| sources.words(&found.platform.source)?.find(address.as_ref()?))
+                .flatten()
+        };
+        let keyword = found.and_then(searched);
+        let portal = |found: &Found<'_>| found.platform.category == Category::Portal;
+        let found = found.filter(|found| !portal(found) || keyword.is_some());
+        Self::Foreign { host, source: registrable(host), found, keyword }
+    }
+
+    /// Whether `?ref=` and `?source=` may say more than the referrer: engines and assistants keep
+    /// addresses with parameters that somebody else once put there, and so do the site's own links.
+    pub(super) fn yields_to_weak(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Own(_) | Self::Excluded(_) => false,
+            Self::Foreign { found, .. } => !found.is_some_and(|found| {
+                matches!(
+                    found.platform.category,
+                    Category::Search | Category::Portal | Category::Assistant
+                )
+            }),
+        }
+    }
+
+    /// How the trace calls it.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Foreign { found: Some(Found { name, .. }), .. } => format!("referrer:{name}"),
+            Self::Foreign { host, .. } => format!("referrer:{host}"),
+            Self::None | Self::Own(_) | Self::Excluded(_) => "nothing".to_owned(),
+        }
+    }
+}
