@@ -71,12 +71,13 @@ pub(crate) struct World {
     fixed_ms: Option<i64>,
     offset_ms: i64,
     seed: u64,
+    numbered: u64,
     drawn: u64,
 }
 
 impl World {
     pub(crate) const fn new(settings: Settings, fixed_ms: Option<i64>, seed: u64) -> Self {
-        Self { settings, fixed_ms, offset_ms: 0, seed, drawn: 0 }
+        Self { settings, fixed_ms, offset_ms: 0, seed, numbered: 0, drawn: 0 }
     }
 
     /// Milliseconds since 1970.
@@ -91,8 +92,8 @@ impl World {
 
     /// The next number of a series that the seed begins: for ids.
     pub(crate) const fn next_number(&mut self) -> u64 {
-        self.drawn += 1;
-        self.seed.wrapping_mul(10_000) + 150 + self.drawn
+        self.numbered += 1;
+        self.seed.wrapping_mul(10_000) + 150 + self.numbered
     }
 
     /// 64 bits that look random: splitmix64 of the seed and how many were drawn.

@@ -7,8 +7,8 @@ use std::net::{IpAddr, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Stand-ins for HubSpot and Salesforce. Look at http://127.0.0.1:8084/__test/records for what
-/// HubSpot holds, at port 8085 for Salesforce; docs/crm-standin.md tells the rest.
+/// Stand-ins for HubSpot and Salesforce, each with controls under `/__test` of its port: the path
+/// `/__test/records` shows what is stored, and docs/crm-standin.md tells the rest.
 #[derive(Parser)]
 #[command(name = "crm-standin", version)]
 struct Arguments {

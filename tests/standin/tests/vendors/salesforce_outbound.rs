@@ -23,7 +23,7 @@ async fn an_opportunity_that_is_won_is_told_until_acknowledged() {
     assert!(standin.retry().await.unwrap()[0].acknowledged);
     assert!(standin.retry().await.unwrap().is_empty());
     let got = receiver.got.lock().unwrap().clone();
-    assert_eq!((got.len(), &got[0].1 == &got[2].1), (3, true), "the same notification each time");
+    assert_eq!((got.len(), got[0].1 == got[2].1), (3, true), "the same notification each time");
     let (headers, body) = &got[0];
     assert_eq!(
         (&headers["content-type"], &headers["soapaction"]),
