@@ -20,6 +20,7 @@ use crate::config::Source;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// First-party marketing attribution that a company runs itself.
@@ -98,10 +99,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Prints a line that the command was asked for.
+/// Prints a line that the command was asked for. Whoever closes the pipe has read enough.
 fn say(line: impl std::fmt::Display) {
-    #[expect(clippy::print_stdout, reason = "a command's answer")]
-    {
-        println!("{line}");
-    }
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

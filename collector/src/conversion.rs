@@ -110,6 +110,7 @@ pub async fn from_request(
         page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
         page_title: text(request.page.title),
         touches: Vec::new(),
+        context: None,
     };
     let idempotency = idempotency(key, body)?;
     let (lead, conversion, repeated) =
@@ -148,6 +149,7 @@ pub async fn from_page(
         page_url: None,
         page_title: None,
         touches: Vec::new(),
+        context: None,
     };
     let named_by = Some(NamedBy::Page);
     let (_, _, repeated) = store(app, settings, site, conversion, None, named_by).await?;

@@ -18,7 +18,7 @@ pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
 pub use relabel::{Relabelled, Relabelling, relabel_all};
-pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor, VisitorContext};
+pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor};
 
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};

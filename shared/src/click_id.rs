@@ -119,8 +119,15 @@ impl ClickIds {
             if rule.decides() && (source.is_empty() || medium.is_empty()) {
                 return Err(wrong("a source and a medium are missing"));
             }
-            if name.trim_end_matches('*').is_empty() || !seen.insert(name.clone()) {
-                return Err(wrong("the parameter is empty or stands there twice"));
+            let bare = name.strip_suffix('*').unwrap_or(&name);
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+            if bare.is_empty() || !bare.bytes().all(plain) {
+                return Err(wrong(
+                    "the parameter should be letters, digits, `_`, `-` and `.`, with a `*` behind or none",
+                ));
+            }
+            if !seen.insert(name.clone()) {
+                return Err(wrong("the parameter stands there twice"));
             }
             match name.strip_suffix('*') {
                 Some(prefix) => {
@@ -158,6 +165,7 @@ mod tests {
         check("a,,cpc,paid", Err(1));
         check("*,google,cpc,paid", Err(1));
         check("a,google", Err(1));
+        check("a b,google,cpc,paid", Err(1));
     }
 
     #[test]

@@ -24,7 +24,6 @@ pub struct Evidence {
     /// `utm_content`
     pub content: Option<String>,
     /// `source` or `ref`: parameters that sites also use for other things.
-    #[serde(default)]
     pub weak_source: Option<String>,
     /// Every click id found, in the order of their table.
     pub click_ids: Vec<ClickId>,
@@ -155,8 +154,13 @@ impl Evidence {
     /// Whether the landing page was tagged by hand.
     pub fn is_tagged(&self) -> bool {
         let tags = [&self.source, &self.medium, &self.campaign, &self.term, &self.content];
+        tags.into_iter().any(Option::is_some) || self.has_utm_id()
+    }
+
+    /// Whether the campaign's id was tagged, and is not what Google Ads added.
+    pub fn has_utm_id(&self) -> bool {
         let by_google = self.click_ids.iter().any(|id| id.name == "gad_campaignid");
-        tags.into_iter().any(Option::is_some) || (self.campaign_id.is_some() && !by_google)
+        self.campaign_id.is_some() && !by_google
     }
 }
 

@@ -15,9 +15,9 @@ mod person;
 mod standing;
 mod summary;
 
-use crate::ad_cookies::AdCookies;
 use crate::attribution::{self, Milestones, Model, Rule, Step};
 use crate::channel::Channel;
+use crate::context::VisitorContext;
 use crate::cut;
 use crate::device::Device;
 use crate::ids::VisitorId;
@@ -40,29 +40,12 @@ pub struct Subject<'a> {
     pub lead: &'a Lead,
     /// The history up to the last conversion.
     pub history: &'a History,
-    /// What the browser said of itself that [`History::converted_in`] names.
-    pub browser: Option<Browser<'a>>,
     /// Where the hand-off stands, where there is any.
     pub hand_off: Option<HandOff<'a>>,
     /// How the touch that the conversion is credited to is found.
     pub rule: Rule,
     /// The most characters of the summary, and bytes of the journey as JSON.
     pub long_text: usize,
-}
-
-/// What a browser said of itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Browser<'a> {
-    /// `navigator.language`, or empty.
-    pub language: &'a str,
-    /// The `User-Agent` header, or empty.
-    pub user_agent: &'a str,
-    /// `granted`, `denied`, or empty.
-    pub consent: &'a str,
-    /// Global Privacy Control.
-    pub gpc: bool,
-    /// What other tools know it by.
-    pub ad_cookies: Option<&'a AdCookies>,
 }
 
 /// Where the lead's hand-off stands.
@@ -81,7 +64,7 @@ pub struct HandOff<'a> {
 struct Facts<'a> {
     lead: &'a Lead,
     history: &'a History,
-    browser: Option<Browser<'a>>,
+    browser: Option<&'a VisitorContext>,
     device: Option<Device>,
     hand_off: Option<HandOff<'a>>,
     long_text: usize,
@@ -97,7 +80,8 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn of(subject: Subject<'a>) -> Self {
-        let Subject { lead, history, browser, hand_off, rule, long_text } = subject;
+        let Subject { lead, history, hand_off, rule, long_text } = subject;
+        let browser = history.context();
         let conversion = history.conversions.last();
         let touches = &history.touches;
         let last_non_direct = touches.iter().rfind(|touch| !is_direct(touch)).or(touches.last());
@@ -107,7 +91,7 @@ impl<'a> Facts<'a> {
             lead,
             history,
             browser,
-            device: user_agent.map(|browser| Device::of(browser.user_agent)),
+            device: user_agent.map(|browser| Device::of(&browser.user_agent)),
             hand_off,
             long_text,
             conversion,

@@ -5,8 +5,9 @@
 
 mod touches;
 
+use crate::context::VisitorContext;
 use crate::ids::VisitorId;
-use crate::lead::{Conversion, JourneyState, Lead};
+use crate::lead::{Conversion, Join, JourneyState, Lead};
 use crate::page_view::PageView;
 use crate::time::rfc3339;
 use crate::visit::{Journey, Touch, Visit};
@@ -26,6 +27,8 @@ pub struct History {
     pub touches: Vec<Touch>,
     /// The pages that held the visitor, counted for each touch.
     pub engaged_pages: Vec<u32>,
+    /// The browser of each touch, where it is a lead's history.
+    browsers: Vec<Option<VisitorId>>,
     /// Page views of all visitors in time order.
     pub pages: Vec<PageView>,
     /// The lead's conversions in time order.
@@ -38,15 +41,17 @@ impl History {
     /// The history of one visitor up to a moment, whoever it is.
     pub fn of_visitor(pages: &[PageView], until_ms: i64) -> Self {
         let pages = pages.iter().filter_map(|view| view.up_to(until_ms)).collect();
-        Self::merge(JourneyState::Known, vec![pages], Vec::new())
+        Self::merge(JourneyState::Known, vec![(None, pages)], Vec::new())
     }
 
     /// The history of a lead up to the last of some of its conversions, from its visitors' page
-    /// views. Visitors that joined later are no part of it.
+    /// views. Visitors that joined by another are no part of it.
     pub fn of_lead(lead: &Lead, views: &[Views], mut conversions: Vec<Conversion>) -> Self {
         conversions.sort_by_key(|conversion| conversion.number);
         let last = conversions.last();
-        let until_ms = last.map_or(i64::MIN, |last| last.at_ms);
+        // Collectors' clocks differ: an earlier conversion may bear a later time.
+        let until_ms = conversions.iter().map(|conversion| conversion.at_ms).max();
+        let until_ms = until_ms.unwrap_or(i64::MIN);
         let state = match last {
             None => JourneyState::NoVisitor,
             Some(last) if last.visitor.is_some_and(|visitor| lead.has_lost(visitor)) => {
@@ -56,24 +61,31 @@ impl History {
         };
         let named = conversions.iter().rev().filter_map(|conversion| conversion.visitor);
         let converted_in = named.into_iter().find(|visitor| !lead.has_lost(*visitor));
-        let joins = lead.valid_joins().filter(|join| join.joined_at_ms <= until_ms);
+        let is_in = |join: &&Join| conversions.iter().any(|made| made.id == join.conversion);
+        let joins = lead.valid_joins().filter(is_in);
         let browsers = joins.map(|join| {
             let views = views.iter().filter(|(visitor, _)| *visitor == join.visitor);
             let held = views.flat_map(|(_, views)| views).filter(|view| join.holds(view));
-            held.filter_map(|view| view.up_to(until_ms)).collect()
+            (Some(join.visitor), held.filter_map(|view| view.up_to(until_ms)).collect())
         });
         let history = Self::merge(state, browsers.collect(), conversions);
         Self { converted_in, ..history }
     }
 
+    /// What the browser of [`History::converted_in`] had said of itself when it converted.
+    pub fn context(&self) -> Option<&VisitorContext> {
+        let made = self.conversions.iter().rfind(|made| made.visitor == self.converted_in)?;
+        made.context.as_ref().filter(|_| self.converted_in.is_some())
+    }
+
     /// Visits are per browser, so each one's are derived alone.
     fn merge(
         state: JourneyState,
-        browsers: Vec<Vec<PageView>>,
+        browsers: Vec<(Option<VisitorId>, Vec<PageView>)>,
         conversions: Vec<Conversion>,
     ) -> Self {
         let (mut visits, mut touches, mut pages) = (Vec::new(), Vec::new(), Vec::new());
-        for mut views in browsers {
+        for (browser, mut views) in browsers {
             views.sort_by_key(PageView::position);
             let journey = Journey::derive(&views);
             let before = visits.len() as u32;
@@ -84,7 +96,7 @@ impl History {
                 touch.visit += before;
                 let seen = rest.by_ref().take(touch.page_views as usize);
                 let engaged = seen.filter(|view| view.is_engaged()).count() as u32;
-                (touch, engaged)
+                (touch, (engaged, browser))
             }));
             pages.extend(views);
         }
@@ -96,9 +108,19 @@ impl History {
         (0..).zip(&order).for_each(|(place, visit)| places[*visit] = place);
         visits.sort_by_key(|visit: &Visit| visit.at_ms);
         touches.iter_mut().for_each(|(touch, _)| touch.visit = places[touch.visit as usize]);
-        let (touches, engaged_pages) = touches.into_iter().unzip();
+        let (touches, seen): (_, Vec<(u32, Option<VisitorId>)>) = touches.into_iter().unzip();
+        let (engaged_pages, browsers) = seen.into_iter().unzip();
         let state = if pages.is_empty() { state } else { JourneyState::Known };
-        Self { state, visits, touches, engaged_pages, pages, conversions, converted_in: None }
+        Self {
+            state,
+            visits,
+            touches,
+            engaged_pages,
+            browsers,
+            pages,
+            conversions,
+            converted_in: None,
+        }
     }
 
     /// The whole history as the API answers it.

@@ -9,6 +9,7 @@ mod phone;
 pub use contact::{Contact, ContactError, IdentityKind, email_identity};
 pub use phone::{Country, e164};
 
+use crate::context::VisitorContext;
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use crate::page_view::PageView;
 use crate::visit::Touch;
@@ -78,6 +79,8 @@ pub struct Conversion {
     pub page_title: Option<String>,
     /// The visitor's touches as they stood at the conversion; never rewritten.
     pub touches: Vec<Touch>,
+    /// What the visitor's browser had said of itself by then, where it is known.
+    pub context: Option<VisitorContext>,
 }
 
 /// By what a conversion named its browser, the surest first.

@@ -43,6 +43,8 @@ pub mod page_view;
 #[cfg(feature = "rules")]
 pub mod visit;
 #[cfg(feature = "rules")]
+pub mod context;
+#[cfg(feature = "rules")]
 pub mod lead;
 #[cfg(feature = "rules")]
 pub mod journey;

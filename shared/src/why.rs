@@ -33,6 +33,9 @@ pub struct Said<'a> {
     /// Campaign tags by the names of their parameters.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub tags: Vec<(&'a str, &'a str)>,
+    /// What the parameter `source` or `ref` said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_or_ref: Option<&'a str>,
     /// Click ids by the names of their parameters.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub click_ids: Vec<(&'a str, &'a str)>,
@@ -69,7 +72,7 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
             let host = host.unwrap_or("a page of the site");
             format!(
                 "The visit came back from {host}, which is no contact, within 24 hours, and so goes \
-                 on under the source of the touch before. {reason}"
+                 on under the source of the touch before. Of that: {reason}"
             )
         }
     };
@@ -95,7 +98,7 @@ impl<'a> Said<'a> {
             ("utm_source", &evidence.source),
             ("utm_medium", &evidence.medium),
             ("utm_campaign", &evidence.campaign),
-            ("utm_id", &evidence.campaign_id),
+            ("utm_id", if evidence.has_utm_id() { &evidence.campaign_id } else { &None }),
             ("utm_term", &evidence.term),
             ("utm_content", &evidence.content),
         ];
@@ -105,6 +108,7 @@ impl<'a> Said<'a> {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value.as_deref()?)))
                 .collect(),
+            source_or_ref: evidence.weak_source.as_deref(),
             click_ids: ids.map(|id| (id.name.as_str(), id.value.as_str())).collect(),
             referrer: evidence.referrer.as_deref(),
         }
@@ -339,7 +343,7 @@ mod tests {
             &[(0, "google"), (60, "own")],
             &format!(
                 "The visit came back from site.example, which is no contact, within 24 hours, and so \
-                 goes on under the source of the touch before. {google}"
+                 goes on under the source of the touch before. Of that: {google}"
             ),
         );
     }

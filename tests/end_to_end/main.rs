@@ -12,6 +12,7 @@ mod flags;
 mod leads;
 mod fields;
 mod persons;
+mod history;
 mod outbox;
 mod assets;
 mod commands;

@@ -7,12 +7,13 @@ use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
     Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, Settlement,
-    Store, VisitorContext,
+    Store,
 };
 use futures_util::future::join_all;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use shared::context::VisitorContext;
 use shared::ids::LeadId;
 use shared::page_view::{Departure, PageView, Totals};
 

@@ -8,8 +8,9 @@ mod persons;
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
     Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion,
-    Settlement, Store, StoreError, VisitorContext,
+    Settlement, Store, StoreError,
 };
+use shared::context::VisitorContext;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{Contact, Conversion, ConversionKind, IdentityKind, JourneyState, NamedBy};
 use shared::limits::{self, DAY_MS};
@@ -84,6 +85,7 @@ pub fn conversion(
         page_url: None,
         page_title: None,
         touches: Vec::new(),
+        context: None,
     };
     NewConversion {
         site: site(),

@@ -118,7 +118,7 @@ fn is_null(text: &str) -> bool {
 
 /// The same, and what analytics tools write for an address that they do not have.
 fn is_nothing(text: &str) -> bool {
-    is_null(text) || matches!(text, "(not set)" | "(none)" | "(direct)")
+    is_null(text) || matches!(text, "-" | "(not set)" | "(none)" | "(direct)")
 }
 
 /// A referrer as other tools export it: the address, or its host alone.

@@ -4,11 +4,11 @@ use crate::app::App;
 use crate::config::AttributionConfig;
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::store::{Delivery, DeliveryFilter, DeliveryState, StoreError, VisitorContext};
+use crate::store::{Delivery, DeliveryFilter, DeliveryState, StoreError};
 use serde_json::{Map, Value, json};
 use shared::fields::catalogue::Field;
 use shared::fields::naming::Crm;
-use shared::fields::{self, Browser, FIELDS_VERSION, HandOff, Subject};
+use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::journey::{History, conversion_json};
 use shared::lead::{IdentityKind, Join, Lead, e164, email_identity};
@@ -22,8 +22,6 @@ pub struct LeadView {
     pub lead: Lead,
     /// The history up to the last conversion.
     pub history: History,
-    /// What the browser that converted last said of itself.
-    context: Option<VisitorContext>,
     /// Where the hand-off stands; `None` where nothing is to be delivered.
     hand_off: Option<Stand>,
 }
@@ -69,10 +67,6 @@ impl LeadView {
         let place = conversions.iter().position(|conversion| Some(conversion.id) == at);
         conversions.truncate(place.map_or(conversions.len(), |place| place + 1));
         let history = History::of_lead(&lead, &views, conversions);
-        let context = match history.converted_in {
-            Some(visitor) => app.store.visitor(&lead.site, visitor).await?,
-            None => None,
-        };
         let filter = DeliveryFilter {
             site: lead.site.clone(),
             state: None,
@@ -81,10 +75,10 @@ impl LeadView {
             limit: 1_000,
         };
         let hand_off = Stand::of(&app.store.deliveries(filter).await?);
-        Ok(Some(Self { lead, history, context: context.map(|record| record.context), hand_off }))
+        Ok(Some(Self { lead, history, hand_off }))
     }
 
-    /// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`.
+    /// Finds a lead of a site, see [`find_lead`], with its history.
     ///
     /// # Errors
     /// [`ApiError::NotFound`] or the store's.
@@ -94,32 +88,11 @@ impl LeadView {
         site: &SiteId,
         name: &str,
     ) -> Result<Self, ApiError> {
-        let identity = match name.split_once(':') {
-            Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
-            Some(("phone", phone)) => {
-                e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
-            }
-            _ => None,
-        };
-        let id = match identity {
-            Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
-            None => LeadId::parse(name),
-        };
-        let view = match id {
-            Some(id) => Self::load(app, id, None).await?,
-            None => None,
-        };
-        view.filter(|view| view.lead.site == *site).ok_or(ApiError::NotFound("lead"))
+        let lead = find_lead(app, settings, site, name).await?;
+        Self::load(app, lead.id, None).await?.ok_or(ApiError::NotFound("lead"))
     }
 
     fn subject(&self, settings: &Settings, long_text: usize) -> Subject<'_> {
-        let browser = self.context.as_ref().map(|context| Browser {
-            language: &context.language,
-            user_agent: &context.user_agent,
-            consent: &context.consent,
-            gpc: context.gpc,
-            ad_cookies: Some(&context.ad_cookies),
-        });
         let hand_off = self.hand_off.as_ref().map(|stand| HandOff {
             // Every destination is one so far.
             provider: Crm::Webhook,
@@ -129,7 +102,7 @@ impl LeadView {
         // Leads outlive the site's settings; those of no site are the usual ones.
         let site = settings.config.site(&self.lead.site);
         let AttributionConfig(rule) = site.map(|site| site.attribution).unwrap_or_default();
-        Subject { lead: &self.lead, history: &self.history, browser, hand_off, rule, long_text }
+        Subject { lead: &self.lead, history: &self.history, hand_off, rule, long_text }
     }
 
     /// All canonical fields, their long texts of at most so many characters.
@@ -180,6 +153,34 @@ impl LeadView {
             "journey": self.history.to_json(),
         })
     }
+}
+
+/// Finds a lead of a site by `UUID`, `email:ADDRESS` or `phone:NUMBER`, without its history.
+///
+/// # Errors
+/// [`ApiError::NotFound`] or the store's.
+pub async fn find_lead(
+    app: &App,
+    settings: &Settings,
+    site: &SiteId,
+    name: &str,
+) -> Result<Lead, ApiError> {
+    let identity = match name.split_once(':') {
+        Some(("email", email)) => email_identity(email).map(|it| (IdentityKind::Email, it)),
+        Some(("phone", phone)) => {
+            e164(phone, settings.country(site)).map(|it| (IdentityKind::Phone, it))
+        }
+        _ => None,
+    };
+    let id = match identity {
+        Some((kind, value)) => app.store.find_lead(site, kind, &value).await?,
+        None => LeadId::parse(name),
+    };
+    let lead = match id {
+        Some(id) => app.store.lead(id).await?,
+        None => None,
+    };
+    lead.filter(|lead| lead.site == *site).ok_or(ApiError::NotFound("lead"))
 }
 
 impl Stand {

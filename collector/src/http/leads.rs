@@ -3,7 +3,7 @@
 use super::auth::ApiKey;
 use super::query::Query;
 use crate::app::App;
-use crate::conversion::view::{LeadView, lead_json};
+use crate::conversion::view::{LeadView, find_lead, lead_json};
 use crate::conversion::{self, Made};
 use crate::error::ApiError;
 use actix_web::web::{Data, Path, Payload};
@@ -46,11 +46,12 @@ pub(super) async fn list(
     let query = Query::of(&request);
     let limit = query.limit()?;
     let after = query.parsed("after", LeadId::parse)?;
-    let email = query.text("email");
-    let leads = match email {
+    // A `+` that was not escaped arrives as a space, which no address has.
+    let email = query.text("email").map(|email| email.trim().replace(' ', "+"));
+    let leads = match &email {
         Some(email) => {
-            match LeadView::find(&app, &key.settings, &key.site, &format!("email:{email}")).await {
-                Ok(view) => vec![view.lead],
+            match find_lead(&app, &key.settings, &key.site, &format!("email:{email}")).await {
+                Ok(lead) => vec![lead],
                 Err(ApiError::NotFound(_)) => Vec::new(),
                 Err(error) => return Err(error),
             }
@@ -91,7 +92,7 @@ pub(super) async fn undo_join(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (lead, visitor) = path.into_inner();
-    let lead = LeadView::find(&app, &key.settings, &key.site, &lead).await?.lead.id;
+    let lead = find_lead(&app, &key.settings, &key.site, &lead).await?.id;
     let none = || ApiError::NotFound("visitor of this lead");
     let visitor = VisitorId::parse(&visitor).ok_or_else(none)?;
     let undone = app.store.undo_join(lead, visitor, app.clock.now_ms()).await?;

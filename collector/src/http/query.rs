@@ -35,7 +35,8 @@ impl Query {
 
     /// How many rows a page has.
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        let within = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-        Ok(self.parsed("limit", within)?.unwrap_or(LIMIT))
+        let Some(text) = self.text("limit") else { return Ok(LIMIT) };
+        let limit = text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+        limit.ok_or_else(|| ApiError::Invalid(format!("`limit` should be 1 to {MOST}.")))
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn join(
     let Browser { mut record, views, mut other } = browser;
     let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, None) };
     conversion.journey = JourneyState::Known;
+    conversion.context = Some(record.context.clone());
     let joins = record.lead != Some(lead.id) && lead.joins.len() < limits::LEAD_JOINS;
     if joins {
         let mut join = Join::new(visitor, conversion, by);
@@ -158,6 +159,7 @@ mod tests {
                 page_url: None,
                 page_title: None,
                 touches: Vec::new(),
+                context: None,
             };
             let new = NewConversion {
                 site: SiteId::parse("demo").unwrap(),

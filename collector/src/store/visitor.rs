@@ -3,7 +3,7 @@
 
 use super::StoreError;
 use serde::{Deserialize, Serialize};
-use shared::ad_cookies::AdCookies;
+use shared::context::VisitorContext;
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::limits;
 use shared::outcome::{DropReason, Outcome};
@@ -70,32 +70,6 @@ pub enum ActionKind {
     },
     /// Named the person; the conversion holds whom.
     Identify,
-}
-
-/// What a browser says of itself; the latest is kept.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct VisitorContext {
-    /// `navigator.language`
-    pub language: String,
-    /// The `User-Agent` header.
-    pub user_agent: String,
-    /// `granted`, `denied` or empty.
-    pub consent: String,
-    /// Global Privacy Control.
-    pub gpc: bool,
-    /// Do Not Track.
-    pub dnt: bool,
-    /// What other tools know the browser by; each id is the latest that was told.
-    pub ad_cookies: AdCookies,
-}
-
-impl VisitorContext {
-    /// Takes what the browser says of itself now.
-    fn renew(&mut self, newer: Self) {
-        let mut ad_cookies = std::mem::take(&mut self.ad_cookies);
-        ad_cookies.take(newer.ad_cookies);
-        *self = Self { ad_cookies, ..newer };
-    }
 }
 
 /// What the store keeps of a visitor beside its rows.

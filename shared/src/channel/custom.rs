@@ -3,6 +3,7 @@
 use super::Channel;
 use crate::evidence::Evidence;
 use serde::Deserialize;
+use std::collections::HashSet;
 
 /// One rule. Every pattern that is given has to match; a `*` stands for any text, and case is no matter.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -56,6 +57,7 @@ impl ChannelRules {
     /// # Errors
     /// A sentence about the first that names no channel, no name, or looks at nothing.
     pub fn new(rules: Vec<ChannelRule>) -> Result<Self, String> {
+        let mut names = HashSet::new();
         let checked = rules.into_iter().map(|rule| {
             let name = &rule.name;
             let channel = Channel::parse(&rule.channel).ok_or_else(|| {
@@ -63,6 +65,12 @@ impl ChannelRules {
             })?;
             if name.trim().is_empty() {
                 return Err("a rule has no name".to_owned());
+            }
+            if !names.insert(name.clone()) {
+                return Err(format!("`{name}` stands there twice"));
+            }
+            if rule.patterns().iter().any(|(pattern, _)| *pattern == Some("")) {
+                return Err(format!("`{name}`: an empty pattern matches nothing"));
             }
             if rule.patterns().iter().all(|(pattern, _)| pattern.is_none()) {
                 return Err(format!("`{name}`: looks at nothing, so it would match everything"));
@@ -175,6 +183,7 @@ mod tests {
             rule("partners", "Affiliates", Some("x")).is_err_and(|why| why.contains("no channel"))
         );
         assert!(rule(" ", "affiliates", Some("x")).is_err_and(|why| why.contains("no name")));
+        assert!(rule("x", "affiliates", Some("")).is_err_and(|why| why.contains("empty")));
         assert!(rule("all", "affiliates", None).is_err_and(|why| why.contains("everything")));
     }
 }

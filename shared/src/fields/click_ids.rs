@@ -74,14 +74,13 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         "fbc",
         FieldKind::Text(512),
         "Meta click cookie",
-        "Meta's `_fbc` cookie, else the same made of the last `fbclid` and its time.",
+        "Meta's `_fbc` cookie where it is of the last 90 days and of no click before the last `fbclid`, else the same made of that and its time.",
         |facts| {
+            let seen = facts.click_ids[FBCLID];
+            let made = seen.map(|(at_ms, fbclid)| format!("fb.1.{at_ms}.{fbclid}"));
             let cookie = facts.ad_cookies().and_then(|cookies| cookies.fbc.clone());
-            let made = || {
-                let (at_ms, fbclid) = facts.click_ids[FBCLID]?;
-                Some(format!("fb.1.{at_ms}.{fbclid}"))
-            };
-            cookie.or_else(made).into()
+            let cookie = cookie.filter(|cookie| is_of_now(cookie, seen, facts.converted_at_ms()));
+            cookie.or(made).into()
         },
     ),
     row("fbp", FieldKind::Text(512), "Meta browser cookie", "Meta's `_fbp` cookie.", |facts| {
@@ -135,9 +134,25 @@ pub(super) fn find(history: &History, converted_at_ms: i64) -> ClickIds<'_> {
     found
 }
 
+/// Whether a `_fbc` cookie is of the window before the conversion, and not of a click before the last one
+/// that was seen: it stays in a browser whose later clicks it was never told of. Its third part is its
+/// time, its fourth the click.
+fn is_of_now(cookie: &str, seen: Option<(i64, &str)>, converted_at_ms: i64) -> bool {
+    let mut parts = cookie.splitn(4, '.').skip(2);
+    let at_ms: Option<i64> = parts.next().and_then(|time| time.parse().ok());
+    let Some(at_ms) = at_ms else { return false };
+    let is_newest =
+        seen.is_none_or(|(seen_at_ms, id)| at_ms >= seen_at_ms || parts.next() == Some(id));
+    is_newest && converted_at_ms.saturating_sub(at_ms) <= WINDOW_MS
+}
+
 impl<'a> Facts<'a> {
+    fn converted_at_ms(&self) -> i64 {
+        self.conversion.map_or(i64::MAX, |last| last.at_ms)
+    }
+
     fn ad_cookies(&self) -> Option<&'a AdCookies> {
-        self.browser?.ad_cookies
+        self.browser.map(|browser| &browser.ad_cookies)
     }
 
     fn ga_session(&self) -> Option<&'a GaSession> {

@@ -1,8 +1,8 @@
 //! What the lead converted with, what it allowed, and which touch the conversion is credited to.
 
-use super::Browser;
 use super::catalogue::{FieldKind, OfLead, Row, row};
 use crate::attribution::Model;
+use crate::context::VisitorContext;
 use crate::device::DeviceType;
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         "Language",
         "The language that the browser asks for, such as `fr-FR`.",
         |facts| {
-            let language = facts.browser.map(|browser| browser.language);
+            let language = facts.browser.map(|browser| browser.language.as_str());
             language.filter(|language| !language.is_empty()).into()
         },
     ),
@@ -47,14 +47,14 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         FieldKind::Enum(|| CONSENT.to_vec()),
         "Consent to measuring",
         "The latest word on being measured that the page passed on.",
-        |facts| facts.browser.map_or(UNKNOWN, Browser::consent_analytics).into(),
+        |facts| facts.browser.map_or(UNKNOWN, consent_analytics).into(),
     ),
     row(
         "consent_ads",
         FieldKind::Enum(|| CONSENT.to_vec()),
         "Consent to advertising",
         "Denied by Global Privacy Control or with measuring; else unknown, for the page tells no more.",
-        |facts| facts.browser.map_or(UNKNOWN, Browser::consent_ads).into(),
+        |facts| facts.browser.map_or(UNKNOWN, consent_ads).into(),
     ),
     row(
         "attribution_model",
@@ -91,18 +91,16 @@ const DENIED: &str = "denied";
 const UNKNOWN: &str = "unknown";
 const CONSENT: [&str; 3] = [GRANTED, DENIED, UNKNOWN];
 
-impl Browser<'_> {
-    fn consent_analytics(self) -> &'static str {
-        match self.consent {
-            GRANTED => GRANTED,
-            DENIED => DENIED,
-            _ => UNKNOWN,
-        }
+fn consent_analytics(browser: &VisitorContext) -> &'static str {
+    match browser.consent.as_str() {
+        GRANTED => GRANTED,
+        DENIED => DENIED,
+        _ => UNKNOWN,
     }
+}
 
-    /// The page tells of one consent, to measuring. That is no consent to advertising, but who
-    /// refuses the one refuses the other.
-    fn consent_ads(self) -> &'static str {
-        if self.gpc || self.consent == DENIED { DENIED } else { UNKNOWN }
-    }
+/// The page tells of one consent, to measuring. That is no consent to advertising, but who refuses
+/// the one refuses the other.
+fn consent_ads(browser: &VisitorContext) -> &'static str {
+    if browser.gpc || browser.consent == DENIED { DENIED } else { UNKNOWN }
 }

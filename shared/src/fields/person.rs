@@ -41,7 +41,7 @@ pub(super) const IDENTITY: [Row<OfLead>; 9] = [
         "phone",
         FieldKind::Text(32),
         "Phone",
-        "The phone number in E.164 where its country was written, else as typed.",
+        "The phone number in E.164 where its country is known, else as typed.",
         |facts| facts.lead.contact.phone.as_deref().into(),
     ),
     row("first_name", FieldKind::Text(128), "First name", "The given name.", |facts| {

@@ -4,7 +4,7 @@ mod golden;
 mod limits;
 
 use super::*;
-use crate::ad_cookies::GaSession;
+use crate::ad_cookies::{AdCookies, GaSession};
 use crate::ids::{ConversionId, EventId, LeadId, SiteId};
 use crate::lead::{Contact, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, NamedBy};
 use crate::page_view::{PageView, Totals};
@@ -54,6 +54,7 @@ fn conversion(number: u32, at_ms: i64, form_name: &str) -> Conversion {
         page_url: Some("https://www.example.com/contact".to_owned()),
         page_title: Some("Contact".to_owned()),
         touches: Vec::new(),
+        context: None,
     }
 }
 
@@ -87,26 +88,28 @@ fn told(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value
 
 fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
     let lead = lead(conversions.first().map_or(0, |first| first.at_ms));
-    let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
     let session = GaSession { id: "1790000123".to_owned(), number: Some(4) };
-    let cookies = AdCookies {
+    let ad_cookies = AdCookies {
         ga_client_id: Some("1234567890.1700000000".to_owned()),
         ga_session: Some(session),
         fbp: Some("fb.1.1.2".to_owned()),
         fbc: None,
     };
-    let browser = Browser {
-        language: "fr-FR",
-        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-        consent: "granted",
-        gpc: false,
-        ad_cookies: Some(&cookies),
+    let context = VisitorContext {
+        language: "fr-FR".to_owned(),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+            .to_owned(),
+        consent: "granted".to_owned(),
+        ad_cookies,
+        ..VisitorContext::default()
     };
+    let told = |made| Conversion { context: Some(context.clone()), ..made };
+    let conversions = conversions.into_iter().map(told).collect();
+    let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
     let hand_off = HandOff { provider: Crm::Webhook, status: "sent", synced_at_ms: Some(0) };
     by_name(Subject {
         lead: &lead,
         history: &history,
-        browser: Some(browser),
         hand_off: Some(hand_off),
         rule,
         long_text: 10_000,

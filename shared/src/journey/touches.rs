@@ -2,8 +2,10 @@
 
 use super::History;
 use crate::channel::Channel;
+use crate::ids::VisitorId;
 use crate::time::rfc3339;
 use crate::visit::Began;
+use crate::visit::Touch;
 use crate::why::{Why, why};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -152,11 +154,13 @@ impl History {
         let mut converted = vec![false; self.touches.len()];
         for (number, conversion) in self.conversions.iter().enumerate() {
             // The history ends with the last conversion, whatever the browser's clock said.
-            let before = match number + 1 == self.conversions.len() {
-                true => self.touches.len(),
-                false => self.touches.partition_point(|touch| touch.at_ms <= conversion.at_ms),
+            let is_last = number + 1 == self.conversions.len();
+            let led_to = |(touch, browser): &(&Touch, &Option<VisitorId>)| {
+                **browser == conversion.visitor && (is_last || touch.at_ms <= conversion.at_ms)
             };
-            if let (Some(_), Some(touch)) = (conversion.visitor, before.checked_sub(1)) {
+            let touches = self.touches.iter().zip(&self.browsers).enumerate();
+            let own = touches.filter(|(_, touch)| led_to(touch)).last();
+            if let (Some(_), Some((touch, _))) = (conversion.visitor, own) {
                 converted[touch] = true;
             }
         }

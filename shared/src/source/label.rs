@@ -41,7 +41,6 @@ pub struct Label {
     /// The creative as written.
     pub content: Option<String>,
     /// The word that was searched for, where a search engine's referrer tells it, in lower case.
-    #[serde(default)]
     pub keyword: Option<String>,
     /// The click id that decides.
     pub click_id: Option<ClickId>,
@@ -53,7 +52,6 @@ pub struct Label {
     pub referrer_host: Option<String>,
     /// Which rules decided: what said the source, a slash, what said the channel; like
     /// `tags/paid_search` or `referrer:google.*/organic_search`.
-    #[serde(default)]
     pub rule: String,
 }
 

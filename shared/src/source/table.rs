@@ -107,6 +107,9 @@ impl Sources {
                 }
                 match name.contains(['.', ':']) {
                     true => self.add_host(name, platform, true).map_err(wrong)?,
+                    false if name.contains(['"', '\'', '=', '*', '/']) => {
+                        return Err(wrong(format!("`{name}` is no name that a tag would have")));
+                    }
                     false => drop(self.names.insert(name.replace("%20", " "), platform)),
                 }
             }
@@ -149,7 +152,7 @@ impl Sources {
         let name = written.trim_start_matches('=');
         let wrong = || format!("`{written}` is no host, app or part of a site");
         if let Some(label) = name.strip_suffix(".**") {
-            let label = parse_host(label).filter(|label| !label.contains('.')).ok_or_else(wrong)?;
+            let label = plain_host(label).filter(|label| !label.contains('.')).ok_or_else(wrong)?;
             self.labels.insert(label, platform);
             return Ok(());
         }
@@ -268,9 +271,17 @@ fn normal_key(name: &str) -> Option<String> {
         return (!package.is_empty() && package.bytes().all(plain)).then(|| name.to_owned());
     }
     match name.strip_suffix(".*") {
-        Some(front) => parse_host(front).map(|front| format!("{front}.*")),
-        None => parse_host(name).filter(|host| host.contains('.')),
+        Some(front) => plain_host(front).map(|front| format!("{front}.*")),
+        None => plain_host(name).filter(|host| host.contains('.')),
     }
+}
+
+/// A host of letters, digits, hyphens and underscores, as hosts on the web are; browsers take more.
+fn plain_host(text: &str) -> Option<String> {
+    let host = parse_host(text)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(plain);
+    host.split('.').all(is_label).then_some(host)
 }
 
 #[cfg(test)]
@@ -299,7 +310,13 @@ mod tests {
         check("foo,search,foo.com\nbar,social,foo.com", Err((2, "line 1")));
         check("Foo,search,foo.com", Err((1, "lower case")));
         check("foo,search,Foo.com", Err((1, "lower case")));
-        check("foo,search,foo_bar!.com", Ok(()));
+        check("foo,search,foo_bar.com", Ok(()));
+        check("foo,search,foo_bar!.com", Err((1, "no host")));
+        check("foo,search,\"quot.com", Err((1, "no host")));
+        check("foo,search,a.de b..de", Err((1, "`b..de`")));
+        check("foo,search,name.*.x", Err((1, "no host")));
+        check("foo,search,mple.com=x", Err((1, "no host")));
+        check("foo,search,\"quot", Err((1, "no name")));
         check("foo,search,fo%o.com", Err((1, "no host")));
         check("foo,search,", Err((1, "names nothing")));
         check("foo,search,foo.com,q,klingon", Err((1, "klingon")));

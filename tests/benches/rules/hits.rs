@@ -107,6 +107,7 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         page_url: Some("https://www.example.com/contact".to_owned()),
         page_title: Some("Contact".to_owned()),
         touches: Vec::new(),
+        context: None,
     };
     let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
     let join = Join::new(visitor, &conversion, by);

@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use shared::attribution::markov::Chain;
 use shared::attribution::{Model, Rule};
 use shared::bot::Bots;
-use shared::fields::{self, Browser, Subject};
+use shared::fields::{self, Subject};
 use shared::journey::History;
 use shared::limits;
 use shared::source::{OwnHosts, Rules};
@@ -67,7 +67,6 @@ fn lead_fields(criterion: &mut Criterion) {
                 let subject = Subject {
                     lead: &lead,
                     history: &history,
-                    browser: Some(Browser { language: "fr-FR", ..Browser::default() }),
                     hand_off: None,
                     rule: Rule::new(Model::LastNonDirect),
                     long_text: limits::JOURNEY_BYTES,

@@ -2,8 +2,9 @@
 
 use super::{MINUTE, START_MS, arrivals, page_view, shown, site};
 use crate::wire::{new_event, new_visitor};
-use collector::store::{Action, ActionKind, Arrival, Store, VisitorContext};
+use collector::store::{Action, ActionKind, Arrival, Store};
 use shared::ad_cookies::{AdCookies, GaSession};
+use shared::context::VisitorContext;
 use shared::ids::SiteId;
 use shared::outcome::Outcome;
 use shared::page_view::{Departure, PageView, Totals};

@@ -46,10 +46,24 @@ pub(super) fn answer(
             units == 0 || conversions > 0.0,
             "there is a value, but no conversions that brought it"
         );
-        let steps: Vec<Step> = row.list(path)?.map(|name| count.step(name)).collect();
+        let mut steps = Vec::new();
+        for name in row.list(path)? {
+            let (name, times) = repeated(name)?;
+            steps.extend(std::iter::repeat_n(count.step(name), times));
+        }
         count.take(rule, &steps, conversions, nulls, units)
     })?;
     count.write(rule, output)
+}
+
+/// A touch, and how often it stands there in a row: the field `channel_path` collapses runs.
+fn repeated(name: &str) -> Result<(&str, usize)> {
+    ensure!(name != "…", "the path was cut: what stood in place of `…` is not known");
+    let Some((bare, times)) = name.rsplit_once(" ×") else { return Ok((name, 1)) };
+    match times.parse() {
+        Ok(times @ 1..=10_000) => Ok((bare, times)),
+        _ => Ok((name, 1)),
+    }
 }
 
 impl Count {

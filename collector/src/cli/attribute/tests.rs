@@ -116,6 +116,17 @@ fn journeys_as_other_tools_credit_them() {
 }
 
 #[test]
+fn paths_as_the_field_writes_them() {
+    let paths = "path,conversions\na > direct ×2 > b,4\na ×x,1\n";
+    let expected = "channel,conversions,value\ndirect,2,0\na,1,0\na ×x,1,0\nb,1,0\n";
+    check("--model linear", paths, 0.0, expected);
+    let last = "channel,conversions,value\nc,1,0\ndirect,0,0\n";
+    check("--model last-non-direct", "path,conversions\nc > direct ×2,1\n", 0.0, last);
+    let cut = answer("--model linear", "path,conversions\na > … > b,1\n".as_bytes());
+    assert!(cut.unwrap_err().contains("line 2: the path was cut"));
+}
+
+#[test]
 fn options() {
     let journeys = |line: &str, path: &str, hours: &str, more: [&str; 2], expected: &str| {
         let [header, cells] = more;

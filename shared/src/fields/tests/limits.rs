@@ -42,21 +42,20 @@ fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
         company: some(),
         job_title: some(),
     };
-    let history = History::of_lead(&lead, &[(visitor(), pages.collect())], vec![conversion]);
     let session = GaSession { id: text.to_owned(), number: None };
-    let cookies =
+    let ad_cookies =
         AdCookies { ga_client_id: some(), ga_session: Some(session), fbc: some(), fbp: some() };
-    let browser = Browser {
-        language: text,
-        user_agent: text,
-        consent: text,
-        gpc: false,
-        ad_cookies: Some(&cookies),
-    };
+    conversion.context = Some(VisitorContext {
+        language: text.to_owned(),
+        user_agent: text.to_owned(),
+        consent: text.to_owned(),
+        ad_cookies,
+        ..VisitorContext::default()
+    });
+    let history = History::of_lead(&lead, &[(visitor(), pages.collect())], vec![conversion]);
     by_name(Subject {
         lead: &lead,
         history: &history,
-        browser: Some(browser),
         hand_off: None,
         rule: Rule::new(Model::TimeDecay),
         long_text: limit,
