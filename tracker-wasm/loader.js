@@ -219,7 +219,7 @@
     const given = JSON.parse(second || 'null') || undefined
     const event = { id: eventId(at), at, page: view.id }
     // Without a visitor, the collector would make one for it.
-    if (word === DEPART && visitor()) say({ ...event, kind: 'departure', host: first })
+    if (word === DEPART && visitor()) say({ ...event, kind: 'departure', host: first }, 1)
     if (word === EVENT) say({ ...event, kind: 'custom', name: first, props: given })
     if (word === IDENTIFY && given) say({ ...event, kind: 'identify', contact: given })
   }
@@ -300,7 +300,14 @@
     })
     const leave = (event) => {
       if (state === STARTING && (event.type === 'pagehide' || document.hidden)) {
-        fails(() => sayView(1))
+        fails(() => {
+          sayView(1)
+          // The module says the rest, if it comes.
+          words.splice(0).forEach((waiting) => {
+            if (waiting[0] === DEPART && visitor()) plain(...waiting)
+            else words.push(waiting)
+          })
+        })
       }
     }
     on('pagehide', leave)
@@ -309,11 +316,12 @@
     on('click', follow, early)
     on('auxclick', follow, early)
     on('submit', submit, early)
-    // Where the browser tells of them: navigations by script.
-    const navigate = ({ downloadRequest, destination }) => {
-      if (downloadRequest === null) depart(() => new URL(destination.url))
+    // Where the browser tells of them, navigations by script; the page may have put anything of its own
+    // under that name.
+    const navigate = (event) => {
+      depart(() => event.downloadRequest === null && new URL(event.destination.url))
     }
-    window.navigation?.addEventListener('navigate', navigate)
+    fails(() => window.navigation.addEventListener('navigate', navigate))
   }
 
   // Tells the host that the page is being left for, where it is another. One way to leave may be told by

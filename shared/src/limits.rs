@@ -50,7 +50,7 @@ pub const VISIT_LENGTH_MS: i64 = DAY_MS;
 pub const CONTINUE_MS: i64 = DAY_MS;
 /// A return from a host that was left for less than this long ago is no new contact.
 pub const PAIRED_MS: i64 = 60 * 60 * 1000;
-/// Departures kept of one page view: the latest.
+/// Departures kept of one page view: the first.
 pub const DEPARTURES: usize = 8;
 
 /// A page is engaged after this long,

@@ -34,8 +34,8 @@ pub struct PageView {
     pub bot: Option<String>,
 }
 
-/// Running totals of a page view. Everything is a maximum or a union, so the order of arrival is no
-/// matter.
+/// Running totals of a page view. Everything is a maximum, or a union by the events' ids, so the order
+/// of arrival is no matter.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Engaged milliseconds.
@@ -44,9 +44,10 @@ pub struct Totals {
     pub scroll_pct: u8,
     /// Whether a form of the page was focused.
     pub form_focused: bool,
-    /// The latest sign of life on the page, corrected Unix milliseconds; 0 where none came.
+    /// The latest sign of life on the page but departures, corrected Unix milliseconds; 0 where none
+    /// came.
     pub active_at_ms: i64,
-    /// The hosts that the page was left for, in order, the latest `limits::DEPARTURES` of all told.
+    /// The hosts that the page was left for, in order, the first `limits::DEPARTURES` of all told.
     pub departures: Vec<Departure>,
 }
 
@@ -55,12 +56,17 @@ pub struct Totals {
 pub struct Departure {
     /// When, corrected Unix milliseconds.
     pub at_ms: i64,
+    /// The event that told it, by which a repeat is known: that one's time may be corrected otherwise.
+    pub id: EventId,
     /// For which host, in the form of [`crate::evidence::normal_host`].
     pub host: String,
 }
 
 impl Totals {
-    /// Takes the greater of each, and all departures; tells whether anything rose.
+    /// Takes the greater of each, and the departures of events that are not known yet; tells whether
+    /// anything changed. Of an event's repeats the first that came stands, as of a page view's. Later
+    /// departures never push out earlier ones, so nothing alters what was true at a moment but what
+    /// was told late.
     pub fn raise(&mut self, other: Self) -> bool {
         let before = self.clone();
         self.engaged_ms = self.engaged_ms.max(other.engaged_ms);
@@ -68,12 +74,12 @@ impl Totals {
         self.form_focused |= other.form_focused;
         self.active_at_ms = self.active_at_ms.max(other.active_at_ms);
         for departure in other.departures {
-            if let Err(place) = self.departures.binary_search(&departure) {
+            if self.departures.iter().all(|known| known.id != departure.id) {
+                let place = self.departures.partition_point(|known| *known < departure);
                 self.departures.insert(place, departure);
             }
         }
-        let surplus = self.departures.len().saturating_sub(limits::DEPARTURES);
-        self.departures.drain(..surplus);
+        self.departures.truncate(limits::DEPARTURES);
         *self != before
     }
 }
@@ -86,7 +92,8 @@ impl PageView {
 
     /// When the visitor was last active on this page.
     pub fn active_at_ms(&self) -> i64 {
-        self.totals.active_at_ms.max(self.at_ms)
+        let left_at_ms = self.totals.departures.last().map_or(self.at_ms, |left| left.at_ms);
+        self.totals.active_at_ms.max(self.at_ms).max(left_at_ms)
     }
 
     /// The foreign host that referred here, where nothing else tells of an origin.
@@ -125,43 +132,65 @@ impl PageView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::view;
     use proptest::prelude::*;
 
-    fn left(at_ms: i64, host: &str) -> Totals {
-        let departure = Departure { at_ms, host: host.into() };
+    fn left(at_ms: i64, event: u8) -> Totals {
+        let departure =
+            Departure { at_ms, id: EventId::new(0, [event; 10]), host: "x.test".into() };
         Totals { departures: vec![departure], ..Totals::default() }
+    }
+
+    fn times(totals: &Totals) -> Vec<i64> {
+        totals.departures.iter().map(|left| left.at_ms).collect()
     }
 
     #[test]
     fn a_departure_is_told_once() {
-        let mut totals = left(5, "pay.test");
-        assert!(!totals.raise(left(5, "pay.test")), "a repeat");
-        assert!(totals.raise(left(4, "pay.test")));
-        assert!(totals.raise(left(5, "bank.test")));
-        let told: Vec<_> = totals.departures.iter().map(|left| (left.at_ms, &*left.host)).collect();
-        assert_eq!(told, [(4, "pay.test"), (5, "bank.test"), (5, "pay.test")]);
+        let mut totals = left(5, 1);
+        for corrected_otherwise in [5, 4, 6] {
+            assert!(!totals.raise(left(corrected_otherwise, 1)), "{corrected_otherwise}");
+        }
+        assert!(totals.raise(left(4, 2)));
+        assert!(totals.raise(left(5, 3)));
+        assert_eq!(times(&totals), [4, 5, 5]);
+    }
+
+    /// Whatever comes after a moment, the view as it stood there stays.
+    #[test]
+    fn later_departures_change_no_past() {
+        let mut seen = view(0, "google");
+        for event in 1..=4 {
+            seen.totals.raise(left(i64::from(event), event));
+        }
+        let past = seen.up_to(4);
+        assert_eq!(past.as_ref().map(|view| times(&view.totals)), Some(vec![1, 2, 3, 4]));
+        for event in 5..=20 {
+            seen.totals.raise(left(i64::from(event), event));
+            assert_eq!(seen.up_to(4), past, "{event}");
+        }
+        assert_eq!(seen.active_at_ms(), 8, "a departure is a sign of life");
     }
 
     proptest! {
-        /// Whatever the order, and however often each is told: the latest are kept.
+        /// Whatever the order, and however often each is told: the first are kept.
         #[test]
-        fn the_latest_departures_are_kept(
-            mut times in proptest::collection::vec((0..30i64, 0..2usize), 0..40),
+        fn the_first_departures_are_kept(
+            times in proptest::collection::vec(0..30i64, 0..40),
             order in proptest::collection::vec(any::<prop::sample::Index>(), 40),
         ) {
+            let told: Vec<_> = (1..).zip(&times).map(|(event, at_ms)| left(*at_ms, event)).collect();
             let mut totals = Totals::default();
-            for index in order.iter().filter(|_| !times.is_empty()) {
-                let (at_ms, host) = *index.get(&times);
-                totals.raise(left(at_ms, ["pay.test", "bank.test"][host]));
+            for index in order.iter().filter(|_| !told.is_empty()) {
+                totals.raise(index.get(&told).clone());
             }
-            for (at_ms, host) in &times {
-                totals.raise(left(*at_ms, ["pay.test", "bank.test"][*host]));
+            for one in &told {
+                totals.raise(one.clone());
             }
-            times.sort_unstable_by_key(|(at_ms, host)| (*at_ms, std::cmp::Reverse(*host)));
-            times.dedup();
-            let latest = times.split_off(times.len().saturating_sub(limits::DEPARTURES));
-            let kept: Vec<_> = totals.departures.iter().map(|left| left.at_ms).collect();
-            prop_assert_eq!(kept, latest.iter().map(|(at_ms, _)| *at_ms).collect::<Vec<_>>());
+            let mut first: Vec<_> = told.into_iter().flat_map(|one| one.departures).collect();
+            first.sort_unstable();
+            first.truncate(limits::DEPARTURES);
+            prop_assert_eq!(totals.departures, first);
         }
     }
 }

@@ -11,6 +11,8 @@ use tests::town::Town;
 tests::both_stores!(
     a_paired_return_is_the_same_touch,
     the_loader_tells_of_departures_by_itself,
+    a_departure_before_the_module_is_up_is_told,
+    a_page_may_call_something_else_navigation,
     what_is_a_departure_and_what_is_not,
 );
 
@@ -52,6 +54,16 @@ async fn come(town: &Town, browser: &Browser, path: &str) {
     browser.follow("#come", path).await;
     browser.wait_for("clew('token', done)").await;
     assert_eq!(browser.page_errors().await, [""; 0]);
+}
+
+/// A visitor whom the cookie names from the first page on.
+async fn known_visitor(browser: &Browser) -> String {
+    let visitor = tests::wire::new_visitor().to_text();
+    let cookie = format!(
+        "if (location.hostname === 'www.demo.test') document.cookie = 'clew_id={visitor};Path=/'"
+    );
+    browser.on_new_document(&cookie).await;
+    visitor
 }
 
 /// A touch as the journey tells it: visit, source, and whether it is a continued one.
@@ -144,11 +156,7 @@ async fn the_loader_tells_of_departures_by_itself(backend: Backend) {
         "default-src 'self'; script-src 'self' {tracker}; connect-src {tracker}; img-src {tracker}";
     let (town, browser) = (Town::start(backend, Some(policy)), Browser::start().await);
     let elsewhere = Elsewhere::start();
-    let visitor = tests::wire::new_visitor().to_text();
-    let cookie = format!(
-        "if (location.hostname === 'www.demo.test') document.cookie = 'clew_id={visitor};Path=/'"
-    );
-    browser.on_new_document(&cookie).await;
+    let visitor = known_visitor(&browser).await;
     browser.open(&format!("{}/pricing?utm_source=newsletter", town.site)).await;
     expect(&town, &visitor, 1, &[(1, "newsletter", false)]).await;
     add(&browser, &format!("<a id=pay href='{}'>Pay</a>", elsewhere.address("pay.test"))).await;
@@ -157,6 +165,50 @@ async fn the_loader_tells_of_departures_by_itself(backend: Backend) {
     expect(&town, &visitor, 2, &[(1, "newsletter", false)]).await;
     assert_eq!(town.app.metric("clew_batches_total{sender=\"module\"}").await, 0);
     elsewhere.server.stop(true).await;
+    browser.stop().await;
+    town.stop().await;
+}
+
+/// The module takes its time on one page only.
+async fn a_departure_before_the_module_is_up_is_told(backend: Backend) {
+    let (town, browser) = (Town::start(backend, None), Browser::start().await);
+    let elsewhere = Elsewhere::start();
+    let visitor = known_visitor(&browser).await;
+    let never = "if (location.pathname === '/pricing') WebAssembly.instantiateStreaming = () => new Promise(() => {})";
+    browser.on_new_document(never).await;
+    let link = |host| format!("<a id=pay href='{}'>Pay</a>", elsewhere.address(host));
+
+    // The visitor says no, and nothing is told.
+    browser.open(&format!("{}/pricing?utm_source=newsletter", town.site)).await;
+    browser.run("clew('consent', 'denied')").await;
+    add(&browser, &link("no.test")).await;
+    browser.follow("#pay", "/no.test").await;
+    come(&town, &browser, "/blog").await;
+    expect(&town, &visitor, 1, &[(1, "no.test", false)]).await;
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 0);
+
+    browser.open(&format!("{}/pricing?utm_source=newsletter", town.site)).await;
+    add(&browser, &link("pay.test")).await;
+    browser.follow("#pay", "/pay.test").await;
+    come(&town, &browser, "/thank-you").await;
+    let expected = [(1, "no.test", false), (1, "newsletter", false)];
+    expect(&town, &visitor, 3, &expected).await;
+    // a page view and a departure, once each though the page goes away in two events
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 2);
+    elsewhere.server.stop(true).await;
+    browser.stop().await;
+    town.stop().await;
+}
+
+async fn a_page_may_call_something_else_navigation(backend: Backend) {
+    let (town, browser) = (Town::start(backend, None), Browser::start().await);
+    browser.on_new_document("window.navigation = { items: ['Home'] }").await;
+    browser.open(&format!("{}/pricing?utm_source=newsletter", town.site)).await;
+    assert_eq!(browser.run("return navigation.items").await, json!(["Home"]));
+    let visitor = visitor(&browser).await;
+    expect(&town, &visitor, 1, &[(1, "newsletter", false)]).await;
+    assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 0);
+    assert_eq!(browser.page_errors().await, [""; 0]);
     browser.stop().await;
     town.stop().await;
 }

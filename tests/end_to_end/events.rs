@@ -21,6 +21,7 @@ tests::both_stores!(
     who_it_is,
     consent_and_signals_are_honoured,
     departures_are_kept_with_their_page_view,
+    a_repeated_departure_is_a_duplicate_whatever_the_clock,
     what_other_tools_know_the_browser_by_is_kept,
     every_address_answers_in_problems,
 );
@@ -307,10 +308,11 @@ async fn departures_are_kept_with_their_page_view(backend: Backend) {
     let visitor = new_visitor();
     let (page, return_at_ms) = (new_event(NOW_MS), NOW_MS + 1_000);
     let from_payment = view(new_event(return_at_ms), return_at_ms, HOME, "https://www.pay.test/x");
+    let left = departure(page, NOW_MS + 500, "WWW.Pay.test");
     let events = [
-        departure(page, NOW_MS + 500, "WWW.Pay.test"),
+        left.clone(),
         view(page, NOW_MS, "https://www.example.com/?utm_source=google", ""),
-        departure(page, NOW_MS + 500, "pay.test"),
+        left,
         departure(page, NOW_MS + 500, "no host"),
         from_payment,
     ];
@@ -324,6 +326,32 @@ async fn departures_are_kept_with_their_page_view(backend: Backend) {
     assert_eq!(left, [(NOW_MS + 500, "pay.test")]);
     let journey = app.get(&format!("/v1/visitors/{}/journey", visitor.to_text())).await.json;
     assert_eq!(journey["journey"]["touches"].as_array().map(Vec::len), Some(1), "{journey:#}");
+    app.stop().await;
+}
+
+/// Each batch's time on the way corrects a wrong clock by another amount.
+async fn a_repeated_departure_is_a_duplicate_whatever_the_clock(backend: Backend) {
+    let app = TestApp::start(backend);
+    let visitor = new_visitor();
+    let wrong_ms = NOW_MS - 3_600_000;
+    let page = new_event(wrong_ms);
+    let left = departure(page, wrong_ms, "pay.test");
+    let site = SiteId::parse(SITE).unwrap();
+    // before its page view, and after
+    for (on_the_way_ms, first) in [(20, true), (50, false), (0, false)] {
+        let body = batch(&visitor.to_text(), wrong_ms - on_the_way_ms, std::slice::from_ref(&left));
+        let answer = app.send(body).await.json;
+        let told = (&answer["stored"], &answer["duplicate"]);
+        let expected = (&json!(u8::from(first)), &json!(u8::from(!first)));
+        assert_eq!(told, expected, "{on_the_way_ms}");
+    }
+    let shown = view(page, wrong_ms, HOME, "");
+    let events = [shown, left];
+    let answer = app.send(batch(&visitor.to_text(), wrong_ms - 90, &events)).await.json;
+    assert_eq!((&answer["stored"], &answer["duplicate"]), (&json!(1), &json!(1)));
+    let views = app.app.store.page_views(&site, visitor).await.unwrap();
+    let left: Vec<_> = views[0].totals.departures.iter().map(|left| left.at_ms).collect();
+    assert_eq!(left, [NOW_MS + 20], "the first one stored stands");
     app.stop().await;
 }
 

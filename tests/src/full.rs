@@ -95,7 +95,8 @@ fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arr
             form_focused: random.random_bool(0.1),
             active_at_ms: at_ms + MINUTE,
             departures: (0..random.random_range(0..3))
-                .map(|turn| Departure { at_ms: at_ms + turn * MINUTE, host: "pay.test".into() })
+                .map(|turn| at_ms + turn * MINUTE)
+                .map(|at_ms| Departure { at_ms, id: new_event(at_ms), host: "pay.test".into() })
                 .collect(),
         };
         events.push(Arrival::Raise { page: view.id, totals });

@@ -58,7 +58,7 @@ impl<B: Browser> Tracker<B> {
             gpc: opening.is(GPC),
             dnt: opening.is(DNT),
             webdriver: opening.is(WEBDRIVER),
-            ad_cookies: opening.is(AD_COOKIES),
+            ad_cookies: opening.is(AD_COOKIES) && !opening.is(GPC),
             consent: Consent::new(opening.consent, opening.decision),
             identity: Identity::passing(&browser),
             page: Page::new(id, opened, opening.address, opening.referrer),

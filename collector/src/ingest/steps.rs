@@ -188,8 +188,8 @@ impl Candidate {
                 Arrival::Raise { page, totals }
             }
             Body::Departure { host } => {
-                let departures = vec![Departure { at_ms, host }];
-                let totals = Totals { active_at_ms: at_ms, departures, ..Totals::default() };
+                let departures = vec![Departure { at_ms, id, host }];
+                let totals = Totals { departures, ..Totals::default() };
                 Arrival::Raise { page, totals }
             }
             Body::Form { step, .. } if step == "focus" => {

@@ -159,7 +159,7 @@ impl History {
                 **browser == conversion.visitor && (is_last || touch.at_ms <= conversion.at_ms)
             };
             let touches = self.touches.iter().zip(&self.browsers).enumerate();
-            let own = touches.filter(|(_, touch)| led_to(touch)).last();
+            let own = touches.rev().find(|(_, touch)| led_to(touch));
             if let (Some(_), Some((touch, _))) = (conversion.visitor, own) {
                 converted[touch] = true;
             }

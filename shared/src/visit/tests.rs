@@ -10,6 +10,12 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// A departure that nobody told before.
+fn left(at_ms: i64, host: &str) -> Totals {
+    let departure = Departure { at_ms, id: view(at_ms, "").id, host: host.into() };
+    Totals { departures: vec![departure], ..Totals::default() }
+}
+
 /// What was seen: rows of a time and either an origin (see [`view`]), or what happened on the page
 /// view of the row before: `active`, or `> host` for a departure.
 fn views(rows: &[(i64, &str)]) -> Vec<PageView> {
@@ -20,13 +26,10 @@ fn views(rows: &[(i64, &str)]) -> Vec<PageView> {
             views.push(view(*at_ms, what));
             continue;
         }
-        let departures =
-            departed.map(|host| Departure { at_ms: *at_ms, host: host.into() }).into_iter();
         let page = views.last_mut().unwrap();
-        page.totals.raise(Totals {
-            active_at_ms: *at_ms,
-            departures: departures.collect(),
-            ..Totals::default()
+        page.totals.raise(match departed {
+            Some(host) => left(*at_ms, host),
+            None => Totals { active_at_ms: *at_ms, ..Totals::default() },
         });
     }
     views
@@ -327,10 +330,7 @@ proptest! {
                 ..Totals::default()
             };
             let left = departures.iter().map(|(minutes, host)| {
-                let at_ms = bare.at_ms + minutes * MINUTE;
-                let host = ["pay.test", "bank.test"][*host].into();
-                let departures = vec![Departure { at_ms, host }];
-                Totals { active_at_ms: at_ms, departures, ..Totals::default() }
+                left(bare.at_ms + minutes * MINUTE, ["pay.test", "bank.test"][*host])
             });
             let mut whole = bare.clone();
             for totals in std::iter::once(engaged).chain(left) {

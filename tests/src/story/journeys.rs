@@ -72,8 +72,8 @@ pub(super) async fn are_the_same_in_any_order_of_arrival(store: &dyn Store) {
                 let active_at_ms = at_ms + random.random_range(0..40) * MINUTE;
                 let mut more = totals(random.random_range(0..60_000), active_at_ms);
                 if random.random_bool(0.5) {
-                    more.departures
-                        .push(Departure { at_ms: active_at_ms, host: "pay.test".into() });
+                    let (at_ms, host) = (active_at_ms, "pay.test".into());
+                    more.departures.push(Departure { at_ms, id: new_event(at_ms), host });
                 }
                 events.push(Arrival::Raise { page: view.id, totals: more.clone() });
                 view.totals.raise(more);

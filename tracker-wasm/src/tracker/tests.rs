@@ -149,7 +149,8 @@ fn what_a_batch_says_of_the_browser() {
     check("", "full", "");
     check("w", "full", "\"webdriver\":true,");
     check("a", "full", known);
-    check("gwa", "full", &format!("\"gpc\":true,\"webdriver\":true,{known}"));
+    check("wa", "full", &format!("\"webdriver\":true,{known}"));
+    check("gwa", "full", "\"gpc\":true,\"webdriver\":true,");
     check("a", "cookieless", "");
 }
 

@@ -1,0 +1,189 @@
+//! HubSpot: `/crm/objects/2026-09/…` and the older `/crm/v3/…`, one behaviour behind both.
+
+mod error;
+mod auth;
+mod limits;
+mod schema;
+mod fixtures;
+mod value;
+mod object;
+mod write;
+mod contacts;
+mod batch;
+mod search;
+mod associations;
+mod properties;
+mod webhooks;
+pub mod signature;
+
+use crate::exchange::{Answer, Request};
+use crate::fault::Limit;
+use crate::hubspot::auth::Tokens;
+use crate::hubspot::limits::Limits;
+use crate::hubspot::object::{Objects, Record};
+use crate::hubspot::schema::{Kind, Schema};
+use crate::sender::{Emit, Message};
+use crate::vendor::{Sealed, Vendor};
+use crate::world::World;
+use serde_json::{Map, Value, json};
+
+/// An answer or a refusal: both are answers.
+type Outcome = Result<Answer, Answer>;
+
+/// The account.
+pub(crate) struct HubSpot {
+    tokens: Tokens,
+    limits: Limits,
+    schema: Schema,
+    objects: Objects,
+    events_sent: u64,
+}
+
+impl HubSpot {
+    pub(crate) fn new(world: &World) -> Self {
+        let tokens = Tokens::new(&world.settings);
+        let (limits, schema) = (Limits::default(), fixtures::schema());
+        Self { tokens, limits, schema, objects: Objects::default(), events_sent: 0 }
+    }
+
+    /// The steps at the door, in HubSpot's order: who is it, how often, may they, what is it.
+    fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
+        let segments = request.segments();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if let ["oauth", "2026-03" | "v3" | "v1", "token"] = segments[..] {
+            return self.tokens.issue(world, request);
+        }
+        let is_service_key = self.tokens.check(world, request)?;
+        let is_search = segments.last() == Some(&"search");
+        self.limits.count(world, is_search)?;
+        let answer = self.route(world, request, &segments).unwrap_or_else(|refused| refused);
+        if is_search {
+            return Ok(answer);
+        }
+        Ok(self.limits.tell(world, answer, is_service_key))
+    }
+
+    fn route(&mut self, world: &mut World, request: &Request, segments: &[&str]) -> Outcome {
+        match *segments {
+            ["crm", "objects", "2026-09", kind, ref rest @ ..]
+            | ["crm", "v3", "objects", kind, ref rest @ ..] => {
+                let kind = Self::kind(world, kind)?;
+                self.objects_route(world, request, kind, rest)
+            }
+            ["crm", "properties", "2026-09", kind, ref rest @ ..]
+            | ["crm", "v3", "properties", kind, ref rest @ ..] => {
+                let kind = Self::kind(world, kind)?;
+                properties::route(self, world, request, kind, rest)
+            }
+            ["crm", "pipelines", "2026-09", "deals"] | ["crm", "v3", "pipelines", "deals"] => {
+                error::only(world, request, "GET")?;
+                auth::need(world, "crm.objects.deals.read")?;
+                Ok(Answer::json(200, fixtures::pipelines()))
+            }
+            ["crm", "associations", "2026-09", from, to, "batch", "read"] => {
+                associations::read(self, world, request, (from, to), associations::Style::Dated)
+            }
+            ["crm", "v4", "associations", from, to, "batch", "read"] => {
+                associations::read(self, world, request, (from, to), associations::Style::V4)
+            }
+            ["crm", "v3", "associations", from, to, "batch", "read"] => {
+                associations::read(self, world, request, (from, to), associations::Style::V3)
+            }
+            _ => Err(error::not_found(world, "resource not found")),
+        }
+    }
+
+    fn objects_route(
+        &mut self,
+        world: &mut World,
+        request: &Request,
+        kind: Kind,
+        rest: &[&str],
+    ) -> Outcome {
+        let method = request.method.as_str();
+        let writes = !matches!((method, rest), ("GET", _) | (_, ["search"] | ["batch", "read"]));
+        auth::need(world, kind.scope(writes))?;
+        match (method, rest) {
+            ("POST", []) => write::create(self, world, request, kind),
+            ("GET", []) => object::list(self, world, request, kind),
+            ("POST", ["search"]) => search::search(self, world, request, kind),
+            ("POST", ["merge"]) if kind == Kind::Contact => contacts::merge(self, world, request),
+            ("POST", ["batch", "upsert"]) => batch::upsert(self, world, request, kind),
+            ("POST", ["batch", "read"]) => batch::read(self, world, request, kind),
+            ("POST", ["batch", "create"]) => batch::create(self, world, request, kind),
+            ("POST", ["batch", "update"]) => batch::update(self, world, request, kind),
+            ("POST", ["batch", "archive"]) => batch::archive(self, world, request, kind),
+            (_, ["search" | "merge"] | ["batch", _] | []) => Err(error::wrong_method(world)),
+            ("GET", [id]) => object::get(self, world, request, kind, id),
+            ("PATCH", [id]) => write::update(self, world, request, kind, id),
+            ("DELETE", [id]) => object::archive(self, world, kind, id),
+            (_, [_]) => Err(error::wrong_method(world)),
+            _ => Err(error::not_found(world, "resource not found")),
+        }
+    }
+
+    /// An object type by the names that paths may call it.
+    fn kind(world: &mut World, name: &str) -> Result<Kind, Answer> {
+        Kind::named(name).ok_or_else(|| {
+            let message = format!("Unable to infer object type from: {name}");
+            error::invalid(world, &message)
+        })
+    }
+}
+
+impl Vendor for HubSpot {
+    fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
+        self.judge(world, request).unwrap_or_else(|refused| refused)
+    }
+
+    fn records(&self, _: &World) -> Value {
+        self.objects.show(&self.schema)
+    }
+
+    fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String> {
+        let kind = Kind::named(object).ok_or_else(|| format!("no object type {object}"))?;
+        let fields = fields.as_object().ok_or("fields is an object of texts")?;
+        let mut record = Record::new(world.next_number(), kind, world.now_ms());
+        change(&mut record, fields, world.now_ms())?;
+        Ok(self.objects.insert(record).to_string())
+    }
+
+    fn act(&mut self, _: &mut World, action: &Value) -> Result<Value, String> {
+        associations::act(&mut self.objects, action)
+    }
+
+    fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
+        self.limits.bite(world, limit)
+    }
+
+    fn expire_tokens(&mut self, all: bool) {
+        self.tokens.expire(all);
+    }
+
+    fn emit(&mut self, world: &mut World, emit: &Emit) -> Result<Vec<Message>, String> {
+        webhooks::emit(self, world, emit)
+    }
+
+    fn seal(&self, world: &World, message: &Message, url: &str) -> Sealed {
+        webhooks::seal(world, message, url)
+    }
+
+    fn is_acknowledged(&self, status: u16, _: &str) -> bool {
+        (200..300).contains(&status)
+    }
+}
+
+/// Sets properties past all rules, as texts or numbers; null clears.
+fn change(record: &mut Record, fields: &Map<String, Value>, now_ms: i64) -> Result<(), String> {
+    for (name, value) in fields {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            _ => return Err(format!("{name} is neither text nor number: {}", json!(value))),
+        };
+        record.set(name, &text, now_ms);
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Creating and changing one record, with what HubSpot refuses of it.
+
+use super::object::{self, Record};
+use super::schema::Kind;
+use super::value::{self, Wrong};
+use super::{HubSpot, Outcome, associations, error, fixtures};
+use crate::exchange::{Answer, Request};
+use crate::world::World;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Properties that are known to fit.
+pub(super) type Values = BTreeMap<String, String>;
+
+/// Why one record is not written.
+pub(super) enum Refusal {
+    /// Values do not fit.
+    Values(Vec<Wrong>),
+    /// A record has the unique value.
+    Conflict(String),
+    /// A sentence.
+    Other(String),
+}
+
+impl Refusal {
+    /// As the answer to a request of one record.
+    pub(super) fn answer(&self, world: &mut World) -> Answer {
+        let (category, message) = self.words();
+        error::error(world, if category == "CONFLICT" { 409 } else { 400 }, category, &message)
+    }
+
+    /// Category and message.
+    pub(super) fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::Values(wrong) => ("VALIDATION_ERROR", value::message(wrong)),
+            Self::Conflict(message) => ("CONFLICT", message.clone()),
+            Self::Other(message) => ("VALIDATION_ERROR", message.clone()),
+        }
+    }
+}
+
+/// `POST …`.
+pub(super) fn create(
+    hubspot: &mut HubSpot,
+    world: &mut World,
+    request: &Request,
+    kind: Kind,
+) -> Outcome {
+    let body = error::body(world, request, &["properties", "associations", "objectWriteTraceId"])?;
+    let shown = create_one(hubspot, world, kind, &body)?;
+    shown.map(|shown| Answer::json(201, shown)).map_err(|refusal| refusal.answer(world))
+}
+
+/// Creates what an input describes; the outer error is of its shape.
+pub(super) fn create_one(
+    hubspot: &mut HubSpot,
+    world: &mut World,
+    kind: Kind,
+    input: &Value,
+) -> Result<Result<Value, Refusal>, Answer> {
+    let values = match value::read(world, &hubspot.schema, kind, &input["properties"])? {
+        Ok(values) => values,
+        Err(wrong) => return Ok(Err(Refusal::Values(wrong))),
+    };
+    let linked = associations::wanted(hubspot, world, kind, &input["associations"])?;
+    if kind == Kind::Note && !values.contains_key("hs_timestamp") {
+        return Ok(Err(Refusal::Other("hs_timestamp is a required property".to_owned())));
+    }
+    Ok(insert(hubspot, world, kind, &values).map(|id| {
+        for other in linked {
+            hubspot.objects.link(id, other);
+        }
+        hubspot.objects.records[&id].show_all()
+    }))
+}
+
+/// Stores a new record unless a unique value of it is taken.
+pub(super) fn insert(
+    hubspot: &mut HubSpot,
+    world: &mut World,
+    kind: Kind,
+    values: &Values,
+) -> Result<u64, Refusal> {
+    is_free(hubspot, kind, None, values)?;
+    let (id, now_ms) = (world.next_number(), world.now_ms());
+    let mut record = Record::new(id, kind, now_ms);
+    for (name, value) in values {
+        record.set(name, value, now_ms);
+    }
+    Ok(hubspot.objects.insert(record))
+}
+
+/// Changes a record.
+pub(super) fn change(
+    hubspot: &mut HubSpot,
+    world: &World,
+    id: u64,
+    values: &Values,
+) -> Result<(), Refusal> {
+    let Some(kind) = hubspot.objects.records.get(&id).map(|record| record.kind) else {
+        return Err(Refusal::Other(format!("no record {id}")));
+    };
+    is_free(hubspot, kind, Some(id), values)?;
+    let now_ms = world.now_ms();
+    if let Some(record) = hubspot.objects.records.get_mut(&id) {
+        for (name, value) in values {
+            if !is_backward(record, name, value) {
+                record.set(name, value, now_ms);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a life cycle stage lies before the one that is set: HubSpot leaves it, without a word.
+fn is_backward(record: &Record, name: &str, value: &str) -> bool {
+    let rank = |stage: &str| fixtures::LIFECYCLE.iter().position(|known| *known == stage);
+    name == "lifecyclestage"
+        && record.kind == Kind::Contact
+        && record.get(name).is_some_and(|now| rank(value) < rank(now))
+        && !value.is_empty()
+}
+
+fn is_free(
+    hubspot: &HubSpot,
+    kind: Kind,
+    own: Option<u64>,
+    values: &Values,
+) -> Result<(), Refusal> {
+    for property in hubspot.schema.of(kind).filter(|property| property.has_unique_value) {
+        let Some(value) = values.get(&property.name).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let holder = hubspot.objects.find(kind, Some(&property.name), value);
+        let Some(holder) = holder.filter(|holder| Some(holder.id) != own) else { continue };
+        let id = holder.id;
+        return Err(Refusal::Conflict(if property.name == "email" {
+            format!("Contact already exists. Existing ID: {id}")
+        } else {
+            format!("The value {value} of {} belongs to the record {id}", property.name)
+        }));
+    }
+    Ok(())
+}
+
+/// `PATCH …/{id}`.
+pub(super) fn update(
+    hubspot: &mut HubSpot,
+    world: &mut World,
+    request: &Request,
+    kind: Kind,
+    id: &str,
+) -> Outcome {
+    let body = error::body(world, request, &["properties", "objectWriteTraceId"])?;
+    let key = request.parameter("idProperty");
+    object::check_key(hubspot, world, kind, key.as_deref())?;
+    let Some(id) = hubspot.objects.find(kind, key.as_deref(), id).map(|record| record.id) else {
+        return Err(object::missing(world, id));
+    };
+    let values = value::read(world, &hubspot.schema, kind, &body["properties"])?;
+    let changed =
+        values.map_err(Refusal::Values).and_then(|values| change(hubspot, world, id, &values));
+    changed.map_err(|refusal| refusal.answer(world))?;
+    Ok(Answer::json(200, hubspot.objects.records[&id].show_all()))
+}

@@ -1,0 +1,25 @@
+//! Stand-ins for the CRMs that Clew talks to: HubSpot and Salesforce on a socket of this machine.
+//!
+//! Each is strict: it refuses what the vendor refuses, with the vendor's status, body and headers,
+//! so that an adapter that passes here has followed the vendor's page. What lies in it is lost when
+//! it stops. Time is a value that tests move; nothing waits, except where a fault asks for a delay.
+//! No product code knows this crate.
+
+mod exchange;
+mod world;
+mod fault;
+mod journal;
+mod vendor;
+mod sender;
+mod control;
+mod server;
+mod standin;
+mod hubspot;
+mod salesforce;
+
+pub use crate::fault::{Fault, Limit, When};
+pub use crate::hubspot::signature;
+pub use crate::journal::{Delivery, Logged};
+pub use crate::sender::Emit;
+pub use crate::standin::{Standin, Starting};
+pub use crate::world::Settings;

@@ -1,0 +1,171 @@
+//! Salesforce: an organisation with its REST API, outbound messages and the pages of a salesman.
+
+mod error;
+mod auth;
+mod limits;
+mod schema;
+mod fixtures;
+mod record;
+mod value;
+mod write;
+mod upsert;
+mod soql;
+mod query;
+mod composite;
+mod tooling;
+mod convert;
+mod outbound;
+
+use crate::exchange::{Answer, Request};
+use crate::fault::Limit;
+use crate::salesforce::auth::Sessions;
+use crate::salesforce::limits::Usage;
+use crate::salesforce::query::Cursors;
+use crate::salesforce::record::Org;
+use crate::sender::{Emit, Message};
+use crate::vendor::{Sealed, Vendor};
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// An answer or a refusal: both are answers.
+type Outcome = Result<Answer, Answer>;
+
+/// The organisation.
+pub(crate) struct Salesforce {
+    url: String,
+    sessions: Sessions,
+    usage: Usage,
+    cursors: Cursors,
+    org: Org,
+}
+
+impl Salesforce {
+    pub(crate) fn new(url: &str, world: &mut World) -> Self {
+        let sessions = Sessions::new(&world.settings);
+        let mut org = Org::new(fixtures::schema());
+        let now_ms = world.now_ms();
+        let set = json!({ "Name": "Clew_Integration", "Label": "Clew integration" });
+        org.add(world.next_number(), "PermissionSet", &set, now_ms);
+        let (usage, cursors) = (Usage::default(), Cursors::default());
+        Self { url: url.to_owned(), sessions, usage, cursors, org }
+    }
+
+    /// Who is it, what is left of the day, what is it.
+    fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
+        let segments = request.segments();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if segments == ["services", "oauth2", "token"] {
+            return self.sessions.issue(world, request, &self.url);
+        }
+        self.sessions.check(request)?;
+        let answer = match self.usage.count(world) {
+            Ok(()) => self.route(world, request).unwrap_or_else(|refused| refused),
+            Err(refused) => refused,
+        };
+        Ok(self.usage.tell(world, answer))
+    }
+
+    /// What stands behind `/services/data/v68.0`; parts of a composite request come here too.
+    fn route(&mut self, world: &mut World, request: &Request) -> Outcome {
+        self.org.schema.has_currency = world.settings.multi_currency;
+        let segments = request.segments();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let (version, rest) = match segments[..] {
+            ["services", "data", version, ref rest @ ..] if is_version(version) => (version, rest),
+            _ => return Err(error::not_found()),
+        };
+        match (request.method.as_str(), rest) {
+            ("GET", ["query"]) => query::run(self, world, request, version),
+            ("GET", ["query", cursor]) => query::next(self, cursor, version),
+            ("GET", ["limits"]) => Ok(self.usage.show(world)),
+            ("POST", ["composite"]) => composite::run(self, world, request),
+            ("PATCH", ["composite", "sobjects", object, key]) => {
+                composite::upsert(self, world, request, object, key)
+            }
+            ("POST", ["tooling", "sobjects", "CustomField"]) => {
+                tooling::custom_field(self, world, request)
+            }
+            (_, ["query"] | ["query", _] | ["limits"] | ["composite", ..]) => {
+                Err(error::wrong_method(request))
+            }
+            (_, ["tooling", "sobjects", "CustomField"]) => Err(error::wrong_method(request)),
+            (_, ["sobjects", object, rest @ ..]) => {
+                self.org.schema.object(object).ok_or_else(error::not_found)?;
+                self.sobject(world, request, version, object, rest)
+            }
+            _ => Err(error::not_found()),
+        }
+    }
+
+    fn sobject(
+        &mut self,
+        world: &mut World,
+        request: &Request,
+        version: &str,
+        object: &str,
+        rest: &[&str],
+    ) -> Outcome {
+        match (request.method.as_str(), rest) {
+            ("POST", []) => write::create(self, world, request, object),
+            ("GET", ["describe"]) => Ok(Answer::json(200, self.org.schema.describe(object))),
+            ("GET", ["deleted"]) => query::deleted(self, world, request, object),
+            ("GET", [id]) => query::read(self, request, object, id, version),
+            ("PATCH", [id]) => write::update(self, world, request, object, id),
+            ("DELETE", [id]) => write::delete(self, world, object, id),
+            ("PATCH", [key, value]) => upsert::run(self, world, request, (object, key, value)),
+            ("GET", [key, value]) => upsert::read(self, (object, key, value), version),
+            (_, [] | [_] | [_, _]) => Err(error::wrong_method(request)),
+            _ => Err(error::not_found()),
+        }
+    }
+}
+
+/// The versions that this page was written for, and some before.
+fn is_version(text: &str) -> bool {
+    let number = text.strip_prefix('v').and_then(|text| text.strip_suffix(".0"));
+    number.and_then(|text| text.parse::<u32>().ok()).is_some_and(|it| (60..=68).contains(&it))
+}
+
+impl Vendor for Salesforce {
+    fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
+        self.judge(world, request).unwrap_or_else(|refused| refused)
+    }
+
+    fn records(&self, _: &World) -> Value {
+        self.org.show()
+    }
+
+    fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String> {
+        if self.org.schema.object(object).is_none() {
+            return Err(format!("no object {object}"));
+        }
+        let now_ms = world.now_ms();
+        let id = self.org.add(world.next_number(), object, fields, now_ms);
+        write::follow(&mut self.org, world, &id);
+        Ok(id)
+    }
+
+    fn act(&mut self, world: &mut World, action: &Value) -> Result<Value, String> {
+        convert::act(&mut self.org, world, action)
+    }
+
+    fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
+        self.usage.bite(world, limit)
+    }
+
+    fn expire_tokens(&mut self, all: bool) {
+        self.sessions.expire(all);
+    }
+
+    fn emit(&mut self, world: &mut World, emit: &Emit) -> Result<Vec<Message>, String> {
+        outbound::emit(&mut self.org, world, emit)
+    }
+
+    fn seal(&self, _: &World, message: &Message, _: &str) -> Sealed {
+        outbound::seal(message, &self.url)
+    }
+
+    fn is_acknowledged(&self, status: u16, body: &str) -> bool {
+        status == 200 && outbound::is_yes(body)
+    }
+}

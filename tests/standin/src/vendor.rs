@@ -1,0 +1,43 @@
+//! What a vendor must be able to do here; the server and the control API know no more of it.
+
+use crate::exchange::{Answer, Request};
+use crate::fault::Limit;
+use crate::sender::{Emit, Message};
+use crate::world::World;
+use serde_json::Value;
+
+/// A vendor's API in memory.
+pub(crate) trait Vendor: Send {
+    /// Answers a request to one of the vendor's paths.
+    fn answer(&mut self, world: &mut World, request: &Request) -> Answer;
+
+    /// Everything that is stored, by kind of object.
+    fn records(&self, world: &World) -> Value;
+
+    /// Stores a record as if a person had typed it, past all rules; its id.
+    fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String>;
+
+    /// What a person does in the vendor's pages that its API has no path for.
+    fn act(&mut self, world: &mut World, action: &Value) -> Result<Value, String>;
+
+    /// Makes limits bite.
+    fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String>;
+
+    /// Ends all access tokens; with `all`, what could get new ones too.
+    fn expire_tokens(&mut self, all: bool);
+
+    /// Changes a record as a person does, and says what webhooks tell of it.
+    fn emit(&mut self, world: &mut World, emit: &Emit) -> Result<Vec<Message>, String>;
+
+    /// Headers and body of a message at one attempt, signed where the vendor signs.
+    fn seal(&self, world: &World, message: &Message, url: &str) -> Sealed;
+
+    /// Whether an answer to a webhook is a yes.
+    fn is_acknowledged(&self, status: u16, body: &str) -> bool;
+}
+
+/// A webhook as it goes out.
+pub(crate) struct Sealed {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}

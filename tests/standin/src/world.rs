@@ -1,0 +1,137 @@
+//! What a vendor does not make itself: the time, numbers that nobody guesses but the seed, settings.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Saturday, 21 November 2026, 10:00 UTC: where the clock of a test begins.
+pub(crate) const START_MS: i64 = 1_795_255_200_000;
+
+/// What a stand-in is set to. `POST /__test/settings` changes those that it names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where webhooks go, as the vendor's settings have it.
+    pub target_url: Option<String>,
+    /// The OAuth client's id.
+    pub client_id: String,
+    /// The OAuth client's secret; HubSpot signs webhooks with it.
+    pub client_secret: String,
+    /// The refresh token that is good at the start.
+    pub refresh_token: String,
+    /// The OAuth code that is good once.
+    pub authorization_code: String,
+    /// Whether a refresh gives a new refresh token and ends the old one.
+    pub rotate_refresh_tokens: bool,
+    /// HubSpot: a service key, which does not expire.
+    pub service_key: String,
+    /// HubSpot: what tokens may do; `None` is everything.
+    pub scopes: Option<Vec<String>>,
+    /// HubSpot: requests in ten seconds.
+    pub burst: usize,
+    /// HubSpot: searches in a second.
+    pub searches_per_second: usize,
+    /// Requests in a day.
+    pub daily: u64,
+    /// Salesforce: the user that a signed assertion names.
+    pub username: String,
+    /// Salesforce: records on one page of a query.
+    pub page_size: usize,
+    /// Salesforce: whether a new lead with a known e-mail is refused.
+    pub duplicate_rule: bool,
+    /// Salesforce: whether records have `CurrencyIsoCode`.
+    pub multi_currency: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            target_url: None,
+            client_id: "standin-client".to_owned(),
+            client_secret: "standin-secret".to_owned(),
+            refresh_token: "standin-refresh".to_owned(),
+            authorization_code: "standin-code".to_owned(),
+            rotate_refresh_tokens: true,
+            service_key: "pat-standin".to_owned(),
+            scopes: None,
+            burst: 100,
+            searches_per_second: 4,
+            daily: 250_000,
+            username: "clew@example.com".to_owned(),
+            page_size: 2000,
+            duplicate_rule: true,
+            multi_currency: false,
+        }
+    }
+}
+
+/// What vendors are handed with every request.
+pub(crate) struct World {
+    pub(crate) settings: Settings,
+    /// `None` follows the machine's clock.
+    fixed_ms: Option<i64>,
+    offset_ms: i64,
+    seed: u64,
+    numbered: u64,
+    drawn: u64,
+}
+
+impl World {
+    pub(crate) const fn new(settings: Settings, fixed_ms: Option<i64>, seed: u64) -> Self {
+        Self { settings, fixed_ms, offset_ms: 0, seed, numbered: 0, drawn: 0 }
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.fixed_ms.unwrap_or_else(|| Timestamp::now().as_millisecond()) + self.offset_ms
+    }
+
+    /// Moves the clock to a time, or by a stretch.
+    pub(crate) fn set_now(&mut self, now_ms: i64) {
+        self.offset_ms += now_ms - self.now_ms();
+    }
+
+    /// The next number of a series that the seed begins: for ids.
+    pub(crate) const fn next_number(&mut self) -> u64 {
+        self.numbered += 1;
+        self.seed.wrapping_mul(10_000) + 150 + self.numbered
+    }
+
+    /// 64 bits that look random: splitmix64 of the seed and how many were drawn.
+    pub(crate) const fn dice(&mut self) -> u64 {
+        self.drawn += 1;
+        let mut bits = (self.seed ^ 0x5DEE_CE66_D153_71C3)
+            .wrapping_add(self.drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+
+    /// A UUID in its usual form.
+    pub(crate) fn uuid(&mut self) -> String {
+        let (high, low) = (self.dice(), self.dice());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xFFFF,
+            high & 0xFFF,
+            low >> 52,
+            low & 0xFFFF_FFFF_FFFF
+        )
+    }
+}
+
+/// `2026-11-21T10:15:03.000Z`.
+pub(crate) fn iso_ms(ms: i64) -> String {
+    let stamp = Timestamp::from_millisecond(ms).unwrap_or_default();
+    format!("{stamp:.3}")
+}
+
+/// Milliseconds of an ISO 8601 time with an offset.
+pub(crate) fn parse_iso(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+/// Milliseconds of midnight UTC of `YYYY-MM-DD`.
+pub(crate) fn parse_date(text: &str) -> Option<i64> {
+    (text.len() == 10).then(|| parse_iso(&format!("{text}T00:00:00Z")))?
+}

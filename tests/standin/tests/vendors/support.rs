@@ -1,0 +1,152 @@
+//! What the tests stand on: a client, rows of requests with the expected answer, and a receiver.
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use standin::Standin;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+pub(crate) const KEY: &str = "pat-standin";
+
+/// An answer, read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer { status, headers, json }
+}
+
+/// `GET /path` or `POST /path` with a bearer token and, where it is not null, a JSON body.
+pub(crate) async fn call(standin: &Standin, token: &str, line: &str, body: &Value) -> Answer {
+    call_with(standin, token, line, body, &[]).await
+}
+
+/// The same with more headers.
+pub(crate) async fn call_with(
+    standin: &Standin,
+    token: &str,
+    line: &str,
+    body: &Value,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let (method, path) = line.split_once(' ').unwrap();
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let mut request =
+        client().request(method, format!("{}{path}", standin.url())).bearer_auth(token);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    read(request).await
+}
+
+/// A form without a token.
+pub(crate) async fn form(standin: &Standin, path: &str, body: &str) -> Answer {
+    let kind = "application/x-www-form-urlencoded";
+    let request = client().post(format!("{}{path}", standin.url()));
+    read(request.header("content-type", kind).body(body.to_owned())).await
+}
+
+/// A request without anything.
+pub(crate) async fn bare(standin: &Standin, method: Method, path: &str) -> Answer {
+    read(client().request(method, format!("{}{path}", standin.url()))).await
+}
+
+/// Whether everything in `expected` is in `found`; a text that ends in `…` is a beginning.
+pub(crate) fn holds(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::Object(found), Value::Object(expected)) => expected
+            .iter()
+            .all(|(name, value)| holds(found.get(name).unwrap_or(&Value::Null), value)),
+        (Value::Array(found), Value::Array(expected)) => {
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(found, expected)| holds(found, expected))
+        }
+        (Value::String(found), Value::String(expected)) => match expected.strip_suffix('…') {
+            Some(beginning) => found.starts_with(beginning),
+            None => found == expected,
+        },
+        _ => found == expected,
+    }
+}
+
+/// A row: the request's line, its body, the expected status and what must be in the answer.
+pub(crate) type Row<'a> = (&'a str, Value, u16, Value);
+
+/// Sends rows one after the other.
+pub(crate) async fn check(standin: &Standin, token: &str, rows: &[Row<'_>]) {
+    for (line, body, status, expected) in rows {
+        let answer = call(standin, token, line, body).await;
+        assert_eq!(answer.status, *status, "{line} {body}\n{}", answer.json);
+        assert!(
+            holds(&answer.json, expected),
+            "{line} {body}\nfound    {}\nexpected {expected}",
+            answer.json
+        );
+    }
+}
+
+/// What a receiver got, and what it answers from now on.
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    pub(crate) got: Arc<Mutex<Vec<(Value, String)>>>,
+    pub(crate) answer: Arc<Mutex<(u16, String)>>,
+}
+
+impl Receiver {
+    /// On port 0; answers 200.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hooks/crm", listener.local_addr().unwrap());
+        let got: Arc<Mutex<Vec<(Value, String)>>> = Arc::default();
+        let answer = Arc::new(Mutex::new((200, String::new())));
+        let data = (web::Data::from(got.clone()), web::Data::from(answer.clone()));
+        let app = move || {
+            App::new()
+                .app_data(data.0.clone())
+                .app_data(data.1.clone())
+                .default_service(web::to(receive))
+        };
+        let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap();
+        tokio::spawn(server.run());
+        Self { url, got, answer }
+    }
+}
+
+async fn receive(
+    request: HttpRequest,
+    body: String,
+    got: web::Data<Mutex<Vec<(Value, String)>>>,
+    answer: web::Data<Mutex<(u16, String)>>,
+) -> HttpResponse {
+    let mut headers = json!({});
+    for (name, value) in request.headers() {
+        headers[name.as_str()] = json!(value.to_str().unwrap());
+    }
+    got.lock().unwrap().push((headers, body));
+    let (status, text) = answer.lock().unwrap().clone();
+    HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap()).body(text)
+}
