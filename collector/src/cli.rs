@@ -20,7 +20,7 @@ use crate::config::Source;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 /// First-party marketing attribution that a company runs itself.
@@ -100,6 +100,15 @@ pub fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// Prints a line that the command was asked for. Whoever closes the pipe has read enough.
+///
+/// # Panics
+/// Where it cannot be written otherwise, as on a full disk: an answer that is not there must not look
+/// like one that was given.
 fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            panic!("the answer could not be written: {error}")
+        }
+        _ => {}
+    }
 }

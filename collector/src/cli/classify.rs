@@ -26,8 +26,9 @@ Writes the columns as they came, and behind them
   clew_bot       why it looks like a program
   clew_rule      which rules decided: what said the source, a slash, what said the channel
 
-The rules are those of the configuration, or the built-in ones where there is none. Empty, null,
-undefined and (not set) are nothing. A row that cannot be read, or a url that is no address, is named
+The rules are those of the configuration, or the built-in ones where there is none. Empty, null and
+undefined are nothing, and so is (not set) as url or referrer; as source or medium it is GA4's word for
+what nobody knows, which is not the same as direct. A row that cannot be read, or a url that is no address, is named
 with its line, and then nothing is written. docs/sources.md tells how it is decided.
 
 Example:
