@@ -10,6 +10,7 @@ mod client;
 
 use crate::app::App;
 use crate::metrics::DeliveryOutcome;
+use crate::outgoing::Outgoing;
 use crate::settings::{Destination, Settings};
 use crate::store::{Claim, Delivery, Settlement, StoreError};
 use anyhow::Result;
@@ -42,7 +43,8 @@ impl Outbox {
     /// # Errors
     /// Where the client cannot be made.
     pub fn new(app: Arc<App>) -> Result<Self> {
-        Ok(Self { app, client: Client::new()? })
+        let client = Client::new(Outgoing::new()?);
+        Ok(Self { app, client })
     }
 
     /// Delivers until told to stop; what is under way is finished first.
