@@ -26,8 +26,8 @@ pub struct Check {
     leads: HashSet<LeadId>,
     /// Which lead a browser's record names, and which leads name the browser as theirs now.
     members: HashMap<(SiteId, VisitorId), Membership>,
-    /// To which lead a deal's identity leads, and which has its ledger.
-    deals: HashMap<(SiteId, String), Membership>,
+    /// To which lead a deal or a record of a CRM leads, and of which it was told.
+    told_of: HashMap<(SiteId, IdentityKind, String), Membership>,
     /// Leads that something else names, and what.
     named: HashMap<LeadId, &'static str>,
     /// Where browsers change hands: how many leads say that they gave one, less those that took it.
@@ -66,6 +66,8 @@ pub struct Counts {
     pub records: u64,
     /// What was told of nobody who is known.
     pub unmatched: u64,
+    /// What was remembered.
+    pub memos: u64,
     /// What leads are found by.
     pub identities: u64,
     /// Idempotency keys.
@@ -106,9 +108,9 @@ impl Check {
             }
             Entity::Identity { site, kind, value, lead } => {
                 self.counts.identities += 1;
-                if *kind == IdentityKind::Deal {
-                    let deal = self.deals.entry((site.clone(), value.clone())).or_default();
-                    deal.by_record = Some(*lead);
+                if matches!(kind, IdentityKind::Deal | IdentityKind::CrmRecord) {
+                    let key = (site.clone(), *kind, value.clone());
+                    self.told_of.entry(key).or_default().by_record = Some(*lead);
                 }
                 self.named.insert(*lead, "an identity");
             }
@@ -117,6 +119,7 @@ impl Check {
                 self.named.insert(used.lead, "an idempotency key");
             }
             Entity::Unmatched(_) => self.counts.unmatched += 1,
+            Entity::Memo(_) => self.counts.memos += 1,
         }
         Ok(())
     }
@@ -137,10 +140,13 @@ impl Check {
                 ));
             }
         }
-        for ((site, deal), member) in std::mem::take(&mut self.deals) {
-            if member.by_record != member.by_lead {
+        for ((site, kind, name), member) in std::mem::take(&mut self.told_of) {
+            // A record of a CRM may have been told with something else.
+            let told_with = kind == IdentityKind::CrmRecord && member.by_lead.is_none();
+            if member.by_record != member.by_lead && !told_with {
+                let kind = kind.as_str();
                 self.complain(format!(
-                    "deal {deal} of {site}: the lead that has its ledger is not found by it"
+                    "{kind} {name} of {site}: the lead of which it was told is not found by it"
                 ));
             }
         }
@@ -251,11 +257,12 @@ impl Check {
 
     fn records(&mut self, lead: &Lead, records: &[Record]) {
         self.counts.records += records.len() as u64;
-        for deal in records.iter().filter_map(Record::deal) {
-            let member = self.deals.entry((lead.site.clone(), deal)).or_default();
+        for (kind, name) in records.iter().filter_map(Record::identity) {
+            let member = self.told_of.entry((lead.site.clone(), kind, name)).or_default();
             let before = member.by_lead.replace(lead.id);
             if let Some(other) = before.filter(|other| *other != lead.id) {
-                self.complain(format!("the leads {other} and {} both have one deal", lead.id));
+                let (kind, lead) = (kind.as_str(), lead.id);
+                self.complain(format!("the leads {other} and {lead} both were told of one {kind}"));
             }
         }
     }

@@ -142,7 +142,7 @@ pub async fn revenue(
         email.map(|email| format!("email:{email}")),
         phone.map(|phone| format!("phone:{phone}")),
         crm_record.as_ref().map(|record| format!("crm:{record}")),
-        record.deal().map(|deal| format!("deal:{deal}")),
+        record.identity().map(|(_, deal)| format!("deal:{deal}")),
     ];
     let names = names.into_iter().flatten().collect();
     let told = Unmatched { site: site.clone(), names, record, crm_record };
@@ -179,7 +179,9 @@ async fn keep(
         return Err(ApiError::NotFound("lead; GET /v1/unmatched lists what was told"));
     };
     let Unmatched { record, crm_record, .. } = told;
-    let repeated = match app.store.record(NewRecord { lead, record, crm_record }).await? {
+    let (destinations, due_at_ms) = (Vec::new(), 0);
+    let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
+    let repeated = match app.store.record(new).await? {
         Recorded::Kept { repeated } => repeated,
         Recorded::NoLead => return Err(ApiError::NotFound("lead")),
         Recorded::ReferenceUsed => {
@@ -221,6 +223,7 @@ pub fn unmatched_json(unmatched: &Unmatched) -> Value {
             "by": entry.source.to_string(),
             "reference": entry.reference,
         }),
+        Record::Link(link) => json!({ "link": link }),
     };
     told["id"] = unmatched.id().to_text().into();
     told["names"] = json!(names);

@@ -153,7 +153,7 @@ impl Outbox {
             settlement(&attempt, delivery.attempts, &how.retry_seconds, now_ms, jitter);
         let outcome = match &settlement {
             Settlement::Sent { .. } => DeliveryOutcome::Sent,
-            Settlement::Retry { .. } => DeliveryOutcome::Retry,
+            Settlement::Retry { .. } | Settlement::Wait { .. } => DeliveryOutcome::Retry,
             Settlement::Dead { .. } => DeliveryOutcome::Dead,
         };
         self.app.metrics.delivery(outcome);
@@ -167,7 +167,7 @@ impl Outbox {
                 "a delivery failed"
             );
         }
-        self.app.store.settle_delivery(delivery.id, delivery.attempts, settlement).await
+        self.app.store.settle_delivery(delivery.id, delivery.claims, settlement).await
     }
 
     async fn attempt(
@@ -264,6 +264,7 @@ mod tests {
         let settled = match settlement(attempt, attempts, &[5, 300], 1_000, jitter) {
             Settlement::Sent { at_ms } => format!("sent {at_ms}"),
             Settlement::Retry { at_ms, .. } => format!("retry {at_ms}"),
+            Settlement::Wait { at_ms, .. } => format!("wait {at_ms}"),
             Settlement::Dead { at_ms, error } => format!("dead {at_ms} {error}"),
         };
         assert_eq!(settled, expected);

@@ -1,7 +1,7 @@
 //! The store's verbs, in the domain's words; each one atomic and durable when it answers.
 //!
 //! What a verb does to the rows is decided once, in plain code ([`visitor`], [`relabel`],
-//! [`conversion`], `membership`, [`record`], [`delivery`]); where the rows are kept is a backend's business
+//! [`conversion`], `membership`, [`record`], [`delivery`], [`memo`]); where the rows are kept is a backend's business
 //! ([`sled`], [`postgres`]), and who names a backend is [`crate::app`] alone. Times are Unix
 //! milliseconds and arguments; ids are made by the caller.
 
@@ -9,6 +9,7 @@ pub mod conversion;
 pub mod delivery;
 mod membership;
 pub mod record;
+pub mod memo;
 pub mod relabel;
 pub mod entity;
 pub mod visitor;
@@ -16,8 +17,11 @@ pub mod sled;
 pub mod postgres;
 
 pub use conversion::{Converted, Idempotency, NewConversion};
-pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryState, Settlement};
+pub use delivery::{
+    Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState, Settlement,
+};
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
+pub use memo::{Memo, MemoChange, MemoKind};
 pub use record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling, relabel_all};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor};
@@ -89,8 +93,8 @@ pub trait Store: Send + Sync {
     /// A lead's conversions, in the order of their ids.
     async fn conversions(&self, lead: LeadId) -> Result<Vec<Conversion>, StoreError>;
 
-    /// Keeps what was told of a lead after it converted, and what it is found by from then on, in one
-    /// step; the same record twice is as good as once.
+    /// Keeps what was told of a lead after it converted, what it is found by from then on, and what is to
+    /// be handed off of it, in one step; the same record twice is as good as once.
     async fn record(&self, record: NewRecord) -> Result<Recorded, StoreError>;
 
     /// What was told of a lead, in the order of the records' ids.
@@ -108,8 +112,8 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Unmatched>, StoreError>;
 
-    /// Takes deliveries that are due; they are due again at the lease's end unless settled, so a
-    /// collector that dies holding them loses none.
+    /// Takes deliveries that are due, of each lead the first that waits for the destination; they are due
+    /// again at the lease's end unless settled, so a collector that dies holding them loses none.
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError>;
 
     /// Keeps a delivery's body before its first attempt; every attempt sends the same bytes. The
@@ -119,12 +123,12 @@ pub trait Store: Send + Sync {
     /// A delivery's frozen body.
     async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Records how an attempt ended, given by its number ([`Delivery::attempts`]). Nothing where the
+    /// Records how an attempt ended, given by its claim ([`Delivery::claims`]). Nothing where the
     /// delivery was claimed again or replayed since: what came later stands.
     async fn settle_delivery(
         &self,
         id: DeliveryId,
-        attempt: u32,
+        claim: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError>;
 
@@ -137,11 +141,27 @@ pub trait Store: Send + Sync {
     /// Deliveries in the order of their leads, beginning after `after`.
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError>;
 
+    /// What is remembered under a name; `None` where nothing is.
+    async fn memo(&self, kind: MemoKind, name: &str) -> Result<Option<Memo>, StoreError>;
+
+    /// What is remembered of a kind, in the order of the names' bytes, beginning after `after`.
+    async fn memos(
+        &self,
+        kind: MemoKind,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Memo>, StoreError>;
+
+    /// Changes a memo where there stands what the change says, in one step; `false` where something
+    /// else stands there, which stays.
+    async fn change_memo(&self, change: MemoChange) -> Result<bool, StoreError>;
+
     /// Forgets idempotency keys that were kept long enough; how many.
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError>;
 
     /// Everything as it stood at one moment, visitors first, then leads, identities, idempotency
-    /// keys and what was told of nobody who is known; what is written meanwhile is not in it. Ends where the receiver is dropped.
+    /// keys, what was told of nobody who is known, and memos but for leases; what is written meanwhile is
+    /// not in it. Ends where the receiver is dropped.
     fn export(&self) -> Entities;
 
     /// What the store holds, as far as an import wants to know.
@@ -149,6 +169,9 @@ pub trait Store: Send + Sync {
 
     /// Stores a part of an import; the same part twice is as good as once.
     async fn import(&self, part: ImportPart) -> Result<(), StoreError>;
+
+    /// Whether other processes may work on it at the same time.
+    fn is_shared(&self) -> bool;
 
     /// Whether writes are being taken; the error says why not.
     async fn ready(&self) -> Result<(), StoreError>;
@@ -199,8 +222,8 @@ pub enum StoreError {
     /// The database's schema is not the one that this program works with.
     #[error("the database's schema does not fit: {0}")]
     Schema(String),
-    /// The database does not take these values; the same request will fail again.
-    #[error("the database refused what it was to keep: {0}")]
+    /// No store takes these values, or this database does not; the same request will fail again.
+    #[error("the store refused what it was to keep: {0}")]
     Refused(String),
     /// Another export of the same store has not ended.
     #[error("an export or a backup of this store is under way already; wait for its end")]

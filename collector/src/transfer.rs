@@ -1,13 +1,14 @@
 //! A store as a file: newline-delimited JSON, the same for every backend.
 //!
 //! ```text
-//! {"clew_export":3}
+//! {"clew_export":4}
 //! {"visitor":{"site":"demo","visitor":"…","record":{…},"events":[…]}}
 //! {"lead":{"lead":{…},"conversions":[…],"deliveries":[…],"records":[…]}}
 //! {"identity":{"site":"demo","kind":"email","value":"…","lead":"…"}}
 //! {"used_key":{"site":"demo","key":"…","used":{…}}}
 //! {"unmatched":{"site":"demo","names":[…],"record":{…},"crm_record":null}}
-//! {"end":{"entities":5,"digest":"…"}}
+//! {"memo":{"kind":"cursor","name":"…","stamp":1,"value":"…"}}
+//! {"end":{"entities":6,"digest":"…"}}
 //! ```
 //!
 //! The digest is the XXH3-128 of every byte before the last line, so that a file which was cut short
@@ -23,7 +24,7 @@ use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 
 /// The format that is written and read.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// No line is as long as this: a visitor's rows are limited, and so is each of them.
 const LONGEST: u64 = 1 << 30;
 /// How gzip files begin.
@@ -318,7 +319,7 @@ mod tests {
         check(|text| text, Ok(2));
         check(|_| String::new(), Err("it is empty"));
         check(|_| "hello\n".into(), Err("line 1: this is no export of Clew"));
-        check(|text| text.replace("export\":3", "export\":9"), Err("the format is 9"));
+        check(|text| text.replace("export\":4", "export\":9"), Err("the format is 9"));
         check(|text| text.replace("a@example", "c@example"), Err("line 4: the file was changed"));
         check(|text| text.replace("\"email\"", "\"colour\""), Err("line 2: this is nothing"));
         check(|text| text.replace("\"entities\":2", "\"entities\":3"), Err("line 4: the file was"));

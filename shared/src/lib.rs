@@ -6,7 +6,7 @@
 //! The modules in the order in which data walks: a browser's words ([`wire`]) carry [`ids`] within
 //! [`limits`]; a page view's URL and referrer become evidence, evidence becomes a label, labelled
 //! page views become visits and touches, touches earn credit and money; what is told of a lead
-//! afterwards becomes stages and deals, and all of it becomes a lead's fields.
+//! afterwards becomes stages, deals and links to a CRM's records, and all of it becomes a lead's fields.
 
 #![cfg_attr(not(feature = "rules"), no_std)]
 #![forbid(unsafe_code)]
@@ -58,6 +58,8 @@ pub mod money;
 pub mod lifecycle;
 #[cfg(feature = "rules")]
 pub mod deal;
+#[cfg(feature = "rules")]
+pub mod link;
 #[cfg(feature = "rules")]
 pub mod revenue;
 #[cfg(feature = "rules")]

@@ -138,7 +138,7 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
     check(Some(b"\x1f"), "line 1: the file is cut short");
     check(Some(b"id,name\n1,a\n"), "line 1: this is no export of Clew");
     check(Some(b"\xff\xfe\n"), "line 1: this is no export of Clew");
-    check(edited("\"clew_export\":3", "\"clew_export\":1").as_deref(), "line 1: the format is 1");
+    check(edited("\"clew_export\":4", "\"clew_export\":1").as_deref(), "line 1: the format is 1");
     check(Some(&text.as_bytes()[..text.len() / 2]), "the file is cut short in this line");
     check(Some(without_end.as_bytes()), &format!("line {lines}: the file is cut short"));
     check(
@@ -159,7 +159,7 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
 
     let nothing = checked(&target);
     let zeros = nothing.lines().filter(|line| line.ends_with(&format!("{:>12}", 0))).count();
-    assert_eq!(zeros, 12, "{nothing}");
+    assert_eq!(zeros, 13, "{nothing}");
     succeeds(&target, &["restore", &good]);
     assert_eq!(checked(&target), source);
     let again = clew(&target, &["import", &good]);

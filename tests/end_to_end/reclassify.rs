@@ -100,7 +100,10 @@ impl Held {
             Entity::Lead { conversions, .. } => {
                 self.snapshots.extend(conversions.into_iter().flat_map(|kept| kept.touches));
             }
-            Entity::Identity { .. } | Entity::UsedKey { .. } | Entity::Unmatched(_) => {}
+            Entity::Identity { .. }
+            | Entity::UsedKey { .. }
+            | Entity::Unmatched(_)
+            | Entity::Memo(_) => {}
         }
     }
 

@@ -156,9 +156,11 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     ];
     for (turn, record) in records.iter().chain(&records).enumerate() {
         let crm_record = (turn == 0).then(|| format!("crm:contact:{id}"));
-        let record = NewRecord { lead, record: record.clone(), crm_record };
+        let (record, destinations) = (record.clone(), DESTINATIONS.map(Into::into).into());
+        let due_at_ms = START_MS;
+        let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
         let repeated = turn >= records.len();
-        assert_eq!(store.record(record).await.unwrap(), Recorded::Kept { repeated });
+        assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated });
     }
 }
 
@@ -180,7 +182,7 @@ async fn hand_off(store: &dyn Store, conversions: usize) {
             3 => return assert!(store.replay_delivery(id, now_ms).await.unwrap()),
             _ => return,
         };
-        store.settle_delivery(id, delivery.attempts, settlement).await.unwrap();
+        store.settle_delivery(id, delivery.claims, settlement).await.unwrap();
     });
     join_all(moved).await;
 }

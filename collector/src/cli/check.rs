@@ -21,6 +21,7 @@ pub(super) fn run(config: &Config) -> Result<()> {
         deliveries,
         records,
         unmatched,
+        memos,
         identities,
         used_keys,
     } = counts;
@@ -33,8 +34,9 @@ pub(super) fn run(config: &Config) -> Result<()> {
         ("leads", leads),
         ("conversions", conversions),
         ("deliveries", deliveries),
-        ("stages and deals told", records),
+        ("stages, deals and links", records),
         ("told of nobody known", unmatched),
+        ("remembered", memos),
         ("identities", identities),
         ("idempotency keys", used_keys),
     ] {

@@ -97,6 +97,7 @@ impl LeadView {
                     ledger.push(entry);
                     ledger.last().map(|entry| entry.recorded_at_ms)
                 }
+                Record::Link(_) => None,
             };
             told_at_ms = told_at_ms.max(at_ms.unwrap_or(told_at_ms));
         }

@@ -9,13 +9,13 @@ use shared::fields::FIELDS_VERSION;
 use shared::limits;
 use shared::time::rfc3339;
 
-/// The body of `lead.converted`; `None` where the lead is gone.
+/// The body of a hand-off; `None` where the lead is gone.
 pub(super) async fn build(
     app: &App,
     settings: &Settings,
     delivery: &Delivery,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(view) = LeadView::load(app, delivery.id.lead, Some(delivery.subject)).await? else {
+    let Some(view) = LeadView::load(app, delivery.id.lead, delivery.conversion()).await? else {
         return Ok(None);
     };
     let mut fields = view.fields(settings, limits::WEBHOOK_JOURNEY_BYTES);
@@ -24,7 +24,7 @@ pub(super) async fn build(
     let is_of_hand_off = |name: &str| matches!(name, "crm_sync_status" | "crm_synced_at");
     fields.retain(|name, value| !value.is_null() && !is_of_hand_off(name));
     let body = json!({
-        "type": "lead.converted",
+        "type": delivery.kind.as_str(),
         "timestamp": rfc3339(delivery.created_at_ms),
         "data": {
             "id": delivery.subject,

@@ -1,7 +1,7 @@
 //! A conversion, and what it makes of the person and the browser: the one definition of the verb
 //! `convert`, without any store.
 
-use super::delivery::{Delivery, DeliveryId, DeliveryState};
+use super::delivery::{Delivery, DeliveryKind};
 use super::membership;
 use super::visitor::Visitor;
 use serde::{Deserialize, Serialize};
@@ -172,7 +172,9 @@ impl NewConversion {
             lead.contact.take(conversion.contact.clone());
             identities = lead.contact.identities().collect();
         }
-        let deliver = |destination| delivery(&lead, &conversion, destination, due_at_ms);
+        let told = (DeliveryKind::Converted, conversion.id.0);
+        let deliver =
+            |destination| Delivery::new(&lead, destination, told, conversion.at_ms, due_at_ms);
         let deliveries = destinations.into_iter().map(deliver).collect();
         let used_key = idempotency.map(|Idempotency { key, request }| {
             let (lead, conversion, used_at_ms) = (lead.id, conversion.id, conversion.at_ms);
@@ -192,19 +194,5 @@ fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
         joins: Vec::new(),
         conversions: 0,
         phone_conflict: None,
-    }
-}
-
-fn delivery(lead: &Lead, conversion: &Conversion, destination: String, due_at_ms: i64) -> Delivery {
-    Delivery {
-        id: DeliveryId::of(lead.id, &destination, conversion.id),
-        site: lead.site.clone(),
-        destination,
-        subject: conversion.id,
-        state: DeliveryState::Pending,
-        due_at_ms,
-        attempts: 0,
-        created_at_ms: conversion.at_ms,
-        error: None,
     }
 }

@@ -1,9 +1,19 @@
 //! A hand-off and its states: what claiming, settling and replaying make of it, without any store.
+//!
+//! What is handed off of one lead to one destination stands in one line, by when it was made and then
+//! by its hash. Only the first that waits is tried; the dead and the sent hold up nobody.
 
+use super::record::RecordId;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
+use shared::lead::Lead;
+use uuid::Uuid;
+
+/// Where the first of a line is being tried, when the next one is looked at again, milliseconds from
+/// now: about as long as an attempt takes.
+pub(super) const LOOK_AGAIN_MS: i64 = 1_000;
 
 /// One hand-off's id: the lead, and the hash of destination, kind and subject, so that the same
 /// hand-off is the same row and the lead's shard is known.
@@ -13,6 +23,20 @@ pub struct DeliveryId {
     pub lead: LeadId,
     /// XXH3-128 of destination, kind and subject.
     pub hash: [u8; 16],
+}
+
+/// What is told with a delivery.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum DeliveryKind {
+    /// A conversion.
+    #[serde(rename = "lead.converted")]
+    Converted,
+    /// A stage that the lead entered.
+    #[serde(rename = "lead.stage_changed")]
+    StageChanged,
+    /// What became of a deal.
+    #[serde(rename = "lead.revenue")]
+    Revenue,
 }
 
 /// Where a delivery stands.
@@ -40,14 +64,19 @@ pub struct Delivery {
     pub site: SiteId,
     /// The destination's name in the configuration.
     pub destination: String,
-    /// The conversion handed off.
-    pub subject: ConversionId,
+    /// What is told with it.
+    pub kind: DeliveryKind,
+    /// Of what it tells: the id of a conversion, or that of a record.
+    pub subject: Uuid,
     /// Where it stands.
     pub state: DeliveryState,
     /// When it falls due (while waiting) or was settled, Unix milliseconds.
     pub due_at_ms: i64,
-    /// Attempts so far.
+    /// Attempts that the schedule counts, the one under way among them; from 0 again where it is
+    /// replayed.
     pub attempts: u32,
+    /// How often it was claimed, which names the attempt that settles it; never less than before.
+    pub claims: u32,
     /// When it was made, Unix milliseconds.
     pub created_at_ms: i64,
     /// What the last failed attempt said.
@@ -82,6 +111,14 @@ pub enum Settlement {
         /// What went wrong.
         error: String,
     },
+    /// Not tried, or put off by the destination (a rate limit, credentials that it does not take):
+    /// again at this time, and the attempt does not count.
+    Wait {
+        /// Unix milliseconds.
+        at_ms: i64,
+        /// What it waits for.
+        reason: String,
+    },
     /// Never again by itself.
     Dead {
         /// Unix milliseconds.
@@ -107,9 +144,9 @@ pub struct DeliveryFilter {
 }
 
 impl DeliveryId {
-    /// The id of a conversion's hand-off to a destination.
-    pub fn of(lead: LeadId, destination: &str, subject: ConversionId) -> Self {
-        let name = format!("{destination}\0lead.converted\0{subject}");
+    /// The id of a hand-off to a destination, of what it tells and of which conversion or record.
+    pub fn of(lead: LeadId, destination: &str, kind: DeliveryKind, subject: Uuid) -> Self {
+        let name = format!("{destination}\0{}\0{subject}", kind.as_str());
         Self { lead, hash: xxhash_rust::xxh3::xxh3_128(name.as_bytes()).to_be_bytes() }
     }
 
@@ -124,6 +161,25 @@ impl DeliveryId {
         let (lead, hash) = bytes.split_at_checked(16)?;
         let lead = LeadId(uuid::Uuid::from_slice(lead).ok()?);
         Some(Self { lead, hash: hash.try_into().ok()? })
+    }
+}
+
+impl DeliveryKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Converted, Self::StageChanged, Self::Revenue];
+
+    /// The name that receivers read, and that stands in data.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converted => "lead.converted",
+            Self::StageChanged => "lead.stage_changed",
+            Self::Revenue => "lead.revenue",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -155,23 +211,81 @@ impl DeliveryState {
 }
 
 impl Delivery {
+    /// One that has not been tried.
+    pub(super) fn new(
+        lead: &Lead,
+        destination: String,
+        (kind, subject): (DeliveryKind, Uuid),
+        created_at_ms: i64,
+        due_at_ms: i64,
+    ) -> Self {
+        Self {
+            id: DeliveryId::of(lead.id, &destination, kind, subject),
+            site: lead.site.clone(),
+            destination,
+            kind,
+            subject,
+            state: DeliveryState::Pending,
+            due_at_ms,
+            attempts: 0,
+            claims: 0,
+            created_at_ms,
+            error: None,
+        }
+    }
+
+    /// The conversion that it hands off.
+    pub fn conversion(&self) -> Option<ConversionId> {
+        (self.kind == DeliveryKind::Converted).then_some(ConversionId(self.subject))
+    }
+
+    /// The record that it tells of.
+    pub fn record(&self) -> Option<RecordId> {
+        (self.kind != DeliveryKind::Converted).then_some(RecordId(self.subject))
+    }
+
+    /// The one of a lead's deliveries to a destination that has to be settled first.
+    pub(super) fn first_in_line(
+        of_lead: impl IntoIterator<Item = Self>,
+        destination: &str,
+    ) -> Option<Self> {
+        let line = of_lead
+            .into_iter()
+            .filter(|delivery| delivery.destination == destination && delivery.state.waits());
+        line.min_by_key(|delivery| (delivery.created_at_ms, delivery.id.hash))
+    }
+
+    /// Puts it behind the first of its line, so that what stands behind it in its destination's queue
+    /// need not wait with it.
+    pub(super) fn wait_behind(&mut self, first: &Self, now_ms: i64) {
+        self.due_at_ms = match first.state {
+            DeliveryState::Sending => now_ms.saturating_add(LOOK_AGAIN_MS),
+            _ => first.due_at_ms.saturating_add(1),
+        };
+    }
+
     /// Takes it until the lease's end.
     pub(super) fn claim(&mut self, lease_until_ms: i64) {
         self.state = DeliveryState::Sending;
-        self.attempts += 1;
+        self.attempts = self.attempts.saturating_add(1);
+        self.claims = self.claims.saturating_add(1);
         self.due_at_ms = lease_until_ms;
     }
 
-    /// Records how an attempt ended, given by its number; nothing where that is no longer the one under
+    /// Records how an attempt ended, given by its claim; nothing where that is no longer the one under
     /// way, because its lease ran out or somebody replayed it.
-    pub(super) fn settle(&mut self, attempt: u32, settlement: Settlement) {
-        if self.state != DeliveryState::Sending || self.attempts != attempt {
+    pub(super) fn settle(&mut self, claim: u32, settlement: Settlement) {
+        if self.state != DeliveryState::Sending || self.claims != claim {
             return;
         }
         (self.state, self.due_at_ms, self.error) = match settlement {
             Settlement::Sent { at_ms } => (DeliveryState::Sent, at_ms, None),
             Settlement::Retry { at_ms, error } => {
                 (DeliveryState::Retry, at_ms, Some(storable(&error)))
+            }
+            Settlement::Wait { at_ms, reason } => {
+                self.attempts = self.attempts.saturating_sub(1);
+                (DeliveryState::Retry, at_ms, Some(storable(&reason)))
             }
             Settlement::Dead { at_ms, error } => {
                 (DeliveryState::Dead, at_ms, Some(storable(&error)))
@@ -192,3 +306,6 @@ impl Delivery {
 pub(super) fn storable(error: &str) -> String {
     error.replace('\0', "\u{fffd}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 use super::StoreError;
 use super::conversion::UsedKey;
 use super::delivery::Delivery;
+use super::memo::Memo;
 use super::record::{Record, Unmatched};
 use super::visitor::{Row, Visitor};
 use base64::Engine;
@@ -64,6 +65,8 @@ pub enum Entity {
     },
     /// Something that was told of nobody who is known.
     Unmatched(Unmatched),
+    /// Something that was remembered; no lease.
+    Memo(Memo),
 }
 
 impl Entity {
@@ -74,7 +77,7 @@ impl Entity {
             Self::Lead { conversions, deliveries, records, .. } => {
                 1 + conversions.len() + deliveries.len() + records.len()
             }
-            Self::Identity { .. } | Self::UsedKey { .. } | Self::Unmatched(_) => 1,
+            Self::Identity { .. } | Self::UsedKey { .. } | Self::Unmatched(_) | Self::Memo(_) => 1,
         }
     }
 }

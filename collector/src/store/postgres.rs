@@ -9,6 +9,7 @@ pub mod statements;
 mod convert;
 mod delivery;
 mod record;
+mod memo;
 mod ingest;
 mod lanes;
 mod relabel;
@@ -16,6 +17,7 @@ mod membership;
 mod migrate;
 mod pool;
 mod rows;
+mod threads;
 mod export;
 mod import;
 #[cfg(test)]
@@ -26,8 +28,8 @@ pub use migrate::{Migrated, migrate};
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, ImportState, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled,
-    Relabelling, Settlement, Store, StoreError, Unmatched, Visitor,
+    ImportPart, ImportState, Memo, MemoChange, MemoKind, NewConversion, NewRecord, Record,
+    RecordId, Recorded, Relabelled, Relabelling, Settlement, Store, StoreError, Unmatched, Visitor,
 };
 use async_trait::async_trait;
 use lanes::Lanes;
@@ -40,7 +42,7 @@ use shared::page_view::PageView;
 use statements as sql;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
-use tokio::runtime::{EnterGuard, Runtime};
+use threads::Threads;
 use uuid::Uuid;
 
 /// A store in a database.
@@ -51,10 +53,6 @@ pub struct PostgresStore {
     probe: AtomicU8,
     threads: Threads,
 }
-
-/// Threads for connections and for the work on them. Let go without waiting, because that may be
-/// done from within another runtime: what is under way then is cut off, as by a crash.
-struct Threads(Option<Runtime>);
 
 /// How the database is reached.
 #[derive(Clone, Debug)]
@@ -145,47 +143,6 @@ impl PostgresStore {
                 .await
         })
         .await
-    }
-}
-
-impl Threads {
-    fn start() -> Result<Self, StoreError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("store")
-            .enable_all()
-            .build();
-        Ok(Self(Some(runtime.map_err(|error| StoreError::Closed(error.to_string()))?)))
-    }
-
-    fn runtime(&self) -> Result<&Runtime, StoreError> {
-        self.0.as_ref().ok_or_else(|| StoreError::Closed("it is shut".into()))
-    }
-
-    /// What is spawned meanwhile is spawned there.
-    fn enter(&self) -> Result<EnterGuard<'_>, StoreError> {
-        Ok(self.runtime()?.enter())
-    }
-
-    /// Waits for work, also from within another runtime; blocks.
-    fn wait<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        self.runtime()?.spawn(async move {
-            // The receiver waits below.
-            let _ = sender.send(work.await);
-        });
-        receiver.recv().unwrap_or_else(|_| Err(StoreError::Closed("its threads have ended".into())))
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -314,11 +271,11 @@ impl Store for PostgresStore {
     async fn settle_delivery(
         &self,
         id: DeliveryId,
-        attempt: u32,
+        claim: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError> {
         let connections = self.connections.clone();
-        let settle = move |delivery: &mut Delivery| delivery.settle(attempt, settlement.clone());
+        let settle = move |delivery: &mut Delivery| delivery.settle(claim, settlement.clone());
         let settled = self.run(async move { delivery::change(&connections, id, settle).await });
         match settled.await? {
             true => Ok(()),
@@ -340,6 +297,34 @@ impl Store for PostgresStore {
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
         let (statement, parameters) = delivery::listing(&filter);
         self.query(statement, parameters).await?.iter().map(delivery::read).collect()
+    }
+
+    async fn memo(&self, kind: MemoKind, name: &str) -> Result<Option<Memo>, StoreError> {
+        // No text column can hold it, so nothing is under it.
+        if name.contains('\0') {
+            return Ok(None);
+        }
+        self.query(&sql::MEMO, rows::memo_key(kind, name))
+            .await?
+            .first()
+            .map(memo::read)
+            .transpose()
+    }
+
+    async fn memos(
+        &self,
+        kind: MemoKind,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Memo>, StoreError> {
+        let key = rows::parameters![kind.as_str(), after.unwrap_or_default(), limit as i64];
+        self.query(&sql::MEMOS, key).await?.iter().map(memo::read).collect()
+    }
+
+    async fn change_memo(&self, change: MemoChange) -> Result<bool, StoreError> {
+        change.check()?;
+        let connections = self.connections.clone();
+        self.run(async move { memo::change(&connections, &change).await }).await
     }
 
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
@@ -365,6 +350,7 @@ impl Store for PostgresStore {
             &sql::ANY_IDENTITY,
             &sql::ANY_USED_KEY,
             &sql::ANY_UNMATCHED,
+            &sql::ANY_MEMO,
         ] {
             if !self.query(any, rows::Parameters::default()).await?.is_empty() {
                 return Ok(Holding::Something);
@@ -376,6 +362,10 @@ impl Store for PostgresStore {
     async fn import(&self, part: ImportPart) -> Result<(), StoreError> {
         let connections = self.connections.clone();
         self.run(async move { import::import(&connections, &part).await }).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -4,11 +4,13 @@
 //! Records are only added. Each is known by its origin and a reference, so that telling it again
 //! changes nothing.
 
+use super::delivery::{Delivery, DeliveryKind};
 use serde::{Deserialize, Serialize};
 use shared::deal::LedgerEntry;
 use shared::ids::{LeadId, SiteId};
-use shared::lead::IdentityKind;
+use shared::lead::{IdentityKind, Lead};
 use shared::lifecycle::StageChange;
+use shared::link::CrmLink;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -20,6 +22,8 @@ pub enum Record {
     Stage(StageChange),
     /// What became of a deal of it.
     Deal(LedgerEntry),
+    /// Which record of a CRM it is.
+    Link(CrmLink),
 }
 
 /// A record's id among those of its lead: XXH3-128 of what it is, origin and reference.
@@ -47,18 +51,40 @@ impl Record {
     /// Its id.
     pub fn id(&self) -> RecordId {
         let (kind, origin, reference) = match self {
-            Self::Stage(change) => ("stage", &change.by, &change.reference),
-            Self::Deal(entry) => ("deal", &entry.source, &entry.reference),
+            Self::Stage(change) => ("stage", change.by.to_string(), &change.reference),
+            Self::Deal(entry) => ("deal", entry.source.to_string(), &entry.reference),
+            Self::Link(link) => ("link", link.provider.clone(), &link.reference),
         };
         let hash = xxh3_128(format!("{kind}\0{origin}\0{reference}").as_bytes());
         RecordId(Uuid::from_u128(hash))
     }
 
-    /// The identity of the deal that it is about.
-    pub fn deal(&self) -> Option<String> {
+    /// What the lead is found by with it: a deal of its, or a record of a CRM that it is.
+    pub fn identity(&self) -> Option<(IdentityKind, String)> {
         match self {
             Self::Stage(_) => None,
-            Self::Deal(entry) => Some(format!("{}:{}", entry.source, entry.deal)),
+            Self::Deal(entry) => {
+                Some((IdentityKind::Deal, format!("{}:{}", entry.source, entry.deal)))
+            }
+            Self::Link(link) => Some((IdentityKind::CrmRecord, link.identity())),
+        }
+    }
+
+    /// When it was told, Unix milliseconds.
+    pub fn told_at_ms(&self) -> i64 {
+        match self {
+            Self::Stage(change) => change.recorded_at_ms,
+            Self::Deal(entry) => entry.recorded_at_ms,
+            Self::Link(link) => link.linked_at_ms,
+        }
+    }
+
+    /// As what it is handed off, where it is.
+    fn delivered_as(&self) -> Option<DeliveryKind> {
+        match self {
+            Self::Stage(_) => Some(DeliveryKind::StageChanged),
+            Self::Deal(_) => Some(DeliveryKind::Revenue),
+            Self::Link(_) => None,
         }
     }
 
@@ -69,6 +95,9 @@ impl Record {
             (Self::Stage(one), Self::Stage(other)) => one.to == other.to,
             (Self::Deal(one), Self::Deal(other)) => {
                 (&one.deal, one.event, one.amount) == (&other.deal, other.event, other.amount)
+            }
+            (Self::Link(one), Self::Link(other)) => {
+                (&one.object, &one.id) == (&other.object, &other.id)
             }
             _ => false,
         }
@@ -84,6 +113,11 @@ pub struct NewRecord {
     pub record: Record,
     /// The record of a CRM that the lead is, in the form of [`IdentityKind::CrmRecord`].
     pub crm_record: Option<String>,
+    /// The destinations that get a delivery, where it is kept and was not before; a link is handed
+    /// off to none.
+    pub destinations: Vec<String>,
+    /// When those fall due, Unix milliseconds.
+    pub due_at_ms: i64,
 }
 
 /// Something that was told of somebody whom no lead was known for.
@@ -128,11 +162,23 @@ impl NewRecord {
     /// What the lead can be found by from now on.
     pub(super) fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> {
         let crm_record = self.crm_record.clone().map(|value| (IdentityKind::CrmRecord, value));
-        crm_record.into_iter().chain(self.record.deal().map(|deal| (IdentityKind::Deal, deal)))
+        let of_record = self.record.identity().filter(|own| Some(own) != crm_record.as_ref());
+        crm_record.into_iter().chain(of_record)
+    }
+
+    /// What is to be handed off, where it is kept and not repeated.
+    pub(super) fn deliveries(&self, lead: &Lead) -> Vec<Delivery> {
+        let Some(kind) = self.record.delivered_as() else { return Vec::new() };
+        let (told, told_at_ms) = ((kind, self.record.id().0), self.record.told_at_ms());
+        let deliver = |destination: &String| {
+            Delivery::new(lead, destination.clone(), told, told_at_ms, self.due_at_ms)
+        };
+        self.destinations.iter().map(deliver).collect()
     }
 
     /// What becomes of it, given what is stored under its id and whose its identities are. It is to be
-    /// written where it is kept and not repeated, together with the identities that nobody has.
+    /// written where it is kept and not repeated, together with the identities that nobody has and
+    /// with its deliveries.
     pub(super) fn decide(
         &self,
         stored: Option<&Record>,
@@ -170,20 +216,73 @@ mod tests {
         assert_ne!(id(Origin::Api, "a"), id(Origin::Crm("api".into()), "a"));
     }
 
+    fn new(record: Record, crm_record: Option<&str>) -> NewRecord {
+        let (lead, crm_record) = (LeadId::new(0, [1; 10]), crm_record.map(Into::into));
+        NewRecord { lead, record, crm_record, destinations: vec!["crm".into()], due_at_ms: 9 }
+    }
+
+    fn link(id: &str, url: Option<&str>) -> Record {
+        Record::Link(CrmLink {
+            provider: "hubspot".into(),
+            object: "contact".into(),
+            id: id.into(),
+            url: url.map(Into::into),
+            linked_at_ms: 1,
+            reference: "a".into(),
+        })
+    }
+
     #[test]
     fn what_becomes_of_records() {
         let id = |number: u8| LeadId::new(0, [number; 10]);
-        let record = stage(Stage::Mql, Origin::Api, "a");
-        let new = NewRecord { lead: id(1), record, crm_record: None };
-        let check = |stored: Option<Stage>, owner: Option<u8>, expected: Recorded| {
-            let stored = stored.map(|to| stage(to, Origin::Api, "a"));
+        let check = |record: &Record, stored: Option<Record>, owner: Option<u8>, expected| {
             let owners = [(IdentityKind::CrmRecord, owner.map(id))];
+            let new = new(record.clone(), None);
             assert_eq!(new.decide(stored.as_ref(), &owners), expected);
         };
-        check(None, None, Recorded::Kept { repeated: false });
-        check(None, Some(1), Recorded::Kept { repeated: false });
-        check(None, Some(2), Recorded::Taken(IdentityKind::CrmRecord, id(2)));
-        check(Some(Stage::Mql), Some(2), Recorded::Kept { repeated: true });
-        check(Some(Stage::Sql), None, Recorded::ReferenceUsed);
+        let taken = Recorded::Taken(IdentityKind::CrmRecord, id(2));
+        let mql = stage(Stage::Mql, Origin::Api, "a");
+        check(&mql, None, None, Recorded::Kept { repeated: false });
+        check(&mql, None, Some(1), Recorded::Kept { repeated: false });
+        check(&mql, None, Some(2), taken);
+        check(&mql, Some(mql.clone()), Some(2), Recorded::Kept { repeated: true });
+        let sql = stage(Stage::Sql, Origin::Api, "a");
+        check(&mql, Some(sql), None, Recorded::ReferenceUsed);
+        let linked = link("1", None);
+        check(&linked, None, Some(2), taken);
+        let seen = link("1", Some("https://crm.test/1"));
+        check(&linked, Some(seen), None, Recorded::Kept { repeated: true });
+        check(&linked, Some(link("2", None)), None, Recorded::ReferenceUsed);
+    }
+
+    #[test]
+    fn what_is_claimed_and_handed_off() {
+        let lead = Lead {
+            id: LeadId::new(0, [1; 10]),
+            site: SiteId::parse("demo").unwrap(),
+            created_at_ms: 0,
+            converted_at_ms: 0,
+            contact: shared::lead::Contact::default(),
+            joins: Vec::new(),
+            conversions: 0,
+            phone_conflict: None,
+        };
+        let check = |record: Record, crm: Option<&str>, identities: &[&str], kind| {
+            let (new, subject) = (new(record.clone(), crm), record.id().0);
+            let claimed: Vec<String> = new.identities().map(|(_, value)| value).collect();
+            assert_eq!(claimed, identities);
+            let deliveries = new.deliveries(&lead);
+            let told = deliveries.first().map(|delivery| (delivery.kind, delivery.subject));
+            assert_eq!(told, Option::<DeliveryKind>::map(kind, |kind| (kind, subject)));
+            assert!(
+                deliveries.iter().all(|delivery| (delivery.due_at_ms, delivery.attempts) == (9, 0))
+            );
+        };
+        let mql = || stage(Stage::Mql, Origin::Api, "a");
+        check(mql(), None, &[], Some(DeliveryKind::StageChanged));
+        check(mql(), Some("a:b:c"), &["a:b:c"], Some(DeliveryKind::StageChanged));
+        check(link("7", None), None, &["hubspot:contact:7"], None);
+        check(link("7", None), Some("hubspot:contact:7"), &["hubspot:contact:7"], None);
+        check(link("7", None), Some("a:b:c"), &["a:b:c", "hubspot:contact:7"], None);
     }
 }

@@ -11,14 +11,15 @@ mod ingest;
 mod convert;
 mod delivery;
 mod record;
+mod memo;
 mod snapshot;
 mod transfer;
 
 use crate::store::visitor::only_views;
 use crate::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
-    Settlement, Store, StoreError, Unmatched, Visitor,
+    ImportPart, Memo, MemoChange, MemoKind, NewConversion, NewRecord, Record, RecordId, Recorded,
+    Relabelled, Relabelling, Settlement, Store, StoreError, Unmatched, Visitor,
 };
 use async_trait::async_trait;
 use folder::Folder;
@@ -66,6 +67,27 @@ impl SledStore {
 
     fn scan<T: serde::de::DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
         let values = self.db.scan_prefix(prefix).map(|entry| {
+            let (key, value) = entry.map_err(failed)?;
+            read_value(&self.db, &key, value)
+        });
+        values.filter_map(Result::transpose).collect()
+    }
+
+    /// Some values under a prefix, behind a key.
+    fn some<T: serde::de::DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        // The first key behind it.
+        let start =
+            after.map_or_else(|| prefix.to_vec(), |after| [after.as_slice(), &[0]].concat());
+        let under = self
+            .db
+            .range(start..)
+            .take_while(|entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(prefix)));
+        let values = under.take(limit).map(|entry| {
             let (key, value) = entry.map_err(failed)?;
             read_value(&self.db, &key, value)
         });
@@ -171,17 +193,8 @@ impl Store for SledStore {
         after: Option<RecordId>,
         limit: usize,
     ) -> Result<Vec<Unmatched>, StoreError> {
-        let prefix = keys::unmatched_of(site);
-        // The first key behind it.
-        let behind = |after| [keys::unmatched(site, after).as_slice(), &[0]].concat();
-        let entries = self.db.range(after.map_or_else(|| prefix.clone(), behind)..);
-        let under = entries
-            .take_while(|entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)));
-        let values = under.take(limit).map(|entry| {
-            let (key, value) = entry.map_err(failed)?;
-            read_value(&self.db, &key, value)
-        });
-        values.filter_map(Result::transpose).collect()
+        let after = after.map(|after| keys::unmatched(site, after));
+        self.some(&keys::unmatched_of(site), after, limit)
     }
 
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
@@ -205,11 +218,11 @@ impl Store for SledStore {
     async fn settle_delivery(
         &self,
         id: DeliveryId,
-        attempt: u32,
+        claim: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError> {
         self.writer
-            .write(move |transaction| delivery::settle(transaction, id, attempt, settlement))
+            .write(move |transaction| delivery::settle(transaction, id, claim, settlement))
             .await
     }
 
@@ -241,6 +254,25 @@ impl Store for SledStore {
             found.extend(delivery.filter(wanted));
         }
         Ok(found)
+    }
+
+    async fn memo(&self, kind: MemoKind, name: &str) -> Result<Option<Memo>, StoreError> {
+        read(&self.db, &keys::memo(kind, name))
+    }
+
+    async fn memos(
+        &self,
+        kind: MemoKind,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Memo>, StoreError> {
+        let after = after.map(|after| keys::memo(kind, &after));
+        self.some(&keys::memos(kind), after, limit)
+    }
+
+    async fn change_memo(&self, change: MemoChange) -> Result<bool, StoreError> {
+        change.check()?;
+        self.writer.write(move |transaction| memo::change(transaction, change)).await
     }
 
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
@@ -281,6 +313,10 @@ impl Store for SledStore {
 
     async fn import(&self, part: ImportPart) -> Result<(), StoreError> {
         self.writer.write(move |transaction| transfer::import(transaction, part)).await
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

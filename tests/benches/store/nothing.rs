@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use collector::store::{
     Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
-    Settlement, Store, StoreError, Unmatched, Visitor,
+    ImportPart, Memo, MemoChange, MemoKind, NewConversion, NewRecord, Record, RecordId, Recorded,
+    Relabelled, Relabelling, Settlement, Store, StoreError, Unmatched, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
@@ -120,6 +120,23 @@ impl Store for Nothing {
         Ok(Vec::new())
     }
 
+    async fn memo(&self, _: MemoKind, _: &str) -> Result<Option<Memo>, StoreError> {
+        Ok(None)
+    }
+
+    async fn memos(
+        &self,
+        _: MemoKind,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<Vec<Memo>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn change_memo(&self, _: MemoChange) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn expire(&self, _: i64) -> Result<usize, StoreError> {
         Ok(0)
     }
@@ -134,6 +151,10 @@ impl Store for Nothing {
 
     async fn import(&self, _: ImportPart) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -8,6 +8,9 @@ use shared::lead::IdentityKind;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::money::Money;
 
+/// Behind everything that is claimed.
+const NEVER_DUE_MS: i64 = i64::MAX / 4;
+
 /// That a lead entered a stage, known by a reference.
 pub fn stage(to: Stage, at_ms: i64, reference: &str) -> Record {
     Record::Stage(StageChange {
@@ -40,7 +43,10 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     let bert = a_lead(store, "records-b@example.com").await;
     let tell = async |lead: LeadId, record: &Record, crm_record: Option<&str>| {
         let crm_record = crm_record.map(Into::into);
-        store.record(NewRecord { lead, record: record.clone(), crm_record }).await.unwrap()
+        let (record, destinations) = (record.clone(), vec!["crm".into()]);
+        let due_at_ms = NEVER_DUE_MS;
+        let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
+        store.record(new).await.unwrap()
     };
     let found = async |kind, value: &str| store.find_lead(&site(), kind, value).await.unwrap();
     let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });

@@ -5,7 +5,7 @@
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
 use super::statements as sql;
-use super::{convert, delivery};
+use super::{convert, delivery, memo};
 use crate::store::StoreError;
 use crate::store::entity::{self, Entity, Event, HandOff};
 use crate::store::record::Record;
@@ -56,6 +56,9 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
     }
     for bucket in BUCKETS {
         unmatched(&transaction, bucket, out).await?;
+    }
+    for bucket in BUCKETS {
+        memos(&transaction, bucket, out).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -123,7 +126,7 @@ async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<
         }
         let mut deliveries: HashMap<LeadId, Vec<HandOff>> = HashMap::new();
         for row in rows::query(transaction, &sql::EXPORT_DELIVERIES, &run).await? {
-            let (delivery, body) = (delivery::read(&row)?, rows::column(&row, 10)?);
+            let (delivery, body) = (delivery::read(&row)?, rows::column(&row, 12)?);
             deliveries.entry(delivery.id.lead).or_default().push(HandOff { delivery, body });
         }
         for lead in found {
@@ -187,5 +190,18 @@ async fn unmatched(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Res
             out.send(Entity::Unmatched(rows::document(row, 2)?)).await?;
         }
         (site, record) = (rows::column(last, 0)?, rows::column(last, 1)?);
+    }
+}
+
+async fn memos(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+    let (mut kind, mut name) = (String::new(), String::new());
+    loop {
+        let behind = parameters![bucket, kind, name, ROWS_AT_ONCE];
+        let found = rows::query(transaction, &sql::EXPORT_MEMOS, &behind).await?;
+        let Some(last) = found.last() else { return Ok(()) };
+        for row in &found {
+            out.send(Entity::Memo(memo::read(row)?)).await?;
+        }
+        (kind, name) = (rows::column(last, 0)?, rows::column(last, 1)?);
     }
 }

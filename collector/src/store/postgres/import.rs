@@ -4,7 +4,7 @@ use super::convert::{self, CONVERSION};
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
 use super::statements as sql;
-use super::{COLLECTOR, delivery, ingest, record};
+use super::{COLLECTOR, delivery, ingest, memo, record};
 use crate::store::StoreError;
 use crate::store::entity::{Entity, ImportPart, ImportState};
 use deadpool_postgres::Transaction;
@@ -103,10 +103,11 @@ async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(),
     rows::insert(transaction, &sql::CLAIM_IDENTITIES, &ids).await.map(drop)
 }
 
-/// What leads are found by, what keys were used for, and what was told of nobody who is known.
+/// What leads are found by, what keys were used for, what was told of nobody who is known, and what was
+/// remembered.
 async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
     let (mut identities, mut keys) = (Parameters::default(), Vec::new());
-    let mut unmatched = Vec::new();
+    let (mut unmatched, mut memos) = (Vec::new(), Vec::new());
     for entity in entities {
         match entity {
             Entity::Identity { site, kind, value, lead } => {
@@ -114,10 +115,12 @@ async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<
             }
             Entity::UsedKey { site, key, used } => keys.push((site, key.as_str(), used)),
             Entity::Unmatched(told) => unmatched.push(told),
+            Entity::Memo(memo) => memos.push(memo),
             Entity::Visitor { .. } | Entity::Lead { .. } => {}
         }
     }
     rows::insert(transaction, &sql::CLAIM_IDENTITIES, &identities).await?;
     record::put_unmatched(transaction, unmatched).await?;
+    memo::put_memos(transaction, memos).await?;
     convert::use_keys(transaction, keys).await.map(drop)
 }

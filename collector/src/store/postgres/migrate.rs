@@ -31,6 +31,7 @@ pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.identities", "ib"),
     ("clew.used_keys", "kb"),
     ("clew.unmatched", "ub"),
+    ("clew.memos", "mb"),
     ("clew.readiness", "rb"),
 ];
 /// The tables that every node of Citus has whole.

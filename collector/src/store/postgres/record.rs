@@ -2,6 +2,7 @@
 //! found by.
 
 use super::convert::{claim, owner};
+use super::delivery;
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
 use super::statements as sql;
@@ -49,6 +50,8 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewRecord) -> Result<Recor
             claim(transaction, key.and(new.lead.0), true).await?;
         }
         put_records(transaction, [(new.lead, &new.record)]).await?;
+        let deliveries = new.deliveries(&lead);
+        delivery::put(transaction, deliveries.iter().map(|delivery| (delivery, None))).await?;
     }
     Ok(recorded)
 }

@@ -2,7 +2,7 @@
 
 use super::pool::Failure;
 use super::statements::{MultiRow, Statement};
-use crate::store::{DeliveryId, StoreError, Unmatched};
+use crate::store::{DeliveryId, MemoKind, StoreError, Unmatched};
 use deadpool_postgres::GenericClient;
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -90,6 +90,12 @@ pub(super) fn unmatched_key(unmatched: &Unmatched) -> Parameters {
     let (site, id) = (unmatched.site.as_str(), unmatched.id());
     let bucket = bucket(&[site.as_bytes(), &[0], id.as_bytes()]);
     parameters![bucket, site.to_owned(), id.0]
+}
+
+pub(super) fn memo_key(kind: MemoKind, name: &str) -> Parameters {
+    let kind = kind.as_str();
+    let bucket = bucket(&[kind.as_bytes(), &[0], name.as_bytes()]);
+    parameters![bucket, kind, name.to_owned()]
 }
 
 pub(super) fn used_key(site: &SiteId, key: &str) -> Parameters {

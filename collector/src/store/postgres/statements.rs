@@ -1,8 +1,8 @@
 //! Every statement that the collector sends, and on which shard of a Citus cluster it runs.
 //!
 //! The schema stands in `migrations/`. Each distributed table begins with its bucket: `vb` of site
-//! and visitor, `lb` of the lead, `ib` of an identity, `kb` of an idempotency key, `ub` of what is unmatched, `rb` of a readiness
-//! probe. A statement that names its bucket runs on one shard; only lists, the look at what is due and
+//! and visitor, `lb` of the lead, `ib` of an identity, `kb` of an idempotency key, `ub` of what is unmatched, `mb` of a memo,
+//! `rb` of a readiness probe. A statement that names its bucket runs on one shard; only lists, the look at what is due and
 //! forgetting ask every shard, and none locks a row that it only reads. Times are parameters, never the server's
 //! clock. A test reads this list and the migrations against what Citus refuses.
 
@@ -144,10 +144,15 @@ inserts! {
         "ON CONFLICT (ub, site, record) DO NOTHING";
     /// Deliveries that were not there.
     PUT_DELIVERIES, Shard::Rows("lb"),
-        "INSERT INTO clew.deliveries (lb, lead, hash, site, destination, subject, state, due_at_ms,
-         attempts, created_at_ms, error, body) VALUES",
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO clew.deliveries (lb, lead, hash, site, destination, kind, subject, state, due_at_ms,
+         attempts, claims, created_at_ms, error, body) VALUES",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "ON CONFLICT (lb, lead, hash) DO NOTHING";
+    /// Memos, where there is none of their name.
+    PUT_MEMOS, Shard::Rows("mb"),
+        "INSERT INTO clew.memos (mb, kind, name, stamp, value) VALUES",
+        "(?, ?, ?, ?, ?)",
+        "ON CONFLICT (mb, kind, name) DO NOTHING";
     /// Identities that nobody has.
     CLAIM_IDENTITIES, Shard::Rows("ib"),
         "INSERT INTO clew.identities (ib, site, kind, value, lead) VALUES",
@@ -204,6 +209,20 @@ statements! {
     USED_KEY, Shard::One("kb"),
         "SELECT request, lead, conversion, used_at_ms FROM clew.used_keys
          WHERE kb = $1 AND site = $2 AND key = $3";
+    /// What is remembered under a name.
+    MEMO, Shard::One("mb"),
+        "SELECT kind, name, stamp, value FROM clew.memos WHERE mb = $1 AND kind = $2 AND name = $3";
+    /// What is remembered of a kind.
+    MEMOS, Shard::Every,
+        "SELECT kind, name, stamp, value FROM clew.memos
+         WHERE kind = $1 AND name > $2 ORDER BY name LIMIT $3";
+    /// Changes a memo where it is the one that is known.
+    CHANGE_MEMO, Shard::One("mb"),
+        "UPDATE clew.memos SET stamp = $5, value = $6
+         WHERE mb = $1 AND kind = $2 AND name = $3 AND stamp = $4";
+    /// Removes a memo where it is the one that is known.
+    REMOVE_MEMO, Shard::One("mb"),
+        "DELETE FROM clew.memos WHERE mb = $1 AND kind = $2 AND name = $3 AND stamp = $4";
     /// Forgets idempotency keys.
     FORGET_KEYS, Shard::Every,
         "DELETE FROM clew.used_keys WHERE used_at_ms < $1";
@@ -212,29 +231,57 @@ statements! {
         "SELECT lb FROM clew.deliveries
          WHERE destination = $1 AND state IN ('pending', 'sending', 'retry') AND due_at_ms <= $2
          ORDER BY due_at_ms LIMIT $3";
-    /// Takes what is due in one bucket and nobody else is taking, until the lease's end. As an array,
-    /// the rows are looked for once: a join could look again and pass the limit.
+    /// Takes what is due in one bucket and nobody else is taking, until the lease's end, of each lead
+    /// the first of its line. As an array, the rows are looked for once: a join could look again and
+    /// pass the limit.
     CLAIM_DELIVERIES, Shard::One("lb"),
-        "UPDATE clew.deliveries SET state = 'sending', attempts = attempts + 1, due_at_ms = $4
+        "UPDATE clew.deliveries
+         SET state = 'sending', attempts = attempts + 1, claims = claims + 1, due_at_ms = $4
          WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
              AND due_at_ms <= $3 AND hash = ANY (ARRAY (
-                 SELECT hash FROM clew.deliveries
+                 SELECT hash FROM clew.deliveries AS due
                  WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
-                     AND due_at_ms <= $3
-                 ORDER BY due_at_ms LIMIT $5 FOR UPDATE SKIP LOCKED))
-         RETURNING lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms,
-             error";
+                     AND due_at_ms <= $3 AND NOT EXISTS (
+                         SELECT FROM clew.deliveries AS first
+                         WHERE first.lb = $1 AND first.lead = due.lead AND first.destination = $2
+                             AND first.state IN ('pending', 'sending', 'retry')
+                             AND (first.created_at_ms, first.hash) < (due.created_at_ms, due.hash))
+                 ORDER BY due_at_ms LIMIT $5 FOR UPDATE OF due SKIP LOCKED))
+         RETURNING lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
+             created_at_ms, error";
+    /// Puts what is due in one bucket behind the first of its line, where it is not that itself: to a
+    /// given time where that one is being tried, else just behind it.
+    MOVE_BLOCKED, Shard::One("lb"),
+        "UPDATE clew.deliveries AS due SET due_at_ms = coalesce((
+             SELECT CASE first.state WHEN 'sending' THEN $4 ELSE first.due_at_ms + 1 END
+             FROM clew.deliveries AS first
+             WHERE first.lb = $1 AND first.lead = due.lead AND first.destination = $2
+                 AND first.state IN ('pending', 'sending', 'retry')
+             ORDER BY first.created_at_ms, first.hash LIMIT 1), due.due_at_ms)
+         WHERE due.lb = $1 AND due.destination = $2 AND due.state IN ('pending', 'sending', 'retry')
+             AND due.due_at_ms <= $3 AND due.hash = ANY (ARRAY (
+                 SELECT hash FROM clew.deliveries AS blocked
+                 WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
+                     AND due_at_ms <= $3 AND EXISTS (
+                         SELECT FROM clew.deliveries AS first
+                         WHERE first.lb = $1 AND first.lead = blocked.lead AND first.destination = $2
+                             AND first.state IN ('pending', 'sending', 'retry')
+                             AND (first.created_at_ms, first.hash) <
+                                 (blocked.created_at_ms, blocked.hash))
+                 FOR UPDATE OF blocked SKIP LOCKED))";
     /// A delivery.
     DELIVERY, Shard::One("lb"),
-        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+        "SELECT lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
+             created_at_ms, error
          FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND hash = $3";
     /// The same, taken until the commit.
     TAKE_DELIVERY, Shard::One("lb"),
-        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+        "SELECT lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
+             created_at_ms, error
          FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND hash = $3 FOR UPDATE";
     /// Changes a delivery.
     CHANGE_DELIVERY, Shard::One("lb"),
-        "UPDATE clew.deliveries SET state = $4, due_at_ms = $5, attempts = $6, error = $7
+        "UPDATE clew.deliveries SET state = $4, due_at_ms = $5, attempts = $6, claims = $7, error = $8
          WHERE lb = $1 AND lead = $2 AND hash = $3";
     /// A delivery's body.
     BODY, Shard::One("lb"),
@@ -245,13 +292,15 @@ statements! {
          WHERE lb = $1 AND lead = $2 AND hash = $3 RETURNING body";
     /// A lead's deliveries of a site.
     LEAD_DELIVERIES, Shard::One("lb"),
-        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+        "SELECT lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
+             created_at_ms, error
          FROM clew.deliveries WHERE lb = $1 AND lead = $2 AND site = $3
              AND state = ANY($4) AND (lead, hash) > ($5, $6)
          ORDER BY lead, hash LIMIT $7";
     /// A site's deliveries.
     DELIVERIES, Shard::Every,
-        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error
+        "SELECT lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
+             created_at_ms, error
          FROM clew.deliveries WHERE site = $1 AND state = ANY($2) AND (lead, hash) > ($3, $4)
          ORDER BY lead, hash LIMIT $5";
     /// A bucket's visitors behind one of them.
@@ -277,8 +326,8 @@ statements! {
          ORDER BY lead, record";
     /// The deliveries of a run of leads, with their bodies.
     EXPORT_DELIVERIES, Shard::One("lb"),
-        "SELECT lead, hash, site, destination, subject, state, due_at_ms, attempts, created_at_ms, error,
-             body
+        "SELECT lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
+             created_at_ms, error, body
          FROM clew.deliveries WHERE lb = $1 AND lead BETWEEN $2 AND $3 ORDER BY lead, hash";
     /// A bucket's identities of persons behind one of them.
     EXPORT_IDENTITIES, Shard::One("ib"),
@@ -293,6 +342,11 @@ statements! {
     EXPORT_UNMATCHED, Shard::One("ub"),
         "SELECT site, record, document FROM clew.unmatched
          WHERE ub = $1 AND (site, record) > ($2, $3) ORDER BY site, record LIMIT $4";
+    /// A bucket's memos behind one of them; leases end by themselves.
+    EXPORT_MEMOS, Shard::One("mb"),
+        "SELECT kind, name, stamp, value FROM clew.memos
+         WHERE mb = $1 AND (kind, name) > ($2, $3) AND kind <> 'lease'
+         ORDER BY kind, name LIMIT $4";
     /// Whether there is any visitor; the same for what else an import brings.
     ANY_VISITOR, Shard::Every, "SELECT 1 FROM clew.visitors LIMIT 1";
     /// Whether there is any lead.
@@ -303,6 +357,8 @@ statements! {
     ANY_USED_KEY, Shard::Every, "SELECT 1 FROM clew.used_keys LIMIT 1";
     /// Whether anything was told of nobody who is known.
     ANY_UNMATCHED, Shard::Every, "SELECT 1 FROM clew.unmatched LIMIT 1";
+    /// Whether anything is remembered that an import brings.
+    ANY_MEMO, Shard::Every, "SELECT 1 FROM clew.memos WHERE kind <> 'lease' LIMIT 1";
     /// How far an import has come.
     IMPORTING, Shard::Reference,
         "SELECT file, entities FROM clew.importing";

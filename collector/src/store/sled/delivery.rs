@@ -5,7 +5,13 @@ use super::keys;
 use super::transaction::Transaction;
 use crate::store::{Claim, Delivery, DeliveryId, Settlement, StoreError};
 use shared::ids::LeadId;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use uuid::Uuid;
+
+/// Deliveries that are put behind the first of their line in one claim, at most: the writer has other
+/// things to do.
+const MOST_MOVED: usize = 1_000;
 
 pub(super) fn claim(
     transaction: &mut Transaction<'_>,
@@ -13,24 +19,59 @@ pub(super) fn claim(
 ) -> Result<Vec<Delivery>, StoreError> {
     let Claim { destination, now_ms, lease_until_ms, limit } = claim;
     let (queue, end) = (keys::queue(destination), keys::due_end(destination, *now_ms));
-    let due = transaction.marks(&queue, &end, *limit)?;
-    let mut claimed = Vec::with_capacity(due.len());
-    for key in due {
-        let found = id_of(&key).and_then(|id| transaction.expect::<Delivery>(&keys::delivery(id)));
-        let mut delivery = match found {
-            Ok(delivery) => delivery,
-            // One row that cannot be read must not hold up all that stand behind it.
-            Err(StoreError::Corrupt(reason)) => {
-                tracing::error!(reason, "a delivery cannot be read and was taken out of the queue");
-                transaction.remove(key);
-                continue;
+    let mut claimed = Vec::with_capacity(*limit);
+    let (mut lines, mut moved) = (HashMap::new(), 0);
+    while claimed.len() < *limit && moved < MOST_MOVED {
+        let due = transaction.marks(&queue, &end, limit - claimed.len())?;
+        if due.is_empty() {
+            break;
+        }
+        for key in due {
+            let found =
+                id_of(&key).and_then(|id| transaction.expect::<Delivery>(&keys::delivery(id)));
+            let mut delivery = match found {
+                Ok(delivery) => delivery,
+                // One row that cannot be read must not hold up all that stand behind it.
+                Err(StoreError::Corrupt(reason)) => {
+                    tracing::error!(
+                        reason,
+                        "a delivery cannot be read and was taken out of the queue"
+                    );
+                    transaction.remove(key);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let first = match lines.entry(delivery.id.lead) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(first_in_line(transaction, &delivery)?),
+            };
+            if first.id == delivery.id {
+                change(transaction, &mut delivery, |delivery| delivery.claim(*lease_until_ms))?;
+                first.clone_from(&delivery);
+                claimed.push(delivery);
+            } else {
+                change(transaction, &mut delivery, |delivery| {
+                    delivery.wait_behind(first, *now_ms);
+                })?;
+                moved += 1;
             }
-            Err(error) => return Err(error),
-        };
-        change(transaction, &mut delivery, |delivery| delivery.claim(*lease_until_ms))?;
-        claimed.push(delivery);
+        }
     }
     Ok(claimed)
+}
+
+/// The first of a delivery's line: itself, where the others cannot be read.
+fn first_in_line(
+    transaction: &Transaction<'_>,
+    delivery: &Delivery,
+) -> Result<Delivery, StoreError> {
+    let first = match transaction.scan(&keys::lead_deliveries(delivery.id.lead)) {
+        Ok(of_lead) => Delivery::first_in_line(of_lead, &delivery.destination),
+        Err(StoreError::Corrupt(_)) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(first.unwrap_or_else(|| delivery.clone()))
 }
 
 pub(super) fn freeze(
@@ -49,11 +90,11 @@ pub(super) fn freeze(
 pub(super) fn settle(
     transaction: &mut Transaction<'_>,
     id: DeliveryId,
-    attempt: u32,
+    claim: u32,
     settlement: Settlement,
 ) -> Result<(), StoreError> {
     let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
-    change(transaction, &mut delivery, |delivery| delivery.settle(attempt, settlement))
+    change(transaction, &mut delivery, |delivery| delivery.settle(claim, settlement))
 }
 
 pub(super) fn replay(

@@ -25,7 +25,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 /// The layout of keys and values that this code reads and writes.
-const LAYOUT: u32 = 4;
+const LAYOUT: u32 = 5;
 
 /// Where sled's files lie.
 const TREE: &str = "tree";

@@ -16,10 +16,11 @@
 //! | `k` | site 0 key | an idempotency record |
 //! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
 //! | `u` | site 0 record | [`Unmatched`](crate::store::Unmatched): what was told of nobody who is known |
+//! | `n` | kind 0 name | [`Memo`](crate::store::Memo) |
 //! | `+` | any key, number | a further chunk of that key's value |
 //! | `m` | name | the layout's version, the number of commits, an import under way |
 
-use crate::store::{DeliveryId, RecordId};
+use crate::store::{DeliveryId, MemoKind, RecordId};
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::IdentityKind;
 
@@ -104,6 +105,14 @@ pub(super) fn unmatched_of(site: &SiteId) -> Vec<u8> {
 
 pub(super) fn unmatched(site: &SiteId, record: RecordId) -> Vec<u8> {
     join(b'u', &[site.as_str().as_bytes(), &[0], record.as_bytes()])
+}
+
+pub(super) fn memos(kind: MemoKind) -> Vec<u8> {
+    join(b'n', &[kind.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn memo(kind: MemoKind, name: &str) -> Vec<u8> {
+    join(b'n', &[kind.as_str().as_bytes(), &[0], name.as_bytes()])
 }
 
 pub(super) fn lead_deliveries(lead: LeadId) -> Vec<u8> {

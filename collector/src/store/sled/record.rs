@@ -1,5 +1,6 @@
 //! The verb `record` on sled.
 
+use super::convert::put_delivery;
 use super::keys;
 use super::transaction::Transaction;
 use crate::store::StoreError;
@@ -29,6 +30,9 @@ pub(super) fn record(
             transaction.put(&key, &new.lead)?;
         }
         put_record(transaction, new.lead, &new.record)?;
+        for delivery in &new.deliveries(&lead) {
+            put_delivery(transaction, delivery)?;
+        }
     }
     Ok(recorded)
 }

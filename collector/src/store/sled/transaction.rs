@@ -126,6 +126,16 @@ impl<'a> Transaction<'a> {
         self.running.insert(key, None);
     }
 
+    /// Removes a key with its value's further chunks.
+    pub(super) fn remove_value(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
+        let chunks = self.bytes(&key)?.map_or(0, |value| chunk_count(&value));
+        for number in 1..=chunks {
+            self.running.insert(keys::chunk(&key, number), None);
+        }
+        self.remove(key);
+        Ok(())
+    }
+
     /// Keys and values under a prefix, in order, with this commit's writes among them.
     pub(super) fn scan<T: DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
         let mut found: BTreeMap<Vec<u8>, sled::IVec> = BTreeMap::new();
@@ -294,6 +304,9 @@ mod tests {
             assert!(longest <= Some(limits::VALUE_BYTES + CHUNKED_HEAD));
         }
         assert_eq!(tree.len(), 1);
+        commit(&tree, |transaction| transaction.put(b"vkey", &"x".repeat(100_000)));
+        commit(&tree, |transaction| transaction.remove_value(b"vkey".to_vec()));
+        assert_eq!(tree.len(), 0);
     }
 
     #[test]

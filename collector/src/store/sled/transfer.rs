@@ -2,6 +2,7 @@
 
 use super::convert::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::keys;
+use super::memo::put_memo;
 use super::record::{put_record, put_unmatched};
 use super::snapshot::{Run, Snapshot, View};
 use super::transaction::{Transaction, corrupt};
@@ -9,6 +10,7 @@ use crate::store::StoreError;
 use crate::store::conversion::UsedKey;
 use crate::store::delivery::Delivery;
 use crate::store::entity::{Entity, Event, HandOff, Holding, ImportPart, ImportState, Out};
+use crate::store::memo::MemoKind;
 use crate::store::record::Record;
 use crate::store::visitor::{Row, Visitor};
 use serde::de::DeserializeOwned;
@@ -28,6 +30,11 @@ pub(super) fn export(snapshot: Snapshot, out: &Out) {
         .and_then(|()| pieces(&snapshot, keys::USED_KEYS, out, used_key))
         .and_then(|()| {
             pieces(&snapshot, keys::UNMATCHED, out, |_, _, told| Ok(Entity::Unmatched(told)))
+        })
+        .and_then(|()| {
+            MemoKind::carried().try_for_each(|kind| {
+                pieces(&snapshot, &keys::memos(kind), out, |_, _, memo| Ok(Entity::Memo(memo)))
+            })
         });
     // Whoever hears of the end may begin the next one.
     drop(snapshot);
@@ -131,7 +138,9 @@ pub(super) fn holding(tree: &sled::Tree) -> Result<Holding, StoreError> {
     }
     let prefixes =
         [keys::VISITORS, keys::LEADS, keys::IDENTITIES, keys::USED_KEYS, keys::UNMATCHED];
-    let something = prefixes.iter().any(|prefix| tree.scan_prefix(prefix).next().is_some());
+    let is_there = |prefix: &[u8]| tree.scan_prefix(prefix).next().is_some();
+    let something = prefixes.into_iter().any(is_there)
+        || MemoKind::carried().any(|kind| is_there(&keys::memos(kind)));
     Ok(if something { Holding::Something } else { Holding::Nothing })
 }
 
@@ -183,5 +192,6 @@ fn put(transaction: &mut Transaction<'_>, entity: Entity) -> Result<(), StoreErr
             put_used_key(transaction, &keys::idempotency(&site, &key), &used)
         }
         Entity::Unmatched(unmatched) => put_unmatched(transaction, &unmatched),
+        Entity::Memo(memo) => put_memo(transaction, &memo),
     }
 }
