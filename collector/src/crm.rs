@@ -5,7 +5,12 @@
 //! Only the outbox, the reader of what came back and `clew crm` call one.
 
 pub mod call;
+pub mod connection;
+pub mod lease;
+pub mod pause;
 pub mod throttle;
+pub mod hubspot;
+pub mod salesforce;
 pub mod token;
 
 use async_trait::async_trait;
@@ -62,6 +67,9 @@ pub trait Crm: Send + Sync {
     /// # Errors
     /// Why it is refused.
     fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused>;
+
+    /// What its calls go through.
+    fn caller(&self) -> &call::Caller;
 
     /// Something small that only works with valid credentials.
     ///

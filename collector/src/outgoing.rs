@@ -3,8 +3,10 @@
 
 use anyhow::{Context, Result};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response};
+use shared::time::parse_http_date;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -93,6 +95,15 @@ pub async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, String
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// When it may be tried again, where an answer says it in seconds or as a date, Unix milliseconds.
+pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
+    let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match after.parse::<u32>() {
+        Ok(seconds) => Some(now_ms + i64::from(seconds) * 1000),
+        Err(_) => parse_http_date(after),
+    }
 }
 
 fn refused(url: &Url) -> NotPublic {

@@ -12,6 +12,7 @@ use shared::ids::SiteId;
 use shared::lead::Country;
 use shared::source::{OwnHosts, Rules};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a reading of the configuration came to.
 pub struct Settings {
@@ -24,7 +25,7 @@ pub struct Settings {
     /// Sealed tokens.
     pub tokens: Tokens,
     sites: HashMap<SiteId, Site>,
-    destinations: Vec<Destination>,
+    destinations: Vec<Arc<Destination>>,
 }
 
 /// A site with what is computed from its settings once.
@@ -65,7 +66,7 @@ impl Settings {
         let destination = |config: &DestinationConfig| {
             let key = SigningKey::parse(&config.secret);
             let key = key.map_err(|error| anyhow!("destination `{}`: {error}", config.name))?;
-            Ok(Destination { config: config.clone(), key })
+            Ok(Arc::new(Destination { config: config.clone(), key }))
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
@@ -82,18 +83,25 @@ impl Settings {
         self.sites.get(site).and_then(|site| site.config.country)
     }
 
-    /// The destinations of a site's leads.
-    pub fn destinations(&self, site: &SiteId) -> impl Iterator<Item = &Destination> {
-        self.destinations.iter().filter(move |destination| destination.config.site == *site)
+    /// The names of the destinations of a site's leads.
+    pub fn destinations(&self, site: &SiteId) -> Vec<String> {
+        self.named(|of| of == site)
     }
 
-    /// The destinations of all sites.
-    pub fn every_destination(&self) -> &[Destination] {
-        &self.destinations
+    /// The names of the destinations of all sites.
+    pub fn every_destination(&self) -> Vec<String> {
+        self.named(|_| true)
     }
 
-    /// A destination by its name in deliveries.
-    pub fn destination(&self, name: &str) -> Option<&Destination> {
+    fn named(&self, wanted: impl Fn(&SiteId) -> bool) -> Vec<String> {
+        let webhooks = self.config.destinations.iter().map(|to| (&to.site, &to.name));
+        let crms = self.config.crm.iter().map(|crm| (&crm.site, &crm.name));
+        let wanted = webhooks.chain(crms).filter(|(site, _)| wanted(site));
+        wanted.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// A webhook by its name in deliveries.
+    pub fn destination(&self, name: &str) -> Option<&Arc<Destination>> {
         self.destinations.iter().find(|destination| destination.name() == name)
     }
 }

@@ -86,7 +86,7 @@ impl TestApp {
         let store = app::open_store(&config).unwrap();
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
-        let outbox = Outbox::new(Arc::clone(&app)).unwrap();
+        let outbox = Outbox::new(Arc::clone(&app));
         Self { app, url, outbox, server, client: client(), storage }
     }
 

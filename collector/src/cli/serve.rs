@@ -66,7 +66,7 @@ async fn serve(
     );
     let settings = app.settings();
     warn_of_gaps(&settings);
-    let outbox = Outbox::new(Arc::clone(&app))?;
+    let outbox = Outbox::new(Arc::clone(&app));
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::task::spawn_local(outbox.run(stopped));
     let address = listener.local_addr()?;
@@ -104,14 +104,15 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
     let need_restart = config.keep_started(&before.config);
     let filter = log_filter(&config).with_context(|| source.is_wrong())?;
     let settings = Settings::new(config).with_context(|| source.is_wrong())?;
+    app.change_settings(settings).with_context(|| source.is_wrong())?;
     set_filter(filter)?;
-    app.change_settings(settings);
     let settings = app.settings();
     let change = Change::between(&before.config, &settings.config);
     tracing::info!(
         sites = change.sites.to_string(),
         keys = change.keys.to_string(),
         destinations = change.destinations.to_string(),
+        crm = change.crm.to_string(),
         "the configuration was read again"
     );
     for setting in need_restart {

@@ -4,8 +4,8 @@ use super::CrmError;
 use super::throttle::Throttle;
 use super::token::Tokens;
 use crate::clock::Clock;
-use crate::outgoing::{Outgoing, read, told};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use crate::outgoing::{Outgoing, read, retry_at_ms, told};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
@@ -147,11 +147,7 @@ impl Answer {
 
     /// When it may be tried again, where the answer says it in seconds or as a date.
     pub fn retry_at_ms(&self, now_ms: i64) -> Option<i64> {
-        let after = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        match after.parse::<u32>() {
-            Ok(seconds) => Some(now_ms + i64::from(seconds) * 1000),
-            Err(_) => shared::time::parse_http_date(after),
-        }
+        retry_at_ms(&self.headers, now_ms)
     }
 
     /// What usually holds of any vendor: 408, 423, 425, 477 and 5xx may go better another time. `None`

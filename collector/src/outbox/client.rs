@@ -1,6 +1,6 @@
 //! One attempt to post a webhook: signed, bounded in time, and what its answer means.
 
-use crate::outgoing::{Outgoing, told};
+use crate::outgoing::{Outgoing, retry_at_ms, told};
 use crate::settings::Destination;
 use reqwest::{Method, header};
 use std::time::Duration;
@@ -14,8 +14,15 @@ pub(super) enum Attempt {
     Failed {
         /// What went wrong.
         error: String,
-        /// What the server asked for.
-        retry_after_seconds: Option<u32>,
+        /// The server asked for nothing before this time, Unix milliseconds.
+        not_before_ms: Option<i64>,
+    },
+    /// It was not tried, or refused for a reason that has nothing to do with it: it does not count.
+    PutOff {
+        /// Until when, Unix milliseconds.
+        until_ms: i64,
+        /// Why.
+        reason: String,
     },
     /// Trying again cannot help.
     Hopeless(String),
@@ -53,13 +60,13 @@ impl Client {
             .header("webhook-signature", signature)
             .body(body);
         match request.send().await {
-            Ok(response) => judge(&response),
-            Err(error) => Attempt::Failed { error: told(error), retry_after_seconds: None },
+            Ok(response) => judge(&response, now_ms),
+            Err(error) => Attempt::Failed { error: told(error), not_before_ms: None },
         }
     }
 }
 
-fn judge(response: &reqwest::Response) -> Attempt {
+fn judge(response: &reqwest::Response, now_ms: i64) -> Attempt {
     let status = response.status();
     if status.is_success() {
         return Attempt::Accepted;
@@ -67,9 +74,6 @@ fn judge(response: &reqwest::Response) -> Attempt {
     if status == reqwest::StatusCode::GONE {
         return Attempt::Hopeless("410: the destination says that it is gone".into());
     }
-    let retry_after = response.headers().get(header::RETRY_AFTER);
-    let retry_after_seconds = retry_after
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.trim().parse().ok());
-    Attempt::Failed { error: format!("the destination answered {status}"), retry_after_seconds }
+    let not_before_ms = retry_at_ms(response.headers(), now_ms);
+    Attempt::Failed { error: format!("the destination answered {status}"), not_before_ms }
 }
