@@ -252,7 +252,7 @@ pub struct Webhook<'a> {
     /// The address that the vendor was told, with its query.
     pub url: &'a str,
     /// A header by its name in small letters.
-    pub header: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    pub header: &'a dyn Fn(&str) -> Option<String>,
     /// The body's bytes.
     pub body: &'a [u8],
     /// Unix milliseconds.

@@ -9,6 +9,7 @@ mod etag;
 mod events;
 mod feedback;
 mod fields;
+mod hooks;
 mod leads;
 mod operation;
 mod query;
@@ -49,6 +50,9 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
         .service(at("/v1/deliveries").route(get().to(deliveries::list)))
         .service(at("/v1/deliveries/{delivery}/replay").route(post().to(deliveries::replay)))
+        // CRMs: signed.
+        .service(at("/hooks/{connection}").route(post().to(hooks::receive)))
+        .service(at("/hooks/{connection}/{secret}").route(post().to(hooks::receive_by_secret)))
         // Operators.
         .service(at("/healthz").route(get().to(operation::healthy)))
         .service(at("/readyz").route(get().to(operation::readiness)))
@@ -93,7 +97,7 @@ pub async fn count_answers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let is_api = request.path().starts_with("/v1/");
+    let is_api = ["/v1/", "/hooks/"].iter().any(|part| request.path().starts_with(part));
     let app = request.app_data::<Data<App>>().cloned();
     let answered = next.call(request).await?;
     if let (true, Some(app)) = (is_api, app) {

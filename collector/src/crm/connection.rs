@@ -10,6 +10,7 @@ use serde_json::Value;
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::fields::naming;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Connection {
     pub fields: Vec<&'static Field>,
     /// The vendor's names of fields that it did not take, and until when they are left out.
     left_out: Mutex<HashMap<String, i64>>,
+    /// Before this time nothing is read there, Unix milliseconds.
+    rests_until_ms: AtomicI64,
 }
 
 /// All connections, made when they are asked for, and kept for as long as their settings are the
@@ -102,7 +105,13 @@ impl Connections {
             false => config.fields.iter().map(String::as_str).collect(),
         };
         let fields = names.into_iter().filter_map(find).collect();
-        Ok(Connection { config: config.clone(), crm, fields, left_out: Mutex::default() })
+        Ok(Connection {
+            config: config.clone(),
+            crm,
+            fields,
+            left_out: Mutex::default(),
+            rests_until_ms: AtomicI64::new(i64::MIN),
+        })
     }
 }
 
@@ -140,6 +149,16 @@ impl Connection {
             before.is_none_or(|before_ms| before_ms <= now_ms)
         });
         added.count() > 0
+    }
+
+    /// Whether it is left alone by whoever reads there.
+    pub fn rests(&self, now_ms: i64) -> bool {
+        now_ms < self.rests_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Leaves it alone until a time.
+    pub fn rest(&self, until_ms: i64) {
+        self.rests_until_ms.store(until_ms, Ordering::Relaxed);
     }
 
     fn left_out(&self, now_ms: i64) -> HashSet<String> {
