@@ -27,5 +27,6 @@ pub mod metrics;
 pub mod clock;
 pub mod secret;
 pub mod token;
+pub mod seal;
 pub mod tracker;
 pub mod cli;
