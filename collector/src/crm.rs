@@ -7,6 +7,7 @@
 pub mod call;
 pub mod connection;
 pub mod lease;
+pub mod operate;
 pub mod pause;
 pub mod throttle;
 pub mod hubspot;

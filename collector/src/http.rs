@@ -4,6 +4,7 @@ mod assets;
 mod auth;
 mod body;
 mod client;
+mod crm;
 mod deliveries;
 mod etag;
 mod events;
@@ -65,6 +66,9 @@ pub fn operator_routes(config: &mut ServiceConfig) {
     config
         .service(at("/export").route(get().to(operation::export)))
         .service(at("/relabel").route(post().to(operation::relabel)))
+        .service(at("/crm").route(post().to(crm::standing)))
+        .service(at("/crm/{name}/setup").route(post().to(crm::set_up)))
+        .service(at("/crm/{name}/test").route(post().to(crm::try_out)))
         .default_service(web::to(no_such_address));
 }
 
