@@ -5,6 +5,7 @@
 //! Only the outbox, the reader of what came back and `clew crm` call one.
 
 pub mod call;
+pub mod hubspot;
 pub mod throttle;
 pub mod token;
 
