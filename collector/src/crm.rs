@@ -6,12 +6,12 @@
 
 pub mod call;
 pub mod connection;
+pub mod hubspot;
 pub mod lease;
 pub mod operate;
 pub mod pause;
-pub mod throttle;
-pub mod hubspot;
 pub mod salesforce;
+pub mod throttle;
 pub mod token;
 
 use async_trait::async_trait;
