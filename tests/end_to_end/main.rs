@@ -15,6 +15,8 @@ mod fields;
 mod persons;
 mod history;
 mod outbox;
+mod hand_off;
+mod way_back;
 mod assets;
 mod commands;
 mod attribute;
