@@ -202,6 +202,30 @@ async fn no_page_is_lost_and_none_leads_to_itself() {
     }
 }
 
+/// A thousand changes of one millisecond, and four searches a second.
+#[actix_web::test]
+async fn a_long_walk_goes_on_where_a_limit_stopped_it() {
+    let account = Account::start();
+    account.standin.set(|settings| settings.searches_per_second = 4);
+    for _ in 0..1_000 {
+        account.standin.put("contact", &json!({})).unwrap();
+    }
+    let mut waits = 0;
+    let page = loop {
+        match account.crm.changed("contact", NOW_MS).await {
+            Ok(page) => break page,
+            Err(CrmError::RateLimited { until_ms, .. }) => {
+                account.advance_ms(until_ms - account.clock.now_ms());
+            }
+            Err(other) => panic!("{other}"),
+        }
+        waits += 1;
+        assert!(waits < 10);
+    };
+    let ids: BTreeSet<_> = page.changes.iter().map(|change| &person(change).record.id).collect();
+    assert_eq!((ids.len(), page.more_from_ms), (1_000, Some(NOW_MS + 1)));
+}
+
 #[actix_web::test]
 async fn many_are_read_in_batches() {
     let account = Account::start();
