@@ -30,3 +30,4 @@ mod disk;
 mod reclassify;
 mod journey;
 mod departures;
+mod crm_hubspot;

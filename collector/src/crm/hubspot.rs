@@ -28,6 +28,7 @@ use crate::config::CrmConfig;
 use crate::outgoing::Outgoing;
 use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
+use changed::Interrupted;
 use error::Refusal;
 use paths::Paths;
 use serde_json::Value;
@@ -61,6 +62,7 @@ pub struct Hubspot {
     /// What stands before a contact's id in the address of its page.
     pages: Option<String>,
     subscriber: Subscriber,
+    interrupted: Interrupted,
 }
 
 impl Hubspot {
@@ -124,6 +126,7 @@ impl Hubspot {
                 app_id: hubspot.app_id,
                 own_properties: format!("{prefix}_"),
             },
+            interrupted: Interrupted::default(),
         })
     }
 

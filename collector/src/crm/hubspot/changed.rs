@@ -8,6 +8,33 @@ use super::read::results;
 use super::{BATCH, CONTACT, DEAL, Hubspot, id, time, unreadable};
 use crate::crm::{Change, CrmError, Page};
 use serde_json::{Value, json};
+use std::sync::{Mutex, PoisonError};
+
+/// What was found so far of the changes of one millisecond, where a limit came in between: searches
+/// are few a second, and to begin anew each time would never come to an end.
+#[derive(Default)]
+pub(super) struct Interrupted(Mutex<Option<Walk>>);
+
+struct Walk {
+    kind: &'static str,
+    at_ms: i64,
+    /// The highest id that was seen.
+    after: u64,
+    found: Vec<Value>,
+}
+
+impl Interrupted {
+    /// The walk through that millisecond, from where it was interrupted or from the beginning.
+    fn resume(&self, kind: &'static str, at_ms: i64) -> Walk {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let same = held.filter(|walk| walk.kind == kind && walk.at_ms == at_ms);
+        same.unwrap_or(Walk { kind, at_ms, after: 0, found: Vec::new() })
+    }
+
+    fn keep(&self, walk: Walk) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(walk);
+    }
+}
 
 impl Hubspot {
     pub(super) async fn changed_since(&self, feed: &str, since_ms: i64) -> Result<Page, CrmError> {
@@ -45,7 +72,7 @@ impl Hubspot {
     /// Everything that changed in one millisecond, by id: what an import of thousands may do.
     async fn all_at(
         &self,
-        kind: &str,
+        kind: &'static str,
         changed: &str,
         at_ms: i64,
         properties: &[String],
@@ -54,18 +81,25 @@ impl Hubspot {
         let then = json!({
             "propertyName": changed, "operator": "BETWEEN", "value": at, "highValue": at,
         });
-        let (mut all, mut after): (Vec<Value>, u64) = (Vec::new(), 0);
+        let mut walk = self.interrupted.resume(kind, at_ms);
         loop {
             let behind = json!({
-                "propertyName": "hs_object_id", "operator": "GT", "value": after.to_string(),
+                "propertyName": "hs_object_id", "operator": "GT", "value": walk.after.to_string(),
             });
             let filters = [then.clone(), behind];
-            let (page, has_more) = self.search(kind, &filters, "hs_object_id", properties).await?;
+            let (page, has_more) =
+                match self.search(kind, &filters, "hs_object_id", properties).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        self.interrupted.keep(walk);
+                        return Err(error);
+                    }
+                };
             let last = page.last().and_then(|last| id(&last["id"])?.parse().ok());
-            all.extend(page);
+            walk.found.extend(page);
             match last {
-                Some(last) if has_more && last > after => after = last,
-                _ => return Ok(all),
+                Some(last) if has_more && last > walk.after => walk.after = last,
+                _ => return Ok(walk.found),
             }
         }
     }
