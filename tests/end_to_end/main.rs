@@ -23,6 +23,8 @@ mod attribute;
 mod classify;
 mod reload;
 mod crash;
+mod hand_off_crash;
+mod hand_off_storm;
 mod moves;
 mod together;
 mod backup;
