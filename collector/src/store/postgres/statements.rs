@@ -241,11 +241,11 @@ statements! {
              AND due_at_ms <= $3 AND hash = ANY (ARRAY (
                  SELECT hash FROM clew.deliveries AS due
                  WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
-                     AND due_at_ms <= $3 AND NOT EXISTS (
-                         SELECT FROM clew.deliveries AS first
-                         WHERE first.lb = $1 AND first.lead = due.lead AND first.destination = $2
-                             AND first.state IN ('pending', 'sending', 'retry')
-                             AND (first.created_at_ms, first.hash) < (due.created_at_ms, due.hash))
+                     AND due_at_ms <= $3 AND hash = (
+                         SELECT hash FROM clew.deliveries AS line
+                         WHERE lb = $1 AND lead = due.lead AND destination = $2
+                             AND state IN ('pending', 'sending', 'retry')
+                         ORDER BY created_at_ms, hash LIMIT 1)
                  ORDER BY due_at_ms LIMIT $5 FOR UPDATE OF due SKIP LOCKED))
          RETURNING lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
              created_at_ms, error";
@@ -253,21 +253,20 @@ statements! {
     /// given time where that one is being tried, else just behind it.
     MOVE_BLOCKED, Shard::One("lb"),
         "UPDATE clew.deliveries AS due SET due_at_ms = coalesce((
-             SELECT CASE first.state WHEN 'sending' THEN $4 ELSE first.due_at_ms + 1 END
-             FROM clew.deliveries AS first
-             WHERE first.lb = $1 AND first.lead = due.lead AND first.destination = $2
-                 AND first.state IN ('pending', 'sending', 'retry')
-             ORDER BY first.created_at_ms, first.hash LIMIT 1), due.due_at_ms)
-         WHERE due.lb = $1 AND due.destination = $2 AND due.state IN ('pending', 'sending', 'retry')
-             AND due.due_at_ms <= $3 AND due.hash = ANY (ARRAY (
+             SELECT CASE state WHEN 'sending' THEN $4 ELSE due_at_ms + 1 END
+             FROM clew.deliveries AS line
+             WHERE lb = $1 AND lead = due.lead AND destination = $2
+                 AND state IN ('pending', 'sending', 'retry')
+             ORDER BY created_at_ms, hash LIMIT 1), due_at_ms)
+         WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
+             AND due_at_ms <= $3 AND hash = ANY (ARRAY (
                  SELECT hash FROM clew.deliveries AS blocked
                  WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
-                     AND due_at_ms <= $3 AND EXISTS (
-                         SELECT FROM clew.deliveries AS first
-                         WHERE first.lb = $1 AND first.lead = blocked.lead AND first.destination = $2
-                             AND first.state IN ('pending', 'sending', 'retry')
-                             AND (first.created_at_ms, first.hash) <
-                                 (blocked.created_at_ms, blocked.hash))
+                     AND due_at_ms <= $3 AND hash <> (
+                         SELECT hash FROM clew.deliveries AS line
+                         WHERE lb = $1 AND lead = blocked.lead AND destination = $2
+                             AND state IN ('pending', 'sending', 'retry')
+                         ORDER BY created_at_ms, hash LIMIT 1)
                  FOR UPDATE OF blocked SKIP LOCKED))
          RETURNING hash";
     /// A delivery.
