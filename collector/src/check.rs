@@ -280,6 +280,7 @@ mod tests {
     use super::*;
     use shared::ids::ConversionId;
     use shared::lead::{Contact, FoundBy, Join, JoinEvidence, NamedBy};
+    use shared::link::CrmLink;
 
     const HANDED_OVER_MS: Option<i64> = Some(1_000);
 
@@ -348,6 +349,43 @@ mod tests {
             (Some(told), Some(part)) if told.contains(part) => {}
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn who_is_found_by_what_was_told() {
+        let check = |told: bool, owner: Option<u8>, expected: Option<&str>| {
+            let mut check = Check::default();
+            for number in [1, 2] {
+                let mut lead = lead(number, |join| join.undone_at_ms = Some(1));
+                if let Entity::Lead { records, .. } = &mut lead {
+                    records.extend((told && number == 1).then(|| {
+                        Record::Link(CrmLink {
+                            provider: "hubspot".into(),
+                            object: "contact".into(),
+                            id: "7".into(),
+                            url: None,
+                            linked_at_ms: 0,
+                            reference: "a".into(),
+                        })
+                    }));
+                }
+                check.take(&lead).unwrap();
+            }
+            let (site, kind) = (SiteId::parse("demo").unwrap(), IdentityKind::CrmRecord);
+            if let Some(lead) = owner.map(id) {
+                let value = "hubspot:contact:7".into();
+                check.take(&Entity::Identity { site, kind, value, lead }).unwrap();
+            }
+            let problems = check.finish().problems;
+            assert_eq!(problems.is_empty(), expected.is_none(), "{problems:?}");
+            let part = expected.unwrap_or_default();
+            assert!(problems.iter().all(|told| told.contains(part)), "{problems:?}");
+        };
+        check(true, Some(1), None);
+        // It was told with a stage.
+        check(false, Some(2), None);
+        check(true, Some(2), Some("hubspot:contact:7 of demo: the lead of which it was told"));
+        check(true, None, Some("is not found by it"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::statements::{ALL, INSERTS, Shard};
 const SCHEMA: &[&str] = &[
     include_str!("migrations/V1__rows.sql"),
     include_str!("migrations/V3__records.sql"),
-    include_str!("migrations/V4__memos.sql"),
+    include_str!("migrations/V4__hand_offs.sql"),
 ];
 
 /// Refused, or refused in some of its forms, or not known to work over shards.
