@@ -161,7 +161,10 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     ];
     for (turn, record) in records.iter().chain(&records).enumerate() {
         let crm_record = (turn == 0).then(|| format!("crm:contact:{id}"));
-        let (record, destinations) = (record.clone(), DESTINATIONS.map(Into::into).into());
+        let is_handed_off = turn % records.len() == 0;
+        let destinations = DESTINATIONS.iter().filter(|_| is_handed_off);
+        let (record, destinations) =
+            (record.clone(), destinations.map(ToString::to_string).collect());
         let due_at_ms = START_MS;
         let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
         let repeated = turn >= records.len();
