@@ -2,7 +2,9 @@
 
 use crate::clock::{Clock, Dice};
 use crate::config::Config;
+use crate::crm::connection::Connections;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::settings::Settings;
 use crate::store::postgres::{self, COLLECTOR, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
@@ -25,6 +27,12 @@ pub struct App {
     pub dice: Dice,
     /// The files for browsers, where they were built in.
     pub tracker: Option<Tracker>,
+    /// The HTTP clients.
+    pub outgoing: Outgoing,
+    /// The connections to CRMs.
+    pub connections: Connections,
+    /// What this collector calls itself where it takes a lease.
+    pub holder: u64,
     settings: watch::Sender<Arc<Settings>>,
 }
 
@@ -32,20 +40,27 @@ impl App {
     /// Puts the application together around an open store.
     ///
     /// # Errors
-    /// A token key or destination secret that cannot be used.
+    /// A token key, destination secret or connection that cannot be used.
     pub fn new(
         config: Config,
         store: Arc<dyn Store>,
         clock: Clock,
         dice: Dice,
     ) -> Result<Arc<Self>> {
+        let settings = Settings::new(config)?;
+        let outgoing = Outgoing::new()?;
+        let connections = Connections::new(outgoing.clone(), clock.clone(), Arc::clone(&store));
+        connections.check(&settings)?;
         Ok(Arc::new(Self {
             store,
             metrics: Metrics::default(),
             clock,
+            holder: u64::from_be_bytes(dice.roll()),
             dice,
             tracker: Tracker::built_in(),
-            settings: watch::Sender::new(Arc::new(Settings::new(config)?)),
+            outgoing,
+            connections,
+            settings: watch::Sender::new(Arc::new(settings)),
         }))
     }
 
@@ -56,8 +71,13 @@ impl App {
     }
 
     /// Puts other settings in force for all work that begins from now on.
-    pub fn change_settings(&self, settings: Settings) {
+    ///
+    /// # Errors
+    /// A connection that cannot be used; the settings before stay in force.
+    pub fn change_settings(&self, settings: Settings) -> Result<()> {
+        self.connections.check(&settings)?;
         self.settings.send_replace(Arc::new(settings));
+        Ok(())
     }
 
     /// Tells of every change of the settings.

@@ -6,6 +6,7 @@
 
 mod attribution;
 pub mod change;
+mod crm;
 mod network;
 mod rules;
 mod site;
@@ -13,6 +14,7 @@ mod store;
 mod text;
 
 pub use attribution::AttributionConfig;
+pub use crm::{CrmConfig, HubspotConfig, SalesforceConfig};
 pub use network::Network;
 pub use rules::RulesConfig;
 pub use site::SiteConfig;
@@ -72,6 +74,9 @@ pub struct Config {
     /// Where leads are delivered to.
     #[serde(default)]
     pub destinations: Vec<DestinationConfig>,
+    /// The CRMs that leads are handed off to.
+    #[serde(default)]
+    pub crm: Vec<CrmConfig>,
 }
 
 /// When and how often leads are delivered.
@@ -192,6 +197,9 @@ impl Config {
                 |unset| anyhow::anyhow!("destination `{name}`: the environment has no {unset}");
             destination.secret.resolve(lookup).map_err(unset)?;
         }
+        for crm in &mut self.crm {
+            crm.resolve_secrets(lookup)?;
+        }
         Ok(())
     }
 
@@ -217,7 +225,10 @@ impl Config {
         unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
         unique(
             "destinations",
-            self.destinations.iter().map(|destination| destination.name.as_str()),
+            self.destinations
+                .iter()
+                .map(|destination| destination.name.as_str())
+                .chain(self.crm.iter().map(|crm| crm.name.as_str())),
         )?;
         for site in &self.sites {
             site.check()?;
@@ -239,6 +250,17 @@ impl Config {
                     "destination `{name}`: the url should be https (http only with allow_private)"
                 );
             }
+        }
+        let mut vendors = HashSet::new();
+        for crm in &self.crm {
+            crm.check()?;
+            let name = &crm.name;
+            self.site(&crm.site).with_context(|| format!("crm `{name}`: no such site"))?;
+            // Records are known by vendor, kind and id.
+            ensure!(
+                vendors.insert((&crm.site, crm.vendor().as_str())),
+                "crm `{name}`: the site has another connection to the same vendor"
+            );
         }
         Ok(())
     }

@@ -169,12 +169,11 @@ async fn store(
     named_by: Option<NamedBy>,
 ) -> Result<(LeadId, ConversionId, bool), ApiError> {
     let at_ms = conversion.at_ms;
-    let destinations = settings.destinations(site);
     let new = NewConversion {
         site: site.clone(),
         conversion,
         new_lead: LeadId::new(at_ms, app.dice.roll()),
-        destinations: destinations.map(|destination| destination.name().to_owned()).collect(),
+        destinations: settings.destinations(site),
         due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
         idempotency,
         named_by,

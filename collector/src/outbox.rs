@@ -7,17 +7,22 @@
 pub mod sign;
 mod body;
 mod client;
+mod hand_off;
+mod schedule;
 
 use crate::app::App;
+use crate::crm::CrmError;
+use crate::crm::connection::Connection;
+use crate::crm::lease;
+use crate::crm::pause::{LOOK_AGAIN_MS, Pause};
 use crate::metrics::DeliveryOutcome;
 use crate::settings::{Destination, Settings};
 use crate::store::{Claim, Delivery, Settlement, StoreError};
-use anyhow::Result;
 use client::{Attempt, Client};
 use futures_util::StreamExt;
-use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use shared::limits;
+use hand_off::Failure;
+use schedule::settlement;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +30,8 @@ use tokio::sync::watch;
 
 /// A claim outlives the longest attempt by this much.
 const LEASE_MARGIN_MS: i64 = 30_000;
+/// The calls that a hand-off to a CRM takes, at most in the usual case.
+const CALLS_OF_A_HAND_OFF: usize = 4;
 /// How often a destination's loop looks for what fell due.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often rows that nobody needs any more are looked for: they have waited a day.
@@ -37,12 +44,10 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox with its HTTP client.
-    ///
-    /// # Errors
-    /// Where the client cannot be made.
-    pub fn new(app: Arc<App>) -> Result<Self> {
-        Ok(Self { app, client: Client::new()? })
+    /// An outbox that calls with the application's clients.
+    pub fn new(app: Arc<App>) -> Self {
+        let client = Client::new(app.outgoing.clone());
+        Self { app, client }
     }
 
     /// Delivers until told to stop; what is under way is finished first.
@@ -59,9 +64,9 @@ impl Outbox {
         let (mut loops, mut running) = (FuturesUnordered::new(), HashSet::new());
         while !*stop.borrow() {
             let settings = Arc::clone(&changes.borrow_and_update());
-            for destination in settings.every_destination() {
-                if running.insert(destination.name().to_owned()) {
-                    loops.push(self.deliver_to(destination.name().to_owned(), stop.clone()));
+            for name in settings.every_destination() {
+                if running.insert(name.clone()) {
+                    loops.push(self.deliver_to(name, stop.clone()));
                 }
             }
             tokio::select! {
@@ -77,20 +82,13 @@ impl Outbox {
     /// is due for it then stays in the store. Gives back its name.
     async fn deliver_to(&self, name: String, stop: watch::Receiver<bool>) -> String {
         let work = async || {
-            // Asked each time, so that a change of address or secret holds from here on.
-            let settings = self.app.settings();
-            match settings.destination(&name) {
-                Some(destination) => self.work(destination, &settings).await.map(Some),
-                None => {
-                    tracing::info!(
-                        destination = name,
-                        "a destination that was removed gets no more"
-                    );
-                    Ok(None)
-                }
+            let worked = self.work(&name, &stop).await?;
+            if worked.is_none() {
+                tracing::info!(destination = name, "a destination that was removed gets no more");
             }
+            Ok(worked)
         };
-        until_stopped(stop, PAUSE, work).await;
+        until_stopped(stop.clone(), PAUSE, work).await;
         name
     }
 
@@ -100,15 +98,10 @@ impl Outbox {
     /// The store's.
     pub async fn step(&self) -> Result<usize, StoreError> {
         self.expire().await?;
-        let settings = self.app.settings();
+        let (_go_on, stop) = watch::channel(false);
         let mut attempts = 0;
-        for destination in settings.every_destination() {
-            loop {
-                match self.work(destination, &settings).await? {
-                    0 => break,
-                    more => attempts += more,
-                }
-            }
+        for name in self.app.settings().every_destination() {
+            attempts += self.work(&name, &stop).await?.unwrap_or_default();
         }
         Ok(attempts)
     }
@@ -117,41 +110,120 @@ impl Outbox {
         self.app.store.expire(self.app.clock.now_ms()).await
     }
 
-    /// One claim of what is due for a destination: as many as may be under way at the same time.
-    async fn work(&self, to: &Destination, settings: &Settings) -> Result<usize, StoreError> {
-        let how = &settings.config.delivery;
+    /// Attempts what is due for a destination, so many at a time as are allowed, until nothing is; how
+    /// many attempts were made. `None` where the settings have no such destination.
+    async fn work(
+        &self,
+        name: &str,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Option<usize>, StoreError> {
+        let (mut attempts, mut failed) = (0, None);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            // Asked each time, so that a change of address or secret holds from here on.
+            let settings = self.app.settings();
+            let Some(to) = self.destination(&settings, name)? else { break };
+            if failed.is_none() && !*stop.borrow() {
+                match self.claim(&settings, &to, under_way.len()).await {
+                    Ok(claimed) => {
+                        attempts += claimed.len();
+                        under_way.extend(claimed.into_iter().map(|delivery| {
+                            self.deliver(to.clone(), Arc::clone(&settings), delivery)
+                        }));
+                    }
+                    Err(error) => failed = Some(error),
+                }
+            }
+            // What is under way is finished, whatever became of the rest.
+            match under_way.next().await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => failed = Some(error),
+                None => return failed.map_or(Ok(Some(attempts)), Err),
+            }
+        }
+        while under_way.next().await.is_some() {}
+        Ok(None)
+    }
+
+    fn destination(&self, settings: &Settings, name: &str) -> Result<Option<To>, StoreError> {
+        if let Some(destination) = settings.destination(name) {
+            return Ok(Some(To::Webhook(Arc::clone(destination))));
+        }
+        // The connections of the settings were made when these were put in force.
+        let connection = self.app.connections.get(settings, name);
+        let connection = connection.map_err(|error| StoreError::Closed(format!("{error:#}")))?;
+        Ok(connection.map(To::Crm))
+    }
+
+    /// Takes what is due, as much as there is room for.
+    async fn claim(
+        &self,
+        settings: &Settings,
+        to: &To,
+        under_way: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let mut limit = settings.config.delivery.concurrency.saturating_sub(under_way);
+        if let To::Crm(connection) = to {
+            limit = limit.min(self.room(connection, under_way).await?);
+        }
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let now_ms = self.app.clock.now_ms();
-        let timeout_ms = i64::from(how.timeout_seconds) * 1000;
+        let longest_ms = to.longest(settings).as_millis() as i64;
         let claim = Claim {
             destination: to.name().to_owned(),
             now_ms,
-            lease_until_ms: now_ms + timeout_ms + LEASE_MARGIN_MS,
-            limit: how.concurrency,
+            lease_until_ms: now_ms + longest_ms + LEASE_MARGIN_MS,
+            limit,
         };
-        let claimed = self.app.store.claim_deliveries(claim).await?;
-        let attempts = claimed.len();
-        let deliver = claimed.into_iter().map(|delivery| self.deliver(to, settings, delivery));
-        for settled in join_all(deliver).await {
-            settled?;
+        self.app.store.claim_deliveries(claim).await
+    }
+
+    /// How many hand-offs a CRM may get now: none where another collector has the connection or it is
+    /// paused, else as many as its calls allow.
+    async fn room(&self, connection: &Connection, under_way: usize) -> Result<usize, StoreError> {
+        let (app, name) = (&*self.app, connection.name());
+        if !lease::hold(app, name).await? {
+            return Ok(0);
         }
-        Ok(attempts)
+        let now_ms = app.clock.now_ms();
+        match Pause::of(app, name).await? {
+            Some(pause) if pause.look_at_ms.is_some_and(|at_ms| at_ms <= now_ms) => {
+                match connection.crm.probe().await {
+                    Ok(()) => Pause::end(app, name).await?,
+                    Err(error) => {
+                        Pause::begin(app, name, error.to_string(), true).await?;
+                        return Ok(0);
+                    }
+                }
+            }
+            Some(_) => return Ok(0),
+            None => {}
+        }
+        let free = connection.crm.caller().throttle.free(now_ms) as usize;
+        let wanted = CALLS_OF_A_HAND_OFF * under_way;
+        Ok(free.saturating_sub(wanted) / CALLS_OF_A_HAND_OFF)
     }
 
     async fn deliver(
         &self,
-        to: &Destination,
-        settings: &Settings,
+        to: To,
+        settings: Arc<Settings>,
         delivery: Delivery,
     ) -> Result<(), StoreError> {
-        let how = &settings.config.delivery;
-        let attempt = self.attempt(to, settings, &delivery).await?;
+        let attempt = match &to {
+            To::Webhook(destination) => self.post(destination, &settings, &delivery).await?,
+            To::Crm(connection) => self.hand_off(connection, &settings, &delivery).await?,
+        };
         let now_ms = self.app.clock.now_ms();
         let jitter = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
-        let settlement =
-            settlement(&attempt, delivery.attempts, &how.retry_seconds, now_ms, jitter);
+        let schedule = &settings.config.delivery.retry_seconds;
+        let settlement = settlement(&attempt, delivery.attempts, schedule, now_ms, jitter);
         let outcome = match &settlement {
             Settlement::Sent { .. } => DeliveryOutcome::Sent,
-            Settlement::Retry { .. } | Settlement::Wait { .. } => DeliveryOutcome::Retry,
+            Settlement::Retry { .. } => DeliveryOutcome::Retry,
+            Settlement::Wait { .. } => DeliveryOutcome::PutOff,
             Settlement::Dead { .. } => DeliveryOutcome::Dead,
         };
         self.app.metrics.delivery(outcome);
@@ -168,7 +240,7 @@ impl Outbox {
         self.app.store.settle_delivery(delivery.id, delivery.claims, settlement).await
     }
 
-    async fn attempt(
+    async fn post(
         &self,
         to: &Destination,
         settings: &Settings,
@@ -184,6 +256,68 @@ impl Outbox {
         let id = delivery.id.to_text();
         let timeout = Duration::from_secs(settings.config.delivery.timeout_seconds.into());
         Ok(self.client.post(to, &id, body, self.app.clock.now_ms(), timeout).await)
+    }
+
+    async fn hand_off(
+        &self,
+        connection: &Arc<Connection>,
+        settings: &Settings,
+        delivery: &Delivery,
+    ) -> Result<Attempt, StoreError> {
+        let app = &*self.app;
+        let longest = To::Crm(Arc::clone(connection)).longest(settings);
+        let handed_off = hand_off::hand_off(app, settings, connection, delivery);
+        // What is cut off here was perhaps done there; the next attempt sees to it.
+        let failure = match tokio::time::timeout(longest, handed_off).await {
+            Ok(Ok(())) => return Ok(Attempt::Accepted),
+            Ok(Err(failure)) => failure,
+            Err(_) => {
+                CrmError::Transient { until_ms: None, message: "it took too long".into() }.into()
+            }
+        };
+        let error = match failure {
+            Failure::Store(error) => return Err(error),
+            Failure::Crm(error) => error,
+        };
+        let told = error.to_string();
+        Ok(match error {
+            CrmError::Auth(reason) => {
+                Pause::begin(app, connection.name(), reason, true).await?;
+                Attempt::PutOff { until_ms: app.clock.now_ms() + LOOK_AGAIN_MS, reason: told }
+            }
+            CrmError::RateLimited { until_ms, .. } => Attempt::PutOff { until_ms, reason: told },
+            CrmError::Transient { until_ms, message } => {
+                Attempt::Failed { error: message, not_before_ms: until_ms }
+            }
+            CrmError::UnknownField { .. } | CrmError::Invalid(_) => Attempt::Hopeless(told),
+        })
+    }
+}
+
+/// What is delivered to.
+#[derive(Clone)]
+enum To {
+    /// A webhook.
+    Webhook(Arc<Destination>),
+    /// A CRM.
+    Crm(Arc<Connection>),
+}
+
+impl To {
+    fn name(&self) -> &str {
+        match self {
+            Self::Webhook(destination) => destination.name(),
+            Self::Crm(connection) => connection.name(),
+        }
+    }
+
+    /// The longest that an attempt takes.
+    fn longest(&self, settings: &Settings) -> Duration {
+        let call = Duration::from_secs(settings.config.delivery.timeout_seconds.into());
+        match self {
+            Self::Webhook(_) => call,
+            Self::Crm(_) => call * (CALLS_OF_A_HAND_OFF as u32),
+        }
     }
 }
 
@@ -224,62 +358,5 @@ async fn until_stopped(
             () = pause => {}
             _ = stop.changed() => {}
         }
-    }
-}
-
-/// What an attempt means for the delivery. `attempts` counts this one; `jitter` is 0 to 1 and adds
-/// up to a tenth to the wait, so that deliveries that failed together do not return together.
-fn settlement(
-    attempt: &Attempt,
-    attempts: u32,
-    retry_seconds: &[u32],
-    now_ms: i64,
-    jitter: f64,
-) -> Settlement {
-    let (error, asked_ms) = match attempt {
-        Attempt::Accepted => return Settlement::Sent { at_ms: now_ms },
-        Attempt::Hopeless(error) => {
-            return Settlement::Dead { at_ms: now_ms, error: error.clone() };
-        }
-        Attempt::Failed { error, retry_after_seconds } => {
-            let asked_ms = retry_after_seconds.map_or(0, |seconds| i64::from(seconds) * 1000);
-            (error.clone(), asked_ms.min(limits::DAY_MS))
-        }
-    };
-    let Some(wait) = retry_seconds.get(attempts.saturating_sub(1) as usize) else {
-        return Settlement::Dead { at_ms: now_ms, error };
-    };
-    let wait_ms = i64::from(*wait) * 1000;
-    let jitter_ms = (wait_ms as f64 * 0.1 * jitter) as i64;
-    Settlement::Retry { at_ms: now_ms + (wait_ms + jitter_ms).max(asked_ms), error }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(attempt: &Attempt, attempts: u32, jitter: f64, expected: &str) {
-        let settled = match settlement(attempt, attempts, &[5, 300], 1_000, jitter) {
-            Settlement::Sent { at_ms } => format!("sent {at_ms}"),
-            Settlement::Retry { at_ms, .. } => format!("retry {at_ms}"),
-            Settlement::Wait { at_ms, .. } => format!("wait {at_ms}"),
-            Settlement::Dead { at_ms, error } => format!("dead {at_ms} {error}"),
-        };
-        assert_eq!(settled, expected);
-    }
-
-    #[test]
-    fn the_schedule() {
-        let failed =
-            |retry_after_seconds| Attempt::Failed { error: "500".into(), retry_after_seconds };
-        check(&Attempt::Accepted, 1, 0.0, "sent 1000");
-        check(&failed(None), 1, 0.0, "retry 6000");
-        check(&failed(None), 1, 1.0, "retry 6500");
-        check(&failed(None), 2, 0.0, "retry 301000");
-        check(&failed(None), 3, 0.0, "dead 1000 500");
-        check(&failed(Some(60)), 1, 1.0, "retry 61000");
-        check(&failed(Some(u32::MAX)), 1, 0.0, "retry 86401000");
-        check(&failed(Some(1)), 2, 0.0, "retry 301000");
-        check(&Attempt::Hopeless("gone".into()), 1, 0.0, "dead 1000 gone");
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::config::{Config, DestinationConfig, SiteConfig};
 use crate::outbox::sign::SigningKey;
+use crate::seal::Seal;
 use crate::token::Tokens;
 use anyhow::{Result, anyhow};
 use shared::bot::Bots;
@@ -12,6 +13,7 @@ use shared::ids::SiteId;
 use shared::lead::Country;
 use shared::source::{OwnHosts, Rules};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a reading of the configuration came to.
 pub struct Settings {
@@ -23,8 +25,10 @@ pub struct Settings {
     pub bots: Bots,
     /// Sealed tokens.
     pub tokens: Tokens,
+    /// What seals secrets that the store keeps.
+    pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
-    destinations: Vec<Destination>,
+    destinations: Vec<Arc<Destination>>,
 }
 
 /// A site with what is computed from its settings once.
@@ -57,6 +61,7 @@ impl Settings {
     /// A token key or destination secret that cannot be used, or rules that cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
+        let seal = Arc::new(Seal::new(&config.token_keys).map_err(anyhow::Error::msg)?);
         let site = |site: &SiteConfig| {
             let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
             (site.name.clone(), Site { config: site.clone(), hosts })
@@ -65,11 +70,11 @@ impl Settings {
         let destination = |config: &DestinationConfig| {
             let key = SigningKey::parse(&config.secret);
             let key = key.map_err(|error| anyhow!("destination `{}`: {error}", config.name))?;
-            Ok(Destination { config: config.clone(), key })
+            Ok(Arc::new(Destination { config: config.clone(), key }))
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
-        Ok(Self { rules, bots, tokens, sites, destinations, config })
+        Ok(Self { rules, bots, tokens, seal, sites, destinations, config })
     }
 
     /// A site by the name that a browser sent.
@@ -82,18 +87,25 @@ impl Settings {
         self.sites.get(site).and_then(|site| site.config.country)
     }
 
-    /// The destinations of a site's leads.
-    pub fn destinations(&self, site: &SiteId) -> impl Iterator<Item = &Destination> {
-        self.destinations.iter().filter(move |destination| destination.config.site == *site)
+    /// The names of the destinations of a site's leads.
+    pub fn destinations(&self, site: &SiteId) -> Vec<String> {
+        self.named(|of| of == site)
     }
 
-    /// The destinations of all sites.
-    pub fn every_destination(&self) -> &[Destination] {
-        &self.destinations
+    /// The names of the destinations of all sites.
+    pub fn every_destination(&self) -> Vec<String> {
+        self.named(|_| true)
     }
 
-    /// A destination by its name in deliveries.
-    pub fn destination(&self, name: &str) -> Option<&Destination> {
+    fn named(&self, wanted: impl Fn(&SiteId) -> bool) -> Vec<String> {
+        let webhooks = self.config.destinations.iter().map(|to| (&to.site, &to.name));
+        let crms = self.config.crm.iter().map(|crm| (&crm.site, &crm.name));
+        let wanted = webhooks.chain(crms).filter(|(site, _)| wanted(site));
+        wanted.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// A webhook by its name in deliveries.
+    pub fn destination(&self, name: &str) -> Option<&Arc<Destination>> {
         self.destinations.iter().find(|destination| destination.name() == name)
     }
 }

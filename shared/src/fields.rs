@@ -25,6 +25,7 @@ use crate::ids::VisitorId;
 use crate::journey::History;
 use crate::lead::{Conversion, Lead};
 use crate::lifecycle::LifeCycle;
+use crate::link::CrmLink;
 use crate::visit::Touch;
 use catalogue::{Field, FieldKind, ValueOf};
 use click::{Click, FAMILIES};
@@ -59,6 +60,8 @@ pub struct Subject<'a> {
 pub struct HandOff<'a> {
     /// To what.
     pub provider: Crm,
+    /// Which record it is there, once that is known.
+    pub link: Option<&'a CrmLink>,
     /// The state of those of the lead's deliveries that most need an eye.
     pub status: &'a str,
     /// When one was last accepted, Unix milliseconds.

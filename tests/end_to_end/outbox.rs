@@ -257,7 +257,7 @@ async fn one_that_hangs_holds_up_no_other(backend: Backend) {
     }
     clock.advance_ms(10_000);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let outbox = Outbox::new(Arc::clone(&app.app)).unwrap();
+    let outbox = Outbox::new(Arc::clone(&app.app));
     let running = tokio::task::spawn_local(outbox.run(stopped));
     let mut attempts = crm.watch_attempts();
     let all = attempts.wait_for(|attempts| *attempts == 30);

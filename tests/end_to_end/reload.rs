@@ -200,7 +200,7 @@ fn change(app: &App, settings: &str) {
     // The store that is named here is not opened: an application keeps the one it has.
     let unused = settings_for(&Storage::new(Backend::Sled));
     let config = Config::parse(&(unused + settings), &[]).unwrap();
-    app.change_settings(Settings::new(config).unwrap());
+    app.change_settings(Settings::new(config).unwrap()).unwrap();
 }
 
 async fn lead(app: &TestApp, email: &str) {
@@ -221,7 +221,7 @@ async fn destinations_come_change_and_go(backend: Backend) {
     let now = "[delivery]\nsettle_seconds = 0\n";
     let app = TestApp::start_with(backend, now, clock);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let outbox = Outbox::new(Arc::clone(&app.app)).unwrap();
+    let outbox = Outbox::new(Arc::clone(&app.app));
     let running = tokio::task::spawn_local(outbox.run(stopped));
 
     change(&app.app, &(now.to_owned() + &webhook(&first)));

@@ -5,6 +5,7 @@ use crate::app::{App, ensure_whole, open_store, operator_socket};
 use crate::clock::{Clock, Dice};
 use crate::config::change::Change;
 use crate::config::{Config, Source};
+use crate::follow::Follower;
 use crate::outbox::Outbox;
 use crate::server;
 use crate::settings::Settings;
@@ -66,9 +67,10 @@ async fn serve(
     );
     let settings = app.settings();
     warn_of_gaps(&settings);
-    let outbox = Outbox::new(Arc::clone(&app))?;
+    let outbox = Outbox::new(Arc::clone(&app));
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::task::spawn_local(outbox.run(stopped));
+    let worker = tokio::task::spawn_local(outbox.run(stopped.clone()));
+    let follower = tokio::task::spawn_local(Follower::new(Arc::clone(&app)).run(stopped));
     let address = listener.local_addr()?;
     let serving = server::serve(listener, &app)?;
     let operator = operator_socket.and_then(|path| {
@@ -92,6 +94,7 @@ async fn serve(
     }
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
+    follower.await.context("following leads panicked")?;
     store.close().await.context("the store did not close cleanly")?;
     tracing::info!("stopped");
     Ok(())
@@ -104,14 +107,15 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
     let need_restart = config.keep_started(&before.config);
     let filter = log_filter(&config).with_context(|| source.is_wrong())?;
     let settings = Settings::new(config).with_context(|| source.is_wrong())?;
+    app.change_settings(settings).with_context(|| source.is_wrong())?;
     set_filter(filter)?;
-    app.change_settings(settings);
     let settings = app.settings();
     let change = Change::between(&before.config, &settings.config);
     tracing::info!(
         sites = change.sites.to_string(),
         keys = change.keys.to_string(),
         destinations = change.destinations.to_string(),
+        crm = change.crm.to_string(),
         "the configuration was read again"
     );
     for setting in need_restart {

@@ -42,6 +42,8 @@ pub struct Change {
     pub keys: Difference,
     /// Destinations, by name.
     pub destinations: Difference,
+    /// Connections to CRMs, by name.
+    pub crm: Difference,
 }
 
 impl Change {
@@ -51,6 +53,7 @@ impl Change {
             sites: Difference::of(&before.sites, &after.sites, |site| &site.name),
             keys: Difference::of(&before.keys, &after.keys, |key| &key.hash),
             destinations: Difference::of(&before.destinations, &after.destinations, |to| &to.name),
+            crm: Difference::of(&before.crm, &after.crm, |crm| &crm.name),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A lead with its history, as the API and the webhooks tell it.
 
 use crate::app::App;
-use crate::config::AttributionConfig;
+use crate::config::{AttributionConfig, CrmConfig};
 use crate::error::ApiError;
 use crate::settings::Settings;
 use crate::store::{Delivery, DeliveryFilter, DeliveryState, Record, StoreError};
@@ -16,6 +16,7 @@ use shared::journey::{History, conversion_json};
 use shared::lead::{IdentityKind, Join, Lead, e164, email_identity};
 use shared::lifecycle::LifeCycle;
 use shared::limits;
+use shared::link::CrmLink;
 use shared::revenue::{credit, deal_json};
 use shared::time::rfc3339;
 use std::collections::HashSet;
@@ -30,6 +31,8 @@ pub struct LeadView {
     pub life_cycle: LifeCycle,
     /// What was told of its deals.
     ledger: Vec<LedgerEntry>,
+    /// Which records of CRMs it is.
+    links: Vec<CrmLink>,
     /// When anything was last told of it, Unix milliseconds.
     told_at_ms: i64,
     /// Where the hand-off stands; `None` where nothing is to be delivered.
@@ -38,6 +41,7 @@ pub struct LeadView {
 
 /// Where a lead's deliveries stand.
 struct Stand {
+    destinations: Vec<String>,
     state: DeliveryState,
     sent_at_ms: Option<i64>,
 }
@@ -85,7 +89,7 @@ impl LeadView {
             limit: 1_000,
         };
         let hand_off = Stand::of(&app.store.deliveries(filter).await?);
-        let (mut changes, mut ledger) = (Vec::new(), Vec::new());
+        let (mut changes, mut ledger, mut links) = (Vec::new(), Vec::new(), Vec::new());
         let mut told_at_ms = lead.converted_at_ms;
         for record in app.store.records(id).await? {
             let at_ms = match record {
@@ -97,12 +101,15 @@ impl LeadView {
                     ledger.push(entry);
                     ledger.last().map(|entry| entry.recorded_at_ms)
                 }
-                Record::Link(_) => None,
+                Record::Link(link) => {
+                    links.push(link);
+                    None
+                }
             };
             told_at_ms = told_at_ms.max(at_ms.unwrap_or(told_at_ms));
         }
         let life_cycle = LifeCycle::of(lead.created_at_ms, &changes);
-        Ok(Some(Self { lead, history, life_cycle, ledger, told_at_ms, hand_off }))
+        Ok(Some(Self { lead, history, life_cycle, ledger, links, told_at_ms, hand_off }))
     }
 
     /// Finds a lead of a site, see [`find_lead`], with its history.
@@ -117,6 +124,11 @@ impl LeadView {
     ) -> Result<Self, ApiError> {
         let lead = find_lead(app, settings, site, name).await?;
         Self::load(app, lead.id, None).await?.ok_or(ApiError::NotFound("lead"))
+    }
+
+    /// The record that it is now in a CRM, where that is known.
+    pub fn link(&self, vendor: Crm) -> Option<&CrmLink> {
+        CrmLink::present(&self.links, vendor.as_str())
     }
 
     fn deals(&self) -> Vec<Deal<'_>> {
@@ -146,9 +158,10 @@ impl LeadView {
         deals: &'a [Deal<'a>],
         long_text: usize,
     ) -> Subject<'a> {
+        let link = self.links.iter().max_by_key(|link| link.linked_at_ms);
         let hand_off = self.hand_off.as_ref().map(|stand| HandOff {
-            // Every destination is one so far.
-            provider: Crm::Webhook,
+            provider: stand.provider(settings, link),
+            link,
             status: stand.state.as_str(),
             synced_at_ms: stand.sent_at_ms,
         });
@@ -256,7 +269,17 @@ impl Stand {
         };
         let state = deliveries.iter().map(|delivery| delivery.state).max_by_key(need)?;
         let sent = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Sent);
-        Some(Self { state, sent_at_ms: sent.map(|delivery| delivery.due_at_ms).max() })
+        let sent_at_ms = sent.map(|delivery| delivery.due_at_ms).max();
+        let destinations = deliveries.iter().map(|delivery| delivery.destination.clone()).collect();
+        Some(Self { destinations, state, sent_at_ms })
+    }
+
+    /// The CRM: that of the link, else one that the lead is on its way to, else a webhook.
+    fn provider(&self, settings: &Settings, link: Option<&CrmLink>) -> Crm {
+        let linked = link.and_then(|link| link.provider.parse().ok());
+        let mut crms = settings.config.crm.iter();
+        let mut on_its_way = || crms.find(|crm| self.destinations.contains(&crm.name));
+        linked.or_else(|| on_its_way().map(CrmConfig::vendor)).unwrap_or(Crm::Webhook)
     }
 }
 

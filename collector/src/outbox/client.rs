@@ -1,13 +1,8 @@
-//! Calls to strangers' servers: signed, bounded in time, never into our own network unless allowed.
+//! One attempt to post a webhook: signed, bounded in time, and what its answer means.
 
+use crate::outgoing::{Outgoing, retry_at_ms, told};
 use crate::settings::Destination;
-use anyhow::{Context, Result};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header;
-use reqwest::redirect::Policy;
-use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use reqwest::{Method, header};
 use std::time::Duration;
 
 /// How an attempt ended.
@@ -19,35 +14,26 @@ pub(super) enum Attempt {
     Failed {
         /// What went wrong.
         error: String,
-        /// What the server asked for.
-        retry_after_seconds: Option<u32>,
+        /// The server asked for nothing before this time, Unix milliseconds.
+        not_before_ms: Option<i64>,
+    },
+    /// It was not tried, or refused for a reason that has nothing to do with it: it does not count.
+    PutOff {
+        /// Until when, Unix milliseconds.
+        until_ms: i64,
+        /// Why.
+        reason: String,
     },
     /// Trying again cannot help.
     Hopeless(String),
 }
 
-/// Two clients: one that reaches public addresses only, one for destinations that may be private.
-pub(super) struct Client {
-    public: reqwest::Client,
-    private: reqwest::Client,
-}
+/// Posts webhooks.
+pub(super) struct Client(Outgoing);
 
 impl Client {
-    pub(super) fn new() -> Result<Self> {
-        // Fails where a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            reqwest::Client::builder()
-                .redirect(Policy::none())
-                // A proxy would resolve the name itself, past the guard.
-                .no_proxy()
-                .user_agent(concat!("clew/", env!("CARGO_PKG_VERSION")))
-        };
-        let failed = "cannot make the HTTP client";
-        Ok(Self {
-            public: builder().dns_resolver(Arc::new(PublicOnly)).build().context(failed)?,
-            private: builder().build().context(failed)?,
-        })
+    pub(super) fn new(outgoing: Outgoing) -> Self {
+        Self(outgoing)
     }
 
     /// One attempt: the body as frozen, the timestamp of now, and how long it may take.
@@ -59,20 +45,14 @@ impl Client {
         now_ms: i64,
         timeout: Duration,
     ) -> Attempt {
-        let url = &destination.config.url;
-        let client = match destination.config.allow_private {
-            true => &self.private,
-            // A literal address is not resolved, so it is judged here.
-            false => match url.host() {
-                Some(url::Host::Ipv4(ip)) if !is_public(ip.into()) => return refused(url),
-                Some(url::Host::Ipv6(ip)) if !is_public(ip.into()) => return refused(url),
-                _ => &self.public,
-            },
+        let to = &destination.config;
+        let request = match self.0.request(Method::POST, &to.url, to.allow_private) {
+            Ok(request) => request,
+            Err(error) => return Attempt::Hopeless(error.to_string()),
         };
         let timestamp_s = now_ms.div_euclid(1000);
         let signature = destination.key.sign(id, timestamp_s, &body);
-        let request = client
-            .post(url.clone())
+        let request = request
             .timeout(timeout)
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
@@ -80,21 +60,13 @@ impl Client {
             .header("webhook-signature", signature)
             .body(body);
         match request.send().await {
-            Ok(response) => judge(&response),
-            Err(error) => {
-                // The URL may hold a secret; the cause at the bottom is what helps.
-                let error = error.without_url();
-                let mut cause: &dyn Error = &error;
-                while let Some(deeper) = cause.source() {
-                    cause = deeper;
-                }
-                Attempt::Failed { error: format!("{error}: {cause}"), retry_after_seconds: None }
-            }
+            Ok(response) => judge(&response, now_ms),
+            Err(error) => Attempt::Failed { error: told(error), not_before_ms: None },
         }
     }
 }
 
-fn judge(response: &reqwest::Response) -> Attempt {
+fn judge(response: &reqwest::Response, now_ms: i64) -> Attempt {
     let status = response.status();
     if status.is_success() {
         return Attempt::Accepted;
@@ -102,108 +74,6 @@ fn judge(response: &reqwest::Response) -> Attempt {
     if status == reqwest::StatusCode::GONE {
         return Attempt::Hopeless("410: the destination says that it is gone".into());
     }
-    let retry_after = response.headers().get(header::RETRY_AFTER);
-    let retry_after_seconds = retry_after
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.trim().parse().ok());
-    Attempt::Failed { error: format!("the destination answered {status}"), retry_after_seconds }
-}
-
-fn refused(url: &url::Url) -> Attempt {
-    Attempt::Hopeless(format!(
-        "{} is not a public address; set allow_private where it is meant",
-        url.host_str().unwrap_or_default()
-    ))
-}
-
-/// Resolves names to their public addresses only; the connection goes to what was judged here.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err("the name leads to no public address".into());
-            }
-            let addresses: Addrs = Box::new(public.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
-/// Not loopback, private, link-local (cloud metadata too), shared, documentation or reserved; an
-/// address inside another is judged by what is inside.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let [first, second, third, _] = ip.octets();
-    let shared = first == 100 && (64..128).contains(&second);
-    let benchmark = first == 198 && (18..20).contains(&second);
-    let protocol = first == 192 && second == 0 && third == 0;
-    !(ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_documentation()
-        || shared
-        || benchmark
-        || protocol
-        || first == 0
-        || first >= 224)
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let segments = ip.segments();
-    if let Some(inner) = ip.to_ipv4_mapped() {
-        return is_public_v4(inner);
-    }
-    let embedded = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded(high, low)),
-        [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
-        // Global unicast, without documentation and Teredo.
-        [first, second, ..] => {
-            first & 0xe000 == 0x2000 && !(first == 0x2001 && (second == 0xdb8 || second == 0))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_public_addresses_are_reached() {
-        for (ip, expected) in [
-            ("93.184.216.34", true),
-            ("2606:2800:220:1::1", true),
-            ("127.0.0.1", false),
-            ("10.1.2.3", false),
-            ("172.16.0.1", false),
-            ("192.168.1.1", false),
-            ("169.254.169.254", false),
-            ("100.64.0.1", false),
-            ("0.0.0.0", false),
-            ("224.0.0.1", false),
-            ("255.255.255.255", false),
-            ("198.18.0.1", false),
-            ("::1", false),
-            ("::", false),
-            ("fe80::1", false),
-            ("fd00::1", false),
-            ("::ffff:127.0.0.1", false),
-            ("::ffff:8.8.8.8", true),
-            ("64:ff9b::7f00:1", false),
-            ("2002:7f00:1::", false),
-            ("2001:db8::1", false),
-        ] {
-            assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
-        }
-    }
+    let not_before_ms = retry_at_ms(response.headers(), now_ms);
+    Attempt::Failed { error: format!("the destination answered {status}"), not_before_ms }
 }

@@ -184,6 +184,41 @@ impl Serialize for Field {
     }
 }
 
+/// The fields that a CRM gets unless others are named: thirty, because plans limit how many there
+/// may be.
+pub const CORE: [&str; 30] = [
+    "first_click_source",
+    "first_click_medium",
+    "first_click_campaign",
+    "first_click_term",
+    "first_click_content",
+    "first_click_channel",
+    "first_click_landing_page",
+    "first_click_referrer_domain",
+    "first_click_at",
+    "last_click_source",
+    "last_click_medium",
+    "last_click_campaign",
+    "last_click_term",
+    "last_click_channel",
+    "last_click_landing_page",
+    "last_click_at",
+    "last_non_direct_click_source",
+    "last_non_direct_click_medium",
+    "last_non_direct_click_campaign",
+    "last_non_direct_click_channel",
+    "conversion_page",
+    "form_name",
+    "converted_at",
+    "visits_count",
+    "days_to_convert",
+    "channel_path",
+    "gclid",
+    "journey_url",
+    "journey_summary",
+    "lead_id",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

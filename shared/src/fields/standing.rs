@@ -4,6 +4,7 @@ use super::catalogue::{FieldKind, OfLead, Row, row};
 use super::naming::Crm;
 use super::{FIELDS_VERSION, Facts};
 use crate::lifecycle::Stage;
+use crate::link::CrmLink;
 use crate::money::Money;
 use crate::time::rfc3339;
 use serde_json::Value;
@@ -100,13 +101,16 @@ pub(super) const CRM_LINK: [Row<OfLead>; 8] = [
         "The CRM that the lead is handed to.",
         |facts| facts.hand_off.map(|hand_off| hand_off.provider.as_str()).into(),
     ),
-    unknown(
+    row(
         "crm_record_type",
         FieldKind::Text(32),
         "CRM record type",
         "What kind of record the lead is in the CRM.",
+        |facts| of_link(facts, |link| Some(&link.object)),
     ),
-    unknown("crm_record_id", FieldKind::Text(64), "CRM record id", "That record's id."),
+    row("crm_record_id", FieldKind::Text(64), "CRM record id", "That record's id.", |facts| {
+        of_link(facts, |link| Some(&link.id))
+    }),
     row(
         "crm_deal_id",
         FieldKind::Text(64),
@@ -114,7 +118,9 @@ pub(super) const CRM_LINK: [Row<OfLead>; 8] = [
         "The id of the deal of which was heard last.",
         |facts| facts.deals.last().map(|deal| deal.id).into(),
     ),
-    unknown("crm_record_url", FieldKind::Url(500), "CRM record link", "That record's page."),
+    row("crm_record_url", FieldKind::Url(500), "CRM record link", "That record's page.", |facts| {
+        of_link(facts, |link| link.url.as_ref())
+    }),
     row(
         "crm_sync_status",
         FieldKind::Enum(|| DELIVERY_STATES.to_vec()),
@@ -138,12 +144,8 @@ pub(super) const CRM_LINK: [Row<OfLead>; 8] = [
     ),
 ];
 
-/// A field whose value is not known before the CRM tells it.
-const fn unknown(
-    name: &'static str,
-    kind: FieldKind,
-    label: &'static str,
-    description: &'static str,
-) -> Row<OfLead> {
-    row(name, kind, label, description, (|_| Value::Null) as OfLead)
+/// Something of the record that the lead is in its CRM.
+fn of_link(facts: &Facts<'_>, read: impl Fn(&CrmLink) -> Option<&String>) -> Value {
+    let link = facts.hand_off.and_then(|hand_off| hand_off.link);
+    link.and_then(read).map(String::as_str).into()
 }

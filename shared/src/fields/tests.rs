@@ -106,7 +106,8 @@ fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Ma
     let told = |made| Conversion { context: Some(context.clone()), ..made };
     let conversions = conversions.into_iter().map(told).collect();
     let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
-    let hand_off = HandOff { provider: Crm::Webhook, status: "sent", synced_at_ms: Some(0) };
+    let hand_off =
+        HandOff { provider: Crm::Webhook, link: None, status: "sent", synced_at_ms: Some(0) };
     by_name(Subject {
         lead: &lead,
         history: &history,

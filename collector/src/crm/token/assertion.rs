@@ -1,0 +1,69 @@
+//! A statement in place of a password: RFC 7523, signed with RS256.
+
+use crate::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::json;
+
+/// How long a statement holds; vendors take at most three minutes.
+const HOLDS_S: i64 = 180;
+
+/// What is stated: that an app acts for a user.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    /// The app's id.
+    pub app: String,
+    /// The user's name.
+    pub user: String,
+    /// To whom it is stated.
+    pub audience: String,
+    /// The app's RSA key, PEM (PKCS #8 or PKCS #1).
+    pub key: Secret,
+}
+
+impl Assertion {
+    /// The signed statement.
+    ///
+    /// # Errors
+    /// A sentence where the key cannot be used.
+    pub fn sign(&self, now_ms: i64) -> Result<String, String> {
+        let pair = self.pair()?;
+        let claims = json!({
+            "iss": self.app,
+            "sub": self.user,
+            "aud": self.audience,
+            "exp": now_ms.div_euclid(1000) + HOLDS_S,
+        });
+        let encode = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let head = encode(json!({ "alg": "RS256" }).to_string());
+        let signed = format!("{head}.{}", encode(claims.to_string()));
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .map_err(|_| "the private key could not sign".to_owned())?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// Sees that the key can be used.
+    ///
+    /// # Errors
+    /// A sentence where it cannot.
+    pub fn check(&self) -> Result<(), String> {
+        self.pair().map(drop)
+    }
+
+    fn pair(&self) -> Result<RsaKeyPair, String> {
+        let wrong = |error: &dyn std::fmt::Display| format!("the private key: {error}");
+        let key = PrivateKeyDer::from_pem_slice(self.key.reveal().as_bytes())
+            .map_err(|error| wrong(&error))?;
+        match &key {
+            PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+            _ => return Err("the private key is no RSA key in PKCS #8 or PKCS #1".into()),
+        }
+        .map_err(|error| wrong(&error))
+    }
+}
