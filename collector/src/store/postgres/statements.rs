@@ -159,9 +159,10 @@ statements! {
         "SELECT lb FROM clew.deliveries
          WHERE destination = $1 AND state IN ('pending', 'sending', 'retry') AND due_at_ms <= $2
          ORDER BY due_at_ms LIMIT $3";
-    /// Takes what is due in one bucket and nobody else is taking, until the lease's end, of each lead
-    /// the first of its line. As an array, the rows are looked for once: a join could look again and
-    /// pass the limit.
+    /// Takes what is due in one bucket and nobody else is taking, until the lease's end: of each lead
+    /// the first of its line.
+    ///
+    /// As an array, the rows are looked for once: a join could look again and pass the limit.
     CLAIM_DELIVERIES, Shard::One("lb"),
         "UPDATE clew.deliveries
          SET state = 'sending', attempts = attempts + 1, claims = claims + 1, due_at_ms = $4
