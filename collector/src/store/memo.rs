@@ -1,6 +1,7 @@
-//! What arises at run time and is kept beside journeys and leads: rotated tokens, how far a poll has
-//! come, destinations that are paused, subscriptions, what a CRM sent and nobody has worked yet, and
-//! who does what only one may do.
+//! What arises at run time and is kept beside journeys and leads.
+//!
+//! Rotated tokens, how far a poll has come, destinations that are paused, subscriptions, what a CRM sent
+//! and nobody has worked yet, and who does what only one may do.
 //!
 //! A memo is changed by whoever knows what stands there: of two that change it at the same time, one
 //! learns that it came too late.
