@@ -13,6 +13,7 @@ pub mod pause;
 pub mod salesforce;
 pub mod throttle;
 pub mod token;
+pub mod vault;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

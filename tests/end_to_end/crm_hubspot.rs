@@ -11,13 +11,13 @@ use collector::clock::Clock;
 use collector::config::CrmConfig;
 use collector::crm::hubspot::Hubspot;
 use collector::crm::{Crm, CrmError, Push, Pushed, RecordRef};
-use collector::outgoing::Outgoing;
 use serde_json::{Value, json};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::ids::LeadId;
 use shared::lead::Contact;
 use standin::Standin;
 use std::time::Duration;
+use tests::crm::means;
 
 /// Saturday, 21 November 2026, 10:00 UTC.
 const NOW_MS: i64 = 1_795_255_200_000;
@@ -109,8 +109,8 @@ impl Account {
 
 fn adapter(config: &CrmConfig, clock: &Clock, timeout: Duration) -> Hubspot {
     let prefix = "clew".parse().unwrap();
-    let (url, outgoing) = (PUBLIC_URL.parse().unwrap(), Outgoing::new().unwrap());
-    Hubspot::new(config, &prefix, &url, outgoing, clock.clone(), timeout).unwrap()
+    let url = PUBLIC_URL.parse().unwrap();
+    Hubspot::new(config, &prefix, &url, means(clock, timeout)).unwrap()
 }
 
 fn core() -> Vec<&'static Field> {

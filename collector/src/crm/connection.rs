@@ -1,10 +1,14 @@
 //! The connections of the configuration, ready to be called.
 
 use super::Crm;
+use super::hubspot::Hubspot;
+use super::salesforce::Salesforce;
+use super::vault::Vault;
 use crate::clock::Clock;
 use crate::config::CrmConfig;
 use crate::outgoing::Outgoing;
 use crate::settings::Settings;
+use crate::store::Store;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use shared::fields::catalogue::{CORE, Field, find};
@@ -31,11 +35,24 @@ pub struct Connection {
     rests_until_ms: AtomicI64,
 }
 
+/// What a vendor's module works with.
+pub struct Means {
+    /// The HTTP clients.
+    pub outgoing: Outgoing,
+    /// The time.
+    pub clock: Clock,
+    /// Where tokens are kept.
+    pub vault: Vault,
+    /// The longest call.
+    pub timeout: Duration,
+}
+
 /// All connections, made when they are asked for, and kept for as long as their settings are the
 /// same: with them their tokens, and the count of their calls.
 pub struct Connections {
     outgoing: Outgoing,
     clock: Clock,
+    store: Arc<dyn Store>,
     open: Mutex<HashMap<String, (Signature, Arc<Connection>)>>,
 }
 
@@ -50,8 +67,8 @@ struct Signature {
 
 impl Connections {
     /// None yet.
-    pub fn new(outgoing: Outgoing, clock: Clock) -> Self {
-        Self { outgoing, clock, open: Mutex::default() }
+    pub fn new(outgoing: Outgoing, clock: Clock, store: Arc<dyn Store>) -> Self {
+        Self { outgoing, clock, store, open: Mutex::default() }
     }
 
     /// The connection of a name; `None` where the settings have none.
@@ -91,14 +108,15 @@ impl Connections {
     fn connect(&self, settings: &Settings, signature: &Signature) -> Result<Connection> {
         let Signature { config, timeout, .. } = signature;
         let (prefix, public_url) = (&settings.config.field_prefix, &settings.config.public_url);
-        let (outgoing, clock) = (self.outgoing.clone(), self.clock.clone());
+        let means = Means {
+            outgoing: self.outgoing.clone(),
+            clock: self.clock.clone(),
+            vault: Vault::new(Arc::clone(&self.store), Arc::clone(&settings.seal), &config.name),
+            timeout: *timeout,
+        };
         let crm: Box<dyn Crm> = match config.vendor() {
-            naming::Crm::Hubspot => Box::new(super::hubspot::Hubspot::new(
-                config, prefix, public_url, outgoing, clock, *timeout,
-            )?),
-            _ => Box::new(super::salesforce::Salesforce::new(
-                config, prefix, public_url, outgoing, clock, *timeout,
-            )?),
+            naming::Crm::Hubspot => Box::new(Hubspot::new(config, prefix, public_url, means)?),
+            _ => Box::new(Salesforce::new(config, prefix, means)?),
         };
         let names: Vec<&str> = match config.fields.is_empty() {
             true => CORE.to_vec(),

@@ -17,15 +17,14 @@ mod signature;
 mod webhook;
 
 use super::call::{Caller, Request};
+use super::connection::Means;
 use super::throttle::Throttle;
 use super::token::{App, Grant, Tokens};
 use super::{
     Change, Crm, CrmError, Declared, Note, Page, Push, Pushed, Received, RecordRef, Refused,
     Webhook,
 };
-use crate::clock::Clock;
 use crate::config::CrmConfig;
-use crate::outgoing::Outgoing;
 use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use changed::Interrupted;
@@ -36,7 +35,6 @@ use shared::fields::catalogue::{self, Field};
 use shared::fields::naming::{self, Prefix};
 use shared::lifecycle::Stage;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use url::Url;
 use webhook::Subscriber;
 
@@ -74,10 +72,9 @@ impl Hubspot {
         config: &CrmConfig,
         prefix: &Prefix,
         public_url: &Url,
-        outgoing: Outgoing,
-        clock: Clock,
-        timeout: Duration,
+        means: Means,
     ) -> Result<Self> {
+        let Means { outgoing, clock, vault, timeout } = means;
         let name = &config.name;
         let hubspot =
             config.hubspot.as_ref().with_context(|| format!("crm `{name}` is not HubSpot"))?;
@@ -106,7 +103,7 @@ impl Hubspot {
         Ok(Self {
             caller: Caller {
                 base: hubspot.base_url.clone(),
-                tokens: Tokens::new(grant),
+                tokens: Tokens::new(grant, vault),
                 throttle: Throttle::new(hubspot.calls_in_10_seconds, 10_000),
                 outgoing,
                 allow_private: config.allow_private,
