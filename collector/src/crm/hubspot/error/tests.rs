@@ -38,7 +38,11 @@ fn transient(until_ms: Option<i64>, message: &str) -> Result<(), Refusal> {
 
 #[test]
 fn single_answers() {
-    let plain = |message: &str, category: &str| json!({ "status": "error", "message": message, "category": category, "correlationId": "c1" });
+    let plain = |message: &str, category: &str| {
+        json!({
+            "status": "error", "message": message, "category": category, "correlationId": "c1",
+        })
+    };
     check(200, &[], &json!({ "id": "151" }), &Ok(()));
     check(204, &[], &Value::Null, &Ok(()));
     check(
@@ -123,7 +127,10 @@ fn limits() {
 
 #[test]
 fn unknown_properties() {
-    let part = |name: &str, code: &str| json!({ "isValid": false, "message": format!("{name} is wrong"), "error": code, "name": name });
+    let part = |name: &str, code: &str| {
+        let message = format!("{name} is wrong");
+        json!({ "isValid": false, "message": message, "error": code, "name": name })
+    };
     let body = |parts: &[Value]| {
         let message = format!("Property values were not valid: {}", json!(parts));
         json!({ "message": message, "category": "VALIDATION_ERROR", "correlationId": "c1" })

@@ -79,7 +79,10 @@ fn records_that_are_named() {
     told(&event("deal.creation"), deal);
     told(&event("deal.deletion"), deal);
     told(
-        &json!({ "subscriptionType": "object.propertyChange", "objectTypeId": "0-3", "objectId": 777, "isSensitive": false }),
+        &json!({
+            "subscriptionType": "object.propertyChange", "objectTypeId": "0-3", "objectId": 777,
+            "isSensitive": false,
+        }),
         deal,
     );
     told(
