@@ -28,3 +28,4 @@ mod disk;
 mod reclassify;
 mod journey;
 mod departures;
+mod crm_salesforce;

@@ -127,8 +127,7 @@ impl Caller {
     /// Those of [`Caller::call`].
     pub(super) async fn form(&self, url: &Url, form: &[(&str, &str)]) -> Result<Answer, CrmError> {
         // The serializer may not be held across an await.
-        let body =
-            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let call = self
             .outgoing
             .request(Method::POST, url, self.allow_private)

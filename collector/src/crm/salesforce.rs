@@ -4,6 +4,7 @@
 //! external id of either. Facts: crm.md section 4.
 
 mod error;
+mod usage;
 mod soql;
 mod person;
 mod find;
@@ -14,7 +15,8 @@ mod record;
 mod read;
 mod outbound;
 
-use self::error::{Failure, Usage, judge, strange};
+use self::error::{Failure, judge, strange};
+use self::usage::Usage;
 use super::call::{Caller, Request};
 use super::throttle::Throttle;
 use super::token::{App, Assertion, Grant, Tokens};

@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(throttle.take(70_000), Ok(()));
         throttle.rest(75_000);
         assert_eq!((throttle.free(74_999), throttle.take(74_999)), (0, Ok(())));
-        assert_eq!(throttle.free(75_000), 10);
+        assert_eq!(throttle.free(75_000), 9);
     }
 }

@@ -1,9 +1,9 @@
 //! Declaring our fields on Lead and Contact, and letting the integration's user see them.
 
+use super::Salesforce;
 use super::error::{Failure, strange};
 use super::person::{LONG_TEXT, SHORT_TEXT, key};
 use super::soql::text;
-use super::Salesforce;
 use crate::crm::call::Request;
 use crate::crm::{Declared, DeclaredField};
 use reqwest::Method;
@@ -46,7 +46,8 @@ impl Salesforce {
         let key = key(&self.prefix);
         let mut declared = Declared::default();
         let mut made = Vec::new();
-        let lead_id = find("lead_id").filter(|_| wanted.iter().all(|field| field.name != "lead_id"));
+        let lead_id =
+            find("lead_id").filter(|_| wanted.iter().all(|field| field.name != "lead_id"));
         for field in wanted.iter().copied().chain(lead_id) {
             let there = Crm::Salesforce.field_name(&self.prefix, field);
             let metadata = metadata(field, &there, there == key);

@@ -7,9 +7,9 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 /// The day's calls are used up; they come back one by one over 24 hours, and no header says when.
-const DAY_USED_UP_MS: i64 = 15 * 60_000;
+pub(super) const DAY_USED_UP_MS: i64 = 15 * 60_000;
 /// Too many long calls at once.
-const BUSY_MS: i64 = 5_000;
+pub(super) const BUSY_MS: i64 = 5_000;
 /// The longest message that is told on.
 const MESSAGE_CHARACTERS: usize = 500;
 
@@ -99,15 +99,19 @@ pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
             let names = part.columns();
             Failure::Other(CrmError::UnknownField { names, message })
         }
-        (_, "DUPLICATES_DETECTED") => {
-            Failure::Exists { record: matched(&answer.body), message }
-        }
+        (_, "DUPLICATES_DETECTED") => Failure::Exists { record: matched(&answer.body), message },
         (_, "DUPLICATE_VALUE" | "DUPLICATE_EXTERNAL_ID" | "DUPLICATE_DEVELOPER_NAME") => {
             Failure::Exists { record: None, message }
         }
-        (404, _) | (_, "ENTITY_IS_DELETED" | "CANNOT_UPDATE_CONVERTED_LEAD") => {
-            Failure::Gone(message)
-        }
+        // The last two are said of a reference to a record that is not there.
+        (404, _)
+        | (
+            _,
+            "ENTITY_IS_DELETED"
+            | "CANNOT_UPDATE_CONVERTED_LEAD"
+            | "INVALID_CROSS_REFERENCE_KEY"
+            | "MALFORMED_ID",
+        ) => Failure::Gone(message),
         (_, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST") => {
             Failure::NotListed { fields: part.fields(), message }
         }
@@ -193,43 +197,6 @@ fn matched(body: &Value) -> Option<RecordRef> {
     })
 }
 
-/// How much of the day's calls is used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Usage {
-    /// There are enough.
-    Fine,
-    /// More than nine tenths.
-    Low,
-    /// All.
-    UsedUp,
-}
-
-impl Usage {
-    /// Of `api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)`, the worst.
-    pub(super) fn of(header: &str) -> Self {
-        let parts = header.split(';').filter_map(|part| {
-            let (used, rest) = part.split_once('=')?.1.split_once('/')?;
-            let most = rest.split('(').next()?;
-            Some((used.trim().parse::<u64>().ok()?, most.trim().parse::<u64>().ok()?))
-        });
-        let judged = parts.map(|(used, most)| match () {
-            () if used >= most => Self::UsedUp,
-            () if used.saturating_mul(10) > most.saturating_mul(9) => Self::Low,
-            () => Self::Fine,
-        });
-        judged.max_by_key(|usage| *usage as u8).unwrap_or(Self::Fine)
-    }
-
-    /// How long no work should begin.
-    pub(super) fn rest_ms(self) -> Option<i64> {
-        match self {
-            Self::Fine => None,
-            Self::Low => Some(BUSY_MS),
-            Self::UsedUp => Some(DAY_USED_UP_MS),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,13 +255,29 @@ mod tests {
                 ),
             ),
             (429, json!(null), limited(6_000, "Salesforce 429")),
-            (403, part("INSUFFICIENT_ACCESS", "no", &[]), invalid("Salesforce 403 INSUFFICIENT_ACCESS: no")),
-            (400, part("UNABLE_TO_LOCK_ROW", "busy", &[]), transient("Salesforce 400 UNABLE_TO_LOCK_ROW: busy")),
-            (503, part("SERVER_UNAVAILABLE", "x", &[]), transient("Salesforce 503 SERVER_UNAVAILABLE: x")),
+            (
+                403,
+                part("INSUFFICIENT_ACCESS", "no", &[]),
+                invalid("Salesforce 403 INSUFFICIENT_ACCESS: no"),
+            ),
+            (
+                400,
+                part("UNABLE_TO_LOCK_ROW", "busy", &[]),
+                transient("Salesforce 400 UNABLE_TO_LOCK_ROW: busy"),
+            ),
+            (
+                503,
+                part("SERVER_UNAVAILABLE", "x", &[]),
+                transient("Salesforce 503 SERVER_UNAVAILABLE: x"),
+            ),
             (502, json!("<html>"), transient("502: Salesforce 502")),
             (
                 400,
-                part("INVALID_FIELD", "\nERROR at Row:1\nNo such column 'Clew_X__c' on entity 'Lead'.", &[]),
+                part(
+                    "INVALID_FIELD",
+                    "\nERROR at Row:1\nNo such column 'Clew_X__c' on entity 'Lead'.",
+                    &[],
+                ),
                 unknown(
                     &["Clew_X__c"],
                     "Salesforce 400 INVALID_FIELD: ERROR at Row:1\nNo such column 'Clew_X__c' on entity 'Lead'.",
@@ -310,8 +293,14 @@ mod tests {
             ),
             (
                 400,
-                part("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", &["LastName"]),
-                invalid("Salesforce 400 REQUIRED_FIELD_MISSING: Required fields are missing: [LastName] (LastName)"),
+                part(
+                    "REQUIRED_FIELD_MISSING",
+                    "Required fields are missing: [LastName]",
+                    &["LastName"],
+                ),
+                invalid(
+                    "Salesforce 400 REQUIRED_FIELD_MISSING: Required fields are missing: [LastName] (LastName)",
+                ),
             ),
             (404, part("NOT_FOUND", "x", &[]), Failure::Gone("Salesforce 404 NOT_FOUND: x".into())),
             (
@@ -321,7 +310,10 @@ mod tests {
             ),
             (
                 300,
-                json!(["/services/data/v68.0/sobjects/Lead/00Q1", "/services/data/v68.0/sobjects/Lead/00Q2"]),
+                json!([
+                    "/services/data/v68.0/sobjects/Lead/00Q1",
+                    "/services/data/v68.0/sobjects/Lead/00Q2"
+                ]),
                 exists(record("Lead", "00Q1"), "Salesforce 300"),
             ),
             (
@@ -342,7 +334,9 @@ mod tests {
                 part("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad", &["LeadSource"]),
                 Failure::NotListed {
                     fields: vec!["LeadSource".into()],
-                    message: "Salesforce 400 INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST: bad (LeadSource)".into(),
+                    message:
+                        "Salesforce 400 INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST: bad (LeadSource)"
+                            .into(),
                 },
             ),
             // A success with an inner error is none.
@@ -356,22 +350,6 @@ mod tests {
             (400, json!([[]]), invalid("Salesforce 400")),
         ] {
             check(status, body, &expected);
-        }
-    }
-
-    #[test]
-    fn usage_of_the_day() {
-        for (header, expected) in [
-            ("api-usage=25/5000", Usage::Fine),
-            ("api-usage=4500/5000", Usage::Fine),
-            ("api-usage=4501/5000", Usage::Low),
-            ("api-usage=5000/5000", Usage::UsedUp),
-            ("api-usage=25/5000; per-app-api-usage=249/250(appName=sample-app)", Usage::Low),
-            ("api-usage=1/0", Usage::UsedUp),
-            ("", Usage::Fine),
-            ("api-usage=x/y", Usage::Fine),
-        ] {
-            assert_eq!(Usage::of(header), expected, "{header}");
         }
     }
 }

@@ -46,7 +46,8 @@ impl Salesforce {
     /// The subject can be filtered and the description, which has the whole marker, cannot.
     async fn is_attached(&self, who: &str, subject: &str, note: &Note) -> Result<bool, Failure> {
         let (who, subject) = (quote(who), quote(subject));
-        let soql = format!("SELECT Id,Description FROM Task WHERE WhoId={who} AND Subject={subject}");
+        let soql =
+            format!("SELECT Id,Description FROM Task WHERE WhoId={who} AND Subject={subject}");
         let mut page = self.query(&soql).await?;
         loop {
             let holds = |row: &Value| {
@@ -84,7 +85,8 @@ fn subject(note: &Note) -> String {
 
 fn task(who: &str, subject: &str, note: &Note) -> Value {
     let marker = &note.marker;
-    let lines = cut::text(note.lines.join("\n"), DESCRIPTION.saturating_sub(marker.chars().count() + 1));
+    let lines =
+        cut::text(note.lines.join("\n"), DESCRIPTION.saturating_sub(marker.chars().count() + 1));
     let day: String = rfc3339(note.at_ms).chars().take(10).collect();
     json!({
         "WhoId": who,

@@ -14,8 +14,7 @@ const DEPTH: usize = 16;
 const ORGANIZATION: [&str; 4] = ["Envelope", "Body", "notifications", "OrganizationId"];
 const NOTIFICATION: [&str; 4] = ["Envelope", "Body", "notifications", "Notification"];
 const RECORD: [&str; 5] = ["Envelope", "Body", "notifications", "Notification", "sObject"];
-const RECORD_ID: [&str; 6] =
-    ["Envelope", "Body", "notifications", "Notification", "sObject", "Id"];
+const RECORD_ID: [&str; 6] = ["Envelope", "Body", "notifications", "Notification", "sObject", "Id"];
 /// Without it Salesforce sends the message again, for a day.
 const ACKNOWLEDGED: &str = "<soapenv:Envelope \
     xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
@@ -107,7 +106,8 @@ impl Message {
     }
 
     fn add(&mut self, object: &str, id: &str) -> Result<(), String> {
-        let is_id = matches!(id.len(), 15 | 18) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_id =
+            matches!(id.len(), 15 | 18) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_id {
             return Err(format!("an Id of {object} is none"));
         }
@@ -140,4 +140,106 @@ fn kind(element: &BytesStart<'_>) -> Result<String, String> {
 /// Ids have fifteen characters, or three more that check them.
 fn short(id: &str) -> &str {
     id.get(..15).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(notifications: &str) -> String {
+        format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?>
+            <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+             <soapenv:Body><notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+              <OrganizationId>00DB00000000000EAC</OrganizationId><ActionId>04kB00000000001</ActionId>
+              <SessionId xsi:nil="true"/>{notifications}</notifications></soapenv:Body>
+            </soapenv:Envelope>"#
+        )
+    }
+
+    fn notification(object: &str, fields: &str) -> String {
+        format!(
+            r#"<Notification><Id>04lB00000000011</Id>
+            <sObject xsi:type="sf:{object}" xmlns:sf="urn:sobject.enterprise.soap.sforce.com">{fields}</sObject></Notification>"#
+        )
+    }
+
+    fn check(body: &str, expected: Result<&[(&str, &str)], &str>) {
+        let found = Message::read(body.as_bytes());
+        let found = found.map(|message| {
+            assert_eq!(message.organization, "00DB00000000000EAC");
+            message.records
+        });
+        let record =
+            |(object, id): &(&str, &str)| RecordRef { object: (*object).into(), id: (*id).into() };
+        let beginning: String = body.chars().take(900).collect();
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!(found, expected.iter().map(record).collect::<Vec<_>>(), "{beginning}");
+            }
+            (Err(found), Err(expected)) => {
+                assert!(found.contains(expected), "{found}: {beginning}")
+            }
+            (found, _) => panic!("{found:?}: {beginning}"),
+        }
+    }
+
+    #[test]
+    fn messages() {
+        let won =
+            "<sf:Id>006B000000ABCDEFGH</sf:Id><sf:StageName>Closed &amp; &#87;on</sf:StageName>";
+        let lead = "<sf:Id>00QB00000000001</sf:Id>";
+        let deal = notification("Opportunity", won);
+        let both = [deal.clone(), notification("Lead", lead), deal.clone()].concat();
+        check(&envelope(&deal), Ok(&[("Opportunity", "006B000000ABCDEFGH")]));
+        let two = [("Opportunity", "006B000000ABCDEFGH"), ("Lead", "00QB00000000001")];
+        check(&envelope(&both), Ok(&two));
+        check(&envelope(&notification("Case", "<sf:Id>500B00000000001</sf:Id>")), Ok(&[]));
+        check(&envelope(&notification("Lead", "<sf:Name>x</sf:Name>")), Ok(&[]));
+        // An Id of something inside the record is not the record's.
+        let nested = format!("<sf:Owner><sf:Id>005B00000000001</sf:Id></sf:Owner>{lead}");
+        check(&envelope(&notification("Lead", &nested)), Ok(&two[1..]));
+    }
+
+    #[test]
+    fn hostile_messages() {
+        let lead = "<sf:Id>00QB00000000001</sf:Id>";
+        let good = envelope(&notification("Lead", lead));
+        let declared = r#"<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>"#;
+        let named = format!("<sf:Name>&b;</sf:Name>{lead}");
+        let deep = "<a>".repeat(100_000);
+        for (body, expected) in [
+            (
+                good.replace("<soapenv:Envelope", &format!("{declared}<soapenv:Envelope")),
+                "document type",
+            ),
+            (envelope(&notification("Lead", &named)), "entity"),
+            (deep, "too deep"),
+            (envelope(&notification("Lead", "<sf:Id>' OR Id != '</sf:Id>")), "is none"),
+            (envelope(&notification("Lead", "<sf:Id>00QB</sf:Id>")), "is none"),
+            (envelope(&notification("Lead", lead).replace("xsi:type", "xsi:kind")), "does not say"),
+            (good.replace("Notification", "Other"), "no outbound message"),
+            (envelope(""), "no outbound message"),
+            (good.replace("</soapenv:Envelope>", ""), ""),
+            (good.replace("</sObject>", "</sobject>"), ""),
+            (format!("{good}{}", " ".repeat(MESSAGE_BYTES)), "longer than"),
+            (String::new(), "no outbound message"),
+            ("{\"json\":true}".to_owned(), "no outbound message"),
+            ("<".repeat(5_000), ""),
+        ] {
+            check(&body, Err(expected));
+        }
+        assert!(Message::read(&[0xff, 0xfe]).is_err());
+    }
+
+    proptest::proptest! {
+        /// Whatever comes, it is read or refused.
+        #[test]
+        fn any_bytes(cut in 0..1_000usize, with in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..20)) {
+            let mut body = envelope(&notification("Lead", "<sf:Id>00QB00000000001</sf:Id>")).into_bytes();
+            let at = cut.min(body.len());
+            body.splice(at..(at + with.len()).min(body.len()), with);
+            let _ = Message::read(&body);
+        }
+    }
 }

@@ -19,10 +19,7 @@ const SHORTEST_MS: i64 = 120_000;
 
 impl Salesforce {
     /// Records as they stand; what is not found is gone.
-    pub(super) async fn read_records(
-        &self,
-        records: &[RecordRef],
-    ) -> Result<Vec<Change>, Failure> {
+    pub(super) async fn read_records(&self, records: &[RecordRef]) -> Result<Vec<Change>, Failure> {
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for record in records {
             wanted.entry(&record.object).or_default().insert(&record.id);

@@ -53,7 +53,8 @@ impl Salesforce {
             _ => return None,
         };
         let learned = self.learned();
-        let optional = optional(&key, object).filter(|name| !learned.absent.contains(&absent(object, name)));
+        let optional =
+            optional(&key, object).filter(|name| !learned.absent.contains(&absent(object, name)));
         columns.extend(optional);
         Some(format!("SELECT {} FROM {object}", columns.join(",")))
     }

@@ -110,10 +110,7 @@ mod tests {
         let path = "/services/data/v68.0/query/01g-2000";
         for (body, expected) in [
             (json!({ "done": true, "records": [{}] }), Ok((1, None))),
-            (
-                json!({ "done": false, "records": [], "nextRecordsUrl": path }),
-                Ok((0, Some(path))),
-            ),
+            (json!({ "done": false, "records": [], "nextRecordsUrl": path }), Ok((0, Some(path)))),
             (json!({ "done": false, "records": [], "nextRecordsUrl": "@evil.example/" }), Err(())),
             (json!({ "done": false, "records": [] }), Err(())),
             (json!({ "done": true }), Err(())),
