@@ -142,7 +142,9 @@ fn metadata(field: &Field, there: &str, is_key: bool) -> Value {
         }
     };
     metadata["label"] = label.into();
-    metadata["required"] = false.into();
+    if metadata["type"] != "LongTextArea" {
+        metadata["required"] = false.into();
+    }
     if metadata["type"] == "Text" {
         metadata["unique"] = is_key.into();
         metadata["externalId"] = is_key.into();

@@ -115,10 +115,10 @@ pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
         (_, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST") => {
             Failure::NotListed { fields: part.fields(), message }
         }
-        _ => {
-            let transient = answer.transient(now_ms, &message);
-            Failure::Other(transient.unwrap_or(CrmError::Invalid(message)))
-        }
+        _ => Failure::Other(match answer.transient(now_ms, "") {
+            Some(_) => CrmError::Transient { until_ms: answer.retry_at_ms(now_ms), message },
+            None => CrmError::Invalid(message),
+        }),
     })
 }
 
@@ -270,7 +270,7 @@ mod tests {
                 part("SERVER_UNAVAILABLE", "x", &[]),
                 transient("Salesforce 503 SERVER_UNAVAILABLE: x"),
             ),
-            (502, json!("<html>"), transient("502: Salesforce 502")),
+            (502, json!("<html>"), transient("Salesforce 502")),
             (
                 400,
                 part(

@@ -167,3 +167,117 @@ fn is_same(field: &Field, held: &Value, value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shared::ids::LeadId;
+
+    const LEAD: &str = "0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11";
+
+    /// What is written of `values` where `there` is, past the key.
+    fn check(values: &[(&str, Value)], there: Value, expected: Value) {
+        let values: Vec<_> =
+            values.iter().map(|(name, value)| (find(name).unwrap(), value.clone())).collect();
+        let push = Push {
+            lead: LeadId::parse(LEAD).unwrap(),
+            contact: &Contact::default(),
+            values: &values,
+            channel: None,
+            known: None,
+            overwrite_first: false,
+        };
+        let mut record = json!({ "Clew_Lead_Id__c": LEAD });
+        record.as_object_mut().unwrap().extend(there.as_object().unwrap().clone());
+        let written = changes(&push, &"clew".parse().unwrap(), "Contact", &record);
+        assert_eq!(Value::from(written), expected, "{there}");
+    }
+
+    #[test]
+    fn our_fields() {
+        let time = "2026-11-02T08:01:11Z";
+        let link = "https://a.example/b?c=d";
+        for (name, value, there, expected) in [
+            ("visits_count", json!(3), json!({ "Clew_Visits_Count__c": 3.0 }), json!({})),
+            (
+                "visits_count",
+                json!(4),
+                json!({ "Clew_Visits_Count__c": 3.0 }),
+                json!({ "Clew_Visits_Count__c": 4 }),
+            ),
+            (
+                "last_click_at",
+                json!(time),
+                json!({ "Clew_Last_Click_At__c": "2026-11-02T08:01:11.000+0000" }),
+                json!({}),
+            ),
+            (
+                "last_click_at",
+                json!(time),
+                json!({ "Clew_Last_Click_At__c": "2026-11-02T08:01:12.000+0000" }),
+                json!({ "Clew_Last_Click_At__c": time }),
+            ),
+            (
+                "journey_summary",
+                json!("a\nb\n"),
+                json!({ "Clew_Journey_Summary__c": "a\r\nb" }),
+                json!({}),
+            ),
+            (
+                "first_click_source",
+                json!("google"),
+                json!({ "Clew_First_Click_Source__c": "" }),
+                json!({ "Clew_First_Click_Source__c": "google" }),
+            ),
+            (
+                "first_click_source",
+                json!("google"),
+                json!({ "Clew_First_Click_Source__c": "bing" }),
+                json!({}),
+            ),
+            (
+                "last_click_source",
+                json!(""),
+                json!({ "Clew_Last_Click_Source__c": "bing" }),
+                json!({}),
+            ),
+            (
+                "last_click_source",
+                Value::Null,
+                json!({ "Clew_Last_Click_Source__c": "bing" }),
+                json!({}),
+            ),
+            ("revenue", json!("1200.50"), json!({ "Clew_Revenue__c": 1200.5 }), json!({})),
+            ("revenue", json!("1200.50"), json!({}), json!({ "Clew_Revenue__c": 1200.5 })),
+            // A float would not be the same money.
+            (
+                "revenue",
+                json!("92233720368547758.07"),
+                json!({}),
+                json!({ "Clew_Revenue__c": "92233720368547758.07" }),
+            ),
+            (
+                "last_click_source",
+                json!("ß".repeat(300)),
+                json!({}),
+                json!({ "Clew_Last_Click_Source__c": format!("{}…", "ß".repeat(254)) }),
+            ),
+            (
+                "conversion_page",
+                json!(format!("{link}&e={}", "x".repeat(40_000))),
+                json!({}),
+                json!({ "Clew_Conversion_Page__c": link }),
+            ),
+            ("lead_id", json!("another"), json!({ "Clew_Lead_Id__c": "there" }), json!({})),
+            (
+                "lead_id",
+                json!("another"),
+                json!({ "Clew_Lead_Id__c": null }),
+                json!({ "Clew_Lead_Id__c": LEAD }),
+            ),
+        ] {
+            check(&[(name, value)], there, expected);
+        }
+    }
+}

@@ -89,7 +89,16 @@ impl Salesforce {
         let time = |at_ms| rfc3339(at_ms).replace('Z', "%2B00:00");
         let (start, end) = (time(start_ms), time(end_ms));
         let path = format!("{}/sobjects/{object}/deleted?start={start}&end={end}", self.data);
-        let body = self.call(&Request::get(&path)).await?;
+        let body = match self.call(&Request::get(&path)).await {
+            Ok(body) => body,
+            // An organization that is younger than that keeps no account of the time before.
+            Err(Failure::Other(CrmError::Invalid(message)))
+                if message.contains("INVALID_REPLICATION_DATE") =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(failure) => return Err(failure),
+        };
         let records = body["deletedRecords"].as_array().map(Vec::as_slice).unwrap_or_default();
         let ids = records.iter().filter_map(|record| text(record, "id"));
         Ok(ids.map(|id| gone_record(object, id)).collect())

@@ -122,4 +122,26 @@ mod tests {
             assert_eq!(found.map_err(|_| ()), expected, "{body}");
         }
     }
+    proptest::proptest! {
+        /// Read as Salesforce does, it is the text again; no quote ends it before its end.
+        #[test]
+        fn no_text_ends_early(text in ".{0,40}|['\\\\nr]{0,9}") {
+            let quoted = quote(&text);
+            let inner = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap();
+            let (mut read, mut letters) = (String::new(), inner.chars());
+            while let Some(letter) = letters.next() {
+                proptest::prop_assert!(letter != '\'', "{quoted}");
+                read.push(match letter {
+                    '\\' => match letters.next().unwrap() {
+                        'n' => '\n',
+                        'r' => '\r',
+                        't' => '\t',
+                        escaped => escaped,
+                    },
+                    letter => letter,
+                });
+            }
+            proptest::prop_assert_eq!(read, text);
+        }
+    }
 }
