@@ -118,8 +118,7 @@ impl Salesforce {
         &self,
         parts: Vec<(Method, String, Value)>,
     ) -> Result<Vec<Result<Value, Failure>>, Failure> {
-        let number = parts.len();
-        let parts = parts.into_iter().enumerate().map(|(place, (method, url, body))| {
+        let named = parts.into_iter().enumerate().map(|(place, (method, url, body))| {
             let reference = format!("part{place}");
             let mut part =
                 json!({ "method": method.as_str(), "url": url, "referenceId": reference });
@@ -128,25 +127,26 @@ impl Salesforce {
             }
             part
         });
-        let parts: Vec<Value> = parts.collect();
-        let body = json!({ "allOrNone": false, "compositeRequest": parts });
+        let named: Vec<Value> = named.collect();
+        let body = json!({ "allOrNone": false, "compositeRequest": named });
         let path = format!("{}/composite", self.data);
-        let mut answered = self.call(&Request::post(&path, &body)).await?;
-        let answered = answered.get_mut("compositeResponse").map(Value::take);
-        let Some(Value::Array(answered)) = answered.filter(|list| has(list, number)) else {
-            return Err(strange("answer to each part"));
-        };
+        let answered = self.call(&Request::post(&path, &body)).await?;
         let now_ms = self.caller.clock.now_ms();
-        answered.into_iter().map(|part| Ok(judge(error::part(part)?, now_ms))).collect()
+        // They may be carried out, and told of, in another order.
+        let of = |asked: &Value| {
+            let answered = answered["compositeResponse"].as_array()?;
+            answered.iter().find(|part| part["referenceId"] == asked["referenceId"])
+        };
+        let judged = |asked: &Value| {
+            let part = of(asked).ok_or_else(|| strange("answer to each part"))?;
+            Ok(judge(error::part(part)?, now_ms))
+        };
+        named.iter().map(judged).collect()
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn has(list: &Value, number: usize) -> bool {
-    list.as_array().is_some_and(|list| list.len() == number)
 }
 
 /// How tokens are got, by what is configured.

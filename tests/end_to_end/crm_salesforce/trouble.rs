@@ -212,8 +212,11 @@ async fn row_7_bad_gateways_and_silence() {
 #[actix_web::test]
 async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
     let part = |status: u16, body: Value| {
-        let part = json!({ "body": body, "httpStatusCode": status, "referenceId": "part0" });
-        json!({ "compositeResponse": vec![part; 4] })
+        let part = |place: usize| {
+            let reference = format!("part{place}");
+            json!({ "body": body, "httpStatusCode": status, "referenceId": reference })
+        };
+        json!({ "compositeResponse": [3, 2, 1, 0].map(part) })
     };
     let busy = json!([{ "errorCode": "UNABLE_TO_LOCK_ROW", "message": "busy" }]);
     let transient = |message: &str| CrmError::Transient { until_ms: None, message: message.into() };

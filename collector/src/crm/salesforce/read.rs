@@ -91,7 +91,7 @@ impl Salesforce {
         let path = format!("{}/sobjects/{object}/deleted?start={start}&end={end}", self.data);
         let body = match self.call(&Request::get(&path)).await {
             Ok(body) => body,
-            // An organization that is younger than that keeps no account of the time before.
+            // A younger organization, or a purged recycle bin: nobody knows any more.
             Err(Failure::Other(CrmError::Invalid(message)))
                 if message.contains("INVALID_REPLICATION_DATE") =>
             {
