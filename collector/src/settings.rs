@@ -5,6 +5,7 @@
 
 use crate::config::{Config, DestinationConfig, SiteConfig};
 use crate::outbox::sign::SigningKey;
+use crate::seal::Seal;
 use crate::token::Tokens;
 use anyhow::{Result, anyhow};
 use shared::bot::Bots;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub bots: Bots,
     /// Sealed tokens.
     pub tokens: Tokens,
+    /// What seals secrets that the store keeps.
+    pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
     destinations: Vec<Arc<Destination>>,
 }
@@ -58,6 +61,7 @@ impl Settings {
     /// A token key or destination secret that cannot be used, or rules that cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
+        let seal = Arc::new(Seal::new(&config.token_keys).map_err(anyhow::Error::msg)?);
         let site = |site: &SiteConfig| {
             let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
             (site.name.clone(), Site { config: site.clone(), hosts })
@@ -70,7 +74,7 @@ impl Settings {
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
-        Ok(Self { rules, bots, tokens, sites, destinations, config })
+        Ok(Self { rules, bots, tokens, seal, sites, destinations, config })
     }
 
     /// A site by the name that a browser sent.

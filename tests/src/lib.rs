@@ -14,6 +14,7 @@ pub mod load;
 pub mod story;
 pub mod full;
 pub mod process;
+pub mod crm;
 pub mod crowd;
 pub mod browser;
 pub mod town;

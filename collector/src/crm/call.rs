@@ -126,7 +126,7 @@ impl Caller {
     /// # Errors
     /// Those of [`Caller::call`].
     pub(super) async fn form(&self, url: &Url, form: &[(&str, &str)]) -> Result<Answer, CrmError> {
-        // The serializer may not be held across an await.
+        // Finished here: a serializer that is kept over the call could not change threads.
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let call = self
             .outgoing

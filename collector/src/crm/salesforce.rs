@@ -18,15 +18,14 @@ mod outbound;
 use self::error::{Failure, judge, strange};
 use self::usage::Usage;
 use super::call::{Caller, Request};
+use super::connection::Means;
 use super::throttle::Throttle;
 use super::token::{App, Assertion, Grant, Tokens};
 use super::{
     Change, Crm, CrmError, Declared, Note, Page, Push, Pushed, Received, RecordRef, Refused,
     Webhook,
 };
-use crate::clock::Clock;
 use crate::config::{CrmConfig, SalesforceConfig};
-use crate::outgoing::Outgoing;
 use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use reqwest::Method;
@@ -35,7 +34,6 @@ use shared::fields::catalogue::Field;
 use shared::fields::naming::Prefix;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use url::Url;
 
 /// One organization.
@@ -63,18 +61,12 @@ impl Salesforce {
     ///
     /// # Errors
     /// Where the settings cannot be used.
-    pub fn new(
-        config: &CrmConfig,
-        prefix: &Prefix,
-        _public_url: &Url,
-        outgoing: Outgoing,
-        clock: Clock,
-        timeout: Duration,
-    ) -> Result<Self> {
+    pub fn new(config: &CrmConfig, prefix: &Prefix, means: Means) -> Result<Self> {
+        let Means { outgoing, clock, vault, timeout } = means;
         let settings = config.salesforce.clone().context("it has no [crm.salesforce]")?;
         let caller = Caller {
             base: settings.login_url.clone(),
-            tokens: Tokens::new(grant(&settings)?),
+            tokens: Tokens::new(grant(&settings)?, vault),
             throttle: Throttle::new(settings.calls_in_10_seconds, 10_000),
             outgoing,
             allow_private: config.allow_private,

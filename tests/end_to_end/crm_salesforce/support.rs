@@ -4,13 +4,13 @@ use collector::clock::Clock;
 use collector::config::CrmConfig;
 use collector::crm::salesforce::Salesforce;
 use collector::crm::{Crm, CrmError, Note, Push, Pushed, RecordRef};
-use collector::outgoing::Outgoing;
 use serde_json::{Value, json};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::ids::LeadId;
 use shared::lead::Contact;
 use standin::Standin;
 use std::time::Duration;
+use tests::crm::means;
 
 /// Where the stand-in's clock begins.
 pub(super) const NOW_MS: i64 = 1_795_255_200_000;
@@ -66,14 +66,8 @@ impl Org {
         merge(&mut config, outer);
         let config: CrmConfig = serde_json::from_value(config).unwrap();
         let clock = Clock::fixed(NOW_MS);
-        let crm = Salesforce::new(
-            &config,
-            &"clew".parse().unwrap(),
-            &"https://track.example.com".parse().unwrap(),
-            Outgoing::new().unwrap(),
-            clock.clone(),
-            Duration::from_millis(500),
-        );
+        let means = means(&clock, Duration::from_millis(500));
+        let crm = Salesforce::new(&config, &"clew".parse().unwrap(), means);
         Self { standin, clock, crm: crm.unwrap() }
     }
 

@@ -216,7 +216,8 @@ async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
             let reference = format!("part{place}");
             json!({ "body": body, "httpStatusCode": status, "referenceId": reference })
         };
-        json!({ "compositeResponse": [3, 2, 1, 0].map(part) })
+        let parts = [3, 2, 1, 0].map(part);
+        json!({ "compositeResponse": parts })
     };
     let busy = json!([{ "errorCode": "UNABLE_TO_LOCK_ROW", "message": "busy" }]);
     let transient = |message: &str| CrmError::Transient { until_ms: None, message: message.into() };
