@@ -48,7 +48,7 @@ async fn stages_of_leads() {
             "Clew_Lead_Id__c": id(1).to_text(), "CreatedDate": "2026-11-21T10:00:00.000+0000",
         });
         org.advance_ms(HOUR_MS - 10_000);
-        let record = org.put("Lead", fields);
+        let record = org.put("Lead", &fields);
         let stages = expected.map(|(stage, at_ms)| StageAt { stage, at_ms, word: status.into() });
         let expected = Change::Person(PersonRecord {
             record: record.clone(),
@@ -58,7 +58,7 @@ async fn stages_of_leads() {
             stages: stages.into_iter().collect(),
             changed_at_ms: NOW_MS + HOUR_MS,
         });
-        assert_eq!(org.crm.read(&[record]).await.unwrap(), [expected.clone()]);
+        assert_eq!(org.crm.read(&[record]).await.unwrap(), std::slice::from_ref(&expected));
         let page = Page { changes: vec![expected], more_from_ms: None };
         assert_eq!(org.crm.changed("Lead", NOW_MS).await.unwrap(), page);
         let later = org.crm.changed("Lead", NOW_MS + HOUR_MS + 1_000).await.unwrap();
@@ -83,7 +83,10 @@ async fn row_14_a_converted_lead_is_its_contact() {
         stages: vec![StageAt { stage: Stage::Opportunity, at_ms, word: "IsConverted".into() }],
         changed_at_ms: at_ms,
     });
-    assert_eq!(org.crm.changed("Lead", at_ms - 1_000).await.unwrap().changes, [expected.clone()]);
+    assert_eq!(
+        org.crm.changed("Lead", at_ms - 1_000).await.unwrap().changes,
+        std::slice::from_ref(&expected)
+    );
     assert_eq!(org.crm.read(&[lead]).await.unwrap(), [expected]);
     let deals = org.crm.changed("Opportunity", at_ms).await.unwrap().changes;
     let [Change::Deal(deal)] = &deals[..] else { panic!("{deals:?}") };
@@ -100,11 +103,11 @@ async fn deals_with_their_persons() {
     let org = Org::start().await;
     let [second, first] = ["ben", "anna"].map(|name| {
         let email = format!("{name}@example.com");
-        org.put("Contact", json!({ "LastName": name, "Email": email }))
+        org.put("Contact", &json!({ "LastName": name, "Email": email }))
     });
     let deal = org.put(
         "Opportunity",
-        json!({
+        &json!({
             "Name": "Acme", "StageName": "Prospecting", "CloseDate": "2026-12-24",
             "Amount": 1200.5, "CreatedDate": "2026-11-01T00:00:00.000+0000",
         }),
@@ -112,7 +115,7 @@ async fn deals_with_their_persons() {
     for (contact, primary) in [(&second, false), (&first, true)] {
         org.put(
             "OpportunityContactRole",
-            json!({ "OpportunityId": deal.id, "ContactId": contact.id, "IsPrimary": primary }),
+            &json!({ "OpportunityId": deal.id, "ContactId": contact.id, "IsPrimary": primary }),
         );
     }
     let person = |record: &RecordRef, name: &str, is_primary| DealPerson {
@@ -170,7 +173,7 @@ async fn deals_with_their_persons() {
     let org = Org::with(standin.start().unwrap(), json!({}), outer);
     let deal = org.put(
         "Opportunity",
-        json!({
+        &json!({
             "Name": "Acme", "StageName": "Qualification", "CloseDate": "2026-12-24",
             "CurrencyIsoCode": "CHF",
         }),
@@ -201,7 +204,7 @@ async fn row_13_a_change_that_nobody_told_is_found_page_by_page() {
                 org.advance_ms(1_000);
             }
             let fields = json!({ "LastName": number.to_string(), "Company": "Acme" });
-            expected.push(org.put("Lead", fields));
+            expected.push(org.put("Lead", &fields));
         }
         // More of them in one second than a page has must not be asked for again and again.
         let changes = every_page(&org, "Lead", NOW_MS).await;
@@ -225,7 +228,7 @@ async fn what_was_deleted_is_told() {
     let records = ["Lead", "Opportunity"].map(|object| {
         org.put(
             object,
-            json!({
+            &json!({
                 "LastName": "Berg", "Company": "Acme", "Name": "Acme",
                 "StageName": "Prospecting", "CloseDate": "2026-12-24",
             }),
@@ -284,7 +287,7 @@ async fn row_10_outbound_messages() {
     let org = Org::start().await;
     let deal = org.put(
         "Opportunity",
-        json!({ "Name": "A & <B>", "StageName": "Prospecting", "CloseDate": "2026-12-24" }),
+        &json!({ "Name": "A & <B>", "StageName": "Prospecting", "CloseDate": "2026-12-24" }),
     );
     // Nobody is there; what it would have got is written down.
     org.standin.set(|settings| settings.target_url = Some("http://127.0.0.1:1/".into()));
@@ -301,7 +304,7 @@ async fn row_10_outbound_messages() {
     assert!(received.answer.1.contains("<Ack>true</Ack>"));
 
     let foreign = message(&received.records[0], true).await;
-    let task = org.put("Task", json!({ "Subject": "x" }));
+    let task = org.put("Task", &json!({ "Subject": "x" }));
     let ignored = message(&task, false).await;
     assert_eq!(receive(&org, HOOK_SECRET, ignored.as_bytes()).unwrap().records, []);
     for (secret_path, body) in [

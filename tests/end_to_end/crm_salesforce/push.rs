@@ -175,7 +175,7 @@ async fn row_3_what_is_there_already() {
         ),
     ] {
         let org = Org::start().await;
-        let record = org.put(object, there.clone());
+        let record = org.put(object, &there);
         let mut anna = anna();
         anna.overwrite_first = overwrite_first;
         let pushed = org.push(&anna).await.unwrap();
@@ -198,7 +198,7 @@ async fn row_3_which_record_of_several() {
         person
     };
     let of_contact = json!({ "LastName": "Berg", "Email": "anna@example.com" });
-    let contact = org.put("Contact", of_contact);
+    let contact = org.put("Contact", &of_contact);
     let anna_with = |known: Option<&RecordRef>| {
         let mut anna = anna();
         anna.known = known.cloned();
@@ -208,17 +208,17 @@ async fn row_3_which_record_of_several() {
     // a Contact by its address.
     assert_eq!(org.push(&anna_with(None)).await.unwrap().record, contact);
     let org = Org::start().await;
-    let contact = org.put("Contact", json!({ "LastName": "Berg", "Email": "anna@example.com" }));
-    org.put("Lead", person(json!({ "IsConverted": true, "ConvertedContactId": contact.id })));
+    let contact = org.put("Contact", &json!({ "LastName": "Berg", "Email": "anna@example.com" }));
+    org.put("Lead", &person(json!({ "IsConverted": true, "ConvertedContactId": contact.id })));
     assert_eq!(org.push(&anna_with(None)).await.unwrap().record, contact);
     let org = Org::start().await;
-    org.put("Contact", json!({ "LastName": "Berg", "Email": "anna@example.com" }));
-    org.put("Lead", person(json!({ "CreatedDate": "2020-01-01T00:00:00.000+0000" })));
-    let newest = org.put("Lead", person(json!({})));
+    org.put("Contact", &json!({ "LastName": "Berg", "Email": "anna@example.com" }));
+    org.put("Lead", &person(json!({ "CreatedDate": "2020-01-01T00:00:00.000+0000" })));
+    let newest = org.put("Lead", &person(json!({})));
     assert_eq!(org.push(&anna_with(None)).await.unwrap().record, newest);
     let ours = org.put(
         "Lead",
-        person(json!({ "Email": "other@example.com", "Clew_Lead_Id__c": id(7).to_text() })),
+        &person(json!({ "Email": "other@example.com", "Clew_Lead_Id__c": id(7).to_text() })),
     );
     let mut other = lead(7, json!({ "email": "anna@example.com" }));
     assert_eq!(org.push(&other).await.unwrap().record, ours);

@@ -106,8 +106,8 @@ impl Org {
         all.find(|one| one["Id"] == record.id.as_str()).unwrap()
     }
 
-    pub(super) fn put(&self, object: &str, fields: Value) -> RecordRef {
-        let id = self.standin.put(object, &fields).unwrap();
+    pub(super) fn put(&self, object: &str, fields: &Value) -> RecordRef {
+        let id = self.standin.put(object, fields).unwrap();
         RecordRef { object: object.to_owned(), id }
     }
 

@@ -305,12 +305,12 @@ async fn what_another_step_mends() {
     let pushed = org.push(&anna()).await.unwrap();
     assert_holds(&org.one(&pushed.record), &json!({ "LeadSource": null, "LastName": "Berg" }));
 
-    let contact = org.put("Contact", json!({ "LastName": "Other", "Email": "ben@work.example" }));
+    let contact = org.put("Contact", &json!({ "LastName": "Other", "Email": "ben@work.example" }));
     org.standin.fail(fault(400, duplicate(&contact.id)));
     let ben = lead(2, json!({ "email": "ben@example.com" }));
     assert_eq!(org.push(&ben).await.unwrap().record, contact);
 
-    let third = org.put("Lead", json!({ "LastName": "Third", "Company": "x" }));
+    let third = org.put("Lead", &json!({ "LastName": "Third", "Company": "x" }));
     let address = format!("/services/data/v68.0/sobjects/Lead/{}", third.id);
     org.standin.fail(fault(300, json!([address])));
     let cleo = lead(3, json!({ "email": "cleo@example.com" }));

@@ -2,8 +2,6 @@
 
 use crate::crm::call::Answer;
 use crate::crm::{CrmError, RecordRef};
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 /// The day's calls are used up; they come back one by one over 24 hours, and no header says when.
@@ -62,12 +60,8 @@ pub(super) fn strange(what: &str) -> Failure {
 /// A part of a composite answer, as if it had been answered alone.
 pub(super) fn part(part: &Value) -> Result<Answer, Failure> {
     let status = part["httpStatusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
-    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-    Ok(Answer {
-        status: status.ok_or_else(|| strange("status of a part"))?,
-        headers: HeaderMap::new(),
-        body: part["body"].clone(),
-    })
+    let inner = status.and_then(|status| Answer::inner(status, part["body"].clone()));
+    inner.ok_or_else(|| strange("status of a part"))
 }
 
 /// The body of an answer that is none of a refusal.
@@ -202,9 +196,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(status: u16, body: Value, expected: &Failure) {
-        let status = StatusCode::from_u16(status).unwrap();
-        let answer = Answer { status, headers: HeaderMap::new(), body: body.clone() };
+    fn check(status: u16, body: &Value, expected: &Failure) {
+        let answer = Answer::inner(status, body.clone()).unwrap();
         assert_eq!(&judge(answer, 1_000).unwrap_err(), expected, "{status} {body}");
     }
 
@@ -212,8 +205,8 @@ mod tests {
         json!([{ "errorCode": code, "message": message, "fields": fields }])
     }
 
-    fn record(object: &str, id: &str) -> Option<RecordRef> {
-        Some(RecordRef { object: object.into(), id: id.into() })
+    fn record(object: &str, id: &str) -> RecordRef {
+        RecordRef { object: object.into(), id: id.into() }
     }
 
     #[test]
@@ -314,7 +307,7 @@ mod tests {
                     "/services/data/v68.0/sobjects/Lead/00Q1",
                     "/services/data/v68.0/sobjects/Lead/00Q2"
                 ]),
-                exists(record("Lead", "00Q1"), "Salesforce 300"),
+                exists(Some(record("Lead", "00Q1")), "Salesforce 300"),
             ),
             (
                 400,
@@ -327,7 +320,7 @@ mod tests {
                     { "matchRecords": [{ "record": { "attributes": { "type": "Account" }, "Id": "001" } }] },
                     { "matchRecords": [{ "record": { "attributes": { "type": "Contact" }, "Id": "003" } }] },
                 ] } }]),
-                exists(record("Contact", "003"), "Salesforce 400 DUPLICATES_DETECTED: x"),
+                exists(Some(record("Contact", "003")), "Salesforce 400 DUPLICATES_DETECTED: x"),
             ),
             (
                 400,
@@ -349,7 +342,7 @@ mod tests {
             (400, json!(7), invalid("Salesforce 400")),
             (400, json!([[]]), invalid("Salesforce 400")),
         ] {
-            check(status, body, &expected);
+            check(status, &body, &expected);
         }
     }
 }

@@ -177,7 +177,7 @@ mod tests {
     const LEAD: &str = "0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11";
 
     /// What is written of `values` where `there` is, past the key.
-    fn check(values: &[(&str, Value)], there: Value, expected: Value) {
+    fn check(values: &[(&str, Value)], there: &Value, expected: &Value) {
         let values: Vec<_> =
             values.iter().map(|(name, value)| (find(name).unwrap(), value.clone())).collect();
         let push = Push {
@@ -191,7 +191,7 @@ mod tests {
         let mut record = json!({ "Clew_Lead_Id__c": LEAD });
         record.as_object_mut().unwrap().extend(there.as_object().unwrap().clone());
         let written = changes(&push, &"clew".parse().unwrap(), "Contact", &record);
-        assert_eq!(Value::from(written), expected, "{there}");
+        assert_eq!(&Value::from(written), expected, "{there}");
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
                 json!({ "Clew_Lead_Id__c": LEAD }),
             ),
         ] {
-            check(&[(name, value)], there, expected);
+            check(&[(name, value)], &there, &expected);
         }
     }
 }

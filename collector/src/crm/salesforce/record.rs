@@ -63,9 +63,8 @@ impl Salesforce {
     pub(super) fn is_dispensable(&self, object: &str, names: &[String]) -> bool {
         let key = person::key(&self.prefix);
         let missing = optional(&key, object).filter(|name| names.iter().any(|told| told == name));
-        let missing: Vec<String> = missing.map(|name| absent(object, name)).collect();
         let mut learned = self.learned();
-        missing.into_iter().filter(|name| learned.absent.insert(name.clone())).count() > 0
+        missing.filter(|name| learned.absent.insert(absent(object, name))).count() > 0
     }
 
     /// A Lead or a Contact; a converted Lead is the Contact that it became.
