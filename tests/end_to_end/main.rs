@@ -33,3 +33,4 @@ mod reclassify;
 mod journey;
 mod departures;
 mod crm_hubspot;
+mod crm_salesforce;
