@@ -9,6 +9,7 @@ use crate::settings::Settings;
 use crate::store::postgres::{self, COLLECTOR, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
 use crate::store::{Holding, Store, StoreError};
+use crate::subscription::Subscriptions;
 use crate::tracker::Tracker;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub struct App {
     pub outgoing: Outgoing,
     /// The connections to CRMs.
     pub connections: Connections,
+    /// The subscriptions, as they were read last.
+    pub subscriptions: Subscriptions,
     /// What this collector calls itself where it takes a lease.
     pub holder: u64,
     settings: watch::Sender<Arc<Settings>>,
@@ -60,6 +63,7 @@ impl App {
             tracker: Tracker::built_in(),
             outgoing,
             connections,
+            subscriptions: Subscriptions::default(),
             settings: watch::Sender::new(Arc::new(settings)),
         }))
     }

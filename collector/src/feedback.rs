@@ -8,6 +8,7 @@
 use crate::app::App;
 use crate::conversion::view::{LeadView, find_lead};
 use crate::error::ApiError;
+use crate::outbox::destinations::destinations;
 use crate::settings::Settings;
 use crate::store::{NewRecord, Record, Recorded, StoreError, Unmatched};
 use serde::Deserialize;
@@ -178,8 +179,12 @@ async fn keep(
         app.store.keep_unmatched(told).await?;
         return Err(ApiError::NotFound("lead; GET /v1/unmatched lists what was told"));
     };
-    let Unmatched { record, crm_record, .. } = told;
-    let (destinations, due_at_ms) = (Vec::new(), 0);
+    let Unmatched { site, record, crm_record, .. } = told;
+    let destinations = match record.delivered_as() {
+        Some(kind) => destinations(app, settings, &site, kind).await?,
+        None => Vec::new(),
+    };
+    let due_at_ms = app.clock.now_ms();
     let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
     let repeated = match app.store.record(new).await? {
         Recorded::Kept { repeated } => repeated,

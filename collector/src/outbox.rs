@@ -5,6 +5,7 @@
 //! a collector that dies in between leaves a lease that runs out.
 
 pub mod sign;
+pub mod destinations;
 mod body;
 mod client;
 mod hand_off;
@@ -16,9 +17,10 @@ use crate::crm::connection::Connection;
 use crate::crm::lease;
 use crate::crm::pause::{LOOK_AGAIN_MS, Pause};
 use crate::metrics::DeliveryOutcome;
-use crate::settings::{Destination, Settings};
+use crate::settings::Settings;
 use crate::store::{Claim, Delivery, Settlement, StoreError};
 use client::{Attempt, Client};
+use destinations::Destination;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hand_off::Failure;
@@ -305,7 +307,7 @@ enum To {
 impl To {
     fn name(&self) -> &str {
         match self {
-            Self::Webhook(destination) => destination.name(),
+            Self::Webhook(destination) => &destination.name,
             Self::Crm(connection) => connection.name(),
         }
     }

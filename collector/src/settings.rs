@@ -4,8 +4,11 @@
 //! began with one ends with it.
 
 use crate::config::{Config, DestinationConfig, SiteConfig};
-use crate::outbox::sign::SigningKey;
+use crate::outbox::destinations::{Destination, Form};
+use crate::outbox::sign::{SigningKey, SigningKeys};
 use crate::seal::Seal;
+use crate::secret::Secret;
+use crate::store::DeliveryKind;
 use crate::token::Tokens;
 use anyhow::{Result, anyhow};
 use shared::bot::Bots;
@@ -39,21 +42,6 @@ pub struct Site {
     pub hosts: OwnHosts,
 }
 
-/// A place that leads are delivered to, with its key ready.
-pub struct Destination {
-    /// The settings.
-    pub config: DestinationConfig,
-    /// What its webhooks are signed with.
-    pub key: SigningKey,
-}
-
-impl Destination {
-    /// Its name in deliveries.
-    pub fn name(&self) -> &str {
-        &self.config.name
-    }
-}
-
 impl Settings {
     /// Computes what a configuration comes to.
     ///
@@ -68,9 +56,20 @@ impl Settings {
         };
         let sites = config.sites.iter().map(site).collect();
         let destination = |config: &DestinationConfig| {
-            let key = SigningKey::parse(&config.secret);
-            let key = key.map_err(|error| anyhow!("destination `{}`: {error}", config.name))?;
-            Ok(Arc::new(Destination { config: config.clone(), key }))
+            let DestinationConfig { name, url, secret, previous_secret, allow_private, .. } =
+                config;
+            let key = |secret: &Secret| {
+                let wrong = |error| anyhow!("destination `{name}`: {error}");
+                SigningKey::parse(secret).map_err(wrong)
+            };
+            let secrets = [Some(secret), previous_secret.as_ref()].into_iter().flatten();
+            Ok(Arc::new(Destination {
+                name: name.clone(),
+                url: url.clone(),
+                allow_private: *allow_private,
+                keys: SigningKeys(secrets.map(key).collect::<Result<_>>()?),
+                form: Form::Enveloped,
+            }))
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
@@ -87,25 +86,25 @@ impl Settings {
         self.sites.get(site).and_then(|site| site.config.country)
     }
 
-    /// The names of the destinations of a site's leads.
-    pub fn destinations(&self, site: &SiteId) -> Vec<String> {
-        self.named(|of| of == site)
+    /// The names of the destinations of a site's leads that are told of this. CRMs get leads alone.
+    pub fn destinations(&self, site: &SiteId, kind: DeliveryKind) -> Vec<String> {
+        let Config { destinations, crm, .. } = &self.config;
+        let webhooks = destinations.iter().filter(|to| to.events.contains(&kind));
+        let webhooks = webhooks.map(|to| (&to.site, &to.name));
+        let crms = crm.iter().filter(|_| kind == DeliveryKind::Converted);
+        let all = webhooks.chain(crms.map(|crm| (&crm.site, &crm.name)));
+        all.filter(|(of, _)| *of == site).map(|(_, name)| name.clone()).collect()
     }
 
     /// The names of the destinations of all sites.
     pub fn every_destination(&self) -> Vec<String> {
-        self.named(|_| true)
-    }
-
-    fn named(&self, wanted: impl Fn(&SiteId) -> bool) -> Vec<String> {
-        let webhooks = self.config.destinations.iter().map(|to| (&to.site, &to.name));
-        let crms = self.config.crm.iter().map(|crm| (&crm.site, &crm.name));
-        let wanted = webhooks.chain(crms).filter(|(site, _)| wanted(site));
-        wanted.map(|(_, name)| name.clone()).collect()
+        let Config { destinations, crm, .. } = &self.config;
+        let webhooks = destinations.iter().map(|to| &to.name);
+        webhooks.chain(crm.iter().map(|crm| &crm.name)).cloned().collect()
     }
 
     /// A webhook by its name in deliveries.
     pub fn destination(&self, name: &str) -> Option<&Arc<Destination>> {
-        self.destinations.iter().find(|destination| destination.name() == name)
+        self.destinations.iter().find(|destination| destination.name == name)
     }
 }

@@ -1,7 +1,7 @@
 //! One attempt to post a webhook: signed, bounded in time, and what its answer means.
 
+use super::destinations::Destination;
 use crate::outgoing::{Outgoing, retry_at_ms, told};
-use crate::settings::Destination;
 use reqwest::{Method, header};
 use std::time::Duration;
 
@@ -45,13 +45,13 @@ impl Client {
         now_ms: i64,
         timeout: Duration,
     ) -> Attempt {
-        let to = &destination.config;
-        let request = match self.0.request(Method::POST, &to.url, to.allow_private) {
+        let Destination { url, allow_private, keys, .. } = destination;
+        let request = match self.0.request(Method::POST, url, *allow_private) {
             Ok(request) => request,
             Err(error) => return Attempt::Hopeless(error.to_string()),
         };
         let timestamp_s = now_ms.div_euclid(1000);
-        let signature = destination.key.sign(id, timestamp_s, &body);
+        let signature = keys.sign(id, timestamp_s, &body);
         let request = request
             .timeout(timeout)
             .header(header::CONTENT_TYPE, "application/json")

@@ -5,8 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
-/// A destination's key.
+/// The key of one secret.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
 
@@ -26,11 +27,33 @@ impl SigningKey {
         Hmac::new_from_slice(&key).map(Self).map_err(|error| error.to_string())
     }
 
-    /// The value of `webhook-signature`.
+    /// One signature.
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
         let signed = format!("{id}.{timestamp_s}.");
         let mac = self.0.clone().chain_update(signed.as_bytes()).chain_update(body).finalize();
         format!("v1,{}", STANDARD.encode(mac.into_bytes()))
+    }
+}
+
+/// The keys of one destination: while a secret is changed, two.
+#[derive(Clone)]
+pub struct SigningKeys(pub Vec<SigningKey>);
+
+impl SigningKeys {
+    /// The value of `webhook-signature`: one of each key.
+    pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let signatures = self.0.iter().map(|key| key.sign(id, timestamp_s, body));
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether one of the signatures that came with a webhook is one of these keys', in a time that
+    /// does not depend on where they differ.
+    pub fn verify(&self, id: &str, timestamp_s: i64, body: &[u8], signatures: &str) -> bool {
+        let is_given = |ours: String| {
+            let same = |given: &str| bool::from(given.as_bytes().ct_eq(ours.as_bytes()));
+            signatures.split(' ').any(same)
+        };
+        self.0.iter().any(|key| is_given(key.sign(id, timestamp_s, body)))
     }
 }
 

@@ -80,7 +80,7 @@ impl Record {
     }
 
     /// As what it is handed off, where it is.
-    fn delivered_as(&self) -> Option<DeliveryKind> {
+    pub fn delivered_as(&self) -> Option<DeliveryKind> {
         match self {
             Self::Stage(_) => Some(DeliveryKind::StageChanged),
             Self::Deal(_) => Some(DeliveryKind::Revenue),
