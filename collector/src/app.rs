@@ -4,6 +4,7 @@ use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::crm::connection::Connections;
 use crate::metrics::Metrics;
+use crate::outbox::receivers::Receivers;
 use crate::outgoing::Outgoing;
 use crate::settings::Settings;
 use crate::store::postgres::{self, COLLECTOR, Migrated, PostgresOptions, PostgresStore};
@@ -34,6 +35,8 @@ pub struct App {
     pub connections: Connections,
     /// The subscriptions, as they were read last.
     pub subscriptions: Subscriptions,
+    /// How the receivers of webhooks do.
+    pub receivers: Receivers,
     /// What this collector calls itself where it takes a lease.
     pub holder: u64,
     settings: watch::Sender<Arc<Settings>>,
@@ -64,6 +67,7 @@ impl App {
             outgoing,
             connections,
             subscriptions: Subscriptions::default(),
+            receivers: Receivers::default(),
             settings: watch::Sender::new(Arc::new(settings)),
         }))
     }

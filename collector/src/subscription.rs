@@ -6,6 +6,7 @@
 
 use crate::app::App;
 use crate::outbox::destinations::{Destination, Form};
+use crate::outbox::receivers;
 use crate::outbox::sign::{SigningKey, SigningKeys};
 use crate::secret::Secret;
 use crate::settings::Settings;
@@ -263,6 +264,24 @@ pub async fn disable(
     disabled.await.map(drop)
 }
 
+/// Ends what [`disable`] did; what somebody asked for stays.
+///
+/// # Errors
+/// The store's.
+pub async fn enable(app: &App, subscription: &Subscription) -> Result<(), StoreError> {
+    let by_itself =
+        |one: &Subscription| one.disabled.as_ref().is_some_and(|it| it.reason.is_some());
+    if !by_itself(subscription) {
+        return Ok(());
+    }
+    let enabled = change(app, &subscription.site, &subscription.id, |one| {
+        if by_itself(one) {
+            one.disabled = None;
+        }
+    });
+    enabled.await.map(drop)
+}
+
 /// Ends a subscription, and with it what waits for it; `false` where there is none.
 ///
 /// # Errors
@@ -281,6 +300,7 @@ pub async fn unsubscribe(app: &App, site: &SiteId, id: &str) -> Result<bool, Sto
     if !is_gone {
         return Err(StoreError::Busy);
     }
+    receivers::forget(app, id).await?;
     give_up(app, id).await?;
     Ok(true)
 }
@@ -320,12 +340,13 @@ impl Subscription {
     /// Where its secret cannot be opened any more.
     pub fn destination(&self, settings: &Settings, now_ms: i64) -> Result<Destination, String> {
         let previous = self.previous.as_ref().filter(|previous| previous.until_ms > now_ms);
-        let secrets = [Some(&self.secret), previous.map(|previous| &previous.secret)];
         let key = |sealed: &String| {
             let secret = settings.seal.open(&label(&self.id), sealed)?;
             SigningKey::parse(&Secret::new(secret))
         };
-        let keys = secrets.into_iter().flatten().map(key).collect::<Result<_, _>>()?;
+        let mut keys = vec![key(&self.secret)?];
+        // One that cannot be opened any more is none that a receiver can wait for.
+        keys.extend(previous.and_then(|previous| key(&previous.secret).ok()));
         Ok(Destination {
             name: self.id.clone(),
             url: self.target_url.clone(),

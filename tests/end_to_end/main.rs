@@ -15,6 +15,8 @@ mod fields;
 mod persons;
 mod history;
 mod outbox;
+mod webhooks;
+mod subscriptions;
 mod assets;
 mod commands;
 mod attribute;

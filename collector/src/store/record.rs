@@ -36,6 +36,11 @@ impl RecordId {
         Uuid::try_parse(text).ok().map(Self)
     }
 
+    /// The id as the subject of a delivery.
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+
     /// The 36-character hyphenated form.
     pub fn to_text(self) -> String {
         self.0.hyphenated().to_string()
