@@ -55,7 +55,7 @@ impl App {
     ) -> Result<Arc<Self>> {
         let settings = Settings::new(config)?;
         let outgoing = Outgoing::new()?;
-        let connections = Connections::new(outgoing.clone(), clock.clone());
+        let connections = Connections::new(outgoing.clone(), clock.clone(), Arc::clone(&store));
         connections.check(&settings)?;
         Ok(Arc::new(Self {
             store,

@@ -10,6 +10,7 @@ mod demo;
 mod attribute;
 mod check;
 mod classify;
+mod crm;
 mod reclassify;
 mod export;
 mod import;
@@ -58,6 +59,8 @@ enum Command {
     Check,
     /// Label what is stored by the rules of the configuration, and say what that changes.
     Reclassify(reclassify::Command),
+    /// Set connections to CRMs up, try them out, look at them.
+    Crm(crm::Crm),
     /// Fill the store with a believable year of journeys and leads.
     Demo(demo::Demo),
     /// Say where visits came from: CSV of addresses and referrers in, sources and channels out.
@@ -93,6 +96,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Import(import) | Command::Restore(import) => import.run(&source.read()?),
         Command::Check => check::run(&source.read()?),
         Command::Reclassify(reclassify) => reclassify.run(&source.read()?),
+        Command::Crm(crm) => crm.run(source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
         Command::Classify(classify) => classify.run(source.read()?),
         Command::Attribute(attribute) => attribute.run(),

@@ -6,12 +6,14 @@
 
 pub mod call;
 pub mod connection;
-pub mod lease;
-pub mod pause;
-pub mod throttle;
 pub mod hubspot;
+pub mod lease;
+pub mod operate;
+pub mod pause;
 pub mod salesforce;
+pub mod throttle;
 pub mod token;
+pub mod vault;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -252,7 +254,7 @@ pub struct Webhook<'a> {
     /// The address that the vendor was told, with its query.
     pub url: &'a str,
     /// A header by its name in small letters.
-    pub header: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    pub header: &'a dyn Fn(&str) -> Option<String>,
     /// The body's bytes.
     pub body: &'a [u8],
     /// Unix milliseconds.

@@ -20,6 +20,8 @@ pub enum ApiError {
     Malformed(String),
     /// 401: no key, or none that is known.
     Unauthorized,
+    /// 401: a webhook that is not signed as it should be.
+    NotSigned(String),
     /// 404: there is no such thing for this key.
     NotFound(&'static str),
     /// 405: not with this method.
@@ -59,6 +61,7 @@ impl ApiError {
                 "unauthorized",
                 told("Send `Authorization: Bearer KEY` with a key that `clew key` made."),
             ),
+            Self::NotSigned(detail) => (StatusCode::UNAUTHORIZED, "not_signed", detail.clone()),
             Self::NotFound(what) => {
                 (StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
             }

@@ -4,11 +4,13 @@ mod assets;
 mod auth;
 mod body;
 mod client;
+mod crm;
 mod deliveries;
 mod etag;
 mod events;
 mod feedback;
 mod fields;
+mod hooks;
 mod leads;
 mod operation;
 mod query;
@@ -71,6 +73,9 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/hooks/{hook}/deliveries").route(get().to(subscriptions::deliveries)))
         .service(at("/v1/hooks/{hook}/rotate-secret").route(post().to(subscriptions::rotate)))
         .service(at("/v1/hooks/{hook}/test").route(post().to(subscriptions::test)))
+        // CRMs: signed.
+        .service(at("/hooks/{connection}").route(post().to(hooks::receive)))
+        .service(at("/hooks/{connection}/{secret}").route(post().to(hooks::receive_by_secret)))
         // Operators.
         .service(at("/healthz").route(get().to(operation::healthy)))
         .service(at("/readyz").route(get().to(operation::readiness)))
@@ -83,6 +88,9 @@ pub fn operator_routes(config: &mut ServiceConfig) {
     config
         .service(at("/export").route(get().to(operation::export)))
         .service(at("/relabel").route(post().to(operation::relabel)))
+        .service(at("/crm").route(post().to(crm::standing)))
+        .service(at("/crm/{name}/setup").route(post().to(crm::set_up)))
+        .service(at("/crm/{name}/test").route(post().to(crm::try_out)))
         .default_service(web::to(no_such_address));
 }
 
@@ -124,7 +132,7 @@ pub async fn count_answers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let is_api = request.path().starts_with("/v1/");
+    let is_api = ["/v1/", "/hooks/"].iter().any(|part| request.path().starts_with(part));
     let app = request.app_data::<Data<App>>().cloned();
     let answered = next.call(request).await?;
     if let (true, Some(app)) = (is_api, app) {

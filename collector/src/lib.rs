@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod conversion;
 pub mod feedback;
 pub mod subscription;
+pub mod follow;
 pub mod store;
 pub mod transfer;
 pub mod check;

@@ -55,6 +55,8 @@ pub enum DeliveryOutcome {
     Sent,
     /// Failed, to be tried again.
     Retry,
+    /// Not now, and not counted.
+    PutOff,
     /// Failed for good.
     Dead,
 }
@@ -177,6 +179,7 @@ impl Metrics {
         let outcome = match outcome {
             DeliveryOutcome::Sent => "sent",
             DeliveryOutcome::Retry => "retry",
+            DeliveryOutcome::PutOff => "put_off",
             DeliveryOutcome::Dead => "dead",
         };
         self.deliveries.get_or_create(&OutcomeLabel { outcome }).inc();

@@ -263,7 +263,8 @@ impl Outbox {
         let settlement = settlement(&attempt, delivery.attempts, schedule, now_ms, jitter);
         let outcome = match &settlement {
             Settlement::Sent { .. } => DeliveryOutcome::Sent,
-            Settlement::Retry { .. } | Settlement::Wait { .. } => DeliveryOutcome::Retry,
+            Settlement::Retry { .. } => DeliveryOutcome::Retry,
+            Settlement::Wait { .. } => DeliveryOutcome::PutOff,
             Settlement::Dead { .. } => DeliveryOutcome::Dead,
         };
         self.app.metrics.delivery(outcome);

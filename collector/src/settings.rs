@@ -29,7 +29,7 @@ pub struct Settings {
     /// Sealed tokens.
     pub tokens: Tokens,
     /// What seals secrets that the store keeps.
-    pub seal: Seal,
+    pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
     destinations: Vec<Arc<Destination>>,
 }
@@ -49,7 +49,7 @@ impl Settings {
     /// A token key or destination secret that cannot be used, or rules that cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         let tokens = Tokens::new(&config.token_keys).map_err(anyhow::Error::msg)?;
-        let seal = Seal::new(&config.token_keys).map_err(anyhow::Error::msg)?;
+        let seal = Arc::new(Seal::new(&config.token_keys).map_err(anyhow::Error::msg)?);
         let site = |site: &SiteConfig| {
             let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
             (site.name.clone(), Site { config: site.clone(), hosts })

@@ -72,6 +72,8 @@ pub const RECORD_AGE_MS: i64 = 20 * 366 * DAY_MS;
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// A webhook's body; above it the journey is left out, then `journey_json`.
 pub const WEBHOOK_BODY_BYTES: usize = 20_000;
+/// A CRM's webhook that is taken; Salesforce's hundred notifications are the longest.
+pub const WEBHOOK_IN_BYTES: usize = 1024 * 1024;
 /// `journey_json` in a webhook, so that the rest of the body has room beside it.
 pub const WEBHOOK_JOURNEY_BYTES: usize = WEBHOOK_BODY_BYTES / 3;
 /// `journey_json` and `journey_summary` where no CRM sets a limit.

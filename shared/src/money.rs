@@ -121,6 +121,25 @@ impl Money {
         Ok(Self { minor, currency })
     }
 
+    /// Reads a decimal string of any precision and rounds it to the currency's smallest unit, half a
+    /// unit away from 0: for other people's amounts, which may be finer than money is.
+    ///
+    /// # Errors
+    /// [`MoneyError`], with the text at fault.
+    pub fn nearest(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        const DECIMALS: u32 = 18;
+        let fine = match fixed::parse(text, DECIMALS) {
+            Ok(fine) => fine,
+            Err(_) => return Self::parse(text, currency),
+        };
+        let unit = 10_i128.pow(DECIMALS - currency.exponent);
+        let (units, rest) = (fine / unit, fine % unit);
+        let rounded = if rest.abs() * 2 >= unit { units + rest.signum() } else { units };
+        let minor = i64::try_from(rounded);
+        let minor = minor.map_err(|_| MoneyError::TooMuch(text.to_owned(), currency))?;
+        Ok(Self { minor, currency })
+    }
+
     /// The amount as a decimal string with all decimals of its currency, such as `1234.50`.
     pub fn decimal(self) -> String {
         fixed::write(self.minor.into(), self.currency.exponent)

@@ -2,13 +2,13 @@
 //! nothing is lost, nothing is changed, and it goes on working. What is not a whole export stores
 //! nothing, and an import that is killed goes on where it was.
 
-use collector::store::Store;
+use collector::store::{Settlement, Store};
 use shared::outcome::Outcome;
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
-use tests::full::{DESTINATIONS, Full, claim, fill};
+use tests::full::{ALL_DUE_MS, DESTINATIONS, Full, claim, fill};
 use tests::postgres::Server;
 use tests::process::{Collector, clew, command};
 use tests::storage::{Backend, Storage};
@@ -68,13 +68,16 @@ async fn goes_on(store: &dyn Store, full: &Full) {
     }
     for destination in DESTINATIONS {
         let mut claimed = BTreeSet::new();
-        loop {
-            let some = claim(store, destination, 200).await;
+        // Each lead's one after the other.
+        for at_ms in (1..).map(|minute| ALL_DUE_MS + minute * 60_000) {
+            let some = claim(store, destination, at_ms, 200).await;
             if some.is_empty() {
                 break;
             }
             for delivery in some {
                 assert!(claimed.insert(delivery.id), "{delivery:?} was claimed twice");
+                let (claim, sent) = (delivery.claims, Settlement::Sent { at_ms });
+                store.settle_delivery(delivery.id, claim, sent).await.unwrap();
             }
         }
         assert!(claimed.len() > full.conversions.len() / 4, "{} are due", claimed.len());

@@ -61,6 +61,7 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
     let more = destination("leads", &leads.url) + "events = [\"lead.converted\"]\n";
     let app = app_with(backend, &all, &more, Clock::fixed(NOW_MS));
     lead(&app, "a@example.com").await;
+    app.app.clock.advance_ms(1_000);
     let stage = json!({ "stage": "mql", "reference": "e1" });
     let told = app.post("/v1/leads/email:a@example.com/stage", &stage).await.json;
     let won = json!({ "email": "a@example.com", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR" });
@@ -82,7 +83,7 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
         ("lead_id", told["lead_id"].clone()),
         ("from", json!("lead")),
         ("to", json!("mql")),
-        ("at", json!("2026-11-21T10:00:00Z")),
+        ("at", json!("2026-11-21T10:00:01Z")),
         ("by", json!("api")),
         ("reason", Value::Null),
         ("fields_version", json!(1)),

@@ -5,6 +5,7 @@ use collector::app;
 use collector::app::App;
 use collector::clock::{Clock, Dice};
 use collector::config::Config;
+use collector::follow::Follower;
 use collector::outbox::Outbox;
 use collector::secret::KeyHash;
 use collector::server::{self, Serving};
@@ -29,6 +30,7 @@ pub struct TestApp {
     /// Its address, without a slash behind.
     pub url: String,
     outbox: Outbox,
+    follower: Follower,
     server: Serving,
     client: Client,
     storage: Storage,
@@ -87,7 +89,8 @@ impl TestApp {
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
         let outbox = Outbox::new(Arc::clone(&app));
-        Self { app, url, outbox, server, client: client(), storage }
+        let follower = Follower::new(Arc::clone(&app));
+        Self { app, url, outbox, follower, server, client: client(), storage }
     }
 
     /// Sends a batch as a browser of the site does.
@@ -120,6 +123,12 @@ impl TestApp {
     /// Delivers everything that is due by the application's clock; how many attempts were made.
     pub async fn deliver(&self) -> usize {
         self.outbox.step().await.unwrap()
+    }
+
+    /// Reads in the CRMs what webhooks named, and asks for what changed where it is time to; how many
+    /// records were looked at.
+    pub async fn follow(&self) -> usize {
+        self.follower.step().await.unwrap()
     }
 
     /// The value of one metric's line, 0 where it has none.

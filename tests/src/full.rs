@@ -3,12 +3,13 @@
 //! Browsers with long and short pasts, persons who share them or were mistaken for others, deliveries
 //! in every state, texts that are hard to carry.
 
-use crate::story::records::{deal, stage};
+use crate::story::memos::change;
+use crate::story::records::{deal, link, stage};
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
-    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, NewConversion, NewRecord,
-    Record, Recorded, Settlement, Store, Unmatched,
+    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, MemoKind, NewConversion,
+    NewRecord, Record, Recorded, Settlement, Store, Unmatched,
 };
 use futures_util::future::join_all;
 use rand::seq::SliceRandom;
@@ -78,6 +79,7 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
         told_of(store, *lead).await;
     }
     hand_off(store, conversions.len()).await;
+    remember(store).await;
     Full { batches: all.into_iter().step_by(20).collect(), conversions }
 }
 
@@ -147,12 +149,13 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
         crm_record: None,
     };
     store.keep_unmatched(unmatched).await.unwrap();
-    let records: [Record; 5] = [
+    let records: [Record; 6] = [
         stage(Stage::Sql, START_MS, &format!("{id} sql")),
         stage(Stage::Lost, START_MS - MINUTE, &format!("{id} lost")),
         deal(&id, DealEvent::Won, 120_000, &format!("{id} won")),
         deal(&id, DealEvent::Refunded, -100, &format!("{id} refunded")),
         deal(&id, DealEvent::Reopened, 0, &format!("{id} reopened")),
+        link(&id, &format!("{id} linked")),
     ];
     for (turn, record) in records.iter().chain(&records).enumerate() {
         let crm_record = (turn == 0).then(|| format!("crm:contact:{id}"));
@@ -164,10 +167,23 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     }
 }
 
+/// Something of each kind, some of it hard to carry.
+async fn remember(store: &dyn Store) {
+    let names =
+        TEXTS.map(|text| text.replace('\0', "")).into_iter().filter(|name| !name.is_empty());
+    for name in names.chain((0..1_000).map(|number| format!("n {number}"))) {
+        for kind in MemoKind::ALL {
+            let value = format!("{{\"name\":{name:?}}}");
+            let change = change((kind, &name), None, rand::random(), Some(&value));
+            assert!(store.change_memo(change).await.unwrap());
+        }
+    }
+}
+
 /// Brings deliveries into every state: two thirds of one destination's.
 async fn hand_off(store: &dyn Store, conversions: usize) {
     let limit = conversions * 2 / 3;
-    let claimed = claim(store, DESTINATIONS[0], limit).await;
+    let claimed = claim(store, DESTINATIONS[0], ALL_DUE_MS, limit).await;
     let (now_ms, error) = (ALL_DUE_MS, "500: caf\u{e9} \0 日本".to_owned());
     let moved = claimed.into_iter().enumerate().map(async |(number, delivery)| {
         let (id, at_ms) = (delivery.id, now_ms + 1_000);
@@ -187,9 +203,14 @@ async fn hand_off(store: &dyn Store, conversions: usize) {
     join_all(moved).await;
 }
 
-/// What is due for a destination once everything is.
-pub async fn claim(store: &dyn Store, destination: &str, limit: usize) -> Vec<Delivery> {
-    let (destination, now_ms) = (destination.to_owned(), ALL_DUE_MS);
+/// What is due for a destination.
+pub async fn claim(
+    store: &dyn Store,
+    destination: &str,
+    now_ms: i64,
+    limit: usize,
+) -> Vec<Delivery> {
+    let destination = destination.to_owned();
     let claim = Claim { destination, now_ms, lease_until_ms: now_ms + 45_000, limit };
     store.claim_deliveries(claim).await.unwrap()
 }

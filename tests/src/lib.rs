@@ -15,6 +15,7 @@ pub mod load;
 pub mod story;
 pub mod full;
 pub mod process;
+pub mod crm;
 pub mod crowd;
 pub mod browser;
 pub mod town;

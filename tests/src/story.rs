@@ -1,15 +1,17 @@
 //! The story that every store must tell, in the trait's verbs alone. Each chapter is an `async fn`
 //! over an open store and uses visitors of its own, so that they can run on one store.
 
+mod deliveries;
 mod journeys;
 mod labels;
+pub mod memos;
 mod persons;
 pub mod records;
 
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
-    Arrival, Arrivals, Claim, Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion,
-    Settlement, Store, StoreError,
+    Arrival, Arrivals, Converted, DeliveryFilter, DeliveryState, Idempotency, NewConversion, Store,
+    StoreError,
 };
 use shared::context::VisitorContext;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
@@ -118,7 +120,15 @@ pub async fn tell(store: &dyn Store) {
     persons::are_joined_by_mistake(store).await;
     records::are_kept_once(store).await;
     records::are_kept_where_nobody_is_known(store).await;
-    deliveries_are_claimed_and_settled(store).await;
+    records::are_handed_off_once(store).await;
+    records::link_leads_with_a_crm(store).await;
+    deliveries::are_claimed_and_settled(store).await;
+    deliveries::wait_without_counting(store).await;
+    deliveries::keep_each_leads_order(store).await;
+    deliveries::hold_up_nobody_else(store).await;
+    memos::are_changed_over_what_is_known(store).await;
+    memos::are_changed_by_one_of_two(store).await;
+    memos::are_listed(store).await;
     leads_and_deliveries_are_listed(store).await;
 }
 
@@ -164,60 +174,6 @@ pub async fn a_conversion_makes_lead_and_deliveries(store: &dyn Store) {
     assert!(store.expire(START_MS + DAY_MS + 2 * MINUTE).await.unwrap() >= 1);
     assert!(!convert(store, again).await.2);
     assert_eq!(store.lead(lead).await.unwrap().unwrap().conversions, 2);
-}
-
-/// Due once, leased, come back after the lease, settled, replayed.
-pub async fn deliveries_are_claimed_and_settled(store: &dyn Store) {
-    // A time of its own, before every other chapter's deliveries are due.
-    let start = START_MS - 40 * DAY_MS;
-    let (lead, ..) = convert(store, conversion(start, None, "d@example.com", None)).await;
-    let claim_for = |destination: &str, now_ms| {
-        let destination = destination.to_owned();
-        store.claim_deliveries(Claim {
-            destination,
-            now_ms,
-            lease_until_ms: now_ms + 45_000,
-            limit: 10,
-        })
-    };
-    let claim = |now_ms| claim_for("crm", now_ms);
-    assert_eq!(claim_for("other", start + 10_000).await.unwrap(), []);
-    assert_eq!(claim(start + 9_999).await.unwrap(), []);
-    let claimed = claim(start + 10_000).await.unwrap();
-    assert_eq!(
-        (claimed.len(), claimed[0].state, claimed[0].attempts),
-        (1, DeliveryState::Sending, 1)
-    );
-    let id = claimed[0].id;
-    assert_eq!(id.lead, lead);
-    // Nobody else gets it while the lease runs.
-    assert_eq!(claim(start + 10_000).await.unwrap(), []);
-
-    assert_eq!(store.freeze_delivery(id, b"first".into()).await.unwrap(), b"first");
-    assert_eq!(store.freeze_delivery(id, b"second".into()).await.unwrap(), b"first");
-    assert_eq!(store.delivery_body(id).await.unwrap().as_deref(), Some(&b"first"[..]));
-
-    let again = claim(start + 55_000).await.unwrap();
-    assert_eq!((again.len(), again[0].id, again[0].attempts), (1, id, 2), "the lease ran out");
-    // Who lost the lease comes too late.
-    store.settle_delivery(id, 1, Settlement::Sent { at_ms: start }).await.unwrap();
-    assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sending);
-    let retry = Settlement::Retry { at_ms: start + 100_000, error: "500".into() };
-    store.settle_delivery(id, 2, retry).await.unwrap();
-    let waiting = store.delivery(id).await.unwrap().unwrap();
-    assert_eq!((waiting.state, waiting.error.as_deref()), (DeliveryState::Retry, Some("500")));
-    assert_eq!(claim(start + 99_999).await.unwrap(), []);
-    assert_eq!(claim(start + 100_000).await.unwrap().len(), 1);
-    let dead = Settlement::Dead { at_ms: start + 100_000, error: "gone".into() };
-    store.settle_delivery(id, 3, dead).await.unwrap();
-    assert_eq!(claim(start + 300_000).await.unwrap(), [], "the dead are not claimed");
-
-    assert!(store.replay_delivery(id, start + 300_000).await.unwrap());
-    assert_eq!(claim(start + 300_000).await.unwrap()[0].attempts, 1);
-    store.settle_delivery(id, 1, Settlement::Sent { at_ms: start + 300_000 }).await.unwrap();
-    let sent = store.delivery(id).await.unwrap().unwrap();
-    assert_eq!((sent.state, sent.error), (DeliveryState::Sent, None));
-    assert_eq!(claim(start + 900_000).await.unwrap(), []);
 }
 
 /// Newest leads first, page after page; deliveries by state and lead.

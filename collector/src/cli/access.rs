@@ -3,14 +3,17 @@
 //! sled lets one process in: where a collector has the store, it is asked over its socket, and goes
 //! on meanwhile; else the command opens the store itself.
 
-use crate::app::{ensure_whole, open_existing_store, operator_socket};
+use crate::app::{App, ensure_whole, open_existing_store, operator_socket};
+use crate::clock::{Clock, Dice};
 use crate::config::Config;
+use crate::crm::operate::{self, SetUp, Standing, Tried};
 use crate::http::RelabelAnswer;
 use crate::server;
 use crate::store::{Entity, Relabelled, Relabelling, Store, StoreError, relabel_all};
 use crate::transfer::Reader;
 use anyhow::{Context, Result, bail};
 use reqwest::blocking::{Client, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
 use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -80,6 +83,39 @@ impl Access {
         }
     }
 
+    /// Declares a connection's fields.
+    pub(super) fn set_up_crm(&self, config: Config, name: &str) -> Result<SetUp> {
+        match self {
+            Self::Store(store) => {
+                let app = app(config, store)?;
+                server::block_on(async move { operate::set_up(&app, name).await })
+            }
+            Self::Collector(collector) => collector.post(&format!("crm/{name}/setup")),
+        }
+    }
+
+    /// Sends a test lead over a connection.
+    pub(super) fn try_crm(&self, config: Config, name: &str) -> Result<Tried> {
+        match self {
+            Self::Store(store) => {
+                let app = app(config, store)?;
+                server::block_on(async move { operate::try_out(&app, name).await })
+            }
+            Self::Collector(collector) => collector.post(&format!("crm/{name}/test")),
+        }
+    }
+
+    /// How all connections stand.
+    pub(super) fn crm_standing(&self, config: Config) -> Result<Vec<Standing>> {
+        match self {
+            Self::Store(store) => {
+                let app = app(config, store)?;
+                server::block_on(async move { operate::standing(&app).await })
+            }
+            Self::Collector(collector) => collector.post("crm"),
+        }
+    }
+
     /// Lets the store go.
     pub(super) fn close(self) -> Result<()> {
         match self {
@@ -89,7 +125,17 @@ impl Access {
     }
 }
 
+fn app(config: Config, store: &Arc<dyn Store>) -> Result<Arc<App>> {
+    App::new(config, Arc::clone(store), Clock::system(), Dice::system())
+}
+
 impl Collector {
+    /// Asks for something that is answered as JSON.
+    fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let answer = self.send(self.client.post(format!("http://collector/{path}")))?;
+        Ok(answer.json()?)
+    }
+
     fn new(socket: PathBuf) -> Result<Self> {
         // Fails where it is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -5,6 +5,7 @@ use crate::app::{App, ensure_whole, open_store, operator_socket};
 use crate::clock::{Clock, Dice};
 use crate::config::change::Change;
 use crate::config::{Config, Source};
+use crate::follow::Follower;
 use crate::outbox::Outbox;
 use crate::server;
 use crate::settings::Settings;
@@ -68,7 +69,8 @@ async fn serve(
     warn_of_gaps(&settings);
     let outbox = Outbox::new(Arc::clone(&app));
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::task::spawn_local(outbox.run(stopped));
+    let worker = tokio::task::spawn_local(outbox.run(stopped.clone()));
+    let follower = tokio::task::spawn_local(Follower::new(Arc::clone(&app)).run(stopped));
     let address = listener.local_addr()?;
     let serving = server::serve(listener, &app)?;
     let operator = operator_socket.and_then(|path| {
@@ -92,6 +94,7 @@ async fn serve(
     }
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
+    follower.await.context("following leads panicked")?;
     store.close().await.context("the store did not close cleanly")?;
     tracing::info!("stopped");
     Ok(())

@@ -126,15 +126,15 @@ impl Caller {
     /// # Errors
     /// Those of [`Caller::call`].
     pub(super) async fn form(&self, url: &Url, form: &[(&str, &str)]) -> Result<Answer, CrmError> {
-        let mut body = url::form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
+        // Finished here: a serializer that is kept over the call could not change threads.
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let call = self
             .outgoing
             .request(Method::POST, url, self.allow_private)
             .map_err(|error| CrmError::Invalid(error.to_string()))?
             .header("content-type", "application/x-www-form-urlencoded")
             .timeout(self.timeout)
-            .body(body.finish());
+            .body(body);
         answer(call).await
     }
 }

@@ -1,15 +1,20 @@
 //! The connections of the configuration, ready to be called.
 
 use super::Crm;
+use super::hubspot::Hubspot;
+use super::salesforce::Salesforce;
+use super::vault::Vault;
 use crate::clock::Clock;
 use crate::config::CrmConfig;
 use crate::outgoing::Outgoing;
 use crate::settings::Settings;
+use crate::store::Store;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::fields::naming;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +31,20 @@ pub struct Connection {
     pub fields: Vec<&'static Field>,
     /// The vendor's names of fields that it did not take, and until when they are left out.
     left_out: Mutex<HashMap<String, i64>>,
+    /// Before this time nothing is read there, Unix milliseconds.
+    rests_until_ms: AtomicI64,
+}
+
+/// What a vendor's module works with.
+pub struct Means {
+    /// The HTTP clients.
+    pub outgoing: Outgoing,
+    /// The time.
+    pub clock: Clock,
+    /// Where tokens are kept.
+    pub vault: Vault,
+    /// The longest call.
+    pub timeout: Duration,
 }
 
 /// All connections, made when they are asked for, and kept for as long as their settings are the
@@ -33,6 +52,7 @@ pub struct Connection {
 pub struct Connections {
     outgoing: Outgoing,
     clock: Clock,
+    store: Arc<dyn Store>,
     open: Mutex<HashMap<String, (Signature, Arc<Connection>)>>,
 }
 
@@ -47,8 +67,8 @@ struct Signature {
 
 impl Connections {
     /// None yet.
-    pub fn new(outgoing: Outgoing, clock: Clock) -> Self {
-        Self { outgoing, clock, open: Mutex::default() }
+    pub fn new(outgoing: Outgoing, clock: Clock, store: Arc<dyn Store>) -> Self {
+        Self { outgoing, clock, store, open: Mutex::default() }
     }
 
     /// The connection of a name; `None` where the settings have none.
@@ -88,21 +108,28 @@ impl Connections {
     fn connect(&self, settings: &Settings, signature: &Signature) -> Result<Connection> {
         let Signature { config, timeout, .. } = signature;
         let (prefix, public_url) = (&settings.config.field_prefix, &settings.config.public_url);
-        let (outgoing, clock) = (self.outgoing.clone(), self.clock.clone());
+        let means = Means {
+            outgoing: self.outgoing.clone(),
+            clock: self.clock.clone(),
+            vault: Vault::new(Arc::clone(&self.store), Arc::clone(&settings.seal), &config.name),
+            timeout: *timeout,
+        };
         let crm: Box<dyn Crm> = match config.vendor() {
-            naming::Crm::Hubspot => Box::new(super::hubspot::Hubspot::new(
-                config, prefix, public_url, outgoing, clock, *timeout,
-            )?),
-            _ => Box::new(super::salesforce::Salesforce::new(
-                config, prefix, public_url, outgoing, clock, *timeout,
-            )?),
+            naming::Crm::Hubspot => Box::new(Hubspot::new(config, prefix, public_url, means)?),
+            _ => Box::new(Salesforce::new(config, prefix, means)?),
         };
         let names: Vec<&str> = match config.fields.is_empty() {
             true => CORE.to_vec(),
             false => config.fields.iter().map(String::as_str).collect(),
         };
         let fields = names.into_iter().filter_map(find).collect();
-        Ok(Connection { config: config.clone(), crm, fields, left_out: Mutex::default() })
+        Ok(Connection {
+            config: config.clone(),
+            crm,
+            fields,
+            left_out: Mutex::default(),
+            rests_until_ms: AtomicI64::new(i64::MIN),
+        })
     }
 }
 
@@ -140,6 +167,16 @@ impl Connection {
             before.is_none_or(|before_ms| before_ms <= now_ms)
         });
         added.count() > 0
+    }
+
+    /// Whether it is left alone by whoever reads there.
+    pub fn rests(&self, now_ms: i64) -> bool {
+        now_ms < self.rests_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Leaves it alone until a time.
+    pub fn rest(&self, until_ms: i64) {
+        self.rests_until_ms.store(until_ms, Ordering::Relaxed);
     }
 
     fn left_out(&self, now_ms: i64) -> HashSet<String> {

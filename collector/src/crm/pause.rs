@@ -53,15 +53,17 @@ impl Pause {
     /// # Errors
     /// The store's.
     pub async fn end(app: &App, destination: &str) -> Result<(), StoreError> {
-        tracing::info!(destination, "a destination is no longer paused");
-        Self::put(app, destination, None).await
+        match Self::of(app, destination).await? {
+            None => Ok(()),
+            Some(_) => {
+                tracing::info!(destination, "a destination is no longer paused");
+                Self::put(app, destination, None).await
+            }
+        }
     }
 
     async fn put(app: &App, destination: &str, pause: Option<&Self>) -> Result<(), StoreError> {
         let was = app.store.memo(MemoKind::Pause, destination).await?.map(|memo| memo.stamp);
-        if was.is_none() && pause.is_none() {
-            return Ok(());
-        }
         let value = pause.map(serde_json::to_string).transpose();
         let change = MemoChange {
             kind: MemoKind::Pause,

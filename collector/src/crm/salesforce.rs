@@ -1,16 +1,9 @@
 //! stub
-use crate::{clock::Clock, config::CrmConfig, crm::*, outgoing::Outgoing};
+use crate::{config::CrmConfig, crm::*};
 use shared::fields::naming::Prefix;
 pub struct Salesforce;
 impl Salesforce {
-    pub fn new(
-        _: &CrmConfig,
-        _: &Prefix,
-        _: &url::Url,
-        _: Outgoing,
-        _: Clock,
-        _: std::time::Duration,
-    ) -> anyhow::Result<Self> {
+    pub fn new(_: &CrmConfig, _: &Prefix, _: super::connection::Means) -> anyhow::Result<Self> {
         Ok(Self)
     }
 }

@@ -1,7 +1,8 @@
 //! Who we are at a CRM: a static token, or one that is granted and renewed.
 //!
 //! However many calls meet an expired token at once, it is renewed once: whoever comes second finds
-//! the new one.
+//! the new one. What a refresh token brought is kept in the [`Vault`] before it is used, because many a
+//! vendor takes a refresh token once.
 
 mod assertion;
 
@@ -9,6 +10,7 @@ pub use assertion::Assertion;
 
 use super::CrmError;
 use super::call::{Answer, Caller};
+use super::vault::{Kept, Vault};
 use crate::secret::Secret;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -70,20 +72,21 @@ pub struct Token {
 /// The tokens of one connection.
 pub struct Tokens {
     grant: Grant,
+    vault: Vault,
     held: Mutex<Held>,
 }
 
 #[derive(Default)]
 struct Held {
     token: Option<Token>,
-    /// What the vendor put in place of the configured refresh token.
-    rotated: Option<Secret>,
+    /// What is not kept yet, because the store could not take it.
+    unkept: Option<Kept>,
 }
 
 impl Tokens {
     /// Of a grant; nothing is asked for before the first call.
-    pub fn new(grant: Grant) -> Self {
-        Self { grant, held: Mutex::default() }
+    pub fn new(grant: Grant, vault: Vault) -> Self {
+        Self { grant, vault, held: Mutex::default() }
     }
 
     /// A token that is not known to have expired.
@@ -93,6 +96,10 @@ impl Tokens {
     pub(super) async fn get(&self, caller: &Caller) -> Result<Token, CrmError> {
         let mut held = self.held.lock().await;
         let soon_ms = caller.clock.now_ms() + EARLY_MS;
+        self.keep(&mut held).await?;
+        if held.token.is_none() {
+            held.token = self.kept().await?.as_ref().and_then(Token::kept);
+        }
         match &held.token {
             Some(token) if token.expires_at_ms.is_none_or(|at_ms| at_ms > soon_ms) => {
                 Ok(token.clone())
@@ -115,15 +122,36 @@ impl Tokens {
             return Ok(None);
         }
         let mut held = self.held.lock().await;
+        self.keep(&mut held).await?;
+        // Another collector may have been there first.
+        if let Some(kept) = self.kept().await?.as_ref().and_then(Token::kept)
+            && kept.access != refused.access
+        {
+            held.token = Some(kept);
+        }
         match &held.token {
             Some(token) if token.access != refused.access => Ok(Some(token.clone())),
             _ => self.grant(&mut held, caller).await.map(Some),
         }
     }
 
+    /// What a refresh token brought, where there is one.
+    async fn kept(&self) -> Result<Option<Kept>, CrmError> {
+        let Grant::Refresh { refresh_token, .. } = &self.grant else { return Ok(None) };
+        self.vault.load(refresh_token).await.map_err(not_kept)
+    }
+
+    async fn keep(&self, held: &mut Held) -> Result<(), CrmError> {
+        if let Some(kept) = &held.unkept {
+            self.vault.keep(kept).await.map_err(not_kept)?;
+            held.unkept = None;
+        }
+        Ok(())
+    }
+
     async fn grant(&self, held: &mut Held, caller: &Caller) -> Result<Token, CrmError> {
         let now_ms = caller.clock.now_ms();
-        let (url, assertion);
+        let (url, assertion, latest);
         let form: Vec<(&str, &str)> = match &self.grant {
             Grant::Static(access) => {
                 let token = Token { access: access.clone(), instance: None, expires_at_ms: None };
@@ -132,12 +160,14 @@ impl Tokens {
             }
             Grant::Refresh { url: endpoint, app, refresh_token } => {
                 url = endpoint;
-                let refresh_token = held.rotated.as_ref().unwrap_or(refresh_token);
+                let kept = self.kept().await?;
+                latest = kept
+                    .map_or_else(|| refresh_token.clone(), |kept| Secret::new(kept.refresh_token));
                 vec![
                     ("grant_type", "refresh_token"),
                     ("client_id", &app.id),
                     ("client_secret", app.secret.reveal()),
-                    ("refresh_token", refresh_token.reveal()),
+                    ("refresh_token", latest.reveal()),
                 ]
             }
             Grant::App { url: endpoint, app } => {
@@ -158,13 +188,37 @@ impl Tokens {
             }
         };
         let answer = caller.form(url, &form).await?;
-        let granted = Granted::read(&answer, now_ms)?;
-        if let Some(rotated) = granted.refresh_token {
-            held.rotated = Some(rotated);
+        let Granted { token, refresh_token: rotated } = Granted::read(&answer, now_ms)?;
+        if let Grant::Refresh { refresh_token: configured, .. } = &self.grant {
+            let latest = form.last().map(|(_, latest)| Secret::new(*latest));
+            if let Some(refresh_token) = rotated.or(latest) {
+                held.unkept = Some(Kept {
+                    instance: token.instance.as_ref().map(Url::to_string),
+                    expires_at_ms: token.expires_at_ms,
+                    ..Kept::new(configured, &refresh_token, &token.access)
+                });
+            }
         }
-        held.token = Some(granted.token.clone());
-        Ok(granted.token)
+        held.token = Some(token.clone());
+        self.keep(held).await?;
+        Ok(token)
     }
+}
+
+impl Token {
+    fn kept(kept: &Kept) -> Option<Self> {
+        Some(Self {
+            access: Secret::new(kept.access_token.clone()),
+            instance: kept.instance.as_deref().map(str::parse).transpose().ok()?,
+            expires_at_ms: kept.expires_at_ms,
+        })
+    }
+}
+
+/// A token that could not be kept or read is used by nobody: a crash would lose it.
+fn not_kept(error: String) -> CrmError {
+    let message = format!("the token could not be kept, or read where it is kept: {error}");
+    CrmError::Transient { until_ms: None, message }
 }
 
 /// What a token endpoint answered.

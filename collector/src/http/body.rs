@@ -13,6 +13,14 @@ pub(super) async fn read(payload: Payload) -> Result<Bytes, ApiError> {
     }
 }
 
+/// The whole body of a CRM's webhook, which may tell of a hundred things.
+pub(super) async fn read_webhook(payload: Payload) -> Result<Bytes, ApiError> {
+    match payload.to_bytes_limited(limits::WEBHOOK_IN_BYTES).await {
+        Ok(body) => body.map_err(|_| ApiError::Malformed("The body broke off.".into())),
+        Err(_) => Err(ApiError::TooLarge),
+    }
+}
+
 /// The header `Idempotency-Key`.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let unreadable = |_| ApiError::Invalid("Idempotency-Key should be ASCII.".into());

@@ -1,11 +1,14 @@
 //! The chapter on what is told of leads after they converted.
 
 use super::{START_MS, a_lead, site};
-use collector::store::{NewRecord, Record, Recorded, Store, Unmatched};
+use collector::store::{
+    DeliveryFilter, DeliveryKind, DeliveryState, NewRecord, Record, Recorded, Store, Unmatched,
+};
 use shared::deal::{DealEvent, LedgerEntry};
 use shared::ids::{LeadId, SiteId};
 use shared::lead::IdentityKind;
 use shared::lifecycle::{Origin, Stage, StageChange};
+use shared::link::CrmLink;
 use shared::money::Money;
 
 /// Behind everything that is claimed.
@@ -33,6 +36,18 @@ pub fn deal(id: &str, event: DealEvent, minor: i64, reference: &str) -> Record {
         at_ms: START_MS,
         recorded_at_ms: START_MS,
         source: Origin::Crm("crm".into()),
+        reference: reference.into(),
+    })
+}
+
+/// That a lead is a contact of HubSpot, known by a reference.
+pub fn link(id: &str, reference: &str) -> Record {
+    Record::Link(CrmLink {
+        provider: "hubspot".into(),
+        object: "contact".into(),
+        id: id.into(),
+        url: Some(format!("https://crm.test/contact/{id}?\"日本\"")),
+        linked_at_ms: START_MS,
         reference: reference.into(),
     })
 }
@@ -92,6 +107,85 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     let owner = found(IdentityKind::Deal, "crm:crm:D-3").await.unwrap();
     let (winner, loser) = if owner == anna { (both.0, both.1) } else { (both.1, both.0) };
     assert_eq!((winner, loser), (new, Recorded::Taken(IdentityKind::Deal, owner)));
+}
+
+/// The deliveries of a record are made in the step that keeps it, and never again.
+pub(super) async fn are_handed_off_once(store: &dyn Store) {
+    let lead = a_lead(store, "records-c@example.com").await;
+    let destinations: Vec<String> = vec!["told-1".into(), "told-2".into()];
+    let tell = async |record: Record, expected| {
+        let (destinations, due_at_ms) = (destinations.clone(), NEVER_DUE_MS);
+        let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
+        assert_eq!(store.record(new).await.unwrap(), expected);
+    };
+    let handed_off = async || {
+        let (site, lead) = (site(), Some(lead));
+        let filter = DeliveryFilter { site, state: None, lead, after: None, limit: 99 };
+        let mut all = store.deliveries(filter).await.unwrap();
+        all.retain(|delivery| delivery.destination.starts_with("told-"));
+        all.sort_by_key(|delivery| (delivery.created_at_ms, delivery.destination.clone()));
+        all
+    };
+    let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });
+    let mql = stage(Stage::Mql, START_MS + 1, "1");
+    let mut won = deal("D-9", DealEvent::Won, 5, "2");
+    if let Record::Deal(entry) = &mut won {
+        entry.recorded_at_ms = START_MS + 2;
+    }
+    tell(mql.clone(), new).await;
+    tell(won.clone(), new).await;
+    tell(link("handed-off", "3"), new).await;
+    let made = handed_off().await;
+    let told: Vec<_> =
+        made.iter().map(|made| (made.kind, made.record(), &*made.destination)).collect();
+    let (stage_changed, revenue) = (DeliveryKind::StageChanged, DeliveryKind::Revenue);
+    let expected = [
+        (stage_changed, Some(mql.id()), "told-1"),
+        (stage_changed, Some(mql.id()), "told-2"),
+        (revenue, Some(won.id()), "told-1"),
+        (revenue, Some(won.id()), "told-2"),
+    ];
+    assert_eq!(told, expected);
+    for made in &made {
+        let waits = (made.state, made.due_at_ms, made.attempts, made.claims);
+        assert_eq!(waits, (DeliveryState::Pending, NEVER_DUE_MS, 0, 0));
+        assert_eq!(store.delivery(made.id).await.unwrap().as_ref(), Some(made));
+        assert_eq!(made.conversion(), None);
+    }
+    tell(mql, again).await;
+    tell(won, again).await;
+    tell(stage(Stage::Sql, START_MS, "1"), Recorded::ReferenceUsed).await;
+    assert_eq!(handed_off().await, made);
+}
+
+/// Which record of a CRM a lead is: kept once, found by it, and nobody else's.
+pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
+    let anna = a_lead(store, "records-d@example.com").await;
+    let bert = a_lead(store, "records-e@example.com").await;
+    let tell = async |lead, record, crm_record: Option<&str>| {
+        let (crm_record, destinations) = (crm_record.map(Into::into), Vec::new());
+        let new = NewRecord { lead, record, crm_record, destinations, due_at_ms: 0 };
+        store.record(new).await.unwrap()
+    };
+    let found =
+        async |value| store.find_lead(&site(), IdentityKind::CrmRecord, value).await.unwrap();
+    let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });
+    assert_eq!(tell(anna, link("501", "1"), Some("hubspot:contact:501")).await, new);
+    assert_eq!(tell(anna, link("501", "1"), None).await, again);
+    assert_eq!(tell(anna, link("502", "1"), None).await, Recorded::ReferenceUsed);
+    assert_eq!(found("hubspot:contact:501").await, Some(anna));
+    let taken = Recorded::Taken(IdentityKind::CrmRecord, anna);
+    assert_eq!(tell(bert, link("501", "1"), None).await, taken);
+    assert_eq!(store.records(bert).await.unwrap(), []);
+    // Merged into another there, and known by both.
+    assert_eq!(tell(anna, link("502", "2"), None).await, new);
+    assert_eq!(found("hubspot:contact:502").await, Some(anna));
+    assert_eq!(found("hubspot:contact:501").await, Some(anna));
+    let records = store.records(anna).await.unwrap();
+    assert_eq!(records.len(), 2);
+    for told in [link("501", "1"), link("502", "2")] {
+        assert!(records.contains(&told), "{told:?}");
+    }
 }
 
 /// What is told of nobody who is known is kept once, and listed page by page.

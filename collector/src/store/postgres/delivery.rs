@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// How many due rows are looked at for each that is wanted: enough to find others where another
 /// collector is claiming the first.
 const LOOK: usize = 4;
-/// How often a claim looks for what is due, at most.
+/// How often a claim looks for what is due, at most, each time at twice as much.
 const LOOKS: usize = 10;
 
 pub(super) async fn claim(
@@ -27,22 +27,50 @@ pub(super) async fn claim(
     connections.work(claim, |client, claim| Box::pin(claim_with(client, claim))).await
 }
 
-/// Looks again, where all that was due was behind others of its lead and was moved there.
+/// Looks again, and further, where all that was due was behind another of its lead, and was moved.
 async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>, Failure> {
-    for _ in 0..LOOKS {
-        let buckets = due(client, claim).await?;
-        let (claimed, short) = claim_in(client, claim, buckets).await?;
-        let moved = move_blocked(client, claim, short).await?;
-        if !claimed.is_empty() || moved == 0 {
-            return Ok(claimed);
+    let mut claimed = Vec::new();
+    for turn in 0..LOOKS {
+        match look(client, claim, LOOK << turn, &mut claimed).await {
+            Ok(moved) if claimed.is_empty() && moved > 0 => {}
+            Err(failure) if claimed.is_empty() => return Err(failure),
+            // What was claimed is claimed, whatever became of another bucket's claim.
+            _ => break,
         }
     }
-    Ok(Vec::new())
+    Ok(claimed)
 }
 
-/// Buckets in which something is due, and how much of it is wanted from each.
-async fn due(client: &Object, claim: &Claim) -> Result<Vec<(i16, usize)>, Failure> {
-    let look = (claim.limit * LOOK) as i64;
+/// Claims what one look finds; how many deliveries were moved behind the first of their line.
+async fn look(
+    client: &Object,
+    claim: &Claim,
+    look: usize,
+    claimed: &mut Vec<Delivery>,
+) -> Result<u64, Failure> {
+    let mut moved = 0;
+    let mut due = due_buckets(client, claim, look).await?;
+    while claimed.len() < claim.limit && !due.is_empty() {
+        let (mut wanted, mut room) = (Vec::new(), claim.limit - claimed.len());
+        while room > 0
+            && let Some((bucket, due)) = due.pop()
+        {
+            wanted.push((bucket, due.min(room)));
+            room -= due.min(room);
+        }
+        let short = claim_in(client, claim, &wanted, claimed).await?;
+        moved += move_blocked(client, claim, &short).await?;
+    }
+    Ok(moved)
+}
+
+/// In which buckets something is due, and how much of it was seen.
+async fn due_buckets(
+    client: &Object,
+    claim: &Claim,
+    look: usize,
+) -> Result<Vec<(i16, usize)>, Failure> {
+    let look = claim.limit.saturating_mul(look) as i64;
     let due = parameters![claim.destination.clone(), claim.now_ms, look];
     let mut buckets: BTreeMap<i16, usize> = BTreeMap::new();
     for row in rows::query(client, &sql::DUE_BUCKETS, &due).await? {
@@ -52,54 +80,48 @@ async fn due(client: &Object, claim: &Claim) -> Result<Vec<(i16, usize)>, Failur
     // Not everybody's first bucket: whoever comes second there would wait, and find less.
     let first = rand::random_range(0..buckets.len().max(1));
     buckets.rotate_left(first);
-    let mut room = claim.limit;
-    for (_, wanted) in &mut buckets {
-        *wanted = room.min(*wanted);
-        room -= *wanted;
-    }
-    buckets.retain(|(_, wanted)| *wanted > 0);
     Ok(buckets)
 }
 
-/// Claims so much in each bucket; and the buckets that gave less.
+/// Claims so much in each bucket; the buckets that gave less.
 async fn claim_in(
     client: &Object,
     claim: &Claim,
-    buckets: Vec<(i16, usize)>,
-) -> Result<(Vec<Delivery>, Vec<i16>), Failure> {
+    wanted: &[(i16, usize)],
+    claimed: &mut Vec<Delivery>,
+) -> Result<Vec<i16>, Failure> {
     let Claim { destination, now_ms, lease_until_ms, .. } = claim;
-    let parameters = |(bucket, wanted): &(i16, usize)| {
-        parameters![*bucket, destination.clone(), *now_ms, *lease_until_ms, *wanted as i64]
+    let key = |(bucket, limit): &(i16, usize)| {
+        parameters![*bucket, destination.clone(), *now_ms, *lease_until_ms, *limit as i64]
     };
-    let wanted: Vec<Parameters> = buckets.iter().map(parameters).collect();
-    let claimed = rows::query_each(client, &sql::CLAIM_DELIVERIES, &wanted).await?;
-    let (mut deliveries, mut short, mut failure) = (Vec::new(), Vec::new(), None);
-    // What was claimed is claimed, whatever became of another bucket's claim.
-    for ((bucket, wanted), claimed) in buckets.into_iter().zip(claimed) {
-        match claimed {
+    let keys: Vec<Parameters> = wanted.iter().map(key).collect();
+    let (mut short, mut failure) = (Vec::new(), None);
+    let found = rows::query_each(client, &sql::CLAIM_DELIVERIES, &keys).await?;
+    for ((bucket, limit), found) in wanted.iter().zip(found) {
+        match found {
             Ok(rows) => {
-                if rows.len() < wanted {
-                    short.push(bucket);
+                if rows.len() < *limit {
+                    short.push(*bucket);
                 }
-                deliveries.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?);
+                for row in &rows {
+                    claimed.push(read(row)?);
+                }
             }
             Err(error) => failure = Some(Failure::from(error)),
         }
     }
-    match failure {
-        Some(failure) if deliveries.is_empty() => Err(failure),
-        _ => Ok((deliveries, short)),
-    }
+    failure.map_or(Ok(short), Err)
 }
 
-/// Puts what is due in these buckets and not first of its line behind that; how many.
-async fn move_blocked(client: &Object, claim: &Claim, buckets: Vec<i16>) -> Result<u64, Failure> {
+/// Puts what is due in these buckets behind the first of its line; how many.
+async fn move_blocked(client: &Object, claim: &Claim, buckets: &[i16]) -> Result<u64, Failure> {
     let Claim { destination, now_ms, .. } = claim;
+    let again_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
+    let key = |bucket: &i16| parameters![*bucket, destination.clone(), *now_ms, again_ms];
+    let keys: Vec<Parameters> = buckets.iter().map(key).collect();
     let mut moved = 0;
-    for bucket in buckets {
-        let again_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
-        let parameters = parameters![bucket, destination.clone(), *now_ms, again_ms];
-        moved += rows::execute(client, &sql::MOVE_BLOCKED, &parameters).await?;
+    for found in rows::query_each(client, &sql::MOVE_BLOCKED, &keys).await? {
+        moved += found?.len() as u64;
     }
     Ok(moved)
 }

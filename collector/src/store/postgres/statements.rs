@@ -268,7 +268,8 @@ statements! {
                              AND first.state IN ('pending', 'sending', 'retry')
                              AND (first.created_at_ms, first.hash) <
                                  (blocked.created_at_ms, blocked.hash))
-                 FOR UPDATE OF blocked SKIP LOCKED))";
+                 FOR UPDATE OF blocked SKIP LOCKED))
+         RETURNING hash";
     /// A delivery.
     DELIVERY, Shard::One("lb"),
         "SELECT lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,

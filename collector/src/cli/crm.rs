@@ -1,0 +1,88 @@
+//! `clew crm`: connections to CRMs set up, tried out and looked at.
+
+use super::access::Access;
+use super::say;
+use crate::config::Config;
+use crate::crm::operate::{SetUp, Standing, Tried};
+use anyhow::{Result, ensure};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(super) struct Crm {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Declare the fields that are missing in a CRM, and print what is written where.
+    Setup {
+        /// The connection's name.
+        name: String,
+    },
+    /// Send a lead that is marked as a test.
+    Test {
+        /// The connection's name.
+        name: String,
+    },
+    /// Say how the connections stand.
+    Status,
+}
+
+impl Crm {
+    pub(super) fn run(self, config: Config) -> Result<()> {
+        ensure!(
+            !config.crm.is_empty(),
+            "the configuration has no `[[crm]]`; docs/hubspot.md and docs/salesforce.md say how to add one"
+        );
+        let access = Access::open(&config)?;
+        match self.command {
+            Command::Setup { name } => set_up(&access.set_up_crm(config, &name)?),
+            Command::Test { name } => tried(&access.try_crm(config, &name)?),
+            Command::Status => access.crm_standing(config)?.iter().for_each(standing),
+        }
+        access.close()
+    }
+}
+
+fn set_up(SetUp { fields, advice }: &SetUp) {
+    let width = fields.iter().map(|field| field.field.len()).max().unwrap_or_default();
+    let there = fields.iter().map(|field| field.there.len()).max().unwrap_or_default();
+    for field in fields {
+        let made = if field.made { "made now" } else { "was there" };
+        say(format_args!(
+            "{:<width$}  {:<there$}  {:<12}  {made}",
+            field.field, field.there, field.kind
+        ));
+    }
+    let made = fields.iter().filter(|field| field.made).count();
+    say(format_args!("{} fields, {made} of them made now", fields.len()));
+    advice.iter().for_each(say);
+}
+
+fn tried(Tried { object, id, url, created, fields }: &Tried) {
+    let made = if *created { "was made" } else { "was there and was written" };
+    say(format_args!("the test lead is {object} {id}, which {made}: {fields} fields and a note"));
+    if let Some(url) = url {
+        say(url);
+    }
+    say("look at it, and delete it");
+}
+
+fn standing(standing: &Standing) {
+    let Standing { name, vendor, site, paused, deliveries, inbox, polled } = standing;
+    say(format_args!("{name} ({vendor}, site {site})"));
+    match paused {
+        Some((since, error)) => say(format_args!("  paused since {since}: {error}")),
+        None => say("  not paused"),
+    }
+    let states = deliveries.iter().map(|(state, count)| format!("{count} {state}"));
+    say(format_args!("  deliveries: {}", states.collect::<Vec<_>>().join(", ")));
+    let (waiting, trouble) = inbox;
+    let trouble = trouble.as_ref().map(|trouble| format!("; last trouble: {trouble}"));
+    say(format_args!("  records to be read: {waiting}{}", trouble.unwrap_or_default()));
+    let polled = polled.iter().map(|(feed, at)| format!("{feed} {at}")).collect::<Vec<_>>();
+    let never = || "never".to_owned();
+    let polled = if polled.is_empty() { never() } else { polled.join(", ") };
+    say(format_args!("  asked for changes: {polled}"));
+}

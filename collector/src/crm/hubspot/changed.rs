@@ -1,0 +1,123 @@
+//! What changed since a time, by search (crm.md 3.8).
+//!
+//! A search goes no further than 10,000 results, so a page is never asked for by its number: the time
+//! of the last change is the bound of the next search. Where a whole page has one time, the ids behind
+//! that time are walked instead.
+
+use super::read::results;
+use super::{BATCH, CONTACT, DEAL, Hubspot, id, time, unreadable};
+use crate::crm::{Change, CrmError, Page};
+use serde_json::{Value, json};
+use std::sync::{Mutex, PoisonError};
+
+/// What was found so far of the changes of one millisecond, where a limit came in between: searches
+/// are few a second, and to begin anew each time would never come to an end.
+#[derive(Default)]
+pub(super) struct Interrupted(Mutex<Option<Walk>>);
+
+struct Walk {
+    kind: &'static str,
+    at_ms: i64,
+    /// The highest id that was seen.
+    after: u64,
+    found: Vec<Value>,
+}
+
+impl Interrupted {
+    /// The walk through that millisecond, from where it was interrupted or from the beginning.
+    fn resume(&self, kind: &'static str, at_ms: i64) -> Walk {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let same = held.filter(|walk| walk.kind == kind && walk.at_ms == at_ms);
+        same.unwrap_or(Walk { kind, at_ms, after: 0, found: Vec::new() })
+    }
+
+    fn keep(&self, walk: Walk) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(walk);
+    }
+}
+
+impl Hubspot {
+    pub(super) async fn changed_since(&self, feed: &str, since_ms: i64) -> Result<Page, CrmError> {
+        let (kind, changed, mut properties) = match feed {
+            CONTACT => ("contacts", "lastmodifieddate", self.person_properties()),
+            DEAL => ("deals", "hs_lastmodifieddate", self.deal_properties()),
+            other => return Err(CrmError::Invalid(format!("there is no list `{other}`"))),
+        };
+        properties.push(changed.to_owned());
+        let since = json!({
+            "propertyName": changed, "operator": "GTE", "value": since_ms.to_string(),
+        });
+        let (mut found, has_more) = self.search(kind, &[since], changed, &properties).await?;
+        let last_ms = match found.last() {
+            None => since_ms,
+            Some(last) => {
+                time(&last["properties"][changed]).ok_or_else(|| unreadable("time of a change"))?
+            }
+        };
+        let mut more_from_ms = has_more.then_some(last_ms);
+        if has_more && last_ms <= since_ms {
+            found = self.all_at(kind, changed, since_ms, &properties).await?;
+            more_from_ms = Some(since_ms + 1);
+        }
+        let changes = match kind {
+            "deals" => self.deals(&found).await?,
+            _ => {
+                let persons = found.iter().map(|found| self.person(found).map(Change::Person));
+                persons.collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Page { changes, more_from_ms })
+    }
+
+    /// Everything that changed in one millisecond, by id: what an import of thousands may do.
+    async fn all_at(
+        &self,
+        kind: &'static str,
+        changed: &str,
+        at_ms: i64,
+        properties: &[String],
+    ) -> Result<Vec<Value>, CrmError> {
+        let at = at_ms.to_string();
+        let then = json!({
+            "propertyName": changed, "operator": "BETWEEN", "value": at, "highValue": at,
+        });
+        let mut walk = self.interrupted.resume(kind, at_ms);
+        loop {
+            let behind = json!({
+                "propertyName": "hs_object_id", "operator": "GT", "value": walk.after.to_string(),
+            });
+            let filters = [then.clone(), behind];
+            let (page, has_more) =
+                match self.search(kind, &filters, "hs_object_id", properties).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        self.interrupted.keep(walk);
+                        return Err(error);
+                    }
+                };
+            let last = page.last().and_then(|last| id(&last["id"])?.parse().ok());
+            walk.found.extend(page);
+            match last {
+                Some(last) if has_more && last > walk.after => walk.after = last,
+                _ => return Ok(walk.found),
+            }
+        }
+    }
+
+    /// The first page of a search in rising order, and whether there is another.
+    async fn search(
+        &self,
+        kind: &str,
+        filters: &[Value],
+        sort: &str,
+        properties: &[String],
+    ) -> Result<(Vec<Value>, bool), CrmError> {
+        let body = json!({
+            "filterGroups": [{ "filters": filters }], "sorts": [sort], "properties": properties,
+            "limit": BATCH, "after": "0",
+        });
+        let body = self.post(&self.paths.objects(&format!("{kind}/search")), &body).await?;
+        let has_more = id(&body["paging"]["next"]["after"]).is_some();
+        Ok((results(&body)?.to_vec(), has_more))
+    }
+}

@@ -1,0 +1,358 @@
+//! A deal in a CRM, compared with the ledger of the lead that it belongs to.
+
+use super::{Work, person};
+use crate::crm::{DealPerson, DealRecord, RecordRef};
+use crate::store::{Record, StoreError, Unmatched};
+use shared::deal::{Deal, DealEvent, DealStatus, LedgerEntry};
+use shared::lead::Lead;
+use shared::lifecycle::{Origin, Stage, StageChange};
+use shared::money::{Currency, Money};
+
+/// Keeps what became of a deal since it was looked at last, and the stage that the lead's deals put it
+/// in. What belongs to nobody who is known is kept as such.
+pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
+    let Some(lead) = find(work, deal).await? else { return keep_unmatched(work, deal).await };
+    let records = work.app.store.records(lead.id).await?;
+    let mut ledger = ledger(work, &records);
+    for entry in news(work, deal, &ledger) {
+        person::keep(work, lead.id, Record::Deal(entry.clone())).await?;
+        ledger.push(entry);
+    }
+    keep_stage(work, &lead, &records, &ledger, Some(deal)).await
+}
+
+/// A deal that was deleted brings nothing any more.
+pub(super) async fn gone(work: &Work<'_>, record: &RecordRef) -> Result<(), StoreError> {
+    let Some(lead) = work.find(&name(work, &record.id)).await? else { return Ok(()) };
+    let records = work.app.store.records(lead.id).await?;
+    let mut ledger = ledger(work, &records);
+    let was = Deal::all(&ledger).into_iter().find(|deal| deal.id == record.id);
+    if was.is_none_or(|deal| deal.status == DealStatus::Lost) {
+        return Ok(());
+    }
+    let after_ms = last_ms(&ledger, &record.id).saturating_add(1);
+    let at_ms = work.app.clock.now_ms().max(after_ms);
+    let entry = entry(work, &record.id, DealEvent::Lost, None, at_ms);
+    person::keep(work, lead.id, Record::Deal(entry.clone())).await?;
+    ledger.push(entry);
+    keep_stage(work, &lead, &records, &ledger, None).await
+}
+
+/// By the deal itself, where it was seen before; else by the person whom the CRM says is its main one;
+/// else by the person of it who converted first; else by what the deal says of us.
+async fn find(work: &Work<'_>, deal: &DealRecord) -> Result<Option<Lead>, StoreError> {
+    if let Some(lead) = work.find(&name(work, &deal.id)).await? {
+        return Ok(Some(lead));
+    }
+    let mut found: Vec<(bool, Lead)> = Vec::new();
+    for person in &deal.persons {
+        if let Some(lead) = of_person(work, person).await? {
+            found.push((person.is_primary, lead));
+        }
+    }
+    found.sort_by_key(|(is_primary, lead)| (!is_primary, lead.created_at_ms, lead.id));
+    if let Some((_, lead)) = found.into_iter().next() {
+        return Ok(Some(lead));
+    }
+    match deal.lead {
+        Some(lead) => work.find(&lead.to_text()).await,
+        None => Ok(None),
+    }
+}
+
+async fn of_person(work: &Work<'_>, person: &DealPerson) -> Result<Option<Lead>, StoreError> {
+    if let Some(lead) = work.find(&format!("crm:{}", work.name_of(&person.record))).await? {
+        return Ok(Some(lead));
+    }
+    match &person.email {
+        Some(email) => work.find(&format!("email:{email}")).await,
+        None => Ok(None),
+    }
+}
+
+/// By which a lead is found once a deal of it is known.
+fn name(work: &Work<'_>, deal: &str) -> String {
+    format!("deal:{}:{deal}", origin(work))
+}
+
+fn origin(work: &Work<'_>) -> Origin {
+    Origin::Crm(work.connection.name().to_owned())
+}
+
+/// What this CRM told of the lead's deals.
+fn ledger(work: &Work<'_>, records: &[Record]) -> Vec<LedgerEntry> {
+    let origin = origin(work);
+    let of_deal = records.iter().filter_map(|record| match record {
+        Record::Deal(entry) if entry.source == origin => Some(entry.clone()),
+        _ => None,
+    });
+    of_deal.collect()
+}
+
+fn last_ms(ledger: &[LedgerEntry], deal: &str) -> i64 {
+    let times = ledger.iter().filter(|entry| entry.deal == deal).map(|entry| entry.at_ms);
+    times.max().unwrap_or(i64::MIN)
+}
+
+fn entry(
+    work: &Work<'_>,
+    deal: &str,
+    event: DealEvent,
+    amount: Option<Money>,
+    at_ms: i64,
+) -> LedgerEntry {
+    LedgerEntry {
+        deal: deal.to_owned(),
+        event,
+        amount,
+        at_ms,
+        recorded_at_ms: work.app.clock.now_ms(),
+        source: origin(work),
+        reference: format!("{deal} {} {at_ms}", event.as_str()),
+    }
+}
+
+/// What the ledger has to be told so that the deal stands there as it stands in the CRM. Nothing where
+/// it does.
+fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<LedgerEntry> {
+    let currency = work.connection.config.currency;
+    let amount = match amount(deal, currency) {
+        Ok(amount) => amount,
+        Err(error) => {
+            let connection = work.connection.name();
+            tracing::warn!(connection, deal = deal.id, error, "a deal's amount was left out");
+            None
+        }
+    };
+    let nothing = Money { minor: 0, currency };
+    let steps = steps(deal, ledger, amount, nothing, work.app.clock.now_ms());
+    let kept = steps.into_iter();
+    kept.map(|(event, amount, at_ms)| entry(work, &deal.id, event, amount, at_ms)).collect()
+}
+
+/// What became of a deal, what it came to, and when.
+type Step = (DealEvent, Option<Money>, i64);
+
+/// The steps from where the ledger has the deal to where it stands. A deal that is new and tells no
+/// amount comes to `nothing`.
+fn steps(
+    deal: &DealRecord,
+    ledger: &[LedgerEntry],
+    amount: Option<Money>,
+    nothing: Money,
+    now_ms: i64,
+) -> Vec<Step> {
+    let deals = Deal::all(ledger);
+    let known = deals.iter().find(|known| known.id == deal.id);
+    let mut after_ms = last_ms(ledger, &deal.id);
+    let mut steps = Vec::new();
+    // Each behind the one before it, whatever day somebody entered in the CRM.
+    let mut step = |event: DealEvent, amount: Option<Money>, at_ms: i64| {
+        after_ms = at_ms.min(now_ms).max(after_ms.saturating_add(1));
+        steps.push((event, amount, after_ms));
+    };
+    let closed_ms = deal.closed_at_ms.unwrap_or(deal.changed_at_ms);
+    let Some(known) = known else {
+        let opened_ms = deal.created_at_ms.min(closed_ms);
+        step(DealEvent::Opened, Some(amount.unwrap_or(nothing)), opened_ms);
+        match deal.status {
+            DealStatus::Open => {}
+            DealStatus::Won => step(DealEvent::Won, Some(amount.unwrap_or(nothing)), closed_ms),
+            DealStatus::Lost => step(DealEvent::Lost, None, closed_ms),
+        }
+        return steps;
+    };
+    match (known.status, deal.status) {
+        (DealStatus::Won | DealStatus::Lost, DealStatus::Open) => {
+            step(DealEvent::Reopened, None, deal.changed_at_ms);
+        }
+        (DealStatus::Open | DealStatus::Lost, DealStatus::Won) => {
+            step(DealEvent::Won, amount.or(known.amount), closed_ms);
+            return steps;
+        }
+        (DealStatus::Open | DealStatus::Won, DealStatus::Lost) => {
+            step(DealEvent::Lost, None, closed_ms);
+        }
+        _ => {}
+    }
+    if amount.is_some() && amount != known.amount {
+        step(DealEvent::AmountChanged, amount, deal.changed_at_ms);
+    }
+    steps
+}
+
+/// The deal's amount in its own currency, else in the connection's.
+fn amount(deal: &DealRecord, usual: Currency) -> Result<Option<Money>, String> {
+    let Some(amount) = &deal.amount else { return Ok(None) };
+    let currency = match deal.currency.as_deref() {
+        Some(code) => code.parse().map_err(|error| format!("{error}"))?,
+        None => usual,
+    };
+    Money::nearest(amount, currency).map(Some).map_err(|error| error.to_string())
+}
+
+/// The stage that the lead's deals put it in: customer where one is won, else opportunity (or what the
+/// configuration says of the open one's) where one is open, else lost. Kept where that is another one
+/// than they did before.
+async fn keep_stage(
+    work: &Work<'_>,
+    lead: &Lead,
+    records: &[Record],
+    ledger: &[LedgerEntry],
+    read: Option<&DealRecord>,
+) -> Result<(), StoreError> {
+    let deals = Deal::all(ledger);
+    let Some((to, at_ms)) = stage(&deals, read) else { return Ok(()) };
+    let by = origin(work);
+    let told = records.iter().filter_map(|record| match record {
+        Record::Stage(change) if change.by == by && change.reference.starts_with(OF_DEALS) => {
+            Some(change)
+        }
+        _ => None,
+    });
+    let last = told.max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
+    if last.is_some_and(|last| last.to == to) {
+        return Ok(());
+    }
+    let entered_at_ms = at_ms.max(last.map_or(i64::MIN, |last| last.entered_at_ms + 1));
+    let change = StageChange {
+        to,
+        entered_at_ms,
+        recorded_at_ms: work.app.clock.now_ms(),
+        by,
+        reason: read.filter(|_| to == Stage::Lost).map(|deal| deal.word.clone()),
+        reference: format!("{OF_DEALS}{} {entered_at_ms}", to.as_str()),
+    };
+    person::keep(work, lead.id, Record::Stage(change)).await
+}
+
+/// What the references of stages begin with that deals put a lead in.
+const OF_DEALS: &str = "deals ";
+
+/// The stage that deals put their lead in, and since when.
+fn stage(deals: &[Deal<'_>], read: Option<&DealRecord>) -> Option<(Stage, i64)> {
+    let last_ms = |deal: &Deal<'_>| deal.bookings.last().map_or(0, |last| last.entry.at_ms);
+    let won = deals.iter().filter(|deal| deal.status == DealStatus::Won);
+    if let Some(at_ms) = won.filter_map(|deal| deal.won_at_ms).max() {
+        return Some((Stage::Customer, at_ms));
+    }
+    let open = deals.iter().filter(|deal| deal.status == DealStatus::Open);
+    if let Some(open) = open.max_by_key(|deal| last_ms(deal)) {
+        let of_word = read.filter(|deal| deal.id == open.id).and_then(|deal| deal.stage);
+        return Some((of_word.unwrap_or(Stage::Opportunity), last_ms(open)));
+    }
+    deals.iter().map(last_ms).max().map(|at_ms| (Stage::Lost, at_ms))
+}
+
+/// Keeps what was told of a deal of nobody who is known.
+async fn keep_unmatched(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
+    let Some(entry) = news(work, deal, &[]).pop() else { return Ok(()) };
+    let of_persons = deal.persons.iter().flat_map(|person| {
+        let email = person.email.as_ref().map(|email| format!("email:{email}"));
+        [Some(format!("crm:{}", work.name_of(&person.record))), email]
+    });
+    let mut names: Vec<String> = of_persons.flatten().collect();
+    names.push(name(work, &deal.id));
+    let site = work.connection.config.site.clone();
+    let unmatched = Unmatched { site, names, record: Record::Deal(entry), crm_record: None };
+    work.app.store.keep_unmatched(unmatched).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn euros(minor: i64) -> Money {
+        Money { minor, currency: "EUR".parse().unwrap() }
+    }
+
+    fn deal(status: DealStatus, amount: &str, changed_at_ms: i64) -> DealRecord {
+        DealRecord {
+            id: "777".into(),
+            status,
+            word: String::new(),
+            stage: None,
+            amount: (!amount.is_empty()).then(|| amount.to_owned()),
+            currency: None,
+            created_at_ms: 10,
+            closed_at_ms: (status != DealStatus::Open).then_some(changed_at_ms),
+            changed_at_ms,
+            persons: Vec::new(),
+            lead: None,
+        }
+    }
+
+    /// Looks at a deal several times; what each look adds to the ledger, as `event amount@time`.
+    fn check(looks: &[(DealRecord, &str)]) {
+        let mut ledger: Vec<LedgerEntry> = Vec::new();
+        for (read, expected) in looks {
+            let amount = amount(read, euros(0).currency).unwrap();
+            let found = steps(read, &ledger, amount, euros(0), 1_000);
+            let told = found.iter().map(|(event, amount, at_ms)| {
+                let amount = amount.map(|amount| format!(" {}", amount.decimal()));
+                format!("{}{}@{at_ms}", event.as_str(), amount.unwrap_or_default())
+            });
+            assert_eq!(told.collect::<Vec<_>>().join(", "), *expected, "{read:?}");
+            ledger.extend(found.into_iter().map(|(event, amount, at_ms)| LedgerEntry {
+                deal: read.id.clone(),
+                event,
+                amount,
+                at_ms,
+                recorded_at_ms: at_ms,
+                source: Origin::Crm("crm".into()),
+                reference: format!("{} {at_ms}", event.as_str()),
+            }));
+            let deals = Deal::all(&ledger);
+            assert_eq!(deals[0].status, read.status, "{read:?}");
+            assert!(steps(read, &ledger, amount, euros(0), 1_000).is_empty(), "a second look");
+        }
+    }
+
+    #[test]
+    fn each_look_adds_what_is_new() {
+        use DealStatus::{Lost, Open, Won};
+        check(&[
+            (deal(Open, "1200", 20), "opened 1200.00@10"),
+            (deal(Won, "1200", 30), "won 1200.00@30"),
+            (deal(Won, "1000.5", 40), "amount_changed 1000.50@40"),
+            (deal(Open, "1000.5", 50), "reopened@50"),
+            (deal(Lost, "1000.5", 60), "lost@60"),
+            (deal(Won, "900", 70), "won 900.00@70"),
+        ]);
+        // Seen for the first time when it is won, with a day of closing before it was made.
+        check(&[(deal(Won, "5", 5), "opened 5.00@5, won 5.00@6")]);
+        // Nobody told an amount.
+        check(&[
+            (deal(Won, "", 20), "opened 0.00@10, won 0.00@20"),
+            (deal(Won, "7", 30), "amount_changed 7.00@30"),
+        ]);
+        // Another amount while it is opened again.
+        check(&[
+            (deal(Won, "5", 20), "opened 5.00@10, won 5.00@20"),
+            (deal(Open, "6", 30), "reopened@30, amount_changed 6.00@31"),
+        ]);
+        // Won, opened and won again on the same day: each behind the one before.
+        check(&[
+            (deal(Won, "5", 20), "opened 5.00@10, won 5.00@20"),
+            (deal(Open, "5", 20), "reopened@21"),
+            (deal(Won, "5", 20), "won 5.00@22"),
+        ]);
+        // A time in the future is now.
+        check(&[(deal(Won, "5", 5_000), "opened 5.00@10, won 5.00@1000")]);
+    }
+
+    #[test]
+    fn amounts() {
+        let usual = euros(0).currency;
+        let read = |text: &str, currency: Option<&str>| {
+            let currency = currency.map(str::to_owned);
+            let deal = DealRecord { currency, ..deal(DealStatus::Won, text, 1) };
+            amount(&deal, usual).map(|amount| amount.map(|amount| amount.to_string()))
+        };
+        assert_eq!(read("1200", None), Ok(Some("1200.00 EUR".into())));
+        assert_eq!(read("1200.005", Some("USD")), Ok(Some("1200.01 USD".into())));
+        assert_eq!(read("", None), Ok(None));
+        assert!(read("much", None).unwrap_err().contains("`much`"));
+        assert!(read("1", Some("euro")).unwrap_err().contains("`euro`"));
+    }
+}

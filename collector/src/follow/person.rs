@@ -1,0 +1,184 @@
+//! A person's record in a CRM, compared with what is known of the lead.
+
+use super::Work;
+use crate::crm::{PersonRecord, RecordRef, StageAt};
+use crate::store::{NewRecord, Record, StoreError};
+use shared::ids::LeadId;
+use shared::lead::Lead;
+use shared::lifecycle::{Origin, Stage, StageChange};
+use shared::link::CrmLink;
+
+/// Keeps which record the lead is now, and the stages that are news. A record that is nobody's whom we
+/// know is none of our business.
+pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), StoreError> {
+    let Some(lead) = find(work, person).await? else { return Ok(()) };
+    let records = work.app.store.records(lead.id).await?;
+    link(work, lead.id, person, &records).await?;
+    for stage in news(work.connection.name(), person, &records) {
+        let record = Record::Stage(change(work, &person.record, stage));
+        keep(work, lead.id, record).await?;
+    }
+    Ok(())
+}
+
+async fn find(work: &Work<'_>, person: &PersonRecord) -> Result<Option<Lead>, StoreError> {
+    let mut names = vec![format!("crm:{}", work.name_of(&person.record))];
+    names.extend(person.formerly.iter().map(|former| format!("crm:{}", work.name_of(former))));
+    names.extend(person.lead.map(|lead| lead.to_text()));
+    names.extend(person.email.iter().map(|email| format!("email:{email}")));
+    for name in names {
+        if let Some(lead) = work.find(&name).await? {
+            return Ok(Some(lead));
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps which record the lead is, where it was none before, or one that became this one.
+async fn link(
+    work: &Work<'_>,
+    lead: LeadId,
+    person: &PersonRecord,
+    records: &[Record],
+) -> Result<(), StoreError> {
+    let provider = work.connection.config.vendor().as_str();
+    let links = records.iter().filter_map(|record| match record {
+        Record::Link(link) => Some(link),
+        _ => None,
+    });
+    let present = CrmLink::present(links, provider);
+    let RecordRef { object, id } = &person.record;
+    let moves = present.is_none_or(|link| {
+        let former = |former: &RecordRef| former.object == link.object && former.id == link.id;
+        person.formerly.iter().any(former)
+    });
+    if !moves {
+        return Ok(());
+    }
+    let now_ms = work.app.clock.now_ms();
+    let link = CrmLink {
+        provider: provider.into(),
+        object: object.clone(),
+        id: id.clone(),
+        // The next hand-off knows the address.
+        url: None,
+        linked_at_ms: now_ms,
+        reference: format!("{object}:{id} {now_ms}"),
+    };
+    keep(work, lead, Record::Link(link)).await
+}
+
+/// The stages that were not told before: each by its time, and the present one also where its time is
+/// that of any change of the record, unless it is the one that the lead was in by this CRM.
+fn news<'a>(
+    connection: &str,
+    person: &'a PersonRecord,
+    records: &[Record],
+) -> impl Iterator<Item = &'a StageAt> {
+    let of_person = format!("{} ", reference(&person.record));
+    let told = records.iter().filter_map(|record| match record {
+        Record::Stage(change) if change.by == Origin::Crm(connection.to_owned()) => Some(change),
+        _ => None,
+    });
+    let told: Vec<&StageChange> =
+        told.filter(|change| change.reference.starts_with(&of_person)).collect();
+    let last = told.iter().max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
+    // Every lead begins as one.
+    let last = last.map_or(Stage::Lead, |change| change.to);
+    let known: Vec<(Stage, i64)> =
+        told.iter().map(|change| (change.to, change.entered_at_ms)).collect();
+    let count = person.stages.len();
+    let is_news = move |(place, stage): (usize, &StageAt)| match place + 1 == count {
+        true => stage.stage != last,
+        false => stage.stage != Stage::Lead && !known.contains(&(stage.stage, stage.at_ms)),
+    };
+    person.stages.iter().enumerate().filter(move |stage| is_news(*stage)).map(|(_, stage)| stage)
+}
+
+fn change(work: &Work<'_>, record: &RecordRef, stage: &StageAt) -> StageChange {
+    StageChange {
+        to: stage.stage,
+        entered_at_ms: stage.at_ms,
+        recorded_at_ms: work.app.clock.now_ms(),
+        by: Origin::Crm(work.connection.name().to_owned()),
+        reason: (stage.stage == Stage::Lost).then(|| stage.word.clone()),
+        reference: format!("{} {} {}", reference(record), stage.stage.as_str(), stage.at_ms),
+    }
+}
+
+fn reference(record: &RecordRef) -> String {
+    format!("{}:{}", record.object, record.id)
+}
+
+/// Keeps something of a lead, with the deliveries that tell of it.
+pub(super) async fn keep(work: &Work<'_>, lead: LeadId, record: Record) -> Result<(), StoreError> {
+    let new = NewRecord {
+        lead,
+        record,
+        crm_record: None,
+        destinations: Vec::new(),
+        due_at_ms: work.app.clock.now_ms(),
+    };
+    let told = work.app.store.record(new).await?;
+    tracing::debug!(lead = lead.to_text(), ?told, "something came back of a lead");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stages as `stage@time`: those told before, those of the record, those that are news.
+    fn check(told: &str, read: &str, expected: &str) {
+        let record = RecordRef { object: "contact".into(), id: "1".into() };
+        let split = |word: &str| {
+            let (stage, at) = word.split_once('@').unwrap();
+            (stage.parse::<Stage>().unwrap(), at.parse::<i64>().unwrap())
+        };
+        let records: Vec<Record> = told
+            .split_whitespace()
+            .map(|word| {
+                let (to, entered_at_ms) = split(word);
+                Record::Stage(StageChange {
+                    to,
+                    entered_at_ms,
+                    recorded_at_ms: entered_at_ms,
+                    by: Origin::Crm("crm".into()),
+                    reason: None,
+                    reference: format!("contact:1 {word}"),
+                })
+            })
+            .collect();
+        let stages = read.split_whitespace().map(|word| {
+            let (stage, at_ms) = split(word);
+            StageAt { stage, at_ms, word: stage.as_str().into() }
+        });
+        let person = PersonRecord {
+            record,
+            formerly: Vec::new(),
+            email: None,
+            lead: None,
+            stages: stages.collect(),
+            changed_at_ms: 0,
+        };
+        let found = news("crm", &person, &records);
+        let found: Vec<_> =
+            found.map(|stage| format!("{}@{}", stage.stage.as_str(), stage.at_ms)).collect();
+        assert_eq!(found.join(" "), expected, "{told} / {read}");
+    }
+
+    #[test]
+    fn what_is_news() {
+        check("", "", "");
+        check("", "lead@5", "");
+        check("", "mql@5", "mql@5");
+        check("", "lead@1 mql@5 sql@7", "mql@5 sql@7");
+        check("mql@5 sql@7", "lead@1 mql@5 sql@7", "");
+        // The time of the present stage is only that of the last change.
+        check("mql@5", "mql@9", "");
+        check("mql@5", "lead@9", "lead@9");
+        check("mql@5 lead@9", "mql@12", "mql@12");
+        // A stage between two looks.
+        check("mql@5", "mql@5 sql@6 opportunity@8", "sql@6 opportunity@8");
+    }
+}

@@ -1,0 +1,178 @@
+//! HubSpot's adapter against the stand-in. The rows are those of the matrix of CRMs that concern an
+//! adapter alone; each test names its row.
+
+mod push;
+mod trouble;
+mod note;
+mod pull;
+mod hooks;
+
+use collector::clock::Clock;
+use collector::config::CrmConfig;
+use collector::crm::hubspot::Hubspot;
+use collector::crm::{Crm, CrmError, Push, Pushed, RecordRef};
+use serde_json::{Value, json};
+use shared::fields::catalogue::{CORE, Field, find};
+use shared::ids::LeadId;
+use shared::lead::Contact;
+use standin::Standin;
+use std::time::Duration;
+use tests::crm::means;
+
+/// Saturday, 21 November 2026, 10:00 UTC.
+const NOW_MS: i64 = 1_795_255_200_000;
+/// Nobody listens here; what was sent is read from the stand-in.
+const PUBLIC_URL: &str = "http://127.0.0.1:1";
+/// Long enough for a loopback that is busy, short enough for the one test that waits for it.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A stand-in and the adapter that calls it, on one time.
+struct Account {
+    standin: Standin,
+    clock: Clock,
+    config: CrmConfig,
+    crm: Hubspot,
+}
+
+impl Account {
+    /// With a service key.
+    fn start() -> Self {
+        Self::with(json!({ "token": "pat-standin" }), |_| ())
+    }
+
+    /// With an app, whose tokens expire.
+    fn with_oauth() -> Self {
+        let app = json!({
+            "client_id": "standin-client", "client_secret": "standin-secret",
+            "refresh_token": "standin-refresh",
+        });
+        Self::with(app, |_| ())
+    }
+
+    fn with(mut hubspot: Value, adjust: impl FnOnce(&mut CrmConfig)) -> Self {
+        let generous = |settings: &mut standin::Settings| {
+            (settings.burst, settings.searches_per_second) = (10_000, 10_000);
+        };
+        let standin = Standin::hubspot().clock(Some(NOW_MS)).settings(generous).start().unwrap();
+        let more = json!({
+            "base_url": standin.url(), "calls_in_10_seconds": 10_000, "account": 62515,
+            "app_id": 54321,
+        });
+        hubspot.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let config = json!({
+            "name": "sales", "site": "demo", "currency": "EUR", "allow_private": true,
+            "hubspot": hubspot,
+        });
+        let mut config: CrmConfig = serde_json::from_value(config).unwrap();
+        adjust(&mut config);
+        let clock = Clock::fixed(NOW_MS);
+        let crm = adapter(&config, &clock, TIMEOUT);
+        Self { standin, clock, config, crm }
+    }
+
+    /// The same with the core fields declared.
+    async fn declared(self) -> Self {
+        self.crm.declare(&core()).await.unwrap();
+        self
+    }
+
+    /// Another process with the same settings.
+    fn other_process(&self) -> Hubspot {
+        adapter(&self.config, &self.clock, TIMEOUT)
+    }
+
+    fn advance_ms(&self, by_ms: i64) {
+        self.clock.advance_ms(by_ms);
+        self.standin.advance_ms(by_ms);
+    }
+
+    fn records(&self, kind: &str) -> Vec<Value> {
+        self.standin.records()[kind].as_array().unwrap().clone()
+    }
+
+    /// The properties of the only contact.
+    fn contact(&self) -> Value {
+        let contacts = self.records("contacts");
+        assert_eq!(contacts.len(), 1, "{contacts:?}");
+        contacts[0]["properties"].clone()
+    }
+
+    /// The requests whose line has a part, as `METHOD path` without the query.
+    fn calls(&self, part: &str) -> Vec<String> {
+        let lines = self.standin.log().into_iter().map(|logged| {
+            let path = logged.path.split('?').next().unwrap_or_default().to_owned();
+            format!("{} {path}", logged.method)
+        });
+        lines.filter(|line| line.contains(part)).collect()
+    }
+}
+
+fn adapter(config: &CrmConfig, clock: &Clock, timeout: Duration) -> Hubspot {
+    let prefix = "clew".parse().unwrap();
+    let url = PUBLIC_URL.parse().unwrap();
+    Hubspot::new(config, &prefix, &url, means(clock, timeout)).unwrap()
+}
+
+fn core() -> Vec<&'static Field> {
+    CORE.iter().map(|name| find(name).unwrap()).collect()
+}
+
+fn record(object: &str, id: &str) -> RecordRef {
+    RecordRef { object: object.into(), id: id.into() }
+}
+
+/// A lead with the values of its fields.
+#[derive(Clone)]
+struct Person {
+    lead: LeadId,
+    contact: Contact,
+    values: Vec<(&'static Field, Value)>,
+    overwrite_first: bool,
+}
+
+impl Person {
+    /// The lead of a number, with an address or without.
+    fn new(number: u32, email: Option<&str>) -> Self {
+        let id = format!("0197a2b4-7c1e-7d8a-9f00-{number:012}");
+        let contact = Contact {
+            email: email.map(str::to_owned),
+            phone: Some("+33612345678".into()),
+            first_name: Some("First".into()),
+            ..Contact::default()
+        };
+        let lead = LeadId::parse(&id).unwrap();
+        Self { lead, contact, values: Vec::new(), overwrite_first: false }
+            .field("lead_id", json!(id))
+            .field("first_click_source", json!("google"))
+            .field("first_click_at", json!("2026-11-02T08:01:11Z"))
+            .field("last_click_source", json!("linkedin"))
+            .field("visits_count", json!(3))
+    }
+
+    /// Another value of a field.
+    fn field(mut self, name: &str, value: Value) -> Self {
+        self.values.retain(|(field, _)| field.name != name);
+        self.values.push((find(name).unwrap(), value));
+        self
+    }
+
+    async fn push(&self, crm: &Hubspot) -> Result<Pushed, CrmError> {
+        self.push_known(crm, None).await
+    }
+
+    async fn push_known(
+        &self,
+        crm: &Hubspot,
+        known: Option<&RecordRef>,
+    ) -> Result<Pushed, CrmError> {
+        let push = Push {
+            lead: self.lead,
+            contact: &self.contact,
+            values: &self.values,
+            channel: Some("Paid search"),
+            known,
+            overwrite_first: self.overwrite_first,
+        };
+        crm.push(&push).await
+    }
+}

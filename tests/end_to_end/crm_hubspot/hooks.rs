@@ -1,0 +1,111 @@
+//! Row 10: webhooks as the stand-in signs them, good, forged, old, doubled and out of order.
+
+use super::*;
+use collector::crm::{Received, Refused, Webhook};
+use standin::{Delivery, Emit};
+
+/// A subscribed account.
+fn subscribed() -> Account {
+    let account = Account::with_oauth();
+    account.standin.set(|settings| settings.target_url = Some(format!("{PUBLIC_URL}/hooks/sales")));
+    account
+}
+
+fn receive(account: &Account, delivery: &Delivery) -> Result<Received, Refused> {
+    let header = |name: &str| delivery.headers.get(name).cloned();
+    account.crm.receive(&Webhook {
+        secret_path: "",
+        url: &delivery.url,
+        header: &header,
+        body: delivery.body.as_bytes(),
+        now_ms: account.clock.now_ms(),
+    })
+}
+
+#[actix_web::test]
+async fn webhooks_name_what_changed() {
+    let account = subscribed();
+    let deal = account.standin.put("deal", &json!({ "dealstage": "contractsent" })).unwrap();
+    let won = json!({ "dealstage": "closedwon", "amount": "1200" }).as_object().unwrap().clone();
+    let emit = Emit { object: "deal".into(), id: deal.clone(), change: won, ..Emit::default() };
+    let named = [record("deal", &deal)];
+    for (emit, expected) in [
+        (emit.clone(), Ok(1)),
+        (Emit { generic: true, ..emit.clone() }, Ok(1)),
+        // Told twice, and the newest first: the record is read as it stands, once or again.
+        (Emit { duplicates: 1, shuffle: true, ..emit.clone() }, Ok(2)),
+        (Emit { bad_signature: true, ..emit.clone() }, Err("wrong")),
+        (Emit { timestamp_offset_ms: -300_001, ..emit.clone() }, Err("another time")),
+        (Emit { timestamp_offset_ms: 300_001, ..emit.clone() }, Err("another time")),
+        (Emit { timestamp_offset_ms: -299_000, ..emit.clone() }, Ok(1)),
+    ] {
+        let deliveries = account.standin.emit(&emit).await.unwrap();
+        for delivery in &deliveries {
+            match (receive(&account, delivery), expected) {
+                (Ok(received), Ok(count)) => {
+                    assert_eq!((&received.records[..], deliveries.len()), (&named[..], count));
+                }
+                (Err(Refused::Signature(found)), Err(part)) => {
+                    assert!(found.contains(part), "{found}");
+                }
+                (found, _) => panic!("{found:?} of {emit:?}"),
+            }
+        }
+    }
+    // The same webhook later is an old one.
+    let delivery = account.standin.emit(&emit).await.unwrap().remove(0);
+    account.advance_ms(300_001);
+    assert!(matches!(receive(&account, &delivery), Err(Refused::Signature(_))));
+}
+
+#[actix_web::test]
+async fn a_merge_leads_to_the_new_contact_and_our_own_echo_nowhere() {
+    let account = subscribed().declared().await;
+    let lead = Person::new(1, Some("lead@example.com"));
+    let first = lead.push(&account.crm).await.unwrap().record;
+    let other = account.standin.put("contact", &json!({ "email": "a@b.example" })).unwrap();
+    let echo = json!({ "clew_visits_count": "4" }).as_object().unwrap().clone();
+    let deliveries = account
+        .standin
+        .emit(&Emit {
+            object: "contact".into(),
+            id: first.id.clone(),
+            change: echo,
+            change_source: Some("INTEGRATION".into()),
+            source_id: Some("54321".into()),
+            ..Emit::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(receive(&account, &deliveries[0]).unwrap().records, []);
+    let merge = Emit {
+        object: "contact".into(),
+        id: other.clone(),
+        event: Some("contact.merge".into()),
+        merged: Some(first.id.clone()),
+        ..Emit::default()
+    };
+    let deliveries = account.standin.emit(&merge).await.unwrap();
+    let records = receive(&account, &deliveries[0]).unwrap().records;
+    let read = account.crm.read(&records).await.unwrap();
+    let [collector::crm::Change::Person(person)] = &read[..] else { panic!("{read:?}") };
+    assert_eq!(person.formerly, [record("contact", &other), first]);
+    assert_eq!(person.lead, Some(lead.lead));
+}
+
+#[actix_web::test]
+async fn the_address_may_be_told_by_the_settings() {
+    let account = Account::with(
+        json!({ "token": "pat-standin", "client_secret": "standin-secret",
+            "webhook_url": "http://127.0.0.1:1/by/a%20proxy?x=%3A" }),
+        |_| (),
+    );
+    account.standin.set(|settings| {
+        settings.target_url = Some("http://127.0.0.1:1/by/a%20proxy?x=%3A".into());
+    });
+    let id = account.standin.put("contact", &json!({})).unwrap();
+    let event = Some("contact.creation".into());
+    let emit = Emit { object: "contact".into(), id: id.clone(), event, ..Emit::default() };
+    let deliveries = account.standin.emit(&emit).await.unwrap();
+    assert_eq!(receive(&account, &deliveries[0]).unwrap().records, [record("contact", &id)]);
+}

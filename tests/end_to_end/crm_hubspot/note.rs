@@ -1,0 +1,71 @@
+//! Rows 1, 2 and 17 for notes: one for each conversion, whatever was lost, and text is text.
+
+use super::*;
+use collector::crm::Note;
+use standin::{Fault, When};
+
+fn note(number: u32, lines: &[&str]) -> Note {
+    Note {
+        title: format!("Attribution journey #{number}"),
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        marker: format!("clew-journey:0197a2b4-7c1e-7d8a-9f00-000000000001:{number}"),
+        at_ms: NOW_MS,
+    }
+}
+
+#[actix_web::test]
+async fn a_journey_is_one_note() {
+    for api in ["2026-09", "v3"] {
+        let account = Account::with(json!({ "token": "pat-standin", "api": api }), |_| ());
+        let id = account.standin.put("contact", &json!({ "email": "a@b.example" })).unwrap();
+        let contact = record("contact", &id);
+        let first = note(1, &["<b>one</b> & 'two'", "🎉"]);
+        // The twelfth begins as the first does.
+        account.crm.note(&contact, &note(12, &["other"]), false).await.unwrap();
+        let before = account.standin.log().len();
+        account.crm.note(&contact, &first, false).await.unwrap();
+        assert_eq!(account.standin.log().len(), before + 1, "without a doubt it is one call");
+        account.crm.note(&contact, &first, true).await.unwrap();
+        let notes = account.records("notes");
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert_eq!(notes[1]["associated"], json!([id]));
+        let properties = &notes[1]["properties"];
+        assert_eq!(properties["hs_timestamp"], "2026-11-21T10:00:00.000Z");
+        assert_eq!(
+            properties["hs_note_body"],
+            "<b>Attribution journey #1</b><ol><li>&lt;b&gt;one&lt;/b&gt; &amp; &#39;two&#39;</li>\
+             <li>🎉</li></ol><p>clew-journey:0197a2b4-7c1e-7d8a-9f00-000000000001:1</p>"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_note_whose_answer_was_lost_is_not_made_twice() {
+    for when in [When::Before, When::After] {
+        let account = Account::start();
+        let id = account.standin.put("contact", &json!({ "email": "a@b.example" })).unwrap();
+        let contact = record("contact", &id);
+        // Many others, more than one batch of them.
+        for number in 100..220 {
+            account.crm.note(&contact, &note(number, &[]), false).await.unwrap();
+        }
+        account.standin.fail(Fault { path: "/notes".into(), when, ..Fault::default() });
+        let first = note(1, &["one"]);
+        let lost = account.crm.note(&contact, &first, false).await;
+        assert!(matches!(lost, Err(CrmError::Transient { .. })), "{lost:?}");
+        for _ in 0..2 {
+            account.other_process().note(&contact, &first, true).await.unwrap();
+        }
+        let marked = |note: &Value| {
+            note["properties"]["hs_note_body"].as_str().unwrap().contains("000000000001:1</p>")
+        };
+        assert_eq!(account.records("notes").iter().filter(|note| marked(note)).count(), 1);
+    }
+}
+
+#[actix_web::test]
+async fn a_note_to_nobody_is_refused() {
+    let account = Account::start();
+    let refused = account.crm.note(&record("contact", "999"), &note(1, &[]), false).await;
+    assert!(matches!(refused, Err(CrmError::Invalid(_))), "{refused:?}");
+}

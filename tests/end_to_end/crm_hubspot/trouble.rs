@@ -1,0 +1,171 @@
+//! Rows 5 to 9: tokens, limits, outages and refusals.
+
+use super::*;
+use standin::{Fault, Limit};
+
+fn person(number: u32) -> Person {
+    Person::new(number, Some(&format!("lead{number}@example.com")))
+}
+
+/// Row 5.
+#[actix_web::test]
+async fn twenty_that_meet_an_expired_token_renew_it_once() {
+    let account = Account::with_oauth().declared().await;
+    account.standin.expire_tokens(false);
+    let granted = account.calls("/oauth/2026-03/token").len();
+    let people: Vec<Person> = (1..=20).map(person).collect();
+    let pushes = people.iter().map(|person| person.push(&account.crm));
+    for pushed in futures_util::future::join_all(pushes).await {
+        assert!(pushed.unwrap().created);
+    }
+    assert_eq!(account.calls("/oauth/2026-03/token").len(), granted + 1);
+    assert_eq!(account.records("contacts").len(), 20);
+    // Half an hour later, before the vendor has to say so.
+    account.advance_ms(1_800_000);
+    let refused = |account: &Account| {
+        account.standin.log().iter().filter(|logged| logged.status == 401).count()
+    };
+    let before = refused(&account);
+    account.crm.probe().await.unwrap();
+    assert_eq!(refused(&account), before);
+    // Nothing renews what was taken away.
+    account.standin.expire_tokens(true);
+    let Err(CrmError::Auth(message)) = account.crm.probe().await else { panic!() };
+    assert!(message.contains("BAD_REFRESH_TOKEN") && !message.contains("standin-"), "{message}");
+}
+
+#[actix_web::test]
+async fn a_token_that_is_not_valid_is_told_of() {
+    let account = Account::start();
+    account.crm.probe().await.unwrap();
+    account.standin.set(|settings| settings.scopes = Some(vec!["crm.objects.deals.read".into()]));
+    let Err(CrmError::Auth(message)) = account.crm.probe().await else { panic!() };
+    assert!(message.contains("crm.objects.contacts.read"), "{message}");
+    account.standin.expire_tokens(true);
+    let Err(CrmError::Auth(message)) = person(1).push(&account.crm).await else { panic!() };
+    assert!(message.contains("Authentication credentials not found"), "{message}");
+    assert!(message.contains("correlation id") && !message.contains("pat-standin"), "{message}");
+}
+
+/// Row 6: it is waited as long as the policy says, and nobody calls meanwhile.
+#[actix_web::test]
+async fn limits_are_waited_for() {
+    for (policy, wait_ms) in
+        [("TEN_SECONDLY_ROLLING", 10_000), ("SECONDLY", 1_000), ("DAILY", 3_600_000)]
+    {
+        let account = Account::start().declared().await;
+        let limit = Limit { next: 3, policy: Some(policy.into()), ..Limit::default() };
+        account.standin.limit(&limit).unwrap();
+        let lead = person(1);
+        for _ in 0..3 {
+            let now_ms = account.clock.now_ms();
+            let Err(CrmError::RateLimited { until_ms, .. }) = lead.push(&account.crm).await else {
+                panic!("{policy} was not seen")
+            };
+            assert_eq!(until_ms, now_ms + wait_ms, "{policy}");
+            let asked = account.standin.log().len();
+            account.advance_ms(wait_ms - 1);
+            let other = person(2).push(&account.crm).await;
+            assert!(matches!(other, Err(CrmError::RateLimited { .. })), "{other:?}");
+            assert_eq!(account.standin.log().len(), asked, "{policy}");
+            account.advance_ms(1);
+        }
+        lead.push(&account.crm).await.unwrap();
+        account.contact();
+    }
+}
+
+/// The last call that is allowed says so, and the next one is not made.
+#[actix_web::test]
+async fn what_is_used_up_is_seen_before_it_is_refused() {
+    let account = Account::start().declared().await;
+    let limit = Limit { remaining: Some(1), ..Limit::default() };
+    account.standin.limit(&limit).unwrap();
+    account.crm.probe().await.unwrap();
+    let asked = account.standin.log().len();
+    let Err(CrmError::RateLimited { until_ms, .. }) = account.crm.probe().await else { panic!() };
+    assert_eq!((until_ms, account.standin.log().len()), (NOW_MS + 10_000, asked));
+    account.advance_ms(10_000);
+    account.crm.probe().await.unwrap();
+    assert!(account.standin.log().iter().all(|logged| logged.status != 429));
+}
+
+/// Row 7.
+#[actix_web::test]
+async fn outages_pass() {
+    let account = Account::start().declared().await;
+    let slow = adapter(&account.config, &account.clock, Duration::from_millis(300));
+    account.standin.fail(Fault { path: "upsert".into(), times: 2, ..Fault::default() });
+    account.standin.fail(Fault {
+        path: "upsert".into(),
+        delay_ms: 1_000,
+        when: standin::When::After,
+        ..Fault::default()
+    });
+    let moving = [("retry-after".to_owned(), "60".to_owned())];
+    account.standin.fail(Fault {
+        path: "contacts/lead1".into(),
+        status: 477,
+        headers: moving.into(),
+        ..Fault::default()
+    });
+    let mut failures = Vec::new();
+    let pushed = loop {
+        match person(1).push(&slow).await {
+            Ok(pushed) => break pushed,
+            Err(CrmError::Transient { until_ms, .. }) => failures.push(until_ms),
+            Err(other) => panic!("{other}"),
+        }
+        assert!(failures.len() < 9);
+    };
+    assert_eq!(failures, [Some(NOW_MS + 60_000), None, None, None]);
+    // The time-out had made it.
+    assert!(!pushed.created);
+    account.contact();
+}
+
+/// Rows 8 and 9: what is refused inside a yes is refused, with the vendor's words, and alone.
+#[actix_web::test]
+async fn refusals_are_told_and_others_go_on() {
+    let account = Account::start().declared().await;
+    let Err(CrmError::Invalid(message)) =
+        Person::new(1, Some("nobody@nowhere")).push(&account.crm).await
+    else {
+        panic!("a bad address was taken")
+    };
+    assert!(message.contains("Email address nobody@nowhere is invalid"), "{message}");
+    assert_eq!(account.standin.log().iter().filter(|logged| logged.status == 207).count(), 1);
+    person(2).push(&account.crm).await.unwrap();
+    let batch = |results: Value, errors: Value| json!({ "status": "COMPLETE", "results": results, "numErrors": 1, "errors": errors });
+    let error = json!([{ "status": "error", "category": "VALIDATION_ERROR", "message": "no" }]);
+    for (status, body, expected) in [
+        (207, batch(json!([]), error.clone()), CrmError::Invalid("no".into())),
+        (200, batch(json!([{ "id": "1", "new": true }]), error), CrmError::Invalid("no".into())),
+        (200, json!({ "status": "COMPLETE", "results": [] }), unreadable("id of the contact")),
+        (200, json!({ "results": [{ "id": "1" }] }), unreadable("word on what is new")),
+        (200, json!("<html>"), unreadable("id of the contact")),
+        (200, json!([1, 2]), unreadable("id of the contact")),
+    ] {
+        let fault = Fault { path: "upsert".into(), status, body: Some(body), ..Fault::default() };
+        account.standin.fail(fault);
+        assert_eq!(person(3).push(&account.crm).await, Err(expected));
+    }
+    assert_eq!(account.records("contacts").len(), 1);
+}
+
+fn unreadable(what: &str) -> CrmError {
+    CrmError::Transient { until_ms: None, message: format!("HubSpot's answer has no {what}") }
+}
+
+/// An account that put other stages in place of HubSpot's own loses no lead by it.
+#[actix_web::test]
+async fn a_stage_that_is_not_taken_holds_up_nobody() {
+    let account = Account::start().declared().await;
+    account.standin.fail(Fault {
+        path: "contacts/1".into(),
+        status: 400,
+        body: Some(json!({ "message": "lead was not one of the allowed options" })),
+        ..Fault::default()
+    });
+    assert!(person(1).push(&account.crm).await.unwrap().created);
+}

@@ -1,0 +1,285 @@
+//! What becomes of leads in their CRM comes back: by webhook, in any order and as often as it likes, or
+//! by the poll where the webhook was lost.
+
+use serde_json::{Value, json};
+use standin::Emit;
+use tests::crm::{Scene, Vendor};
+use tests::storage::Backend;
+
+tests::both_stores!(
+    a_deal_is_credited_changed_taken_back,
+    webhooks_repeated_and_out_of_order_change_nothing_twice,
+    forged_and_old_webhooks_are_refused,
+    a_lost_webhook_is_found_by_the_poll,
+    a_merged_record_is_followed,
+    stages_come_back,
+    a_deal_of_nobody_known_is_kept,
+    what_cannot_be_read_now_is_read_later,
+);
+
+const NEVER: &str = "poll_minutes = 0";
+
+/// A lead that was handed off; its id and that of its record.
+async fn handed_off(scene: &Scene) -> (String, String) {
+    let lead = scene.lead(json!({ "email": "a@example.com", "last_name": "A" })).await;
+    assert_eq!(scene.hand_off().await, 1);
+    let record = scene.field(&lead, "crm_record_id").await;
+    (lead, record.as_str().unwrap().to_owned())
+}
+
+/// The only deal of a lead, as the journey tells it.
+async fn deal(scene: &Scene, lead: &str) -> Value {
+    let journey = scene.app.get(&format!("/v1/leads/{lead}/journey")).await;
+    let deals = journey.json["deals"].as_array().unwrap();
+    assert_eq!(deals.len(), 1, "{}", journey.text);
+    deals[0].clone()
+}
+
+/// Status, revenue, events, and the shares by the first and the last click.
+fn told(deal: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let events = deal["ledger"].as_array().unwrap().iter().map(|entry| text(&entry["kind"]));
+    let revenue = deal["revenue"].as_array().unwrap().iter().map(|sum| text(&sum["amount"]));
+    let shares = deal["credit"].as_array().unwrap().iter().take(2).map(|credit| {
+        let touches = credit["touches"].as_array().unwrap();
+        let touches =
+            touches.iter().map(|touch| format!("#{} {}", touch["n"], text(&touch["amount"])));
+        format!("{} {}", text(&credit["model"]), touches.collect::<Vec<_>>().join(", "))
+    });
+    format!(
+        "{}: {} [{}] {}",
+        text(&deal["status"]),
+        revenue.collect::<Vec<_>>().join(" "),
+        events.collect::<Vec<_>>().join(" "),
+        shares.collect::<Vec<_>>().join("; ")
+    )
+}
+
+async fn a_deal_is_credited_changed_taken_back(backend: Backend) {
+    for vendor in Vendor::ALL {
+        let scene = Scene::start_with(vendor, backend, NEVER);
+        let (lead, record) = handed_off(&scene).await;
+        let id = scene.deal(&record, "1200").await;
+        for (change, stage, expected) in [
+            (("open", None), "opportunity", "open:  [opened] "),
+            (
+                ("won", None),
+                "customer",
+                "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00",
+            ),
+            (
+                ("", Some("1500.50")),
+                "customer",
+                "won: 1500.50 [opened won amount_changed] first #1 1500.50; last #1 1500.50",
+            ),
+            (
+                ("open", None),
+                "opportunity",
+                "open: 0.00 [opened won amount_changed reopened] first #1 0.00; last #1 0.00",
+            ),
+            (
+                ("lost", None),
+                "lost",
+                "lost: 0.00 [opened won amount_changed reopened lost] first #1 0.00; last #1 0.00",
+            ),
+            (
+                ("won", Some("900")),
+                "customer",
+                "won: 900.00 [opened won amount_changed reopened lost won] first #1 900.00; last #1 900.00",
+            ),
+        ] {
+            scene.advance_ms(3_600_000);
+            let sent = scene.change_deal(&id, scene.change(change.0, change.1), |_| {}).await;
+            assert!(sent.iter().all(|sent| sent.acknowledged), "{sent:?}");
+            assert!(scene.app.follow().await > 0, "{change:?}");
+            assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?} {change:?}");
+            assert_eq!(scene.field(&lead, "lead_stage").await, stage, "{change:?}");
+            assert_eq!(scene.app.follow().await, 0, "{change:?}");
+        }
+        assert_eq!(scene.field(&lead, "crm_deal_id").await, json!(id));
+        assert_eq!(scene.field(&lead, "revenue").await, "900.00");
+        scene.stop().await;
+    }
+}
+
+async fn webhooks_repeated_and_out_of_order_change_nothing_twice(backend: Backend) {
+    for vendor in Vendor::ALL {
+        let scene = Scene::start_with(vendor, backend, NEVER);
+        let (lead, record) = handed_off(&scene).await;
+        let id = scene.deal(&record, "1200").await;
+        let change = scene.change("won", Some("1300"));
+        let sent = scene.change_deal(&id, change, |emit| {
+            emit.duplicates = 3;
+            emit.shuffle = true;
+        });
+        let sent = sent.await;
+        assert!(sent.iter().all(|sent| sent.acknowledged), "{sent:?}");
+        let asked = scene.crm.log().len();
+        assert_eq!(scene.app.follow().await, 1, "one record, however often it was named");
+        let asked = scene.crm.log().split_off(asked);
+        assert!(asked.len() <= 3, "{asked:?}");
+        let expected = "won: 1300.00 [opened won] first #1 1300.00; last #1 1300.00";
+        assert_eq!(told(&deal(&scene, &lead).await), expected);
+        // It is told once more, later.
+        let again = scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+        assert!(again.iter().all(|sent| sent.acknowledged), "{again:?}");
+        scene.app.follow().await;
+        assert_eq!(told(&deal(&scene, &lead).await), expected);
+        scene.stop().await;
+    }
+}
+
+async fn forged_and_old_webhooks_are_refused(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    let id = scene.deal(&record, "1200").await;
+    let forged: fn(&mut Emit) = |emit| emit.bad_signature = true;
+    let old: fn(&mut Emit) = |emit| emit.timestamp_offset_ms = -301_000;
+    let early: fn(&mut Emit) = |emit| emit.timestamp_offset_ms = 301_000;
+    for tell in [forged, old, early] {
+        let sent = scene.change_deal(&id, scene.change("won", None), tell).await;
+        assert!(sent.iter().all(|sent| sent.status == Some(401)), "{sent:?}");
+        assert_eq!(scene.app.follow().await, 0);
+        scene.change_deal(&id, scene.change("open", None), |emit| emit.lost = true).await;
+    }
+    let journey = scene.app.get(&format!("/v1/leads/{lead}/journey")).await;
+    assert_eq!(journey.json["deals"], json!([]));
+    assert_eq!(scene.app.metric("clew_api_answers_total{answer=\"not_signed\"}").await, 3);
+    // The limits of what is taken: five minutes, both ways.
+    for offset_ms in [-300_000, 300_000] {
+        let sent = scene.change_deal(&id, scene.change("won", None), |emit| {
+            emit.timestamp_offset_ms = offset_ms
+        });
+        assert!(sent.await.iter().all(|sent| sent.acknowledged), "{offset_ms}");
+    }
+    assert_eq!(scene.app.follow().await, 1);
+    // No signature, and no such connection.
+    let bare = scene.app.post("/hooks/hubspot", &json!([])).await;
+    assert_eq!((bare.status, &bare.json["type"]), (401, &json!("/problems/not_signed")));
+    assert_eq!(scene.app.post("/hooks/nobody", &json!([])).await.status, 404);
+    scene.stop().await;
+}
+
+async fn a_lost_webhook_is_found_by_the_poll(backend: Backend) {
+    for vendor in Vendor::ALL {
+        let scene = Scene::start(vendor, backend);
+        let (lead, record) = handed_off(&scene).await;
+        scene.app.follow().await;
+        let id = scene.deal(&record, "1200").await;
+        scene.advance_ms(60_000);
+        let sent = scene.change_deal(&id, scene.change("won", None), |emit| emit.lost = true).await;
+        assert!(sent.is_empty(), "{sent:?}");
+        assert_eq!(scene.app.follow().await, 0, "not before its time");
+        scene.advance_ms(300_000);
+        assert!(scene.app.follow().await > 0);
+        let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
+        assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?}");
+        // The webhook comes after all, and the next poll sees the same once more.
+        scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+        scene.advance_ms(300_000);
+        scene.app.follow().await;
+        assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?}");
+        scene.stop().await;
+    }
+}
+
+/// The lead's contact is merged into another: the deals of that one are the lead's.
+async fn a_merged_record_is_followed(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    let other = scene.crm.put("contact", &json!({ "email": "a.b@example.com" })).unwrap();
+    let merge = Emit {
+        object: "contact".into(),
+        id: other.clone(),
+        event: Some("contact.merge".into()),
+        merged: Some(record.clone()),
+        ..Emit::default()
+    };
+    assert!(scene.crm.emit(&merge).await.unwrap().iter().all(|sent| sent.acknowledged));
+    scene.app.follow().await;
+    let now = scene.field(&lead, "crm_record_id").await;
+    assert_ne!(now, json!(record));
+    let id = scene.deal(now.as_str().unwrap(), "70").await;
+    scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+    scene.app.follow().await;
+    assert!(told(&deal(&scene, &lead).await).starts_with("won: 70.00"));
+    // The next conversion is handed to the record that is left.
+    scene.lead(json!({ "email": "a@example.com", "last_name": "A" })).await;
+    assert_eq!(scene.hand_off().await, 1);
+    assert_eq!(scene.field(&lead, "crm_record_id").await, now);
+    scene.stop().await;
+}
+
+async fn stages_come_back(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    for (stage, expected) in
+        [("marketingqualifiedlead", "mql"), ("salesqualifiedlead", "sql"), ("customer", "customer")]
+    {
+        scene.advance_ms(86_400_000);
+        let emit = Emit {
+            object: "contact".into(),
+            id: record.clone(),
+            change: json!({ "lifecyclestage": stage }).as_object().unwrap().clone(),
+            ..Emit::default()
+        };
+        scene.crm.emit(&emit).await.unwrap();
+        scene.app.follow().await;
+        assert_eq!(scene.field(&lead, "lead_stage").await, expected);
+    }
+    assert_eq!(scene.field(&lead, "mql_at").await, "2026-11-22T10:00:10Z");
+    let journey = scene.app.get(&format!("/v1/leads/{lead}/journey")).await.json;
+    let stages: Vec<_> = journey["stages"].as_array().unwrap().iter().collect();
+    let by = stages.iter().map(|stage| format!("{} {}", stage["to"], stage["by"]));
+    let expected = [
+        r#""lead" "rule""#,
+        r#""mql" "crm:hubspot""#,
+        r#""sql" "crm:hubspot""#,
+        r#""opportunity" "crm:hubspot""#,
+        r#""customer" "crm:hubspot""#,
+    ];
+    assert_eq!(by.collect::<Vec<_>>(), expected);
+    scene.stop().await;
+}
+
+async fn a_deal_of_nobody_known_is_kept(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let stranger = scene.crm.put("contact", &json!({ "email": "stranger@example.com" })).unwrap();
+    let id = scene.deal(&stranger, "5000").await;
+    scene.change_deal(&id, scene.change("won", None), |emit| emit.duplicates = 1).await;
+    scene.app.follow().await;
+    let unmatched = scene.app.get("/v1/unmatched").await.json["unmatched"].clone();
+    assert_eq!(unmatched.as_array().unwrap().len(), 1, "{unmatched}");
+    assert_eq!(
+        (&unmatched[0]["kind"], &unmatched[0]["amount"]),
+        (&json!("won"), &json!("5000.00"))
+    );
+    let names = unmatched[0]["names"].to_string();
+    assert!(names.contains("email:stranger@example.com") && names.contains(&id), "{names}");
+    scene.stop().await;
+}
+
+/// A webhook is answered at once; where the CRM is away when the record is to be read, it waits.
+async fn what_cannot_be_read_now_is_read_later(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    let id = scene.deal(&record, "1200").await;
+    scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+    scene.crm.fail(standin::Fault { status: 503, times: 2, ..standin::Fault::default() });
+    for _ in 0..2 {
+        assert_eq!(scene.app.follow().await, 0, "nothing could be read");
+        assert_eq!(scene.app.follow().await, 0, "it is left alone for a while");
+        scene.advance_ms(120_000);
+    }
+    // A restart loses nothing.
+    let Scene { crm, app, clock, .. } = scene;
+    let url = app.url.clone();
+    let storage = app.stop().await;
+    let settings = Vendor::Hubspot.settings(crm.url(), NEVER);
+    let app = tests::app::TestApp::start_with(storage, &settings, clock.clone());
+    assert_ne!(app.url, url);
+    let scene = Scene { vendor: Vendor::Hubspot, crm, app, clock };
+    assert_eq!(scene.app.follow().await, 1);
+    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    scene.stop().await;
+}

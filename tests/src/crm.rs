@@ -1,0 +1,271 @@
+//! A collector that hands leads off to a stand-in of a CRM: the same scenes for every vendor.
+
+use crate::app::{NOW_MS, TestApp};
+use crate::storage::{Backend, Storage};
+use crate::wire::{batch, new_event, new_visitor, view};
+use collector::clock::Clock;
+use collector::config::Config;
+use collector::crm::connection::Means;
+use collector::crm::vault::Vault;
+use collector::outgoing::Outgoing;
+use collector::seal::Seal;
+use collector::store::Store;
+use serde_json::{Value, json};
+use standin::{Emit, Standin};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whose CRM it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Vendor {
+    /// HubSpot.
+    Hubspot,
+    /// Salesforce.
+    Salesforce,
+}
+
+/// What the address of Salesforce's outbound messages ends with.
+const HOOK_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+impl Vendor {
+    /// Every vendor.
+    pub const ALL: [Self; 1] = [Self::Hubspot];
+
+    /// The connection's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hubspot => "hubspot",
+            Self::Salesforce => "salesforce",
+        }
+    }
+
+    /// The path of the CRM's webhooks at the collector.
+    pub fn hook(self) -> String {
+        match self {
+            Self::Hubspot => "/hooks/hubspot".into(),
+            Self::Salesforce => format!("/hooks/salesforce/{HOOK_SECRET}"),
+        }
+    }
+
+    /// The settings of a connection to a stand-in; `more` are lines of `[[crm]]`.
+    pub fn settings(self, url: &str, more: &str) -> String {
+        let name = self.name();
+        let head = format!(
+            "[[crm]]\nname = \"{name}\"\nsite = \"demo\"\ncurrency = \"EUR\"\nallow_private = true\n{more}\n"
+        );
+        let own = match self {
+            Self::Hubspot => format!(
+                "[crm.hubspot]\nbase_url = \"{url}\"\nclient_id = \"standin-client\"\n\
+                 client_secret = \"standin-secret\"\nrefresh_token = \"standin-refresh\"\n\
+                 calls_in_10_seconds = 1000000\n"
+            ),
+            Self::Salesforce => format!(
+                "[crm.salesforce]\nlogin_url = \"{url}\"\nclient_id = \"standin-client\"\n\
+                 client_secret = \"standin-secret\"\nhook_secret = \"{HOOK_SECRET}\"\n\
+                 calls_in_10_seconds = 1000000\n"
+            ),
+        };
+        head + &own
+    }
+
+    /// A stand-in without limits, its clock standing at [`NOW_MS`] or running.
+    pub fn stand_in(self, clock: Option<i64>) -> Standin {
+        let starting = match self {
+            Self::Hubspot => Standin::hubspot(),
+            Self::Salesforce => Standin::salesforce(),
+        };
+        let unlimited = |settings: &mut standin::Settings| {
+            settings.burst = usize::MAX;
+            settings.searches_per_second = usize::MAX;
+            settings.daily = u64::MAX / 2;
+        };
+        starting.clock(clock).settings(unlimited).start().unwrap()
+    }
+
+    /// Of what the stand-in holds: the persons, and what is attached to them.
+    pub fn persons_and_notes(self, crm: &Standin) -> (Vec<Value>, Vec<Value>) {
+        let records = crm.records();
+        let list = |name: &str| records[name].as_array().cloned().unwrap_or_default();
+        match self {
+            Self::Hubspot => (list("contacts"), list("notes")),
+            Self::Salesforce => ([list("Lead"), list("Contact")].concat(), list("Task")),
+        }
+    }
+
+    /// A field of ours on a person's record, as it stands there.
+    pub fn field(self, person: &Value, ours: &str) -> Value {
+        let crm: shared::fields::naming::Crm = self.name().parse().unwrap();
+        let field = shared::fields::catalogue::find(ours).unwrap();
+        let name = crm.field_name(&"clew".parse().unwrap(), field);
+        match self {
+            Self::Hubspot => person["properties"][&name].clone(),
+            Self::Salesforce => person[&name].clone(),
+        }
+    }
+}
+
+/// What an adapter works with that has no collector around it. Adapters of one test share a store, as
+/// collectors of one company do.
+pub fn means(clock: &Clock, timeout: Duration) -> Means {
+    thread_local! {
+        // The thread is the test's.
+        static STORE: (Arc<dyn Store>, Storage) = {
+            let storage = Storage::new(Backend::Sled);
+            (storage.open(), storage)
+        };
+    }
+    let key = "[[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"";
+    let config = Config::parse(key, &[]).unwrap();
+    let seal = Arc::new(Seal::new(&config.token_keys).unwrap());
+    let store = STORE.with(|(store, _)| Arc::clone(store));
+    Means {
+        outgoing: Outgoing::new().unwrap(),
+        clock: clock.clone(),
+        vault: Vault::new(store, seal, "adapter"),
+        timeout,
+    }
+}
+
+/// A collector, its CRM, and the time of both.
+pub struct Scene {
+    /// Whose CRM it is.
+    pub vendor: Vendor,
+    /// The collector's time; move it with [`Scene::advance_ms`].
+    pub clock: Clock,
+    /// The CRM.
+    pub crm: Standin,
+    /// The collector.
+    pub app: TestApp,
+}
+
+impl Scene {
+    /// Both at [`NOW_MS`], webhooks and polling set up.
+    pub fn start(vendor: Vendor, storage: impl Into<Storage>) -> Self {
+        Self::start_with(vendor, storage, "")
+    }
+
+    /// The same with more lines of `[[crm]]`.
+    pub fn start_with(vendor: Vendor, storage: impl Into<Storage>, more: &str) -> Self {
+        let crm = vendor.stand_in(Some(NOW_MS));
+        let clock = Clock::fixed(NOW_MS);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = vendor.settings(crm.url(), more);
+        let app = TestApp::start_on(storage, listener, &settings, clock.clone());
+        let target = format!("{}{}", app.url, vendor.hook());
+        crm.set(|settings| settings.target_url = Some(target));
+        Self { vendor, clock, crm, app }
+    }
+
+    /// Moves the time of both.
+    pub fn advance_ms(&self, by_ms: i64) {
+        self.clock.advance_ms(by_ms);
+        self.crm.advance_ms(by_ms);
+    }
+
+    /// A visitor comes by an ad and sends the form; the lead's id.
+    pub async fn lead(&self, contact: Value) -> String {
+        self.lead_from("https://www.example.com/pricing?utm_source=google&utm_medium=cpc", contact)
+            .await
+    }
+
+    /// The same from another landing page.
+    pub async fn lead_from(&self, url: &str, contact: Value) -> String {
+        let visitor = new_visitor().to_text();
+        let now_ms = self.clock.now_ms();
+        self.app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+        let made = self.app.post_lead(&json!({ "visitor": visitor, "contact": contact })).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json["lead"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets the settle time pass and hands off what is due; how many attempts that took.
+    pub async fn hand_off(&self) -> usize {
+        self.advance_ms(10_000);
+        self.app.deliver().await
+    }
+
+    /// A canonical field of a lead, as the API tells it.
+    pub async fn field(&self, lead: &str, name: &str) -> Value {
+        self.app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"][name].clone()
+    }
+
+    /// The deliveries in a state.
+    pub async fn deliveries(&self, state: &str) -> Vec<Value> {
+        let path = format!("/v1/deliveries?state={state}&limit=200");
+        self.app.get(&path).await.json["deliveries"].as_array().unwrap().clone()
+    }
+
+    /// A deal of a person comes to be in the CRM, without a word; its id.
+    pub async fn deal(&self, person: &str, amount: &str) -> String {
+        match self.vendor {
+            Vendor::Hubspot => {
+                let fields = json!({ "amount": amount, "dealstage": "contractsent" });
+                let deal = self.crm.put("deal", &fields).unwrap();
+                self.crm.act(&json!({ "associate": [deal, person] })).unwrap();
+                deal
+            }
+            Vendor::Salesforce => {
+                let done = json!({ "convert": person, "opportunity": true });
+                let done = self.crm.act(&done).unwrap();
+                let deal = done["opportunity"].as_str().unwrap().to_owned();
+                let amount: Value = serde_json::from_str(amount).unwrap();
+                self.change_deal(&deal, json!({ "Amount": amount }), |emit| emit.lost = true).await;
+                deal
+            }
+        }
+    }
+
+    /// The change that wins a deal, opens it again, or makes it another amount.
+    pub fn change(&self, word: &str, amount: Option<&str>) -> Value {
+        let (stage, value) = match self.vendor {
+            Vendor::Hubspot => ("dealstage", "amount"),
+            Vendor::Salesforce => ("StageName", "Amount"),
+        };
+        let mut change = json!({});
+        match (word, self.vendor) {
+            ("won", Vendor::Hubspot) => change[stage] = "closedwon".into(),
+            ("won", Vendor::Salesforce) => change[stage] = "Closed Won".into(),
+            ("lost", Vendor::Hubspot) => change[stage] = "closedlost".into(),
+            ("lost", Vendor::Salesforce) => change[stage] = "Closed Lost".into(),
+            ("open", Vendor::Hubspot) => change[stage] = "contractsent".into(),
+            ("open", Vendor::Salesforce) => change[stage] = "Prospecting".into(),
+            _ => {}
+        }
+        if let Some(amount) = amount {
+            change[value] = match self.vendor {
+                Vendor::Hubspot => amount.into(),
+                Vendor::Salesforce => serde_json::from_str(amount).unwrap(),
+            };
+        }
+        change
+    }
+
+    /// Somebody changes a deal in the CRM's page, which tells of it as `tell` has it.
+    pub async fn change_deal(
+        &self,
+        deal: &str,
+        change: Value,
+        tell: impl FnOnce(&mut Emit),
+    ) -> Vec<standin::Delivery> {
+        let object = match self.vendor {
+            Vendor::Hubspot => "deal",
+            Vendor::Salesforce => "Opportunity",
+        };
+        let mut emit = Emit {
+            object: object.into(),
+            id: deal.into(),
+            change: change.as_object().unwrap().clone(),
+            ..Emit::default()
+        };
+        tell(&mut emit);
+        self.crm.emit(&emit).await.unwrap()
+    }
+
+    /// Ends both.
+    pub async fn stop(self) -> Storage {
+        let storage = self.app.stop().await;
+        self.crm.stop().await;
+        storage
+    }
+}

@@ -1,0 +1,194 @@
+//! The chapter on hand-offs: claimed, settled, put off, and tried in each lead's order.
+
+use super::records::stage;
+use super::{MINUTE, START_MS, conversion, convert};
+use collector::store::{
+    Claim, Delivery, DeliveryId, DeliveryKind, DeliveryState, NewRecord, Recorded, Settlement,
+    Store,
+};
+use shared::ids::LeadId;
+use shared::lifecycle::Stage;
+use shared::limits::DAY_MS;
+
+/// Of a chapter's own destination, so that no other chapter's deliveries are met.
+async fn claim(store: &dyn Store, to: &str, now_ms: i64, limit: usize) -> Vec<Delivery> {
+    let (destination, lease_until_ms) = (to.to_owned(), now_ms + 45_000);
+    store.claim_deliveries(Claim { destination, now_ms, lease_until_ms, limit }).await.unwrap()
+}
+
+/// A conversion of a person, with one delivery that is due at a time.
+async fn converts(
+    store: &dyn Store,
+    to: &str,
+    email: &str,
+    at_ms: i64,
+    due_at_ms: i64,
+) -> (LeadId, DeliveryId) {
+    let mut new = conversion(at_ms, None, email, None);
+    (new.destinations, new.due_at_ms) = (vec![to.into()], due_at_ms);
+    let (lead, id, _) = convert(store, new).await;
+    (lead, DeliveryId::of(lead, to, DeliveryKind::Converted, id.0))
+}
+
+/// Due once, leased, come back after the lease, settled, replayed.
+pub(super) async fn are_claimed_and_settled(store: &dyn Store) {
+    // A time of its own, before every other chapter's deliveries are due.
+    let start = START_MS - 40 * DAY_MS;
+    let (lead, ..) = convert(store, conversion(start, None, "d@example.com", None)).await;
+    assert_eq!(claim(store, "other", start + 10_000, 10).await, []);
+    let claim = |now_ms| claim(store, "crm", now_ms, 10);
+    assert_eq!(claim(start + 9_999).await, []);
+    let claimed = claim(start + 10_000).await;
+    assert_eq!(
+        (claimed.len(), claimed[0].state, claimed[0].attempts),
+        (1, DeliveryState::Sending, 1)
+    );
+    let id = claimed[0].id;
+    assert_eq!(id.lead, lead);
+    // Nobody else gets it while the lease runs.
+    assert_eq!(claim(start + 10_000).await, []);
+
+    assert_eq!(store.freeze_delivery(id, b"first".into()).await.unwrap(), b"first");
+    assert_eq!(store.freeze_delivery(id, b"second".into()).await.unwrap(), b"first");
+    assert_eq!(store.delivery_body(id).await.unwrap().as_deref(), Some(&b"first"[..]));
+
+    let again = claim(start + 55_000).await;
+    assert_eq!((again.len(), again[0].id, again[0].attempts), (1, id, 2), "the lease ran out");
+    // Who lost the lease comes too late.
+    store.settle_delivery(id, 1, Settlement::Sent { at_ms: start }).await.unwrap();
+    assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sending);
+    let retry = Settlement::Retry { at_ms: start + 100_000, error: "500".into() };
+    store.settle_delivery(id, 2, retry).await.unwrap();
+    let waiting = store.delivery(id).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.error.as_deref()), (DeliveryState::Retry, Some("500")));
+    assert_eq!(claim(start + 99_999).await, []);
+    assert_eq!(claim(start + 100_000).await.len(), 1);
+    let dead = Settlement::Dead { at_ms: start + 100_000, error: "gone".into() };
+    store.settle_delivery(id, 3, dead).await.unwrap();
+    assert_eq!(claim(start + 300_000).await, [], "the dead are not claimed");
+
+    assert!(store.replay_delivery(id, start + 300_000).await.unwrap());
+    assert_eq!(claim(start + 300_000).await[0].attempts, 1);
+    store.settle_delivery(id, 4, Settlement::Sent { at_ms: start + 300_000 }).await.unwrap();
+    let sent = store.delivery(id).await.unwrap().unwrap();
+    assert_eq!((sent.state, sent.error), (DeliveryState::Sent, None));
+    assert_eq!(claim(start + 900_000).await, []);
+}
+
+/// Put off as often as it may be, it is no attempt of the schedule.
+pub(super) async fn wait_without_counting(store: &dyn Store) {
+    let (_, id) = converts(store, "waits", "waits@example.com", START_MS, START_MS).await;
+    for turn in 1..=5 {
+        let now_ms = START_MS + i64::from(turn) * MINUTE;
+        let claimed = claim(store, "waits", now_ms, 9).await;
+        assert_eq!((claimed.len(), claimed[0].attempts, claimed[0].claims), (1, 1, turn));
+        let wait = Settlement::Wait { at_ms: now_ms + MINUTE, reason: "429".into() };
+        // Only who claimed it last settles it, though every attempt so far was the first.
+        store.settle_delivery(id, turn - 1, Settlement::Sent { at_ms: now_ms }).await.unwrap();
+        store.settle_delivery(id, turn, wait).await.unwrap();
+        let waiting = store.delivery(id).await.unwrap().unwrap();
+        assert_eq!((waiting.state, waiting.attempts), (DeliveryState::Retry, 0));
+        assert_eq!((waiting.due_at_ms, waiting.error.as_deref()), (now_ms + MINUTE, Some("429")));
+        assert_eq!(claim(store, "waits", now_ms, 9).await, []);
+    }
+    // Of an attempt that began before a replay nothing is taken.
+    let now_ms = START_MS + 10 * MINUTE;
+    assert_eq!(claim(store, "waits", now_ms, 9).await[0].claims, 6);
+    assert!(store.replay_delivery(id, now_ms).await.unwrap());
+    let again = claim(store, "waits", now_ms, 9).await;
+    assert_eq!((again[0].attempts, again[0].claims), (1, 7));
+    store.settle_delivery(id, 6, Settlement::Sent { at_ms: now_ms }).await.unwrap();
+    assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sending);
+    store.settle_delivery(id, 7, Settlement::Sent { at_ms: now_ms }).await.unwrap();
+    assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sent);
+}
+
+/// Whatever falls due first, a lead's hand-offs to a destination are tried in the order in which they
+/// were made, each when the one before it is settled.
+pub(super) async fn keep_each_leads_order(store: &dyn Store) {
+    let to = "line";
+    let (lead, first) = converts(store, to, "line@example.com", START_MS, START_MS + 10_000).await;
+    let (_, second) = converts(store, to, "line@example.com", START_MS + 1, START_MS + 5_000).await;
+    let record = stage(Stage::Mql, START_MS + 2, "line");
+    let told = DeliveryId::of(lead, to, DeliveryKind::StageChanged, *record.id().as_uuid());
+    let (destinations, due_at_ms) = (vec![to.to_owned()], START_MS + 7_000);
+    let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
+    assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated: false });
+    let (_, other) = converts(store, to, "line-2@example.com", START_MS, START_MS + 8_000).await;
+
+    let claims = async |after_ms: i64| -> Vec<(DeliveryId, u32)> {
+        let claimed = claim(store, to, START_MS + after_ms, 9).await;
+        claimed.into_iter().map(|delivery| (delivery.id, delivery.claims)).collect()
+    };
+    let due = async |id| store.delivery(id).await.unwrap().unwrap().due_at_ms - START_MS;
+    let settle = async |id, claim, settlement| {
+        store.settle_delivery(id, claim, settlement).await.unwrap();
+    };
+    let (at_ms, error) = (START_MS + 20_000, String::from("500"));
+    let sent = || Settlement::Sent { at_ms };
+
+    // Another lead does not wait with it.
+    assert_eq!(claims(9_999).await, [(other, 1)]);
+    assert_eq!((due(second).await, due(told).await), (10_001, 10_001));
+    assert_eq!(store.delivery(second).await.unwrap().unwrap().state, DeliveryState::Pending);
+    assert_eq!(claims(10_001).await, [(first, 1)]);
+    // While that is tried, a second later.
+    assert_eq!((due(second).await, due(told).await), (11_001, 11_001));
+    settle(first, 1, Settlement::Retry { at_ms, error: error.clone() }).await;
+    assert_eq!(claims(11_001).await, []);
+    assert_eq!((due(second).await, due(told).await), (20_001, 20_001));
+    assert_eq!(claims(20_000).await, [(first, 2)]);
+    settle(first, 2, sent()).await;
+    assert_eq!(claims(20_001).await, [(second, 1)]);
+    assert!(due(told).await > 20_001);
+    // The dead hold up nobody; replayed, it comes before what is not settled.
+    settle(second, 1, Settlement::Dead { at_ms, error }).await;
+    assert!(store.replay_delivery(second, START_MS + 21_000).await.unwrap());
+    assert_eq!(claims(21_001).await, [(second, 2)]);
+    settle(second, 2, Settlement::Dead { at_ms, error: "400".into() }).await;
+    assert_eq!(claims(22_001).await, [(told, 1)]);
+    assert_eq!(store.delivery(told).await.unwrap().unwrap().kind, DeliveryKind::StageChanged);
+    settle(told, 1, sent()).await;
+    assert_eq!(claims(900_000).await, [(other, 2)]);
+}
+
+/// A hundred leads whose first hand-off is under way hold up neither others nor, once that is settled,
+/// themselves.
+pub(super) async fn hold_up_nobody_else(store: &dyn Store) {
+    const LEADS: usize = 100;
+    let (to, now_ms) = ("queue", START_MS + MINUTE);
+    for (turn, at_ms) in [START_MS, START_MS + 1].into_iter().enumerate() {
+        for number in 0..LEADS {
+            let email = format!("queue-{number}@example.com");
+            converts(store, to, &email, at_ms, START_MS).await;
+        }
+        if turn == 0 {
+            assert_eq!(claim(store, to, START_MS, LEADS).await.len(), LEADS);
+        }
+    }
+    let (_, other) = converts(store, to, "queue@example.com", START_MS, START_MS + 1).await;
+    // It is due last; the leases of the first run still.
+    let claimed = claim(store, to, START_MS + 10, 2).await;
+    assert_eq!(claimed.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [other]);
+
+    // The leases ran out: the first of each again, and not one behind it.
+    let mut tried = Vec::new();
+    loop {
+        let some = claim(store, to, now_ms, 30).await;
+        if some.is_empty() {
+            break;
+        }
+        tried.extend(some);
+    }
+    assert_eq!(tried.len(), LEADS + 1);
+    assert!(
+        tried.iter().all(|delivery| (delivery.claims, delivery.created_at_ms) == (2, START_MS))
+    );
+    for delivery in &tried {
+        let sent = Settlement::Sent { at_ms: now_ms };
+        store.settle_delivery(delivery.id, delivery.claims, sent).await.unwrap();
+    }
+    let rest = claim(store, to, now_ms + MINUTE, 2 * LEADS).await;
+    assert_eq!(rest.len(), LEADS);
+    assert!(rest.iter().all(|delivery| delivery.created_at_ms == START_MS + 1));
+}
