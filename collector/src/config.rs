@@ -8,6 +8,7 @@ mod attribution;
 pub mod change;
 mod crm;
 mod destination;
+mod inbound;
 mod network;
 mod rules;
 mod site;
@@ -17,6 +18,7 @@ mod text;
 pub use attribution::AttributionConfig;
 pub use crm::{CrmConfig, HubspotConfig, SalesforceConfig};
 pub use destination::{DestinationConfig, HooksConfig};
+pub use inbound::InboundConfig;
 pub use network::Network;
 pub use rules::RulesConfig;
 pub use site::SiteConfig;
@@ -81,6 +83,9 @@ pub struct Config {
     /// The CRMs that leads are handed off to.
     #[serde(default)]
     pub crm: Vec<CrmConfig>,
+    /// Who tells of leads by webhook.
+    #[serde(default)]
+    pub inbound: Vec<InboundConfig>,
 }
 
 /// When and how often leads are delivered.
@@ -181,6 +186,9 @@ impl Config {
         for destination in &mut self.destinations {
             destination.resolve_secrets(lookup)?;
         }
+        for inbound in &mut self.inbound {
+            inbound.resolve_secrets(lookup)?;
+        }
         for crm in &mut self.crm {
             crm.resolve_secrets(lookup)?;
         }
@@ -214,6 +222,9 @@ impl Config {
                 .map(|destination| destination.name.as_str())
                 .chain(self.crm.iter().map(|crm| crm.name.as_str())),
         )?;
+        // Both have addresses under /hooks.
+        let crms = self.crm.iter().map(|crm| crm.name.as_str());
+        unique("inbound", crms.chain(self.inbound.iter().map(|inbound| inbound.name.as_str())))?;
         for site in &self.sites {
             site.check()?;
         }
@@ -222,6 +233,9 @@ impl Config {
         }
         for destination in &self.destinations {
             destination.check(self)?;
+        }
+        for inbound in &self.inbound {
+            inbound.check(self)?;
         }
         let mut vendors = HashSet::new();
         for crm in &self.crm {

@@ -11,6 +11,7 @@ mod events;
 mod feedback;
 mod fields;
 mod hooks;
+mod inbound;
 mod leads;
 mod operation;
 mod query;

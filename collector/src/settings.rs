@@ -3,7 +3,7 @@
 //! A snapshot: it never changes. A second reading of the configuration makes another one, and what
 //! began with one ends with it.
 
-use crate::config::{Config, DestinationConfig, SiteConfig};
+use crate::config::{Config, DestinationConfig, InboundConfig, SiteConfig};
 use crate::outbox::destinations::{Destination, Form};
 use crate::outbox::sign::{SigningKey, SigningKeys};
 use crate::seal::Seal;
@@ -32,6 +32,15 @@ pub struct Settings {
     pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
     destinations: Vec<Arc<Destination>>,
+    inbound: Vec<Inbound>,
+}
+
+/// Somebody who tells of leads by webhook.
+pub struct Inbound {
+    /// The settings.
+    pub config: InboundConfig,
+    /// What its webhooks are signed with; `None` where only an API key opens it.
+    pub keys: Option<SigningKeys>,
 }
 
 /// A site with what is computed from its settings once.
@@ -58,22 +67,26 @@ impl Settings {
         let destination = |config: &DestinationConfig| {
             let DestinationConfig { name, url, secret, previous_secret, allow_private, .. } =
                 config;
-            let key = |secret: &Secret| {
-                let wrong = |error| anyhow!("destination `{name}`: {error}");
-                SigningKey::parse(secret).map_err(wrong)
-            };
-            let secrets = [Some(secret), previous_secret.as_ref()].into_iter().flatten();
+            let keys = keys([Some(secret), previous_secret.as_ref()]);
             Ok(Arc::new(Destination {
                 name: name.clone(),
                 url: url.clone(),
                 allow_private: *allow_private,
-                keys: SigningKeys(secrets.map(key).collect::<Result<_>>()?),
+                keys: keys.map_err(|error| anyhow!("destination `{name}`: {error}"))?,
                 form: Form::Enveloped,
             }))
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
+        let inbound = |config: &InboundConfig| {
+            let InboundConfig { name, secret, previous_secret, .. } = config;
+            let keys = keys([secret.as_ref(), previous_secret.as_ref()]);
+            let keys = keys.map_err(|error| anyhow!("inbound `{name}`: {error}"))?;
+            let keys = (!keys.0.is_empty()).then_some(keys);
+            Ok(Inbound { config: config.clone(), keys })
+        };
+        let inbound = config.inbound.iter().map(inbound).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
-        Ok(Self { rules, bots, tokens, seal, sites, destinations, config })
+        Ok(Self { rules, bots, tokens, seal, sites, destinations, inbound, config })
     }
 
     /// A site by the name that a browser sent.
@@ -107,4 +120,13 @@ impl Settings {
     pub fn destination(&self, name: &str) -> Option<&Arc<Destination>> {
         self.destinations.iter().find(|destination| destination.name == name)
     }
+    /// An inbound webhook by its name.
+    pub fn inbound(&self, name: &str) -> Option<&Inbound> {
+        self.inbound.iter().find(|inbound| inbound.config.name == name)
+    }
+}
+
+/// The keys of the secrets that there are.
+fn keys(secrets: [Option<&Secret>; 2]) -> Result<SigningKeys, String> {
+    secrets.into_iter().flatten().map(SigningKey::parse).collect::<Result<_, _>>().map(SigningKeys)
 }

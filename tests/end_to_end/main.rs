@@ -17,6 +17,7 @@ mod history;
 mod outbox;
 mod webhooks;
 mod subscriptions;
+mod inbound;
 mod hand_off;
 mod way_back;
 mod assets;
