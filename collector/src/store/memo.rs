@@ -22,6 +22,8 @@ pub enum MemoKind {
     Cursor,
     /// That a destination gets nothing for now.
     Pause,
+    /// Since when a webhook's receiver takes nothing.
+    Failing,
     /// A subscription that was made by API.
     Hook,
     /// What a CRM sent and nobody has worked yet.
@@ -60,8 +62,15 @@ pub struct MemoChange {
 
 impl MemoKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Token, Self::Cursor, Self::Pause, Self::Hook, Self::Inbox, Self::Lease];
+    pub const ALL: [Self; 7] = [
+        Self::Token,
+        Self::Cursor,
+        Self::Pause,
+        Self::Failing,
+        Self::Hook,
+        Self::Inbox,
+        Self::Lease,
+    ];
 
     /// The name in keys and rows.
     pub fn as_str(self) -> &'static str {
@@ -69,6 +78,7 @@ impl MemoKind {
             Self::Token => "token",
             Self::Cursor => "cursor",
             Self::Pause => "pause",
+            Self::Failing => "failing",
             Self::Hook => "hook",
             Self::Inbox => "inbox",
             Self::Lease => "lease",
