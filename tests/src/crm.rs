@@ -196,7 +196,10 @@ impl Scene {
     /// The deliveries in a state.
     pub async fn deliveries(&self, state: &str) -> Vec<Value> {
         let path = format!("/v1/deliveries?state={state}&limit=200");
-        self.app.get(&path).await.json["deliveries"].as_array().unwrap().clone()
+        self.app.get(&path).await.json["deliveries"]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| panic!("{state}"))
     }
 
     /// A deal of a person comes to be in the CRM, without a word; its id.

@@ -25,7 +25,8 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "run",
-        usage: "[--year]    serve collector, demo site and demo CRM; --year fills the store first",
+        usage: "[--year]    serve collector, demo site and demo CRM; --year fills the store first,
+                --crm hubspot|salesforce hands leads to a stand-in of it",
         run: run::run,
     },
     Task {

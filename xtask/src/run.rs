@@ -1,7 +1,11 @@
-//! `cargo xtask run`: the collector on sled and the demo around it, until Ctrl-C.
+//! `cargo xtask run`: the collector on sled and the demo around it, until Ctrl-C; with `--crm`, a stand-in
+//! of a CRM too.
 //!
 //! The first run makes settings, an API key and a webhook secret under `target/demo`; later runs go
-//! on with the same store. Nothing listens beyond this machine.
+//! on with the same store. A stand-in forgets everything when it stops, so a run with one begins anew, in
+//! a folder of its own. Nothing listens beyond this machine.
+
+mod vendor;
 
 use crate::{shell, tracker};
 use anyhow::{Context, Result, bail};
@@ -13,6 +17,7 @@ use std::process::{Child, Command};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use std::{fs, io};
+use vendor::Vendor;
 
 const HELP: &str = "
   Open these, in this order:
@@ -22,39 +27,50 @@ const HELP: &str = "
     http://127.0.0.1:8083        the CRM: the lead is there ten seconds after the form
 
   The collector is http://127.0.0.1:8080 (/metrics, /readyz, /v1/leads); the API key lies in
-  target/demo/api-key. Ctrl-C stops all of it; delete target/demo to begin anew.
+  FOLDER/api-key. Ctrl-C stops all of it; without FOLDER the next start begins anew.
 ";
 
 /// Builds and starts everything; `--year` first fills the store with a year of journeys.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let year = match arguments {
-        [] => false,
-        [flag] if flag == "--year" => true,
-        _ => bail!("the only argument is --year"),
-    };
+    let (mut year, mut vendor) = (false, None);
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--year" => year = true,
+            "--crm" => vendor = Some(Vendor::named(arguments.next().unwrap_or_default())?),
+            _ => bail!("the arguments are --year and --crm hubspot or --crm salesforce"),
+        }
+    }
     tracker::run(&[])?;
     shell::run("cargo", &["build", "--workspace", "--exclude", "xtask"])?;
-    let folder = shell::root().join("target/demo");
-    if !folder.join("ready").is_file() {
-        settle(&folder)?;
+    let folder = folder(vendor);
+    if vendor.is_some() || !folder.join("ready").is_file() {
+        settle(&folder, vendor)?;
     }
     if year {
         let config = folder.join("clew.toml").display().to_string();
         shell::run(&binary("clew"), &["--config", &config, "demo", "--site", "demo"])?;
     }
-    serve(&folder)
+    serve(&folder, vendor)
+}
+
+/// Where settings and store are.
+fn folder(vendor: Option<Vendor>) -> PathBuf {
+    let name = vendor.map_or_else(|| "demo".to_owned(), |vendor| format!("demo-{}", vendor.name()));
+    shell::root().join("target").join(name)
 }
 
 fn binary(name: &str) -> String {
     shell::root().join("target/debug").join(name).display().to_string()
 }
 
-/// Settings, key and secret; `ready` is written last, so that a run cut short begins anew.
-fn settle(folder: &Path) -> Result<()> {
+/// Settings, key and secrets; `ready` is written last, so that a run cut short begins anew.
+fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
+    let told = folder.display();
     if folder.exists() {
-        fs::remove_dir_all(folder).context("target/demo is half made and could not be removed")?;
+        fs::remove_dir_all(folder).with_context(|| format!("{told} could not be removed"))?;
     }
-    fs::create_dir_all(folder).context("target/demo could not be made")?;
+    fs::create_dir_all(folder).with_context(|| format!("{told} could not be made"))?;
     let config = folder.join("clew.toml");
     let path = config.display().to_string();
     let hosts = ["--host", "127.0.0.1"];
@@ -69,9 +85,7 @@ fn settle(folder: &Path) -> Result<()> {
     let key = key.context("`clew key` failed")?;
     fs::write(folder.join("api-key"), key.lines().next().unwrap_or_default())?;
 
-    let mut dice = [0; 32];
-    fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut dice))?;
-    let secret = format!("whsec_{}", STANDARD.encode(dice));
+    let secret = format!("whsec_{}", STANDARD.encode(dice()?));
     fs::write(folder.join("webhook-secret"), &secret)?;
     let mut text = fs::read_to_string(&config)?;
     let store = folder.join("data").display().to_string();
@@ -81,13 +95,24 @@ fn settle(folder: &Path) -> Result<()> {
         "\n[[destinations]]\nname = \"crm\"\nsite = \"demo\"\nurl = \"http://127.0.0.1:8083/webhook\"\n\
          secret = \"{secret}\"\nallow_private = true\n"
     )?;
+    if let Some(vendor) = vendor {
+        let hook: String = dice()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        fs::write(folder.join("hook-secret"), &hook)?;
+        text += &vendor.connection(&hook);
+    }
     fs::write(&config, text)?;
     fs::write(folder.join("ready"), "")?;
     Ok(())
 }
 
-/// Runs both programs until a signal comes or one of them ends; then ends both in order.
-fn serve(folder: &Path) -> Result<()> {
+fn dice() -> io::Result<[u8; 32]> {
+    let mut dice = [0; 32];
+    fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut dice))?;
+    Ok(dice)
+}
+
+/// Runs the programs until a signal comes or one of them ends; then ends all in order.
+fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let (signal, signalled) = channel();
     // Once the receiver is gone, stopping is under way already.
     let told = move || signal.send(()).unwrap_or_default();
@@ -98,8 +123,17 @@ fn serve(folder: &Path) -> Result<()> {
     clew.arg("--config").arg(config).arg("serve");
     let mut demo = Command::new(binary("clew-demo"));
     demo.arg("--api-key-file").arg(folder.join("api-key")).env("CLEW_DEMO_WEBHOOK_SECRET", secret);
-    let mut programs = [("clew", start(&mut clew)?), ("clew-demo", start(&mut demo)?)];
-    println!("{HELP}");
+    let mut programs = Vec::new();
+    // First: the collector leaves a CRM that it cannot reach alone for a minute.
+    if let Some(vendor) = vendor {
+        let hook = fs::read_to_string(folder.join("hook-secret"))?;
+        let mut standin = Command::new(binary("crm-standin"));
+        programs.push(("crm-standin", start(standin.args(vendor.arguments(&hook)))?));
+    }
+    programs.push(("clew", start(&mut clew)?));
+    programs.push(("clew-demo", start(&mut demo)?));
+    let shown = folder.strip_prefix(shell::root()).unwrap_or(folder).display().to_string();
+    println!("{}{}", HELP.replace("FOLDER", &shown), vendor.map_or("", Vendor::help));
     let mut ended = None;
     while ended.is_none() {
         match signalled.recv_timeout(Duration::from_millis(200)) {

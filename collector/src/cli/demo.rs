@@ -53,6 +53,7 @@ impl Demo {
         };
         let mut config = config.clone();
         config.destinations.clear();
+        config.crm.clear();
         let host = config
             .site(&self.site)
             .with_context(|| format!("the configuration has no site `{}`", self.site))?;

@@ -290,3 +290,6 @@ impl SalesforceConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

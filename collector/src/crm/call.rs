@@ -104,7 +104,7 @@ impl Caller {
         let url = join(base, request.path)?;
         self.throttle.take(self.clock.now_ms()).map_err(|until_ms| CrmError::RateLimited {
             until_ms,
-            message: "as many calls as are configured were made".into(),
+            message: "no call may be made yet".into(),
         })?;
         let mut call = self
             .outgoing

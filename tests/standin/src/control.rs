@@ -16,6 +16,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .route("/deliveries", web::get().to(deliveries))
         .route("/records", web::get().to(records))
         .route("/records", web::post().to(put))
+        .route("/newest/{kind}", web::get().to(newest))
         .route("/act", web::post().to(act))
         .route("/fail", web::post().to(fail))
         .route("/limit", web::post().to(limit))
@@ -59,6 +60,19 @@ async fn deliveries(shared: Data) -> HttpResponse {
 async fn records(shared: Data) -> HttpResponse {
     let state = shared.lock();
     show(state.vendor.records(&state.world))
+}
+
+/// The id of what was made last of a kind that `records` shows, as a text: for lines that are pasted.
+async fn newest(shared: Data, kind: web::Path<String>) -> HttpResponse {
+    let state = shared.lock();
+    let records = state.vendor.records(&state.world);
+    let Some(last) = records[kind.as_str()].as_array().and_then(|all| all.last()) else {
+        return refuse(&format!("there are no {kind}"));
+    };
+    match last["id"].as_str().or_else(|| last["Id"].as_str()) {
+        Some(id) => HttpResponse::Ok().content_type("text/plain").body(id.to_owned()),
+        None => refuse(&format!("{kind} have no ids")),
+    }
 }
 
 #[derive(Deserialize)]

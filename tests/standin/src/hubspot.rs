@@ -14,6 +14,7 @@ mod search;
 mod associations;
 mod properties;
 mod webhooks;
+mod book;
 pub mod signature;
 
 use crate::exchange::{Answer, Request};
@@ -22,6 +23,7 @@ use crate::hubspot::auth::Tokens;
 use crate::hubspot::limits::Limits;
 use crate::hubspot::object::{Objects, Record};
 use crate::hubspot::schema::{Kind, Schema};
+use crate::page::Book;
 use crate::sender::{Emit, Message};
 use crate::vendor::{Sealed, Vendor};
 use crate::world::World;
@@ -138,6 +140,10 @@ impl Vendor for HubSpot {
 
     fn records(&self, _: &World) -> Value {
         self.objects.show(&self.schema)
+    }
+
+    fn book(&self) -> Book {
+        book::book(&self.objects)
     }
 
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String> {

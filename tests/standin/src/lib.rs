@@ -9,6 +9,7 @@ mod exchange;
 mod world;
 mod fault;
 mod journal;
+mod page;
 mod vendor;
 mod sender;
 mod control;

@@ -15,9 +15,11 @@ mod composite;
 mod tooling;
 mod convert;
 mod outbound;
+mod book;
 
 use crate::exchange::{Answer, Request};
 use crate::fault::Limit;
+use crate::page::Book;
 use crate::salesforce::auth::Sessions;
 use crate::salesforce::limits::Usage;
 use crate::salesforce::query::Cursors;
@@ -133,6 +135,10 @@ impl Vendor for Salesforce {
 
     fn records(&self, _: &World) -> Value {
         self.org.show()
+    }
+
+    fn book(&self) -> Book {
+        book::book(&self.org)
     }
 
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String> {

@@ -4,6 +4,7 @@ use crate::control;
 use crate::exchange::{Answer, Request};
 use crate::fault::{self, Fault, When};
 use crate::journal::Logged;
+use crate::page;
 use crate::standin::{Shared, State};
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
@@ -24,6 +25,7 @@ pub(crate) fn serve(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<S
             .app_data(data.clone())
             .app_data(web::PayloadConfig::new(MOST_BYTES))
             .service(web::scope("/__test").configure(control::configure))
+            .configure(page::configure)
             .default_service(web::to(vendor))
     };
     let server = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();

@@ -2,6 +2,7 @@
 
 use crate::exchange::{Answer, Request};
 use crate::fault::Limit;
+use crate::page::Book;
 use crate::sender::{Emit, Message};
 use crate::world::World;
 use serde_json::Value;
@@ -13,6 +14,9 @@ pub(crate) trait Vendor: Send {
 
     /// Everything that is stored, by kind of object.
     fn records(&self, world: &World) -> Value;
+
+    /// The same for people.
+    fn book(&self) -> Book;
 
     /// Stores a record as if a person had typed it, past all rules; its id.
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String>;

@@ -1,20 +1,24 @@
 //! `crm-standin`: serves the stand-ins until it is told to stop. Everything is in the library.
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use standin::{Standin, Starting};
+use clap::{Parser, ValueEnum};
+use standin::Standin;
 use std::net::{IpAddr, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Stand-ins for HubSpot and Salesforce, each with controls under `/__test` of its port: the path
-/// `/__test/records` shows what is stored, and docs/crm-standin.md tells the rest.
+/// Stand-ins for HubSpot and Salesforce, each with a page for people at `/` of its port and controls
+/// under `/__test`; docs/crm-standin.md tells the rest.
 #[derive(Parser)]
 #[command(name = "crm-standin", version)]
 struct Arguments {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
+
+    /// Plays this one alone.
+    #[arg(long)]
+    only: Option<Vendor>,
 
     /// The port of HubSpot.
     #[arg(long, default_value_t = 8084)]
@@ -41,6 +45,12 @@ struct Arguments {
     now_ms: Option<i64>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Vendor {
+    Hubspot,
+    Salesforce,
+}
+
 #[actix_web::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -50,23 +60,31 @@ async fn main() -> Result<()> {
     // Before the start, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let start = |starting: Starting, port: u16, target: &Option<String>| -> Result<Standin> {
+    let mut playing = Vec::new();
+    let Arguments { hubspot_port, hubspot_target, salesforce_port, salesforce_target, .. } =
+        &arguments;
+    for (vendor, starting, port, target) in [
+        (Vendor::Hubspot, Standin::hubspot(), *hubspot_port, hubspot_target),
+        (Vendor::Salesforce, Standin::salesforce(), *salesforce_port, salesforce_target),
+    ] {
+        if arguments.only.is_some_and(|only| only != vendor) {
+            continue;
+        }
         let listener = TcpListener::bind((arguments.bind, port))
             .with_context(|| format!("cannot listen on {} port {port}", arguments.bind))?;
         let starting = starting.seed(arguments.seed).clock(arguments.now_ms);
         let starting = starting.settings(|settings| settings.target_url.clone_from(target));
-        Ok(starting.start_on(listener)?)
-    };
-    let hubspot = start(Standin::hubspot(), arguments.hubspot_port, &arguments.hubspot_target)?;
-    let salesforce =
-        start(Standin::salesforce(), arguments.salesforce_port, &arguments.salesforce_target)?;
-    tracing::info!(hubspot = hubspot.url(), salesforce = salesforce.url(), "serving");
+        let standin = starting.start_on(listener)?;
+        tracing::info!(url = standin.url(), "serving");
+        playing.push(standin);
+    }
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     tracing::info!("stopping");
-    hubspot.stop().await;
-    salesforce.stop().await;
+    for standin in playing {
+        standin.stop().await;
+    }
     Ok(())
 }

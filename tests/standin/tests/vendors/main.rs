@@ -11,3 +11,4 @@ mod salesforce;
 mod salesforce_errors;
 mod salesforce_outbound;
 mod control;
+mod pages;

@@ -75,6 +75,21 @@ pub(crate) async fn bare(standin: &Standin, method: Method, path: &str) -> Answe
     read(client().request(method, format!("{}{path}", standin.url()))).await
 }
 
+/// A page as a browser gets it.
+pub(crate) async fn page(standin: &Standin, path: &str) -> String {
+    let response = client().get(format!("{}{path}", standin.url())).send().await.unwrap();
+    assert_eq!(response.status(), 200, "{path}");
+    response.text().await.unwrap()
+}
+
+/// Where an address leads to.
+pub(crate) async fn place(standin: &Standin, path: &str) -> String {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let response = client.get(format!("{}{path}", standin.url())).send().await.unwrap();
+    response.headers()["location"].to_str().unwrap().to_owned()
+}
+
 /// Whether everything in `expected` is in `found`; a text that ends in `…` is a beginning.
 pub(crate) fn holds(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
