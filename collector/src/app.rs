@@ -4,11 +4,13 @@ use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::crm::connection::Connections;
 use crate::metrics::Metrics;
+use crate::outbox::receivers::Receivers;
 use crate::outgoing::Outgoing;
 use crate::settings::Settings;
 use crate::store::postgres::{self, COLLECTOR, Migrated, PostgresOptions, PostgresStore};
 use crate::store::sled::{SledOptions, SledStore};
 use crate::store::{Holding, Store, StoreError};
+use crate::subscription::Subscriptions;
 use crate::tracker::Tracker;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,10 @@ pub struct App {
     pub outgoing: Outgoing,
     /// The connections to CRMs.
     pub connections: Connections,
+    /// The subscriptions, as they were read last.
+    pub subscriptions: Subscriptions,
+    /// How the receivers of webhooks do.
+    pub receivers: Receivers,
     /// What this collector calls itself where it takes a lease.
     pub holder: u64,
     settings: watch::Sender<Arc<Settings>>,
@@ -60,6 +66,8 @@ impl App {
             tracker: Tracker::built_in(),
             outgoing,
             connections,
+            subscriptions: Subscriptions::default(),
+            receivers: Receivers::default(),
             settings: watch::Sender::new(Arc::new(settings)),
         }))
     }

@@ -7,6 +7,8 @@
 mod attribution;
 pub mod change;
 mod crm;
+mod destination;
+mod inbound;
 mod network;
 mod rules;
 mod site;
@@ -15,12 +17,14 @@ mod text;
 
 pub use attribution::AttributionConfig;
 pub use crm::{CrmConfig, HubspotConfig, SalesforceConfig};
+pub use destination::{DestinationConfig, HooksConfig};
+pub use inbound::InboundConfig;
 pub use network::Network;
 pub use rules::RulesConfig;
 pub use site::SiteConfig;
 pub use store::StoreConfig;
 
-use crate::secret::{KeyHash, Secret};
+use crate::secret::KeyHash;
 use crate::token::TokenKey;
 use anyhow::{Context, Result, bail, ensure};
 use figment::Figment;
@@ -74,9 +78,14 @@ pub struct Config {
     /// Where leads are delivered to.
     #[serde(default)]
     pub destinations: Vec<DestinationConfig>,
+    /// What holds for subscriptions.
+    pub hooks: HooksConfig,
     /// The CRMs that leads are handed off to.
     #[serde(default)]
     pub crm: Vec<CrmConfig>,
+    /// Who tells of leads by webhook.
+    #[serde(default)]
+    pub inbound: Vec<InboundConfig>,
 }
 
 /// When and how often leads are delivered.
@@ -103,23 +112,6 @@ pub struct KeyConfig {
     pub site: SiteId,
     /// Its hash.
     pub hash: KeyHash,
-}
-
-/// One place that leads are delivered to.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DestinationConfig {
-    /// Its name in deliveries.
-    pub name: String,
-    /// The site whose leads it gets.
-    pub site: SiteId,
-    /// The webhook's address.
-    pub url: Url,
-    /// `whsec_…`
-    pub secret: Secret,
-    /// Whether the address may lie in a private network, and be plain http.
-    #[serde(default)]
-    pub allow_private: bool,
 }
 
 /// Where the settings come from; it stays the same for as long as the process runs.
@@ -192,10 +184,10 @@ impl Config {
             key.secret.resolve(lookup).map_err(unset)?;
         }
         for destination in &mut self.destinations {
-            let name = destination.name.clone();
-            let unset =
-                |unset| anyhow::anyhow!("destination `{name}`: the environment has no {unset}");
-            destination.secret.resolve(lookup).map_err(unset)?;
+            destination.resolve_secrets(lookup)?;
+        }
+        for inbound in &mut self.inbound {
+            inbound.resolve_secrets(lookup)?;
         }
         for crm in &mut self.crm {
             crm.resolve_secrets(lookup)?;
@@ -230,6 +222,9 @@ impl Config {
                 .map(|destination| destination.name.as_str())
                 .chain(self.crm.iter().map(|crm| crm.name.as_str())),
         )?;
+        // Both have addresses under /hooks.
+        let crms = self.crm.iter().map(|crm| crm.name.as_str());
+        unique("inbound", crms.chain(self.inbound.iter().map(|inbound| inbound.name.as_str())))?;
         for site in &self.sites {
             site.check()?;
         }
@@ -237,19 +232,10 @@ impl Config {
             self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;
         }
         for destination in &self.destinations {
-            let name = &destination.name;
-            ensure!(
-                SiteId::parse(name).is_some(),
-                "destination `{name}`: a name is 1 to 32 of a-z, 0-9, '-' and '_'"
-            );
-            self.site(&destination.site)
-                .with_context(|| format!("destination `{name}`: no such site"))?;
-            let plain_allowed = destination.allow_private && destination.url.scheme() == "http";
-            if destination.url.scheme() != "https" && !plain_allowed {
-                bail!(
-                    "destination `{name}`: the url should be https (http only with allow_private)"
-                );
-            }
+            destination.check(self)?;
+        }
+        for inbound in &self.inbound {
+            inbound.check(self)?;
         }
         let mut vendors = HashSet::new();
         for crm in &self.crm {

@@ -6,8 +6,9 @@ pub mod view;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::ingest::Identified;
+use crate::outbox::destinations::destinations;
 use crate::settings::Settings;
-use crate::store::{Converted, Idempotency, NewConversion, StoreError};
+use crate::store::{Converted, DeliveryKind, Idempotency, NewConversion, StoreError};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
@@ -173,7 +174,7 @@ async fn store(
         site: site.clone(),
         conversion,
         new_lead: LeadId::new(at_ms, app.dice.roll()),
-        destinations: settings.destinations(site),
+        destinations: destinations(app, settings, site, DeliveryKind::Converted).await?,
         due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
         idempotency,
         named_by,

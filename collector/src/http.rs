@@ -11,21 +11,25 @@ mod events;
 mod feedback;
 mod fields;
 mod hooks;
+mod inbound;
 mod leads;
 mod operation;
 mod query;
+mod subscriptions;
 mod visitors;
 
 pub use operation::RelabelAnswer;
 
 use crate::app::App;
 use crate::error::{ApiError, Problem};
+use crate::http::auth::ApiKey;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard::{Any, Delete, Get, Head, Post};
+use actix_web::guard::{Any, Delete, Get, Head, Patch, Post};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{Error, Resource, Route};
+use actix_web::{Error, HttpResponse, Resource, Route};
+use serde_json::json;
 
 /// Adds all routes; `prefix` is where everything for browsers lies.
 pub fn routes(config: &mut ServiceConfig, prefix: &str) {
@@ -51,6 +55,25 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
         .service(at("/v1/deliveries").route(get().to(deliveries::list)))
         .service(at("/v1/deliveries/{delivery}/replay").route(post().to(deliveries::replay)))
+        .service(at("/v1/me").route(get().to(me)))
+        .service(
+            at("/v1/destinations/{name}/test").route(post().to(subscriptions::test_destination)),
+        )
+        .service(
+            at("/v1/hooks")
+                .route(get().to(subscriptions::list))
+                .route(post().to(subscriptions::subscribe)),
+        )
+        .service(at("/v1/hooks/sample").route(get().to(subscriptions::sample)))
+        .service(
+            at("/v1/hooks/{hook}")
+                .route(get().to(subscriptions::show))
+                .route(patch().to(subscriptions::change))
+                .route(delete().to(subscriptions::unsubscribe)),
+        )
+        .service(at("/v1/hooks/{hook}/deliveries").route(get().to(subscriptions::deliveries)))
+        .service(at("/v1/hooks/{hook}/rotate-secret").route(post().to(subscriptions::rotate)))
+        .service(at("/v1/hooks/{hook}/test").route(post().to(subscriptions::test)))
         // CRMs: signed.
         .service(at("/hooks/{connection}").route(post().to(hooks::receive)))
         .service(at("/hooks/{connection}/{secret}").route(post().to(hooks::receive_by_secret)))
@@ -84,8 +107,17 @@ fn post() -> Route {
     web::route().guard(Post())
 }
 
+fn patch() -> Route {
+    web::route().guard(Patch())
+}
+
 fn delete() -> Route {
     web::route().guard(Delete())
+}
+
+/// `GET /v1/me`: whose key it is, for tools that want to see that one works.
+async fn me(key: ApiKey) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "account": key.site, "site": key.site, "key_name": key.name }))
 }
 
 async fn no_such_address() -> Result<&'static str, ApiError> {

@@ -15,6 +15,7 @@ pub mod http;
 pub mod ingest;
 pub mod conversion;
 pub mod feedback;
+pub mod subscription;
 pub mod follow;
 pub mod store;
 pub mod transfer;

@@ -5,6 +5,11 @@
 //! a collector that dies in between leaves a lease that runs out.
 
 pub mod sign;
+pub mod destinations;
+pub mod receivers;
+pub mod sample;
+pub mod webhook;
+mod news;
 mod body;
 mod client;
 mod hand_off;
@@ -16,9 +21,11 @@ use crate::crm::connection::Connection;
 use crate::crm::lease;
 use crate::crm::pause::{LOOK_AGAIN_MS, Pause};
 use crate::metrics::DeliveryOutcome;
-use crate::settings::{Destination, Settings};
+use crate::settings::Settings;
 use crate::store::{Claim, Delivery, Settlement, StoreError};
-use client::{Attempt, Client};
+use crate::subscription;
+use client::Attempt;
+use destinations::Destination;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hand_off::Failure;
@@ -34,20 +41,20 @@ const LEASE_MARGIN_MS: i64 = 30_000;
 const CALLS_OF_A_HAND_OFF: usize = 4;
 /// How often a destination's loop looks for what fell due.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often subscriptions that are new are looked for.
+const SUBSCRIPTIONS_PAUSE: Duration = Duration::from_secs(2);
 /// How often rows that nobody needs any more are looked for: they have waited a day.
 const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Delivers for one application.
 pub struct Outbox {
     app: Arc<App>,
-    client: Client,
 }
 
 impl Outbox {
     /// An outbox that calls with the application's clients.
     pub fn new(app: Arc<App>) -> Self {
-        let client = Client::new(app.outgoing.clone());
-        Self { app, client }
+        Self { app }
     }
 
     /// Delivers until told to stop; what is under way is finished first.
@@ -63,8 +70,9 @@ impl Outbox {
         let mut changes = self.app.watch_settings();
         let (mut loops, mut running) = (FuturesUnordered::new(), HashSet::new());
         while !*stop.borrow() {
-            let settings = Arc::clone(&changes.borrow_and_update());
-            for name in settings.every_destination() {
+            changes.mark_unchanged();
+            // Where the store does not answer, the loops that there are say so.
+            for name in self.names().await.unwrap_or_default() {
                 if running.insert(name.clone()) {
                     loops.push(self.deliver_to(name, stop.clone()));
                 }
@@ -72,6 +80,7 @@ impl Outbox {
             tokio::select! {
                 Some(ended) = loops.next() => { running.remove(&ended); }
                 _ = changes.changed() => {}
+                () = wait(SUBSCRIPTIONS_PAUSE) => {}
                 _ = stop.changed() => {}
             }
         }
@@ -100,10 +109,19 @@ impl Outbox {
         self.expire().await?;
         let (_go_on, stop) = watch::channel(false);
         let mut attempts = 0;
-        for name in self.app.settings().every_destination() {
+        for name in self.names().await? {
             attempts += self.work(&name, &stop).await?.unwrap_or_default();
         }
         Ok(attempts)
+    }
+
+    /// Everyone to whom anything is delivered.
+    async fn names(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = self.app.settings().every_destination();
+        let subscriptions = subscription::all(&self.app).await?;
+        let working = subscriptions.iter().filter(|one| one.disabled.is_none());
+        names.extend(working.map(|one| one.id.clone()));
+        Ok(names)
     }
 
     async fn expire(&self) -> Result<usize, StoreError> {
@@ -122,7 +140,7 @@ impl Outbox {
         loop {
             // Asked each time, so that a change of address or secret holds from here on.
             let settings = self.app.settings();
-            let Some(to) = self.destination(&settings, name)? else { break };
+            let Some(to) = self.destination(&settings, name).await? else { break };
             if failed.is_none() && !*stop.borrow() {
                 match self.claim(&settings, &to, under_way.len()).await {
                     Ok(claimed) => {
@@ -145,7 +163,19 @@ impl Outbox {
         Ok(None)
     }
 
-    fn destination(&self, settings: &Settings, name: &str) -> Result<Option<To>, StoreError> {
+    async fn destination(&self, settings: &Settings, name: &str) -> Result<Option<To>, StoreError> {
+        if subscription::is_id(name) {
+            let all = subscription::all(&self.app).await?;
+            let found = all.iter().find(|one| one.id == name && one.disabled.is_none());
+            let Some(subscription) = found else { return Ok(None) };
+            return match subscription.destination(settings, self.app.clock.now_ms()) {
+                Ok(destination) => Ok(Some(To::Webhook(Arc::new(destination)))),
+                Err(error) => {
+                    subscription::disable(&self.app, subscription, &error).await?;
+                    Ok(None)
+                }
+            };
+        }
         if let Some(destination) = settings.destination(name) {
             return Ok(Some(To::Webhook(Arc::clone(destination))));
         }
@@ -163,8 +193,10 @@ impl Outbox {
         under_way: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut limit = settings.config.delivery.concurrency.saturating_sub(under_way);
-        if let To::Crm(connection) = to {
-            limit = limit.min(self.room(connection, under_way).await?);
+        match to {
+            To::Crm(connection) => limit = limit.min(self.room(connection, under_way).await?),
+            To::Webhook(_) if self.is_left_alone(to.name()).await? => limit = 0,
+            To::Webhook(_) => {}
         }
         if limit == 0 {
             return Ok(Vec::new());
@@ -178,6 +210,15 @@ impl Outbox {
             limit,
         };
         self.app.store.claim_deliveries(claim).await
+    }
+
+    /// Whether a webhook gets nothing now: its receiver asked for that, or it is paused.
+    async fn is_left_alone(&self, name: &str) -> Result<bool, StoreError> {
+        if self.app.receivers.is_held(name, self.app.clock.now_ms()) {
+            return Ok(true);
+        }
+        // A subscription that is paused is none that anything is delivered to.
+        Ok(!subscription::is_id(name) && Pause::of(&self.app, name).await?.is_some())
     }
 
     /// How many hand-offs a CRM may get now: none where another collector has the connection or it is
@@ -213,7 +254,7 @@ impl Outbox {
         delivery: Delivery,
     ) -> Result<(), StoreError> {
         let attempt = match &to {
-            To::Webhook(destination) => self.post(destination, &settings, &delivery).await?,
+            To::Webhook(to) => webhook::post(&self.app, &settings, to, &delivery).await?,
             To::Crm(connection) => self.hand_off(connection, &settings, &delivery).await?,
         };
         let now_ms = self.app.clock.now_ms();
@@ -238,24 +279,6 @@ impl Outbox {
             );
         }
         self.app.store.settle_delivery(delivery.id, delivery.claims, settlement).await
-    }
-
-    async fn post(
-        &self,
-        to: &Destination,
-        settings: &Settings,
-        delivery: &Delivery,
-    ) -> Result<Attempt, StoreError> {
-        let body = match self.app.store.delivery_body(delivery.id).await? {
-            Some(frozen) => frozen,
-            None => match body::build(&self.app, settings, delivery).await? {
-                Some(body) => self.app.store.freeze_delivery(delivery.id, body).await?,
-                None => return Ok(Attempt::Hopeless("the lead is gone".into())),
-            },
-        };
-        let id = delivery.id.to_text();
-        let timeout = Duration::from_secs(settings.config.delivery.timeout_seconds.into());
-        Ok(self.client.post(to, &id, body, self.app.clock.now_ms(), timeout).await)
     }
 
     async fn hand_off(
@@ -306,7 +329,7 @@ enum To {
 impl To {
     fn name(&self) -> &str {
         match self {
-            Self::Webhook(destination) => destination.name(),
+            Self::Webhook(destination) => &destination.name,
             Self::Crm(connection) => connection.name(),
         }
     }
@@ -352,11 +375,14 @@ async fn until_stopped(
             Some(0) => {}
             Some(_) => continue,
         }
-        #[expect(clippy::disallowed_methods, reason = "the one loop that waits for time to pass")]
-        let pause = tokio::time::sleep(pause);
         tokio::select! {
-            () = pause => {}
+            () = wait(pause) => {}
             _ = stop.changed() => {}
         }
     }
+}
+
+async fn wait(pause: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "the loops wait for time to pass")]
+    tokio::time::sleep(pause).await;
 }

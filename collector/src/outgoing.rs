@@ -1,6 +1,9 @@
 //! Calls to other people's servers: never into our own network unless it is allowed, never redirected,
 //! and no answer longer than can be meant.
 
+mod address;
+
+use address::is_public;
 use anyhow::{Context, Result};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -8,7 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response};
 use shared::time::parse_http_date;
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use url::{Host, Url};
 
@@ -106,9 +109,39 @@ pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
     }
 }
 
+/// Judges an address that somebody wants to be called at, before it is kept: https, without credentials,
+/// and neither a private address nor a name of this machine. With `allow_private` http too, and any host.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn judge(url: &Url, allow_private: bool) -> Result<(), String> {
+    let is_plain = url.scheme() == "http" && allow_private;
+    if url.scheme() != "https" && !is_plain {
+        return Err("the address should begin with https://".into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the address should have no user name and no password".into());
+    }
+    let is_own_name = |name: &str| {
+        let name = name.trim_end_matches('.');
+        name == "localhost" || name.ends_with(".localhost")
+    };
+    let is_private = match url.host() {
+        Some(Host::Ipv4(ip)) => !is_public(ip.into()),
+        Some(Host::Ipv6(ip)) => !is_public(ip.into()),
+        Some(Host::Domain(name)) => is_own_name(name),
+        None => true,
+    };
+    match is_private && !allow_private {
+        true => Err(format!("{} is not a public address", url.host_str().unwrap_or("nothing"))),
+        false => Ok(()),
+    }
+}
+
 fn refused(url: &Url) -> NotPublic {
     NotPublic(url.host_str().unwrap_or_default().to_owned())
 }
+
 /// Resolves names to their public addresses only; the connection goes to what was judged here.
 struct PublicOnly;
 
@@ -126,77 +159,82 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Not loopback, private, link-local (cloud metadata too), shared, documentation or reserved; an
-/// address inside another is judged by what is inside.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let [first, second, third, _] = ip.octets();
-    let shared = first == 100 && (64..128).contains(&second);
-    let benchmark = first == 198 && (18..20).contains(&second);
-    let protocol = first == 192 && second == 0 && third == 0;
-    !(ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_documentation()
-        || shared
-        || benchmark
-        || protocol
-        || first == 0
-        || first >= 224)
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let segments = ip.segments();
-    if let Some(inner) = ip.to_ipv4_mapped() {
-        return is_public_v4(inner);
-    }
-    let embedded = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded(high, low)),
-        [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
-        // Global unicast, without documentation and Teredo.
-        [first, second, ..] => {
-            first & 0xe000 == 0x2000 && !(first == 0x2001 && (second == 0xdb8 || second == 0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is said of an address that is not to be kept, and empty where it is.
+    fn check(url: &str, allow_private: bool, expected: &str) {
+        let found = judge(&url.parse().unwrap(), allow_private).err().unwrap_or_default();
+        assert!(
+            found.contains(expected) && found.is_empty() == expected.is_empty(),
+            "{url}: {found}"
+        );
+    }
+
     #[test]
-    fn only_public_addresses_are_reached() {
-        for (ip, expected) in [
-            ("93.184.216.34", true),
-            ("2606:2800:220:1::1", true),
-            ("127.0.0.1", false),
-            ("10.1.2.3", false),
-            ("172.16.0.1", false),
-            ("192.168.1.1", false),
-            ("169.254.169.254", false),
-            ("100.64.0.1", false),
-            ("0.0.0.0", false),
-            ("224.0.0.1", false),
-            ("255.255.255.255", false),
-            ("198.18.0.1", false),
-            ("::1", false),
-            ("::", false),
-            ("fe80::1", false),
-            ("fd00::1", false),
-            ("::ffff:127.0.0.1", false),
-            ("::ffff:8.8.8.8", true),
-            ("64:ff9b::7f00:1", false),
-            ("2002:7f00:1::", false),
-            ("2001:db8::1", false),
+    fn addresses_that_are_kept() {
+        let not_public = "is not a public address";
+        check("https://hooks.example.com/a?b=c", false, "");
+        check("https://93.184.216.34/", false, "");
+        check("https://[2606:2800:220:1::1]:8443/", false, "");
+        check("http://hooks.example.com/", false, "https://");
+        check("ftp://hooks.example.com/", true, "https://");
+        check("https://user@hooks.example.com/", false, "user name");
+        check("https://:pass@hooks.example.com/", true, "user name");
+        check("https://hooks.example.com@127.0.0.1/", false, "user name");
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "127.0.0.1.",
+            "2130706433",
+            "0x7f.1",
+            "0x7f000001",
+            "017700000001",
+            "0177.0.0.1",
+            "0",
+            "localhost",
+            "LOCALHOST.",
+            "api.localhost",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:a9fe:a9fe]",
+            "[64:ff9b::a00:1]",
+            "[2002:c0a8:101::]",
+            "169.254.169.254",
+            "①②⑦.0.0.1",
         ] {
-            assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+            check(&format!("https://{host}/"), false, not_public);
+            check(&format!("http://{host}/"), true, "");
         }
+    }
+
+    async fn sent(url: &str, allow_private: bool) -> String {
+        let outgoing = Outgoing::new().unwrap();
+        match outgoing.request(Method::GET, &url.parse().unwrap(), allow_private) {
+            Err(error) => error.to_string(),
+            Ok(request) => request.send().await.map_or_else(told, |_| "it was reached".into()),
+        }
+    }
+
+    /// A name that leads to this machine is seen through when it is resolved, whatever its form.
+    #[tokio::test]
+    async fn names_are_judged_by_what_they_lead_to() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["localhost", "LocalHost"] {
+            let error = sent(&format!("https://{host}:{port}/"), false).await;
+            assert!(error.contains("leads to no public address"), "{host}: {error}");
+        }
+        // Not every machine knows this form.
+        let error = sent(&format!("https://localhost.:{port}/"), false).await;
+        assert!(error.contains("public address") || error.contains("lookup"), "{error}");
+        for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::ffff:7f00:1]", "user@127.1"] {
+            let error = sent(&format!("http://{host}:{port}/"), false).await;
+            assert!(error.contains("is not a public address"), "{host}: {error}");
+        }
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "somebody called");
     }
 }

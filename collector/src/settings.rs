@@ -3,9 +3,12 @@
 //! A snapshot: it never changes. A second reading of the configuration makes another one, and what
 //! began with one ends with it.
 
-use crate::config::{Config, DestinationConfig, SiteConfig};
-use crate::outbox::sign::SigningKey;
+use crate::config::{Config, DestinationConfig, InboundConfig, SiteConfig};
+use crate::outbox::destinations::{Destination, Form};
+use crate::outbox::sign::{SigningKey, SigningKeys};
 use crate::seal::Seal;
+use crate::secret::Secret;
+use crate::store::DeliveryKind;
 use crate::token::Tokens;
 use anyhow::{Result, anyhow};
 use shared::bot::Bots;
@@ -29,6 +32,15 @@ pub struct Settings {
     pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
     destinations: Vec<Arc<Destination>>,
+    inbound: Vec<Inbound>,
+}
+
+/// Somebody who tells of leads by webhook.
+pub struct Inbound {
+    /// The settings.
+    pub config: InboundConfig,
+    /// What its webhooks are signed with; `None` where only an API key opens it.
+    pub keys: Option<SigningKeys>,
 }
 
 /// A site with what is computed from its settings once.
@@ -37,21 +49,6 @@ pub struct Site {
     pub config: SiteConfig,
     /// Its hosts in the form that they are compared in.
     pub hosts: OwnHosts,
-}
-
-/// A place that leads are delivered to, with its key ready.
-pub struct Destination {
-    /// The settings.
-    pub config: DestinationConfig,
-    /// What its webhooks are signed with.
-    pub key: SigningKey,
-}
-
-impl Destination {
-    /// Its name in deliveries.
-    pub fn name(&self) -> &str {
-        &self.config.name
-    }
 }
 
 impl Settings {
@@ -68,13 +65,28 @@ impl Settings {
         };
         let sites = config.sites.iter().map(site).collect();
         let destination = |config: &DestinationConfig| {
-            let key = SigningKey::parse(&config.secret);
-            let key = key.map_err(|error| anyhow!("destination `{}`: {error}", config.name))?;
-            Ok(Arc::new(Destination { config: config.clone(), key }))
+            let DestinationConfig { name, url, secret, previous_secret, allow_private, .. } =
+                config;
+            let keys = keys([Some(secret), previous_secret.as_ref()]);
+            Ok(Arc::new(Destination {
+                name: name.clone(),
+                url: url.clone(),
+                allow_private: *allow_private,
+                keys: keys.map_err(|error| anyhow!("destination `{name}`: {error}"))?,
+                form: Form::Enveloped,
+            }))
         };
         let destinations = config.destinations.iter().map(destination).collect::<Result<_>>()?;
+        let inbound = |config: &InboundConfig| {
+            let InboundConfig { name, secret, previous_secret, .. } = config;
+            let keys = keys([secret.as_ref(), previous_secret.as_ref()]);
+            let keys = keys.map_err(|error| anyhow!("inbound `{name}`: {error}"))?;
+            let keys = (!keys.0.is_empty()).then_some(keys);
+            Ok(Inbound { config: config.clone(), keys })
+        };
+        let inbound = config.inbound.iter().map(inbound).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);
-        Ok(Self { rules, bots, tokens, seal, sites, destinations, config })
+        Ok(Self { rules, bots, tokens, seal, sites, destinations, inbound, config })
     }
 
     /// A site by the name that a browser sent.
@@ -87,25 +99,34 @@ impl Settings {
         self.sites.get(site).and_then(|site| site.config.country)
     }
 
-    /// The names of the destinations of a site's leads.
-    pub fn destinations(&self, site: &SiteId) -> Vec<String> {
-        self.named(|of| of == site)
+    /// The names of the destinations of a site's leads that are told of this. CRMs get leads alone.
+    pub fn destinations(&self, site: &SiteId, kind: DeliveryKind) -> Vec<String> {
+        let Config { destinations, crm, .. } = &self.config;
+        let webhooks = destinations.iter().filter(|to| to.events.contains(&kind));
+        let webhooks = webhooks.map(|to| (&to.site, &to.name));
+        let crms = crm.iter().filter(|_| kind == DeliveryKind::Converted);
+        let all = webhooks.chain(crms.map(|crm| (&crm.site, &crm.name)));
+        all.filter(|(of, _)| *of == site).map(|(_, name)| name.clone()).collect()
     }
 
     /// The names of the destinations of all sites.
     pub fn every_destination(&self) -> Vec<String> {
-        self.named(|_| true)
-    }
-
-    fn named(&self, wanted: impl Fn(&SiteId) -> bool) -> Vec<String> {
-        let webhooks = self.config.destinations.iter().map(|to| (&to.site, &to.name));
-        let crms = self.config.crm.iter().map(|crm| (&crm.site, &crm.name));
-        let wanted = webhooks.chain(crms).filter(|(site, _)| wanted(site));
-        wanted.map(|(_, name)| name.clone()).collect()
+        let Config { destinations, crm, .. } = &self.config;
+        let webhooks = destinations.iter().map(|to| &to.name);
+        webhooks.chain(crm.iter().map(|crm| &crm.name)).cloned().collect()
     }
 
     /// A webhook by its name in deliveries.
     pub fn destination(&self, name: &str) -> Option<&Arc<Destination>> {
-        self.destinations.iter().find(|destination| destination.name() == name)
+        self.destinations.iter().find(|destination| destination.name == name)
     }
+    /// An inbound webhook by its name.
+    pub fn inbound(&self, name: &str) -> Option<&Inbound> {
+        self.inbound.iter().find(|inbound| inbound.config.name == name)
+    }
+}
+
+/// The keys of the secrets that there are.
+fn keys(secrets: [Option<&Secret>; 2]) -> Result<SigningKeys, String> {
+    secrets.into_iter().flatten().map(SigningKey::parse).collect::<Result<_, _>>().map(SigningKeys)
 }

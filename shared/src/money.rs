@@ -128,10 +128,7 @@ impl Money {
     /// [`MoneyError`], with the text at fault.
     pub fn nearest(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         const DECIMALS: u32 = 18;
-        let fine = match fixed::parse(text, DECIMALS) {
-            Ok(fine) => fine,
-            Err(_) => return Self::parse(text, currency),
-        };
+        let Ok(fine) = fixed::parse(text, DECIMALS) else { return Self::parse(text, currency) };
         let unit = 10_i128.pow(DECIMALS - currency.exponent);
         let (units, rest) = (fine / unit, fine % unit);
         let rounded = if rest.abs() * 2 >= unit { units + rest.signum() } else { units };

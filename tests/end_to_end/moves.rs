@@ -2,7 +2,7 @@
 //! nothing is lost, nothing is changed, and it goes on working. What is not a whole export stores
 //! nothing, and an import that is killed goes on where it was.
 
-use collector::store::{Settlement, Store};
+use collector::store::{MemoKind, Settlement, Store};
 use shared::outcome::Outcome;
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -61,6 +61,10 @@ async fn goes_on(store: &dyn Store, full: &Full) {
         let outcomes = store.ingest(batch.clone()).await.unwrap();
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Duplicate), "{outcomes:?}");
     }
+    for memo in &full.memos {
+        assert_eq!(store.memo(memo.kind, &memo.name).await.unwrap().as_ref(), Some(memo));
+    }
+    assert_eq!(store.memos(MemoKind::Lease, None, 9).await.unwrap(), []);
     for (new, lead) in full.conversions.iter().step_by(10) {
         // By its key where it has one; else by its own id.
         let again = convert(store, new.clone()).await;

@@ -120,7 +120,7 @@ async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
 #[actix_web::test]
 async fn schemas_that_do_not_fit() {
     check_schema("SELECT 1", "", "").await;
-    let older = "this program needs 3; run `clew migrate`";
+    let older = "this program needs 4; run `clew migrate`";
     check_schema(
         "UPDATE clew.schema_history SET version = version - 2",
         older,
@@ -158,7 +158,7 @@ fn a_migration_that_fails_leaves_nothing() {
     assert!(error.contains("the database has none; run `clew migrate`"), "{error}");
 
     server.psql(database.name(), "DROP TABLE clew.events");
-    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 3);
+    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 4);
     assert_eq!(told(PostgresStore::open(&postgres_options(database.url()))), "");
 }
 
@@ -170,7 +170,7 @@ fn who_migrates_at_the_same_time_waits() {
         let all: [_; 4] = std::array::from_fn(|_| scope.spawn(migrate));
         all.map(|one| one.join().unwrap())
     });
-    assert_eq!(ran.iter().sum::<usize>(), 3, "{ran:?}");
+    assert_eq!(ran.iter().sum::<usize>(), 4, "{ran:?}");
 }
 
 #[actix_web::test]

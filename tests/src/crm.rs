@@ -28,9 +28,12 @@ pub enum Vendor {
 /// What the address of Salesforce's outbound messages ends with.
 const HOOK_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// The stand-in's one permission set; its ids are always the same.
+const PERMISSION_SET: &str = "0PSB00000000047OAA";
+
 impl Vendor {
     /// Every vendor.
-    pub const ALL: [Self; 1] = [Self::Hubspot];
+    pub const ALL: [Self; 2] = [Self::Hubspot, Self::Salesforce];
 
     /// The connection's name.
     pub fn name(self) -> &'static str {
@@ -63,7 +66,7 @@ impl Vendor {
             Self::Salesforce => format!(
                 "[crm.salesforce]\nlogin_url = \"{url}\"\nclient_id = \"standin-client\"\n\
                  client_secret = \"standin-secret\"\nhook_secret = \"{HOOK_SECRET}\"\n\
-                 calls_in_10_seconds = 1000000\n"
+                 permission_set = \"{PERMISSION_SET}\"\ncalls_in_10_seconds = 1000000\n"
             ),
         };
         head + &own
@@ -193,7 +196,10 @@ impl Scene {
     /// The deliveries in a state.
     pub async fn deliveries(&self, state: &str) -> Vec<Value> {
         let path = format!("/v1/deliveries?state={state}&limit=200");
-        self.app.get(&path).await.json["deliveries"].as_array().unwrap().clone()
+        self.app.get(&path).await.json["deliveries"]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| panic!("{state}"))
     }
 
     /// A deal of a person comes to be in the CRM, without a word; its id.

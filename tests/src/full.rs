@@ -8,8 +8,8 @@ use crate::story::records::{deal, link, stage};
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use collector::store::{
-    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, MemoKind, NewConversion,
-    NewRecord, Record, Recorded, Settlement, Store, Unmatched,
+    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, Memo, MemoKind,
+    NewConversion, NewRecord, Record, Recorded, Settlement, Store, Unmatched,
 };
 use futures_util::future::join_all;
 use rand::seq::SliceRandom;
@@ -41,6 +41,8 @@ pub struct Full {
     pub batches: Vec<Arrivals>,
     /// The conversions, and whose each became.
     pub conversions: Vec<(NewConversion, LeadId)>,
+    /// What is remembered, but for leases.
+    pub memos: Vec<Memo>,
 }
 
 /// Fills a store with so many page views and all that goes with them.
@@ -79,8 +81,8 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
         told_of(store, *lead).await;
     }
     hand_off(store, conversions.len()).await;
-    remember(store).await;
-    Full { batches: all.into_iter().step_by(20).collect(), conversions }
+    let memos = remember(store).await;
+    Full { batches: all.into_iter().step_by(20).collect(), conversions, memos }
 }
 
 /// A browser's events, in the order in which the network brought them.
@@ -159,7 +161,10 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     ];
     for (turn, record) in records.iter().chain(&records).enumerate() {
         let crm_record = (turn == 0).then(|| format!("crm:contact:{id}"));
-        let (record, destinations) = (record.clone(), DESTINATIONS.map(Into::into).into());
+        let is_handed_off = turn % records.len() == 0;
+        let destinations = DESTINATIONS.iter().filter(|_| is_handed_off);
+        let (record, destinations) =
+            (record.clone(), destinations.map(ToString::to_string).collect());
         let due_at_ms = START_MS;
         let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
         let repeated = turn >= records.len();
@@ -167,17 +172,21 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     }
 }
 
-/// Something of each kind, some of it hard to carry.
-async fn remember(store: &dyn Store) {
+/// Something of each kind, some of it hard to carry; what an export has of it.
+async fn remember(store: &dyn Store) -> Vec<Memo> {
+    let mut memos = Vec::new();
     let names =
         TEXTS.map(|text| text.replace('\0', "")).into_iter().filter(|name| !name.is_empty());
-    for name in names.chain((0..1_000).map(|number| format!("n {number}"))) {
+    for name in names.chain((0..20).map(|number| format!("n {number}"))) {
         for kind in MemoKind::ALL {
-            let value = format!("{{\"name\":{name:?}}}");
-            let change = change((kind, &name), None, rand::random(), Some(&value));
+            let (stamp, value) = (rand::random(), format!("{{\"name\":{name:?}}}"));
+            let change = change((kind, &name), None, stamp, Some(&value));
             assert!(store.change_memo(change).await.unwrap());
+            let name = name.clone();
+            memos.extend((kind != MemoKind::Lease).then_some(Memo { kind, name, stamp, value }));
         }
     }
+    memos
 }
 
 /// Brings deliveries into every state: two thirds of one destination's.

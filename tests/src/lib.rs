@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod storage;
 pub mod any_input;
 pub mod app;
+pub mod receiver;
 pub mod wire;
 pub mod visitors;
 pub mod load;

@@ -116,6 +116,7 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
         keys = change.keys.to_string(),
         destinations = change.destinations.to_string(),
         crm = change.crm.to_string(),
+        inbound = change.inbound.to_string(),
         "the configuration was read again"
     );
     for setting in need_restart {

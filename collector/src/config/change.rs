@@ -44,6 +44,8 @@ pub struct Change {
     pub destinations: Difference,
     /// Connections to CRMs, by name.
     pub crm: Difference,
+    /// Inbound webhooks, by name.
+    pub inbound: Difference,
 }
 
 impl Change {
@@ -54,6 +56,7 @@ impl Change {
             keys: Difference::of(&before.keys, &after.keys, |key| &key.hash),
             destinations: Difference::of(&before.destinations, &after.destinations, |to| &to.name),
             crm: Difference::of(&before.crm, &after.crm, |crm| &crm.name),
+            inbound: Difference::of(&before.inbound, &after.inbound, |from| &from.name),
         }
     }
 }

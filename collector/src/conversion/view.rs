@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::config::{AttributionConfig, CrmConfig};
 use crate::error::ApiError;
 use crate::settings::Settings;
-use crate::store::{Delivery, DeliveryFilter, DeliveryState, Record, StoreError};
+use crate::store::{Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Record, StoreError};
+use crate::subscription;
 use serde_json::{Map, Value, json};
 use shared::attribution::Rule;
 use shared::deal::{Deal, LedgerEntry};
@@ -267,6 +268,11 @@ impl Stand {
             DeliveryState::Retry => 3,
             DeliveryState::Dead => 4,
         };
+        // Where the lead itself is handed off: neither what is told of it later, nor a subscription.
+        let of_lead = |delivery: &&Delivery| {
+            delivery.kind == DeliveryKind::Converted && !subscription::is_id(&delivery.destination)
+        };
+        let deliveries: Vec<&Delivery> = deliveries.iter().filter(of_lead).collect();
         let state = deliveries.iter().map(|delivery| delivery.state).max_by_key(need)?;
         let sent = deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Sent);
         let sent_at_ms = sent.map(|delivery| delivery.due_at_ms).max();

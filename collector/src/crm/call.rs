@@ -104,7 +104,7 @@ impl Caller {
         let url = join(base, request.path)?;
         self.throttle.take(self.clock.now_ms()).map_err(|until_ms| CrmError::RateLimited {
             until_ms,
-            message: "as many calls as are configured were made".into(),
+            message: "no call may be made yet".into(),
         })?;
         let mut call = self
             .outgoing
@@ -140,6 +140,12 @@ impl Caller {
 }
 
 impl Answer {
+    /// One that stands in the body of another; `None` where the number is no status.
+    pub fn inner(status: u16, body: Value) -> Option<Self> {
+        let status = StatusCode::from_u16(status).ok()?;
+        Some(Self { status, headers: HeaderMap::new(), body })
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

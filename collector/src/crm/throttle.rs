@@ -17,6 +17,7 @@ struct State {
     tokens: f64,
     counted_at_ms: i64,
     held_until_ms: i64,
+    rests_until_ms: i64,
 }
 
 impl Throttle {
@@ -24,14 +25,20 @@ impl Throttle {
     pub fn new(calls: u32, per_ms: u32) -> Self {
         let burst = f64::from(calls.max(1));
         let rate = burst / f64::from(per_ms.max(1));
-        let state = State { tokens: burst, counted_at_ms: i64::MIN, held_until_ms: i64::MIN };
+        let state = State {
+            tokens: burst,
+            counted_at_ms: i64::MIN,
+            held_until_ms: i64::MIN,
+            rests_until_ms: i64::MIN,
+        };
         Self { burst, rate, state: Mutex::new(state) }
     }
 
-    /// How many calls may be made now.
+    /// How many calls may be made now by work that has not begun.
     pub fn free(&self, now_ms: i64) -> u32 {
         let state = self.at(now_ms);
-        if now_ms < state.held_until_ms { 0 } else { state.tokens.max(0.0) as u32 }
+        let begins_ms = state.held_until_ms.max(state.rests_until_ms);
+        if now_ms < begins_ms { 0 } else { state.tokens.max(0.0) as u32 }
     }
 
     /// Takes one call.
@@ -54,6 +61,13 @@ impl Throttle {
     pub fn hold(&self, until_ms: i64) {
         let mut state = self.lock();
         state.held_until_ms = state.held_until_ms.max(until_ms);
+    }
+
+    /// Lets no work begin before a time, because calls run low. What has begun goes on: refused in the
+    /// middle, it would be done again from its beginning, and cost more.
+    pub fn rest(&self, until_ms: i64) {
+        let mut state = self.lock();
+        state.rests_until_ms = state.rests_until_ms.max(until_ms);
     }
 
     fn at(&self, now_ms: i64) -> State {
@@ -89,5 +103,8 @@ mod tests {
         throttle.hold(65_000);
         assert_eq!((throttle.free(69_999), throttle.take(69_999)), (0, Err(70_000)));
         assert_eq!(throttle.take(70_000), Ok(()));
+        throttle.rest(75_000);
+        assert_eq!((throttle.free(74_999), throttle.take(74_999)), (0, Ok(())));
+        assert_eq!(throttle.free(75_000), 9);
     }
 }

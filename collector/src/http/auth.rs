@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// The site that the caller's key opens.
 pub(super) struct ApiKey {
     pub(super) site: SiteId,
+    /// What the key is for.
+    pub(super) name: String,
     /// The settings that the key was found in; the rest of the request keeps to them.
     pub(super) settings: Arc<Settings>,
 }
@@ -42,6 +44,6 @@ fn find(request: &HttpRequest) -> Option<ApiKey> {
             false => found,
         }
     });
-    let site = matching?.site.clone();
-    Some(ApiKey { site, settings })
+    let (site, name) = matching.map(|key| (key.site.clone(), key.name.clone()))?;
+    Some(ApiKey { site, name, settings })
 }

@@ -48,7 +48,7 @@ pub(super) async fn replay(
     Ok(HttpResponse::Accepted().json(delivery_json(&delivery)))
 }
 
-fn delivery_json(delivery: &Delivery) -> Value {
+pub(super) fn delivery_json(delivery: &Delivery) -> Value {
     json!({
         "id": delivery.id.to_text(),
         "lead_id": delivery.id.lead,

@@ -5,7 +5,8 @@ use super::body;
 use super::query::Query;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::feedback::{self, Kept};
+use crate::feedback::request::{self, Kept};
+use crate::feedback::unmatched_json;
 use crate::store::RecordId;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,12 +17,12 @@ pub(super) async fn stage(
     app: Data<App>,
     key: ApiKey,
     lead: Path<String>,
-    request: HttpRequest,
+    http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(payload).await?;
-    let reference = body::idempotency_key(&request)?;
-    let kept = feedback::stage(&app, &key.settings, &key.site, &lead, &body, reference).await?;
+    let reference = body::idempotency_key(&http)?;
+    let kept = request::stage(&app, &key.settings, &key.site, &lead, &body, reference).await?;
     Ok(answer(kept))
 }
 
@@ -29,12 +30,12 @@ pub(super) async fn stage(
 pub(super) async fn revenue(
     app: Data<App>,
     key: ApiKey,
-    request: HttpRequest,
+    http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(payload).await?;
-    let reference = body::idempotency_key(&request)?;
-    let kept = feedback::revenue(&app, &key.settings, &key.site, &body, reference).await?;
+    let reference = body::idempotency_key(&http)?;
+    let kept = request::revenue(&app, &key.settings, &key.site, &body, reference).await?;
     Ok(answer(kept))
 }
 
@@ -48,7 +49,7 @@ pub(super) async fn unmatched(
     let (limit, after) = (query.limit()?, query.parsed("after", RecordId::parse)?);
     let found = app.store.unmatched(&key.site, after, limit).await?;
     let next = found.last().filter(|_| found.len() == limit).map(|last| last.id().to_text());
-    let told: Vec<_> = found.iter().map(feedback::unmatched_json).collect();
+    let told: Vec<_> = found.iter().map(unmatched_json).collect();
     Ok(HttpResponse::Ok().json(json!({ "unmatched": told, "next": next })))
 }
 

@@ -1,6 +1,6 @@
 //! What CRMs tell by webhook: signed, kept, answered; read again later.
 
-use super::body;
+use super::{body, inbound};
 use crate::app::App;
 use crate::crm::{Refused, Webhook};
 use crate::error::ApiError;
@@ -9,14 +9,18 @@ use crate::store::StoreError;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-/// `POST /hooks/{connection}`
+/// `POST /hooks/{connection}`, or `/hooks/{name}` of an inbound of the configuration.
 pub(super) async fn receive(
     app: Data<App>,
     connection: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    accept(&app, &connection, "", &request, payload).await
+    let settings = app.settings();
+    match settings.inbound(&connection) {
+        Some(inbound) => inbound::receive(&app, &settings, inbound, &request, payload).await,
+        None => accept(&app, &connection, "", &request, payload).await,
+    }
 }
 
 /// `POST /hooks/{connection}/{secret}`, for those that sign nothing.

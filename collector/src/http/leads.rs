@@ -7,10 +7,16 @@ use crate::app::App;
 use crate::conversion::view::{LeadView, find_lead, lead_json};
 use crate::conversion::{self, Made};
 use crate::error::ApiError;
+use crate::outbox::sample;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 use shared::ids::{LeadId, VisitorId};
+use shared::lead::Lead;
+use std::cmp::Reverse;
+
+/// The newest leads, of which those are told that converted last.
+const LOOKED_THROUGH: usize = 500;
 
 /// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
 pub(super) async fn create(
@@ -31,7 +37,8 @@ pub(super) async fn create(
     Ok(response.json(answer))
 }
 
-/// `GET /v1/leads?after=&limit=`: newest first; `?email=` is the one lead of that address.
+/// `GET /v1/leads?after=&limit=`: newest first; `?email=` is the one lead of that address. With
+/// `?sort=-converted_at` by their last conversions, with `?flat=1` an array as subscriptions get them.
 pub(super) async fn list(
     app: Data<App>,
     key: ApiKey,
@@ -40,6 +47,15 @@ pub(super) async fn list(
     let query = Query::of(&request);
     let limit = query.limit()?;
     let after = query.parsed("after", LeadId::parse)?;
+    let by_conversion = match query.text("sort") {
+        None => false,
+        Some("-converted_at") if after.is_none() => true,
+        Some("-converted_at") => {
+            let told = "`sort` and `after` do not go together: the newest are one page.";
+            return Err(ApiError::Invalid(told.into()));
+        }
+        Some(_) => return Err(ApiError::Invalid("`sort` should be `-converted_at`.".into())),
+    };
     // A `+` that was not escaped arrives as a space, which no address has.
     let email = query.text("email").map(|email| email.trim().replace(' ', "+"));
     let leads = match &email {
@@ -50,11 +66,25 @@ pub(super) async fn list(
                 Err(error) => return Err(error),
             }
         }
+        None if by_conversion => latest(&app, &key, limit).await?,
         None => app.store.leads(&key.site, after, limit).await?,
     };
-    let next = leads.last().filter(|_| email.is_none() && leads.len() == limit).map(|lead| lead.id);
+    if query.flag("flat")? {
+        let flat = sample::converted(&app, &key.settings, &leads).await?;
+        return Ok(HttpResponse::Ok().json(flat));
+    }
+    let pages = email.is_none() && !by_conversion;
+    let next = leads.last().filter(|_| pages && leads.len() == limit).map(|lead| lead.id);
     Ok(HttpResponse::Ok()
         .json(json!({ "leads": leads.iter().map(lead_json).collect::<Vec<_>>(), "next": next })))
+}
+
+/// Those of a site's newest leads that converted last.
+async fn latest(app: &App, key: &ApiKey, limit: usize) -> Result<Vec<Lead>, ApiError> {
+    let mut leads = app.store.leads(&key.site, None, LOOKED_THROUGH).await?;
+    leads.sort_by_key(|lead| Reverse((lead.converted_at_ms, lead.id)));
+    leads.truncate(limit);
+    Ok(leads)
 }
 
 /// `GET /v1/leads/{id}`

@@ -33,6 +33,15 @@ impl Query {
         self.text(name).map(|text| parse(text).ok_or_else(wrong)).transpose()
     }
 
+    /// A parameter that is `1` or `true`, else absent, `0` or `false`.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.text(name) {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(_) => Err(ApiError::Invalid(format!("`{name}` should be 1 or 0."))),
+        }
+    }
+
     /// How many rows a page has.
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
         let Some(text) = self.text("limit") else { return Ok(LIMIT) };

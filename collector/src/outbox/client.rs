@@ -1,8 +1,9 @@
-//! One attempt to post a webhook: signed, bounded in time, and what its answer means.
+//! One attempt to post a webhook: signed, and bounded in time.
 
+use super::destinations::Destination;
 use crate::outgoing::{Outgoing, retry_at_ms, told};
-use crate::settings::Destination;
-use reqwest::{Method, header};
+use reqwest::{Method, StatusCode, header};
+use std::fmt;
 use std::time::Duration;
 
 /// How an attempt ended.
@@ -28,6 +29,39 @@ pub(super) enum Attempt {
     Hopeless(String),
 }
 
+/// What came of a post.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Reply {
+    /// An answer.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// When it may be tried again, where it says so, Unix milliseconds.
+        retry_at_ms: Option<i64>,
+    },
+    /// No answer, and why.
+    Silent(String),
+    /// The address is not one that is called.
+    NotCalled(String),
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { status, .. } => {
+                let reason = StatusCode::from_u16(*status).ok();
+                let reason = reason.and_then(|status| status.canonical_reason());
+                write!(
+                    formatter,
+                    "the destination answered {status} {}",
+                    reason.unwrap_or_default()
+                )
+            }
+            Self::Silent(error) | Self::NotCalled(error) => formatter.write_str(error),
+        }
+    }
+}
+
 /// Posts webhooks.
 pub(super) struct Client(Outgoing);
 
@@ -36,7 +70,8 @@ impl Client {
         Self(outgoing)
     }
 
-    /// One attempt: the body as frozen, the timestamp of now, and how long it may take.
+    /// One attempt: the body as frozen, the timestamp of now, and how long it may take. Of the answer
+    /// its head is read and no more.
     pub(super) async fn post(
         &self,
         destination: &Destination,
@@ -44,36 +79,27 @@ impl Client {
         body: Vec<u8>,
         now_ms: i64,
         timeout: Duration,
-    ) -> Attempt {
-        let to = &destination.config;
-        let request = match self.0.request(Method::POST, &to.url, to.allow_private) {
+    ) -> Reply {
+        let Destination { url, allow_private, keys, .. } = destination;
+        let request = match self.0.request(Method::POST, url, *allow_private) {
             Ok(request) => request,
-            Err(error) => return Attempt::Hopeless(error.to_string()),
+            Err(error) => return Reply::NotCalled(error.to_string()),
         };
         let timestamp_s = now_ms.div_euclid(1000);
-        let signature = destination.key.sign(id, timestamp_s, &body);
+        let signatures = keys.sign(id, timestamp_s, &body);
         let request = request
             .timeout(timeout)
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s.to_string())
-            .header("webhook-signature", signature)
+            .header("webhook-signature", signatures)
             .body(body);
         match request.send().await {
-            Ok(response) => judge(&response, now_ms),
-            Err(error) => Attempt::Failed { error: told(error), not_before_ms: None },
+            Ok(response) => Reply::Answered {
+                status: response.status().as_u16(),
+                retry_at_ms: retry_at_ms(response.headers(), now_ms),
+            },
+            Err(error) => Reply::Silent(told(error)),
         }
     }
-}
-
-fn judge(response: &reqwest::Response, now_ms: i64) -> Attempt {
-    let status = response.status();
-    if status.is_success() {
-        return Attempt::Accepted;
-    }
-    if status == reqwest::StatusCode::GONE {
-        return Attempt::Hopeless("410: the destination says that it is gone".into());
-    }
-    let not_before_ms = retry_at_ms(response.headers(), now_ms);
-    Attempt::Failed { error: format!("the destination answered {status}"), not_before_ms }
 }

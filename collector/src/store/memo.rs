@@ -1,6 +1,7 @@
-//! What arises at run time and is kept beside journeys and leads: rotated tokens, how far a poll has
-//! come, destinations that are paused, subscriptions, what a CRM sent and nobody has worked yet, and
-//! who does what only one may do.
+//! What arises at run time and is kept beside journeys and leads.
+//!
+//! Rotated tokens, how far a poll has come, destinations that are paused, subscriptions, what a CRM sent
+//! and nobody has worked yet, and who does what only one may do.
 //!
 //! A memo is changed by whoever knows what stands there: of two that change it at the same time, one
 //! learns that it came too late.
@@ -21,6 +22,8 @@ pub enum MemoKind {
     Cursor,
     /// That a destination gets nothing for now.
     Pause,
+    /// Since when a webhook's receiver takes nothing.
+    Failing,
     /// A subscription that was made by API.
     Hook,
     /// What a CRM sent and nobody has worked yet.
@@ -59,8 +62,15 @@ pub struct MemoChange {
 
 impl MemoKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Token, Self::Cursor, Self::Pause, Self::Hook, Self::Inbox, Self::Lease];
+    pub const ALL: [Self; 7] = [
+        Self::Token,
+        Self::Cursor,
+        Self::Pause,
+        Self::Failing,
+        Self::Hook,
+        Self::Inbox,
+        Self::Lease,
+    ];
 
     /// The name in keys and rows.
     pub fn as_str(self) -> &'static str {
@@ -68,6 +78,7 @@ impl MemoKind {
             Self::Token => "token",
             Self::Cursor => "cursor",
             Self::Pause => "pause",
+            Self::Failing => "failing",
             Self::Hook => "hook",
             Self::Inbox => "inbox",
             Self::Lease => "lease",

@@ -5,6 +5,7 @@
 //! each runs on. The work runs on threads of the store's own, so that it does not matter from where
 //! it is asked for.
 
+mod statement;
 pub mod statements;
 mod convert;
 mod delivery;

@@ -36,6 +36,11 @@ impl RecordId {
         Uuid::try_parse(text).ok().map(Self)
     }
 
+    /// The id as the subject of a delivery.
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+
     /// The 36-character hyphenated form.
     pub fn to_text(self) -> String {
         self.0.hyphenated().to_string()
@@ -85,7 +90,7 @@ impl Record {
     }
 
     /// As what it is handed off, where it is.
-    fn delivered_as(&self) -> Option<DeliveryKind> {
+    pub fn delivered_as(&self) -> Option<DeliveryKind> {
         match self {
             Self::Stage(_) => Some(DeliveryKind::StageChanged),
             Self::Deal(_) => Some(DeliveryKind::Revenue),

@@ -204,7 +204,14 @@ impl Store for SledStore {
         if self.db.range(due).next().is_none() {
             return Ok(Vec::new());
         }
-        self.writer.write(move |transaction| delivery::claim(transaction, &claim)).await
+        loop {
+            let claim = claim.clone();
+            let claimed =
+                self.writer.write(move |transaction| delivery::claim(transaction, &claim)).await?;
+            if let Some(claimed) = claimed {
+                return Ok(claimed);
+            }
+        }
     }
 
     async fn freeze_delivery(&self, id: DeliveryId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {

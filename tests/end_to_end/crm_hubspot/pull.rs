@@ -38,7 +38,7 @@ fn deal(change: &Change) -> &DealRecord {
     }
 }
 
-fn change(object: &str, id: &str, change: Value) -> Emit {
+fn change(object: &str, id: &str, change: &Value) -> Emit {
     let change = change.as_object().unwrap().clone();
     Emit { object: object.into(), id: id.into(), change, lost: true, ..Emit::default() }
 }
@@ -65,7 +65,7 @@ async fn a_deal_whose_webhook_was_lost_is_found() {
         let won = change(
             "deal",
             &id,
-            json!({ "dealstage": "closedwon", "amount": "1300.50",
+            &json!({ "dealstage": "closedwon", "amount": "1300.50",
             "closedate": "2026-11-21T10:00:30.000Z" }),
         );
         account.standin.emit(&won).await.unwrap();
@@ -108,7 +108,8 @@ async fn a_pipeline_says_what_a_deal_does_not() {
         (json!({ "dealname": "bare" }), DealStatus::Open),
     ] {
         let id = account.standin.put("deal", &fields).unwrap();
-        let forget = change("deal", &id, json!({ "hs_is_closed": null, "hs_is_closed_won": null }));
+        let forget =
+            change("deal", &id, &json!({ "hs_is_closed": null, "hs_is_closed_won": null }));
         account.standin.emit(&forget).await.unwrap();
         let read = account.crm.read(&[record("deal", &id)]).await.unwrap();
         assert_eq!(deal(&read[0]).status, expected, "{fields}");
@@ -125,7 +126,7 @@ async fn a_contact_brings_its_stages() {
     let id = lead.push(&account.crm).await.unwrap().record.id;
     for stage in ["salesqualifiedlead", "customer", "evangelist"] {
         account.advance_ms(1_000);
-        let entered = change("contact", &id, json!({ "lifecyclestage": stage }));
+        let entered = change("contact", &id, &json!({ "lifecyclestage": stage }));
         account.standin.emit(&entered).await.unwrap();
     }
     let found = walk(&account, "contact", NOW_MS).await;

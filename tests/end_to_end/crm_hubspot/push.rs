@@ -209,6 +209,34 @@ async fn a_contact_that_is_gone_is_found_again_or_made() {
     assert_eq!(account.contact()["email"], EMAIL);
 }
 
+/// The record is gone, and the address is that of somebody's contact: it keeps what it has.
+#[actix_web::test]
+async fn a_contact_in_place_of_one_that_is_gone_keeps_what_is_its_own() {
+    let account = Account::start().declared().await;
+    let there = json!({ "email": EMAIL, "clew_first_click_source": "bing" });
+    account.standin.put("contact", &there).unwrap();
+    let gone = record("contact", "999");
+    let pushed = Person::new(1, Some(EMAIL)).push_known(&account.crm, Some(&gone)).await.unwrap();
+    assert!(!pushed.created);
+    assert_eq!(account.contact()["clew_first_click_source"], "bing");
+}
+
+/// Somebody made the contact between our look and our upsert: it is not new, and has no stage of ours.
+#[actix_web::test]
+async fn a_contact_that_somebody_made_meanwhile_is_not_new() {
+    let account = Account::start().declared().await;
+    account.standin.put("contact", &json!({ "email": EMAIL })).unwrap();
+    let fault = standin::Fault { path: "contacts/lead@".into(), status: 404, ..Default::default() };
+    account.standin.fail(fault);
+    let pushed = Person::new(1, Some(EMAIL)).push(&account.crm).await.unwrap();
+    assert!(!pushed.created);
+    let contact = account.contact();
+    assert_eq!(
+        (&contact["lifecyclestage"], &contact["clew_visits_count"]),
+        (&Value::Null, &json!("3"))
+    );
+}
+
 /// Row 4: nothing is written before the fields are declared, and everything after.
 #[actix_web::test]
 async fn fields_that_are_missing_are_named_and_declared() {
@@ -231,6 +259,20 @@ async fn fields_that_are_missing_are_named_and_declared() {
         assert!(again.fields.iter().all(|field| !field.made) && again.advice.is_empty());
         assert_eq!(account.standin.log().len(), before + 1);
     }
+}
+
+/// The group is there already; and two declare at once.
+#[actix_web::test]
+async fn more_fields_are_declared_later() {
+    let account = Account::start();
+    account.crm.declare(&core()[..3]).await.unwrap();
+    let (one, other) = (account.other_process(), account.other_process());
+    let fields = core();
+    let both = futures_util::future::join(one.declare(&fields), other.declare(&fields)).await;
+    for declared in [both.0.unwrap(), both.1.unwrap()] {
+        assert_eq!(declared.fields.len(), 30);
+    }
+    Person::new(1, Some(EMAIL)).push(&account.crm).await.unwrap();
 }
 
 #[actix_web::test]

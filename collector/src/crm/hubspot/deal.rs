@@ -114,7 +114,10 @@ mod tests {
 
     #[test]
     fn pipelines_say_what_closes() {
-        let stage = |id: &str, is_closed: Value, probability: &str| json!({ "id": id, "metadata": { "isClosed": is_closed, "probability": probability } });
+        let stage = |id: &str, is_closed: Value, probability: &str| {
+            let metadata = json!({ "isClosed": is_closed, "probability": probability });
+            json!({ "id": id, "metadata": metadata })
+        };
         let found = closing(&json!({ "results": [
             { "id": "default", "stages": [
                 stage("open", json!("false"), "0.4"),

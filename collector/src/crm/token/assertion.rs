@@ -67,3 +67,57 @@ impl Assertion {
         .map_err(|error| wrong(&error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use serde_json::Value;
+
+    fn assertion(key: &str) -> Assertion {
+        Assertion {
+            app: "app".into(),
+            user: "clew@example.com".into(),
+            audience: "https://login.example.com".into(),
+            key: Secret::new(key),
+        }
+    }
+
+    #[test]
+    fn statements_hold_by_their_signature() {
+        // Made for this test, and used nowhere else.
+        let stated = assertion(include_str!("throwaway-key.pem"));
+        let signed = stated.sign(1_795_255_200_999).unwrap();
+        let (said, signature) = signed.rsplit_once('.').unwrap();
+        let read = |part: &str| -> Value {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        let (head, claims) = said.split_once('.').unwrap();
+        assert_eq!(read(head), json!({ "alg": "RS256" }));
+        assert_eq!(
+            read(claims),
+            json!({
+                "iss": "app", "sub": "clew@example.com", "aud": "https://login.example.com",
+                "exp": 1_795_255_380,
+            })
+        );
+        let public = stated.pair().unwrap().public_key().as_ref().to_vec();
+        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
+        let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        assert!(public.verify(said.as_bytes(), &signature).is_ok());
+        signature[0] ^= 1;
+        assert!(public.verify(said.as_bytes(), &signature).is_err());
+    }
+
+    #[test]
+    fn keys_that_are_none() {
+        for (key, expected) in [
+            ("", "the private key"),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "the private key"),
+            ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----", "no RSA key"),
+        ] {
+            let error = assertion(key).check().unwrap_err();
+            assert!(error.contains(expected) && !error.contains("AAAA"), "{error}");
+        }
+    }
+}

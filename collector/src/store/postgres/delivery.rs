@@ -17,8 +17,6 @@ use uuid::Uuid;
 /// How many due rows are looked at for each that is wanted: enough to find others where another
 /// collector is claiming the first.
 const LOOK: usize = 4;
-/// How often a claim looks for what is due, at most, each time at twice as much.
-const LOOKS: usize = 10;
 
 pub(super) async fn claim(
     connections: &Connections,
@@ -27,29 +25,29 @@ pub(super) async fn claim(
     connections.work(claim, |client, claim| Box::pin(claim_with(client, claim))).await
 }
 
-/// Looks again, and further, where all that was due was behind another of its lead, and was moved.
+/// Looks again, at twice as much, where all that was due stood before another of its lead, and was
+/// moved.
 async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>, Failure> {
-    let mut claimed = Vec::new();
-    for turn in 0..LOOKS {
-        match look(client, claim, LOOK << turn, &mut claimed).await {
-            Ok(moved) if claimed.is_empty() && moved > 0 => {}
+    let (mut claimed, mut rows) = (Vec::new(), claim.limit.saturating_mul(LOOK));
+    loop {
+        match look(client, claim, rows, &mut claimed).await {
+            Ok(moved) if claimed.is_empty() && moved > 0 => rows = rows.saturating_mul(2),
             Err(failure) if claimed.is_empty() => return Err(failure),
             // What was claimed is claimed, whatever became of another bucket's claim.
-            _ => break,
+            _ => return Ok(claimed),
         }
     }
-    Ok(claimed)
 }
 
 /// Claims what one look finds; how many deliveries were moved behind the first of their line.
 async fn look(
     client: &Object,
     claim: &Claim,
-    look: usize,
+    rows: usize,
     claimed: &mut Vec<Delivery>,
 ) -> Result<u64, Failure> {
     let mut moved = 0;
-    let mut due = due_buckets(client, claim, look).await?;
+    let mut due = due_buckets(client, claim, rows).await?;
     while claimed.len() < claim.limit && !due.is_empty() {
         let (mut wanted, mut room) = (Vec::new(), claim.limit - claimed.len());
         while room > 0
@@ -68,10 +66,10 @@ async fn look(
 async fn due_buckets(
     client: &Object,
     claim: &Claim,
-    look: usize,
+    rows: usize,
 ) -> Result<Vec<(i16, usize)>, Failure> {
-    let look = claim.limit.saturating_mul(look) as i64;
-    let due = parameters![claim.destination.clone(), claim.now_ms, look];
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let due = parameters![claim.destination.clone(), claim.now_ms, rows];
     let mut buckets: BTreeMap<i16, usize> = BTreeMap::new();
     for row in rows::query(client, &sql::DUE_BUCKETS, &due).await? {
         *buckets.entry(rows::column(&row, 0)?).or_default() += 1;
@@ -83,13 +81,13 @@ async fn due_buckets(
     Ok(buckets)
 }
 
-/// Claims so much in each bucket; the buckets that gave less.
+/// Claims so much in each bucket; the buckets that gave less, and by how much.
 async fn claim_in(
     client: &Object,
     claim: &Claim,
     wanted: &[(i16, usize)],
     claimed: &mut Vec<Delivery>,
-) -> Result<Vec<i16>, Failure> {
+) -> Result<Vec<(i16, usize)>, Failure> {
     let Claim { destination, now_ms, lease_until_ms, .. } = claim;
     let key = |(bucket, limit): &(i16, usize)| {
         parameters![*bucket, destination.clone(), *now_ms, *lease_until_ms, *limit as i64]
@@ -101,7 +99,7 @@ async fn claim_in(
         match found {
             Ok(rows) => {
                 if rows.len() < *limit {
-                    short.push(*bucket);
+                    short.push((*bucket, limit - rows.len()));
                 }
                 for row in &rows {
                     claimed.push(read(row)?);
@@ -113,11 +111,17 @@ async fn claim_in(
     failure.map_or(Ok(short), Err)
 }
 
-/// Puts what is due in these buckets behind the first of its line; how many.
-async fn move_blocked(client: &Object, claim: &Claim, buckets: &[i16]) -> Result<u64, Failure> {
+/// Puts so much in each bucket behind the first of its line; how many were moved.
+async fn move_blocked(
+    client: &Object,
+    claim: &Claim,
+    buckets: &[(i16, usize)],
+) -> Result<u64, Failure> {
     let Claim { destination, now_ms, .. } = claim;
     let again_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
-    let key = |bucket: &i16| parameters![*bucket, destination.clone(), *now_ms, again_ms];
+    let key = |(bucket, limit): &(i16, usize)| {
+        parameters![*bucket, destination.clone(), *now_ms, again_ms, *limit as i64]
+    };
     let keys: Vec<Parameters> = buckets.iter().map(key).collect();
     let mut moved = 0;
     for found in rows::query_each(client, &sql::MOVE_BLOCKED, &keys).await? {

@@ -6,82 +6,10 @@
 //! forgetting ask every shard, and none locks a row that it only reads. Times are parameters, never the server's
 //! clock. A test reads this list and the migrations against what Citus refuses.
 
+pub use super::statement::{MultiRow, Shard, Statement};
+
+use super::statement::MOST_ROWS;
 use std::sync::LazyLock;
-
-/// Where a statement runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shard {
-    /// On the shard of the bucket that it names in this column.
-    One(&'static str),
-    /// Each row on the shard of its own bucket, in this column.
-    Rows(&'static str),
-    /// On every shard, without locks on rows that it only reads.
-    Every,
-    /// On a reference table, which every node has whole.
-    Reference,
-    /// On the node that is asked, about itself.
-    Node,
-}
-
-/// A statement with a fixed text.
-#[derive(Debug)]
-pub struct Statement {
-    /// The text.
-    pub sql: &'static str,
-    /// Where it runs.
-    pub shard: Shard,
-}
-
-/// An insert of as many rows as there are.
-#[derive(Debug)]
-pub struct MultiRow {
-    /// From `INSERT` to `VALUES`.
-    pub head: &'static str,
-    /// One row, a `?` for each parameter.
-    pub row: &'static str,
-    /// What follows the rows.
-    pub tail: &'static str,
-    /// Where it runs.
-    pub shard: Shard,
-    /// The texts for 1, 2, 4 … rows.
-    pub(super) texts: LazyLock<Vec<String>>,
-}
-
-/// Rows of the longest text: a further doubling saves little, and every text is planned once a
-/// connection.
-const MOST_ROWS: usize = 128;
-
-impl MultiRow {
-    /// How many parameters a row has.
-    pub(super) fn width(&self) -> usize {
-        self.row.matches('?').count()
-    }
-
-    /// The text with so many rows that is the longest to fit into `rows`, which is not 0.
-    pub(super) fn fitting(&self, rows: usize) -> (usize, &str) {
-        let power = rows.min(MOST_ROWS).ilog2();
-        (1 << power, &self.texts[power as usize])
-    }
-
-    /// The text with exactly so many rows.
-    pub(super) fn text(&self, rows: usize) -> String {
-        let mut number = 0;
-        let mut values = Vec::with_capacity(rows);
-        for _ in 0..rows {
-            let mut value = String::new();
-            for character in self.row.chars() {
-                value.push(character);
-                if character == '?' {
-                    value.pop();
-                    number += 1;
-                    value += &format!("${number}");
-                }
-            }
-            values.push(value);
-        }
-        format!("{} {} {}", self.head, values.join(", "), self.tail)
-    }
-}
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident, $shard:expr, $sql:expr;)*) => {
@@ -231,9 +159,10 @@ statements! {
         "SELECT lb FROM clew.deliveries
          WHERE destination = $1 AND state IN ('pending', 'sending', 'retry') AND due_at_ms <= $2
          ORDER BY due_at_ms LIMIT $3";
-    /// Takes what is due in one bucket and nobody else is taking, until the lease's end, of each lead
-    /// the first of its line. As an array, the rows are looked for once: a join could look again and
-    /// pass the limit.
+    /// Takes what is due in one bucket and nobody else is taking, until the lease's end: of each lead
+    /// the first of its line.
+    ///
+    /// As an array, the rows are looked for once: a join could look again and pass the limit.
     CLAIM_DELIVERIES, Shard::One("lb"),
         "UPDATE clew.deliveries
          SET state = 'sending', attempts = attempts + 1, claims = claims + 1, due_at_ms = $4
@@ -241,34 +170,35 @@ statements! {
              AND due_at_ms <= $3 AND hash = ANY (ARRAY (
                  SELECT hash FROM clew.deliveries AS due
                  WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
-                     AND due_at_ms <= $3 AND NOT EXISTS (
-                         SELECT FROM clew.deliveries AS first
-                         WHERE first.lb = $1 AND first.lead = due.lead AND first.destination = $2
-                             AND first.state IN ('pending', 'sending', 'retry')
-                             AND (first.created_at_ms, first.hash) < (due.created_at_ms, due.hash))
+                     AND due_at_ms <= $3 AND hash = (
+                         SELECT hash FROM clew.deliveries AS line
+                         WHERE lb = $1 AND lead = due.lead AND destination = $2
+                             AND state IN ('pending', 'sending', 'retry')
+                         ORDER BY created_at_ms, hash LIMIT 1)
                  ORDER BY due_at_ms LIMIT $5 FOR UPDATE OF due SKIP LOCKED))
          RETURNING lead, hash, site, destination, kind, subject, state, due_at_ms, attempts, claims,
              created_at_ms, error";
-    /// Puts what is due in one bucket behind the first of its line, where it is not that itself: to a
-    /// given time where that one is being tried, else just behind it.
+    /// Puts what is due in one bucket and stands before the first of its line behind that: to a given
+    /// time where that one is being tried, else just behind it.
     MOVE_BLOCKED, Shard::One("lb"),
         "UPDATE clew.deliveries AS due SET due_at_ms = coalesce((
-             SELECT CASE first.state WHEN 'sending' THEN $4 ELSE first.due_at_ms + 1 END
-             FROM clew.deliveries AS first
-             WHERE first.lb = $1 AND first.lead = due.lead AND first.destination = $2
-                 AND first.state IN ('pending', 'sending', 'retry')
-             ORDER BY first.created_at_ms, first.hash LIMIT 1), due.due_at_ms)
-         WHERE due.lb = $1 AND due.destination = $2 AND due.state IN ('pending', 'sending', 'retry')
-             AND due.due_at_ms <= $3 AND due.hash = ANY (ARRAY (
+             SELECT CASE state WHEN 'sending' THEN $4 ELSE due_at_ms + 1 END
+             FROM clew.deliveries AS line
+             WHERE lb = $1 AND lead = due.lead AND destination = $2
+                 AND state IN ('pending', 'sending', 'retry')
+             ORDER BY created_at_ms, hash LIMIT 1), due_at_ms)
+         WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
+             AND due_at_ms <= $3 AND hash = ANY (ARRAY (
                  SELECT hash FROM clew.deliveries AS blocked
                  WHERE lb = $1 AND destination = $2 AND state IN ('pending', 'sending', 'retry')
-                     AND due_at_ms <= $3 AND EXISTS (
-                         SELECT FROM clew.deliveries AS first
-                         WHERE first.lb = $1 AND first.lead = blocked.lead AND first.destination = $2
-                             AND first.state IN ('pending', 'sending', 'retry')
-                             AND (first.created_at_ms, first.hash) <
-                                 (blocked.created_at_ms, blocked.hash))
-                 FOR UPDATE OF blocked SKIP LOCKED))
+                     AND due_at_ms <= $3 AND due_at_ms < (
+                         SELECT CASE WHEN hash = blocked.hash THEN due_at_ms
+                             WHEN state = 'sending' THEN $4 ELSE due_at_ms + 1 END
+                         FROM clew.deliveries AS line
+                         WHERE lb = $1 AND lead = blocked.lead AND destination = $2
+                             AND state IN ('pending', 'sending', 'retry')
+                         ORDER BY created_at_ms, hash LIMIT 1)
+                 ORDER BY due_at_ms LIMIT $5 FOR UPDATE OF blocked SKIP LOCKED))
          RETURNING hash";
     /// A delivery.
     DELIVERY, Shard::One("lb"),

@@ -9,14 +9,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use uuid::Uuid;
 
-/// Deliveries that are put behind the first of their line in one claim, at most: the writer has other
+/// Deliveries that are put behind the first of their line in one commit, at most: the writer has other
 /// things to do.
 const MOST_MOVED: usize = 1_000;
 
+/// Claims what is due; `None` where nothing was claimed so far, and there is more to look at.
 pub(super) fn claim(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
-) -> Result<Vec<Delivery>, StoreError> {
+) -> Result<Option<Vec<Delivery>>, StoreError> {
     let Claim { destination, now_ms, lease_until_ms, limit } = claim;
     let (queue, end) = (keys::queue(destination), keys::due_end(destination, *now_ms));
     let mut claimed = Vec::with_capacity(*limit);
@@ -58,7 +59,8 @@ pub(super) fn claim(
             }
         }
     }
-    Ok(claimed)
+    let is_cut_off = claimed.is_empty() && moved >= MOST_MOVED;
+    Ok((!is_cut_off).then_some(claimed))
 }
 
 /// The first of a delivery's line: itself, where the others cannot be read.

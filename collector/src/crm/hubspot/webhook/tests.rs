@@ -66,7 +66,7 @@ fn check(body: &[u8], expected: Result<&[(&str, &str)], &str>) {
     }
 }
 
-fn told(event: Value, expected: &[(&str, &str)]) {
+fn told(event: &Value, expected: &[(&str, &str)]) {
     check(json!([event]).to_string().as_bytes(), Ok(expected));
 }
 
@@ -75,36 +75,39 @@ fn records_that_are_named() {
     let deal = &[("deal", "777")][..];
     let person = &[("contact", "151")][..];
     let event = |kind: &str| json!({ "subscriptionType": kind, "objectId": 777 });
-    told(event("deal.propertyChange"), deal);
-    told(event("deal.creation"), deal);
-    told(event("deal.deletion"), deal);
+    told(&event("deal.propertyChange"), deal);
+    told(&event("deal.creation"), deal);
+    told(&event("deal.deletion"), deal);
     told(
-        json!({ "subscriptionType": "object.propertyChange", "objectTypeId": "0-3", "objectId": 777, "isSensitive": false }),
+        &json!({
+            "subscriptionType": "object.propertyChange", "objectTypeId": "0-3", "objectId": 777,
+            "isSensitive": false,
+        }),
         deal,
     );
     told(
-        json!({ "subscriptionType": "object.creation", "objectTypeId": "0-1", "objectId": "151" }),
+        &json!({ "subscriptionType": "object.creation", "objectTypeId": "0-1", "objectId": "151" }),
         person,
     );
-    told(json!({ "subscriptionType": "contact.privacyDeletion", "objectId": 151 }), person);
+    told(&json!({ "subscriptionType": "contact.privacyDeletion", "objectId": 151 }), person);
     // A merge names what came of it, in the newer form and in the older.
     told(
-        json!({ "subscriptionType": "contact.merge", "objectId": 151, "primaryObjectId": 151,
+        &json!({ "subscriptionType": "contact.merge", "objectId": 151, "primaryObjectId": 151,
             "mergedObjectIds": [152], "newObjectId": 153, "numberOfPropertiesMoved": 4 }),
         &[("contact", "153")],
     );
     told(
-        json!({ "subscriptionType": "contact.merge", "objectId": 150, "primaryObjectId": 151 }),
+        &json!({ "subscriptionType": "contact.merge", "objectId": 150, "primaryObjectId": 151 }),
         person,
     );
     // What does not matter.
     for kind in
         ["company.creation", "object.propertyChange", "contact.somethingNew", "nonsense", ""]
     {
-        told(event(kind), &[]);
+        told(&event(kind), &[]);
     }
     told(
-        json!({ "objectTypeId": "0-2", "subscriptionType": "object.creation", "objectId": 1 }),
+        &json!({ "objectTypeId": "0-2", "subscriptionType": "object.creation", "objectId": 1 }),
         &[],
     );
     // The same twice, and in another order, is the same.
@@ -133,7 +136,7 @@ fn what_we_wrote_is_no_news() {
         ("INTEGRATION", Value::Null, "clew_lead_id", person),
         ("CRM_UI", json!("54321"), "clew_lead_id", person),
     ] {
-        told(event(source, id, property), expected);
+        told(&event(source, id, property), expected);
     }
 }
 

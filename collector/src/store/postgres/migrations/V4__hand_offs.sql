@@ -2,6 +2,9 @@
 -- attempts begin anew where it is replayed. A worker that was under way knows the attempt that it makes.
 ALTER TABLE clew.deliveries ADD COLUMN kind text NOT NULL DEFAULT 'lead.converted';
 ALTER TABLE clew.deliveries ADD COLUMN claims integer NOT NULL DEFAULT 0;
+-- Of what waits of a lead for a destination, the first alone is tried.
+CREATE INDEX deliveries_in_line ON clew.deliveries (lb, lead, destination, created_at_ms, hash)
+    WHERE state IN ('pending', 'sending', 'retry');
 
 -- What arises at run time: tokens, how far a poll has come, subscriptions, leases. Names are in the order
 -- of their bytes, whatever the database's collation is.

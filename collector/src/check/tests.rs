@@ -1,0 +1,127 @@
+//! What is found of entities that do not agree.
+
+use super::*;
+use shared::ids::ConversionId;
+use shared::lead::{Contact, FoundBy, Join, JoinEvidence, NamedBy};
+use shared::link::CrmLink;
+
+const HANDED_OVER_MS: Option<i64> = Some(1_000);
+
+fn id(number: u8) -> LeadId {
+    LeadId::new(0, [number; 10])
+}
+
+fn visitor() -> VisitorId {
+    VisitorId::from_random([1; 16])
+}
+
+fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
+    let site = SiteId::parse("demo").unwrap();
+    let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Token };
+    let mut join = Join {
+        visitor: visitor(),
+        joined_at_ms: 0,
+        conversion: ConversionId::new(0, [number; 10]),
+        by,
+        from_ms: None,
+        from_lead: None,
+        until_ms: None,
+        until_lead: None,
+        undone_at_ms: None,
+    };
+    change(&mut join);
+    let lead = Lead {
+        id: id(number),
+        site,
+        created_at_ms: 0,
+        converted_at_ms: 0,
+        contact: Contact::default(),
+        joins: vec![join],
+        conversions: 0,
+        phone_conflict: None,
+    };
+    let (conversions, deliveries, records) = (Vec::new(), Vec::new(), Vec::new());
+    Entity::Lead { lead, conversions, deliveries, records }
+}
+
+/// A browser of the second lead, which had it from the first; and a part of what is told.
+fn check(first: impl FnOnce(&mut Join), second: impl FnOnce(&mut Join), expected: Option<&str>) {
+    let record = Visitor { lead: Some(id(2)), ..Visitor::default() };
+    let site = SiteId::parse("demo").unwrap();
+    let browser = Entity::Visitor { site, visitor: visitor(), record, events: Vec::new() };
+    let gave = |join: &mut Join| {
+        (join.until_ms, join.until_lead) = (HANDED_OVER_MS, Some(id(2)));
+        first(join);
+    };
+    let took = |join: &mut Join| {
+        (join.from_ms, join.from_lead) = (HANDED_OVER_MS, Some(id(1)));
+        second(join);
+    };
+    let mut check = Check::default();
+    for entity in [browser, lead(1, gave), lead(2, took)] {
+        check.take(&entity).unwrap();
+    }
+    let problems = check.finish().problems;
+    let told = problems.first().map(String::as_str);
+    match (told, expected) {
+        (None, None) => {}
+        (Some(told), Some(part)) if told.contains(part) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_is_found_by_what_was_told() {
+    let check = |told: bool, owner: Option<u8>, expected: Option<&str>| {
+        let mut check = Check::default();
+        for number in [1, 2] {
+            let mut lead = lead(number, |join| join.undone_at_ms = Some(1));
+            if let Entity::Lead { records, .. } = &mut lead {
+                records.extend((told && number == 1).then(|| {
+                    Record::Link(CrmLink {
+                        provider: "hubspot".into(),
+                        object: "contact".into(),
+                        id: "7".into(),
+                        url: None,
+                        linked_at_ms: 0,
+                        reference: "a".into(),
+                    })
+                }));
+            }
+            check.take(&lead).unwrap();
+        }
+        let (site, kind) = (SiteId::parse("demo").unwrap(), IdentityKind::CrmRecord);
+        if let Some(lead) = owner.map(id) {
+            let value = "hubspot:contact:7".into();
+            check.take(&Entity::Identity { site, kind, value, lead }).unwrap();
+        }
+        let problems = check.finish().problems;
+        assert_eq!(problems.is_empty(), expected.is_none(), "{problems:?}");
+        let part = expected.unwrap_or_default();
+        assert!(problems.iter().all(|told| told.contains(part)), "{problems:?}");
+    };
+    check(true, Some(1), None);
+    // It was told with a stage.
+    check(false, Some(2), None);
+    check(true, Some(2), Some("hubspot:contact:7 of demo: the lead of which it was told"));
+    check(true, None, Some("is not found by it"));
+}
+
+#[test]
+fn whose_a_browser_is() {
+    let as_it_is = |_: &mut Join| {};
+    check(as_it_is, as_it_is, None);
+    check(|join| join.until_ms = Some(999), as_it_is, Some("only one of them says"));
+    check(|join| join.until_lead = Some(id(3)), as_it_is, Some("only one of them says"));
+    check(|join| join.until_lead = None, as_it_is, Some("only one of them says"));
+    check(as_it_is, |join| join.from_lead = None, Some("only one of them says"));
+    let open = |join: &mut Join| (join.until_ms, join.until_lead) = (None, None);
+    let alone = |join: &mut Join| join.from_lead = None;
+    check(open, alone, Some("both have it now"));
+    check(as_it_is, |join| join.until_ms = Some(2_000), Some("its record names the lead"));
+    // What is undone says nothing any more.
+    let undone = |join: &mut Join| join.undone_at_ms = Some(3_000);
+    check(undone, alone, None);
+    check(undone, as_it_is, Some("only one of them says"));
+    check(open, undone, Some("its record names the lead"));
+}

@@ -1,0 +1,66 @@
+//! The settings of inbound webhooks: what tools between, or CRMs without a connection, tell of leads.
+
+use super::Config;
+use crate::secret::Secret;
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::Deserialize;
+use shared::ids::SiteId;
+use shared::lifecycle::Stage;
+use shared::money::Currency;
+use std::collections::BTreeMap;
+
+/// Somebody who tells of leads at `/hooks/NAME`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboundConfig {
+    /// Its name in the address, and as the origin of what it tells.
+    pub name: String,
+    /// The site whose leads it tells of.
+    pub site: SiteId,
+    /// `whsec_…`; without it only an API key opens it.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// The secret before it, while the sender changes: both open.
+    #[serde(default)]
+    pub previous_secret: Option<Secret>,
+    /// The currency of amounts that come without one.
+    #[serde(default)]
+    pub currency: Option<Currency>,
+    /// Our stage for the sender's word.
+    #[serde(default)]
+    pub stages: BTreeMap<String, Stage>,
+}
+
+impl InboundConfig {
+    pub(super) fn resolve_secrets(
+        &mut self,
+        lookup: impl Fn(&str) -> Option<String> + Copy,
+    ) -> Result<()> {
+        let Self { name, secret, previous_secret, .. } = self;
+        for secret in [secret, previous_secret].into_iter().flatten() {
+            let unset = |unset| anyhow!("inbound `{name}`: the environment has no {unset}");
+            secret.resolve(lookup).map_err(unset)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check(&self, config: &Config) -> Result<()> {
+        self.check_parts(config).with_context(|| format!("inbound `{}`", self.name))
+    }
+
+    fn check_parts(&self, config: &Config) -> Result<()> {
+        ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
+        config.site(&self.site).context("no such site")?;
+        ensure!(
+            self.secret.is_some() || self.previous_secret.is_none(),
+            "a previous_secret needs a secret"
+        );
+        for (word, stage) in &self.stages {
+            ensure!(
+                *stage != Stage::Anonymous,
+                "stages: `{word}`: anonymous is no stage of a lead"
+            );
+        }
+        Ok(())
+    }
+}

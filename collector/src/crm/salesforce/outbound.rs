@@ -1,0 +1,245 @@
+//! Outbound messages: SOAP that nothing signs. What proves the sender is the secret in the address,
+//! and the organization's id; what a message says is read again from the organization itself.
+
+use crate::config::SalesforceConfig;
+use crate::crm::{Received, RecordRef, Refused, Webhook};
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use subtle::ConstantTimeEq;
+
+/// The longest message: a hundred notifications.
+const MESSAGE_BYTES: usize = 1 << 20;
+/// Elements in elements; a message has six.
+const DEPTH: usize = 16;
+const ORGANIZATION: [&str; 4] = ["Envelope", "Body", "notifications", "OrganizationId"];
+const NOTIFICATION: [&str; 4] = ["Envelope", "Body", "notifications", "Notification"];
+const RECORD: [&str; 5] = ["Envelope", "Body", "notifications", "Notification", "sObject"];
+const RECORD_ID: [&str; 6] = ["Envelope", "Body", "notifications", "Notification", "sObject", "Id"];
+/// Without it Salesforce sends the message again, for a day.
+const ACKNOWLEDGED: &str = "<soapenv:Envelope \
+    xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
+    <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack>\
+    </notificationsResponse></soapenv:Body></soapenv:Envelope>";
+
+pub(super) fn receive(
+    settings: &SalesforceConfig,
+    webhook: &Webhook<'_>,
+) -> Result<Received, Refused> {
+    let refused = |why: &str| Err(Refused::Signature(why.to_owned()));
+    let Some(secret) = &settings.hook_secret else {
+        return refused("no salesforce.hook_secret is configured");
+    };
+    let told = webhook.secret_path.trim_start_matches('/').as_bytes();
+    if !bool::from(secret.reveal().as_bytes().ct_eq(told)) {
+        return refused("the last part of the address is not the hook_secret");
+    }
+    let message = Message::read(webhook.body).map_err(Refused::Malformed)?;
+    if let Some(own) = &settings.organization
+        && short(own) != short(&message.organization)
+    {
+        return refused("it is of another organization");
+    }
+    let answer = ("text/xml; charset=utf-8", ACKNOWLEDGED.to_owned());
+    Ok(Received { records: message.records, answer })
+}
+
+/// What a message says that is used.
+#[derive(Default)]
+struct Message {
+    organization: String,
+    /// Of the kinds that are read, each once.
+    records: Vec<RecordRef>,
+}
+
+impl Message {
+    fn read(body: &[u8]) -> Result<Self, String> {
+        if body.len() > MESSAGE_BYTES {
+            return Err(format!("it is longer than {MESSAGE_BYTES} bytes"));
+        }
+        let body = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+        let mut reader = Reader::from_str(body);
+        let mut message = Self::default();
+        let mut path: Vec<String> = Vec::new();
+        let mut object = String::new();
+        let mut notified = false;
+        loop {
+            match reader.read_event().map_err(|error| error.to_string())? {
+                Event::Start(element) => {
+                    path.push(local_name(&element)?);
+                    if path.len() > DEPTH {
+                        return Err("its elements lie too deep".into());
+                    }
+                    notified |= path == NOTIFICATION;
+                    if path == RECORD {
+                        object = kind(&element)?;
+                    }
+                }
+                // It closes what was opened; another name is an error of the reader's.
+                Event::End(_) => {
+                    path.pop();
+                }
+                Event::Text(text) => {
+                    let text = text.decode().map_err(|error| error.to_string())?;
+                    let text = text.trim();
+                    if path == ORGANIZATION {
+                        message.organization.push_str(text);
+                    } else if path == RECORD_ID && !text.is_empty() {
+                        message.add(&object, text)?;
+                    }
+                }
+                Event::DocType(_) => return Err("it has a document type".into()),
+                Event::GeneralRef(reference) => {
+                    let name = reference.decode().map_err(|error| error.to_string())?;
+                    let is_own = matches!(&*name, "amp" | "lt" | "gt" | "quot" | "apos");
+                    if !is_own && !name.starts_with('#') {
+                        return Err("it has an entity".into());
+                    }
+                }
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        match path.is_empty() && notified {
+            true => Ok(message),
+            false => Err("it is no outbound message".into()),
+        }
+    }
+
+    fn add(&mut self, object: &str, id: &str) -> Result<(), String> {
+        let is_id =
+            matches!(id.len(), 15 | 18) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_id {
+            return Err(format!("an Id of {object} is none"));
+        }
+        let record = RecordRef { object: object.to_owned(), id: id.to_owned() };
+        if matches!(object, "Lead" | "Contact" | "Opportunity") && !self.records.contains(&record) {
+            self.records.push(record);
+        }
+        Ok(())
+    }
+}
+
+fn local_name(element: &BytesStart<'_>) -> Result<String, String> {
+    let name = element.local_name();
+    String::from_utf8(name.as_ref().to_vec()).map_err(|_| "a name is not UTF-8".to_owned())
+}
+
+/// `Opportunity` of `xsi:type="sf:Opportunity"`.
+fn kind(element: &BytesStart<'_>) -> Result<String, String> {
+    let mut attributes = element.attributes();
+    for attribute in attributes.with_checks(false) {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.key.local_name().as_ref() == b"type" {
+            let value = String::from_utf8_lossy(&attribute.value);
+            return Ok(value.rsplit(':').next().unwrap_or_default().to_owned());
+        }
+    }
+    Err("an sObject does not say what it is".into())
+}
+
+/// Ids have fifteen characters, or three more that check them.
+fn short(id: &str) -> &str {
+    id.get(..15).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(notifications: &str) -> String {
+        format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?>
+            <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+             <soapenv:Body><notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+              <OrganizationId>00DB00000000000EAC</OrganizationId><ActionId>04kB00000000001</ActionId>
+              <SessionId xsi:nil="true"/>{notifications}</notifications></soapenv:Body>
+            </soapenv:Envelope>"#
+        )
+    }
+
+    fn notification(object: &str, fields: &str) -> String {
+        format!(
+            r#"<Notification><Id>04lB00000000011</Id>
+            <sObject xsi:type="sf:{object}" xmlns:sf="urn:sobject.enterprise.soap.sforce.com">{fields}</sObject></Notification>"#
+        )
+    }
+
+    fn check(body: &str, expected: Result<&[(&str, &str)], &str>) {
+        let found = Message::read(body.as_bytes());
+        let found = found.map(|message| {
+            assert_eq!(message.organization, "00DB00000000000EAC");
+            message.records
+        });
+        let record =
+            |(object, id): &(&str, &str)| RecordRef { object: (*object).into(), id: (*id).into() };
+        let beginning: String = body.chars().take(900).collect();
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!(found, expected.iter().map(record).collect::<Vec<_>>(), "{beginning}");
+            }
+            (Err(found), Err(expected)) => {
+                assert!(found.contains(expected), "{found}: {beginning}")
+            }
+            (found, _) => panic!("{found:?}: {beginning}"),
+        }
+    }
+
+    #[test]
+    fn messages() {
+        let won =
+            "<sf:Id>006B000000ABCDEFGH</sf:Id><sf:StageName>Closed &amp; &#87;on</sf:StageName>";
+        let lead = "<sf:Id>00QB00000000001</sf:Id>";
+        let deal = notification("Opportunity", won);
+        let both = [deal.clone(), notification("Lead", lead), deal.clone()].concat();
+        check(&envelope(&deal), Ok(&[("Opportunity", "006B000000ABCDEFGH")]));
+        let two = [("Opportunity", "006B000000ABCDEFGH"), ("Lead", "00QB00000000001")];
+        check(&envelope(&both), Ok(&two));
+        check(&envelope(&notification("Case", "<sf:Id>500B00000000001</sf:Id>")), Ok(&[]));
+        check(&envelope(&notification("Lead", "<sf:Name>x</sf:Name>")), Ok(&[]));
+        // An Id of something inside the record is not the record's.
+        let nested = format!("<sf:Owner><sf:Id>005B00000000001</sf:Id></sf:Owner>{lead}");
+        check(&envelope(&notification("Lead", &nested)), Ok(&two[1..]));
+    }
+
+    #[test]
+    fn hostile_messages() {
+        let lead = "<sf:Id>00QB00000000001</sf:Id>";
+        let good = envelope(&notification("Lead", lead));
+        let declared = r#"<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>"#;
+        let named = format!("<sf:Name>&b;</sf:Name>{lead}");
+        let deep = "<a>".repeat(100_000);
+        for (body, expected) in [
+            (
+                good.replace("<soapenv:Envelope", &format!("{declared}<soapenv:Envelope")),
+                "document type",
+            ),
+            (envelope(&notification("Lead", &named)), "entity"),
+            (deep, "too deep"),
+            (envelope(&notification("Lead", "<sf:Id>' OR Id != '</sf:Id>")), "is none"),
+            (envelope(&notification("Lead", "<sf:Id>00QB</sf:Id>")), "is none"),
+            (envelope(&notification("Lead", lead).replace("xsi:type", "xsi:kind")), "does not say"),
+            (good.replace("Notification", "Other"), "no outbound message"),
+            (envelope(""), "no outbound message"),
+            (good.replace("</soapenv:Envelope>", ""), ""),
+            (good.replace("</sObject>", "</sobject>"), ""),
+            (format!("{good}{}", " ".repeat(MESSAGE_BYTES)), "longer than"),
+            (String::new(), "no outbound message"),
+            ("{\"json\":true}".to_owned(), "no outbound message"),
+            ("<".repeat(5_000), ""),
+        ] {
+            check(&body, Err(expected));
+        }
+        assert!(Message::read(&[0xff, 0xfe]).is_err());
+    }
+
+    proptest::proptest! {
+        /// Whatever comes, it is read or refused.
+        #[test]
+        fn any_bytes(cut in 0..1_000usize, with in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..20)) {
+            let mut body = envelope(&notification("Lead", "<sf:Id>00QB00000000001</sf:Id>")).into_bytes();
+            let at = cut.min(body.len());
+            body.splice(at..(at + with.len()).min(body.len()), with);
+            let _ = Message::read(&body);
+        }
+    }
+}

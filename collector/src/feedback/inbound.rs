@@ -1,0 +1,281 @@
+//! What a webhook tells of a lead: a stage, what became of a deal, or both, in the words of whoever
+//! sends it.
+//!
+//! Members go by several names, so that what was set up for another tool need not be set up again. Case,
+//! underscores, hyphens and spaces in them do not matter; of several names for the same the one that
+//! stands first in [`NAMES`] counts.
+
+use super::read::{amount, invalid, text, time};
+use super::{NOBODY, find, keep_of};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::settings::{Inbound, Settings};
+use crate::store::{Record, Unmatched};
+use serde_json::{Map, Value};
+use shared::deal::{DealEvent, LedgerEntry};
+use shared::ids::LeadId;
+use shared::lifecycle::{Origin, Stage, StageChange};
+use shared::limits;
+use shared::time::parse_utc;
+
+/// Every member with the names that it goes by.
+pub const NAMES: [(&str, &[&str]); 12] = [
+    ("email", &["email", "emailaddress"]),
+    ("phone", &["phone", "phonenumber"]),
+    ("lead_id", &["leadid", "clewleadid"]),
+    ("crm_record_id", &["crmrecordid"]),
+    ("stage", &["stage", "pipelinestage"]),
+    ("reason", &["reason", "label"]),
+    ("deal_id", &["dealid", "deal", "transaction", "reference", "key"]),
+    ("amount", &["amount", "value", "opportunityvalue"]),
+    ("currency", &["currency", "currencycode"]),
+    ("status", &["status"]),
+    ("occurred_at", &["occurredat", "date", "opportunitydatetime", "revenuecloseddate"]),
+    ("event_id", &["eventid"]),
+];
+/// Names that only sales have.
+const OF_SALES: [&str; 2] = ["transaction", "revenuecloseddate"];
+/// A list of `{"Key": "EmailAddress", "Value": …}`, which stands for members of their own.
+const IDENTIFIERS: &str = "visitoridentifieroptions";
+
+/// What became of a webhook.
+pub struct Taken {
+    /// The lead.
+    pub lead: LeadId,
+    /// Whether all of it had been told before.
+    pub repeated: bool,
+}
+
+/// Keeps what a webhook tells. It is known by its `event_id`, else by the id that it was signed with.
+///
+/// # Errors
+/// A sentence about what is wrong with it, or the store's. What names nobody is kept as such, and is
+/// [`ApiError::NotFound`].
+pub async fn take(
+    app: &App,
+    settings: &Settings,
+    inbound: &Inbound,
+    body: &[u8],
+    id: Option<&str>,
+) -> Result<Taken, ApiError> {
+    let told = Told::read(body)?;
+    let records = told.records(inbound, id, app.clock.now_ms())?;
+    let site = &inbound.config.site;
+    let crm_record = told.crm_record(inbound)?;
+    let names = told.names(&records, crm_record.as_deref())?;
+    let lead = find(app, settings, site, &names).await?;
+    let mut repeated = true;
+    for record in records {
+        let (site, names) = (site.clone(), names.clone());
+        let told = Unmatched { site, names, record, crm_record: crm_record.clone() };
+        match lead {
+            Some(lead) => repeated &= keep_of(app, settings, lead, told).await?,
+            None => app.store.keep_unmatched(told).await?,
+        }
+    }
+    let lead = lead.ok_or(NOBODY)?;
+    Ok(Taken { lead, repeated })
+}
+
+/// A body's members under the first of our names, each a text that is not empty.
+struct Told {
+    members: Map<String, Value>,
+    is_sale: bool,
+}
+
+impl Told {
+    fn read(body: &[u8]) -> Result<Self, ApiError> {
+        let read: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
+            ApiError::Malformed(format!("The body is no JSON object: {error}."))
+        })?;
+        let mut plain = Map::new();
+        for (name, value) in read {
+            let name = plain_name(&name);
+            if name == IDENTIFIERS {
+                let options = value.as_array().into_iter().flatten();
+                let named =
+                    options.filter_map(|it| Some((it["Key"].as_str()?, it["Value"].clone())));
+                plain.extend(named.map(|(key, value)| (plain_name(key), value)));
+                continue;
+            }
+            plain.insert(name, value);
+        }
+        plain.retain(|_, value| !is_empty(value));
+        let is_sale = OF_SALES.iter().any(|name| plain.contains_key(*name));
+        let ours = NAMES.iter().filter_map(|(member, names)| {
+            let value = names.iter().find_map(|name| plain.get(*name))?;
+            Some(((*member).to_owned(), value.clone()))
+        });
+        Ok(Self { members: ours.collect(), is_sale })
+    }
+
+    /// A member as a text. Numbers stand as they are written.
+    fn text(&self, member: &str, most: usize) -> Result<Option<String>, ApiError> {
+        match self.members.get(member) {
+            None => Ok(None),
+            Some(Value::String(told)) => text(member, Some(told), most),
+            Some(Value::Number(told)) => text(member, Some(&told.to_string()), most),
+            Some(_) => Err(invalid(member, "it should be a text or a number")),
+        }
+    }
+
+    fn records(
+        &self,
+        inbound: &Inbound,
+        id: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Vec<Record>, ApiError> {
+        let by = Origin::Crm(inbound.config.name.clone());
+        let at_ms = self.time(now_ms)?;
+        let own_id = self.text("event_id", limits::IDEMPOTENCY_KEY_BYTES)?;
+        let reference = own_id.or(text("webhook-id", id, limits::IDEMPOTENCY_KEY_BYTES)?);
+        let stage = self.stage(inbound)?;
+        let mut records = Vec::new();
+        if let Some(to) = stage {
+            let entered_at_ms = at_ms.unwrap_or(now_ms);
+            let made = || format!("{} {entered_at_ms}", to.as_str());
+            records.push(Record::Stage(StageChange {
+                to,
+                entered_at_ms,
+                recorded_at_ms: now_ms,
+                by: by.clone(),
+                reason: self.text("reason", limits::TEXT_BYTES)?,
+                reference: reference.clone().unwrap_or_else(made),
+            }));
+        }
+        if let Some((event, amount)) = self.deal_event(inbound, stage)? {
+            let deal = self.text("deal_id", limits::DEAL_BYTES)?;
+            let none = || invalid("deal_id", "what becomes of a deal needs one, or an event_id");
+            let deal = deal.or_else(|| reference.clone()).ok_or_else(none)?;
+            if deal.len() > limits::DEAL_BYTES {
+                return Err(invalid("event_id", "it is too long to stand for the deal's id"));
+            }
+            let made = || {
+                let amount = amount.map(|amount| amount.to_string());
+                let at = at_ms.map(|at_ms| at_ms.to_string());
+                let words = [Some(deal.clone()), Some(event.as_str().to_owned()), amount, at];
+                words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            };
+            records.push(Record::Deal(LedgerEntry {
+                event,
+                amount,
+                at_ms: at_ms.unwrap_or(now_ms),
+                recorded_at_ms: now_ms,
+                source: by,
+                reference: reference.clone().unwrap_or_else(made),
+                deal,
+            }));
+        }
+        match records.is_empty() {
+            true => Err(ApiError::Invalid(
+                "It tells of no stage (`stage`) and of no deal (`amount` or `status`).".into(),
+            )),
+            false => Ok(records),
+        }
+    }
+
+    fn time(&self, now_ms: i64) -> Result<Option<i64>, ApiError> {
+        let Some(told) = self.text("occurred_at", limits::TEXT_BYTES)? else { return Ok(None) };
+        let wrong = |_| invalid("occurred_at", format!("`{told}` is no time of ours"));
+        let none =
+            || invalid("occurred_at", format!("`{told}` is no time, such as 2026-11-21T09:00:00Z"));
+        let at = shared::time::rfc3339(parse_utc(&told).ok_or_else(none)?);
+        match time(Some(&at), now_ms) {
+            Err(ApiError::Invalid(why)) => {
+                Err(ApiError::Invalid(why.replacen("at:", "occurred_at:", 1)))
+            }
+            other => other.map_err(wrong),
+        }
+    }
+
+    fn stage(&self, inbound: &Inbound) -> Result<Option<Stage>, ApiError> {
+        let Some(word) = self.text("stage", limits::TEXT_BYTES)? else { return Ok(None) };
+        let stages = &inbound.config.stages;
+        let mapped = stages.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(&word));
+        if let Some((_, stage)) = mapped {
+            return Ok(Some(*stage));
+        }
+        let stage = word.to_ascii_lowercase().parse().map_err(|error| {
+            let table = format!("[inbound.stages] of `{}` can map it", inbound.config.name);
+            invalid("stage", format!("{error}; {table}"))
+        })?;
+        match stage {
+            Stage::Anonymous => {
+                Err(invalid("stage", "a lead has named itself, so `anonymous` is no stage of one"))
+            }
+            stage => Ok(Some(stage)),
+        }
+    }
+
+    /// What became of a deal; `None` where nothing is told of any. Without a status it is what the stage
+    /// says, and without a stage a sale.
+    fn deal_event(
+        &self,
+        inbound: &Inbound,
+        stage: Option<Stage>,
+    ) -> Result<Option<(DealEvent, Option<shared::money::Money>)>, ApiError> {
+        let status = self.text("status", limits::TEXT_BYTES)?;
+        let told = self.text("amount", limits::TEXT_BYTES)?;
+        let has_amount = told.is_some();
+        let event = match (status.map(|word| plain_name(&word)).as_deref(), stage) {
+            (Some("won" | "closedwon"), _) => DealEvent::Won,
+            (Some("lost" | "closedlost"), _) => DealEvent::Lost,
+            (Some("open"), _) if has_amount => DealEvent::Opened,
+            (Some("open"), _) => DealEvent::Reopened,
+            (Some(other), _) => {
+                return Err(invalid(
+                    "status",
+                    format!("`{other}` is none; there are won, lost, open"),
+                ));
+            }
+            (None, _) if !has_amount => return Ok(None),
+            (None, _) if self.is_sale => DealEvent::Won,
+            (None, None | Some(Stage::Customer | Stage::Advocate)) => DealEvent::Won,
+            (None, Some(Stage::Lost)) => DealEvent::Lost,
+            (None, Some(_)) => DealEvent::Opened,
+        };
+        let own = self.text("currency", limits::TEXT_BYTES)?;
+        let usual = inbound.config.currency.map(|currency| currency.code().to_owned());
+        let amount = amount(event, told.map(Value::from).as_ref(), own.or(usual).as_deref())?;
+        Ok(Some((event, amount)))
+    }
+
+    /// The sender's record that the lead is: `provider:type:id` as it is written, else under the
+    /// sender's name.
+    fn crm_record(&self, inbound: &Inbound) -> Result<Option<String>, ApiError> {
+        let record = self.text("crm_record_id", limits::TAG_BYTES - 48)?;
+        Ok(record.map(|record| {
+            match record.splitn(3, ':').filter(|part| !part.is_empty()).count() {
+                3 => record,
+                _ => format!("{}:record:{record}", inbound.config.name),
+            }
+        }))
+    }
+
+    /// By what the lead may be found.
+    fn names(&self, records: &[Record], crm: Option<&str>) -> Result<Vec<String>, ApiError> {
+        let most = limits::TEXT_BYTES;
+        let deal = records.iter().find_map(Record::identity);
+        let names = [
+            self.text("lead_id", most)?,
+            crm.map(|record| format!("crm:{record}")),
+            self.text("email", most)?.map(|email| format!("email:{email}")),
+            self.text("phone", most)?.map(|phone| format!("phone:{phone}")),
+            deal.map(|(_, deal)| format!("deal:{deal}")),
+        ];
+        Ok(names.into_iter().flatten().collect())
+    }
+}
+
+/// Small letters and digits alone.
+fn plain_name(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
+}
+
+/// Tools send empty texts for what they do not know.
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What a request says, read into what cannot be wrong; or a sentence about what is.
+
+use crate::error::ApiError;
+use serde::Deserialize;
+use serde_json::Value;
+use shared::deal::DealEvent;
+use shared::limits;
+use shared::money::Money;
+use shared::time::parse_rfc3339;
+
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::Malformed(format!("The body tells of no {what}: {error}.")))
+}
+
+pub(super) fn invalid(member: &str, error: impl std::fmt::Display) -> ApiError {
+    ApiError::Invalid(format!("{member}: {error}."))
+}
+
+/// A text of at most so many bytes, `None` where it is empty.
+pub(super) fn text(
+    member: &str,
+    value: Option<&str>,
+    most: usize,
+) -> Result<Option<String>, ApiError> {
+    let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    if value.len() > most {
+        return Err(invalid(member, format!("it is longer than {most} bytes")));
+    }
+    match value.chars().any(char::is_control) {
+        true => Err(invalid(member, "it has characters that cannot be written")),
+        false => Ok(Some(value.to_owned())),
+    }
+}
+
+pub(super) fn reference(told: Option<&str>, key: Option<&str>) -> Result<Option<String>, ApiError> {
+    match text("reference", told, limits::IDEMPOTENCY_KEY_BYTES)? {
+        Some(told) => Ok(Some(told)),
+        None => text("Idempotency-Key", key, limits::IDEMPOTENCY_KEY_BYTES),
+    }
+}
+
+pub(super) fn time(at: Option<&str>, now_ms: i64) -> Result<Option<i64>, ApiError> {
+    let Some(at) = at else { return Ok(None) };
+    let none = || invalid("at", format!("`{at}` is no time, such as 2026-11-21T09:00:00Z"));
+    let at_ms = parse_rfc3339(at).ok_or_else(none)?;
+    if at_ms > now_ms + limits::EVENT_AHEAD_MS {
+        return Err(invalid("at", format!("{at} is in the future")));
+    }
+    match at_ms < now_ms - limits::RECORD_AGE_MS {
+        true => Err(invalid("at", format!("{at} is more than 20 years ago"))),
+        false => Ok(Some(at_ms)),
+    }
+}
+
+/// `provider:type:id`, such as `hubspot:contact:151`.
+pub(super) fn crm_record(told: &str) -> Result<String, ApiError> {
+    let wrong = || invalid("crm", format!("`{told}` is not like hubspot:contact:151"));
+    let record = text("crm", Some(told), limits::IDEMPOTENCY_KEY_BYTES)?.ok_or_else(wrong)?;
+    let parts: Vec<&str> = record.splitn(3, ':').collect();
+    match parts.len() == 3 && parts.iter().all(|part| !part.is_empty()) {
+        true => Ok(record),
+        false => Err(wrong()),
+    }
+}
+
+/// What a deal comes to by an event; of a refund what was paid back, negative.
+pub(super) fn amount(
+    event: DealEvent,
+    amount: Option<&Value>,
+    currency: Option<&str>,
+) -> Result<Option<Money>, ApiError> {
+    if matches!(event, DealEvent::Reopened | DealEvent::Lost) {
+        return Ok(None);
+    }
+    let told = match amount {
+        Some(Value::String(told)) => told.trim(),
+        Some(Value::Null) | None => {
+            return Err(invalid("amount", format!("`{}` needs one", event.as_str())));
+        }
+        Some(_) => {
+            let why = "it should be a text such as \"1200.00\"; a number may have been rounded";
+            return Err(invalid("amount", why));
+        }
+    };
+    let currency =
+        currency.ok_or_else(|| invalid("currency", "an amount needs one, such as EUR"))?;
+    let currency = currency.trim().parse().map_err(|error| invalid("currency", error))?;
+    let mut money = Money::parse(told, currency).map_err(|error| invalid("amount", error))?;
+    match event {
+        DealEvent::Refunded if money.minor > 0 => money.minor = -money.minor,
+        DealEvent::Refunded => {
+            return Err(invalid("amount", "of a refund it is what was paid back, above 0"));
+        }
+        _ if money.minor < 0 => {
+            let why = "it is below 0; what was paid back is told as `refunded`";
+            return Err(invalid("amount", why));
+        }
+        _ => {}
+    }
+    Ok(Some(money))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told<T>(result: Result<T, ApiError>) -> Result<T, String> {
+        result.map_err(|error| error.to_string())
+    }
+
+    /// Minor units, or a part of what is told.
+    fn check_amount(
+        event: DealEvent,
+        written: &Value,
+        currency: &str,
+        expected: Result<Option<i64>, &str>,
+    ) {
+        let found = told(amount(event, Some(written), Some(currency)));
+        match (found.map(|money| money.map(|money| money.minor)), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{written}"),
+            (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
+            other => panic!("{written}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn amounts() {
+        use DealEvent::{Lost, Opened, Refunded, Won};
+        check_amount(Won, &json!("1200.00"), "EUR", Ok(Some(120_000)));
+        check_amount(Won, &json!("1200"), "jpy", Ok(Some(1_200)));
+        check_amount(Opened, &json!("0"), "EUR", Ok(Some(0)));
+        check_amount(Refunded, &json!("5"), "EUR", Ok(Some(-500)));
+        check_amount(Lost, &json!(5), "?", Ok(None));
+        check_amount(Won, &json!(1200.0), "EUR", Err("amount: it should be a text"));
+        check_amount(Won, &json!(1200), "EUR", Err("amount: it should be a text"));
+        check_amount(Won, &Value::Null, "EUR", Err("amount: `won` needs one"));
+        check_amount(Won, &json!("-5"), "EUR", Err("amount: it is below 0"));
+        check_amount(Refunded, &json!("-5"), "EUR", Err("paid back, above 0"));
+        check_amount(Refunded, &json!("0"), "EUR", Err("paid back, above 0"));
+        check_amount(Won, &json!("1.234"), "EUR", Err("more decimals than EUR has"));
+        check_amount(Won, &json!("1,2"), "EUR", Err("amount: `1,2` is no amount"));
+        check_amount(Won, &json!("1"), "EURO", Err("currency: `EURO` is no currency code"));
+    }
+
+    #[test]
+    fn times_and_names() {
+        let now_ms = parse_rfc3339("2026-11-21T10:00:00Z").unwrap();
+        let at = |at| told(time(Some(at), now_ms));
+        assert_eq!(at("2026-11-21T11:00:00+01:00"), Ok(Some(now_ms)));
+        assert!(at("2026-11-21T12:00:00Z").unwrap_err().contains("in the future"));
+        assert!(at("1990-01-01T00:00:00Z").unwrap_err().contains("more than 20 years ago"));
+        assert!(at("soon").unwrap_err().contains("`soon` is no time"));
+        assert_eq!(told(crm_record(" hubspot:contact:151 ")), Ok("hubspot:contact:151".into()));
+        for wrong in ["", "hubspot", "hubspot:151", "hubspot::151", "a:b:c\nd"] {
+            assert!(crm_record(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(told(reference(Some(" "), Some("key"))), Ok(Some("key".into())));
+        assert!(reference(Some(&"x".repeat(256)), None).is_err());
+    }
+}

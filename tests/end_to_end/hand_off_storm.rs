@@ -1,0 +1,152 @@
+//! A CRM that fails three times in ten, in every way that it can: each lead is there once, none is
+//! lost.
+
+use futures_util::StreamExt;
+use futures_util::stream::iter;
+use serde_json::{Value, json};
+use standin::{Fault, When};
+use std::collections::BTreeSet;
+use tests::crm::{Scene, Vendor};
+use tests::storage::Backend;
+
+const LEADS: usize = 2_000;
+/// So long it may take.
+const LONGEST_MS: i64 = 7 * 86_400_000;
+
+#[actix_web::test]
+async fn each_lead_is_there_once_for_hubspot() {
+    storm(Vendor::Hubspot).await;
+}
+
+/// Of a hundred requests, how many fail in each way; together thirty.
+fn faults(vendor: Vendor) -> Vec<Fault> {
+    let error = |status: u16, percent: u8, body: Value| Fault {
+        status,
+        percent,
+        times: u32::MAX,
+        body: Some(body),
+        ..Fault::default()
+    };
+    let (limit, invalid, session) = match vendor {
+        Vendor::Hubspot => (
+            error(
+                429,
+                4,
+                json!({ "status": "error", "policyName": "SECONDLY", "errorType": "RATE_LIMIT", "message": "You have reached your secondly limit." }),
+            ),
+            error(
+                400,
+                4,
+                json!({ "status": "error", "category": "VALIDATION_ERROR", "correlationId": "c", "message": "a rule says no" }),
+            ),
+            error(
+                401,
+                4,
+                json!({ "status": "error", "category": "INVALID_AUTHENTICATION", "message": "Authentication credentials not found." }),
+            ),
+        ),
+        Vendor::Salesforce => (
+            error(
+                403,
+                4,
+                json!([{ "errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentPerOrgLongTxn Limit exceeded." }]),
+            ),
+            error(
+                400,
+                4,
+                json!([{ "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "a rule says no" }]),
+            ),
+            error(
+                401,
+                4,
+                json!([{ "errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid" }]),
+            ),
+        ),
+    };
+    let unavailable = |status: u16, percent: u8| error(status, percent, json!("away"));
+    vec![
+        limit,
+        invalid,
+        session,
+        unavailable(500, 4),
+        unavailable(503, 4),
+        unavailable(408, 3),
+        // The work is done, and nobody hears of it.
+        Fault { when: When::After, ..unavailable(502, 5) },
+        Fault {
+            when: When::After,
+            body: Some(json!("{ broken")),
+            status: 200,
+            ..unavailable(200, 3)
+        },
+    ]
+}
+
+async fn storm(vendor: Vendor) {
+    let scene = Scene::start_with(vendor, Backend::Sled, "poll_minutes = 0");
+    // HubSpot's stay the same. One that is taken once, with its answer lost, nobody can mend.
+    scene.crm.set(|settings| settings.rotate_refresh_tokens = false);
+    let make = async |number| {
+        let contact =
+            json!({ "email": format!("{number}@example.com"), "last_name": format!("L{number}") });
+        let made = scene.app.post_lead(&json!({ "contact": contact })).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json["lead"]["id"].as_str().unwrap().to_owned()
+    };
+    let leads: BTreeSet<String> = iter(0..LEADS).map(make).buffer_unordered(16).collect().await;
+    assert_eq!(leads.len(), LEADS);
+    // As an operator does, before leads come.
+    let settings = scene.app.app.settings();
+    let connection = scene.app.app.connections.get(&settings, vendor.name()).unwrap().unwrap();
+    connection.crm.declare(&connection.fields).await.unwrap();
+    faults(vendor).into_iter().for_each(|fault| scene.crm.fail(fault));
+    scene.advance_ms(10_000);
+    let begun_ms = scene.clock.now_ms();
+    let mut attempts = 0;
+    loop {
+        let made = scene.app.deliver().await;
+        attempts += made;
+        if made > 0 {
+            scene.advance_ms(2_000);
+            continue;
+        }
+        // What was refused for good is replayed by hand, as an operator would.
+        for dead in scene.deliveries("dead").await {
+            let path = format!("/v1/deliveries/{}/replay", dead["id"].as_str().unwrap());
+            assert_eq!(scene.app.post(&path, &Value::Null).await.status, 202);
+        }
+        let mut waiting = 0;
+        for state in ["pending", "sending", "retry"] {
+            waiting += scene.deliveries(state).await.len();
+        }
+        if waiting == 0 {
+            break;
+        }
+        assert!(scene.clock.now_ms() < begun_ms + LONGEST_MS, "{waiting} wait still");
+        scene.advance_ms(60_000);
+    }
+    let (persons, notes) = vendor.persons_and_notes(&scene.crm);
+    assert_eq!((persons.len(), notes.len()), (LEADS, LEADS));
+    let there: BTreeSet<String> = persons
+        .iter()
+        .map(|person| vendor.field(person, "lead_id").as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(there, leads);
+    let marker = |note: &Value| {
+        let text = note.to_string();
+        let (_, rest) = text.split_once("clew-journey:").unwrap();
+        rest.split(':').next().unwrap().to_owned()
+    };
+    assert_eq!(notes.iter().map(marker).collect::<BTreeSet<_>>(), leads);
+    let failed =
+        scene.crm.log().iter().filter(|asked| asked.status >= 400 && asked.status != 404).count();
+    let share = failed as f64 / scene.crm.log().len() as f64;
+    assert!(share > 0.15, "{share}: it was no storm");
+    println!(
+        "{LEADS} leads in {attempts} attempts and {} s; {:.0} % of {} requests failed",
+        (scene.clock.now_ms() - begun_ms) / 1000,
+        share * 100.0,
+        scene.crm.log().len()
+    );
+    scene.stop().await;
+}

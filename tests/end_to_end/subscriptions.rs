@@ -1,0 +1,404 @@
+//! Subscriptions as Zapier and its like use them: ordered by API, told in flat bodies, signed, ended.
+
+use collector::clock::Clock;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use tests::app::{Answer, KEY, NOW_MS, TestApp, answer};
+use tests::receiver::Receiver;
+use tests::storage::Backend;
+use tests::visitors::{contact, travelled};
+
+tests::both_stores!(
+    a_lead_is_told_flat_until_unsubscribed,
+    secrets_are_rotated,
+    stages_and_revenue_are_told,
+    a_test_tells_what_the_receiver_said,
+    one_that_is_gone_is_disabled_and_what_waits_stays,
+    samples_and_lists_have_the_same_members,
+    orders_that_are_refused,
+    a_site_has_so_many_and_no_more,
+    a_secret_that_cannot_be_opened_stops_it,
+);
+
+const PRIVATE: &str = "[hooks]\nallow_private = true\n";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+async fn call(app: &TestApp, method: Method, path: &str, body: Value) -> Answer {
+    answer(app.request(method, path).bearer_auth(KEY).body(body.to_string())).await
+}
+
+/// A subscription: its path and its secret.
+async fn subscribe(app: &TestApp, receiver: &Receiver, event: Value) -> (String, String) {
+    let order = json!({ "target_url": format!("{}/zap", receiver.url), "event": event });
+    let made = app.post("/v1/hooks", &order).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(made.json["event"], event);
+    let id = made.json["id"].as_str().unwrap();
+    assert_eq!(made.headers["location"], format!("/v1/hooks/{id}").as_str());
+    (format!("/v1/hooks/{id}"), made.json["secret"].as_str().unwrap().to_owned())
+}
+
+async fn lead(app: &TestApp, email: &str) -> Value {
+    let (visitor, _) = travelled(app).await;
+    let made = app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    made.json
+}
+
+async fn settle_and_deliver(app: &TestApp) -> usize {
+    app.app.clock.advance_ms(10_000);
+    app.deliver().await
+}
+
+async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
+    let receiver = Receiver::start();
+    let clock = Clock::fixed(NOW_MS);
+    let app = TestApp::start_with(backend, PRIVATE, clock);
+    let (path, secret) = subscribe(&app, &receiver, json!("lead.converted")).await;
+    let made = lead(&app, "a@example.com").await;
+    assert_eq!(settle_and_deliver(&app).await, 1);
+    let got = receiver.one();
+    let body = got.json();
+    for (name, expected) in [
+        ("event", json!("lead.converted")),
+        ("id", made["conversion_id"].clone()),
+        ("occurred_at", json!("2026-11-21T10:00:00Z")),
+        ("lead_id", made["lead"]["id"].clone()),
+        ("email", json!("a@example.com")),
+        ("first_click_source", json!("google")),
+        ("last_click_channel", json!("direct")),
+        ("revenue", json!(null)),
+    ] {
+        assert_eq!(body[name], expected, "{name}");
+    }
+    assert!(body.as_object().unwrap().values().all(|it| !it.is_object() && !it.is_array()));
+    assert!(body.get("crm_sync_status").is_none() && body.get("data").is_none());
+    assert!(got.headers["user-agent"].to_str().unwrap().starts_with("clew/"));
+
+    // It stands in the lists, its secret in none of them, and nowhere in the store.
+    let listed = app.get("/v1/hooks").await;
+    assert_eq!(listed.json["hooks"].as_array().unwrap().len(), 1);
+    let shown = app.get(&path).await;
+    assert_eq!(shown.json, listed.json["hooks"][0]);
+    assert!(!listed.text.contains("secret") && !shown.text.contains("secret"));
+    let bare = secret.strip_prefix("whsec_").unwrap();
+    let mut entities = app.app.store.export();
+    while let Some(entity) = entities.next().await {
+        assert!(!serde_json::to_string(&entity.unwrap()).unwrap().contains(bare));
+    }
+    let deliveries = app.get(&format!("{path}/deliveries")).await.json;
+    assert_eq!(deliveries["deliveries"][0]["id"], got.id());
+    assert_eq!(deliveries["deliveries"][0]["state"], "sent");
+    assert_eq!(deliveries["next"], Value::Null);
+
+    // What has come is told again by its id; then the subscription ends, and what waits with it.
+    app.post(&format!("/v1/deliveries/{}/replay", got.id()), &Value::Null).await;
+    assert_eq!(app.deliver().await, 1);
+    let again = receiver.one();
+    assert_eq!((again.id(), &again.body), (got.id(), &got.body));
+    let waits = lead(&app, "b@example.com").await["lead"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(call(&app, Method::DELETE, &path, Value::Null).await.status, 204);
+    assert_eq!(call(&app, Method::DELETE, &path, Value::Null).await.status, 404);
+    assert_eq!(app.get(&path).await.status, 404);
+    lead(&app, "c@example.com").await;
+    assert_eq!((settle_and_deliver(&app).await, receiver.take().len()), (0, 0));
+    let left = app.get(&format!("/v1/deliveries?lead={waits}")).await.json["deliveries"][0].take();
+    assert_eq!((&left["state"], &left["error"]), (&json!("dead"), &json!("it was unsubscribed")));
+    // Of where the lead itself is handed off, a subscription says nothing.
+    let status = app.get(&format!("/v1/leads/{waits}/fields")).await.json["fields"].take();
+    assert_eq!(status["crm_sync_status"], Value::Null);
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn secrets_are_rotated(backend: Backend) {
+    let receiver = Receiver::start();
+    // The specification's library asks the machine for the time.
+    let app = TestApp::start_with(backend, PRIVATE, Clock::system());
+    let (path, first) = subscribe(&app, &receiver, json!("lead.converted")).await;
+    let told = async |path: &str| {
+        let tested = app.post(&format!("{path}/test"), &Value::Null).await;
+        assert_eq!(tested.json["accepted"], true, "{}", tested.text);
+        receiver.one()
+    };
+    let got = told(&path).await;
+    assert!(got.is_signed_with(&first));
+    let rotated = app.post(&format!("{path}/rotate-secret"), &Value::Null).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text);
+    let second = rotated.json["secret"].as_str().unwrap().to_owned();
+    assert_ne!(first, second);
+    let got = told(&path).await;
+    assert!(got.is_signed_with(&first) && got.is_signed_with(&second), "both sign");
+    assert_eq!(got.header("webhook-signature").split(' ').count(), 2);
+    let third = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    assert!(!got.is_signed_with(third));
+
+    // A restart changes nothing of it, a day does. (The library's tolerance is five minutes, so the header is
+    // looked at.)
+    let clock = Clock::system();
+    clock.advance_ms(DAY_MS + 1_000);
+    let app = TestApp::start_with(app.stop().await, PRIVATE, clock);
+    let tested = app.post(&format!("{path}/test"), &Value::Null).await;
+    assert_eq!(tested.json["accepted"], true, "{}", tested.text);
+    let got = receiver.one();
+    assert_eq!(got.header("webhook-signature").split(' ').count(), 1);
+    let timestamp = got.header("webhook-timestamp").parse().unwrap();
+    let expected = standardwebhooks::Webhook::new(&second).unwrap();
+    let expected = expected.sign(got.id(), timestamp, &got.body).unwrap();
+    assert_eq!(got.header("webhook-signature"), expected);
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn stages_and_revenue_are_told(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
+    subscribe(&app, &receiver, json!(["lead.stage_changed", "lead.revenue"])).await;
+    let made = lead(&app, "a@example.com").await;
+    assert_eq!(settle_and_deliver(&app).await, 0, "of leads it is not told");
+    let stage = json!({ "stage": "sql", "at": "2026-11-21T09:30:00Z", "reason": "rang" });
+    app.post("/v1/leads/email:a@example.com/stage", &stage).await;
+    app.post("/v1/leads/email:a@example.com/stage", &stage).await;
+    assert_eq!(app.deliver().await, 1, "once");
+    let body = receiver.one().json();
+    for (name, expected) in [
+        ("event", json!("lead.stage_changed")),
+        ("occurred_at", json!("2026-11-21T09:30:00Z")),
+        ("lead_id", made["lead"]["id"].clone()),
+        ("from", json!("mql")),
+        ("to", json!("sql")),
+        ("at", json!("2026-11-21T09:30:00Z")),
+        ("by", json!("api")),
+        ("reason", json!("rang")),
+        ("lead_stage", json!("sql")),
+        ("email", json!("a@example.com")),
+    ] {
+        assert_eq!(body[name], expected, "{name}");
+    }
+    let deal = |kind: &str, amount: &str| json!({ "email": "a@example.com", "deal": "D-1", "kind": kind, "amount": amount, "currency": "EUR" });
+    app.post("/v1/revenue", &deal("won", "1200.00")).await;
+    app.app.clock.advance_ms(1_000);
+    app.post("/v1/revenue", &deal("refunded", "200.00")).await;
+    // In the lead's order, one after the other.
+    assert_eq!(app.deliver().await, 1);
+    app.app.clock.advance_ms(1_000);
+    assert_eq!(app.deliver().await, 1);
+    let mut bodies: Vec<Value> = receiver.take().iter().map(|got| got.json()).collect();
+    assert_ne!(bodies[0]["id"], bodies[1]["id"]);
+    let mut told = |place: usize, names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| bodies[place][name].take()).collect()
+    };
+    let names = ["event", "deal", "kind", "amount", "currency", "changes", "status"];
+    let euro = |amount: &str| json!([{ "amount": amount, "currency": "EUR" }]);
+    let won = [json!("lead.revenue"), json!("D-1"), json!("won"), json!("1200.00"), json!("EUR")];
+    assert_eq!(told(0, &names), [&won[..], &[euro("1200.00"), json!("won")]].concat());
+    assert_eq!(told(1, &names[2..4]), [json!("refunded"), json!("-200.00")]);
+    assert_eq!(told(1, &["changes", "revenue"]), [euro("-200.00"), json!("1000.00")]);
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn a_test_tells_what_the_receiver_said(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
+    let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;
+    let test = async || app.post(&format!("{path}/test"), &Value::Null).await;
+    let told = test().await;
+    let got = receiver.one();
+    assert_eq!((told.status, &told.json["accepted"]), (200, &json!(true)), "{}", told.text);
+    assert_eq!((&told.json["status"], &told.json["error"]), (&json!(200), &Value::Null));
+    assert!(told.json["milliseconds"].is_u64() && told.json["webhook_id"] == got.id());
+    let ping = json!({ "id": got.id(), "event": "ping", "occurred_at": "2026-11-21T10:00:00Z" });
+    assert_eq!(got.json(), ping);
+    receiver.answer(500, &[]);
+    let told = test().await;
+    assert_eq!((&told.json["accepted"], &told.json["status"]), (&json!(false), &json!(500)));
+    assert!(told.json["error"].as_str().unwrap().contains("500 Internal Server Error"));
+    receiver.stop().await;
+    let told = test().await;
+    assert_eq!((&told.json["accepted"], &told.json["status"]), (&json!(false), &Value::Null));
+    assert_eq!(app.post("/v1/hooks/hk_x/test", &Value::Null).await.status, 404);
+    app.stop().await;
+}
+
+async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
+    let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;
+    lead(&app, "a@example.com").await;
+    receiver.answer(410, &[]);
+    settle_and_deliver(&app).await;
+    receiver.one();
+    let shown = app.get(&path).await.json;
+    assert_eq!(
+        (&shown["disabled"], &shown["disabled_at"]),
+        (&json!(true), &json!("2026-11-21T10:00:10Z"))
+    );
+    assert!(shown["disabled_reason"].as_str().unwrap().contains("410"), "{shown}");
+    receiver.answer(200, &[]);
+    // Of leads that come meanwhile it is not told; what waited comes once a test succeeds.
+    lead(&app, "b@example.com").await;
+    assert_eq!(settle_and_deliver(&app).await, 0);
+    assert_eq!(app.post(&format!("{path}/test"), &Value::Null).await.json["accepted"], true);
+    assert_eq!(
+        (app.get(&path).await.json["disabled"].clone(), receiver.one().json()["event"].clone()),
+        (json!(false), json!("ping"))
+    );
+    assert_eq!(app.deliver().await, 1);
+    assert_eq!(receiver.one().json()["email"], "a@example.com");
+
+    // Somebody's own wish is ended by nobody else.
+    let off = call(&app, Method::PATCH, &path, json!({ "disabled": true })).await;
+    assert_eq!((&off.json["disabled"], &off.json["disabled_reason"]), (&json!(true), &Value::Null));
+    app.post(&format!("{path}/test"), &Value::Null).await;
+    assert_eq!(app.get(&path).await.json["disabled"], true);
+    let on = json!({ "disabled": false, "description": "the Zap", "target_url": format!("{}/b", receiver.url) });
+    let on = call(&app, Method::PATCH, &path, on).await.json;
+    assert_eq!((&on["disabled"], &on["description"]), (&json!(false), &json!("the Zap")));
+    assert!(on["target_url"].as_str().unwrap().ends_with("/b") && on.get("secret").is_none());
+
+    // Five days of failures and nothing else end it too.
+    receiver.answer(500, &[]);
+    lead(&app, "c@example.com").await;
+    for hours in 0..30 {
+        app.app.clock.advance_ms(5 * 3_600_000);
+        app.deliver().await;
+        let disabled = app.get(&path).await.json["disabled"] == true;
+        assert!(!disabled || hours >= 23, "too soon: {hours}");
+        if hours % 6 == 0 && !disabled {
+            lead(&app, &format!("c{hours}@example.com")).await;
+        }
+    }
+    let shown = app.get(&path).await.json;
+    assert!(shown["disabled_reason"].as_str().unwrap().contains("five days"), "{shown}");
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn samples_and_lists_have_the_same_members(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
+    subscribe(&app, &receiver, json!("lead.converted")).await;
+    let names =
+        |body: &Value| -> Vec<String> { body.as_object().unwrap().keys().cloned().collect() };
+    let sample = async |event: &str| app.get(&format!("/v1/hooks/sample?event={event}")).await.json;
+    let made_up = sample("lead.converted").await;
+    assert_eq!(
+        (made_up.as_array().unwrap().len(), &made_up[0]["email"]),
+        (1, &json!("lead@example.com"))
+    );
+    assert_eq!(app.get("/v1/leads?flat=1&sort=-converted_at").await.json, json!([]));
+
+    for email in ["a@example.com", "b@example.com"] {
+        lead(&app, email).await;
+        app.app.clock.advance_ms(1_000);
+    }
+    assert_eq!(settle_and_deliver(&app).await, 2);
+    let told = receiver.take();
+    let told =
+        told.iter().map(|got| got.json()).find(|body| body["email"] == "b@example.com").unwrap();
+    let real = sample("lead.converted").await;
+    assert_eq!((names(&real[0]), &real[0]["email"]), (names(&told), &json!("b@example.com")));
+    assert_eq!(names(&made_up[0]), names(&told));
+    let listed = app.get("/v1/leads?sort=-converted_at&limit=50&flat=1").await.json;
+    assert_eq!((&listed[0], listed.as_array().unwrap().len()), (&told, 2));
+    assert_ne!(listed[0]["id"], listed[1]["id"]);
+    // The first converts again and is the newest, under another id.
+    lead(&app, "a@example.com").await;
+    let again = app.get("/v1/leads?sort=-converted_at&limit=1&flat=1").await.json;
+    assert_eq!(again[0]["email"], "a@example.com");
+    assert_ne!(again[0]["id"], listed[1]["id"]);
+    let by_email = app.get("/v1/leads?email=b@example.com&flat=1").await.json;
+    assert_eq!(by_email[0]["id"], listed[0]["id"]);
+
+    for event in ["lead.stage_changed", "lead.revenue"] {
+        assert_eq!(sample(event).await[0]["event"], event);
+    }
+    app.post("/v1/leads/email:a@example.com/stage", &json!({ "stage": "mql" })).await;
+    let stage = sample("lead.stage_changed").await;
+    assert_eq!((&stage[0]["to"], &stage[0]["email"]), (&json!("mql"), &json!("a@example.com")));
+    assert_eq!(app.get("/v1/hooks/sample?event=x").await.status, 422);
+    assert_eq!(app.get("/v1/leads?sort=email").await.status, 422);
+    assert_eq!(app.get("/v1/leads?flat=maybe").await.status, 422);
+    let me = app.get("/v1/me").await.json;
+    assert_eq!(me, json!({ "account": "demo", "site": "demo", "key_name": "test" }));
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn orders_that_are_refused(backend: Backend) {
+    let app = TestApp::start(backend);
+    let check = async |target: &str, event: Value, part: &str| {
+        let order = json!({ "target_url": target, "event": event });
+        let told = app.post("/v1/hooks", &order).await;
+        assert_eq!(told.status, 422, "{target}: {}", told.text);
+        assert!(told.json["detail"].as_str().unwrap().contains(part), "{}", told.text);
+    };
+    let lead = json!("lead.converted");
+    check("http://hooks.example.com/", lead.clone(), "should begin with https://").await;
+    check("https://10.0.0.1/", lead.clone(), "10.0.0.1 is not a public address").await;
+    check("https://2130706433/", lead.clone(), "127.0.0.1 is not a public address").await;
+    check("https://localhost/", lead.clone(), "localhost is not a public address").await;
+    check("https://u:p@hooks.example.com/", lead.clone(), "no user name").await;
+    check("hooks", lead.clone(), "`hooks` is no address").await;
+    check("https://hooks.example.com/", json!("lead.deleted"), "`lead.deleted` is none").await;
+    check("https://hooks.example.com/", json!([]), "told of nothing").await;
+    assert_eq!(app.post("/v1/hooks", &json!({})).await.status, 400);
+    let good = json!({ "target_url": "https://hooks.example.com/", "event": "lead.converted" });
+    let made = app.post("/v1/hooks", &good).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let path = format!("/v1/hooks/{}", made.json["id"].as_str().unwrap());
+    let moved = json!({ "target_url": "https://169.254.169.254/" });
+    assert_eq!(call(&app, Method::PATCH, &path, moved).await.status, 422);
+    // A key of another site sees none of it.
+    let other = app.request(Method::GET, &path).bearer_auth("clew_other-key");
+    assert_eq!(answer(other).await.status, 404);
+    let none = app.request(Method::GET, "/v1/hooks").bearer_auth("clew_other-key");
+    assert_eq!(answer(none).await.json, json!({ "hooks": [] }));
+    assert_eq!(answer(app.request(Method::GET, "/v1/hooks")).await.status, 401);
+    app.stop().await;
+}
+
+async fn a_site_has_so_many_and_no_more(backend: Backend) {
+    let app = TestApp::start(backend);
+    let order = json!({ "target_url": "https://hooks.example.com/", "event": "lead.converted" });
+    for _ in 0..100 {
+        assert_eq!(app.post("/v1/hooks", &order).await.status, 201);
+    }
+    let told = app.post("/v1/hooks", &order).await;
+    assert_eq!((told.status, &told.json["type"]), (409, &json!("/problems/conflict")));
+    let listed = app.get("/v1/hooks").await.json["hooks"].take();
+    assert_eq!(listed.as_array().unwrap().len(), 100);
+    let path = format!("/v1/hooks/{}", listed[0]["id"].as_str().unwrap());
+    assert_eq!(call(&app, Method::DELETE, &path, Value::Null).await.status, 204);
+    assert_eq!(app.post("/v1/hooks", &order).await.status, 201);
+    app.stop().await;
+}
+
+/// The key that sealed it is taken away: it is disabled, and says why; a new secret helps.
+async fn a_secret_that_cannot_be_opened_stops_it(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
+    let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;
+    lead(&app, "a@example.com").await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let clock = Clock::fixed(NOW_MS);
+    let app = TestApp::start_adjusted(app.stop().await, listener, PRIVATE, clock, |config| {
+        config.token_keys[0].id = 9;
+    });
+    assert_eq!(settle_and_deliver(&app).await, 0);
+    let shown = app.get(&path).await.json;
+    let reason = shown["disabled_reason"].as_str().unwrap();
+    assert!(reason.contains("key 1, which token_keys does not have"), "{reason}");
+    assert_eq!(app.post(&format!("{path}/test"), &Value::Null).await.status, 409);
+    assert_eq!(app.post(&format!("{path}/rotate-secret"), &Value::Null).await.status, 200);
+    assert_eq!(app.post(&format!("{path}/test"), &Value::Null).await.json["accepted"], true);
+    receiver.take();
+    assert_eq!(
+        (app.deliver().await, receiver.one().json()["email"].clone()),
+        (1, json!("a@example.com"))
+    );
+    app.stop().await;
+    receiver.stop().await;
+}

@@ -1,0 +1,262 @@
+//! Destinations of the configuration: two secrets while one is changed, what a receiver's answer does to
+//! all that waits for it, and the test of one.
+
+use collector::clock::Clock;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
+use tests::receiver::Receiver;
+use tests::storage::Backend;
+use tests::visitors::contact;
+
+tests::both_stores!(
+    two_secrets_sign,
+    a_destination_is_told_what_it_wants,
+    one_that_is_gone_is_paused_until_a_test,
+    one_that_is_busy_is_left_alone,
+    five_days_of_failures_pause_it,
+    an_endless_answer_is_not_read,
+    tests_of_what_is_no_destination,
+);
+
+const OTHER_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const HOUR_MS: i64 = 3_600_000;
+
+fn app_with(backend: Backend, receiver: &Receiver, more: &str, clock: Clock) -> TestApp {
+    let settings = destination("crm", &receiver.url) + more;
+    TestApp::start_with(backend, &settings, clock)
+}
+
+async fn lead(app: &TestApp, email: &str) {
+    let made = app.post_lead(&json!({ "contact": contact(email) })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+}
+
+/// The states of all deliveries with what was said, by their leads' age.
+async fn waiting(app: &TestApp, state: &str) -> Vec<String> {
+    let listed = app.get(&format!("/v1/deliveries?state={state}")).await.json;
+    let listed = listed["deliveries"].as_array().unwrap().iter();
+    listed.map(|it| it["error"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+async fn two_secrets_sign(backend: Backend) {
+    let receiver = Receiver::start();
+    let more = format!("previous_secret = \"{OTHER_SECRET}\"\n");
+    // The specification's library asks the machine for the time.
+    let app = app_with(backend, &receiver, &more, Clock::system());
+    lead(&app, "a@example.com").await;
+    app.app.clock.advance_ms(10_000);
+    assert_eq!(app.deliver().await, 1);
+    let got = receiver.one();
+    assert!(got.is_signed_with(WEBHOOK_SECRET) && got.is_signed_with(OTHER_SECRET));
+    assert!(!got.is_signed_with("whsec_BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+    app.stop().await;
+    receiver.stop().await;
+}
+
+/// The enveloped bodies of stages and deals, and that `events` limits them.
+async fn a_destination_is_told_what_it_wants(backend: Backend) {
+    let (all, leads) = (Receiver::start(), Receiver::start());
+    let more = destination("leads", &leads.url) + "events = [\"lead.converted\"]\n";
+    let app = app_with(backend, &all, &more, Clock::fixed(NOW_MS));
+    lead(&app, "a@example.com").await;
+    app.app.clock.advance_ms(1_000);
+    let stage = json!({ "stage": "mql", "reference": "e1" });
+    let told = app.post("/v1/leads/email:a@example.com/stage", &stage).await.json;
+    let won = json!({ "email": "a@example.com", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR" });
+    app.post("/v1/revenue", &won).await;
+    // The stage waits for the lead, which it would make no sense before.
+    assert_eq!(app.deliver().await, 0);
+    app.app.clock.advance_ms(11_000);
+    while app.deliver().await > 0 {
+        app.app.clock.advance_ms(1_000);
+    }
+    assert_eq!(leads.one().json()["type"], "lead.converted");
+    let bodies: Vec<Value> = all.take().iter().map(|got| got.json()).collect();
+    let types: Vec<_> = bodies.iter().map(|body| body["type"].as_str().unwrap()).collect();
+    assert_eq!(types[0], "lead.converted");
+    let of_type =
+        |kind: &str| bodies.iter().find(|body| body["type"] == kind).unwrap()["data"].clone();
+    let stage = of_type("lead.stage_changed");
+    for (name, expected) in [
+        ("lead_id", told["lead_id"].clone()),
+        ("from", json!("lead")),
+        ("to", json!("mql")),
+        ("at", json!("2026-11-21T10:00:01Z")),
+        ("by", json!("api")),
+        ("reason", Value::Null),
+        ("fields_version", json!(1)),
+    ] {
+        assert_eq!(stage[name], expected, "{name}");
+    }
+    assert_eq!((&stage["fields"]["lead_stage"], stage.get("journey")), (&json!("mql"), None));
+    let deal = of_type("lead.revenue");
+    for (name, expected) in [
+        ("deal", json!("D-1")),
+        ("kind", json!("won")),
+        ("amount", json!("5.00")),
+        ("currency", json!("EUR")),
+        ("changes", json!([{ "amount": "5.00", "currency": "EUR" }])),
+        ("status", json!("won")),
+    ] {
+        assert_eq!(deal[name], expected, "{name}");
+    }
+    assert_eq!(deal["fields"]["revenue"], "5.00");
+    // Where the lead's hand-off stands is not what later news waits for.
+    let fields = app.get("/v1/leads/email:a@example.com/fields").await.json["fields"].take();
+    assert_eq!(fields["crm_sync_status"], "sent");
+    app.stop().await;
+    all.stop().await;
+    leads.stop().await;
+}
+
+async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
+    lead(&app, "a@example.com").await;
+    app.app.clock.advance_ms(10_000);
+    receiver.answer(410, &[]);
+    assert_eq!(app.deliver().await, 1);
+    assert_eq!(
+        waiting(&app, "retry").await,
+        ["the destination answered 410 Gone: it wants no more"]
+    );
+    // Not by time, not by a restart, not by a test that fails.
+    receiver.answer(500, &[]);
+    lead(&app, "b@example.com").await;
+    app.app.clock.advance_ms(48 * HOUR_MS);
+    assert_eq!(app.deliver().await, 0);
+    let clock = app.app.clock.clone();
+    let settings = destination("crm", &receiver.url);
+    let app = TestApp::start_with(app.stop().await, &settings, clock);
+    let tested = app.post("/v1/destinations/crm/test", &Value::Null).await.json;
+    assert_eq!((&tested["accepted"], &tested["status"]), (&json!(false), &json!(500)));
+    assert_eq!(app.deliver().await, 0);
+    receiver.answer(204, &[]);
+    receiver.take();
+    let tested = app.post("/v1/destinations/crm/test", &Value::Null).await.json;
+    assert_eq!((&tested["accepted"], &tested["status"]), (&json!(true), &json!(204)));
+    let ping = receiver.one().json();
+    assert_eq!((&ping["type"], &ping["data"]["id"]), (&json!("ping"), &tested["webhook_id"]));
+    assert_eq!((app.deliver().await, receiver.take().len()), (2, 2));
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn one_that_is_busy_is_left_alone(backend: Backend) {
+    let receiver = Receiver::start();
+    let app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
+    let clock = app.app.clock.clone();
+    let attempts = async || {
+        let listed = app.get("/v1/deliveries?state=retry").await.json;
+        listed["deliveries"][0]["attempts"].clone()
+    };
+    lead(&app, "a@example.com").await;
+    clock.advance_ms(10_000);
+    // Too many requests: nobody else is sent meanwhile, and the attempt does not count.
+    receiver.answer(429, &[("retry-after", "60")]);
+    assert_eq!((app.deliver().await, attempts().await), (1, json!(0)));
+    lead(&app, "b@example.com").await;
+    clock.advance_ms(59_999);
+    assert_eq!(app.deliver().await, 0);
+    // A gateway without a server behind it counts, and is left alone for ten seconds: it was busy twice.
+    receiver.answer(502, &[]);
+    clock.advance_ms(1);
+    assert_eq!((app.deliver().await, attempts().await), (2, json!(1)));
+    lead(&app, "c@example.com").await;
+    clock.advance_ms(9_999);
+    assert_eq!(app.deliver().await, 0);
+    receiver.answer(200, &[]);
+    clock.advance_ms(1);
+    assert_eq!(app.deliver().await, 3);
+    // Whoever says when, is asked then, by whatever it is sent.
+    receiver.answer(503, &[("retry-after", "Sat, 21 Nov 2026 10:03:00 GMT")]);
+    lead(&app, "d@example.com").await;
+    clock.advance_ms(10_000);
+    assert_eq!(app.deliver().await, 1);
+    lead(&app, "e@example.com").await;
+    clock.set_ms(NOW_MS + 179_999);
+    assert_eq!(app.deliver().await, 0);
+    receiver.answer(200, &[]);
+    clock.advance_ms(1);
+    assert_eq!((app.deliver().await, waiting(&app, "sent").await.len()), (2, 5));
+    app.stop().await;
+    receiver.stop().await;
+}
+
+async fn five_days_of_failures_pause_it(backend: Backend) {
+    let receiver = Receiver::start();
+    let mut app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
+    let clock = app.app.clock.clone();
+    receiver.answer(500, &[]);
+    // A lead a day, each tried ten times; with a restart in between, which forgets nothing.
+    for day in 0..6 {
+        lead(&app, &format!("a{day}@example.com")).await;
+        let mut attempts = 0;
+        for _ in 0..4 {
+            clock.advance_ms(6 * HOUR_MS);
+            attempts += app.deliver().await;
+        }
+        assert!(attempts > 0 || day == 5, "{day}");
+        if day == 2 {
+            let settings = destination("crm", &receiver.url);
+            app = TestApp::start_with(app.stop().await, &settings, clock.clone());
+        }
+    }
+    receiver.take();
+    clock.advance_ms(24 * HOUR_MS);
+    assert_eq!(app.deliver().await, 0, "it is paused");
+    receiver.answer(200, &[]);
+    app.post("/v1/destinations/crm/test", &Value::Null).await;
+    assert!(app.deliver().await > 0);
+    // What was taken ends the count: as many failures again do not pause it at once.
+    receiver.answer(500, &[]);
+    lead(&app, "b@example.com").await;
+    clock.advance_ms(24 * HOUR_MS);
+    assert_eq!(app.deliver().await, 1);
+    clock.advance_ms(24 * HOUR_MS);
+    assert_eq!(app.deliver().await, 1);
+    app.stop().await;
+    receiver.stop().await;
+}
+
+/// Of an answer the head is read; a body without end holds up nothing.
+async fn an_endless_answer_is_not_read(backend: Backend) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = destination("crm", &format!("http://{}/", listener.local_addr().unwrap()));
+    let app = TestApp::start_with(backend, &settings, Clock::fixed(NOW_MS));
+    lead(&app, "a@example.com").await;
+    let endless = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = [0; 65_536];
+        assert!(connection.read(&mut request).unwrap() > 0);
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
+        connection.write_all(head).unwrap();
+        // Until the other side has had enough.
+        let mut written = 0_usize;
+        while connection.write_all(&[b'x'; 65_536]).is_ok() {
+            written += 65_536;
+        }
+        written
+    });
+    app.app.clock.advance_ms(10_000);
+    assert_eq!((app.deliver().await, waiting(&app, "sent").await.len()), (1, 1));
+    let written = endless.join().unwrap();
+    assert!(written < 64 << 20, "{written} bytes were taken");
+    app.stop().await;
+}
+
+async fn tests_of_what_is_no_destination(backend: Backend) {
+    let receiver = Receiver::start();
+    let other = destination("others", &receiver.url).replace("\"demo\"", "\"other\"");
+    let app = app_with(backend, &receiver, &other, Clock::fixed(NOW_MS));
+    for name in ["others", "nobody", "hk_x"] {
+        let told = app.post(&format!("/v1/destinations/{name}/test"), &Value::Null).await;
+        assert_eq!(told.status, 404, "{name}");
+        assert!(told.json["detail"].as_str().unwrap().contains("clew crm test"), "{}", told.text);
+    }
+    assert!(receiver.take().is_empty());
+    app.stop().await;
+    receiver.stop().await;
+}

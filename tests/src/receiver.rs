@@ -1,0 +1,125 @@
+//! A receiver of webhooks that keeps what it gets and answers as a test says.
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use http::HeaderMap;
+use serde_json::Value;
+use standardwebhooks::Webhook;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One receiver, on port 0 of this machine.
+pub struct Receiver {
+    /// Its address, without a slash behind.
+    pub url: String,
+    told: Data<Told>,
+    server: ServerHandle,
+}
+
+/// A webhook as it came.
+#[derive(Clone, Debug)]
+pub struct Got {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Told(Mutex<(Answer, Vec<Got>)>);
+
+#[derive(Clone)]
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self { status: 200, headers: Vec::new() }
+    }
+}
+
+impl Told {
+    fn lock(&self) -> MutexGuard<'_, (Answer, Vec<Got>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Receiver {
+    /// Begins to listen; it answers 200 until it is told otherwise.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let told = Data::from(Arc::new(Told::default()));
+        let shared = told.clone();
+        let app = move || App::new().app_data(shared.clone()).default_service(web::to(receive));
+        let server = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();
+        let server = server.listen(listener).unwrap().run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Self { url, told, server: handle }
+    }
+
+    /// What it answers from now on.
+    pub fn answer(&self, status: u16, headers: &[(&str, &str)]) {
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        self.told.lock().0 = Answer { status, headers: headers.collect() };
+    }
+
+    /// What came since it was last asked.
+    pub fn take(&self) -> Vec<Got> {
+        std::mem::take(&mut self.told.lock().1)
+    }
+
+    /// The one that came since it was last asked.
+    pub fn one(&self) -> Got {
+        let got = self.take();
+        assert_eq!(got.len(), 1, "{got:?}");
+        got[0].clone()
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.server.stop(false).await;
+    }
+}
+
+impl Got {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The webhook's id.
+    pub fn id(&self) -> &str {
+        self.header("webhook-id")
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap().to_str().unwrap()
+    }
+
+    /// Whether the specification's own library takes it under a secret, as of this machine's time.
+    pub fn is_signed_with(&self, secret: &str) -> bool {
+        Webhook::new(secret).unwrap().verify(&self.body, &self.headers).is_ok()
+    }
+}
+
+async fn receive(request: HttpRequest, body: Bytes, told: Data<Told>) -> HttpResponse {
+    let headers = request.headers().iter().map(|(name, value)| {
+        let name = name.as_str().parse::<http::HeaderName>().unwrap();
+        (name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    });
+    let got = Got { headers: headers.collect(), body: body.to_vec() };
+    let mut told = told.lock();
+    told.1.push(got);
+    let mut response = HttpResponse::build(StatusCode::from_u16(told.0.status).unwrap());
+    for (name, value) in &told.0.headers {
+        response.insert_header((name.as_str(), value.as_str()));
+    }
+    response.finish()
+}
