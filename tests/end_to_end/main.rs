@@ -35,5 +35,6 @@ mod disk;
 mod reclassify;
 mod journey;
 mod departures;
+mod whole_loop;
 mod crm_hubspot;
 mod crm_salesforce;

@@ -202,6 +202,17 @@ impl Scene {
             .unwrap_or_else(|| panic!("{state}"))
     }
 
+    /// Whether any delivery is still to be tried.
+    pub async fn waits(&self) -> bool {
+        for state in ["retry", "pending", "sending"] {
+            let path = format!("/v1/deliveries?state={state}&limit=1");
+            if self.app.get(&path).await.json["deliveries"] != json!([]) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// A deal of a person comes to be in the CRM, without a word; its id.
     pub async fn deal(&self, person: &str, amount: &str) -> String {
         match self.vendor {

@@ -31,6 +31,7 @@ const BORDERS: &[Border] = &[
             "collector/src/http",
             "collector/src/error.rs",
             "collector/src/outbox/client.rs",
+            "collector/src/crm",
         ],
         why: "status codes are given in error and http (and read from strangers' answers)",
     },

@@ -32,7 +32,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::fields::catalogue::Field;
 use shared::fields::naming::Prefix;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use url::Url;
 
@@ -47,13 +47,30 @@ pub struct Salesforce {
     learned: Mutex<Learned>,
 }
 
-/// What calls have told of the organization.
+/// What is learned is asked again after so long: somebody may have changed it.
+const LEARNED_MS: i64 = 600_000;
+
+/// What calls have told of the organization, by the names of columns, `Lead.Clew_Lead_Id__c`; and when.
 #[derive(Default)]
 struct Learned {
-    /// Columns that only some organizations have, and this one has not: `Opportunity.CurrencyIsoCode`.
-    absent: BTreeSet<String>,
-    /// Fields that were declared, `Lead.Clew_Lead_Id__c`. Not all may be seen.
-    declared: BTreeSet<String>,
+    /// Those that only some organizations have, and this one has not: `Opportunity.CurrencyIsoCode`.
+    absent: BTreeMap<String, i64>,
+    /// Those that were declared. Not all may be seen.
+    declared: BTreeMap<String, i64>,
+}
+
+impl Learned {
+    fn of(told: &BTreeMap<String, i64>, column: &str, now_ms: i64) -> bool {
+        told.get(column).is_some_and(|at_ms| now_ms < at_ms + LEARNED_MS)
+    }
+
+    fn is_absent(&self, column: &str, now_ms: i64) -> bool {
+        Self::of(&self.absent, column, now_ms)
+    }
+
+    fn is_declared(&self, column: &str, now_ms: i64) -> bool {
+        Self::of(&self.declared, column, now_ms)
+    }
 }
 
 impl Salesforce {

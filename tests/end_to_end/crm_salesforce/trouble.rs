@@ -79,6 +79,19 @@ async fn declaring_twice_is_as_good_as_once() {
 }
 
 #[actix_web::test]
+async fn a_field_that_was_deleted_is_declared_again() {
+    let org = Org::start().await;
+    assert!(org.push(&anna()).await.unwrap().created);
+    // The organization as it was on its first day.
+    org.standin.reset();
+    org.advance_ms(600_000);
+    assert!(matches!(org.push(&anna()).await, Err(CrmError::UnknownField { .. })));
+    org.declare().await;
+    assert!(org.push(&anna()).await.unwrap().created);
+    org.standin.stop().await;
+}
+
+#[actix_web::test]
 async fn every_field_can_be_declared_within_the_limits() {
     let org = Org::bare(json!({}));
     let fields: Vec<&'static Field> = shared::fields::catalogue::catalogue().iter().collect();

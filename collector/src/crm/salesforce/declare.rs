@@ -2,7 +2,7 @@
 
 use super::Salesforce;
 use super::error::{Failure, strange};
-use super::person::{LONG_TEXT, SHORT_TEXT, key};
+use super::person::{LONG_TEXT, SHORT_TEXT, WORD, key};
 use super::soql::text;
 use crate::crm::call::Request;
 use crate::crm::{Declared, DeclaredField};
@@ -58,7 +58,7 @@ impl Salesforce {
                     declared.advice.extend(amiss(&full, found, &metadata));
                     continue;
                 }
-                if self.learned().declared.contains(&full) {
+                if self.learned().is_declared(&full, self.caller.clock.now_ms()) {
                     continue;
                 }
                 is_made |= self.make(&full, &metadata).await?;
@@ -96,7 +96,7 @@ impl Salesforce {
             Err(failure) => return Err(failure),
         };
         if self.settings.permission_set.is_none() {
-            self.learned().declared.insert(full.to_owned());
+            self.keep_declared(full);
         }
         Ok(made)
     }
@@ -121,8 +121,15 @@ impl Salesforce {
                 Err(failure) => return Err(failure),
             }
         }
-        self.learned().declared.extend(made.iter().cloned());
+        made.iter().for_each(|full| self.keep_declared(full));
         Ok(())
+    }
+
+    /// So that declaring more than may be done at once goes on where it was stopped, also where the
+    /// user does not see what was made.
+    fn keep_declared(&self, full: &str) {
+        let now_ms = self.caller.clock.now_ms();
+        self.learned().declared.insert(full.to_owned(), now_ms);
     }
 }
 
@@ -133,7 +140,7 @@ fn metadata(field: &Field, there: &str, is_key: bool) -> Value {
     let mut metadata = match field.kind {
         FieldKind::Text(limit) if limit <= SHORT_TEXT => json!({ "type": "Text", "length": limit }),
         FieldKind::Url(limit) if limit <= SHORT_TEXT => json!({ "type": "Url" }),
-        FieldKind::Enum(_) => json!({ "type": "Text", "length": 40 }),
+        FieldKind::Enum(_) => json!({ "type": "Text", "length": WORD }),
         FieldKind::Integer => json!({ "type": "Number", "precision": 18, "scale": 0 }),
         FieldKind::Decimal => json!({ "type": "Number", "precision": 18, "scale": 2 }),
         FieldKind::Time => json!({ "type": "DateTime" }),

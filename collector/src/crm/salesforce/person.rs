@@ -13,6 +13,8 @@ use shared::time::parse_rfc3339;
 pub(super) const LONG_TEXT: usize = 32_768;
 /// The longest text of one line, and the longest address of the type `Url`.
 pub(super) const SHORT_TEXT: usize = 255;
+/// The longest word of a closed list.
+pub(super) const WORD: usize = 40;
 /// A lead needs a company.
 const NO_COMPANY: &str = "[not provided]";
 /// A longer address is refused, and a cut one is somebody else's.
@@ -137,7 +139,7 @@ fn encode(field: &Field, value: &Value) -> Option<Value> {
         FieldKind::Decimal => number(&text).unwrap_or_else(|| text.into()),
         FieldKind::Url(limit) => cut::url(text, limit.min(LONG_TEXT))?.into(),
         FieldKind::Text(limit) => cut::text(text, limit.min(LONG_TEXT)).into(),
-        FieldKind::Enum(_) => cut::text(text, SHORT_TEXT).into(),
+        FieldKind::Enum(_) => cut::text(text, WORD).into(),
         FieldKind::LongText | FieldKind::Json => cut::text(text, LONG_TEXT).into(),
         FieldKind::Time | FieldKind::Integer => text.into(),
     })

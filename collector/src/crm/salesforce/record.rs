@@ -52,9 +52,9 @@ impl Salesforce {
             ],
             _ => return None,
         };
-        let learned = self.learned();
+        let (learned, now_ms) = (self.learned(), self.caller.clock.now_ms());
         let optional =
-            optional(&key, object).filter(|name| !learned.absent.contains(&absent(object, name)));
+            optional(&key, object).filter(|name| !learned.is_absent(&column(object, name), now_ms));
         columns.extend(optional);
         Some(format!("SELECT {} FROM {object}", columns.join(",")))
     }
@@ -63,8 +63,14 @@ impl Salesforce {
     pub(super) fn is_dispensable(&self, object: &str, names: &[String]) -> bool {
         let key = person::key(&self.prefix);
         let missing = optional(&key, object).filter(|name| names.iter().any(|told| told == name));
-        let mut learned = self.learned();
-        missing.filter(|name| learned.absent.insert(absent(object, name))).count() > 0
+        let (mut learned, now_ms) = (self.learned(), self.caller.clock.now_ms());
+        let news = missing.filter(|name| {
+            let column = column(object, name);
+            let is_news = !learned.is_absent(&column, now_ms);
+            learned.absent.insert(column, now_ms);
+            is_news
+        });
+        news.count() > 0
     }
 
     /// A Lead or a Contact; a converted Lead is the Contact that it became.
@@ -150,7 +156,7 @@ fn optional<'a>(key: &'a str, object: &str) -> impl Iterator<Item = &'a str> {
     std::iter::once(key).chain(currency)
 }
 
-fn absent(object: &str, name: &str) -> String {
+fn column(object: &str, name: &str) -> String {
     format!("{object}.{name}")
 }
 
