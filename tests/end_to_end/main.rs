@@ -17,6 +17,7 @@ mod history;
 mod outbox;
 mod webhooks;
 mod subscriptions;
+mod subscription_orders;
 mod inbound;
 mod hand_off;
 mod way_back;
