@@ -109,8 +109,10 @@ pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
     }
 }
 
-/// Judges an address that somebody wants to be called at, before it is kept: https, without credentials,
-/// and neither a private address nor a name of this machine. With `allow_private` http too, and any host.
+/// Judges an address that somebody wants to be called at, before it is kept.
+///
+/// It should be https, without credentials, and neither a private address nor a name of this machine;
+/// with `allow_private` http too, and any host.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.

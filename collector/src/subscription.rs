@@ -101,9 +101,8 @@ pub struct Subscriptions(Mutex<Option<(i64, Arc<Vec<Subscription>>)>>);
 
 impl Subscriptions {
     fn known(&self, now_ms: i64) -> Option<Arc<Vec<Subscription>>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at_ms, all) = known.as_ref()?;
-        (0..FRESH_MS).contains(&(now_ms - read_at_ms)).then(|| Arc::clone(all))
+        let (read_at_ms, all) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        (0..FRESH_MS).contains(&(now_ms - read_at_ms)).then_some(all)
     }
 
     fn set(&self, known: Option<(i64, Arc<Vec<Subscription>>)>) {

@@ -13,6 +13,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The key that opens the test's site.
 pub const KEY: &str = "clew_test-key";
@@ -140,9 +141,16 @@ impl TestApp {
 
     /// Stops serving and closes the store; what was stored lives as long as what is given back.
     pub async fn stop(self) -> Storage {
-        self.server.stop().await;
-        self.app.store.close().await.unwrap();
-        self.storage
+        let Self { app, outbox, follower, server, storage, .. } = self;
+        drop((outbox, follower));
+        server.stop().await;
+        app.store.close().await.unwrap();
+        // The server's threads let go of it a moment later, and with it of the store's folder.
+        let until = Instant::now() + Duration::from_secs(2);
+        while Arc::strong_count(&app) > 1 && Instant::now() < until {
+            tokio::task::yield_now().await;
+        }
+        storage
     }
 }
 

@@ -43,6 +43,13 @@ impl Default for Answer {
 }
 
 impl Told {
+    /// Keeps what came; what is answered.
+    fn keep(&self, got: Got) -> Answer {
+        let mut told = self.lock();
+        told.1.push(got);
+        told.0.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, (Answer, Vec<Got>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,10 +122,9 @@ async fn receive(request: HttpRequest, body: Bytes, told: Data<Told>) -> HttpRes
         (name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap())
     });
     let got = Got { headers: headers.collect(), body: body.to_vec() };
-    let mut told = told.lock();
-    told.1.push(got);
-    let mut response = HttpResponse::build(StatusCode::from_u16(told.0.status).unwrap());
-    for (name, value) in &told.0.headers {
+    let Answer { status, headers } = told.keep(got);
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
+    for (name, value) in &headers {
         response.insert_header((name.as_str(), value.as_str()));
     }
     response.finish()

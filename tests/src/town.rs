@@ -27,6 +27,11 @@ impl Town {
     /// Starts all of it; `policy` is the demo site's Content-Security-Policy, where `{tracker}`
     /// stands for the collector's origin.
     pub fn start(backend: Backend, policy: Option<&str>) -> Self {
+        Self::start_with(backend, policy, "")
+    }
+
+    /// The same with more settings of the collector.
+    pub fn start_with(backend: Backend, policy: Option<&str>, more: &str) -> Self {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
         let (collector, listeners) =
@@ -36,8 +41,8 @@ impl Town {
         let news = format!("http://news.test:{}", port(&listeners.news));
         let webhook = format!("http://127.0.0.1:{}/webhook", port(&listeners.crm));
         let clock = Clock::system();
-        let app =
-            TestApp::start_on(backend, collector, &destination("crm", &webhook), clock.clone());
+        let destinations = destination("crm", &webhook) + more;
+        let app = TestApp::start_on(backend, collector, &destinations, clock.clone());
 
         let mut settings = Settings::new(&app.url, crate::app::KEY, WEBHOOK_SECRET);
         settings.tracker_url = format!("{tracker}/c");

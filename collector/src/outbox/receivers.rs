@@ -56,17 +56,17 @@ impl Receivers {
 
     /// Leaves one alone until it says, or for a while; until when, Unix milliseconds.
     pub(super) fn slow_down(&self, name: &str, now_ms: i64, until_ms: Option<i64>) -> i64 {
-        let mut all = self.lock();
-        let receiver = all.entry(name.to_owned()).or_default();
-        let mut wait_ms = 0;
-        // What is under way at the same time is told the same, and is one time.
-        if receiver.hold_until_ms <= now_ms {
-            wait_ms = SLOW_MS.saturating_mul(1 << receiver.slow.min(16)).min(SLOWEST_MS);
-            receiver.slow = receiver.slow.saturating_add(1);
-        }
-        let until_ms = until_ms.unwrap_or(now_ms + wait_ms).min(now_ms + DAY_MS);
-        receiver.hold_until_ms = receiver.hold_until_ms.max(until_ms);
-        receiver.hold_until_ms
+        self.change(name, |receiver| {
+            let mut wait_ms = 0;
+            // What is under way at the same time is told the same, and is one time.
+            if receiver.hold_until_ms <= now_ms {
+                wait_ms = SLOW_MS.saturating_mul(1 << receiver.slow.min(16)).min(SLOWEST_MS);
+                receiver.slow = receiver.slow.saturating_add(1);
+            }
+            let until_ms = until_ms.unwrap_or(now_ms + wait_ms).min(now_ms + DAY_MS);
+            receiver.hold_until_ms = receiver.hold_until_ms.max(until_ms);
+            receiver.hold_until_ms
+        })
     }
 
     /// Notes that one took a webhook.
@@ -75,9 +75,7 @@ impl Receivers {
         if !matches!(known.standing, Standing::Takes) {
             remember(app, name, None).await?;
         }
-        let mut all = self.lock();
-        let receiver = all.entry(name.to_owned()).or_default();
-        (receiver.slow, receiver.standing) = (0, Standing::Takes);
+        self.change(name, |receiver| (receiver.slow, receiver.standing) = (0, Standing::Takes));
         Ok(())
     }
 
@@ -100,8 +98,12 @@ impl Receivers {
                 now_ms
             }
         };
-        self.lock().entry(name.to_owned()).or_default().standing = Standing::FailsSince(since_ms);
+        self.change(name, |receiver| receiver.standing = Standing::FailsSince(since_ms));
         Ok(now_ms - since_ms >= GIVE_UP_MS)
+    }
+
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Receiver) -> T) -> T {
+        change(self.lock().entry(name.to_owned()).or_default())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Receiver>> {

@@ -23,7 +23,16 @@ pub(crate) struct Collector {
 impl Collector {
     /// Serves on a storage, with the store that `open` makes of the settings.
     pub(crate) fn start(storage: &Storage, open: impl FnOnce(&Config) -> Arc<dyn Store>) -> Self {
-        let config = Config::parse(&settings_for(storage), &[]).unwrap();
+        Self::start_with(storage, "", open)
+    }
+
+    /// The same with more settings.
+    pub(crate) fn start_with(
+        storage: &Storage,
+        more: &str,
+        open: impl FnOnce(&Config) -> Arc<dyn Store>,
+    ) -> Self {
+        let config = Config::parse(&(settings_for(storage) + more), &[]).unwrap();
         let store = open(&config);
         let app = App::new(config, store, Clock::system(), Dice::system()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

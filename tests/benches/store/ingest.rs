@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tests::storage::{Backend, Storage};
 use tests::wire::{batch, new_event, new_visitor, view};
 
-const CONNECTIONS: usize = 64;
+pub(crate) const CONNECTIONS: usize = 64;
 const EVENTS: usize = 3;
 
 /// Requests a second and the 99th percentile of their times in milliseconds.
@@ -93,7 +93,7 @@ fn round(length: Duration, backend: Backend, collectors: usize, ceiling: bool) -
 }
 
 /// One browser after another over one connection; the microseconds of each request.
-async fn browsers(
+pub(crate) async fn browsers(
     address: SocketAddr,
     now_ms: impl Fn() -> i64,
     begun: Instant,

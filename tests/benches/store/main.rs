@@ -2,12 +2,13 @@
 //! because absolute figures swing from minute to minute: compare what stands in one table.
 //!
 //! Clients, collectors and the database share one machine. The last line is one JSON object.
-//! Run: `cargo xtask bench store [--quick] [ingest] [journey] [claims]`; without a chapter, all.
+//! Run: `cargo xtask bench store [--quick] [ingest] [journey] [claims] [hand-off]`; without a chapter, all.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks and may fail")]
 
 mod claims;
 mod collectors;
+mod hand_off;
 mod ingest;
 mod journey;
 mod nothing;
@@ -22,6 +23,7 @@ struct Scale {
     visitors: usize,
     reads: usize,
     deliveries: usize,
+    queued: usize,
 }
 
 const FULL: Scale = Scale {
@@ -30,6 +32,7 @@ const FULL: Scale = Scale {
     visitors: 20_000,
     reads: 10_000,
     deliveries: 20_000,
+    queued: 100_000,
 };
 const QUICK: Scale = Scale {
     rounds: 1,
@@ -37,13 +40,18 @@ const QUICK: Scale = Scale {
     visitors: 2_000,
     reads: 2_000,
     deliveries: 4_000,
+    queued: 10_000,
 };
 
 /// A part of the run: prints its table and puts its figures into the last line.
 type Chapter = fn(&Scale, &mut Map<String, Value>);
 
-const CHAPTERS: [(&str, Chapter); 3] =
-    [("ingest", ingest::measure), ("journey", journey::measure), ("claims", claims::measure)];
+const CHAPTERS: [(&str, Chapter); 4] = [
+    ("ingest", ingest::measure),
+    ("journey", journey::measure),
+    ("claims", claims::measure),
+    ("hand-off", hand_off::measure),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -45,14 +45,14 @@ async fn a_note_whose_answer_was_lost_is_not_made_twice() {
         let account = Account::start();
         let id = account.standin.put("contact", &json!({ "email": "a@b.example" })).unwrap();
         let contact = record("contact", &id);
-        // Many others, more than one batch of them.
-        for number in 100..220 {
-            account.crm.note(&contact, &note(number, &[]), false).await.unwrap();
-        }
         account.standin.fail(Fault { path: "/notes".into(), when, ..Fault::default() });
         let first = note(1, &["one"]);
         let lost = account.crm.note(&contact, &first, false).await;
         assert!(matches!(lost, Err(CrmError::Transient { .. })), "{lost:?}");
+        // Many others since, more than one batch of them.
+        for number in 100..220 {
+            account.crm.note(&contact, &note(number, &[]), false).await.unwrap();
+        }
         for _ in 0..2 {
             account.other_process().note(&contact, &first, true).await.unwrap();
         }

@@ -77,7 +77,7 @@ fn answer(state: &mut State, request: &Request) -> (Answer, u64) {
         body: String::from_utf8_lossy(&request.body).into_owned(),
         status: answer.status,
     });
-    (answer, fault.map_or(0, |fault| fault.delay_ms))
+    (answer, world.settings.latency_ms + fault.map_or(0, |fault| fault.delay_ms))
 }
 
 fn broken(fault: &Fault) -> Answer {

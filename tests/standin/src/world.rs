@@ -32,6 +32,8 @@ pub struct Settings {
     pub searches_per_second: usize,
     /// Requests in a day.
     pub daily: u64,
+    /// How long every answer takes.
+    pub latency_ms: u64,
     /// Salesforce: the user that a signed assertion names.
     pub username: String,
     /// Salesforce: records on one page of a query.
@@ -56,6 +58,7 @@ impl Default for Settings {
             burst: 100,
             searches_per_second: 4,
             daily: 250_000,
+            latency_ms: 0,
             username: "clew@example.com".to_owned(),
             page_size: 2000,
             duplicate_rule: true,

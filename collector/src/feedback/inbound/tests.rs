@@ -1,3 +1,5 @@
+//! Bodies in the words of several tools, and what they come to.
+
 use super::*;
 use crate::config::InboundConfig;
 use serde_json::json;
@@ -12,7 +14,7 @@ fn inbound() -> Inbound {
     Inbound { config, keys: None }
 }
 
-fn read(body: Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), ApiError> {
+fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), ApiError> {
     let now_ms = parse_rfc3339("2026-11-21T10:00:00Z").unwrap();
     let (told, inbound) = (Told::read(body.to_string().as_bytes())?, inbound());
     let records = told.records(&inbound, id, now_ms)?;
@@ -23,7 +25,7 @@ fn read(body: Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), Api
 
 /// What a body comes to, in words: `stage to at reference`, `deal id event amount at reference`, and the
 /// names that the lead is looked for by.
-fn check(body: Value, expected: &[&str]) {
+fn check(body: &Value, expected: &[&str]) {
     let shown = body.to_string();
     let (records, names) =
         read(body, Some("msg_1")).unwrap_or_else(|error| panic!("{shown}: {error}"));
@@ -47,7 +49,7 @@ fn check(body: Value, expected: &[&str]) {
     assert_eq!(found, expected, "{shown}");
 }
 
-fn check_refused(body: Value, id: Option<&str>, part: &str) {
+fn check_refused(body: &Value, id: Option<&str>, part: &str) {
     let shown = body.to_string();
     let error = read(body, id).err().map(|error| error.to_string()).unwrap_or_default();
     assert!(error.contains(part), "{shown}: {error}");
@@ -67,7 +69,7 @@ fn every_name_of_every_member() {
 #[test]
 fn bodies_in_our_words() {
     check(
-        json!({
+        &json!({
             "email": "lead@example.com", "lead_id": null, "crm_record_id": "x", "stage": "sql",
             "deal_id": "D-1", "amount": "1200.00", "currency": "USD", "status": "won",
             "occurred_at": "2026-11-21T09:00:00Z", "event_id": "e1",
@@ -80,27 +82,27 @@ fn bodies_in_our_words() {
         ],
     );
     check(
-        json!({ "crm_record_id": "hubspot:contact:151", "stage": "MQL", "reason": "rang" }),
+        &json!({ "crm_record_id": "hubspot:contact:151", "stage": "MQL", "reason": "rang" }),
         &["stage mql 2026-11-21T10:00:00Z rang msg_1", "crm:hubspot:contact:151"],
     );
     check(
-        json!({ "phone": "+33 1 42 68 53 00", "stage": "demo BOOKED", "amount": "" }),
+        &json!({ "phone": "+33 1 42 68 53 00", "stage": "demo BOOKED", "amount": "" }),
         &["stage sql 2026-11-21T10:00:00Z - msg_1", "phone:+33 1 42 68 53 00"],
     );
     check(
-        json!({ "deal_id": "D-1", "status": "lost", "amount": "5" }),
+        &json!({ "deal_id": "D-1", "status": "lost", "amount": "5" }),
         &["deal D-1 lost - 2026-11-21T10:00:00Z msg_1"],
     );
     check(
-        json!({ "deal_id": 7, "status": "open", "amount": 12.5 }),
+        &json!({ "deal_id": 7, "status": "open", "amount": 12.5 }),
         &["deal 7 opened 12.50 EUR 2026-11-21T10:00:00Z msg_1"],
     );
     check(
-        json!({ "deal_id": "D-1", "status": "Open" }),
+        &json!({ "deal_id": "D-1", "status": "Open" }),
         &["deal D-1 reopened - 2026-11-21T10:00:00Z msg_1"],
     );
     check(
-        json!({ "amount": "5", "lead_id": "0197a2b4-0000-7000-8000-000000000000" }),
+        &json!({ "amount": "5", "lead_id": "0197a2b4-0000-7000-8000-000000000000" }),
         &[
             "deal msg_1 won 5.00 EUR 2026-11-21T10:00:00Z msg_1",
             "0197a2b4-0000-7000-8000-000000000000",
@@ -112,7 +114,7 @@ fn bodies_in_our_words() {
 #[test]
 fn bodies_in_rulers_words() {
     check(
-        json!({ "email": "a@example.com", "label": "Demo", "stage": "opportunity", "value": 900, "date": "2026-11-20", "key": "K-1" }),
+        &json!({ "email": "a@example.com", "label": "Demo", "stage": "opportunity", "value": 900, "date": "2026-11-20", "key": "K-1" }),
         &[
             "stage opportunity 2026-11-20T00:00:00Z Demo msg_1",
             "deal K-1 opened 900.00 EUR 2026-11-20T00:00:00Z msg_1",
@@ -120,11 +122,11 @@ fn bodies_in_rulers_words() {
         ],
     );
     check(
-        json!({ "phone": "0142685300", "label": "Sale", "value": "49.90", "date": "2026-11-20 08:30:00", "transaction": "T-1" }),
+        &json!({ "phone": "0142685300", "label": "Sale", "value": "49.90", "date": "2026-11-20 08:30:00", "transaction": "T-1" }),
         &["deal T-1 won 49.90 EUR 2026-11-20T08:30:00Z msg_1", "phone:0142685300"],
     );
     check(
-        json!({
+        &json!({
             "OpportunityValue": 1000, "OpportunityDateTime": "2026-11-20T08:30:00Z", "PipelineStage": "Closed Won",
             "CurrencyCode": "GBP", "Labels": ["a"], "Reference": "R-1",
             "VisitorIdentifierOptions": [{ "Key": "EmailAddress", "Value": "a@example.com" }, { "Key": "RaId", "Value": "x" }],
@@ -136,7 +138,7 @@ fn bodies_in_rulers_words() {
         ],
     );
     check(
-        json!({
+        &json!({
             "CurrencyCode": "EUR", "Value": 10, "RevenueClosedDate": "2026-11-19", "Reference": "R-1", "stage": "sql",
             "VisitorIdentifierOptions": [{ "Key": "PhoneNumber", "Value": "+33142685300" }],
         }),
@@ -151,17 +153,17 @@ fn bodies_in_rulers_words() {
 #[test]
 fn bodies_that_are_refused() {
     let id = Some("msg_1");
-    check_refused(json!([]), id, "no JSON object");
-    check_refused(json!({ "email": "a@example.com" }), id, "no stage (`stage`) and of no deal");
-    check_refused(json!({ "stage": "hot" }), id, "[inbound.stages] of `zap` can map it");
-    check_refused(json!({ "stage": "anonymous" }), id, "stage: a lead has named itself");
-    check_refused(json!({ "stage": ["sql"] }), id, "stage: it should be a text or a number");
-    check_refused(json!({ "status": "maybe" }), id, "status: `maybe` is none");
-    check_refused(json!({ "status": "won", "deal_id": "D" }), id, "amount: `won` needs one");
-    check_refused(json!({ "amount": "1,200.00" }), id, "amount: `1,200.00` is no amount");
-    check_refused(json!({ "amount": 1.005 }), id, "more decimals than EUR has");
-    check_refused(json!({ "amount": "5", "currency": "EURO" }), id, "currency: `EURO`");
-    check_refused(json!({ "amount": "5" }), None, "deal_id: what becomes of a deal needs one");
-    check_refused(json!({ "stage": "sql", "date": "soon" }), id, "occurred_at: `soon` is no time");
-    check_refused(json!({ "stage": "sql", "date": "2027-01-01" }), id, "occurred_at: 2027");
+    check_refused(&json!([]), id, "no JSON object");
+    check_refused(&json!({ "email": "a@example.com" }), id, "no stage (`stage`) and of no deal");
+    check_refused(&json!({ "stage": "hot" }), id, "[inbound.stages] of `zap` can map it");
+    check_refused(&json!({ "stage": "anonymous" }), id, "stage: a lead has named itself");
+    check_refused(&json!({ "stage": ["sql"] }), id, "stage: it should be a text or a number");
+    check_refused(&json!({ "status": "maybe" }), id, "status: `maybe` is none");
+    check_refused(&json!({ "status": "won", "deal_id": "D" }), id, "amount: `won` needs one");
+    check_refused(&json!({ "amount": "1,200.00" }), id, "amount: `1,200.00` is no amount");
+    check_refused(&json!({ "amount": 1.005 }), id, "more decimals than EUR has");
+    check_refused(&json!({ "amount": "5", "currency": "EURO" }), id, "currency: `EURO`");
+    check_refused(&json!({ "amount": "5" }), None, "deal_id: what becomes of a deal needs one");
+    check_refused(&json!({ "stage": "sql", "date": "soon" }), id, "occurred_at: `soon` is no time");
+    check_refused(&json!({ "stage": "sql", "date": "2027-01-01" }), id, "occurred_at: 2027");
 }

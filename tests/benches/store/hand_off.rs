@@ -1,0 +1,173 @@
+//! Hand-offs to destinations that take 200 ms to answer, and what a long queue of them does to ingest.
+
+use crate::collectors::Collector;
+use crate::ingest::{CONNECTIONS, browsers};
+use crate::{Scale, percentile_ms, rounded};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use collector::app::open_store;
+use collector::outbox::Outbox;
+use collector::server;
+use collector::store::{DeliveryFilter, DeliveryState, NewConversion, Store};
+use futures_util::future::join_all;
+use serde_json::{Map, Value};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tests::app::destination;
+use tests::crm::Vendor;
+use tests::storage::{Backend, Storage};
+use tests::story::{conversion, site};
+use tokio::sync::watch;
+
+/// How long a destination takes to answer.
+const ANSWERS_AFTER: Duration = Duration::from_millis(200);
+/// How long hand-offs are counted.
+const COUNTED: Duration = Duration::from_secs(10);
+/// Leads that are made at once.
+const FILLING: usize = 64;
+
+pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
+    let title = format!("leads handed off, {} ms an answer", ANSWERS_AFTER.as_millis());
+    println!("{title:<60} {:>10}", "leads/s");
+    let mut put = |name: &str, value| figures.insert(name.to_owned(), value);
+    for (name, key, to) in [
+        ("a webhook", "webhook_leads_per_s", None),
+        ("HubSpot (a stand-in), record and note", "hubspot_leads_per_s", Some(Vendor::Hubspot)),
+        (
+            "Salesforce (a stand-in), record and note",
+            "salesforce_leads_per_s",
+            Some(Vendor::Salesforce),
+        ),
+    ] {
+        let per_second = handed_off(to);
+        println!("{name:<60} {per_second:>10.1}");
+        put(key, rounded(per_second, 1));
+    }
+    println!();
+    println!(
+        "{:<60} {:>10} {:>10}",
+        "ingest on sled, 3 page views a request", "requests/s", "p99 ms"
+    );
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..scale.rounds {
+        without.push(ingest(scale.round, 0));
+        with.push(ingest(scale.round, scale.queued));
+    }
+    let [without, with] = [without, with].map(|mut rounds| {
+        rounds.sort_by(|left, right| left.0.total_cmp(&right.0));
+        rounds.swap_remove(rounds.len() / 2)
+    });
+    let queued = format!("{} deliveries queued, handed off as it goes", scale.queued);
+    for (name, (per_second, p99_ms)) in [("nothing to hand off", without), (&queued, with)] {
+        println!("{name:<60} {per_second:>10.0} {p99_ms:>10.2}");
+    }
+    put("queued_ingest_ratio", rounded(with.0 / without.0, 3));
+    put("queued_p99_ms", rounded(with.1, 2));
+}
+
+/// A webhook's receiver that takes its time; where it is.
+fn slow_receiver() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answer = || async {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the receiver's slowness is what is measured"
+        )]
+        tokio::time::sleep(ANSWERS_AFTER).await;
+        HttpResponse::Ok()
+    };
+    let receiver = HttpServer::new(move || App::new().default_service(web::to(answer)));
+    let receiver = receiver.workers(1).disable_signals().listen(listener).unwrap().run();
+    actix_web::rt::spawn(receiver);
+    url
+}
+
+/// Leads that reach a destination in a second, by the settings that a new installation has.
+fn handed_off(to: Option<Vendor>) -> f64 {
+    let storage = Storage::new(Backend::Sled);
+    server::block_on(async {
+        let (settings, _crm) = match to {
+            None => (destination("slow", &slow_receiver()), None),
+            Some(vendor) => {
+                let crm = vendor.stand_in(None);
+                let settings = vendor.settings(crm.url(), "poll_minutes = 0");
+                crm.set(|settings| settings.latency_ms = ANSWERS_AFTER.as_millis() as u64);
+                (settings, Some(crm))
+            }
+        };
+        let name = to.map_or("slow", Vendor::name);
+        let collector =
+            Collector::start_with(&storage, &settings, |config| open_store(config).unwrap());
+        if let Some(vendor) = to {
+            let settings = collector.app.settings();
+            let connection =
+                collector.app.connections.get(&settings, vendor.name()).unwrap().unwrap();
+            connection.crm.declare(&connection.fields).await.unwrap();
+        }
+        fill(&*collector.app.store, collector.app.clock.now_ms(), 2_000, name).await;
+        let outbox = Outbox::new(Arc::clone(&collector.app));
+        let (stop, stopped) = watch::channel(false);
+        let begun = Instant::now();
+        let running = tokio::task::spawn_local(outbox.run(stopped));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what is counted is what is done in this time"
+        )]
+        tokio::time::sleep(COUNTED).await;
+        stop.send_replace(true);
+        running.await.unwrap();
+        let taken = begun.elapsed();
+        let sent = sent(&*collector.app.store).await;
+        collector.stop().await;
+        sent as f64 / taken.as_secs_f64()
+    })
+}
+
+/// Requests a second and the 99th percentile, with so many deliveries queued and handed off.
+fn ingest(length: Duration, queued: usize) -> (f64, f64) {
+    let storage = Storage::new(Backend::Sled);
+    server::block_on(async {
+        let settings = destination("slow", &slow_receiver());
+        let collector =
+            Collector::start_with(&storage, &settings, |config| open_store(config).unwrap());
+        fill(&*collector.app.store, collector.app.clock.now_ms(), queued, "slow").await;
+        let (stop, stopped) = watch::channel(false);
+        let outbox = tokio::task::spawn_local(Outbox::new(Arc::clone(&collector.app)).run(stopped));
+        let begun = Instant::now();
+        let clients = (0..CONNECTIONS).map(|_| {
+            let clock = collector.app.clock.clone();
+            let browsers = browsers(collector.address, move || clock.now_ms(), begun, length);
+            tokio::task::spawn_local(browsers)
+        });
+        let mut times_us = Vec::new();
+        for times in join_all(clients).await {
+            times_us.extend(times.unwrap());
+        }
+        let taken = begun.elapsed();
+        assert_eq!(sent(&*collector.app.store).await > 0, queued > 0, "the outbox was at work");
+        stop.send_replace(true);
+        outbox.await.unwrap();
+        collector.stop().await;
+        (times_us.len() as f64 / taken.as_secs_f64(), percentile_ms(&mut times_us, 99))
+    })
+}
+
+/// Leads with a delivery each that is due.
+async fn fill(store: &dyn Store, now_ms: i64, leads: usize, name: &str) {
+    join_all((0..FILLING).map(async |first| {
+        for number in (first..leads).step_by(FILLING) {
+            let email = format!("{number}@example.com");
+            let new = conversion(now_ms, None, &email, None);
+            let new = NewConversion { destinations: vec![name.into()], due_at_ms: now_ms, ..new };
+            store.convert(new).await.unwrap();
+        }
+    }))
+    .await;
+}
+
+async fn sent(store: &dyn Store) -> usize {
+    let (site, state, limit) = (site(), Some(DeliveryState::Sent), usize::MAX);
+    let filter = DeliveryFilter { site, state, lead: None, after: None, limit };
+    store.deliveries(filter).await.unwrap().len()
+}
