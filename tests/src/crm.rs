@@ -150,11 +150,21 @@ impl Scene {
 
     /// The same with more lines of `[[crm]]`.
     pub fn start_with(vendor: Vendor, storage: impl Into<Storage>, more: &str) -> Self {
+        Self::start_adjusted(vendor, storage, more, |_| {})
+    }
+
+    /// The same with the configuration changed after it was read.
+    pub fn start_adjusted(
+        vendor: Vendor,
+        storage: impl Into<Storage>,
+        more: &str,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Self {
         let crm = vendor.stand_in(Some(NOW_MS));
         let clock = Clock::fixed(NOW_MS);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let settings = vendor.settings(crm.url(), more);
-        let app = TestApp::start_on(storage, listener, &settings, clock.clone());
+        let app = TestApp::start_adjusted(storage, listener, &settings, clock.clone(), adjust);
         let target = format!("{}{}", app.url, vendor.hook());
         crm.set(|settings| settings.target_url = Some(target));
         Self { vendor, clock, crm, app }

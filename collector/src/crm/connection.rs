@@ -85,15 +85,20 @@ impl Connections {
             public_url: settings.config.public_url.to_string(),
             timeout: Duration::from_secs(settings.config.delivery.timeout_seconds.into()),
         };
-        let mut open = lock(&self.open);
-        if let Some((same, connection)) = open.get(name)
+        if let Some((same, connection)) = lock(&self.open).get(name)
             && *same == signature
         {
             return Ok(Some(Arc::clone(connection)));
         }
         let connection = self.connect(settings, &signature);
         let connection = Arc::new(connection.with_context(|| format!("crm `{name}`"))?);
+        // Two may have made it at once: what came first stays, with its tokens.
+        let mut open = lock(&self.open);
+        let kept =
+            open.get(name).filter(|(same, _)| *same == signature).map(|(_, kept)| Arc::clone(kept));
+        let connection = kept.unwrap_or(connection);
         open.insert(name.to_owned(), (signature, Arc::clone(&connection)));
+        drop(open);
         Ok(Some(connection))
     }
 
@@ -180,9 +185,9 @@ impl Connection {
     }
 
     fn left_out(&self, now_ms: i64) -> HashSet<String> {
-        let left_out = lock(&self.left_out);
-        let still = left_out.iter().filter(|(_, until_ms)| **until_ms > now_ms);
-        still.map(|(name, _)| name.clone()).collect()
+        let is_still =
+            |(name, until_ms): (&String, &i64)| (*until_ms > now_ms).then(|| name.clone());
+        lock(&self.left_out).iter().filter_map(is_still).collect()
     }
 }
 

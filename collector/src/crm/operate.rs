@@ -87,7 +87,7 @@ pub async fn try_out(app: &App, name: &str) -> Result<Tried> {
         email: Some(TEST_EMAIL.into()),
         first_name: Some("Clew".into()),
         last_name: Some("Test".into()),
-        company: Some("Test of clew, to be deleted".into()),
+        company: Some("Test of Clew, to be deleted".into()),
         ..Contact::default()
     };
     let lead = LeadId::new(now_ms, app.dice.roll());
@@ -106,7 +106,7 @@ pub async fn try_out(app: &App, name: &str) -> Result<Tried> {
     if connection.config.notes {
         let note = Note {
             title: "Attribution journey #1".into(),
-            lines: vec!["This is a test of clew. The record may be deleted.".into()],
+            lines: vec!["Clew sent this to try the connection out. The record may be deleted.".into()],
             marker: format!("clew-journey:{lead}:1"),
             at_ms: now_ms,
         };

@@ -216,7 +216,7 @@ impl Token {
 }
 
 /// A token that could not be kept or read is used by nobody: a crash would lose it.
-fn not_kept(error: String) -> CrmError {
+fn not_kept(error: impl std::fmt::Display) -> CrmError {
     let message = format!("the token could not be kept, or read where it is kept: {error}");
     CrmError::Transient { until_ms: None, message }
 }

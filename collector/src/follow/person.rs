@@ -2,7 +2,8 @@
 
 use super::Work;
 use crate::crm::{PersonRecord, RecordRef, StageAt};
-use crate::store::{NewRecord, Record, StoreError};
+use crate::outbox::destinations::destinations;
+use crate::store::{NewRecord, Record, Recorded, StoreError};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
@@ -112,15 +113,21 @@ fn reference(record: &RecordRef) -> String {
 
 /// Keeps something of a lead, with the deliveries that tell of it.
 pub(super) async fn keep(work: &Work<'_>, lead: LeadId, record: Record) -> Result<(), StoreError> {
-    let new = NewRecord {
-        lead,
-        record,
-        crm_record: None,
-        destinations: Vec::new(),
-        due_at_ms: work.app.clock.now_ms(),
+    let site = &work.connection.config.site;
+    let destinations = match record.delivered_as() {
+        Some(kind) => destinations(work.app, work.settings, site, kind).await?,
+        None => Vec::new(),
     };
-    let told = work.app.store.record(new).await?;
-    tracing::debug!(lead = lead.to_text(), ?told, "something came back of a lead");
+    let due_at_ms = work.app.clock.now_ms();
+    let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
+    match work.app.store.record(new).await? {
+        Recorded::Kept { .. } => {}
+        told => {
+            let (lead, connection) = (lead.to_text(), work.connection.name());
+            // A record or a deal that is another lead's already: told at every look.
+            tracing::debug!(lead, connection, ?told, "what came back of a lead was not kept");
+        }
+    }
     Ok(())
 }
 

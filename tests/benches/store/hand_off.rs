@@ -75,7 +75,7 @@ fn slow_receiver() -> String {
             reason = "the receiver's slowness is what is measured"
         )]
         tokio::time::sleep(ANSWERS_AFTER).await;
-        HttpResponse::Ok()
+        HttpResponse::Ok().finish()
     };
     let receiver = HttpServer::new(move || App::new().default_service(web::to(answer)));
     let receiver = receiver.workers(1).disable_signals().listen(listener).unwrap().run();

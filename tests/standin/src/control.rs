@@ -64,8 +64,10 @@ async fn records(shared: Data) -> HttpResponse {
 
 /// The id of what was made last of a kind that `records` shows, as a text: for lines that are pasted.
 async fn newest(shared: Data, kind: web::Path<String>) -> HttpResponse {
-    let state = shared.lock();
-    let records = state.vendor.records(&state.world);
+    let records = {
+        let State { world, vendor, .. } = &*shared.lock();
+        vendor.records(world)
+    };
     let Some(last) = records[kind.as_str()].as_array().and_then(|all| all.last()) else {
         return refuse(&format!("there are no {kind}"));
     };

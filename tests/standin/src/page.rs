@@ -72,7 +72,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/", web::get().to(show))
         .route("/contacts/{account}/record/0-1/{id}", web::get().to(in_hubspot))
-        .route("/lightning/r/{object}/{id}/view", web::get().to(in_salesforce));
+        .route("/{id:[0-9A-Za-z]{18}}", web::get().to(in_salesforce));
 }
 
 async fn show(shared: web::Data<Shared>) -> HttpResponse {
@@ -94,8 +94,8 @@ async fn in_hubspot(path: web::Path<(String, String)>) -> HttpResponse {
     beside(&path.1)
 }
 
-async fn in_salesforce(path: web::Path<(String, String)>) -> HttpResponse {
-    beside(&path.1)
+async fn in_salesforce(id: web::Path<String>) -> HttpResponse {
+    beside(&id)
 }
 
 /// To the record's place on the page.

@@ -34,12 +34,7 @@ pub(crate) fn serve(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<S
 
 async fn vendor(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
     let request = read(&request, &body);
-    let (answer, delay_ms) = {
-        let mut state = shared.lock();
-        let latency_ms = state.world.settings.latency_ms;
-        let (answer, delay_ms) = answer(&mut state, &request);
-        (answer, delay_ms + latency_ms)
-    };
+    let (answer, delay_ms) = answer(&mut shared.lock(), &request);
     if delay_ms > 0 {
         #[expect(clippy::disallowed_methods, reason = "a test asked for an answer that is late")]
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
@@ -82,7 +77,7 @@ fn answer(state: &mut State, request: &Request) -> (Answer, u64) {
         body: String::from_utf8_lossy(&request.body).into_owned(),
         status: answer.status,
     });
-    (answer, fault.map_or(0, |fault| fault.delay_ms))
+    (answer, world.settings.latency_ms + fault.map_or(0, |fault| fault.delay_ms))
 }
 
 fn broken(fault: &Fault) -> Answer {

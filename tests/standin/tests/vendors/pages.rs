@@ -75,7 +75,7 @@ async fn a_lead_that_is_converted() {
         &["<i>", "Deals of nobody"],
     )
     .await;
-    let place = place(&standin, &format!("/lightning/r/Lead/{lead}/view")).await;
+    let place = place(&standin, &format!("/{lead}")).await;
     assert_eq!(place, format!("/#{lead}"));
     check(
         &standin,
