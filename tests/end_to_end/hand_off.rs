@@ -13,6 +13,7 @@ tests::both_stores!(
     what_the_crm_refuses_is_a_dead_letter_and_holds_up_no_other,
     limits_do_not_count_as_attempts,
     an_account_that_does_not_let_us_in_is_paused,
+    somebody_of_whom_only_a_phone_is_known,
 );
 
 async fn a_lead_arrives_with_its_journey(backend: Backend) {
@@ -167,4 +168,23 @@ async fn an_account_that_does_not_let_us_in_is_paused(backend: Backend) {
     let (persons, notes) = scene.vendor.persons_and_notes(&scene.crm);
     assert_eq!((persons.len(), notes.len(), scene.deliveries("sent").await.len()), (5, 5, 5));
     scene.stop().await;
+}
+
+/// Whoever refused to be followed, and left a number: a lead all the same, and one record.
+async fn somebody_of_whom_only_a_phone_is_known(backend: Backend) {
+    for vendor in Vendor::ALL {
+        let scene = Scene::start(vendor, backend);
+        for _ in 0..2 {
+            let contact = json!({ "phone": "+33 6 12 34 56 78", "last_name": "A" });
+            let made = scene.app.post_lead(&json!({ "contact": contact })).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+            assert_eq!(scene.hand_off().await, 1, "{vendor:?}");
+            scene.advance_ms(60_000);
+        }
+        let (persons, notes) = vendor.persons_and_notes(&scene.crm);
+        assert_eq!((persons.len(), notes.len()), (1, 2), "{vendor:?}: {persons:?}");
+        assert!(persons[0].to_string().contains("+33612345678"), "{persons:?}");
+        assert_eq!(vendor.field(&persons[0], "first_click_source"), Value::Null);
+        scene.stop().await;
+    }
 }

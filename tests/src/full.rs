@@ -77,9 +77,7 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
             store.undo_join(*lead, visitor, ALL_DUE_MS).await.unwrap();
         }
     }
-    for (_, lead) in conversions.iter().step_by(3) {
-        told_of(store, *lead).await;
-    }
+    join_all(conversions.iter().step_by(3).map(|(_, lead)| told_of(store, *lead))).await;
     hand_off(store, conversions.len()).await;
     let memos = remember(store).await;
     Full { batches: all.into_iter().step_by(20).collect(), conversions, memos }
@@ -174,22 +172,25 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
 
 /// Something of each kind, some of it hard to carry; what an export has of it.
 async fn remember(store: &dyn Store) -> Vec<Memo> {
-    let mut memos = Vec::new();
-    let names =
+    let texts =
         TEXTS.map(|text| text.replace('\0', "")).into_iter().filter(|name| !name.is_empty());
     // A store may be filled more than once.
     let turn: u32 = rand::random();
-    for name in names.chain((0..20).map(|number| format!("n {number}"))) {
-        let name = format!("{name} {turn}");
-        for kind in MemoKind::ALL {
-            let (stamp, value) = (rand::random(), format!("{{\"name\":{name:?}}}"));
-            let change = change((kind, &name), None, stamp, Some(&value));
-            assert!(store.change_memo(change).await.unwrap());
-            let name = name.clone();
-            memos.extend((kind != MemoKind::Lease).then_some(Memo { kind, name, stamp, value }));
-        }
-    }
-    memos
+    let names = texts.chain((0..20).map(|number| format!("n {number}")));
+    let memos: Vec<Memo> = names
+        .flat_map(|name| MemoKind::ALL.map(|kind| (kind, format!("{name} {turn}"))))
+        .map(|(kind, name)| {
+            let value = format!("{{\"name\":{name:?}}}");
+            Memo { kind, name, stamp: rand::random(), value }
+        })
+        .collect();
+    // Together, so that they wait for the disk together.
+    join_all(memos.iter().map(async |memo| {
+        let change = change((memo.kind, &memo.name), None, memo.stamp, Some(&memo.value));
+        assert!(store.change_memo(change).await.unwrap());
+    }))
+    .await;
+    memos.into_iter().filter(|memo| memo.kind != MemoKind::Lease).collect()
 }
 
 /// Brings deliveries into every state: two thirds of one destination's.

@@ -18,7 +18,9 @@ pub(super) fn run(salesforce: &mut Salesforce, world: &mut World, request: &Requ
     let parts = body["compositeRequest"].as_array().cloned().unwrap_or_default();
     let all_or_none = body["allOrNone"].as_bool().unwrap_or_default();
     check(&parts)?;
-    let before = salesforce.org.clone();
+    // Where nothing is written there is nothing to roll back, and an org is large.
+    let writes = parts.iter().any(|part| part["method"] != "GET");
+    let before = (all_or_none && writes).then(|| salesforce.org.clone());
     let mut answers: Vec<Answer> = Vec::new();
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
     let mut failed = None;
@@ -36,7 +38,9 @@ pub(super) fn run(salesforce: &mut Salesforce, world: &mut World, request: &Requ
         answers.push(answer);
     }
     if let Some(failed) = failed.filter(|_| all_or_none) {
-        salesforce.org = before;
+        if let Some(before) = before {
+            salesforce.org = before;
+        }
         for (place, answer) in answers.iter_mut().enumerate() {
             if place != failed {
                 *answer = halted();
