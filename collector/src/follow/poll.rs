@@ -17,8 +17,10 @@ const MINUTE_MS: i64 = 60_000;
 pub struct Cursor {
     /// The last change that was seen, Unix milliseconds.
     pub seen_ms: i64,
-    /// When it was asked for last, Unix milliseconds.
+    /// When a poll was begun last, Unix milliseconds.
     pub polled_at_ms: i64,
+    /// Where the next page of a poll begins that is not at its end.
+    pub more_from_ms: Option<i64>,
 }
 
 /// Polls every list of the connection that it is time for; how many records were looked at.
@@ -29,37 +31,36 @@ pub(super) async fn work(work: &Work<'_>) -> Result<usize, Failure> {
     }
     let mut looked = 0;
     for feed in work.connection.crm.feeds() {
-        let now_ms = work.app.clock.now_ms();
         let name = format!("{}/{feed}", work.connection.name());
-        let memo = work.app.store.memo(MemoKind::Cursor, &name).await?;
-        let cursor: Option<Cursor> =
-            memo.as_ref().and_then(|memo| serde_json::from_str(&memo.value).ok());
-        if let Some(cursor) = &cursor
-            && now_ms < cursor.polled_at_ms + i64::from(minutes) * MINUTE_MS
-        {
-            continue;
-        }
-        let seen_ms = cursor.map_or(now_ms - FIRST_MS, |cursor| cursor.seen_ms);
-        let (read, seen_ms) = follow(work, feed, seen_ms).await?;
-        looked += read;
-        let cursor = Cursor { seen_ms, polled_at_ms: now_ms };
-        let value = serde_json::to_string(&cursor);
-        let change = MemoChange {
-            kind: MemoKind::Cursor,
-            name,
-            was: memo.map(|memo| memo.stamp),
-            stamp: u64::from_be_bytes(work.app.dice.roll()),
-            value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
-        };
-        work.app.store.change_memo(change).await?;
+        looked += follow(work, feed, &name, i64::from(minutes) * MINUTE_MS).await?;
     }
     Ok(looked)
 }
 
-/// Reads a list to its end; how many records, and the time of the last change.
-async fn follow(work: &Work<'_>, feed: &str, mut seen_ms: i64) -> Result<(usize, i64), Failure> {
-    let (mut looked, mut from_ms) = (0, seen_ms - OVERLAP_MS);
-    loop {
+/// Reads a list page by page, if it is time to, and keeps after each how far it has come: a long one
+/// that is broken off goes on where it was. How many records were looked at.
+async fn follow(work: &Work<'_>, feed: &str, name: &str, every_ms: i64) -> Result<usize, Failure> {
+    let app = work.app;
+    let now_ms = app.clock.now_ms();
+    let memo = app.store.memo(MemoKind::Cursor, name).await?;
+    let cursor: Option<Cursor> =
+        memo.as_ref().and_then(|memo| serde_json::from_str(&memo.value).ok());
+    let mut stamp = memo.map(|memo| memo.stamp);
+    let mut cursor = match cursor {
+        Some(cursor) if cursor.more_from_ms.is_some() => cursor,
+        Some(cursor) if now_ms < cursor.polled_at_ms + every_ms => return Ok(0),
+        cursor => {
+            let seen_ms = cursor.map_or(now_ms - FIRST_MS, |cursor| cursor.seen_ms);
+            let more_from_ms = Some(seen_ms - OVERLAP_MS);
+            Cursor { seen_ms, polled_at_ms: now_ms, more_from_ms }
+        }
+    };
+    let mut looked = 0;
+    while let Some(from_ms) = cursor.more_from_ms {
+        // Hand-offs come first: half of the calls are theirs.
+        if work.connection.crm.caller().throttle.is_low(app.clock.now_ms()) {
+            break;
+        }
         let page = work.connection.crm.changed(feed, from_ms).await?;
         work.apply(&page.changes).await?;
         looked += page.changes.len();
@@ -68,10 +69,22 @@ async fn follow(work: &Work<'_>, feed: &str, mut seen_ms: i64) -> Result<(usize,
             Change::Deal(deal) => Some(deal.changed_at_ms),
             Change::Gone(_) => None,
         });
-        seen_ms = times.fold(seen_ms, i64::max);
-        match page.more_from_ms {
-            Some(more_from_ms) if more_from_ms > from_ms => from_ms = more_from_ms,
-            _ => return Ok((looked, seen_ms)),
+        cursor.seen_ms = times.fold(cursor.seen_ms, i64::max);
+        cursor.more_from_ms = page.more_from_ms.filter(|more_from_ms| *more_from_ms > from_ms);
+        let value = serde_json::to_string(&cursor);
+        let change = MemoChange {
+            kind: MemoKind::Cursor,
+            name: name.to_owned(),
+            was: stamp,
+            stamp: u64::from_be_bytes(app.dice.roll()),
+            value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
+        };
+        let next = change.stamp;
+        if !app.store.change_memo(change).await? {
+            // Another collector polls: its lease began where ours ran out.
+            break;
         }
+        stamp = Some(next);
     }
+    Ok(looked)
 }
