@@ -3,8 +3,8 @@
 
 use serde_json::json;
 use standin::{Fault, When};
-use std::time::Duration;
 use tests::crm::{Scene, Vendor};
+use tests::load::until;
 use tests::storage::Backend;
 
 tests::both_stores!(
@@ -42,9 +42,9 @@ async fn a_hand_off_that_takes_long_holds_up_no_other_lead(backend: Backend) {
     let path = "contacts/slow".into();
     scene.crm.fail(Fault { path, delay_ms: 3_000, ..Fault::default() });
     let others = async {
-        until(async || scene.deliveries("sending").await.len() == 1).await;
+        until("one is begun", async || scene.deliveries("sending").await.len() == 1).await;
         scene.advance_ms(9_000);
-        until(async || scene.deliveries("sent").await.len() == 1).await;
+        until("the other is sent", async || scene.deliveries("sent").await.len() == 1).await;
         assert_eq!(scene.deliveries("sending").await.len(), 1, "the slow one was waited for");
     };
     let (attempts, ()) = tokio::join!(scene.app.deliver(), others);
@@ -67,7 +67,10 @@ async fn a_lease_that_runs_out_ends_its_hand_off(backend: Backend) {
         ..Fault::default()
     });
     let other = async {
-        until(async || !scene.vendor.persons_and_notes(&scene.crm).0.is_empty()).await;
+        until("the record is made", async || {
+            !scene.vendor.persons_and_notes(&scene.crm).0.is_empty()
+        })
+        .await;
         scene.advance_ms(600_000);
         assert_eq!(scene.app.deliver().await, 1);
         assert_eq!(scene.deliveries("sent").await.len(), 1);
@@ -77,14 +80,4 @@ async fn a_lease_that_runs_out_ends_its_hand_off(backend: Backend) {
     assert_eq!((persons.len(), notes.len()), (1, 1));
     assert_eq!(scene.deliveries("sent").await.len(), 1);
     scene.stop().await;
-}
-
-/// Waits until something is so.
-async fn until(is_so: impl AsyncFn() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so().await {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it never came to be so");
-        #[expect(clippy::disallowed_methods, reason = "time passes on the network")]
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
