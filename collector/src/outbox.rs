@@ -138,25 +138,29 @@ impl Outbox {
         let (mut attempts, mut failed) = (0, None);
         let mut under_way = FuturesUnordered::new();
         loop {
-            // Asked each time, so that a change of address or secret holds from here on.
-            let settings = self.app.settings();
-            let Some(to) = self.destination(&settings, name).await? else { break };
             if failed.is_none() && !*stop.borrow() {
-                match self.claim(&settings, &to, under_way.len()).await {
-                    Ok(claimed) => {
+                // Asked each time, so that a change of address or secret holds from here on.
+                let settings = self.app.settings();
+                match self.claim(&settings, name, under_way.len()).await {
+                    Ok(Some((to, claimed))) => {
                         attempts += claimed.len();
                         under_way.extend(claimed.into_iter().map(|delivery| {
                             self.deliver(to.clone(), Arc::clone(&settings), delivery)
                         }));
                     }
+                    Ok(None) => break,
                     Err(error) => failed = Some(error),
                 }
             }
-            // What is under way is finished, whatever became of the rest.
-            match under_way.next().await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => failed = Some(error),
-                None => return failed.map_or(Ok(Some(attempts)), Err),
+            tokio::select! {
+                // What is under way is finished, whatever became of the rest.
+                ended = under_way.next() => match ended {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => failed = Some(error),
+                    None => return failed.map_or(Ok(Some(attempts)), Err),
+                },
+                // What falls due meanwhile does not wait for it.
+                () = wait(PAUSE) => {}
             }
         }
         while under_way.next().await.is_some() {}
@@ -185,31 +189,34 @@ impl Outbox {
         Ok(connection.map(To::Crm))
     }
 
-    /// Takes what is due, as much as there is room for.
+    /// Takes what is due for a destination, as much as there is room for; `None` where the settings
+    /// have no such destination.
     async fn claim(
         &self,
         settings: &Settings,
-        to: &To,
+        name: &str,
         under_way: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<Option<(To, Vec<Delivery>)>, StoreError> {
+        let Some(to) = self.destination(settings, name).await? else { return Ok(None) };
         let mut limit = settings.config.delivery.concurrency.saturating_sub(under_way);
-        match to {
+        match &to {
             To::Crm(connection) => limit = limit.min(self.room(connection, under_way).await?),
-            To::Webhook(_) if self.is_left_alone(to.name()).await? => limit = 0,
+            To::Webhook(_) if self.is_left_alone(name).await? => limit = 0,
             To::Webhook(_) => {}
         }
         if limit == 0 {
-            return Ok(Vec::new());
+            return Ok(Some((to, Vec::new())));
         }
         let now_ms = self.app.clock.now_ms();
         let longest_ms = to.longest(settings).as_millis() as i64;
         let claim = Claim {
-            destination: to.name().to_owned(),
+            destination: name.to_owned(),
             now_ms,
             lease_until_ms: now_ms + longest_ms + LEASE_MARGIN_MS,
             limit,
         };
-        self.app.store.claim_deliveries(claim).await
+        let claimed = self.app.store.claim_deliveries(claim).await?;
+        Ok(Some((to, claimed)))
     }
 
     /// Whether a webhook gets nothing now: its receiver asked for that, or it is paused.
@@ -327,13 +334,6 @@ enum To {
 }
 
 impl To {
-    fn name(&self) -> &str {
-        match self {
-            Self::Webhook(destination) => &destination.name,
-            Self::Crm(connection) => connection.name(),
-        }
-    }
-
     /// The longest that an attempt takes.
     fn longest(&self, settings: &Settings) -> Duration {
         let call = Duration::from_secs(settings.config.delivery.timeout_seconds.into());

@@ -9,6 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response};
+use shared::limits::DAY_MS;
 use shared::time::parse_http_date;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -100,13 +101,15 @@ pub async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, String
     Ok(body)
 }
 
-/// When it may be tried again, where an answer says it in seconds or as a date, Unix milliseconds.
+/// When it may be tried again, where an answer says it in seconds or as a date, Unix milliseconds; in a
+/// day at the latest, whatever it says.
 pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
     let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match after.parse::<u32>() {
-        Ok(seconds) => Some(now_ms + i64::from(seconds) * 1000),
-        Err(_) => parse_http_date(after),
-    }
+    let at_ms = match after.parse::<u32>() {
+        Ok(seconds) => now_ms + i64::from(seconds) * 1000,
+        Err(_) => parse_http_date(after)?,
+    };
+    Some(at_ms.min(now_ms + DAY_MS))
 }
 
 /// Judges an address that somebody wants to be called at, before it is kept.

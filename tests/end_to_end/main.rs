@@ -29,6 +29,7 @@ mod reload;
 mod crash;
 mod hand_off_crash;
 mod hand_off_storm;
+mod hand_off_trouble;
 mod moves;
 mod together;
 mod backup;

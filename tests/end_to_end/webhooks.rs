@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
 use tests::crm::{Scene, Vendor};
 use tests::receiver::Receiver;
-use tests::storage::Backend;
+use tests::storage::{Backend, Storage};
 use tests::visitors::contact;
 
 tests::both_stores!(
@@ -293,4 +293,29 @@ async fn tests_of_what_is_no_destination(backend: Backend) {
     assert!(receiver.take().is_empty());
     app.stop().await;
     receiver.stop().await;
+}
+
+/// A failure counts no more where another collector was luckier since.
+#[actix_web::test]
+async fn what_one_collector_delivers_ends_what_another_failed_with() {
+    let (receiver, storage) = (Receiver::start(), Storage::new(Backend::Postgres));
+    let (settings, clock) = (destination("crm", &receiver.url), Clock::fixed(NOW_MS));
+    let start = |storage| TestApp::start_with(storage, &settings, clock.clone());
+    let (unlucky, other) = (start(storage.again()), start(storage));
+    let deliver = async |app: &TestApp, email: &str, status: u16| {
+        receiver.answer(status, &[]);
+        lead(app, email).await;
+        clock.advance_ms(10_000);
+        app.deliver().await
+    };
+    assert_eq!(deliver(&other, "a@example.com", 200).await, 1);
+    assert_eq!(deliver(&unlucky, "b@example.com", 500).await, 1);
+    for day in 0..6 {
+        clock.advance_ms(24 * HOUR_MS);
+        assert!(deliver(&other, &format!("c{day}@example.com"), 200).await > 0);
+    }
+    assert_eq!(deliver(&unlucky, "d@example.com", 500).await, 1);
+    assert!(deliver(&other, "e@example.com", 200).await > 0, "it is paused");
+    unlucky.stop().await;
+    other.stop().await;
 }

@@ -88,7 +88,7 @@ pub struct HubspotConfig {
     /// Whether signatures of versions 1 and 2 are taken, which hold no time.
     #[serde(default)]
     pub allow_legacy_signature: bool,
-    /// What the plan allows.
+    /// What the plan allows, 10 at least.
     #[serde(default = "hubspot_calls")]
     pub calls_in_10_seconds: u32,
 }
@@ -157,6 +157,9 @@ fn hubspot_pages() -> Url {
 fn hubspot_version() -> String {
     "2026-09".into()
 }
+
+/// The fewest calls in ten seconds that a connection can work with.
+const LEAST_CALLS: u32 = 10;
 
 fn hubspot_calls() -> u32 {
     100
@@ -239,8 +242,15 @@ impl CrmConfig {
     }
 }
 
+/// With fewer than a hand-off takes, none would ever begin.
+fn check_calls(setting: &str, calls: u32) -> Result<()> {
+    ensure!(calls >= LEAST_CALLS, "{setting}: should be {LEAST_CALLS} at least");
+    Ok(())
+}
+
 impl HubspotConfig {
     fn check(&self) -> Result<()> {
+        check_calls("hubspot.calls_in_10_seconds", self.calls_in_10_seconds)?;
         let oauth =
             [self.client_id.is_some(), self.client_secret.is_some(), self.refresh_token.is_some()];
         match self.token {
@@ -264,6 +274,7 @@ impl HubspotConfig {
 
 impl SalesforceConfig {
     fn check(&self) -> Result<()> {
+        check_calls("salesforce.calls_in_10_seconds", self.calls_in_10_seconds)?;
         match (&self.private_key, &self.client_secret) {
             (Some(_), _) => {
                 ensure!(self.user.is_some(), "salesforce: a private_key needs the user");

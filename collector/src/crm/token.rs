@@ -97,14 +97,15 @@ impl Tokens {
         let mut held = self.held.lock().await;
         let soon_ms = caller.clock.now_ms() + EARLY_MS;
         self.keep(&mut held).await?;
-        if held.token.is_none() {
-            held.token = self.kept().await?.as_ref().and_then(Token::kept);
+        let is_good = |token: &&Token| token.expires_at_ms.is_none_or(|at_ms| at_ms > soon_ms);
+        if let Some(token) = held.token.as_ref().filter(is_good) {
+            return Ok(token.clone());
         }
-        match &held.token {
-            Some(token) if token.expires_at_ms.is_none_or(|at_ms| at_ms > soon_ms) => {
-                Ok(token.clone())
-            }
-            _ => self.grant(&mut held, caller).await,
+        // Another collector may have renewed it.
+        let kept = self.kept().await?.as_ref().and_then(Token::kept);
+        match kept.filter(|token| is_good(&token)) {
+            Some(token) => Ok(held.token.insert(token).clone()),
+            None => self.grant(&mut held, caller).await,
         }
     }
 
@@ -188,7 +189,16 @@ impl Tokens {
             }
         };
         let answer = caller.form(url, &form).await?;
-        let Granted { token, refresh_token: rotated } = Granted::read(&answer, now_ms)?;
+        let granted = Granted::read(&answer, now_ms);
+        // Of two that use a refresh token at once one is refused; the other's renewal is as good.
+        if let (Err(CrmError::Auth(_)), Grant::Refresh { .. }) = (&granted, &self.grant)
+            && let Some(kept) = self.kept().await?
+            && form.last().is_some_and(|(_, used)| kept.refresh_token != *used)
+            && let Some(token) = Token::kept(&kept)
+        {
+            return Ok(held.token.insert(token).clone());
+        }
+        let Granted { token, refresh_token: rotated } = granted?;
         if let Grant::Refresh { refresh_token: configured, .. } = &self.grant {
             let latest = form.last().map(|(_, latest)| Secret::new(*latest));
             if let Some(refresh_token) = rotated.or(latest) {

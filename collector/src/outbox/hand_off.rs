@@ -54,6 +54,12 @@ pub(super) async fn hand_off(
         _ => LeadView::load(app, lead, Some(conversion)).await?.ok_or_else(gone)?,
     };
     let note = note(settings, connection, &then).ok_or_else(gone)?;
+    // Whoever stood still until the claim ended may have lost it to another, who makes the note.
+    let call_ms = i64::from(settings.config.delivery.timeout_seconds) * 1000;
+    if app.clock.now_ms() + call_ms > delivery.due_at_ms {
+        let message = "it took longer than its claim holds".into();
+        return Err(CrmError::Transient { until_ms: None, message }.into());
+    }
     // An earlier claim of this delivery may have made it.
     connection.crm.note(&written.record, &note, delivery.claims > 1).await?;
     Ok(())
@@ -94,18 +100,26 @@ async fn push(
             declared = true;
             match connection.crm.declare(&connection.fields).await {
                 Ok(_) => continue,
-                // Whoever may not declare fields can still hand leads off.
-                Err(CrmError::Invalid(error)) => {
+                // Whoever may not declare fields can still hand leads off. Where it is not the right to
+                // do so that is missing, the next write says it.
+                Err(CrmError::Invalid(error) | CrmError::Auth(error)) => {
                     tracing::warn!(connection = name, error, "fields could not be declared");
                 }
                 Err(error) => return Err(error),
             }
         }
-        if !connection.leave_out(&names, now_ms) {
+        if connection.leave_out(&names, now_ms) {
+            let fields = names.join(", ");
+            tracing::warn!(connection = name, fields, message, "fields are left out for an hour");
+        }
+        let prefix = &settings.config.field_prefix;
+        let is_written = |name: &String| {
+            values.iter().any(|(field, _)| vendor.field_name(prefix, field) == *name)
+        };
+        // Another hand-off may have left them out first: what counts is whether less is written now.
+        if !names.iter().any(is_written) {
             return Err(CrmError::UnknownField { names, message });
         }
-        let fields = names.join(", ");
-        tracing::warn!(connection = name, fields, message, "fields are left out for an hour");
     }
 }
 

@@ -15,6 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Who took nothing for so long is not tried any more.
 const GIVE_UP_MS: i64 = 5 * DAY_MS;
+/// How often it is looked whether another collector remembers a failure of one that takes all.
+const LOOK_MS: i64 = 3_600_000;
 /// The first wait for one that is too busy and does not say for how long; each further one is twice as
 /// long,
 const SLOW_MS: i64 = 5_000;
@@ -39,7 +41,10 @@ enum Standing {
     /// Nothing was tried since the collector started.
     #[default]
     Unknown,
-    Takes,
+    /// It took something, and nobody remembers a failure: as was seen at this time.
+    Takes {
+        seen_at_ms: i64,
+    },
     FailsSince(i64),
 }
 
@@ -71,11 +76,16 @@ impl Receivers {
 
     /// Notes that one took a webhook.
     pub(super) async fn took(&self, app: &App, name: &str) -> Result<(), StoreError> {
+        let now_ms = app.clock.now_ms();
+        self.change(name, |receiver| receiver.slow = 0);
         let known = self.lock().get(name).copied().unwrap_or_default();
-        if !matches!(known.standing, Standing::Takes) {
-            remember(app, name, None).await?;
+        if let Standing::Takes { seen_at_ms } = known.standing
+            && now_ms - seen_at_ms < LOOK_MS
+        {
+            return Ok(());
         }
-        self.change(name, |receiver| (receiver.slow, receiver.standing) = (0, Standing::Takes));
+        remember(app, name, None).await?;
+        self.change(name, |receiver| receiver.standing = Standing::Takes { seen_at_ms: now_ms });
         Ok(())
     }
 

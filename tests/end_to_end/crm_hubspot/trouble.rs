@@ -34,6 +34,36 @@ async fn twenty_that_meet_an_expired_token_renew_it_once() {
     assert!(message.contains("BAD_REFRESH_TOKEN") && !message.contains("standin-"), "{message}");
 }
 
+/// What one process renewed is the other's, also where that one was refused for coming second.
+#[actix_web::test]
+async fn processes_share_what_was_renewed() {
+    let account = Account::with_oauth().declared().await;
+    let other = account.other_process();
+    other.probe().await.unwrap();
+    account.advance_ms(1_800_000);
+    let granted = account.calls("/oauth/2026-03/token").len();
+    account.crm.probe().await.unwrap();
+    other.probe().await.unwrap();
+    assert_eq!(account.calls("/oauth/2026-03/token").len(), granted + 1);
+    account.standin.expire_tokens(false);
+    let refused = json!({ "status": "BAD_REFRESH_TOKEN", "message": "it was used" });
+    account.standin.fail(Fault {
+        path: "/oauth/".into(),
+        status: 400,
+        body: Some(refused),
+        delay_ms: 1_000,
+        ..Fault::default()
+    });
+    let second = async {
+        let is_asked = async || account.calls("/oauth/2026-03/token").len() > granted + 1;
+        tests::load::until("the other has asked", is_asked).await;
+        account.crm.probe().await
+    };
+    let (refused, renewed) = tokio::join!(other.probe(), second);
+    renewed.unwrap();
+    refused.unwrap();
+}
+
 #[actix_web::test]
 async fn a_token_that_is_not_valid_is_told_of() {
     let account = Account::start();
@@ -72,6 +102,21 @@ async fn limits_are_waited_for() {
         }
         lead.push(&account.crm).await.unwrap();
         account.contact();
+    }
+}
+
+/// A server that asks for years is asked again tomorrow.
+#[actix_web::test]
+async fn nobody_is_left_alone_for_longer_than_a_day() {
+    for after in ["4000000000", "Thu, 31 Dec 2099 23:59:59 GMT"] {
+        let account = Account::start();
+        let headers = [("retry-after".to_owned(), after.to_owned())].into();
+        account.standin.fail(Fault { status: 429, headers, ..Fault::default() });
+        let told = account.crm.probe().await.unwrap_err();
+        let CrmError::RateLimited { until_ms, .. } = told else { panic!("{told}") };
+        assert_eq!(until_ms, NOW_MS + 86_400_000);
+        account.advance_ms(86_400_000);
+        account.crm.probe().await.unwrap();
     }
 }
 

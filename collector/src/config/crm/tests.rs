@@ -85,6 +85,11 @@ fn good_and_bad_connections() {
     let plain = format!("{HUBSPOT}base_url = 'http://127.0.0.1:8084'");
     check(&plain, Err("hubspot.base_url: should be https"));
     check(&format!("allow_private = true\n{plain}"), Ok(()));
+    for (vendor, name) in [(HUBSPOT, "hubspot"), (SALESFORCE, "salesforce")] {
+        let few = format!("{name}.calls_in_10_seconds: should be 10 at least");
+        check(&format!("{vendor}calls_in_10_seconds = 9"), Err(&few));
+        check(&format!("{vendor}calls_in_10_seconds = 10"), Ok(()));
+    }
     check("[hubspot]\nclient_id = 'i'", Err("it needs token, or client_id"));
     check("[hubspot]\nclient_id = 'i'\nclient_secret = 's'\nrefresh_token = 'r'", Ok(()));
     check(&format!("{HUBSPOT}client_secret = 's'"), Ok(()));
