@@ -146,9 +146,11 @@ fn steps(
     let known = deals.iter().find(|known| known.id == deal.id);
     let mut after_ms = last_ms(ledger, &deal.id);
     let mut steps = Vec::new();
-    // Each behind the one before it, whatever day somebody entered in the CRM.
+    // Each behind the one before it, and none after the change that tells of it, whatever day somebody
+    // entered in the CRM.
+    let known_ms = deal.changed_at_ms.min(now_ms);
     let mut step = |event: DealEvent, amount: Option<Money>, at_ms: i64| {
-        after_ms = at_ms.min(now_ms).max(after_ms.saturating_add(1));
+        after_ms = at_ms.min(known_ms).max(after_ms.saturating_add(1));
         steps.push((event, amount, after_ms));
     };
     let closed_ms = deal.closed_at_ms.unwrap_or(deal.changed_at_ms);
@@ -202,7 +204,6 @@ async fn keep_stage(
     read: Option<&DealRecord>,
 ) -> Result<(), StoreError> {
     let deals = Deal::all(ledger);
-    let Some((to, at_ms)) = stage(&deals, read) else { return Ok(()) };
     let by = origin(work);
     let told = records.iter().filter_map(|record| match record {
         Record::Stage(change) if change.by == by && change.reference.starts_with(OF_DEALS) => {
@@ -211,14 +212,16 @@ async fn keep_stage(
         _ => None,
     });
     let last = told.max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
-    if last.is_some_and(|last| last.to == to) {
+    let now_ms = work.app.clock.now_ms();
+    let stage = stage(&deals, read, last.map(|last| last.to), now_ms);
+    let Some((to, at_ms)) = stage.filter(|(to, _)| last.is_none_or(|last| last.to != *to)) else {
         return Ok(());
-    }
+    };
     let entered_at_ms = at_ms.max(last.map_or(i64::MIN, |last| last.entered_at_ms + 1));
     let change = StageChange {
         to,
         entered_at_ms,
-        recorded_at_ms: work.app.clock.now_ms(),
+        recorded_at_ms: now_ms,
         by,
         reason: read.filter(|_| to == Stage::Lost).map(|deal| deal.word.clone()),
         reference: format!("{OF_DEALS}{} {entered_at_ms}", to.as_str()),
@@ -229,8 +232,13 @@ async fn keep_stage(
 /// What the references of stages begin with that deals put a lead in.
 const OF_DEALS: &str = "deals ";
 
-/// The stage that deals put their lead in, and since when.
-fn stage(deals: &[Deal<'_>], read: Option<&DealRecord>) -> Option<(Stage, i64)> {
+/// The stage that deals put their lead in, and since when; `last` is the one that they put it in before.
+fn stage(
+    deals: &[Deal<'_>],
+    read: Option<&DealRecord>,
+    last: Option<Stage>,
+    now_ms: i64,
+) -> Option<(Stage, i64)> {
     let last_ms = |deal: &Deal<'_>| deal.bookings.last().map_or(0, |last| last.entry.at_ms);
     let won = deals.iter().filter(|deal| deal.status == DealStatus::Won);
     if let Some(at_ms) = won.filter_map(|deal| deal.won_at_ms).max() {
@@ -238,8 +246,17 @@ fn stage(deals: &[Deal<'_>], read: Option<&DealRecord>) -> Option<(Stage, i64)> 
     }
     let open = deals.iter().filter(|deal| deal.status == DealStatus::Open);
     if let Some(open) = open.max_by_key(|deal| last_ms(deal)) {
-        let of_word = read.filter(|deal| deal.id == open.id).and_then(|deal| deal.stage);
-        return Some((of_word.unwrap_or(Stage::Opportunity), last_ms(open)));
+        // What an open deal brought before, which is not in the ledger.
+        let before = last.filter(|last| !matches!(last, Stage::Customer | Stage::Lost));
+        let Some(read) = read.filter(|deal| deal.id == open.id) else {
+            // Another deal is not what it was.
+            let at_ms = deals.iter().map(last_ms).max()?;
+            return Some((before.unwrap_or(Stage::Opportunity), at_ms));
+        };
+        // The ledger does not tell of a step from one open stage to another.
+        let moved_ms = before.map(|_| read.changed_at_ms.min(now_ms));
+        let at_ms = last_ms(open).max(moved_ms.unwrap_or(i64::MIN));
+        return Some((read.stage.unwrap_or(Stage::Opportunity), at_ms));
     }
     deals.iter().map(last_ms).max().map(|at_ms| (Stage::Lost, at_ms))
 }
@@ -339,6 +356,67 @@ mod tests {
         ]);
         // A time in the future is now.
         check(&[(deal(Won, "5", 5_000), "opened 5.00@10, won 5.00@1000")]);
+        // A day of closing that is still to come: it was won by the change at the latest.
+        let early = DealRecord { closed_at_ms: Some(900), ..deal(Won, "5", 20) };
+        check(&[(early, "opened 5.00@10, won 5.00@20")]);
+    }
+
+    /// Looks at deals as `id status stage@changed`, one after the other; the stages that they put their
+    /// lead in, as `stage@time`.
+    fn check_stages(looks: &str, expected: &str) {
+        let (mut ledger, mut told): (Vec<LedgerEntry>, Vec<(Stage, i64)>) = Default::default();
+        for look in looks.split(", ") {
+            let [id, status, word] = look.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{look}")
+            };
+            let status = match status {
+                "won" => DealStatus::Won,
+                "lost" => DealStatus::Lost,
+                _ => DealStatus::Open,
+            };
+            let (word, at) = word.split_once('@').unwrap();
+            let read = DealRecord {
+                id: id.to_owned(),
+                stage: word.parse().ok(),
+                ..deal(status, "5", at.parse().unwrap())
+            };
+            let added = steps(&read, &ledger, Some(euros(500)), euros(0), 1_000);
+            ledger.extend(added.into_iter().map(|(event, amount, at_ms)| LedgerEntry {
+                deal: id.to_owned(),
+                event,
+                amount,
+                at_ms,
+                recorded_at_ms: at_ms,
+                source: Origin::Crm("crm".into()),
+                reference: format!("{id} {} {at_ms}", event.as_str()),
+            }));
+            let last = told.last().map(|(stage, _)| *stage);
+            let found = stage(&Deal::all(&ledger), Some(&read), last, 1_000);
+            told.extend(found.filter(|(stage, _)| Some(*stage) != last));
+        }
+        let told = told.iter().map(|(stage, at_ms)| format!("{}@{at_ms}", stage.as_str()));
+        assert_eq!(told.collect::<Vec<_>>().join(" "), expected, "{looks}");
+    }
+
+    #[test]
+    fn stages_by_deals() {
+        check_stages("1 open -@20", "opportunity@10");
+        check_stages(
+            "1 open -@20, 1 won -@30, 1 open -@40",
+            "opportunity@10 customer@30 opportunity@40",
+        );
+        // From one open stage to another.
+        check_stages("1 open sql@20, 1 open sql@30, 1 open -@40", "sql@10 opportunity@40");
+        // Another deal that comes to nothing.
+        check_stages("2 lost -@20, 1 open sql@30, 2 lost -@30", "lost@20 sql@10");
+        check_stages(
+            "1 open sql@20, 2 open -@30, 2 lost -@40, 1 lost -@50",
+            "sql@10 opportunity@30 lost@50",
+        );
+        check_stages(
+            "1 won -@20, 2 open sql@30, 1 lost -@40, 2 open sql@40",
+            "customer@20 opportunity@40 sql@40",
+        );
     }
 
     #[test]
