@@ -1,6 +1,8 @@
 //! What becomes of leads in their CRM comes back: by webhook, in any order and as often as it likes, or
 //! by the poll where the webhook was lost.
 
+use collector::crm::RecordRef;
+use collector::follow::inbox;
 use serde_json::{Value, json};
 use standin::Emit;
 use tests::crm::{Scene, Vendor};
@@ -19,6 +21,7 @@ tests::both_stores!(
     a_late_search_opens_no_deal_again,
     a_long_list_goes_on_where_a_limit_stopped_it,
     what_may_not_be_read_keeps_nothing_from_being_handed_off,
+    one_record_that_cannot_be_read_keeps_no_other_waiting,
 );
 
 const NEVER: &str = "poll_minutes = 0";
@@ -364,5 +367,22 @@ async fn what_may_not_be_read_keeps_nothing_from_being_handed_off(backend: Backe
     scene.app.follow().await;
     let (lead, _) = handed_off(&scene).await;
     assert_eq!(scene.field(&lead, "crm_sync_status").await, "sent");
+    scene.stop().await;
+}
+
+async fn one_record_that_cannot_be_read_keeps_no_other_waiting(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    let id = scene.deal(&record, "1200").await;
+    let unreadable = RecordRef { object: "company".into(), id: "1".into() };
+    inbox::put(&scene.app.app, "hubspot", &[unreadable]).await.unwrap();
+    scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+    scene.app.follow().await;
+    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    let waits = inbox::waiting(&scene.app.app, "hubspot", None, 10).await.unwrap();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    let entry: inbox::Entry = serde_json::from_str(&waits[0].value).unwrap();
+    let error = entry.error.unwrap();
+    assert!(entry.failures == 1 && error.contains("no reading of a `company`"), "{error}");
     scene.stop().await;
 }
