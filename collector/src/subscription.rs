@@ -27,6 +27,7 @@ const BOTH_SIGN_MS: i64 = DAY_MS;
 const FRESH_MS: i64 = 2_000;
 /// Memos that are read at a time.
 const PAGE: usize = 500;
+const HOUR_MS: i64 = DAY_MS / 24;
 /// How often a change is tried where others change the same one.
 const TRIES: usize = 5;
 
@@ -304,27 +305,24 @@ pub async fn unsubscribe(app: &App, site: &SiteId, id: &str) -> Result<bool, Sto
     Ok(true)
 }
 
-/// Settles whatever waits for a subscription that is no more.
+/// Settles whatever waits for a subscription that is no more: as if it were long after it was due, and
+/// later with each round, so that what stands behind another of its lead has its turn.
 async fn give_up(app: &App, id: &str) -> Result<(), StoreError> {
     let at_ms = app.clock.now_ms();
-    loop {
-        let claim = Claim {
-            destination: id.to_owned(),
-            // Whenever it would be due.
-            now_ms: i64::MAX,
-            lease_until_ms: i64::MAX,
-            limit: PAGE,
-        };
+    for round in 1.. {
+        let now_ms = at_ms + 3650 * DAY_MS + round * HOUR_MS;
+        let lease_until_ms = now_ms + HOUR_MS / 2;
+        let claim = Claim { destination: id.to_owned(), now_ms, lease_until_ms, limit: PAGE };
         let waiting = app.store.claim_deliveries(claim).await?;
         if waiting.is_empty() {
-            return Ok(());
+            break;
         }
         for delivery in waiting {
-            let error = "it was unsubscribed".to_owned();
-            let dead = Settlement::Dead { at_ms, error };
+            let dead = Settlement::Dead { at_ms, error: "it was unsubscribed".into() };
             app.store.settle_delivery(delivery.id, delivery.claims, dead).await?;
         }
     }
+    Ok(())
 }
 
 impl Subscription {

@@ -38,7 +38,7 @@ async fn one_record_and_one_note_whenever_it_is_killed(backend: Backend) {
     for vendor in vendors {
         let (find, write, note) = match vendor {
             Vendor::Hubspot => ("/contacts/", "/batch/upsert", "/notes"),
-            Vendor::Salesforce => ("/query", "/sobjects/Lead/", "/sobjects/Task"),
+            Vendor::Salesforce => ("/composite", "/sobjects/Lead/", "/sobjects/Task"),
         };
         let asked = [
             (find, When::Before),

@@ -221,11 +221,14 @@ async fn a_test_tells_what_the_receiver_said(backend: Backend) {
     let told = test().await;
     assert_eq!((&told.json["accepted"], &told.json["status"]), (&json!(false), &json!(500)));
     assert!(told.json["error"].as_str().unwrap().contains("500 Internal Server Error"));
-    receiver.stop().await;
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let moved = json!({ "target_url": format!("http://{closed}/") });
+    assert_eq!(call(&app, Method::PATCH, &path, moved).await.status, 200);
     let told = test().await;
     assert_eq!((&told.json["accepted"], &told.json["status"]), (&json!(false), &Value::Null));
     assert_eq!(app.post("/v1/hooks/hk_x/test", &Value::Null).await.status, 404);
     app.stop().await;
+    receiver.stop().await;
 }
 
 async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
+use tests::crm::{Scene, Vendor};
 use tests::receiver::Receiver;
 use tests::storage::Backend;
 use tests::visitors::contact;
@@ -13,6 +14,7 @@ use tests::visitors::contact;
 tests::both_stores!(
     two_secrets_sign,
     a_destination_is_told_what_it_wants,
+    what_a_crm_tells_is_told_on,
     one_that_is_gone_is_paused_until_a_test,
     one_that_is_busy_is_left_alone,
     five_days_of_failures_pause_it,
@@ -109,6 +111,38 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
     app.stop().await;
     all.stop().await;
     leads.stop().await;
+}
+
+async fn what_a_crm_tells_is_told_on(backend: Backend) {
+    for vendor in Vendor::ALL {
+        let receiver = Receiver::start();
+        let more = "poll_minutes = 0\n".to_owned() + &destination("told", &receiver.url);
+        let scene = Scene::start_with(vendor, backend, &more);
+        let lead = scene.lead(json!({ "email": "a@example.com", "last_name": "A" })).await;
+        scene.hand_off().await;
+        assert_eq!(receiver.one().json()["type"], "lead.converted");
+        let record = scene.field(&lead, "crm_record_id").await;
+        let deal = scene.deal(record.as_str().unwrap(), "1200").await;
+        scene.advance_ms(HOUR_MS);
+        scene.change_deal(&deal, scene.change("won", None), |_| {}).await;
+        scene.app.follow().await;
+        for _ in 0..6 {
+            scene.app.deliver().await;
+            scene.advance_ms(1_000);
+        }
+        let bodies: Vec<Value> = receiver.take().iter().map(|got| got.json()).collect();
+        let told = |kind: &str, name: &str, value: &str| {
+            bodies.iter().any(|body| {
+                let data = &body["data"];
+                body["type"] == kind && data[name] == value && data["lead_id"] == lead.as_str()
+            })
+        };
+        assert!(told("lead.stage_changed", "to", "customer"), "{vendor:?} {bodies:?}");
+        assert!(told("lead.revenue", "kind", "won"), "{vendor:?} {bodies:?}");
+        assert!(told("lead.revenue", "by", &format!("crm:{}", vendor.name())), "{bodies:?}");
+        scene.stop().await;
+        receiver.stop().await;
+    }
 }
 
 async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {

@@ -177,7 +177,10 @@ async fn remember(store: &dyn Store) -> Vec<Memo> {
     let mut memos = Vec::new();
     let names =
         TEXTS.map(|text| text.replace('\0', "")).into_iter().filter(|name| !name.is_empty());
+    // A store may be filled more than once.
+    let turn: u32 = rand::random();
     for name in names.chain((0..20).map(|number| format!("n {number}"))) {
+        let name = format!("{name} {turn}");
         for kind in MemoKind::ALL {
             let (stamp, value) = (rand::random(), format!("{{\"name\":{name:?}}}"));
             let change = change((kind, &name), None, stamp, Some(&value));

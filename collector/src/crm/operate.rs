@@ -106,7 +106,9 @@ pub async fn try_out(app: &App, name: &str) -> Result<Tried> {
     if connection.config.notes {
         let note = Note {
             title: "Attribution journey #1".into(),
-            lines: vec!["Clew sent this to try the connection out. The record may be deleted.".into()],
+            lines: vec![
+                "Clew sent this to try the connection out. The record may be deleted.".into(),
+            ],
             marker: format!("clew-journey:{lead}:1"),
             at_ms: now_ms,
         };

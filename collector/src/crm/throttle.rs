@@ -41,6 +41,11 @@ impl Throttle {
         if now_ms < begins_ms { 0 } else { state.tokens.max(0.0) as u32 }
     }
 
+    /// Whether less than half of the calls is left.
+    pub fn is_low(&self, now_ms: i64) -> bool {
+        f64::from(self.free(now_ms)) < self.burst / 2.0
+    }
+
     /// Takes one call.
     ///
     /// # Errors
@@ -86,6 +91,13 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_calls_is_left() {
+        let throttle = Throttle::new(10, 1_000);
+        (0..6).for_each(|_| assert_eq!(throttle.take(0), Ok(())));
+        assert_eq!((throttle.is_low(99), throttle.is_low(100)), (true, false));
+    }
 
     #[test]
     fn calls_come_back_as_time_passes() {

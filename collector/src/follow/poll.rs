@@ -11,92 +11,80 @@ const OVERLAP_MS: i64 = 120_000;
 /// How far back the first poll goes.
 const FIRST_MS: i64 = 30 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;
-/// Pages that are read before something else has its turn: what webhooks named, other connections.
-const PAGES: usize = 10;
 
 /// How far a list of a connection was read.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cursor {
     /// The last change that was seen, Unix milliseconds.
     pub seen_ms: i64,
-    /// When it was asked for last, Unix milliseconds.
+    /// When a poll was begun last, Unix milliseconds.
     pub polled_at_ms: i64,
-    /// Where the next page begins, where the list was not read to its end, Unix milliseconds. Without
-    /// it a long list that a limit cuts off would be begun anew each time, and never end.
-    #[serde(default)]
+    /// Where the next page of a poll begins that is not at its end.
     pub more_from_ms: Option<i64>,
 }
 
 /// Polls every list of the connection that it is time for; how many records were looked at.
 pub(super) async fn work(work: &Work<'_>) -> Result<usize, Failure> {
-    let wait_ms = i64::from(work.connection.config.poll_minutes) * MINUTE_MS;
-    if wait_ms == 0 {
+    let minutes = work.connection.config.poll_minutes;
+    if minutes == 0 {
         return Ok(0);
     }
     let mut looked = 0;
     for feed in work.connection.crm.feeds() {
-        let now_ms = work.app.clock.now_ms();
         let name = format!("{}/{feed}", work.connection.name());
-        let memo = work.app.store.memo(MemoKind::Cursor, &name).await?;
-        let known = memo.as_ref().and_then(|memo| serde_json::from_str::<Cursor>(&memo.value).ok());
-        let mut cursor = known.unwrap_or(Cursor {
-            seen_ms: now_ms - FIRST_MS,
-            polled_at_ms: now_ms - wait_ms,
-            more_from_ms: None,
-        });
-        if cursor.more_from_ms.is_none() && now_ms < cursor.polled_at_ms + wait_ms {
-            continue;
-        }
-        let mut was = memo.map(|memo| memo.stamp);
-        for _ in 0..PAGES {
-            looked += page(work, feed, &mut cursor).await?;
-            match keep(work, &name, was, &cursor).await? {
-                // Somebody else reads it.
-                None => return Ok(looked),
-                stamp => was = stamp,
-            }
-            if cursor.more_from_ms.is_none() {
-                break;
-            }
-        }
-        if cursor.more_from_ms.is_some() {
-            return Ok(looked);
-        }
+        looked += follow(work, feed, &name, i64::from(minutes) * MINUTE_MS).await?;
     }
     Ok(looked)
 }
 
-/// Reads the next page of a list; how many records.
-async fn page(work: &Work<'_>, feed: &str, cursor: &mut Cursor) -> Result<usize, Failure> {
-    let from_ms = cursor.more_from_ms.unwrap_or(cursor.seen_ms - OVERLAP_MS);
-    let page = work.connection.crm.changed(feed, from_ms).await?;
-    work.apply(&page.changes).await?;
-    let times = page.changes.iter().filter_map(|change| match change {
-        Change::Person(person) => Some(person.changed_at_ms),
-        Change::Deal(deal) => Some(deal.changed_at_ms),
-        Change::Gone(_) => None,
-    });
-    cursor.seen_ms = times.fold(cursor.seen_ms, i64::max);
-    cursor.polled_at_ms = work.app.clock.now_ms();
-    cursor.more_from_ms = page.more_from_ms.filter(|more_ms| *more_ms > from_ms);
-    Ok(page.changes.len())
-}
-
-/// Keeps a cursor; its stamp, or `None` where another one was kept meanwhile.
-async fn keep(
-    work: &Work<'_>,
-    name: &str,
-    was: Option<u64>,
-    cursor: &Cursor,
-) -> Result<Option<u64>, StoreError> {
-    let value = serde_json::to_string(cursor);
-    let stamp = u64::from_be_bytes(work.app.dice.roll());
-    let change = MemoChange {
-        kind: MemoKind::Cursor,
-        name: name.to_owned(),
-        was,
-        stamp,
-        value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
+/// Reads a list page by page, if it is time to, and keeps after each how far it has come: a long one
+/// that is broken off goes on where it was. How many records were looked at.
+async fn follow(work: &Work<'_>, feed: &str, name: &str, every_ms: i64) -> Result<usize, Failure> {
+    let app = work.app;
+    let now_ms = app.clock.now_ms();
+    let memo = app.store.memo(MemoKind::Cursor, name).await?;
+    let cursor: Option<Cursor> =
+        memo.as_ref().and_then(|memo| serde_json::from_str(&memo.value).ok());
+    let mut stamp = memo.map(|memo| memo.stamp);
+    let mut cursor = match cursor {
+        Some(cursor) if cursor.more_from_ms.is_some() => cursor,
+        Some(cursor) if now_ms < cursor.polled_at_ms + every_ms => return Ok(0),
+        cursor => {
+            let seen_ms = cursor.map_or(now_ms - FIRST_MS, |cursor| cursor.seen_ms);
+            let more_from_ms = Some(seen_ms - OVERLAP_MS);
+            Cursor { seen_ms, polled_at_ms: now_ms, more_from_ms }
+        }
     };
-    Ok(work.app.store.change_memo(change).await?.then_some(stamp))
+    let mut looked = 0;
+    while let Some(from_ms) = cursor.more_from_ms {
+        // Hand-offs come first: half of the calls are theirs.
+        if work.connection.crm.caller().throttle.is_low(app.clock.now_ms()) {
+            break;
+        }
+        let page = work.connection.crm.changed(feed, from_ms).await?;
+        work.apply(&page.changes).await?;
+        looked += page.changes.len();
+        let times = page.changes.iter().filter_map(|change| match change {
+            Change::Person(person) => Some(person.changed_at_ms),
+            Change::Deal(deal) => Some(deal.changed_at_ms),
+            Change::Gone(_) => None,
+        });
+        cursor.seen_ms = times.fold(cursor.seen_ms, i64::max);
+        cursor.more_from_ms = page.more_from_ms.filter(|more_from_ms| *more_from_ms > from_ms);
+        let value = serde_json::to_string(&cursor);
+        let change = MemoChange {
+            kind: MemoKind::Cursor,
+            name: name.to_owned(),
+            was: stamp,
+            stamp: u64::from_be_bytes(app.dice.roll()),
+            value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
+        };
+        let next = change.stamp;
+        if !app.store.change_memo(change).await? {
+            // Another collector polls: its lease began where ours ran out.
+            break;
+        }
+        stamp = Some(next);
+    }
+    Ok(looked)
 }
