@@ -107,11 +107,15 @@ impl Follower {
         match followed.await {
             Ok(()) | Err(Failure::Crm(CrmError::RateLimited { .. })) => {}
             Err(Failure::Store(error)) => return Err(error),
-            Err(Failure::Crm(CrmError::Auth(reason))) => {
-                Pause::begin(app, name, reason, true).await?;
-            }
             Err(Failure::Crm(error)) => {
                 connection.rest(app.clock.now_ms() + REST_MS);
+                // What may not be read need not keep leads from being handed off.
+                if let CrmError::Auth(reason) = &error
+                    && let Err(CrmError::Auth(_)) = connection.crm.probe().await
+                {
+                    Pause::begin(app, name, reason.clone(), true).await?;
+                    return Ok(looked);
+                }
                 let error = error.to_string();
                 tracing::warn!(connection = name, error, "a CRM could not be read");
             }
@@ -134,7 +138,11 @@ impl Work<'_> {
             match change {
                 Change::Person(record) => person::apply(self, record).await?,
                 Change::Deal(record) => deal::apply(self, record).await?,
-                Change::Gone(record) => deal::gone(self, record).await?,
+                // A person who is gone there is still a lead here. Ids of one kind may be those of another.
+                Change::Gone(record) => match record.object.as_str() {
+                    "deal" | "Opportunity" => deal::gone(self, record).await?,
+                    _ => {}
+                },
             }
         }
         Ok(())

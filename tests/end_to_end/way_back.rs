@@ -1,6 +1,8 @@
 //! What becomes of leads in their CRM comes back: by webhook, in any order and as often as it likes, or
 //! by the poll where the webhook was lost.
 
+use collector::crm::RecordRef;
+use collector::follow::inbox;
 use serde_json::{Value, json};
 use standin::Emit;
 use tests::crm::{Scene, Vendor};
@@ -15,6 +17,11 @@ tests::both_stores!(
     stages_come_back,
     a_deal_of_nobody_known_is_kept,
     what_cannot_be_read_now_is_read_later,
+    a_contact_that_is_gone_takes_no_deal_with_it,
+    a_late_search_opens_no_deal_again,
+    a_long_list_goes_on_where_a_limit_stopped_it,
+    what_may_not_be_read_keeps_nothing_from_being_handed_off,
+    one_record_that_cannot_be_read_keeps_no_other_waiting,
 );
 
 const NEVER: &str = "poll_minutes = 0";
@@ -281,5 +288,101 @@ async fn what_cannot_be_read_now_is_read_later(backend: Backend) {
     let scene = Scene { vendor: Vendor::Hubspot, crm, app, clock };
     assert_eq!(scene.app.follow().await, 1);
     assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    scene.stop().await;
+}
+
+/// Contacts and deals are counted apart: a contact may have the number of a deal.
+async fn a_contact_that_is_gone_takes_no_deal_with_it(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    let id = scene.deal(&record, "1200").await;
+    scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+    assert_eq!(scene.app.follow().await, 1);
+    let gone = Emit {
+        object: "contact".into(),
+        id: id.clone(),
+        event: Some("contact.propertyChange".into()),
+        ..Emit::default()
+    };
+    assert!(scene.crm.emit(&gone).await.unwrap().iter().all(|sent| sent.acknowledged));
+    assert_eq!(scene.app.follow().await, 1);
+    let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
+    assert_eq!(told(&deal(&scene, &lead).await), expected);
+    scene.stop().await;
+}
+
+/// HubSpot's searches are seconds behind its records.
+async fn a_late_search_opens_no_deal_again(backend: Backend) {
+    let scene = Scene::start(Vendor::Hubspot, backend);
+    let (lead, record) = handed_off(&scene).await;
+    scene.app.follow().await;
+    let id = scene.deal(&record, "1200").await;
+    scene.advance_ms(300_000);
+    scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+    let late = json!({ "total": 1, "results": [{
+        "id": id,
+        "properties": {
+            "dealstage": "contractsent", "pipeline": "default", "amount": "1200",
+            "hs_is_closed": "false", "hs_is_closed_won": "false",
+            "createdate": "2026-11-21T10:00:10Z", "hs_lastmodifieddate": "2026-11-21T10:00:10Z",
+        },
+        "createdAt": "2026-11-21T10:00:10Z", "updatedAt": "2026-11-21T10:00:10Z", "archived": false,
+    }] });
+    let fault = standin::Fault { path: "deals/search".into(), ..standin::Fault::default() };
+    scene.crm.fail(standin::Fault { status: 200, body: Some(late), ..fault });
+    assert!(scene.app.follow().await > 1);
+    let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
+    assert_eq!(told(&deal(&scene, &lead).await), expected);
+    scene.stop().await;
+}
+
+/// More contacts than there are searches before the next limit, looked for again and again.
+async fn a_long_list_goes_on_where_a_limit_stopped_it(backend: Backend) {
+    let scene = Scene::start(Vendor::Hubspot, backend);
+    let (lead, record) = handed_off(&scene).await;
+    for _ in 0..1_250 {
+        scene.crm.put("contact", &json!({})).unwrap();
+        scene.crm.advance_ms(1);
+    }
+    let id = scene.deal(&record, "1200").await;
+    scene.change_deal(&id, scene.change("won", None), |emit| emit.lost = true).await;
+    scene.crm.set(|settings| settings.searches_per_second = 2);
+    let mut looks = 0;
+    while scene.app.get(&format!("/v1/leads/{lead}/journey")).await.json["deals"] == json!([]) {
+        scene.app.follow().await;
+        scene.advance_ms(1_000);
+        looks += 1;
+        assert!(looks < 20, "it never ends");
+    }
+    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    scene.stop().await;
+}
+
+/// A key that may not read deals.
+async fn what_may_not_be_read_keeps_nothing_from_being_handed_off(backend: Backend) {
+    let scene = Scene::start(Vendor::Hubspot, backend);
+    let body = json!({ "status": "error", "category": "MISSING_SCOPES", "message": "no deals" });
+    let fault = standin::Fault { path: "deals/search".into(), ..standin::Fault::default() };
+    scene.crm.fail(standin::Fault { status: 403, times: 100, body: Some(body), ..fault });
+    scene.app.follow().await;
+    let (lead, _) = handed_off(&scene).await;
+    assert_eq!(scene.field(&lead, "crm_sync_status").await, "sent");
+    scene.stop().await;
+}
+
+async fn one_record_that_cannot_be_read_keeps_no_other_waiting(backend: Backend) {
+    let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
+    let (lead, record) = handed_off(&scene).await;
+    let id = scene.deal(&record, "1200").await;
+    let unreadable = RecordRef { object: "company".into(), id: "1".into() };
+    inbox::put(&scene.app.app, "hubspot", &[unreadable]).await.unwrap();
+    scene.change_deal(&id, scene.change("won", None), |_| {}).await;
+    scene.app.follow().await;
+    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    let waits = inbox::waiting(&scene.app.app, "hubspot", None, 10).await.unwrap();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    let entry: inbox::Entry = serde_json::from_str(&waits[0].value).unwrap();
+    let error = entry.error.unwrap();
+    assert!(entry.failures == 1 && error.contains("no reading of a `company`"), "{error}");
     scene.stop().await;
 }

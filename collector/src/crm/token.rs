@@ -11,6 +11,7 @@ pub use assertion::Assertion;
 use super::CrmError;
 use super::call::{Answer, Caller};
 use super::vault::{Kept, Vault};
+use crate::outgoing::judge;
 use crate::secret::Secret;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -189,7 +190,7 @@ impl Tokens {
             }
         };
         let answer = caller.form(url, &form).await?;
-        let granted = Granted::read(&answer, now_ms);
+        let granted = Granted::read(&answer, caller.allow_private, now_ms);
         // Of two that use a refresh token at once one is refused; the other's renewal is as good.
         if let (Err(CrmError::Auth(_)), Grant::Refresh { .. }) = (&granted, &self.grant)
             && let Some(kept) = self.kept().await?
@@ -238,7 +239,7 @@ struct Granted {
 }
 
 impl Granted {
-    fn read(answer: &Answer, now_ms: i64) -> Result<Self, CrmError> {
+    fn read(answer: &Answer, allow_private: bool, now_ms: i64) -> Result<Self, CrmError> {
         let body = &answer.body;
         let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
         if !answer.status.is_success() {
@@ -258,7 +259,12 @@ impl Granted {
             message: format!("the token endpoint's answer has no {what}"),
         };
         let access = Secret::new(text("access_token").ok_or_else(|| strange("access_token"))?);
-        let instance = text("instance_url").map(str::parse).transpose();
+        // The token is sent there: it is judged as an address of the configuration is.
+        let instance = text("instance_url").map(|text| {
+            let url = text.parse::<Url>().map_err(|error| error.to_string())?;
+            judge(&url, allow_private).map(|()| url)
+        });
+        let unsafe_there = |why: String| CrmError::Auth(format!("instance_url: {why}"));
         let expires_at_ms = match &body["expires_in"] {
             Value::Number(seconds) => seconds.as_i64(),
             Value::String(seconds) => seconds.parse().ok(),
@@ -267,11 +273,47 @@ impl Granted {
         Ok(Self {
             token: Token {
                 access,
-                instance: instance.map_err(|_| strange("instance_url that can be called"))?,
+                instance: instance.transpose().map_err(unsafe_there)?,
                 expires_at_ms: expires_at_ms
                     .map(|seconds| now_ms.saturating_add(seconds.saturating_mul(1000))),
             },
             refresh_token: text("refresh_token").map(Secret::new),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The token goes to no address that a webhook would not go to.
+    #[test]
+    fn instances() {
+        for (url, allow_private, expected) in [
+            ("https://acme.my.salesforce.com", false, ""),
+            ("http://127.0.0.1:1", true, ""),
+            ("http://acme.my.salesforce.com", false, "https://"),
+            ("https://user@acme.my.salesforce.com", false, "user name"),
+            ("https://169.254.169.254/", false, "is not a public address"),
+            ("https://[::ffff:127.0.0.1]/", false, "is not a public address"),
+            ("https://localhost/", false, "is not a public address"),
+            ("file:///etc/passwd", true, "https://"),
+            ("acme", false, "instance_url"),
+        ] {
+            let body = json!({ "access_token": "a", "instance_url": url });
+            let read = Granted::read(&Answer::inner(200, body).unwrap(), allow_private, 0);
+            let told = match read {
+                Ok(granted) => {
+                    assert_eq!(granted.token.instance, Some(url.parse().unwrap()));
+                    String::new()
+                }
+                Err(error) => error.to_string(),
+            };
+            assert!(
+                told.contains(expected) && told.is_empty() == expected.is_empty(),
+                "{url}: {told}"
+            );
+        }
     }
 }

@@ -146,9 +146,11 @@ fn steps(
     let known = deals.iter().find(|known| known.id == deal.id);
     let mut after_ms = last_ms(ledger, &deal.id);
     let mut steps = Vec::new();
-    // Each behind the one before it, whatever day somebody entered in the CRM.
+    // Each behind the one before it, and none after the change that tells of it, whatever day somebody
+    // entered in the CRM.
+    let known_ms = deal.changed_at_ms.min(now_ms);
     let mut step = |event: DealEvent, amount: Option<Money>, at_ms: i64| {
-        after_ms = at_ms.min(now_ms).max(after_ms.saturating_add(1));
+        after_ms = at_ms.min(known_ms).max(after_ms.saturating_add(1));
         steps.push((event, amount, after_ms));
     };
     let closed_ms = deal.closed_at_ms.unwrap_or(deal.changed_at_ms);
@@ -202,7 +204,6 @@ async fn keep_stage(
     read: Option<&DealRecord>,
 ) -> Result<(), StoreError> {
     let deals = Deal::all(ledger);
-    let Some((to, at_ms)) = stage(&deals, read) else { return Ok(()) };
     let by = origin(work);
     let told = records.iter().filter_map(|record| match record {
         Record::Stage(change) if change.by == by && change.reference.starts_with(OF_DEALS) => {
@@ -211,14 +212,16 @@ async fn keep_stage(
         _ => None,
     });
     let last = told.max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
-    if last.is_some_and(|last| last.to == to) {
+    let now_ms = work.app.clock.now_ms();
+    let stage = stage(&deals, read, last.map(|last| last.to), now_ms);
+    let Some((to, at_ms)) = stage.filter(|(to, _)| last.is_none_or(|last| last.to != *to)) else {
         return Ok(());
-    }
+    };
     let entered_at_ms = at_ms.max(last.map_or(i64::MIN, |last| last.entered_at_ms + 1));
     let change = StageChange {
         to,
         entered_at_ms,
-        recorded_at_ms: work.app.clock.now_ms(),
+        recorded_at_ms: now_ms,
         by,
         reason: read.filter(|_| to == Stage::Lost).map(|deal| deal.word.clone()),
         reference: format!("{OF_DEALS}{} {entered_at_ms}", to.as_str()),
@@ -229,8 +232,13 @@ async fn keep_stage(
 /// What the references of stages begin with that deals put a lead in.
 const OF_DEALS: &str = "deals ";
 
-/// The stage that deals put their lead in, and since when.
-fn stage(deals: &[Deal<'_>], read: Option<&DealRecord>) -> Option<(Stage, i64)> {
+/// The stage that deals put their lead in, and since when; `last` is the one that they put it in before.
+fn stage(
+    deals: &[Deal<'_>],
+    read: Option<&DealRecord>,
+    last: Option<Stage>,
+    now_ms: i64,
+) -> Option<(Stage, i64)> {
     let last_ms = |deal: &Deal<'_>| deal.bookings.last().map_or(0, |last| last.entry.at_ms);
     let won = deals.iter().filter(|deal| deal.status == DealStatus::Won);
     if let Some(at_ms) = won.filter_map(|deal| deal.won_at_ms).max() {
@@ -238,8 +246,17 @@ fn stage(deals: &[Deal<'_>], read: Option<&DealRecord>) -> Option<(Stage, i64)> 
     }
     let open = deals.iter().filter(|deal| deal.status == DealStatus::Open);
     if let Some(open) = open.max_by_key(|deal| last_ms(deal)) {
-        let of_word = read.filter(|deal| deal.id == open.id).and_then(|deal| deal.stage);
-        return Some((of_word.unwrap_or(Stage::Opportunity), last_ms(open)));
+        // What an open deal brought before, which is not in the ledger.
+        let before = last.filter(|last| !matches!(last, Stage::Customer | Stage::Lost));
+        let Some(read) = read.filter(|deal| deal.id == open.id) else {
+            // Another deal is not what it was.
+            let at_ms = deals.iter().map(last_ms).max()?;
+            return Some((before.unwrap_or(Stage::Opportunity), at_ms));
+        };
+        // The ledger does not tell of a step from one open stage to another.
+        let moved_ms = before.map(|_| read.changed_at_ms.min(now_ms));
+        let at_ms = last_ms(open).max(moved_ms.unwrap_or(i64::MIN));
+        return Some((read.stage.unwrap_or(Stage::Opportunity), at_ms));
     }
     deals.iter().map(last_ms).max().map(|at_ms| (Stage::Lost, at_ms))
 }
@@ -259,100 +276,4 @@ async fn keep_unmatched(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreE
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn euros(minor: i64) -> Money {
-        Money { minor, currency: "EUR".parse().unwrap() }
-    }
-
-    fn deal(status: DealStatus, amount: &str, changed_at_ms: i64) -> DealRecord {
-        DealRecord {
-            id: "777".into(),
-            status,
-            word: String::new(),
-            stage: None,
-            amount: (!amount.is_empty()).then(|| amount.to_owned()),
-            currency: None,
-            created_at_ms: 10,
-            closed_at_ms: (status != DealStatus::Open).then_some(changed_at_ms),
-            changed_at_ms,
-            persons: Vec::new(),
-            lead: None,
-        }
-    }
-
-    /// Looks at a deal several times; what each look adds to the ledger, as `event amount@time`.
-    fn check(looks: &[(DealRecord, &str)]) {
-        let mut ledger: Vec<LedgerEntry> = Vec::new();
-        for (read, expected) in looks {
-            let amount = amount(read, euros(0).currency).unwrap();
-            let found = steps(read, &ledger, amount, euros(0), 1_000);
-            let told = found.iter().map(|(event, amount, at_ms)| {
-                let amount = amount.map(|amount| format!(" {}", amount.decimal()));
-                format!("{}{}@{at_ms}", event.as_str(), amount.unwrap_or_default())
-            });
-            assert_eq!(told.collect::<Vec<_>>().join(", "), *expected, "{read:?}");
-            ledger.extend(found.into_iter().map(|(event, amount, at_ms)| LedgerEntry {
-                deal: read.id.clone(),
-                event,
-                amount,
-                at_ms,
-                recorded_at_ms: at_ms,
-                source: Origin::Crm("crm".into()),
-                reference: format!("{} {at_ms}", event.as_str()),
-            }));
-            let deals = Deal::all(&ledger);
-            assert_eq!(deals[0].status, read.status, "{read:?}");
-            assert!(steps(read, &ledger, amount, euros(0), 1_000).is_empty(), "a second look");
-        }
-    }
-
-    #[test]
-    fn each_look_adds_what_is_new() {
-        use DealStatus::{Lost, Open, Won};
-        check(&[
-            (deal(Open, "1200", 20), "opened 1200.00@10"),
-            (deal(Won, "1200", 30), "won 1200.00@30"),
-            (deal(Won, "1000.5", 40), "amount_changed 1000.50@40"),
-            (deal(Open, "1000.5", 50), "reopened@50"),
-            (deal(Lost, "1000.5", 60), "lost@60"),
-            (deal(Won, "900", 70), "won 900.00@70"),
-        ]);
-        // Seen for the first time when it is won, with a day of closing before it was made.
-        check(&[(deal(Won, "5", 5), "opened 5.00@5, won 5.00@6")]);
-        // Nobody told an amount.
-        check(&[
-            (deal(Won, "", 20), "opened 0.00@10, won 0.00@20"),
-            (deal(Won, "7", 30), "amount_changed 7.00@30"),
-        ]);
-        // Another amount while it is opened again.
-        check(&[
-            (deal(Won, "5", 20), "opened 5.00@10, won 5.00@20"),
-            (deal(Open, "6", 30), "reopened@30, amount_changed 6.00@31"),
-        ]);
-        // Won, opened and won again on the same day: each behind the one before.
-        check(&[
-            (deal(Won, "5", 20), "opened 5.00@10, won 5.00@20"),
-            (deal(Open, "5", 20), "reopened@21"),
-            (deal(Won, "5", 20), "won 5.00@22"),
-        ]);
-        // A time in the future is now.
-        check(&[(deal(Won, "5", 5_000), "opened 5.00@10, won 5.00@1000")]);
-    }
-
-    #[test]
-    fn amounts() {
-        let usual = euros(0).currency;
-        let read = |text: &str, currency: Option<&str>| {
-            let currency = currency.map(str::to_owned);
-            let deal = DealRecord { currency, ..deal(DealStatus::Won, text, 1) };
-            amount(&deal, usual).map(|amount| amount.map(|amount| amount.to_string()))
-        };
-        assert_eq!(read("1200", None), Ok(Some("1200.00 EUR".into())));
-        assert_eq!(read("1200.005", Some("USD")), Ok(Some("1200.01 USD".into())));
-        assert_eq!(read("", None), Ok(None));
-        assert!(read("much", None).unwrap_err().contains("`much`"));
-        assert!(read("1", Some("euro")).unwrap_err().contains("`euro`"));
-    }
-}
+mod tests;

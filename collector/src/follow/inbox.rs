@@ -97,33 +97,54 @@ pub(super) async fn work(work: &Work<'_>) -> Result<usize, Failure> {
     }
 }
 
+/// Reads what is due. Where the CRM refuses to read them together, each half is read for itself, so that
+/// one record that cannot be read keeps no other waiting.
 async fn read(work: &Work<'_>, due: &[(Memo, Entry)]) -> Result<(), Failure> {
-    let app = work.app;
-    let records: Vec<RecordRef> = due.iter().map(|(_, entry)| entry.record.clone()).collect();
-    let error = match work.connection.crm.read(&records).await {
-        Ok(changes) => {
-            work.apply(&changes).await?;
-            for (memo, _) in due {
-                change(app, &memo.name, Some(memo.stamp), None).await?;
+    let mut parts = vec![due];
+    while let Some(part) = parts.pop() {
+        let records: Vec<RecordRef> = part.iter().map(|(_, entry)| entry.record.clone()).collect();
+        match work.connection.crm.read(&records).await {
+            Ok(changes) => {
+                work.apply(&changes).await?;
+                for (memo, _) in part {
+                    change(work.app, &memo.name, Some(memo.stamp), None).await?;
+                }
             }
-            return Ok(());
-        }
-        Err(error) => error,
-    };
-    // What has nothing to do with the records does not count against them.
-    if !matches!(error, CrmError::Auth(_) | CrmError::RateLimited { .. }) {
-        for (memo, entry) in due {
-            let wait = RETRY_MS[(entry.failures as usize).min(RETRY_MS.len() - 1)];
-            let entry = Entry {
-                due_at_ms: app.clock.now_ms() + wait,
-                failures: entry.failures.saturating_add(1),
-                error: Some(error.to_string()),
-                ..entry.clone()
-            };
-            change(app, &memo.name, Some(memo.stamp), Some(&entry)).await?;
+            Err(CrmError::Invalid(_)) if part.len() > 1 => {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
+            Err(CrmError::Invalid(error)) => {
+                let connection = work.connection.name();
+                tracing::warn!(connection, ?records, error, "a record could not be read");
+                put_off(work, part, &error).await?;
+            }
+            // What has nothing to do with the records does not count against them.
+            Err(error @ (CrmError::Auth(_) | CrmError::RateLimited { .. })) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                put_off(work, part, &error.to_string()).await?;
+                return Err(error.into());
+            }
         }
     }
-    Err(error.into())
+    Ok(())
+}
+
+/// Leaves what could not be read for later.
+async fn put_off(work: &Work<'_>, due: &[(Memo, Entry)], error: &str) -> Result<(), StoreError> {
+    for (memo, entry) in due {
+        let wait = RETRY_MS[(entry.failures as usize).min(RETRY_MS.len() - 1)];
+        let entry = Entry {
+            due_at_ms: work.app.clock.now_ms() + wait,
+            failures: entry.failures.saturating_add(1),
+            error: Some(error.to_owned()),
+            ..entry.clone()
+        };
+        change(work.app, &memo.name, Some(memo.stamp), Some(&entry)).await?;
+    }
+    Ok(())
 }
 
 /// Changes an entry where it has the stamp that the caller knows of.

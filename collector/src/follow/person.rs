@@ -16,7 +16,7 @@ pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), 
     let records = work.app.store.records(lead.id).await?;
     link(work, lead.id, person, &records).await?;
     for stage in news(work.connection.name(), person, &records) {
-        let record = Record::Stage(change(work, &person.record, stage));
+        let record = Record::Stage(change(work, &person.record, &stage));
         keep(work, lead.id, record).await?;
     }
     Ok(())
@@ -70,30 +70,37 @@ async fn link(
 }
 
 /// The stages that were not told before: each by its time, and the present one also where its time is
-/// that of any change of the record, unless it is the one that the lead was in by this CRM.
-fn news<'a>(
-    connection: &str,
-    person: &'a PersonRecord,
-    records: &[Record],
-) -> impl Iterator<Item = &'a StageAt> {
-    let of_person = format!("{} ", reference(&person.record));
+/// that of any change of the record, unless it is the one that the lead was in by this CRM. Where it
+/// was put back, the present one was entered before others were: it counts from the change that did so.
+fn news(connection: &str, person: &PersonRecord, records: &[Record]) -> Vec<StageAt> {
+    // What was told of a record that became this one need not be told again.
+    let own = std::iter::once(&person.record).chain(&person.formerly);
+    let own: Vec<String> = own.map(|record| format!("{} ", reference(record))).collect();
     let told = records.iter().filter_map(|record| match record {
         Record::Stage(change) if change.by == Origin::Crm(connection.to_owned()) => Some(change),
         _ => None,
     });
     let told: Vec<&StageChange> =
-        told.filter(|change| change.reference.starts_with(&of_person)).collect();
+        told.filter(|change| own.iter().any(|own| change.reference.starts_with(own))).collect();
     let last = told.iter().max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
-    // Every lead begins as one.
-    let last = last.map_or(Stage::Lead, |change| change.to);
-    let known: Vec<(Stage, i64)> =
-        told.iter().map(|change| (change.to, change.entered_at_ms)).collect();
-    let count = person.stages.len();
-    let is_news = move |(place, stage): (usize, &StageAt)| match place + 1 == count {
-        true => stage.stage != last,
-        false => stage.stage != Stage::Lead && !known.contains(&(stage.stage, stage.at_ms)),
+    let Some((present, before)) = person.stages.split_last() else { return Vec::new() };
+    let is_known = |stage: &StageAt| {
+        told.iter().any(|told| (told.to, told.entered_at_ms) == (stage.stage, stage.at_ms))
     };
-    person.stages.iter().enumerate().filter(move |stage| is_news(*stage)).map(|(_, stage)| stage)
+    let passed = before.iter().filter(|stage| stage.stage != Stage::Lead && !is_known(stage));
+    let mut news: Vec<StageAt> = passed.cloned().collect();
+    let newest = news.iter().max_by_key(|stage| stage.at_ms);
+    let newest = newest.map(|stage| (stage.at_ms, stage.stage));
+    let last = last.map(|change| (change.entered_at_ms, change.to)).max(newest);
+    // Every lead begins as one.
+    if present.stage != last.map_or(Stage::Lead, |(_, stage)| stage) {
+        let mut present = present.clone();
+        if let Some((last_ms, _)) = last.filter(|last| (present.at_ms, present.stage) < *last) {
+            present.at_ms = person.changed_at_ms.max(last_ms.saturating_add(1));
+        }
+        news.push(present);
+    }
+    news
 }
 
 fn change(work: &Work<'_>, record: &RecordRef, stage: &StageAt) -> StageChange {
@@ -166,11 +173,11 @@ mod tests {
             email: None,
             lead: None,
             stages: stages.collect(),
-            changed_at_ms: 0,
+            changed_at_ms: 20,
         };
         let found = news("crm", &person, &records);
         let found: Vec<_> =
-            found.map(|stage| format!("{}@{}", stage.stage.as_str(), stage.at_ms)).collect();
+            found.iter().map(|stage| format!("{}@{}", stage.stage.as_str(), stage.at_ms)).collect();
         assert_eq!(found.join(" "), expected, "{told} / {read}");
     }
 
@@ -187,5 +194,11 @@ mod tests {
         check("mql@5 lead@9", "mql@12", "mql@12");
         // A stage between two looks.
         check("mql@5", "mql@5 sql@6 opportunity@8", "sql@6 opportunity@8");
+        // Put back to one that was entered before: by the change of the record, and once.
+        check("mql@5 sql@7", "sql@7 mql@5", "mql@20");
+        check("mql@5 sql@7 mql@20", "sql@7 mql@5", "");
+        check("customer@9", "lead@1", "lead@20");
+        check("", "customer@9 lead@1", "customer@9 lead@20");
+        check("customer@30", "lead@1", "lead@31");
     }
 }

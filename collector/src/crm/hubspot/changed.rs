@@ -3,10 +3,13 @@
 //! A search goes no further than 10,000 results, so a page is never asked for by its number: the time
 //! of the last change is the bound of the next search. Where a whole page has one time, the ids behind
 //! that time are walked instead.
+//!
+//! What a search shows may be older than what is there: it says which records changed, and they are
+//! read by their ids. Else a deal that a webhook told to be won would be opened again by a late search.
 
 use super::read::results;
 use super::{BATCH, CONTACT, DEAL, Hubspot, id, time, unreadable};
-use crate::crm::{Change, CrmError, Page};
+use crate::crm::{Change, CrmError, Page, RecordRef};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 
@@ -38,16 +41,15 @@ impl Interrupted {
 
 impl Hubspot {
     pub(super) async fn changed_since(&self, feed: &str, since_ms: i64) -> Result<Page, CrmError> {
-        let (kind, changed, mut properties) = match feed {
-            CONTACT => ("contacts", "lastmodifieddate", self.person_properties()),
-            DEAL => ("deals", "hs_lastmodifieddate", self.deal_properties()),
+        let (kind, changed) = match feed {
+            CONTACT => ("contacts", "lastmodifieddate"),
+            DEAL => ("deals", "hs_lastmodifieddate"),
             other => return Err(CrmError::Invalid(format!("there is no list `{other}`"))),
         };
-        properties.push(changed.to_owned());
         let since = json!({
             "propertyName": changed, "operator": "GTE", "value": since_ms.to_string(),
         });
-        let (mut found, has_more) = self.search(kind, &[since], changed, &properties).await?;
+        let (mut found, has_more) = self.search(kind, &[since], changed, changed).await?;
         let last_ms = match found.last() {
             None => since_ms,
             Some(last) => {
@@ -56,16 +58,18 @@ impl Hubspot {
         };
         let mut more_from_ms = has_more.then_some(last_ms);
         if has_more && last_ms <= since_ms {
-            found = self.all_at(kind, changed, since_ms, &properties).await?;
+            found = self.all_at(kind, changed, since_ms).await?;
             more_from_ms = Some(since_ms + 1);
         }
-        let changes = match kind {
-            "deals" => self.deals(&found).await?,
-            _ => {
-                let persons = found.iter().map(|found| self.person(found).map(Change::Person));
-                persons.collect::<Result<_, _>>()?
-            }
-        };
+        let ids = found.iter().filter_map(|found| id(&found["id"]));
+        let records = ids.map(|id| RecordRef { object: feed.to_owned(), id });
+        let records: Vec<RecordRef> = records.collect();
+        let mut changes = self.read_records(&records).await?;
+        changes.sort_by_key(|change| match change {
+            Change::Person(person) => person.changed_at_ms,
+            Change::Deal(deal) => deal.changed_at_ms,
+            Change::Gone(_) => i64::MAX,
+        });
         Ok(Page { changes, more_from_ms })
     }
 
@@ -75,7 +79,6 @@ impl Hubspot {
         kind: &'static str,
         changed: &str,
         at_ms: i64,
-        properties: &[String],
     ) -> Result<Vec<Value>, CrmError> {
         let at = at_ms.to_string();
         let then = json!({
@@ -87,14 +90,14 @@ impl Hubspot {
                 "propertyName": "hs_object_id", "operator": "GT", "value": walk.after.to_string(),
             });
             let filters = [then.clone(), behind];
-            let (page, has_more) =
-                match self.search(kind, &filters, "hs_object_id", properties).await {
-                    Ok(page) => page,
-                    Err(error) => {
-                        self.interrupted.keep(walk);
-                        return Err(error);
-                    }
-                };
+            let (page, has_more) = match self.search(kind, &filters, "hs_object_id", changed).await
+            {
+                Ok(page) => page,
+                Err(error) => {
+                    self.interrupted.keep(walk);
+                    return Err(error);
+                }
+            };
             let last = page.last().and_then(|last| id(&last["id"])?.parse().ok());
             walk.found.extend(page);
             match last {
@@ -110,10 +113,10 @@ impl Hubspot {
         kind: &str,
         filters: &[Value],
         sort: &str,
-        properties: &[String],
+        property: &str,
     ) -> Result<(Vec<Value>, bool), CrmError> {
         let body = json!({
-            "filterGroups": [{ "filters": filters }], "sorts": [sort], "properties": properties,
+            "filterGroups": [{ "filters": filters }], "sorts": [sort], "properties": [property],
             "limit": BATCH, "after": "0",
         });
         let body = self.post(&self.paths.objects(&format!("{kind}/search")), &body).await?;

@@ -73,7 +73,7 @@ impl Hubspot {
     }
 
     /// Deals with their persons.
-    pub(super) async fn deals(&self, found: &[Value]) -> Result<Vec<Change>, CrmError> {
+    async fn deals(&self, found: &[Value]) -> Result<Vec<Change>, CrmError> {
         if found.is_empty() {
             return Ok(Vec::new());
         }
