@@ -38,12 +38,11 @@ impl Interrupted {
 
 impl Hubspot {
     pub(super) async fn changed_since(&self, feed: &str, since_ms: i64) -> Result<Page, CrmError> {
-        let (kind, changed, mut properties) = match feed {
+        let (kind, changed, properties) = match feed {
             CONTACT => ("contacts", "lastmodifieddate", self.person_properties()),
             DEAL => ("deals", "hs_lastmodifieddate", self.deal_properties()),
             other => return Err(CrmError::Invalid(format!("there is no list `{other}`"))),
         };
-        properties.push(changed.to_owned());
         let since = json!({
             "propertyName": changed, "operator": "GTE", "value": since_ms.to_string(),
         });
