@@ -98,7 +98,7 @@ pub struct Push<'a> {
     pub contact: &'a Contact,
     /// The fields to be written with their canonical values, none of them null.
     pub values: &'a [(&'static Field, Value)],
-    /// The words for people of the last touch's channel, such as `Paid search`.
+    /// The words for people of the last touch's channel, such as `Paid Search`.
     pub channel: Option<&'a str>,
     /// The record that an earlier hand-off wrote.
     pub known: Option<&'a RecordRef>,

@@ -122,7 +122,7 @@ pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
 pub fn judge(url: &Url, allow_private: bool) -> Result<(), String> {
     let is_plain = url.scheme() == "http" && allow_private;
     if url.scheme() != "https" && !is_plain {
-        return Err("the address should begin with https://".into());
+        return Err("the address should begin with https://; with http, set allow_private".into());
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the address should have no user name and no password".into());
@@ -138,7 +138,7 @@ pub fn judge(url: &Url, allow_private: bool) -> Result<(), String> {
         None => true,
     };
     match is_private && !allow_private {
-        true => Err(format!("{} is not a public address", url.host_str().unwrap_or("nothing"))),
+        true => Err(NotPublic(url.host_str().unwrap_or("nothing").to_owned()).to_string()),
         false => Ok(()),
     }
 }

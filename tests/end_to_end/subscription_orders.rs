@@ -75,8 +75,14 @@ async fn orders_that_are_refused(backend: Backend) {
         assert!(told.json["detail"].as_str().unwrap().contains(part), "{}", told.text);
     };
     let lead = json!("lead.converted");
-    check("http://hooks.example.com/", lead.clone(), "should begin with https://").await;
-    check("https://10.0.0.1/", lead.clone(), "10.0.0.1 is not a public address").await;
+    check(
+        "http://hooks.example.com/",
+        lead.clone(),
+        "should begin with https://; with http, set allow_private",
+    )
+    .await;
+    check("https://10.0.0.1/", lead.clone(), "10.0.0.1 is not a public address; set allow_private")
+        .await;
     check("https://2130706433/", lead.clone(), "127.0.0.1 is not a public address").await;
     check("https://localhost/", lead.clone(), "localhost is not a public address").await;
     check("https://u:p@hooks.example.com/", lead.clone(), "no user name").await;

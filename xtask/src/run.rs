@@ -27,8 +27,10 @@ const HELP: &str = "
     http://127.0.0.1:8083        the CRM: the lead is there ten seconds after the form
 
   The collector is http://127.0.0.1:8080 (/metrics, /readyz, /v1/leads); the API key lies in
-  FOLDER/api-key. Ctrl-C stops all of it; without FOLDER the next start begins anew.
+  FOLDER/api-key. Ctrl-C stops all of it; ANEW.
 ";
+const ANEW: &str = "without FOLDER the next start begins anew";
+const ALWAYS_ANEW: &str = "the stand-in forgets everything then, so each start begins anew";
 
 /// Builds and starts everything; `--year` first fills the store with a year of journeys.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -74,10 +76,9 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let config = folder.join("clew.toml");
     let path = config.display().to_string();
     let hosts = ["--host", "127.0.0.1"];
-    shell::run(
-        &binary("clew"),
-        &[&["init", "--site", "demo", "--output", &path], &hosts[..]].concat(),
-    )?;
+    // What it says to do next is done here.
+    let init = [&["init", "--site", "demo", "--output", &path], &hosts[..]].concat();
+    shell::read(&binary("clew"), &init).context("`clew init` failed")?;
     let key = shell::read(
         &binary("clew"),
         &["--config", &path, "key", "--site", "demo", "--name", "demo"],
@@ -133,7 +134,9 @@ fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     programs.push(("clew", start(&mut clew)?));
     programs.push(("clew-demo", start(&mut demo)?));
     let shown = folder.strip_prefix(shell::root()).unwrap_or(folder).display().to_string();
-    println!("{}{}", HELP.replace("FOLDER", &shown), vendor.map_or("", Vendor::help));
+    let anew = vendor.map_or(ANEW, |_| ALWAYS_ANEW);
+    let help = HELP.replace("ANEW", anew).replace("FOLDER", &shown);
+    println!("{help}{}", vendor.map_or("", Vendor::help));
     let mut ended = None;
     while ended.is_none() {
         match signalled.recv_timeout(Duration::from_millis(200)) {

@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::say;
 use crate::config::Config;
-use crate::crm::operate::{SetUp, Standing, Tried};
+use crate::crm::operate::{Mapped, SetUp, Standing, Tried};
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 
@@ -46,12 +46,15 @@ impl Crm {
 }
 
 fn set_up(SetUp { fields, advice }: &SetUp) {
-    let width = fields.iter().map(|field| field.field.len()).max().unwrap_or_default();
-    let there = fields.iter().map(|field| field.there.len()).max().unwrap_or_default();
+    let widest = |word: fn(&Mapped) -> &str| {
+        fields.iter().map(|field| word(field).len()).max().unwrap_or_default()
+    };
+    let width = widest(|field| &field.field);
+    let (there, kind) = (widest(|field| &field.there), widest(|field| &field.kind));
     for field in fields {
         let made = if field.made { "made now" } else { "was there" };
         say(format_args!(
-            "{:<width$}  {:<there$}  {:<12}  {made}",
+            "{:<width$}  {:<there$}  {:<kind$}  {made}",
             field.field, field.there, field.kind
         ));
     }
@@ -60,9 +63,10 @@ fn set_up(SetUp { fields, advice }: &SetUp) {
     advice.iter().for_each(say);
 }
 
-fn tried(Tried { object, id, url, created, fields }: &Tried) {
+fn tried(Tried { object, id, url, created, fields, noted }: &Tried) {
     let made = if *created { "was made" } else { "was there and was written" };
-    say(format_args!("the test lead is {object} {id}, which {made}: {fields} fields and a note"));
+    let note = if *noted { "and a note" } else { "and no note (`notes` is false)" };
+    say(format_args!("the test lead is {object} {id}, which {made}: {fields} fields {note}"));
     if let Some(url) = url {
         say(url);
     }

@@ -10,6 +10,7 @@ use crate::store::{DeliveryFilter, DeliveryState, MemoKind};
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::channel::Channel;
 use shared::fields::catalogue::{Field, FieldKind};
 use shared::ids::LeadId;
 use shared::lead::Contact;
@@ -71,6 +72,8 @@ pub struct Tried {
     pub created: bool,
     /// How many fields were written.
     pub fields: usize,
+    /// Whether it has a note.
+    pub noted: bool,
 }
 
 /// The address of the lead that is sent to try a connection out.
@@ -97,7 +100,7 @@ pub async fn try_out(app: &App, name: &str) -> Result<Tried> {
         lead,
         contact: &contact,
         values: &values,
-        channel: Some("Paid search"),
+        channel: Some(Channel::PaidSearch.label()),
         known: None,
         overwrite_first: true,
     };
@@ -115,7 +118,8 @@ pub async fn try_out(app: &App, name: &str) -> Result<Tried> {
         connection.crm.note(&pushed.record, &note, true).await?;
     }
     Pause::end(app, name).await?;
-    Ok(Tried { object, id, url: pushed.url, created: pushed.created, fields: values.len() })
+    let (fields, noted) = (values.len(), connection.config.notes);
+    Ok(Tried { object, id, url: pushed.url, created: pushed.created, fields, noted })
 }
 
 /// A value that a field may hold.

@@ -276,3 +276,30 @@ async fn bodies_have_every_member_that_is_required() {
     }
     assert_eq!(seen.len(), 6);
 }
+
+/// What is asked for is asked for once, in queries and in bodies.
+#[actix_web::test]
+async fn no_property_is_asked_for_twice() {
+    let account = Account::start().declared().await;
+    let pushed = Person::new(1, Some("lead@example.com")).push(&account.crm).await.unwrap();
+    Person::new(2, None).push(&account.crm).await.unwrap();
+    let deal = account.standin.put("deal", &json!({ "amount": "1" })).unwrap();
+    account.standin.act(&json!({ "associate": [deal, pushed.record.id] })).unwrap();
+    account.crm.read(&[pushed.record, record("deal", &deal)]).await.unwrap();
+    walk(&account, "contact", NOW_MS).await;
+    walk(&account, "deal", NOW_MS).await;
+    let mut lists = 0;
+    for logged in account.standin.log() {
+        let url: url::Url = format!("http://standin{}", logged.path).parse().unwrap();
+        let query = url.query_pairs().find(|(name, _)| name == "properties");
+        let mut asked: Vec<String> =
+            query.iter().flat_map(|(_, names)| names.split(',')).map(str::to_owned).collect();
+        let body: Value = serde_json::from_str(&logged.body).unwrap_or_default();
+        let names = body["properties"].as_array().into_iter().flatten();
+        asked.extend(names.map(|name| name.as_str().unwrap().to_owned()));
+        let once: BTreeSet<&String> = asked.iter().collect();
+        assert_eq!(once.len(), asked.len(), "{} {}: {asked:?}", logged.method, logged.path);
+        lists += usize::from(!asked.is_empty());
+    }
+    assert!(lists >= 6, "only {lists} requests asked for properties");
+}

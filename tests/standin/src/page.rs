@@ -17,7 +17,7 @@ const OURS: &str = "clew_";
 pub(crate) struct Book {
     /// The vendor.
     pub(crate) vendor: &'static str,
-    /// Persons, the oldest first.
+    /// Persons, the newest first.
     pub(crate) people: Vec<Person>,
     /// Deals of nobody.
     pub(crate) strays: Vec<Deal>,

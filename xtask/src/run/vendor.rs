@@ -74,11 +74,11 @@ const PERMISSION_SET: &str = "0PSB00000000047OAA";
 
 const HUBSPOT: &str = r#"
   The stand-in of HubSpot is http://127.0.0.1:8084: the contact is there ten seconds after the form, with its
-  fields and its journey as a note. The stand-in forgets everything when it stops, so
-  each start begins anew.
+  fields and its journey as a note.
 
   Then play the salesman; the lines are for a second terminal, here in the repository, as they are. A deal of
-  the newest contact; it is won, and a webhook tells of it:
+  the newest contact, which is that of your form until somebody makes another; it is won, and a webhook
+  tells of it:
 
     contact=$(curl -s 127.0.0.1:8084/__test/newest/contacts)
     curl -s 127.0.0.1:8084/__test/records -d '{"object":"deal","fields":{"dealname":"Ten seats","amount":"1200","dealstage":"contractsent"}}'
@@ -94,19 +94,20 @@ const HUBSPOT: &str = r#"
 
     curl -s 127.0.0.1:8084/__test/emit -d '{"object":"deal","id":"'$deal'","change":{"dealstage":"contractsent"}}'
 
-  How the connection stands, and what it writes where:
+  How the connection stands, what it writes where, and a test lead (which is the newest then):
 
     target/debug/clew --config target/demo-hubspot/clew.toml crm status
     target/debug/clew --config target/demo-hubspot/clew.toml crm setup hubspot
+    target/debug/clew --config target/demo-hubspot/clew.toml crm test hubspot
 "#;
 
 const SALESFORCE: &str = r#"
   The stand-in of Salesforce is http://127.0.0.1:8085: the lead is there ten seconds after the form, with its
-  fields and its journey as a task. The stand-in forgets everything when it stops, so
-  each start begins anew.
+  fields and its journey as a task.
 
   Then play the salesman; the lines are for a second terminal, here in the repository, as they are. The
-  newest lead is converted; its opportunity is won, and an outbound message tells of it:
+  newest lead, which is that of your form until somebody makes another, is converted; its opportunity is won,
+  and an outbound message tells of it:
 
     lead=$(curl -s 127.0.0.1:8085/__test/newest/Lead)
     curl -s 127.0.0.1:8085/__test/act -d '{"convert":"'$lead'","opportunity":true}'
@@ -122,8 +123,9 @@ const SALESFORCE: &str = r#"
 
     curl -s 127.0.0.1:8085/__test/emit -d '{"object":"Opportunity","id":"'$opportunity'","change":{"StageName":"Negotiation/Review"}}'
 
-  How the connection stands, and what it writes where:
+  How the connection stands, what it writes where, and a test lead (which is the newest then):
 
     target/debug/clew --config target/demo-salesforce/clew.toml crm status
     target/debug/clew --config target/demo-salesforce/clew.toml crm setup salesforce
+    target/debug/clew --config target/demo-salesforce/clew.toml crm test salesforce
 "#;

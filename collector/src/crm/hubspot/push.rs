@@ -9,6 +9,7 @@ use super::{Hubspot, contact, id, text, unreadable};
 use crate::crm::call::Request;
 use crate::crm::{CrmError, Push, Pushed};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Where a person stands who converted.
 const LIFECYCLE: &str = "lifecyclestage";
@@ -78,7 +79,8 @@ impl Hubspot {
     ) -> Result<Option<Found>, Refusal> {
         let names = wanted.iter().map(|wanted| wanted.name.as_str());
         let own = [self.lead_property.as_str(), LIFECYCLE];
-        let names = names.chain(own).collect::<Vec<_>>().join(",");
+        let names: BTreeSet<&str> = names.chain(own).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(",");
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("properties", &names)
             .extend_pairs(key.map(|key| ("idProperty", key)))

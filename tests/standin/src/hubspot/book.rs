@@ -20,11 +20,9 @@ pub(super) fn book(objects: &Objects) -> Book {
         deals: beside(record, Kind::Deal).into_iter().map(deal).collect(),
     };
     let strays = objects.of(Kind::Deal).filter(|one| beside(one, Kind::Contact).is_empty());
-    Book {
-        vendor: "HubSpot",
-        people: objects.of(Kind::Contact).map(person).collect(),
-        strays: strays.map(deal).collect(),
-    }
+    let mut people: Vec<Person> = objects.of(Kind::Contact).map(person).collect();
+    people.reverse();
+    Book { vendor: "HubSpot", people, strays: strays.map(deal).collect() }
 }
 
 fn name(record: &Record) -> String {

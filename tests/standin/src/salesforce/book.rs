@@ -4,7 +4,7 @@ use super::record::{Org, Record};
 use crate::page::{Book, Deal, Note, Person};
 use serde_json::Value;
 
-/// Leads, then contacts, with their tasks and opportunities.
+/// Contacts, then leads, the newest of each first, with their tasks and opportunities.
 pub(super) fn book(org: &Org) -> Book {
     let role = |role: &Record, name: &str, id: &str| role.text(name) == Some(id);
     let of_person = |person: &Record, opportunity: &Record| {
@@ -32,9 +32,11 @@ pub(super) fn book(org: &Org) -> Book {
         let mut roles = org.of("OpportunityContactRole");
         roles.any(|one| role(one, "OpportunityId", &opportunity.id))
     };
+    let mut people: Vec<Person> = leads.chain(contacts).collect();
+    people.reverse();
     Book {
         vendor: "Salesforce",
-        people: leads.chain(contacts).collect(),
+        people,
         strays: org.of("Opportunity").filter(|one| !has_person(one)).map(deal).collect(),
     }
 }
