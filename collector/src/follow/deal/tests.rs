@@ -1,3 +1,5 @@
+//! Deals as they come, and the records that follow from them.
+
 use super::*;
 
 fn euros(minor: i64) -> Money {
