@@ -251,8 +251,6 @@ pub struct Page {
 pub struct Webhook<'a> {
     /// What follows the connection's name in the path; empty for most.
     pub secret_path: &'a str,
-    /// The address that the vendor was told, with its query.
-    pub url: &'a str,
     /// A header by its name in small letters.
     pub header: &'a dyn Fn(&str) -> Option<String>,
     /// The body's bytes.

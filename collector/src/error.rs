@@ -74,7 +74,9 @@ impl ApiError {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
-                told("The body is too large: send at most 64 KiB."),
+                told(
+                    "The body is too large: send at most 64 KiB, or 1 MiB to a CRM's address under /hooks.",
+                ),
             ),
             Self::Invalid(detail) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail.clone()),
             Self::KeyReused => (

@@ -240,6 +240,8 @@ impl Outbox {
             Some(pause) if pause.look_at_ms.is_some_and(|at_ms| at_ms <= now_ms) => {
                 match connection.crm.probe().await {
                     Ok(()) => Pause::end(app, name).await?,
+                    // It was not asked, so nothing is known that was not before.
+                    Err(CrmError::RateLimited { .. }) => return Ok(0),
                     Err(error) => {
                         Pause::begin(app, name, error.to_string(), true).await?;
                         return Ok(0);
@@ -295,19 +297,12 @@ impl Outbox {
         delivery: &Delivery,
     ) -> Result<Attempt, StoreError> {
         let app = &*self.app;
-        let longest = To::Crm(Arc::clone(connection)).longest(settings);
-        let handed_off = hand_off::hand_off(app, settings, connection, delivery);
-        // What is cut off here was perhaps done there; the next attempt sees to it.
-        let failure = match tokio::time::timeout(longest, handed_off).await {
-            Ok(Ok(())) => return Ok(Attempt::Accepted),
-            Ok(Err(failure)) => failure,
-            Err(_) => {
-                CrmError::Transient { until_ms: None, message: "it took too long".into() }.into()
-            }
-        };
-        let error = match failure {
-            Failure::Store(error) => return Err(error),
-            Failure::Crm(error) => error,
+        // Every call of it is bounded, and it is never cut off: a token that was rotated there and not
+        // heard of here would be lost.
+        let error = match hand_off::hand_off(app, settings, connection, delivery).await {
+            Ok(()) => return Ok(Attempt::Accepted),
+            Err(Failure::Store(error)) => return Err(error),
+            Err(Failure::Crm(error)) => error,
         };
         let told = error.to_string();
         Ok(match error {
@@ -339,7 +334,8 @@ impl To {
         let call = Duration::from_secs(settings.config.delivery.timeout_seconds.into());
         match self {
             Self::Webhook(_) => call,
-            Self::Crm(_) => call * (CALLS_OF_A_HAND_OFF as u32),
+            // As many for the note as for the record, should each take as long as it may.
+            Self::Crm(_) => call * (2 * CALLS_OF_A_HAND_OFF as u32),
         }
     }
 }

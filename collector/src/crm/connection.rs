@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Fields that a CRM did not take, although they were declared, are tried again after so long.
 const LEFT_OUT_MS: i64 = 3_600_000;
 
+/// Refused webhooks are told of in the log once in so long.
+const REFUSALS_MS: i64 = 60_000;
+
 /// One connection to a CRM.
 pub struct Connection {
     /// The settings.
@@ -33,6 +36,8 @@ pub struct Connection {
     left_out: Mutex<HashMap<String, i64>>,
     /// Before this time nothing is read there, Unix milliseconds.
     rests_until_ms: AtomicI64,
+    /// When a refused webhook was last told of in the log, Unix milliseconds.
+    refusal_told_ms: AtomicI64,
 }
 
 /// What a vendor's module works with.
@@ -134,6 +139,7 @@ impl Connections {
             fields,
             left_out: Mutex::default(),
             rests_until_ms: AtomicI64::new(i64::MIN),
+            refusal_told_ms: AtomicI64::new(i64::MIN),
         })
     }
 }
@@ -177,6 +183,16 @@ impl Connection {
     /// Whether it is left alone by whoever reads there.
     pub fn rests(&self, now_ms: i64) -> bool {
         now_ms < self.rests_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether the log is to tell of a refused webhook now: once a minute.
+    pub fn tells_refusal(&self, now_ms: i64) -> bool {
+        let told_ms = self.refusal_told_ms.load(Ordering::Relaxed);
+        let tells = now_ms.saturating_sub(told_ms) >= REFUSALS_MS;
+        if tells {
+            self.refusal_told_ms.store(now_ms, Ordering::Relaxed);
+        }
+        tells
     }
 
     /// Leaves it alone until a time.

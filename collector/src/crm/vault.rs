@@ -19,8 +19,7 @@ pub struct Vault {
 /// What is kept.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// What it was made from: the hash of the configured refresh token. Another one in the
-    /// configuration is newer than anything here.
+    /// What it was made from: the hash of the configured refresh token.
     pub(super) from: String,
     pub(super) refresh_token: String,
     pub(super) access_token: String,
@@ -51,13 +50,12 @@ impl Vault {
     /// # Errors
     /// The store's, or a sentence about the seal.
     pub(super) async fn load(&self, configured: &Secret) -> Result<Option<Kept>, String> {
-        let memo = self.store.memo(MemoKind::Token, &self.connection).await;
+        let memo = self.store.memo(MemoKind::Token, &self.name(&hash(configured))).await;
         let Some(memo) = memo.map_err(|error| error.to_string())? else { return Ok(None) };
         let sealed: String =
             serde_json::from_str(&memo.value).map_err(|error| error.to_string())?;
         let text = self.seal.open(&self.label(), &sealed)?;
-        let kept: Kept = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        Ok((kept.from == hash(configured)).then_some(kept))
+        serde_json::from_str(&text).map(Some).map_err(|error| error.to_string())
     }
 
     /// Keeps it in place of what was kept before. Durable when it answers.
@@ -68,12 +66,13 @@ impl Vault {
         let text = serde_json::to_string(kept).map_err(|error| error.to_string())?;
         let sealed = self.seal.seal(&self.label(), &text)?;
         let value = serde_json::to_string(&sealed).map_err(|error| error.to_string())?;
+        let name = self.name(&kept.from);
         loop {
-            let was = self.store.memo(MemoKind::Token, &self.connection).await;
+            let was = self.store.memo(MemoKind::Token, &name).await;
             let was = was.map_err(|error| error.to_string())?.map(|memo| memo.stamp);
             let change = MemoChange {
                 kind: MemoKind::Token,
-                name: self.connection.clone(),
+                name: name.clone(),
                 was,
                 stamp: rand::random(),
                 value: Some(value.clone()),
@@ -83,6 +82,12 @@ impl Vault {
                 return Ok(());
             }
         }
+    }
+
+    /// One place for each refresh token that was ever configured: while a new one is put in force,
+    /// collectors with the old one are still at work.
+    fn name(&self, from: &str) -> String {
+        format!("{}/{from}", self.connection)
     }
 
     fn label(&self) -> String {

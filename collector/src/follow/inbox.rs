@@ -20,7 +20,7 @@ const RETRY_MS: [i64; 5] = [5_000, 60_000, 300_000, 1_800_000, 7_200_000];
 pub struct Entry {
     /// Which.
     pub record: RecordRef,
-    /// When it was first named, Unix milliseconds.
+    /// When it was named last, Unix milliseconds.
     pub named_at_ms: i64,
     /// When it is to be read, Unix milliseconds.
     pub due_at_ms: i64,

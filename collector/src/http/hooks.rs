@@ -47,28 +47,18 @@ async fn accept(
         .map_err(|error| StoreError::Closed(format!("{error:#}")))?
         .ok_or(ApiError::NotFound("connection"))?;
     let body = body::read_webhook(payload).await?;
-    // The address as the vendor was told it, not as a proxy passed it on.
-    let query = match request.query_string() {
-        "" => String::new(),
-        query => format!("?{query}"),
-    };
-    let public_url = settings.config.public_url.as_str().trim_end_matches('/');
     let header = |name: &str| {
         let value = request.headers().get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
-    let webhook = Webhook {
-        secret_path,
-        url: &format!("{public_url}/hooks/{name}{query}"),
-        header: &header,
-        body: &body,
-        now_ms: app.clock.now_ms(),
-    };
+    let webhook = Webhook { secret_path, header: &header, body: &body, now_ms: app.clock.now_ms() };
     let received = match connection.crm.receive(&webhook) {
         Ok(received) => received,
         Err(refused) => {
-            // An address that is guessed at is told no more than that.
-            tracing::warn!(connection = name, %refused, "a webhook was refused");
+            // Whoever knocks without a signature must not fill the log; the metrics count all of it.
+            if connection.tells_refusal(webhook.now_ms) {
+                tracing::warn!(connection = name, %refused, "a webhook was refused");
+            }
             return Err(match refused {
                 Refused::Signature(_) => ApiError::NotSigned(refused.to_string()),
                 Refused::Malformed(_) => ApiError::Malformed(refused.to_string()),

@@ -3,6 +3,7 @@
 //! It may end at any point, by a crash or a lost answer, and is then done again from the beginning:
 //! the record is found again, and the note by its marker.
 
+use super::CALLS_OF_A_HAND_OFF;
 use crate::app::App;
 use crate::conversion::view::LeadView;
 use crate::crm::connection::Connection;
@@ -54,9 +55,9 @@ pub(super) async fn hand_off(
         _ => LeadView::load(app, lead, Some(conversion)).await?.ok_or_else(gone)?,
     };
     let note = note(settings, connection, &then).ok_or_else(gone)?;
-    // Whoever stood still until the claim ended may have lost it to another, who makes the note.
+    // Whoever is still at it when the claim ends may lose it to another, who makes the note.
     let call_ms = i64::from(settings.config.delivery.timeout_seconds) * 1000;
-    if app.clock.now_ms() + call_ms > delivery.due_at_ms {
+    if app.clock.now_ms() + CALLS_OF_A_HAND_OFF as i64 * call_ms > delivery.due_at_ms {
         let message = "it took longer than its claim holds".into();
         return Err(CrmError::Transient { until_ms: None, message }.into());
     }

@@ -15,7 +15,6 @@ fn receive(account: &Account, delivery: &Delivery) -> Result<Received, Refused> 
     let header = |name: &str| delivery.headers.get(name).cloned();
     account.crm.receive(&Webhook {
         secret_path: "",
-        url: &delivery.url,
         header: &header,
         body: delivery.body.as_bytes(),
         now_ms: account.clock.now_ms(),

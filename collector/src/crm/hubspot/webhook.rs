@@ -7,7 +7,7 @@ use super::signature::Signed;
 use super::{CONTACT, DEAL, id};
 use crate::crm::{Received, RecordRef, Refused, Webhook};
 use crate::secret::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// A hundred events are a fraction of this.
@@ -31,11 +31,15 @@ pub(super) struct Subscriber {
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
 struct Event {
+    #[serde(deserialize_with = "text_or_nothing")]
     subscription_type: String,
     object_id: Value,
     /// Of events that are called `object.…`.
+    #[serde(deserialize_with = "text_or_nothing")]
     object_type_id: String,
+    #[serde(deserialize_with = "text_or_nothing")]
     property_name: String,
+    #[serde(deserialize_with = "text_or_nothing")]
     change_source: String,
     source_id: Value,
     /// Of a merge: what came of it, and what it was made of.
@@ -111,6 +115,11 @@ impl Event {
             false => Err("an event's object has no number for an id"),
         }
     }
+}
+
+/// What has no text may also be told as null.
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

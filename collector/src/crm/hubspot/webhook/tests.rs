@@ -43,7 +43,7 @@ fn receive(
     let header = |name: &str| {
         headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     };
-    let webhook = Webhook { secret_path: "", url: URL, header: &header, body, now_ms: NOW_MS };
+    let webhook = Webhook { secret_path: "", header: &header, body, now_ms: NOW_MS };
     subscriber.receive(&webhook)
 }
 
