@@ -3,7 +3,7 @@
 //!
 //! What a webhook says is not believed: it names records, which wait in the [`inbox`] and are read as
 //! they stand. So it does not matter in which order webhooks come, how often, or that one is lost: the
-//! [`poll`] finds the same. What is read is compared with what is known ([`person`], [`deal`]), and
+//! [`poll`] finds the same. What is read is compared with what is known (`person`, `deal`), and
 //! only the difference is kept.
 
 pub mod inbox;
@@ -81,7 +81,7 @@ impl Follower {
     pub async fn step(&self) -> Result<usize, StoreError> {
         let settings = self.app.settings();
         let names = settings.config.crm.iter().map(|crm| crm.name.as_str());
-        // Each for itself: one that hangs holds up no other.
+        // Side by side, so that one that is slow does not come before the others.
         let followed = join_all(names.map(|name| self.follow(&settings, name))).await;
         followed.into_iter().try_fold(0, |sum, looked| Ok(sum + looked?))
     }

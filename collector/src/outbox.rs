@@ -306,15 +306,16 @@ impl Outbox {
         };
         let told = error.to_string();
         Ok(match error {
-            CrmError::Auth(reason) => {
-                Pause::begin(app, connection.name(), reason, true).await?;
+            // A field that is missing and cannot be done without is missing for every lead.
+            CrmError::Auth(_) | CrmError::UnknownField { .. } => {
+                Pause::begin(app, connection.name(), told.clone(), true).await?;
                 Attempt::PutOff { until_ms: app.clock.now_ms() + LOOK_AGAIN_MS, reason: told }
             }
             CrmError::RateLimited { until_ms, .. } => Attempt::PutOff { until_ms, reason: told },
             CrmError::Transient { until_ms, message } => {
                 Attempt::Failed { error: message, not_before_ms: until_ms }
             }
-            CrmError::UnknownField { .. } | CrmError::Invalid(_) => Attempt::Hopeless(told),
+            CrmError::Invalid(_) => Attempt::Hopeless(told),
         })
     }
 }

@@ -9,6 +9,7 @@ use tests::storage::Backend;
 
 tests::both_stores!(
     whoever_may_not_declare_fields_gets_every_lead,
+    a_field_that_cannot_be_done_without_pauses,
     a_hand_off_that_takes_long_holds_up_no_other_lead,
     a_lease_that_runs_out_ends_its_hand_off,
 );
@@ -30,6 +31,28 @@ async fn whoever_may_not_declare_fields_gets_every_lead(backend: Backend) {
         assert_eq!(scene.deliveries("sent").await.len(), 8, "{waiting:?}");
         scene.stop().await;
     }
+}
+
+/// Every lead would be refused for it: they wait until somebody has mended it, and none is lost.
+async fn a_field_that_cannot_be_done_without_pauses(backend: Backend) {
+    let scene = Scene::start(Vendor::Hubspot, backend);
+    let body = json!({
+        "status": "error", "category": "VALIDATION_ERROR",
+        "message": "Property values were not valid: [{\"isValid\":false,\"message\":\"Property \\\"key\\\" does not exist\",\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"key\"}]",
+    });
+    let (path, times) = ("batch/upsert".into(), 2);
+    scene.crm.fail(Fault { path, times, status: 400, body: Some(body), ..Fault::default() });
+    scene.lead(json!({ "email": "a@example.com" })).await;
+    assert_eq!(scene.hand_off().await, 1);
+    let waiting = scene.deliveries("retry").await;
+    assert_eq!((waiting.len(), &waiting[0]["attempts"]), (1, &json!(0)), "{waiting:?}");
+    assert!(waiting[0]["error"].as_str().unwrap().contains("unknown fields key"), "{waiting:?}");
+    scene.lead(json!({ "email": "b@example.com" })).await;
+    assert_eq!(scene.hand_off().await, 0, "nothing is tried while it is paused");
+    scene.advance_ms(300_000);
+    assert_eq!(scene.app.deliver().await, 2);
+    assert_eq!(scene.deliveries("sent").await.len(), 2);
+    scene.stop().await;
 }
 
 /// What falls due while another lead's hand-off waits for an answer is begun beside it.
