@@ -37,13 +37,7 @@ pub async fn hold(app: &App, name: &str) -> Result<bool, StoreError> {
         _ => {}
     }
     let lease = Lease { holder: app.holder, until_ms: now_ms + HOLDS_MS };
-    let value = serde_json::to_string(&lease);
-    let change = MemoChange {
-        kind: MemoKind::Lease,
-        name: name.to_owned(),
-        was: memo.map(|memo| memo.stamp),
-        stamp: u64::from_be_bytes(app.dice.roll()),
-        value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
-    };
+    let stamps = (memo.map(|memo| memo.stamp), u64::from_be_bytes(app.dice.roll()));
+    let change = MemoChange::new(MemoKind::Lease, name, stamps, Some(&lease))?;
     app.store.change_memo(change).await
 }

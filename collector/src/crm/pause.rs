@@ -64,14 +64,8 @@ impl Pause {
 
     async fn put(app: &App, destination: &str, pause: Option<&Self>) -> Result<(), StoreError> {
         let was = app.store.memo(MemoKind::Pause, destination).await?.map(|memo| memo.stamp);
-        let value = pause.map(serde_json::to_string).transpose();
-        let change = MemoChange {
-            kind: MemoKind::Pause,
-            name: destination.to_owned(),
-            was,
-            stamp: u64::from_be_bytes(app.dice.roll()),
-            value: value.map_err(|error| StoreError::Corrupt(error.to_string()))?,
-        };
+        let stamps = (was, u64::from_be_bytes(app.dice.roll()));
+        let change = MemoChange::new(MemoKind::Pause, destination, stamps, pause)?;
         // Where somebody else changed it meanwhile, they know better.
         app.store.change_memo(change).await.map(drop)
     }

@@ -154,14 +154,8 @@ async fn change(
     was: Option<u64>,
     entry: Option<&Entry>,
 ) -> Result<bool, StoreError> {
-    let value = entry.map(serde_json::to_string).transpose();
-    let change = MemoChange {
-        kind: MemoKind::Inbox,
-        name: name.to_owned(),
-        was,
-        stamp: u64::from_be_bytes(app.dice.roll()),
-        value: value.map_err(|error| StoreError::Corrupt(error.to_string()))?,
-    };
+    let stamps = (was, u64::from_be_bytes(app.dice.roll()));
+    let change = MemoChange::new(MemoKind::Inbox, name, stamps, entry)?;
     app.store.change_memo(change).await
 }
 

@@ -162,14 +162,8 @@ async fn remember(app: &App, name: &str, failing: Option<&Failing>) -> Result<()
     if was.is_none() && failing.is_none() {
         return Ok(());
     }
-    let value = failing.map(serde_json::to_string).transpose();
-    let change = MemoChange {
-        kind: MemoKind::Failing,
-        name: name.to_owned(),
-        was,
-        stamp: u64::from_be_bytes(app.dice.roll()),
-        value: value.map_err(|error| StoreError::Corrupt(error.to_string()))?,
-    };
+    let stamps = (was, u64::from_be_bytes(app.dice.roll()));
+    let change = MemoChange::new(MemoKind::Failing, name, stamps, failing)?;
     // Where another collector changed it meanwhile, the next attempt sees to it.
     app.store.change_memo(change).await.map(drop)
 }

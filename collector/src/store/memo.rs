@@ -60,6 +60,23 @@ pub struct MemoChange {
     pub value: Option<String>,
 }
 
+impl MemoChange {
+    /// A change to a value, which is kept as JSON text, or (`None`) to nothing.
+    ///
+    /// # Errors
+    /// Where the value is none that JSON has.
+    pub fn new<T: Serialize>(
+        kind: MemoKind,
+        name: impl Into<String>,
+        (was, stamp): (Option<u64>, u64),
+        value: Option<&T>,
+    ) -> Result<Self, StoreError> {
+        let value = value.map(serde_json::to_string).transpose();
+        let value = value.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Self { kind, name: name.into(), was, stamp, value })
+    }
+}
+
 impl MemoKind {
     /// Every kind.
     pub const ALL: [Self; 7] = [
