@@ -200,8 +200,11 @@ pub async fn subscribe(
         disabled: None,
         previous: None,
     };
-    put(app, &made, None).await?;
-    Ok((made, secret))
+    match put(app, &made, None).await? {
+        true => Ok((made, secret)),
+        // Nobody may be told of one that is not kept.
+        false => Err(StoreError::Busy.into()),
+    }
 }
 
 /// Changes a subscription; `None` where there is none.
@@ -287,7 +290,16 @@ pub async fn enable(app: &App, subscription: &Subscription) -> Result<(), StoreE
 /// # Errors
 /// The store's.
 pub async fn unsubscribe(app: &App, site: &SiteId, id: &str) -> Result<bool, StoreError> {
-    let Some(memo) = find_memo(app, site, id).await? else { return Ok(false) };
+    // It is told of nothing more, then what waits is settled, and last it goes: whoever is cut off in
+    // between asks again.
+    let asked_for = Disabled { since_ms: app.clock.now_ms(), reason: None };
+    let ending = change(app, site, id, |one| one.disabled = Some(asked_for.clone()));
+    if ending.await?.is_none() {
+        return Ok(false);
+    }
+    receivers::forget(app, id).await?;
+    give_up(app, id).await?;
+    let Some(memo) = find_memo(app, site, id).await? else { return Ok(true) };
     let gone = MemoChange {
         kind: MemoKind::Hook,
         name: memo.name,
@@ -297,12 +309,7 @@ pub async fn unsubscribe(app: &App, site: &SiteId, id: &str) -> Result<bool, Sto
     };
     let is_gone = app.store.change_memo(gone).await?;
     app.subscriptions.set(None);
-    if !is_gone {
-        return Err(StoreError::Busy);
-    }
-    receivers::forget(app, id).await?;
-    give_up(app, id).await?;
-    Ok(true)
+    if is_gone { Ok(true) } else { Err(StoreError::Busy) }
 }
 
 /// Settles whatever waits for a subscription that is no more: as if it were long after it was due, and
@@ -361,14 +368,9 @@ pub fn is_id(name: &str) -> bool {
 }
 
 async fn put(app: &App, subscription: &Subscription, was: Option<u64>) -> Result<bool, StoreError> {
-    let value = serde_json::to_string(subscription);
-    let change = MemoChange {
-        kind: MemoKind::Hook,
-        name: memo_name(&subscription.site, &subscription.id),
-        was,
-        stamp: u64::from_be_bytes(app.dice.roll()),
-        value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
-    };
+    let name = memo_name(&subscription.site, &subscription.id);
+    let stamps = (was, u64::from_be_bytes(app.dice.roll()));
+    let change = MemoChange::new(MemoKind::Hook, name, stamps, Some(subscription))?;
     let changed = app.store.change_memo(change).await;
     app.subscriptions.set(None);
     changed
