@@ -48,7 +48,8 @@ pub trait Crm: Send + Sync {
     async fn note(&self, record: &RecordRef, note: &Note, look_first: bool)
     -> Result<(), CrmError>;
 
-    /// Reads records as they stand now. Those that are gone come as [`Change::Gone`].
+    /// Reads records as they stand now. Those that are gone come as [`Change::PersonGone`] and
+    /// [`Change::DealGone`].
     ///
     /// # Errors
     /// The call's.
@@ -166,8 +167,10 @@ pub enum Change {
     Person(PersonRecord),
     /// A deal.
     Deal(DealRecord),
-    /// A record that is no more.
-    Gone(RecordRef),
+    /// A person's record that is no more.
+    PersonGone(RecordRef),
+    /// A deal that is no more, by its id.
+    DealGone(String),
 }
 
 /// A person's record.

@@ -138,11 +138,9 @@ impl Work<'_> {
             match change {
                 Change::Person(record) => person::apply(self, record).await?,
                 Change::Deal(record) => deal::apply(self, record).await?,
-                // A person who is gone there is still a lead here. Ids of one kind may be those of another.
-                Change::Gone(record) => match record.object.as_str() {
-                    "deal" | "Opportunity" => deal::gone(self, record).await?,
-                    _ => {}
-                },
+                Change::DealGone(id) => deal::gone(self, id).await?,
+                // Who is gone there is still a lead here.
+                Change::PersonGone(_) => {}
             }
         }
         Ok(())

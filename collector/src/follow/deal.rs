@@ -1,7 +1,7 @@
 //! A deal in a CRM, compared with the ledger of the lead that it belongs to.
 
 use super::{Work, person};
-use crate::crm::{DealPerson, DealRecord, RecordRef};
+use crate::crm::{DealPerson, DealRecord};
 use crate::store::{Record, StoreError, Unmatched};
 use shared::deal::{Deal, DealEvent, DealStatus, LedgerEntry};
 use shared::lead::Lead;
@@ -22,17 +22,17 @@ pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), Stor
 }
 
 /// A deal that was deleted brings nothing any more.
-pub(super) async fn gone(work: &Work<'_>, record: &RecordRef) -> Result<(), StoreError> {
-    let Some(lead) = work.find(&name(work, &record.id)).await? else { return Ok(()) };
+pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
+    let Some(lead) = work.find(&name(work, id)).await? else { return Ok(()) };
     let records = work.app.store.records(lead.id).await?;
     let mut ledger = ledger(work, &records);
-    let was = Deal::all(&ledger).into_iter().find(|deal| deal.id == record.id);
+    let was = Deal::all(&ledger).into_iter().find(|deal| deal.id == id);
     if was.is_none_or(|deal| deal.status == DealStatus::Lost) {
         return Ok(());
     }
-    let after_ms = last_ms(&ledger, &record.id).saturating_add(1);
+    let after_ms = last_ms(&ledger, id).saturating_add(1);
     let at_ms = work.app.clock.now_ms().max(after_ms);
-    let entry = entry(work, &record.id, DealEvent::Lost, None, at_ms);
+    let entry = entry(work, id, DealEvent::Lost, None, at_ms);
     person::keep(work, lead.id, Record::Deal(entry.clone())).await?;
     ledger.push(entry);
     keep_stage(work, &lead, &records, &ledger, None).await

@@ -2,7 +2,7 @@
 
 use super::{Failure, Work};
 use crate::crm::Change;
-use crate::store::{MemoChange, MemoKind, StoreError};
+use crate::store::{MemoChange, MemoKind};
 use serde::{Deserialize, Serialize};
 
 /// Changes are asked for from so long before the last one that was seen: a CRM may show a change
@@ -67,18 +67,12 @@ async fn follow(work: &Work<'_>, feed: &str, name: &str, every_ms: i64) -> Resul
         let times = page.changes.iter().filter_map(|change| match change {
             Change::Person(person) => Some(person.changed_at_ms),
             Change::Deal(deal) => Some(deal.changed_at_ms),
-            Change::Gone(_) => None,
+            Change::PersonGone(_) | Change::DealGone(_) => None,
         });
         cursor.seen_ms = times.fold(cursor.seen_ms, i64::max);
         cursor.more_from_ms = page.more_from_ms.filter(|more_from_ms| *more_from_ms > from_ms);
-        let value = serde_json::to_string(&cursor);
-        let change = MemoChange {
-            kind: MemoKind::Cursor,
-            name: name.to_owned(),
-            was: stamp,
-            stamp: u64::from_be_bytes(app.dice.roll()),
-            value: Some(value.map_err(|error| StoreError::Corrupt(error.to_string()))?),
-        };
+        let stamps = (stamp, u64::from_be_bytes(app.dice.roll()));
+        let change = MemoChange::new(MemoKind::Cursor, name, stamps, Some(&cursor))?;
         let next = change.stamp;
         if !app.store.change_memo(change).await? {
             // Another collector polls: its lease began where ours ran out.

@@ -172,13 +172,16 @@ async fn merged_contacts_are_followed() {
     let asked: Vec<_> =
         [&new, &other, &ended, &new].into_iter().map(|id| record("contact", id)).collect();
     let mut read = account.crm.read(&asked).await.unwrap();
-    assert_eq!(read.remove(1), Change::Gone(record("contact", &ended)));
+    assert_eq!(read.remove(1), Change::PersonGone(record("contact", &ended)));
     assert_eq!(read.len(), 1, "{read:?}");
     assert_eq!(person(&read[0]).record, record("contact", &new));
     assert_eq!(person(&read[0]).formerly, formerly);
     assert_eq!(person(&walk(&account, "contact", NOW_MS).await[0]).formerly, formerly);
     let alone = account.crm.read(&[record("contact", &other), record("deal", "9")]).await.unwrap();
-    assert_eq!(alone, [Change::Gone(record("contact", &other)), Change::Gone(record("deal", "9"))]);
+    assert_eq!(
+        alone,
+        [Change::PersonGone(record("contact", &other)), Change::DealGone("9".into())]
+    );
 }
 
 /// Every change is reached in the order of its time, however many have the same.

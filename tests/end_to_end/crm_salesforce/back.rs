@@ -244,7 +244,10 @@ async fn what_was_deleted_is_told() {
             ..collector::crm::call::Request::get(&path)
         };
         assert_eq!(token.call(&request).await.unwrap().status, 204);
-        let gone = [Change::Gone(record.clone())];
+        let gone = [match record.object.as_str() {
+            "Opportunity" => Change::DealGone(record.id.clone()),
+            _ => Change::PersonGone(record.clone()),
+        }];
         let told = org.crm.changed(&record.object, start_ms).await.unwrap();
         assert_eq!(told, Page { changes: gone.to_vec(), more_from_ms: None });
         assert_eq!(org.crm.read(std::slice::from_ref(record)).await.unwrap(), gone);

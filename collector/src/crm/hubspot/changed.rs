@@ -68,7 +68,7 @@ impl Hubspot {
         changes.sort_by_key(|change| match change {
             Change::Person(person) => person.changed_at_ms,
             Change::Deal(deal) => deal.changed_at_ms,
-            Change::Gone(_) => i64::MAX,
+            Change::PersonGone(_) | Change::DealGone(_) => i64::MAX,
         });
         Ok(Page { changes, more_from_ms })
     }

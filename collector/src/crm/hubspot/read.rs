@@ -42,13 +42,13 @@ impl Hubspot {
             changes.push(Change::Person(self.person(&found)?));
         }
         let gone = gone(&contacts, &changes);
-        changes.extend(gone.into_iter().map(|id| Change::Gone(contact(id))));
+        changes.extend(gone.into_iter().map(|id| Change::PersonGone(contact(id))));
         let deals = ids(DEAL);
         let found = self.batch("deals", &deals, &self.deal_properties()).await?;
         let there: BTreeSet<String> = found.iter().filter_map(|one| id(&one["id"])).collect();
         changes.extend(self.deals(&found).await?);
         let gone = deals.into_iter().filter(|deal| !there.contains(deal));
-        changes.extend(gone.map(|id| Change::Gone(RecordRef { object: DEAL.into(), id })));
+        changes.extend(gone.map(Change::DealGone));
         Ok(changes)
     }
 

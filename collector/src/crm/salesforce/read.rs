@@ -139,5 +139,8 @@ fn short(id: &str) -> &str {
 }
 
 fn gone_record(object: &str, id: &str) -> Change {
-    Change::Gone(RecordRef { object: object.to_owned(), id: id.to_owned() })
+    match object {
+        "Opportunity" => Change::DealGone(id.to_owned()),
+        _ => Change::PersonGone(RecordRef { object: object.to_owned(), id: id.to_owned() }),
+    }
 }
