@@ -3,7 +3,7 @@
 //! The table is data (`shared/sources/click_ids.csv`), and an operator adds rows of their own. Its order
 //! is the order of precedence. Facts: rules.md section 2.
 
-use crate::source::TableError;
+use crate::rows::{TableError, rows};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -97,7 +97,7 @@ impl ClickIds {
     pub fn add(&mut self, table: &str) -> Result<(), TableError> {
         let mut seen = std::collections::HashSet::new();
         let first = self.exact.len() + self.prefixes.len();
-        for (index, line) in crate::source::rows(table) {
+        for (index, line) in rows(table) {
             let wrong = |reason: &str| TableError { line: index, reason: reason.to_owned() };
             let cells: Vec<&str> = line.split(',').map(str::trim).collect();
             let (name, source, medium, kind, campaign) = match cells[..] {

@@ -3,6 +3,8 @@
 //! The evidence is kept as it came, so that a later rule can judge the same page view again. The
 //! stored address is cleaned of everything that is kept here, and of personal e-mail tokens.
 
+pub use crate::host::normal_host;
+
 use crate::click_id::{ClickId, ClickIds, ClickKind};
 use crate::limits;
 use serde::{Deserialize, Serialize};
@@ -192,12 +194,6 @@ fn strip(url: &mut Url, is_out: impl Fn(&str) -> bool) {
     let kept: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
     let kept = kept.join("&");
     url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
-}
-
-/// A host in the form that tables and settings are written in: lower case, no `www.`, no dot behind.
-pub fn normal_host(host: &str) -> String {
-    let host = host.trim_end_matches('.').to_lowercase();
-    host.strip_prefix("www.").map(str::to_owned).unwrap_or(host)
 }
 
 fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> {

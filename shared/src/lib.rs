@@ -27,6 +27,10 @@ pub mod time;
 #[cfg(feature = "rules")]
 pub mod cut;
 #[cfg(feature = "rules")]
+mod host;
+#[cfg(feature = "rules")]
+mod rows;
+#[cfg(feature = "rules")]
 pub mod click_id;
 #[cfg(feature = "rules")]
 pub mod evidence;

@@ -4,21 +4,21 @@
 //! made it. What the rules know is data (`shared/sources`), and an operator adds to it. Facts: rules.md
 //! sections 1 to 3, decisions.md section 5.
 
-mod host;
 mod label;
 mod referrer;
 mod table;
 mod words;
 
-pub use host::{OwnHosts, parse_host, registrable};
+pub use crate::host::{OwnHosts, parse_host, registrable};
+pub use crate::rows::TableError;
 pub use label::{DIRECT_SOURCE, Label, NO_MEDIUM, NO_SOURCE, Origin};
-pub(crate) use table::rows;
-pub use table::{Found, Platform, Sources, TableError};
+pub use table::{Found, Platform, Sources};
 
 use crate::channel::custom::{ChannelRules, Resolved};
 use crate::channel::{Category, Channel, Signals};
 use crate::click_id::{ClickId, ClickIdRule, ClickIds};
-use crate::evidence::{self, Evidence, normal_host};
+use crate::evidence::{self, Evidence};
+use crate::host::normal_host;
 use referrer::Referrer;
 use url::Url;
 

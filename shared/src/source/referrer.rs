@@ -1,9 +1,9 @@
 //! What a referrer is to a site: its own, excluded, foreign and known or not.
 
-use super::host::{OwnHosts, registrable};
 use super::table::{Found, Sources};
 use crate::channel::Category;
 use crate::evidence::Evidence;
+use crate::host::{OwnHosts, registrable};
 use url::Url;
 
 /// What a referrer is to a site.

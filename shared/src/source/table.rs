@@ -6,20 +6,11 @@
 //! site, `app:` a package of `android-app://`,
 //! `mail.**` any unknown host with a part `mail` or `mail7`. `%20` is a space.
 
-use super::host::{before_registry_suffix, parse_host, registrable};
 use super::words::Words;
 use crate::channel::Category;
+use crate::host::{before_registry_suffix, parse_host, registrable};
+use crate::rows::{TableError, rows};
 use std::collections::HashMap;
-
-/// Why a table cannot be read.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct TableError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub reason: String,
-}
 
 /// What a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,12 +53,6 @@ pub struct Sources {
     /// Parts of sites: a host, or its form for any suffix, to its paths, the longest first.
     paths: HashMap<String, Vec<(String, usize)>>,
     words: HashMap<String, Words>,
-}
-
-/// The lines that say something, numbered from 1.
-pub(crate) fn rows(table: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = table.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 impl Sources {

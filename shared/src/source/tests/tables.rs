@@ -1,6 +1,7 @@
 //! The tables: no name twice, none shadowed, every one what it says.
 
 use super::*;
+use crate::rows::rows;
 use std::collections::HashSet;
 
 /// A name of a table.

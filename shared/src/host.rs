@@ -1,10 +1,15 @@
-//! Hosts: what is registered of them, and which are a site's own.
+//! Hosts: the form they are compared in, what is registered of them, and which are a site's own.
 //!
 //! The public suffix list (crate `psl`, its private part too) says where one registrant ends and the
 //! next begins: `a.github.io` and `b.github.io` are strangers, `a.example.co.uk` and `example.co.uk` are not.
 
-use crate::evidence::normal_host;
 use std::net::IpAddr;
+
+/// A host in the form that tables and settings are written in: lower case, no `www.`, no dot behind.
+pub fn normal_host(host: &str) -> String {
+    let host = host.trim_end_matches('.').to_lowercase();
+    host.strip_prefix("www.").map(str::to_owned).unwrap_or(host)
+}
 
 /// The part of a host that somebody registered; an address or a name without a suffix is its own.
 pub fn registrable(host: &str) -> &str {
