@@ -7,96 +7,18 @@
 //!
 //! Credits are shares, not money: [`crate::money::split`] turns them into exact amounts.
 
+mod days;
+mod journey;
 mod milestone;
+mod model;
 mod single;
 
 pub mod markov;
 
+pub use days::{Days, DaysError};
+pub use journey::{Journey, Milestones, Step};
+pub use model::{Model, ModelError};
 pub use single::{Weights, WeightsError};
-
-use crate::limits::DAY_MS;
-use std::fmt;
-use std::str::FromStr;
-
-/// How a conversion's credit is shared out among the touches that led to it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Model {
-    /// All to the first touch.
-    First,
-    /// All to the last touch.
-    Last,
-    /// All to the last touch that is not direct; where all are direct, to the last.
-    LastNonDirect,
-    /// The same to each touch.
-    Linear,
-    /// Fixed shares for the first and the last touch, the rest shared by those between.
-    Position,
-    /// Half as much for each half-life that a touch lies back.
-    TimeDecay,
-    /// 40 % first touch, 40 % lead creation, 20 % others.
-    U,
-    /// 30 % first touch, 30 % lead creation, 30 % opportunity, 10 % others.
-    W,
-    /// 22.5 % first touch, lead creation, opportunity and closed deal each, 10 % others.
-    FullPath,
-    /// Position 20/20/60.
-    J,
-    /// Position 60/20/20.
-    InverseJ,
-    /// By the removal effects of the touches' channels in a Markov chain of order 1.
-    Markov,
-    /// By the Shapley values of the channels: the same to each channel of the journey, and within
-    /// a channel the same to each of its touches.
-    Shapley,
-}
-
-impl Model {
-    /// Every model, with the name that it goes by in settings, API and command line.
-    pub const NAMED: [(&'static str, Self); 13] = [
-        ("first", Self::First),
-        ("last", Self::Last),
-        ("last-non-direct", Self::LastNonDirect),
-        ("linear", Self::Linear),
-        ("position", Self::Position),
-        ("time-decay", Self::TimeDecay),
-        ("u", Self::U),
-        ("w", Self::W),
-        ("full-path", Self::FullPath),
-        ("j", Self::J),
-        ("inverse-j", Self::InverseJ),
-        ("markov", Self::Markov),
-        ("shapley", Self::Shapley),
-    ];
-
-    /// Its public name.
-    pub fn name(self) -> &'static str {
-        Self::NAMED.iter().find(|(_, model)| *model == self).map_or("", |(name, _)| name)
-    }
-}
-
-impl fmt::Display for Model {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
-}
-
-/// A name that is no model's.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no attribution model; there are {names}", names = names())]
-pub struct ModelError(String);
-
-fn names() -> String {
-    Model::NAMED.map(|(name, _)| name).join(", ")
-}
-
-impl FromStr for Model {
-    type Err = ModelError;
-
-    fn from_str(text: &str) -> Result<Self, ModelError> {
-        let found = Self::NAMED.iter().find(|(name, _)| *name == text);
-        found.map(|(_, model)| *model).ok_or_else(|| ModelError(text.to_owned()))
-    }
-}
 
 /// What becomes of direct touches, under every model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -106,36 +28,6 @@ pub enum Direct {
     Keep,
     /// They get nothing, unless all touches that count are direct.
     Drop,
-}
-
-/// A number of days above 0, whole or not.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Days(f64);
-
-impl Days {
-    /// `None` where it is not a finite number above 0.
-    pub fn new(days: f64) -> Option<Self> {
-        (days.is_finite() && days > 0.0).then_some(Self(days))
-    }
-
-    /// The same in milliseconds.
-    pub fn ms(self) -> f64 {
-        self.0 * DAY_MS as f64
-    }
-}
-
-/// A text that is no number of days above 0.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no number of days above 0")]
-pub struct DaysError(String);
-
-impl FromStr for Days {
-    type Err = DaysError;
-
-    fn from_str(text: &str) -> Result<Self, DaysError> {
-        let days = text.parse().ok().and_then(Self::new);
-        days.ok_or_else(|| DaysError(text.to_owned()))
-    }
 }
 
 /// A model with its settings.
@@ -160,8 +52,8 @@ impl Rule {
         Self {
             model,
             weights: Weights::default(),
-            half_life: Days(7.0),
-            look_back: Some(Days(90.0)),
+            half_life: Days::HALF_LIFE,
+            look_back: Some(Days::LOOK_BACK),
             direct: Direct::Keep,
         }
     }
@@ -227,47 +119,6 @@ impl Rule {
             Model::Linear | Model::U | Model::W | Model::FullPath => single::equal(steps.len()),
         }
     }
-}
-
-/// A touch as the models see it.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Step {
-    /// When it began, in milliseconds of the clock that the journey's other times are of; finite.
-    pub at_ms: f64,
-    /// Whether it came without marketing evidence.
-    pub is_direct: bool,
-    /// Its channel, as an index that the caller gives.
-    pub channel: usize,
-}
-
-/// Touches in time order (those of one time in the order of their event ids), and what they led to.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Journey<'a> {
-    /// The touches.
-    pub steps: &'a [Step],
-    /// The conversion.
-    pub converted_at_ms: f64,
-    /// For [`Model::U`], [`Model::W`] and [`Model::FullPath`].
-    pub milestones: Milestones,
-}
-
-impl<'a> Journey<'a> {
-    /// A journey whose conversion is the lead's creation, without further milestones.
-    pub fn to_lead(steps: &'a [Step], lead_at_ms: f64) -> Self {
-        let milestones = Milestones { lead_at_ms: Some(lead_at_ms), ..Milestones::default() };
-        Self { steps, converted_at_ms: lead_at_ms, milestones }
-    }
-}
-
-/// When the lead moved on; `None` for what has not happened.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Milestones {
-    /// The lead was created.
-    pub lead_at_ms: Option<f64>,
-    /// Its opportunity was created.
-    pub opportunity_at_ms: Option<f64>,
-    /// Its deal was won.
-    pub closed_at_ms: Option<f64>,
 }
 
 /// The touch with the greatest credit, of equal ones the later; `None` where nobody has any.

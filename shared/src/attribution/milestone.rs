@@ -4,7 +4,8 @@
 //! their shares. Where no other touch is left, and where a milestone has not happened or has no
 //! touch, its share goes to the rest in proportion.
 
-use super::{Milestones, Model, Step};
+use super::journey::{Milestones, Step};
+use super::model::Model;
 
 /// What a model gives, in per cent.
 #[derive(Clone, Copy)]

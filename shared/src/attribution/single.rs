@@ -1,6 +1,7 @@
 //! The models that share out one journey's credit by place, time or channel.
 
-use super::{Days, Step};
+use super::days::Days;
+use super::journey::Step;
 use std::collections::HashMap;
 use std::str::FromStr;
 

@@ -1,6 +1,7 @@
 //! Every model on small journeys, and what must hold on any.
 
 use super::*;
+use crate::limits::DAY_MS;
 use markov::{Chain, Effects, MOST_CHANNELS, TooManyChannels, share_out};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
