@@ -1,6 +1,6 @@
 //! The touches of a history as data: for the field `journey_json`, and for the API.
 
-use super::History;
+use super::history::History;
 use crate::channel::Channel;
 use crate::ids::VisitorId;
 use crate::time::rfc3339;
