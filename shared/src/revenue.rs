@@ -6,7 +6,6 @@
 //! nobody.
 
 use crate::attribution::{Journey, Milestones, Model, Rule, Step};
-use crate::channel::Channel;
 use crate::deal::{Deal, DealStatus};
 use crate::journey::History;
 use crate::lead::Lead;
@@ -41,7 +40,7 @@ pub fn credit(
     let is_last = history.conversions.last() == conversion;
     let step = |touch: &crate::visit::Touch| Step {
         at_ms: if is_last { touch.at_ms.min(converted_at_ms) } else { touch.at_ms } as f64,
-        is_direct: touch.label.channel == Channel::Direct,
+        is_direct: touch.is_direct(),
         channel: touch.label.channel as usize,
     };
     let steps: Vec<Step> = history.touches.iter().map(step).collect();

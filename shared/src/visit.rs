@@ -5,6 +5,7 @@
 //! receives what may change an earlier step derives again. Either way the result is the same,
 //! whatever the order.
 
+use crate::channel::Channel;
 use crate::ids::EventId;
 use crate::limits;
 use crate::page_view::PageView;
@@ -33,6 +34,13 @@ pub struct Touch {
     pub page_views: u32,
     /// Engaged milliseconds during the touch.
     pub engaged_ms: u64,
+}
+
+impl Touch {
+    /// Whether it came without marketing evidence.
+    pub fn is_direct(&self) -> bool {
+        self.label.channel == Channel::Direct
+    }
 }
 
 /// How a touch came to its label.
