@@ -1,117 +1,14 @@
 //! Every canonical field with its type, its words for people and how it is read off a lead, in the
 //! order of exports. Each is declared once, in the table of its group; there is no second list.
 
-use super::{Facts, click, click_ids, context, counts, person, standing};
-use crate::channel::Channel;
-use serde::Serialize;
-use serde_json::Value;
+pub use super::field::Field;
+pub use super::kind::FieldKind;
+
+use super::facts::OfLead;
+use super::field::ValueOf;
+use super::row::Row;
+use super::{click, click_ids, context, counts, person, standing};
 use std::sync::LazyLock;
-
-/// A field's type; numbers in brackets are limits in Unicode characters.
-#[derive(Clone, Copy, Debug)]
-pub enum FieldKind {
-    /// A text, cut with an ellipsis.
-    Text(usize),
-    /// An address, cut where it stays one.
-    Url(usize),
-    /// A word of a closed list.
-    Enum(fn() -> Vec<&'static str>),
-    /// An integer.
-    Integer,
-    /// Money as a text with the decimals of its currency; never a float.
-    Decimal,
-    /// RFC 3339 in UTC, whole seconds.
-    Time,
-    /// A text of several lines, as long as its target takes.
-    LongText,
-    /// JSON as text, as long as its target takes.
-    Json,
-}
-
-impl FieldKind {
-    /// The name in the catalogue.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text(_) => "string",
-            Self::Url(_) => "url",
-            Self::Enum(_) => "enum",
-            Self::Integer => "int",
-            Self::Decimal => "decimal",
-            Self::Time => "datetime",
-            Self::LongText => "text",
-            Self::Json => "json",
-        }
-    }
-
-    /// The longest value in characters, where the field itself has a limit.
-    pub fn max_length(self) -> Option<usize> {
-        match self {
-            Self::Text(limit) | Self::Url(limit) => Some(limit),
-            _ => None,
-        }
-    }
-
-    /// The words that a value is one of.
-    pub fn values(self) -> Option<Vec<&'static str>> {
-        match self {
-            Self::Enum(words) => Some(words()),
-            _ => None,
-        }
-    }
-}
-
-/// One field.
-#[derive(Debug)]
-pub struct Field {
-    /// The public name.
-    pub name: String,
-    /// What it holds.
-    pub kind: FieldKind,
-    /// Its name for people.
-    pub label: String,
-    /// What it means, in one sentence.
-    pub description: String,
-    /// The part of the list that it stands in.
-    pub group: &'static str,
-    pub(super) value: ValueOf,
-}
-
-/// Where a field's value comes from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ValueOf {
-    /// One of the lead's three clicks, by its place in [`click::FAMILIES`].
-    Click(usize, click::OfTouch),
-    /// The lead.
-    Lead(OfLead),
-}
-
-/// How a field is read off a lead.
-pub(super) type OfLead = fn(&Facts<'_>) -> Value;
-
-/// A field as its table declares it.
-pub(super) struct Row<F> {
-    name: &'static str,
-    kind: FieldKind,
-    label: &'static str,
-    description: &'static str,
-    value: F,
-}
-
-/// A line of a table.
-pub(super) const fn row<F: Copy>(
-    name: &'static str,
-    kind: FieldKind,
-    label: &'static str,
-    description: &'static str,
-    value: F,
-) -> Row<F> {
-    Row { name, kind, label, description, value }
-}
-
-/// The words of channels.
-pub(super) fn channels() -> Vec<&'static str> {
-    Channel::ALL.iter().map(|channel| channel.as_str()).collect()
-}
 
 /// All fields, in order.
 pub fn catalogue() -> &'static [Field] {
@@ -153,35 +50,6 @@ pub fn catalogue() -> &'static [Field] {
 /// A field by its name.
 pub fn find(name: &str) -> Option<&'static Field> {
     catalogue().iter().find(|field| field.name == name)
-}
-
-/// A field as `GET /v1/fields` answers it.
-#[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_length: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    values: Option<Vec<&'static str>>,
-    label: &'a str,
-    description: &'a str,
-    group: &'static str,
-}
-
-impl Serialize for Field {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = Entry {
-            name: &self.name,
-            r#type: self.kind.name(),
-            max_length: self.kind.max_length(),
-            values: self.kind.values(),
-            label: &self.label,
-            description: &self.description,
-            group: self.group,
-        };
-        entry.serialize(serializer)
-    }
 }
 
 /// The fields that a CRM gets unless others are named: thirty, because plans limit how many there

@@ -2,7 +2,8 @@
 //! one, and for the last one that was not direct.
 
 use super::address::{Address, without_query};
-use super::catalogue::{FieldKind, Row, channels, row};
+use super::kind::FieldKind;
+use super::row::{Row, row};
 use crate::channel::Channel;
 use crate::source::registrable;
 use crate::time::rfc3339;
@@ -141,6 +142,11 @@ pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
         rfc3339(click.touch.at_ms).into()
     }),
 ];
+
+/// The words of channels.
+fn channels() -> Vec<&'static str> {
+    Channel::ALL.iter().map(|channel| channel.as_str()).collect()
+}
 
 /// A touch with what several of its fields are read off.
 #[derive(Clone, Copy, Debug)]

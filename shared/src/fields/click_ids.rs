@@ -1,23 +1,12 @@
 //! The ids by which advertising and analytics platforms know a click or a browser.
-//!
-//! A platform takes a conversion back only for a click of its last 90 days, so an id older than that
-//! at the conversion is not told. A page view may bring several; each is kept by itself.
 
-use super::Facts;
-use super::catalogue::{FieldKind, OfLead, Row, row};
+use super::facts::{Facts, OfLead};
+use super::kind::FieldKind;
+use super::recent_click_ids::{FBCLID, NAMES, WINDOW_MS};
+use super::row::{Row, row};
 use crate::ad_cookies::{AdCookies, GaSession};
-use crate::journey::History;
-use crate::limits::DAY_MS;
 use crate::time::rfc3339;
 use serde_json::Value;
-
-/// How long a click id is told after the click.
-const WINDOW_MS: i64 = 90 * DAY_MS;
-
-/// The click ids that have a field.
-const NAMES: [&str; 7] = ["gclid", "gbraid", "wbraid", "msclkid", "fbclid", "li_fat_id", "ttclid"];
-/// The place of Meta's.
-const FBCLID: usize = 4;
 
 /// The fields of the platforms.
 pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
@@ -115,24 +104,6 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         |facts| facts.ga_session().and_then(|session| session.number).into(),
     ),
 ];
-
-/// When each of [`NAMES`] was seen last within its window, Unix milliseconds, and its value.
-pub(super) type ClickIds<'a> = [Option<(i64, &'a str)>; NAMES.len()];
-
-/// Finds the click ids of a history that are told of a conversion at a moment.
-pub(super) fn find(history: &History, converted_at_ms: i64) -> ClickIds<'_> {
-    let mut found: ClickIds<'_> = [None; NAMES.len()];
-    let begin_ms = converted_at_ms.saturating_sub(WINDOW_MS);
-    for page in history.pages.iter().rev().take_while(|page| page.at_ms >= begin_ms) {
-        for id in &page.evidence.click_ids {
-            let place = NAMES.iter().position(|name| *name == id.name);
-            if let Some(unseen) = place.map(|place| &mut found[place]).filter(|id| id.is_none()) {
-                *unseen = Some((page.at_ms, &id.value));
-            }
-        }
-    }
-    found
-}
 
 /// Whether a `_fbc` cookie is of the window before the conversion, and not of a click before the last one
 /// that was seen: it stays in a browser whose later clicks it was never told of. Its third part is its

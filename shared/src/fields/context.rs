@@ -1,6 +1,8 @@
 //! What the lead converted with, what it allowed, and which touch the conversion is credited to.
 
-use super::catalogue::{FieldKind, OfLead, Row, row};
+use super::facts::OfLead;
+use super::kind::FieldKind;
+use super::row::{Row, row};
 use crate::attribution::Model;
 use crate::context::VisitorContext;
 use crate::device::DeviceType;

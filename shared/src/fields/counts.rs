@@ -1,7 +1,9 @@
 //! What a journey comes to: its counts, its paths, and the journey itself in words and as JSON.
 
-use super::catalogue::{FieldKind, OfLead, Row, row};
-use super::{Facts, summary};
+use super::facts::{Facts, OfLead};
+use super::kind::FieldKind;
+use super::row::{Row, row};
+use super::summary;
 use crate::limits::DAY_MS;
 use crate::time::rfc3339;
 use crate::visit::Touch;

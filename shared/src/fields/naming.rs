@@ -4,73 +4,17 @@
 //! Facts: crm.md section 1.3 (Waalaxy 8.1, Act-On 8.3). A value that is not known is not told to a
 //! CRM at all, so that it cannot empty one that is there.
 
-use super::catalogue::{Field, FieldKind};
+pub use super::crm::{Crm, UnknownCrm};
+
+use super::field::Field;
+use super::kind::FieldKind;
 use crate::cut;
 use crate::time::parse_rfc3339;
 use serde_json::{Value, json};
 use std::fmt;
 use std::str::FromStr;
 
-/// Where leads are handed to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(missing_docs, reason = "the names are the vendors' own")]
-pub enum Crm {
-    Hubspot,
-    Salesforce,
-    Pipedrive,
-    Zoho,
-    Monday,
-    Acton,
-    Waalaxy,
-    /// Any signed webhook: our own names and values.
-    Webhook,
-}
-
-/// A name that is no CRM's.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no CRM that fields can be named for; there are {names}", names = names())]
-pub struct UnknownCrm(String);
-
-fn names() -> String {
-    Crm::ALL.map(Crm::as_str).join(", ")
-}
-
-impl FromStr for Crm {
-    type Err = UnknownCrm;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCrm> {
-        let found = Self::ALL.into_iter().find(|crm| crm.as_str() == text);
-        found.ok_or_else(|| UnknownCrm(text.to_owned()))
-    }
-}
-
 impl Crm {
-    /// Every one.
-    pub const ALL: [Self; 8] = [
-        Self::Hubspot,
-        Self::Salesforce,
-        Self::Pipedrive,
-        Self::Zoho,
-        Self::Monday,
-        Self::Acton,
-        Self::Waalaxy,
-        Self::Webhook,
-    ];
-
-    /// The word in data and in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hubspot => "hubspot",
-            Self::Salesforce => "salesforce",
-            Self::Pipedrive => "pipedrive",
-            Self::Zoho => "zoho",
-            Self::Monday => "monday",
-            Self::Acton => "acton",
-            Self::Waalaxy => "waalaxy",
-            Self::Webhook => "webhook",
-        }
-    }
-
     /// The longest text of several lines that it takes, for the summary and the journey as JSON.
     /// monday's is from memory, Act-On's not known and so as short.
     pub fn long_text(self) -> usize {

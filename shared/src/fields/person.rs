@@ -1,6 +1,8 @@
 //! Who converted, and how: the fields of the person and of the last conversion.
 
-use super::catalogue::{FieldKind, OfLead, Row, row};
+use super::facts::OfLead;
+use super::kind::FieldKind;
+use super::row::{Row, row};
 use crate::lead::ConversionKind;
 use crate::time::rfc3339;
 use sha2::{Digest, Sha256};

@@ -1,8 +1,10 @@
 //! Where the lead stands: its life cycle, and its copy in the CRM.
 
-use super::catalogue::{FieldKind, OfLead, Row, row};
-use super::naming::Crm;
-use super::{FIELDS_VERSION, Facts};
+use super::crm::Crm;
+use super::facts::{Facts, OfLead};
+use super::field::FIELDS_VERSION;
+use super::kind::FieldKind;
+use super::row::{Row, row};
 use crate::lifecycle::Stage;
 use crate::link::CrmLink;
 use crate::money::Money;

@@ -1,7 +1,6 @@
 //! The journey in words, for people who sell: a line for each step, newest last.
 
 use super::address::Address;
-use super::is_direct;
 use crate::cut;
 use crate::journey::History;
 use crate::lead::{Conversion, ConversionKind};
@@ -62,7 +61,7 @@ fn steps(history: &History) -> Vec<Step<'_>> {
         }) {
             steps.push(Step::Conversion(before));
         }
-        let plain = |place: usize| is_direct(&history.touches[place]);
+        let plain = |place: usize| history.touches[place].is_direct();
         match steps.last_mut() {
             Some(Step::Touches(run)) if run.start > 0 && plain(run.start) && plain(place) => {
                 run.end = place + 1;
@@ -86,7 +85,7 @@ fn touches(history: &History, run: &Range<usize>) -> String {
     let Some(touch) = touches.first() else { return String::new() };
     let label = &touch.label;
     let mut line = minute(touch.at_ms);
-    match (is_direct(touch), touch.began, run.start) {
+    match (touch.is_direct(), touch.began, run.start) {
         (true, _, 0) => line += " came directly",
         (true, ..) => line += " came back directly",
         (_, Began::Continued, _) => {
@@ -97,7 +96,7 @@ fn touches(history: &History, run: &Range<usize>) -> String {
     if let [_, .., last] = touches {
         let _ = write!(line, " {} times until {}", touches.len(), minute(last.at_ms));
     } else {
-        if !is_direct(touch) {
+        if !touch.is_direct() {
             told(&mut line, &[" (", &label.source, ")"]);
         }
         if let Some(campaign) = &label.campaign {

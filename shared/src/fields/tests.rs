@@ -3,10 +3,17 @@
 mod golden;
 mod limits;
 
+use super::naming::Crm;
 use super::*;
 use crate::ad_cookies::{AdCookies, GaSession};
-use crate::ids::{ConversionId, EventId, LeadId, SiteId};
-use crate::lead::{Contact, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, NamedBy};
+use crate::attribution::{self, Model, Rule};
+use crate::context::VisitorContext;
+use crate::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use crate::journey::History;
+use crate::lead::{
+    Contact, Conversion, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, Lead, NamedBy,
+};
+use crate::lifecycle::LifeCycle;
 use crate::page_view::{PageView, Totals};
 use crate::source::{OwnHosts, Rules};
 use crate::time::parse_rfc3339;

@@ -1,6 +1,7 @@
 //! What holds of the fields of any lead: no value exceeds its limit, whatever strangers write.
 
 use super::*;
+use catalogue::FieldKind;
 use proptest::prelude::*;
 
 #[test]
