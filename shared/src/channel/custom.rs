@@ -47,6 +47,31 @@ pub struct Resolved<'a> {
     pub campaign: &'a str,
 }
 
+/// Why a list of rules was refused; a rule is called by its name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ChannelRulesError {
+    /// A rule names a channel that does not exist.
+    #[error("`{name}`: `{channel}` is no channel; one is like \"paid_search\"")]
+    UnknownChannel {
+        /// The rule.
+        name: String,
+        /// What it names.
+        channel: String,
+    },
+    /// A rule has an empty name.
+    #[error("a rule has no name")]
+    NoName,
+    /// Two rules have the same name.
+    #[error("`{0}` stands there twice")]
+    RepeatedName(String),
+    /// A rule has an empty pattern.
+    #[error("`{0}`: an empty pattern matches nothing")]
+    EmptyPattern(String),
+    /// A rule has no pattern.
+    #[error("`{0}`: looks at nothing, so it would match everything")]
+    NoPattern(String),
+}
+
 /// Rules that cannot be wrong.
 #[derive(Clone, Debug, Default)]
 pub struct ChannelRules(Vec<(ChannelRule, Channel)>);
@@ -55,25 +80,26 @@ impl ChannelRules {
     /// Checks the rules.
     ///
     /// # Errors
-    /// A sentence about the first that names no channel, no name, or looks at nothing.
-    pub fn new(rules: Vec<ChannelRule>) -> Result<Self, String> {
+    /// [`ChannelRulesError`], for the first rule that is wrong.
+    pub fn new(rules: Vec<ChannelRule>) -> Result<Self, ChannelRulesError> {
         let mut names = HashSet::new();
         let checked = rules.into_iter().map(|rule| {
-            let name = &rule.name;
-            let channel = Channel::parse(&rule.channel).ok_or_else(|| {
-                format!("`{name}`: `{}` is no channel; one is like \"paid_search\"", rule.channel)
-            })?;
+            let name = rule.name.clone();
+            let Some(channel) = Channel::parse(&rule.channel) else {
+                let channel = rule.channel;
+                return Err(ChannelRulesError::UnknownChannel { name, channel });
+            };
             if name.trim().is_empty() {
-                return Err("a rule has no name".to_owned());
+                return Err(ChannelRulesError::NoName);
             }
             if !names.insert(name.clone()) {
-                return Err(format!("`{name}` stands there twice"));
+                return Err(ChannelRulesError::RepeatedName(name));
             }
             if rule.patterns().iter().any(|(pattern, _)| *pattern == Some("")) {
-                return Err(format!("`{name}`: an empty pattern matches nothing"));
+                return Err(ChannelRulesError::EmptyPattern(name));
             }
             if rule.patterns().iter().all(|(pattern, _)| pattern.is_none()) {
-                return Err(format!("`{name}`: looks at nothing, so it would match everything"));
+                return Err(ChannelRulesError::NoPattern(name));
             }
             Ok((rule, channel))
         });
@@ -178,12 +204,24 @@ mod tests {
             let source = source.map(str::to_owned);
             ChannelRules::new(vec![ChannelRule { name, channel, source, ..ChannelRule::default() }])
         };
+        let check = |name: &str, channel: &str, source: Option<&str>, expected: &str| {
+            let error = rule(name, channel, source).map(drop).map_err(|error| error.to_string());
+            assert_eq!(error, Err(expected.to_owned()));
+        };
         assert!(rule("partners", "affiliates", Some("partner*")).is_ok());
-        assert!(
-            rule("partners", "Affiliates", Some("x")).is_err_and(|why| why.contains("no channel"))
+        check(
+            "partners",
+            "Affiliates",
+            Some("x"),
+            "`partners`: `Affiliates` is no channel; one is like \"paid_search\"",
         );
-        assert!(rule(" ", "affiliates", Some("x")).is_err_and(|why| why.contains("no name")));
-        assert!(rule("x", "affiliates", Some("")).is_err_and(|why| why.contains("empty")));
-        assert!(rule("all", "affiliates", None).is_err_and(|why| why.contains("everything")));
+        check(" ", "affiliates", Some("x"), "a rule has no name");
+        check("x", "affiliates", Some(""), "`x`: an empty pattern matches nothing");
+        check("all", "affiliates", None, "`all`: looks at nothing, so it would match everything");
+        let (name, channel) = ("x".to_owned(), "affiliates".to_owned());
+        let rule =
+            ChannelRule { name, channel, source: Some("y".to_owned()), ..ChannelRule::default() };
+        let error = ChannelRules::new(vec![rule.clone(), rule]).unwrap_err();
+        assert_eq!(error.to_string(), "`x` stands there twice");
     }
 }
