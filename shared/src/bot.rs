@@ -68,6 +68,16 @@ pub struct BadLine {
     pub what: String,
 }
 
+/// A word that is too short, or not of visible ASCII characters.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("`{written}`: a word is {shortest} or more ASCII characters")]
+struct BadWord {
+    /// As it stands in the text.
+    written: String,
+    /// How long it should be at least.
+    shortest: usize,
+}
+
 impl Bots {
     /// The project's own rows.
     ///
@@ -152,19 +162,19 @@ fn parse(text: &str) -> Result<Vec<Row>, BadLine> {
             return Err(bad(format!("`{line}` stands under no kind, such as [crawler]")));
         };
         for word in line.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            rows.push(row(kind, word).map_err(bad)?);
+            rows.push(row(kind, word).map_err(|error| bad(error.to_string()))?);
         }
     }
     Ok(rows)
 }
 
-/// Reads one word; the error says what is wrong with it.
-fn row(kind: &str, written: &str) -> Result<Row, String> {
+/// Reads one word.
+fn row(kind: &str, written: &str) -> Result<Row, BadWord> {
     let (begins, word) = written.strip_prefix('^').map_or((false, written), |word| (true, word));
     let (ends, word) = word.strip_suffix('$').map_or((false, word), |word| (true, word));
     let shortest = if begins || ends { SHORTEST - 1 } else { SHORTEST };
     if word.len() < shortest || !word.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return Err(format!("`{written}`: a word is {shortest} or more ASCII characters"));
+        return Err(BadWord { written: written.to_owned(), shortest });
     }
     let word = word.to_ascii_lowercase();
     let means = match kind {
