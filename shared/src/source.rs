@@ -6,6 +6,7 @@
 
 mod label;
 mod referrer;
+mod row_error;
 mod table;
 mod words;
 
@@ -68,6 +69,16 @@ pub struct Rules {
     hash: u64,
 }
 
+/// A table that cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{table}, {error}")]
+pub struct RulesError {
+    /// The table's name.
+    pub table: String,
+    /// What is wrong with it, and in which line.
+    pub error: TableError,
+}
+
 impl Rules {
     /// The rules that are compiled in.
     ///
@@ -81,26 +92,26 @@ impl Rules {
     /// The rules that are compiled in, and what an operator adds.
     ///
     /// # Errors
-    /// A sentence with the name of the table and the line at fault.
-    pub fn with(additions: Additions) -> Result<Self, String> {
+    /// [`RulesError`], with the table and the line at fault.
+    pub fn with(additions: Additions) -> Result<Self, RulesError> {
         let (mut sources, mut click_ids) = (Sources::default(), ClickIds::default());
         let mut hash = xxhash_rust::xxh3::Xxh3::with_seed(RULES_VERSION);
         let mut take = |text: &str| {
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         };
-        let told = |name: &str, error: TableError| format!("{name}, {error}");
+        let wrong = |name: &str, error| RulesError { table: name.to_owned(), error };
         take(PUBLISHED);
-        sources.add_published(PUBLISHED).map_err(|error| told("published.csv", error))?;
+        sources.add_published(PUBLISHED).map_err(|error| wrong("published.csv", error))?;
         let own = additions.sources.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         for (name, text) in TABLES.into_iter().chain(own) {
             take(text);
-            sources.add(text).map_err(|error| told(name, error))?;
+            sources.add(text).map_err(|error| wrong(name, error))?;
         }
         let own = additions.click_ids.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         for (name, text) in [("click_ids.csv", CLICK_IDS)].into_iter().chain(own) {
             take(text);
-            click_ids.add(text).map_err(|error| told(name, error))?;
+            click_ids.add(text).map_err(|error| wrong(name, error))?;
         }
         take(&additions.channels.text());
         Ok(Self { sources, click_ids, channels: additions.channels, hash: hash.digest() })

@@ -6,6 +6,7 @@
 //! site, `app:` a package of `android-app://`,
 //! `mail.**` any unknown host with a part `mail` or `mail7`. `%20` is a space.
 
+use super::row_error::RowError;
 use super::words::Words;
 use crate::channel::Category;
 use crate::host::{before_registry_suffix, parse_host, registrable};
@@ -62,12 +63,12 @@ impl Sources {
     /// The first line that is no row, or that repeats a name.
     pub fn add_published(&mut self, table: &str) -> Result<(), TableError> {
         for (line, row) in rows(table) {
-            let wrong = |reason: String| TableError { line, reason };
+            let wrong = |error: RowError| TableError { line, reason: error.to_string() };
             let (platform, names, _) = self.platform(row).map_err(wrong)?;
             for written in names {
                 let name = written.trim_start_matches('=').replace("%20", " ");
                 if self.published.insert(name.clone(), platform).is_some() {
-                    return Err(wrong(format!("`{name}` stands there twice")));
+                    return Err(wrong(RowError::Repeated(name)));
                 }
                 if name.contains('.') {
                     self.add_host(written, platform, false).map_err(wrong)?;
@@ -84,16 +85,16 @@ impl Sources {
     pub fn add(&mut self, table: &str) -> Result<(), TableError> {
         let mut seen = HashMap::new();
         for (line, row) in rows(table) {
-            let wrong = |reason: String| TableError { line, reason };
+            let wrong = |error: RowError| TableError { line, reason: error.to_string() };
             let (platform, names, words) = self.platform(row).map_err(wrong)?;
             for name in names {
                 if let Some(before) = seen.insert(name.to_owned(), line) {
-                    return Err(wrong(format!("`{name}` stands in line {before} too")));
+                    return Err(wrong(RowError::InLine { name: name.to_owned(), before }));
                 }
                 match name.contains(['.', ':']) {
                     true => self.add_host(name, platform, true).map_err(wrong)?,
                     false if name.contains(['"', '\'', '=', '*', '/']) => {
-                        return Err(wrong(format!("`{name}` is no name that a tag would have")));
+                        return Err(wrong(RowError::Tag(name.to_owned())));
                     }
                     false => drop(self.names.insert(name.replace("%20", " "), platform)),
                 }
@@ -105,37 +106,36 @@ impl Sources {
     }
 
     /// Reads a row up to its names; gives back the platform, the names and the words.
-    fn platform<'a>(&mut self, row: &'a str) -> Result<(usize, Vec<&'a str>, Words), String> {
+    fn platform<'a>(&mut self, row: &'a str) -> Result<(usize, Vec<&'a str>, Words), RowError> {
         let cells: Vec<&str> = row.split(',').map(str::trim).collect();
         let [source, category, names, rest @ ..] = &cells[..] else {
-            return Err("should be source,category,names[,words[,charsets]]".to_owned());
+            return Err(RowError::TooFewColumns);
         };
-        let category = Category::parse(category).ok_or_else(|| {
-            format!("`{category}` is no category; there is {}", Category::NAMES.join(", "))
-        })?;
+        let category =
+            Category::parse(category).ok_or_else(|| RowError::Category((*category).to_owned()))?;
         let words = match rest {
             [] => Words::default(),
             [words] => Words::parse(words, "")?,
             [words, charsets] => Words::parse(words, charsets)?,
-            _ => return Err("has more than five columns".to_owned()),
+            _ => return Err(RowError::TooManyColumns),
         };
         if source.is_empty() || source.chars().any(char::is_uppercase) {
-            return Err("the source should be a name in lower case".to_owned());
+            return Err(RowError::Source);
         }
         let names: Vec<&str> = names.split_whitespace().collect();
         if let Some(name) = names.iter().find(|name| name.chars().any(char::is_uppercase)) {
-            return Err(format!("`{name}` should be in lower case"));
+            return Err(RowError::Capitals((*name).to_owned()));
         }
         if names.is_empty() && words == Words::default() {
-            return Err("names nothing".to_owned());
+            return Err(RowError::NamesNothing);
         }
         self.platforms.push(Platform { source: (*source).to_owned(), category });
         Ok((self.platforms.len() - 1, names, words))
     }
 
-    fn add_host(&mut self, written: &str, platform: usize, replace: bool) -> Result<(), String> {
+    fn add_host(&mut self, written: &str, platform: usize, replace: bool) -> Result<(), RowError> {
         let name = written.trim_start_matches('=');
-        let wrong = || format!("`{written}` is no host, app or part of a site");
+        let wrong = || RowError::Host(written.to_owned());
         if let Some(label) = name.strip_suffix(".**") {
             let label = plain_host(label).filter(|label| !label.contains('.')).ok_or_else(wrong)?;
             self.labels.insert(label, platform);

@@ -24,24 +24,36 @@ enum Place {
     Segment(String, usize),
 }
 
+/// Why the columns about search words cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum WordsError {
+    /// A segment of the path whose distance is not a number.
+    #[error("`{0}` should be like path:s:2")]
+    Segment(String),
+    /// An unknown charset.
+    #[error("`{0}` is no charset")]
+    Charset(String),
+}
+
 impl Words {
     /// Reads `q path:s:2` and `gb2312`.
-    pub(super) fn parse(places: &str, charsets: &str) -> Result<Self, String> {
+    pub(super) fn parse(places: &str, charsets: &str) -> Result<Self, WordsError> {
         let place = |text: &str| match text.strip_prefix("path:") {
             None => Ok(Place::Parameter(text.to_owned())),
             Some(rest) => {
                 let (name, distance) = rest.split_once(':').unwrap_or((rest, "1"));
                 let distance =
-                    distance.parse().map_err(|_| format!("`{text}` should be like path:s:2"))?;
+                    distance.parse().map_err(|_| WordsError::Segment(text.to_owned()))?;
                 Ok(Place::Segment(name.to_owned(), distance))
             }
         };
         let charset = |label: &str| {
-            Encoding::for_label(label.as_bytes()).ok_or_else(|| format!("`{label}` is no charset"))
+            Encoding::for_label(label.as_bytes())
+                .ok_or_else(|| WordsError::Charset(label.to_owned()))
         };
         Ok(Self {
-            places: places.split_whitespace().map(place).collect::<Result<_, String>>()?,
-            charsets: charsets.split_whitespace().map(charset).collect::<Result<_, String>>()?,
+            places: places.split_whitespace().map(place).collect::<Result<_, _>>()?,
+            charsets: charsets.split_whitespace().map(charset).collect::<Result<_, _>>()?,
         })
     }
 
