@@ -7,7 +7,7 @@ mod contact;
 mod phone;
 
 pub use contact::{Contact, ContactError, IdentityKind, email_identity};
-pub use phone::{Country, e164};
+pub use phone::{Country, CountryError, e164};
 
 use crate::context::VisitorContext;
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};

@@ -15,13 +15,16 @@ impl Country {
     }
 }
 
-impl TryFrom<String> for Country {
-    type Error = String;
+/// A code that no country has.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` is no country: should be two letters of ISO 3166-1, like \"FR\"")]
+pub struct CountryError(String);
 
-    fn try_from(code: String) -> Result<Self, String> {
-        Self::parse(&code).ok_or_else(|| {
-            format!("`{code}` is no country: should be two letters of ISO 3166-1, like \"FR\"")
-        })
+impl TryFrom<String> for Country {
+    type Error = CountryError;
+
+    fn try_from(code: String) -> Result<Self, CountryError> {
+        Self::parse(&code).ok_or(CountryError(code))
     }
 }
 
@@ -147,5 +150,8 @@ mod tests {
         for code in ["", "fr", "FRA", "XX", "33", "EU"] {
             assert_eq!(Country::parse(code), None, "{code}");
         }
+        let error = Country::try_from("fr".to_owned()).unwrap_err();
+        let expected = "`fr` is no country: should be two letters of ISO 3166-1, like \"FR\"";
+        assert_eq!(error.to_string(), expected);
     }
 }
