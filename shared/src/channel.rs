@@ -1,8 +1,9 @@
 //! The channel that a source and a medium fall in: GA4's default group with our deviations.
 //!
-//! First match wins. Order and words are those of Google's published table; what differs: assistants
-//! stand before organic search, a newsletter is e-mail, nothing is left "unassigned", and an operator's
-//! own rules ([`custom`]) come first. Facts: rules.md section 1.
+//! First match wins. Order and words are those of
+//! [Google's published table](https://support.google.com/analytics/answer/9756891); what differs:
+//! assistants stand before organic search, a newsletter is e-mail, nothing is left "unassigned", and
+//! an operator's own rules ([`custom`]) come first. `docs/sources.md` has the whole table.
 
 pub mod custom;
 

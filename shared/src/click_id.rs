@@ -1,7 +1,8 @@
 //! Click ids: what advertising, sharing and mail tools append to a landing page's address.
 //!
 //! The table is data (`shared/sources/click_ids.csv`), and an operator adds rows of their own. Its order
-//! is the order of precedence. Facts: rules.md section 2.
+//! is the order of precedence: of several ids the first in the table decides. `docs/sources.md` says how
+//! they rank beside tags and referrers.
 
 use crate::rows::{TableError, rows};
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ pub enum ClickKind {
     Email,
     /// A mail tool, and the value names a person.
     Personal,
-    /// Kept for whoever made it; decides nothing.
+    /// Kept for the tool that made it; decides nothing.
     Stored,
     /// Neither kept nor part of the page's address.
     Noise,

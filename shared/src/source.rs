@@ -1,8 +1,8 @@
 //! From evidence to a label: which source, which medium, which channel, and by which rule.
 //!
 //! The label is made once, when the page view arrives, and stored with the hash of the rules that
-//! made it. What the rules know is data (`shared/sources`), and an operator adds to it. Facts: rules.md
-//! sections 1 to 3, decisions.md section 5.
+//! made it. What the rules know is data (`shared/sources`), and an operator adds to it.
+//! `docs/sources.md` says in which order tags, click ids and referrers decide.
 
 mod label;
 mod referrer;

@@ -1,8 +1,8 @@
-//! What each CRM calls a field, and in what form it takes the value: one place for whoever reads
-//! fields for a CRM, pushes them to one, or declares them there.
+//! What each CRM calls a field, and in what form it takes the value: one place for all code that
+//! reads fields for a CRM, pushes them to one, or declares them there.
 //!
-//! Facts: crm.md section 1.3 (Waalaxy 8.1, Act-On 8.3). A value that is not known is not told to a
-//! CRM at all, so that it cannot empty one that is there.
+//! `docs/api.md` lists names, forms and lengths under "Fields for a CRM". A value that is not known is
+//! not sent to a CRM at all, so that it cannot empty one that is there.
 
 pub use super::crm::{Crm, UnknownCrm};
 
@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 impl Crm {
     /// The longest text of several lines that it takes, for the summary and the journey as JSON.
-    /// monday's is from memory, Act-On's not known and so as short.
+    /// monday's limit is from memory; Act-On's is unknown, so it is taken to be the same.
     pub fn long_text(self) -> usize {
         match self {
             Self::Hubspot => 65_536,
