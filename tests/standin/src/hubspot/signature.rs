@@ -1,4 +1,4 @@
-//! HubSpot's signatures of webhooks, as the sender makes them (crm.md section 3.7).
+//! The signatures of HubSpot's webhooks, as its page "Validating Requests" defines them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};

@@ -4,7 +4,8 @@ use crate::support::{KEY, call, check, form};
 use serde_json::{Value, json};
 use standin::Standin;
 
-/// Group and properties as crm.md section 3.2 declares them.
+/// Declares a group and five of the properties that `clew crm setup` declares (docs/hubspot.md), twice:
+/// the second time is refused.
 pub(crate) async fn declare(standin: &Standin, objects: &str) {
     let group = json!({"name":"clew","label":"Clew","displayOrder":-1});
     let property = |name: &str, value_type: &str, field_type: &str| {

@@ -1,4 +1,4 @@
-//! HubSpot: what it refuses, with the status and shape of crm.md.
+//! HubSpot: what it refuses, with the status and shape of each refusal.
 
 use crate::hubspot::declare;
 use crate::support::{KEY, call, call_with, check, form};

@@ -1,9 +1,10 @@
-//! HubSpot's webhooks: the vectors of crm.md, and what a receiver sees.
+//! HubSpot's webhooks: known signatures, and what a receiver sees.
 
 use crate::support::Receiver;
 use serde_json::{Value, json};
 use standin::{Emit, Standin, signature};
 
+/// The client secret in HubSpot's examples.
 const DOCUMENTED: &str = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy";
 
 #[test]
@@ -12,8 +13,10 @@ fn the_vectors_of_the_specification() {
     let deal = r#"[{"eventId":100,"subscriptionId":12345,"portalId":62515,"appId":54321,"occurredAt":1790000000000,"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":777,"propertyName":"dealstage","propertyValue":"closedwon","changeSource":"CRM_UI"}]"#;
     assert_eq!(deal.len(), 251);
     for (secret, (uri, body), timestamp_ms, expected) in [
+        // From the tests of HubSpot's API clients for Python and Ruby.
         (DOCUMENTED, example, 1_693_657_560_000, "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="),
         (DOCUMENTED, example, 1_700_000_300_000, "RnbPH7+UMKVkbV32P8bz450N4M56aPmcru1+D3kSDtw="),
+        // A webhook as Clew receives it; the collector's tests have the same signature.
         (
             "test-client-secret",
             ("https://track.example.com/v1/crm/hubspot/webhook", deal),
@@ -23,6 +26,7 @@ fn the_vectors_of_the_specification() {
     ] {
         assert_eq!(signature::v3(secret, "POST", uri, body, timestamp_ms), expected);
     }
+    // The example on the page "v1 request validation" of HubSpot's documentation.
     let body = r#"[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]"#;
     assert_eq!(
         signature::v1(DOCUMENTED, body),

@@ -1,4 +1,4 @@
-//! Salesforce: what it refuses, with the status and shape of crm.md.
+//! Salesforce: what it refuses, with the status and shape of each refusal.
 
 use crate::salesforce::{CLIENT, ask, declare, session};
 use crate::support::{call, call_with, check, form};
