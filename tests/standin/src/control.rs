@@ -1,8 +1,9 @@
 //! The control API under `/__test`: the same as the calls of [`crate::Standin`].
 
 use crate::fault::{Fault, Limit};
-use crate::sender::{self, Emit};
-use crate::standin::{Shared, State};
+use crate::sender;
+use crate::state::{Shared, State};
+use crate::webhook::Emit;
 use crate::world::Settings;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;

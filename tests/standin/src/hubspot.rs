@@ -17,15 +17,15 @@ mod webhooks;
 mod book;
 pub mod signature;
 
+use crate::book::Book;
 use crate::exchange::{Answer, Request};
 use crate::fault::Limit;
 use crate::hubspot::auth::Tokens;
 use crate::hubspot::limits::Limits;
 use crate::hubspot::object::{Objects, Record};
 use crate::hubspot::schema::{Kind, Schema};
-use crate::page::Book;
-use crate::sender::{Emit, Message};
-use crate::vendor::{Sealed, Vendor};
+use crate::vendor::Vendor;
+use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 

@@ -17,15 +17,15 @@ mod convert;
 mod outbound;
 mod book;
 
+use crate::book::Book;
 use crate::exchange::{Answer, Request};
 use crate::fault::Limit;
-use crate::page::Book;
 use crate::salesforce::auth::Sessions;
 use crate::salesforce::limits::Usage;
 use crate::salesforce::query::Cursors;
 use crate::salesforce::record::Org;
-use crate::sender::{Emit, Message};
-use crate::vendor::{Sealed, Vendor};
+use crate::vendor::Vendor;
+use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::{Value, json};
 

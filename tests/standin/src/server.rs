@@ -5,7 +5,7 @@ use crate::exchange::{Answer, Request};
 use crate::fault::{self, Fault, When};
 use crate::journal::Logged;
 use crate::page;
-use crate::standin::{Shared, State};
+use crate::state::{Shared, State};
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};

@@ -1,9 +1,9 @@
 //! What a vendor must be able to do here; the server and the control API know no more of it.
 
+use crate::book::Book;
 use crate::exchange::{Answer, Request};
 use crate::fault::Limit;
-use crate::page::Book;
-use crate::sender::{Emit, Message};
+use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::Value;
 
@@ -38,10 +38,4 @@ pub(crate) trait Vendor: Send {
 
     /// Whether an answer to a webhook is a yes.
     fn is_acknowledged(&self, status: u16, body: &str) -> bool;
-}
-
-/// A webhook as it goes out.
-pub(crate) struct Sealed {
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
 }

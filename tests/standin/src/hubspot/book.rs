@@ -2,7 +2,7 @@
 
 use super::object::{Objects, Record};
 use super::schema::Kind;
-use crate::page::{Book, Deal, Note, Person};
+use crate::book::{Book, Deal, Note, Person};
 
 /// Contacts with their notes and deals.
 pub(super) fn book(objects: &Objects) -> Book {

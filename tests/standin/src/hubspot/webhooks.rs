@@ -2,8 +2,7 @@
 
 use super::schema::Kind;
 use super::{HubSpot, auth, change, contacts, signature};
-use crate::sender::{Emit, Message};
-use crate::vendor::Sealed;
+use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! What people see of the organisation.
 
 use super::record::{Org, Record};
-use crate::page::{Book, Deal, Note, Person};
+use crate::book::{Book, Deal, Note, Person};
 use serde_json::Value;
 
 /// Contacts, then leads, the newest of each first, with their tasks and opportunities.

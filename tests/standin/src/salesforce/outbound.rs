@@ -3,8 +3,7 @@
 use super::auth::ORGANISATION;
 use super::record::{self, Org};
 use super::write;
-use crate::sender::{Emit, Message};
-use crate::vendor::Sealed;
+use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::{Value, json};
 

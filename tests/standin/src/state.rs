@@ -1,0 +1,62 @@
+//! What a running stand-in holds, and its server's workers share.
+
+use crate::fault::Fault;
+use crate::journal::{Delivery, Logged};
+use crate::starting::Starting;
+use crate::vendor::Vendor;
+use crate::webhook::{self, Emit, Message};
+use crate::world::World;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What a stand-in knows.
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) vendor: Box<dyn Vendor>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) log: Vec<Logged>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) waiting: Vec<Message>,
+}
+
+impl State {
+    fn new(starting: &Starting, url: &str) -> Self {
+        let Starting { make, settings, fixed_ms, seed } = starting;
+        let mut world = World::new(settings.clone(), *fixed_ms, *seed);
+        let vendor = make(url, &mut world);
+        let (log, deliveries) = (Vec::new(), Vec::new());
+        Self { world, vendor, faults: Vec::new(), log, deliveries, waiting: Vec::new() }
+    }
+}
+
+/// The state behind its lock, and what does not change.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) client: reqwest::Client,
+    starting: Starting,
+    pub(crate) url: String,
+}
+
+impl Shared {
+    pub(crate) fn new(starting: Starting, url: String, client: reqwest::Client) -> Self {
+        Self { state: Mutex::new(State::new(&starting, &url)), client, starting, url }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything as it was at the start, but for where webhooks go.
+    pub(crate) fn reset(&self) {
+        let mut state = self.lock();
+        let target_url = state.world.settings.target_url.take();
+        *state = State::new(&self.starting, &self.url);
+        state.world.settings.target_url = target_url;
+    }
+
+    /// Makes the change, and the webhooks that report it.
+    pub(crate) fn messages(&self, emit: &Emit) -> Result<Vec<Message>, String> {
+        let State { world, vendor, .. } = &mut *self.lock();
+        let messages = vendor.emit(world, emit)?;
+        Ok(if emit.lost { Vec::new() } else { webhook::arrange(messages, emit) })
+    }
+}
