@@ -58,6 +58,9 @@ pub(crate) struct Answer {
     pub(crate) body: Option<Value>,
 }
 
+/// An answer or a refusal: both are answers.
+pub(crate) type Outcome = Result<Answer, Answer>;
+
 impl Answer {
     /// A JSON answer.
     pub(crate) const fn json(status: u16, body: Value) -> Self {

@@ -5,6 +5,8 @@ mod auth;
 mod limits;
 mod schema;
 mod fixtures;
+mod record;
+mod account;
 mod value;
 mod object;
 mod write;
@@ -17,37 +19,19 @@ mod webhooks;
 mod book;
 pub mod signature;
 
+use self::record::Record;
+use self::schema::Kind;
 use crate::book::Book;
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::fault::Limit;
-use crate::hubspot::auth::Tokens;
-use crate::hubspot::limits::Limits;
-use crate::hubspot::object::{Objects, Record};
-use crate::hubspot::schema::{Kind, Schema};
 use crate::vendor::Vendor;
 use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-/// An answer or a refusal: both are answers.
-type Outcome = Result<Answer, Answer>;
+pub(crate) use self::account::Account;
 
-/// The account.
-pub(crate) struct HubSpot {
-    tokens: Tokens,
-    limits: Limits,
-    schema: Schema,
-    objects: Objects,
-    events_sent: u64,
-}
-
-impl HubSpot {
-    pub(crate) fn new(world: &World) -> Self {
-        let tokens = Tokens::new(&world.settings);
-        let (limits, schema) = (Limits::default(), fixtures::schema());
-        Self { tokens, limits, schema, objects: Objects::default(), events_sent: 0 }
-    }
-
+impl Account {
     /// The steps at the door, in HubSpot's order: who is it, how often, may they, what is it.
     fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
         let segments = request.segments();
@@ -69,12 +53,12 @@ impl HubSpot {
         match *segments {
             ["crm", "objects", "2026-09", kind, ref rest @ ..]
             | ["crm", "v3", "objects", kind, ref rest @ ..] => {
-                let kind = Self::kind(world, kind)?;
+                let kind = error::kind(world, kind)?;
                 self.objects_route(world, request, kind, rest)
             }
             ["crm", "properties", "2026-09", kind, ref rest @ ..]
             | ["crm", "v3", "properties", kind, ref rest @ ..] => {
-                let kind = Self::kind(world, kind)?;
+                let kind = error::kind(world, kind)?;
                 properties::route(self, world, request, kind, rest)
             }
             ["crm", "pipelines", "2026-09", "deals"] | ["crm", "v3", "pipelines", "deals"] => {
@@ -123,17 +107,9 @@ impl HubSpot {
             _ => Err(error::not_found(world, "resource not found")),
         }
     }
-
-    /// An object type by the names that paths may call it.
-    fn kind(world: &mut World, name: &str) -> Result<Kind, Answer> {
-        Kind::named(name).ok_or_else(|| {
-            let message = format!("Unable to infer object type from: {name}");
-            error::invalid(world, &message)
-        })
-    }
 }
 
-impl Vendor for HubSpot {
+impl Vendor for Account {
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
         self.judge(world, request).unwrap_or_else(|refused| refused)
     }
@@ -150,7 +126,7 @@ impl Vendor for HubSpot {
         let kind = Kind::named(object).ok_or_else(|| format!("no object type {object}"))?;
         let fields = fields.as_object().ok_or("fields is an object of texts")?;
         let mut record = Record::new(world.next_number(), kind, world.now_ms());
-        change(&mut record, fields, world.now_ms())?;
+        record.change(fields, world.now_ms())?;
         Ok(self.objects.insert(record).to_string())
     }
 
@@ -177,19 +153,4 @@ impl Vendor for HubSpot {
     fn is_acknowledged(&self, status: u16, _: &str) -> bool {
         (200..300).contains(&status)
     }
-}
-
-/// Sets properties past all rules, as texts or numbers; null clears.
-fn change(record: &mut Record, fields: &Map<String, Value>, now_ms: i64) -> Result<(), String> {
-    for (name, value) in fields {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(flag) => flag.to_string(),
-            _ => return Err(format!("{name} is neither text nor number: {}", json!(value))),
-        };
-        record.set(name, &text, now_ms);
-    }
-    Ok(())
 }

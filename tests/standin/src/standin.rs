@@ -1,7 +1,7 @@
 //! [`Standin`]: a vendor on a socket, and in the test's hand.
 
 use crate::fault::{Fault, Limit};
-use crate::hubspot::HubSpot;
+use crate::hubspot::Account;
 use crate::journal::{Delivery, Logged};
 use crate::salesforce::Salesforce;
 use crate::starting::Starting;
@@ -46,7 +46,7 @@ pub struct Standin {
 impl Standin {
     /// HubSpot, empty, at Saturday, 21 November 2026, 10:00 UTC.
     pub fn hubspot() -> Starting {
-        Starting::new(|_, world| Box::new(HubSpot::new(world)), Settings::default())
+        Starting::new(|_, world| Box::new(Account::new(world)), Settings::default())
     }
 
     /// Salesforce, as [`Standin::hubspot`].

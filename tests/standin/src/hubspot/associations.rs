@@ -1,10 +1,10 @@
 //! Which records belong together, by the numbers that HubSpot has for kinds of belonging.
 
-use super::auth;
-use super::object::Objects;
+use super::account::Account;
+use super::record::Objects;
 use super::schema::Kind;
-use super::{HubSpot, Outcome, error};
-use crate::exchange::{Answer, Request};
+use super::{auth, error};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{World, iso_ms};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub(super) enum Style {
 
 /// The ids that a new record is to belong to, or why not.
 pub(super) fn wanted(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     from: Kind,
     associations: &Value,
@@ -55,7 +55,7 @@ pub(super) fn wanted(
     for one in associations {
         error::members(world, one, &["to", "types"])?;
         let id = one["to"]["id"].as_str().and_then(|id| id.parse::<u64>().ok());
-        let Some(to) = id.and_then(|id| hubspot.objects.records.get(&id)) else {
+        let Some(to) = id.and_then(|id| account.objects.records.get(&id)) else {
             let message = format!("The association's object {} does not exist", one["to"]["id"]);
             return Err(error::invalid(world, &message));
         };
@@ -76,14 +76,14 @@ pub(super) fn wanted(
 
 /// `…/{from}/{to}/batch/read`: records without any are left out.
 pub(super) fn read(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     request: &Request,
     (from, to): (&str, &str),
     style: Style,
 ) -> Outcome {
     error::only(world, request, "POST")?;
-    let (from, to) = (HubSpot::kind(world, from)?, HubSpot::kind(world, to)?);
+    let (from, to) = (error::kind(world, from)?, error::kind(world, to)?);
     auth::need(world, from.scope(false))?;
     let Some(type_id) = type_id(from, to) else {
         return Err(error::invalid(world, "these object types cannot be associated"));
@@ -94,10 +94,10 @@ pub(super) fn read(
         let Some(id) = input["id"].as_str().and_then(|id| id.parse::<u64>().ok()) else {
             return Err(error::invalid(world, "Invalid input JSON: each input needs an id"));
         };
-        let links = hubspot.objects.links.iter().filter(|(one, _)| *one == id);
+        let links = account.objects.links.iter().filter(|(one, _)| *one == id);
         let others = links.map(|(_, other)| *other).filter(|other| {
-            hubspot.objects.records.get(other).is_some_and(|record| record.kind == to)
-                && hubspot.objects.records.get(&id).is_some_and(|record| record.kind == from)
+            account.objects.records.get(other).is_some_and(|record| record.kind == to)
+                && account.objects.records.get(&id).is_some_and(|record| record.kind == from)
         });
         let types = json!([{ "category": "HUBSPOT_DEFINED", "typeId": type_id, "label": null }]);
         let show = |other: u64| match style {

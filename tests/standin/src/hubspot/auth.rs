@@ -1,7 +1,7 @@
 //! Tokens: the service key, and OAuth with its access tokens of half an hour.
 
-use super::{Outcome, error};
-use crate::exchange::{Answer, Request};
+use super::error;
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{Settings, World};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,10 +1,11 @@
 //! Many records in one request: 200 or 201 where all went well, 207 where some did not.
 
+use super::account::Account;
 use super::schema::Kind;
 use super::value::{self, Wrong};
 use super::write::{self, Refusal};
-use super::{HubSpot, Outcome, error, object};
-use crate::exchange::{Answer, Request};
+use super::{error, object, search};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{World, iso_ms};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -60,14 +61,14 @@ fn inputs(
 
 /// A property that is not known refuses the whole batch, before anything is written.
 fn refuse_unknown(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     kind: Kind,
     inputs: &[Value],
 ) -> Result<(), Answer> {
     let mut unknown: Vec<Wrong> = Vec::new();
     for input in inputs {
-        if let Err(wrong) = value::read(world, &hubspot.schema, kind, &input["properties"])? {
+        if let Err(wrong) = value::read(world, &account.schema, kind, &input["properties"])? {
             unknown.extend(wrong.into_iter().filter(Wrong::is_of_schema));
         }
     }
@@ -95,7 +96,7 @@ fn ids(world: &mut World, inputs: &[Value]) -> Result<Vec<String>, Answer> {
 
 /// `batch/upsert`: by e-mail or another unique property.
 pub(super) fn upsert(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
@@ -103,12 +104,12 @@ pub(super) fn upsert(
     let members = ["id", "idProperty", "objectWriteTraceId", "properties"];
     let (_, inputs) = inputs(world, request, &[], &members)?;
     let ids = ids(world, &inputs)?;
-    refuse_unknown(hubspot, world, kind, &inputs)?;
+    refuse_unknown(account, world, kind, &inputs)?;
     let mut batch = Batch::default();
     for (input, id) in inputs.iter().zip(&ids) {
         let key = input["idProperty"].as_str();
-        object::check_key(hubspot, world, kind, key)?;
-        let known = hubspot.objects.find(kind, key, id);
+        object::check_key(account, world, kind, key)?;
+        let known = account.objects.find(kind, key, id);
         if key == Some("email") && known.is_some_and(|known| known.email(id) == Some(false)) {
             let message = format!("{id} is a secondary email; upsert by it is not supported");
             return Err(error::invalid(world, &message));
@@ -116,29 +117,29 @@ pub(super) fn upsert(
     }
     for (input, id) in inputs.iter().zip(&ids) {
         let key = input["idProperty"].as_str();
-        let mut values = match value::read(world, &hubspot.schema, kind, &input["properties"])? {
+        let mut values = match value::read(world, &account.schema, kind, &input["properties"])? {
             Ok(values) => values,
             Err(wrong) => {
                 batch.refuse(input, &Refusal::Values(wrong));
                 continue;
             }
         };
-        let known = hubspot.objects.find(kind, key, id).map(|record| record.id);
+        let known = account.objects.find(kind, key, id).map(|record| record.id);
         let written = match (known, key) {
-            (Some(known), _) => write::change(hubspot, world, known, &values).map(|()| known),
+            (Some(known), _) => write::change(account, world, known, &values).map(|()| known),
             (None, None | Some("hs_object_id")) => {
                 Err(Refusal::Other(format!("Object not found.  objectId are: [{id}]")))
             }
             (None, Some(key)) => {
                 // The key is the value, whether it is among the properties or not.
                 let of_key = json!({ key: id });
-                match value::read(world, &hubspot.schema, kind, &of_key)? {
+                match value::read(world, &account.schema, kind, &of_key)? {
                     Err(wrong) => Err(Refusal::Values(wrong)),
                     Ok(of_key) => {
                         for (name, value) in of_key {
                             values.entry(name).or_insert(value);
                         }
-                        write::insert(hubspot, world, kind, &values)
+                        write::insert(account, world, kind, &values)
                     }
                 }
             }
@@ -146,7 +147,7 @@ pub(super) fn upsert(
         match written {
             Err(refusal) => batch.refuse(input, &refusal),
             Ok(written) => {
-                let mut shown = hubspot.objects.records[&written].show_all();
+                let mut shown = account.objects.records[&written].show_all();
                 shown["new"] = json!(known.is_none());
                 if let Some(trace) = input["objectWriteTraceId"].as_str() {
                     shown["objectWriteTraceId"] = json!(trace);
@@ -159,18 +160,18 @@ pub(super) fn upsert(
 }
 
 /// `batch/read`.
-pub(super) fn read(hubspot: &HubSpot, world: &mut World, request: &Request, kind: Kind) -> Outcome {
+pub(super) fn read(account: &Account, world: &mut World, request: &Request, kind: Kind) -> Outcome {
     let beside = ["idProperty", "properties", "propertiesWithHistory"];
     let (body, inputs) = inputs(world, request, &beside, &["id"])?;
     let ids = ids(world, &inputs)?;
     let key = body["idProperty"].as_str();
-    object::check_key(hubspot, world, kind, key)?;
-    let asked = super::search::names(world, &body["properties"])?;
+    object::check_key(account, world, kind, key)?;
+    let asked = search::names(world, &body["properties"])?;
     let mut batch = Batch::default();
     let mut missing = Vec::new();
     for id in &ids {
-        match hubspot.objects.find(kind, key, id) {
-            Some(record) => batch.results.push(record.show(&hubspot.schema, &asked)),
+        match account.objects.find(kind, key, id) {
+            Some(record) => batch.results.push(record.show(&account.schema, &asked)),
             None => missing.push(id.as_str()),
         }
     }
@@ -183,17 +184,17 @@ pub(super) fn read(hubspot: &HubSpot, world: &mut World, request: &Request, kind
 
 /// `batch/create`.
 pub(super) fn create(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
 ) -> Outcome {
     let members = ["properties", "associations", "objectWriteTraceId"];
     let (_, inputs) = inputs(world, request, &[], &members)?;
-    refuse_unknown(hubspot, world, kind, &inputs)?;
+    refuse_unknown(account, world, kind, &inputs)?;
     let mut batch = Batch::default();
     for input in &inputs {
-        match write::create_one(hubspot, world, kind, input)? {
+        match write::create_one(account, world, kind, input)? {
             Ok(shown) => batch.results.push(shown),
             Err(refusal) => batch.refuse(input, &refusal),
         }
@@ -203,7 +204,7 @@ pub(super) fn create(
 
 /// `batch/update`.
 pub(super) fn update(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
@@ -211,19 +212,19 @@ pub(super) fn update(
     let members = ["id", "idProperty", "objectWriteTraceId", "properties"];
     let (_, inputs) = inputs(world, request, &[], &members)?;
     let ids = ids(world, &inputs)?;
-    refuse_unknown(hubspot, world, kind, &inputs)?;
+    refuse_unknown(account, world, kind, &inputs)?;
     let mut batch = Batch::default();
     for (input, id) in inputs.iter().zip(&ids) {
         let key = input["idProperty"].as_str();
-        object::check_key(hubspot, world, kind, key)?;
-        let values = value::read(world, &hubspot.schema, kind, &input["properties"])?;
-        let known = hubspot.objects.find(kind, key, id).map(|record| record.id);
+        object::check_key(account, world, kind, key)?;
+        let values = value::read(world, &account.schema, kind, &input["properties"])?;
+        let known = account.objects.find(kind, key, id).map(|record| record.id);
         let changed = values.map_err(Refusal::Values).and_then(|values| match known {
-            Some(known) => write::change(hubspot, world, known, &values).map(|()| known),
+            Some(known) => write::change(account, world, known, &values).map(|()| known),
             None => Err(Refusal::Other(format!("Object not found.  objectId are: [{id}]"))),
         });
         match changed {
-            Ok(id) => batch.results.push(hubspot.objects.records[&id].show_all()),
+            Ok(id) => batch.results.push(account.objects.records[&id].show_all()),
             Err(refusal) => batch.refuse(input, &refusal),
         }
     }
@@ -232,14 +233,14 @@ pub(super) fn update(
 
 /// `batch/archive`: 204, whether they are there or not.
 pub(super) fn archive(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
 ) -> Outcome {
     let (_, inputs) = inputs(world, request, &[], &["id"])?;
     for id in ids(world, &inputs)? {
-        object::archive(hubspot, world, kind, &id)?;
+        object::archive(account, world, kind, &id)?;
     }
     Ok(Answer::empty(204))
 }

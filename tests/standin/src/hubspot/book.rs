@@ -1,6 +1,6 @@
 //! What people see of the account.
 
-use super::object::{Objects, Record};
+use super::record::{Objects, Record};
 use super::schema::Kind;
 use crate::book::{Book, Deal, Note, Person};
 

@@ -1,33 +1,34 @@
 //! Merging two contacts into a new one.
 
-use super::object::Record;
+use super::account::Account;
+use super::error;
+use super::record::Record;
 use super::schema::Kind;
-use super::{HubSpot, Outcome, error};
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 
 /// `POST …/contacts/merge`.
-pub(super) fn merge(hubspot: &mut HubSpot, world: &mut World, request: &Request) -> Outcome {
+pub(super) fn merge(account: &mut Account, world: &mut World, request: &Request) -> Outcome {
     let body = error::body(world, request, &["primaryObjectId", "objectIdToMerge"])?;
     let id = |name: &str| body[name].as_str().and_then(|text| text.parse::<u64>().ok());
     let (Some(primary), Some(other)) = (id("primaryObjectId"), id("objectIdToMerge")) else {
         return Err(error::invalid(world, "primaryObjectId and objectIdToMerge are ids in texts"));
     };
-    match join(hubspot, world, primary, other) {
-        Ok(id) => Ok(Answer::json(200, hubspot.objects.records[&id].show_all())),
+    match join(account, world, primary, other) {
+        Ok(id) => Ok(Answer::json(200, account.objects.records[&id].show_all())),
         Err(message) => Err(error::not_found(world, &message)),
     }
 }
 
 /// Makes a contact of two: the first's values, the second's where it has none. Both old ids end.
 pub(super) fn join(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     primary: u64,
     other: u64,
 ) -> Result<u64, String> {
     let find = |id: u64| {
-        let found = hubspot.objects.records.get(&id).filter(|one| one.kind == Kind::Contact);
+        let found = account.objects.records.get(&id).filter(|one| one.kind == Kind::Contact);
         found.cloned().ok_or(format!("Object not found.  objectId are: [{id}]"))
     };
     let (first, second) = (find(primary)?, find(other)?);
@@ -52,18 +53,18 @@ pub(super) fn join(
         record.properties.insert("hs_additional_emails".to_owned(), rest.join(";"));
     }
     record.properties.insert("hs_merged_object_ids".to_owned(), format!("{primary};{other}"));
-    let links: Vec<u64> = hubspot
+    let links: Vec<u64> = account
         .objects
         .links
         .iter()
         .filter(|(one, _)| [primary, other].contains(one))
         .map(|(_, linked)| *linked)
         .collect();
-    hubspot.objects.remove(primary);
-    hubspot.objects.remove(other);
-    let id = hubspot.objects.insert(record);
+    account.objects.remove(primary);
+    account.objects.remove(other);
+    let id = account.objects.insert(record);
     for linked in links {
-        hubspot.objects.link(id, linked);
+        account.objects.link(id, linked);
     }
     Ok(id)
 }

@@ -1,5 +1,6 @@
 //! HubSpot's refusals, and the checks that every call begins with.
 
+use super::schema::Kind;
 use crate::exchange::{Answer, Request};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -50,6 +51,14 @@ pub(super) fn members(world: &mut World, value: &Value, known: &[&str]) -> Resul
         None => Ok(()),
         Some(name) => Err(invalid(world, &format!("Invalid input JSON: unknown field {name}"))),
     }
+}
+
+/// An object type by the names that paths may call it.
+pub(super) fn kind(world: &mut World, name: &str) -> Result<Kind, Answer> {
+    Kind::named(name).ok_or_else(|| {
+        let message = format!("Unable to infer object type from: {name}");
+        invalid(world, &message)
+    })
 }
 
 /// The list `inputs` of a batch: one at least and a hundred at most.

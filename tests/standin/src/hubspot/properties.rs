@@ -1,8 +1,9 @@
 //! Declaring properties and groups.
 
+use super::account::Account;
 use super::schema::{FIELD_TYPES, Group, Kind, Property, TYPES};
-use super::{HubSpot, Outcome, auth, error};
-use crate::exchange::{Answer, Request};
+use super::{auth, error};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{World, iso_ms};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ const MEMBERS: [&str; 12] = [
 ];
 
 pub(super) fn route(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
@@ -33,29 +34,29 @@ pub(super) fn route(
     auth::need(world, &format!("crm.schemas.{noun}.{verb}"))?;
     match (request.method.as_str(), rest) {
         ("GET", []) => {
-            let all: Vec<Value> = hubspot.schema.of(kind).map(Property::show).collect();
+            let all: Vec<Value> = account.schema.of(kind).map(Property::show).collect();
             Ok(Answer::json(200, json!({ "results": all })))
         }
         ("POST", []) => {
             let body = error::body(world, request, &MEMBERS)?;
-            let made = declare(hubspot, world, kind, &body)?;
+            let made = declare(account, world, kind, &body)?;
             made.map(|made| Answer::json(201, made)).map_err(|refusal| refusal.answer(world))
         }
-        ("POST", ["batch", "create"]) => create(hubspot, world, request, kind),
+        ("POST", ["batch", "create"]) => create(account, world, request, kind),
         ("GET", ["groups"]) => {
-            let groups = hubspot.schema.groups.iter();
+            let groups = account.schema.groups.iter();
             let own: Vec<&Group> =
                 groups.filter(|((of, _), _)| *of == kind).map(|(_, group)| group).collect();
             Ok(Answer::json(200, json!({ "results": own })))
         }
-        ("POST", ["groups"]) => group(hubspot, world, request, kind),
+        ("POST", ["groups"]) => group(account, world, request, kind),
         (_, [] | ["groups"] | ["batch", "create"]) => Err(error::wrong_method(world)),
-        ("GET", [name]) => match hubspot.schema.property(kind, name) {
+        ("GET", [name]) => match account.schema.property(kind, name) {
             Some(property) => Ok(Answer::json(200, property.show())),
             None => Err(error::not_found(world, &format!("Property {name} does not exist"))),
         },
         ("DELETE", [name]) => {
-            hubspot.schema.properties.remove(&(kind, (*name).to_owned()));
+            account.schema.properties.remove(&(kind, (*name).to_owned()));
             Ok(Answer::empty(204))
         }
         (_, [_]) => Err(error::wrong_method(world)),
@@ -63,7 +64,7 @@ pub(super) fn route(
     }
 }
 
-fn group(hubspot: &mut HubSpot, world: &mut World, request: &Request, kind: Kind) -> Outcome {
+fn group(account: &mut Account, world: &mut World, request: &Request, kind: Kind) -> Outcome {
     let body = error::body(world, request, &["name", "label", "displayOrder"])?;
     let (Some(name), Some(label)) = (body["name"].as_str(), body["label"].as_str()) else {
         return Err(error::invalid(world, "name and label are required"));
@@ -72,7 +73,7 @@ fn group(hubspot: &mut HubSpot, world: &mut World, request: &Request, kind: Kind
         return Err(error::invalid(world, &format!("{name} is not a name: a-z, 0-9 and _")));
     }
     let key = (kind, name.to_owned());
-    if hubspot.schema.groups.contains_key(&key) {
+    if account.schema.groups.contains_key(&key) {
         let message = format!("A property group named {name} already exists.");
         return Err(error::error(world, 409, "CONFLICT", &message));
     }
@@ -80,7 +81,7 @@ fn group(hubspot: &mut HubSpot, world: &mut World, request: &Request, kind: Kind
     let group =
         Group { name: name.to_owned(), label: label.to_owned(), display_order, archived: false };
     let shown = json!(group);
-    hubspot.schema.groups.insert(key, group);
+    account.schema.groups.insert(key, group);
     Ok(Answer::json(201, shown))
 }
 
@@ -99,11 +100,11 @@ impl Refusal {
     }
 }
 
-fn create(hubspot: &mut HubSpot, world: &mut World, request: &Request, kind: Kind) -> Outcome {
+fn create(account: &mut Account, world: &mut World, request: &Request, kind: Kind) -> Outcome {
     let body = error::body(world, request, &["inputs"])?;
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in error::inputs(world, &body)? {
-        match declare(hubspot, world, kind, &input)? {
+        match declare(account, world, kind, &input)? {
             Ok(made) => results.push(made),
             Err(Refusal::Exists(message)) => {
                 errors.push(error::part("OBJECT_ALREADY_EXISTS", &message, &json!({})));
@@ -125,27 +126,27 @@ fn create(hubspot: &mut HubSpot, world: &mut World, request: &Request, kind: Kin
 }
 
 fn declare(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     kind: Kind,
     input: &Value,
 ) -> Result<Result<Value, Refusal>, Answer> {
     error::members(world, input, &MEMBERS)?;
-    let property = match read(hubspot, kind, input) {
+    let property = match read(account, kind, input) {
         Ok(property) => property,
         Err(message) => return Ok(Err(Refusal::Invalid(message))),
     };
     let key = (kind, property.name.clone());
-    if hubspot.schema.properties.contains_key(&key) {
+    if account.schema.properties.contains_key(&key) {
         let message = format!("A property named '{}' already exists.", property.name);
         return Ok(Err(Refusal::Exists(message)));
     }
     let shown = property.show();
-    hubspot.schema.properties.insert(key, property);
+    account.schema.properties.insert(key, property);
     Ok(Ok(shown))
 }
 
-fn read(hubspot: &HubSpot, kind: Kind, input: &Value) -> Result<Property, String> {
+fn read(account: &Account, kind: Kind, input: &Value) -> Result<Property, String> {
     let text = |name: &str| {
         let found = input[name].as_str().filter(|text| !text.is_empty());
         found.map(str::to_owned).ok_or(format!("{name} is required"))
@@ -177,7 +178,7 @@ fn read(hubspot: &HubSpot, kind: Kind, input: &Value) -> Result<Property, String
     if !is_pair(value_type, field_type) {
         return Err(format!("the fieldType {field_type} does not go with the type {value_type}"));
     }
-    if !hubspot.schema.groups.contains_key(&(kind, group_name.clone())) {
+    if !account.schema.groups.contains_key(&(kind, group_name.clone())) {
         return Err(format!("The property group {group_name} does not exist"));
     }
     if value_type == "enumeration" && property.options.is_empty() {

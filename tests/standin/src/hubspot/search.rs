@@ -1,9 +1,10 @@
 //! `…/search`: groups of filters (all of a group, any of the groups), sorts, pages.
 
-use super::object::{self, Record};
+use super::account::Account;
+use super::record::Record;
 use super::schema::Kind;
-use super::{HubSpot, Outcome, error, value};
-use crate::exchange::{Answer, Request};
+use super::{error, object, value};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
@@ -33,7 +34,7 @@ enum Operator {
 
 /// Searches one kind of object.
 pub(super) fn search(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
@@ -43,8 +44,8 @@ pub(super) fn search(
     let asked = names(world, &body["properties"])?;
     object::asked(world, &asked)?;
     let (limit, after) = page(world, &body)?;
-    let groups = groups(hubspot, world, kind, &body["filterGroups"])?;
-    let mut found: Vec<&Record> = hubspot.objects.of(kind).collect();
+    let groups = groups(account, world, kind, &body["filterGroups"])?;
+    let mut found: Vec<&Record> = account.objects.of(kind).collect();
     if !groups.is_empty() {
         found.retain(|record| {
             groups.iter().any(|filters| filters.iter().all(|filter| matches(filter, record)))
@@ -60,7 +61,7 @@ pub(super) fn search(
                 .any(|text| text.to_lowercase().contains(&words))
         });
     }
-    if let Some((name, is_descending)) = sort(hubspot, world, kind, &body["sorts"])? {
+    if let Some((name, is_descending)) = sort(account, world, kind, &body["sorts"])? {
         found.sort_by(|one, other| {
             let order = compare(true, one.get(&name), other.get(&name));
             if is_descending { order.reverse() } else { order }
@@ -68,7 +69,7 @@ pub(super) fn search(
     }
     let total = found.len();
     let page = found.into_iter().skip(after).take(limit);
-    let results: Vec<Value> = page.map(|record| record.show(&hubspot.schema, &asked)).collect();
+    let results: Vec<Value> = page.map(|record| record.show(&account.schema, &asked)).collect();
     let next = after + results.len();
     let mut body = json!({ "total": total, "results": results });
     if next < total {
@@ -110,7 +111,7 @@ fn page(world: &mut World, body: &Value) -> Result<(usize, usize), Answer> {
 }
 
 fn groups(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     kind: Kind,
     value: &Value,
@@ -128,7 +129,7 @@ fn groups(
         }
         let mut group = Vec::new();
         for one in filters {
-            group.push(filter(hubspot, world, kind, one)?);
+            group.push(filter(account, world, kind, one)?);
         }
         read.push(group);
     }
@@ -136,7 +137,7 @@ fn groups(
 }
 
 fn filter(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     kind: Kind,
     value: &Value,
@@ -144,7 +145,7 @@ fn filter(
     let known = ["propertyName", "operator", "value", "highValue", "values"];
     error::members(world, value, &known)?;
     let name = value["propertyName"].as_str().unwrap_or_default();
-    let Some(property) = hubspot.schema.property(kind, name) else {
+    let Some(property) = account.schema.property(kind, name) else {
         let message =
             format!("There was a problem with the request: property {name} does not exist");
         return Err(error::invalid(world, &message));
@@ -223,7 +224,7 @@ fn compare(by_number: bool, one: Option<&str>, other: Option<&str>) -> Ordering 
 
 /// The first sort: a name, or `{"propertyName","direction"}`.
 fn sort(
-    hubspot: &HubSpot,
+    account: &Account,
     world: &mut World,
     kind: Kind,
     value: &Value,
@@ -242,7 +243,7 @@ fn sort(
             (sort["propertyName"].as_str().unwrap_or_default(), sort["direction"] == "DESCENDING")
         }
     };
-    if hubspot.schema.property(kind, name).is_none() {
+    if account.schema.property(kind, name).is_none() {
         return Err(error::invalid(world, &format!("cannot sort by {name}: no such property")));
     }
     Ok(Some((name.to_owned(), is_descending)))

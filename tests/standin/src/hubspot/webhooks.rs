@@ -1,7 +1,8 @@
 //! The events of a change, in lists of a hundred, signed.
 
+use super::account::Account;
 use super::schema::Kind;
-use super::{HubSpot, auth, change, contacts, signature};
+use super::{auth, contacts, signature};
 use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ const MOST_EVENTS: usize = 100;
 
 /// Makes the change, and the events that tell of it.
 pub(super) fn emit(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     emit: &Emit,
 ) -> Result<Vec<Message>, String> {
@@ -25,26 +26,26 @@ pub(super) fn emit(
         match event.as_str() {
             "contact.merge" => {
                 let other = id(emit.merged.as_deref().unwrap_or_default())?;
-                let joined = contacts::join(hubspot, world, number, other)?;
+                let joined = contacts::join(account, world, number, other)?;
                 more = json!({
                     "primaryObjectId": number, "mergedObjectIds": [other],
                     "newObjectId": joined, "numberOfPropertiesMoved": 4
                 });
             }
             "contact.deletion" | "contact.privacyDeletion" | "deal.deletion" => {
-                hubspot.objects.remove(number);
+                account.objects.remove(number);
             }
             _ => {}
         }
-        events.push(head(hubspot, emit, event, number, now_ms, &more));
+        events.push(head(account, emit, event, number, now_ms, &more));
     }
     if emit.change.is_empty() && events.is_empty() {
         return Err("nothing to tell: give change or event".to_owned());
     }
     if !emit.change.is_empty() {
-        let record = hubspot.objects.records.get_mut(&number).filter(|record| record.kind == kind);
+        let record = account.objects.records.get_mut(&number).filter(|record| record.kind == kind);
         let record = record.ok_or_else(|| format!("no {} {number}", kind.names().1))?;
-        change(record, &emit.change, now_ms)?;
+        record.change(&emit.change, now_ms)?;
         let (_, noun, type_id) = kind.names();
         for (name, value) in &emit.change {
             let mut more = json!({ "propertyName": name, "propertyValue": text(value) });
@@ -54,7 +55,7 @@ pub(super) fn emit(
                 more["objectTypeId"] = json!(type_id);
                 more["isSensitive"] = json!(false);
             }
-            events.push(head(hubspot, emit, &event, number, now_ms, &more));
+            events.push(head(account, emit, &event, number, now_ms, &more));
         }
     }
     let (bad_signature, timestamp_offset_ms) = (emit.bad_signature, emit.timestamp_offset_ms);
@@ -78,16 +79,16 @@ fn text(value: &Value) -> String {
 }
 
 fn head(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     emit: &Emit,
     event: &str,
     object: u64,
     now_ms: i64,
     more: &Value,
 ) -> Value {
-    hubspot.events_sent += 1;
+    account.events_sent += 1;
     let mut all = json!({
-        "eventId": hubspot.events_sent, "subscriptionId": subscription(event, more),
+        "eventId": account.events_sent, "subscriptionId": subscription(event, more),
         "portalId": auth::PORTAL, "appId": auth::APP, "occurredAt": now_ms,
         "subscriptionType": event, "attemptNumber": 0, "objectId": object,
         "changeSource": emit.change_source.as_deref().unwrap_or("CRM_UI")

@@ -1,10 +1,11 @@
 //! Creating and changing one record, with what HubSpot refuses of it.
 
-use super::object::{self, Record};
+use super::account::Account;
+use super::record::Record;
 use super::schema::Kind;
 use super::value::{self, Wrong};
-use super::{HubSpot, Outcome, associations, error, fixtures};
-use crate::exchange::{Answer, Request};
+use super::{associations, error, fixtures, object};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,68 +42,68 @@ impl Refusal {
 
 /// `POST …`.
 pub(super) fn create(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
 ) -> Outcome {
     let body = error::body(world, request, &["properties", "associations", "objectWriteTraceId"])?;
-    let shown = create_one(hubspot, world, kind, &body)?;
+    let shown = create_one(account, world, kind, &body)?;
     shown.map(|shown| Answer::json(201, shown)).map_err(|refusal| refusal.answer(world))
 }
 
 /// Creates what an input describes; the outer error is of its shape.
 pub(super) fn create_one(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     kind: Kind,
     input: &Value,
 ) -> Result<Result<Value, Refusal>, Answer> {
-    let values = match value::read(world, &hubspot.schema, kind, &input["properties"])? {
+    let values = match value::read(world, &account.schema, kind, &input["properties"])? {
         Ok(values) => values,
         Err(wrong) => return Ok(Err(Refusal::Values(wrong))),
     };
-    let linked = associations::wanted(hubspot, world, kind, &input["associations"])?;
+    let linked = associations::wanted(account, world, kind, &input["associations"])?;
     if kind == Kind::Note && !values.contains_key("hs_timestamp") {
         return Ok(Err(Refusal::Other("hs_timestamp is a required property".to_owned())));
     }
-    Ok(insert(hubspot, world, kind, &values).map(|id| {
+    Ok(insert(account, world, kind, &values).map(|id| {
         for other in linked {
-            hubspot.objects.link(id, other);
+            account.objects.link(id, other);
         }
-        hubspot.objects.records[&id].show_all()
+        account.objects.records[&id].show_all()
     }))
 }
 
 /// Stores a new record unless a unique value of it is taken.
 pub(super) fn insert(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     kind: Kind,
     values: &Values,
 ) -> Result<u64, Refusal> {
-    is_free(hubspot, kind, None, values)?;
+    is_free(account, kind, None, values)?;
     let (id, now_ms) = (world.next_number(), world.now_ms());
     let mut record = Record::new(id, kind, now_ms);
     for (name, value) in values {
         record.set(name, value, now_ms);
     }
-    Ok(hubspot.objects.insert(record))
+    Ok(account.objects.insert(record))
 }
 
 /// Changes a record.
 pub(super) fn change(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &World,
     id: u64,
     values: &Values,
 ) -> Result<(), Refusal> {
-    let Some(kind) = hubspot.objects.records.get(&id).map(|record| record.kind) else {
+    let Some(kind) = account.objects.records.get(&id).map(|record| record.kind) else {
         return Err(Refusal::Other(format!("no record {id}")));
     };
-    is_free(hubspot, kind, Some(id), values)?;
+    is_free(account, kind, Some(id), values)?;
     let now_ms = world.now_ms();
-    if let Some(record) = hubspot.objects.records.get_mut(&id) {
+    if let Some(record) = account.objects.records.get_mut(&id) {
         for (name, value) in values {
             if !is_backward(record, name, value) {
                 record.set(name, value, now_ms);
@@ -122,16 +123,16 @@ fn is_backward(record: &Record, name: &str, value: &str) -> bool {
 }
 
 fn is_free(
-    hubspot: &HubSpot,
+    account: &Account,
     kind: Kind,
     own: Option<u64>,
     values: &Values,
 ) -> Result<(), Refusal> {
-    for property in hubspot.schema.of(kind).filter(|property| property.has_unique_value) {
+    for property in account.schema.of(kind).filter(|property| property.has_unique_value) {
         let Some(value) = values.get(&property.name).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let holder = hubspot.objects.find(kind, Some(&property.name), value);
+        let holder = account.objects.find(kind, Some(&property.name), value);
         let Some(holder) = holder.filter(|holder| Some(holder.id) != own) else { continue };
         let id = holder.id;
         return Err(Refusal::Conflict(if property.name == "email" {
@@ -145,7 +146,7 @@ fn is_free(
 
 /// `PATCH …/{id}`.
 pub(super) fn update(
-    hubspot: &mut HubSpot,
+    account: &mut Account,
     world: &mut World,
     request: &Request,
     kind: Kind,
@@ -153,13 +154,13 @@ pub(super) fn update(
 ) -> Outcome {
     let body = error::body(world, request, &["properties", "objectWriteTraceId"])?;
     let key = request.parameter("idProperty");
-    object::check_key(hubspot, world, kind, key.as_deref())?;
-    let Some(id) = hubspot.objects.find(kind, key.as_deref(), id).map(|record| record.id) else {
+    object::check_key(account, world, kind, key.as_deref())?;
+    let Some(id) = account.objects.find(kind, key.as_deref(), id).map(|record| record.id) else {
         return Err(object::missing(world, id));
     };
-    let values = value::read(world, &hubspot.schema, kind, &body["properties"])?;
+    let values = value::read(world, &account.schema, kind, &body["properties"])?;
     let changed =
-        values.map_err(Refusal::Values).and_then(|values| change(hubspot, world, id, &values));
+        values.map_err(Refusal::Values).and_then(|values| change(account, world, id, &values));
     changed.map_err(|refusal| refusal.answer(world))?;
-    Ok(Answer::json(200, hubspot.objects.records[&id].show_all()))
+    Ok(Answer::json(200, account.objects.records[&id].show_all()))
 }

@@ -1,0 +1,26 @@
+//! The account: what is stored in it, its tokens, and the requests that count for its limits.
+
+use super::auth::Tokens;
+use super::fixtures;
+use super::limits::Limits;
+use super::record::Objects;
+use super::schema::Schema;
+use crate::world::World;
+
+/// An account in HubSpot.
+pub(crate) struct Account {
+    pub(super) tokens: Tokens,
+    pub(super) limits: Limits,
+    pub(super) schema: Schema,
+    pub(super) objects: Objects,
+    pub(super) events_sent: u64,
+}
+
+impl Account {
+    /// An empty account, with what HubSpot gives every account.
+    pub(crate) fn new(world: &World) -> Self {
+        let tokens = Tokens::new(&world.settings);
+        let (limits, schema) = (Limits::default(), fixtures::schema());
+        Self { tokens, limits, schema, objects: Objects::default(), events_sent: 0 }
+    }
+}
