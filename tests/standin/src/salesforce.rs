@@ -11,6 +11,7 @@ mod write;
 mod upsert;
 mod soql;
 mod query;
+mod instance;
 mod composite;
 mod tooling;
 mod convert;
@@ -18,40 +19,16 @@ mod outbound;
 mod book;
 
 use crate::book::Book;
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::fault::Limit;
-use crate::salesforce::auth::Sessions;
-use crate::salesforce::limits::Usage;
-use crate::salesforce::query::Cursors;
-use crate::salesforce::record::Org;
 use crate::vendor::Vendor;
 use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// An answer or a refusal: both are answers.
-type Outcome = Result<Answer, Answer>;
+pub(crate) use self::instance::Instance;
 
-/// The organisation.
-pub(crate) struct Salesforce {
-    url: String,
-    sessions: Sessions,
-    usage: Usage,
-    cursors: Cursors,
-    org: Org,
-}
-
-impl Salesforce {
-    pub(crate) fn new(url: &str, world: &mut World) -> Self {
-        let sessions = Sessions::new(&world.settings);
-        let mut org = Org::new(fixtures::schema());
-        let now_ms = world.now_ms();
-        let set = json!({ "Name": "Clew_Integration", "Label": "Clew integration" });
-        org.add(world.next_number(), "PermissionSet", &set, now_ms);
-        let (usage, cursors) = (Usage::default(), Cursors::default());
-        Self { url: url.to_owned(), sessions, usage, cursors, org }
-    }
-
+impl Instance {
     /// Who is it, what is left of the day, what is it.
     fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
         let segments = request.segments();
@@ -77,15 +54,15 @@ impl Salesforce {
             _ => return Err(error::not_found()),
         };
         match (request.method.as_str(), rest) {
-            ("GET", ["query"]) => query::run(self, world, request, version),
-            ("GET", ["query", cursor]) => query::next(self, cursor, version),
+            ("GET", ["query"]) => query::run(&self.org, &mut self.cursors, world, request, version),
+            ("GET", ["query", cursor]) => query::next(&mut self.cursors, cursor, version),
             ("GET", ["limits"]) => Ok(self.usage.show(world)),
-            ("POST", ["composite"]) => composite::run(self, world, request),
+            ("POST", ["composite"]) => composite::run(self, world, request, Self::route),
             ("PATCH", ["composite", "sobjects", object, key]) => {
-                composite::upsert(self, world, request, object, key)
+                composite::upsert(&mut self.org, world, request, object, key)
             }
             ("POST", ["tooling", "sobjects", "CustomField"]) => {
-                tooling::custom_field(self, world, request)
+                tooling::custom_field(&mut self.org, world, request)
             }
             (_, ["query"] | ["query", _] | ["limits"] | ["composite", ..]) => {
                 Err(error::wrong_method(request))
@@ -108,14 +85,16 @@ impl Salesforce {
         rest: &[&str],
     ) -> Outcome {
         match (request.method.as_str(), rest) {
-            ("POST", []) => write::create(self, world, request, object),
+            ("POST", []) => write::create(&mut self.org, world, request, object),
             ("GET", ["describe"]) => Ok(Answer::json(200, self.org.schema.describe(object))),
-            ("GET", ["deleted"]) => query::deleted(self, world, request, object),
-            ("GET", [id]) => query::read(self, request, object, id, version),
-            ("PATCH", [id]) => write::update(self, world, request, object, id),
-            ("DELETE", [id]) => write::delete(self, world, object, id),
-            ("PATCH", [key, value]) => upsert::run(self, world, request, (object, key, value)),
-            ("GET", [key, value]) => upsert::read(self, (object, key, value), version),
+            ("GET", ["deleted"]) => query::deleted(&self.org, world, request, object),
+            ("GET", [id]) => query::read(&self.org, request, object, id, version),
+            ("PATCH", [id]) => write::update(&mut self.org, world, request, object, id),
+            ("DELETE", [id]) => write::delete(&mut self.org, world, object, id),
+            ("PATCH", [key, value]) => {
+                upsert::run(&mut self.org, world, request, (object, key, value))
+            }
+            ("GET", [key, value]) => upsert::read(&self.org, (object, key, value), version),
             (_, [] | [_] | [_, _]) => Err(error::wrong_method(request)),
             _ => Err(error::not_found()),
         }
@@ -128,7 +107,7 @@ fn is_version(text: &str) -> bool {
     number.and_then(|text| text.parse::<u32>().ok()).is_some_and(|it| (60..=68).contains(&it))
 }
 
-impl Vendor for Salesforce {
+impl Vendor for Instance {
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
         self.judge(world, request).unwrap_or_else(|refused| refused)
     }

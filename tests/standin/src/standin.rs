@@ -3,7 +3,7 @@
 use crate::fault::{Fault, Limit};
 use crate::hubspot::Account;
 use crate::journal::{Delivery, Logged};
-use crate::salesforce::Salesforce;
+use crate::salesforce::Instance;
 use crate::starting::Starting;
 use crate::state::{Shared, State};
 use crate::webhook::Emit;
@@ -52,7 +52,7 @@ impl Standin {
     /// Salesforce, as [`Standin::hubspot`].
     pub fn salesforce() -> Starting {
         let settings = Settings { daily: 15_000, ..Settings::default() };
-        Starting::new(|url, world| Box::new(Salesforce::new(url, world)), settings)
+        Starting::new(|url, world| Box::new(Instance::new(url, world)), settings)
     }
 
     /// Its address, without a slash behind: the base URL of the adapter.

@@ -1,7 +1,7 @@
 //! Sessions: made by one of the grants, good until a test ends them; there is no time to it.
 
-use super::{Outcome, error};
-use crate::exchange::{Answer, Request};
+use super::error;
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{Settings, World};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};

@@ -1,10 +1,11 @@
 //! Several requests in one, which may name each other's answers; and many records in one.
 
 use super::error::{self, Wrong};
+use super::instance::Instance;
+use super::record::Org;
 use super::upsert::{self, Upserted};
 use super::write::Rules;
-use super::{Outcome, Salesforce};
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -12,15 +13,23 @@ use std::collections::BTreeMap;
 const MOST_PARTS: usize = 25;
 const MOST_RECORDS: usize = 200;
 
+/// Answers one part.
+type Route = fn(&mut Instance, &mut World, &Request) -> Outcome;
+
 /// `POST /composite`: 200, whatever became of the parts.
-pub(super) fn run(salesforce: &mut Salesforce, world: &mut World, request: &Request) -> Outcome {
+pub(super) fn run(
+    instance: &mut Instance,
+    world: &mut World,
+    request: &Request,
+    route: Route,
+) -> Outcome {
     let body = error::body(request)?;
     let parts = body["compositeRequest"].as_array().cloned().unwrap_or_default();
     let all_or_none = body["allOrNone"].as_bool().unwrap_or_default();
     check(&parts)?;
     // Where nothing is written there is nothing to roll back, and an org is large.
     let writes = parts.iter().any(|part| part["method"] != "GET");
-    let before = (all_or_none && writes).then(|| salesforce.org.clone());
+    let before = (all_or_none && writes).then(|| instance.org.clone());
     let mut answers: Vec<Answer> = Vec::new();
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
     let mut failed = None;
@@ -29,7 +38,10 @@ pub(super) fn run(salesforce: &mut Salesforce, world: &mut World, request: &Requ
             answers.push(halted());
             continue;
         }
-        let answer = one(salesforce, world, request, part, &known);
+        let answer = match read(request, part, &known) {
+            Ok(request) => route(instance, world, &request).unwrap_or_else(|refused| refused),
+            Err(refused) => refused,
+        };
         if answer.status >= 300 {
             failed = failed.or(Some(place));
         } else if let (Some(name), Some(body)) = (part["referenceId"].as_str(), &answer.body) {
@@ -39,7 +51,7 @@ pub(super) fn run(salesforce: &mut Salesforce, world: &mut World, request: &Requ
     }
     if let Some(failed) = failed.filter(|_| all_or_none) {
         if let Some(before) = before {
-            salesforce.org = before;
+            instance.org = before;
         }
         for (place, answer) in answers.iter_mut().enumerate() {
             if place != failed {
@@ -87,35 +99,31 @@ fn check(parts: &[Value]) -> Result<(), Answer> {
     Ok(())
 }
 
-fn one(
-    salesforce: &mut Salesforce,
-    world: &mut World,
+/// A part as a request of its own, with the headers of the whole where it has none.
+fn read(
     request: &Request,
     part: &Value,
     known: &BTreeMap<String, Value>,
-) -> Answer {
-    let resolved = match resolve(part, known) {
-        Ok(resolved) => resolved,
-        Err(message) => return error::error(400, "PROCESSING_HALTED", &message),
-    };
+) -> Result<Request, Answer> {
+    let resolved =
+        resolve(part, known).map_err(|message| error::error(400, "PROCESSING_HALTED", &message))?;
     let url = resolved["url"].as_str().unwrap_or_default();
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     if path.contains("/composite") {
-        return error::error(400, "INVALID_INPUT", "a part cannot be composite itself");
+        return Err(error::error(400, "INVALID_INPUT", "a part cannot be composite itself"));
     }
     let mut headers = request.headers.clone();
     if let Some(own) = resolved["httpHeaders"].as_object() {
         let own = own.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
         headers.extend(own.map(|(name, value)| (name.to_lowercase(), value.to_owned())));
     }
-    let sub = Request {
+    Ok(Request {
         method: resolved["method"].as_str().unwrap_or_default().to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         headers,
         body: resolved.get("body").map(|body| body.to_string().into_bytes()).unwrap_or_default(),
-    };
-    salesforce.route(world, &sub).unwrap_or_else(|refused| refused)
+    })
 }
 
 /// Puts answers where `@{reference.field}` stands.
@@ -148,7 +156,7 @@ fn fill(text: &str, known: &BTreeMap<String, Value>) -> Result<String, String> {
 
 /// `PATCH /composite/sobjects/{object}/{field}`: many records by their external ids.
 pub(super) fn upsert(
-    salesforce: &mut Salesforce,
+    org: &mut Org,
     world: &mut World,
     request: &Request,
     object: &str,
@@ -160,9 +168,9 @@ pub(super) fn upsert(
         let message = format!("records has 1 to {MOST_RECORDS} entries");
         return Err(error::error(400, "INVALID_INPUT", &message));
     }
-    salesforce.org.schema.object(object).ok_or_else(error::not_found)?;
+    org.schema.object(object).ok_or_else(error::not_found)?;
     let rules = (Rules::of(world, request), false);
-    let before = salesforce.org.clone();
+    let before = org.clone();
     let mut results = Vec::new();
     for record in &records {
         let mut fields = record.as_object().cloned().unwrap_or_default();
@@ -170,7 +178,6 @@ pub(super) fn upsert(
         let is_of_object = record["attributes"]["type"] == object;
         let done = match value {
             Some(value) if is_of_object => {
-                let org = &mut salesforce.org;
                 upsert::apply(org, world, (object, key, &value), &fields, rules)
             }
             Some(_) => Err(Wrong::new("INVALID_INPUT", "attributes.type is required", &[])),
@@ -181,7 +188,7 @@ pub(super) fn upsert(
     let all_or_none = body["allOrNone"].as_bool().unwrap_or_default();
     let is_back = all_or_none && results.iter().any(Result::is_err);
     if is_back {
-        salesforce.org = before;
+        *org = before;
     }
     let made = |id: &str, created: bool| json!({ "id": id, "success": true, "errors": [], "created": created });
     let refused = |part: Value| json!({ "success": false, "errors": [part] });

@@ -1,11 +1,11 @@
 //! Answering queries, page by page, and reading single records.
 
 use super::error::{self, Wrong};
-use super::record::{Org, Record};
+use super::record::{self, Org, Record};
 use super::schema::Type;
 use super::soql::{self, Condition, Literal, Select};
-use super::{Outcome, Salesforce, write};
-use crate::exchange::{Answer, Request};
+use super::write;
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{World, parse_date, parse_iso};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
@@ -19,7 +19,8 @@ pub(super) struct Cursors {
 
 /// `GET /query?q=…`.
 pub(super) fn run(
-    salesforce: &mut Salesforce,
+    org: &Org,
+    cursors: &mut Cursors,
     world: &mut World,
     request: &Request,
     version: &str,
@@ -29,25 +30,24 @@ pub(super) fn run(
     };
     let select = soql::parse(&text)
         .map_err(|message| error::error(400, "MALFORMED_QUERY", &format!("{text}: {message}")))?;
-    let org = &salesforce.org;
     if org.schema.object(&select.from).is_none() {
         let message = format!("sObject type '{}' is not supported.", select.from);
         return Err(error::error(400, "INVALID_TYPE", &message));
     }
     let rows = rows(org, &select, &select.from, version, |_| true);
     let rows = rows.map_err(|wrong| error::error(400, wrong.code, &wrong.message))?;
-    let cursor = super::record::id("01g", world.next_number());
+    let cursor = record::id("01g", world.next_number());
     let page_size = world.settings.page_size.max(1);
-    salesforce.cursors.results.insert(cursor.clone(), (rows, page_size));
-    next(salesforce, &format!("{cursor}-0"), version)
+    cursors.results.insert(cursor.clone(), (rows, page_size));
+    next(cursors, &format!("{cursor}-0"), version)
 }
 
 /// `GET /query/{cursor}-{place}`.
-pub(super) fn next(salesforce: &mut Salesforce, cursor: &str, version: &str) -> Outcome {
+pub(super) fn next(cursors: &mut Cursors, cursor: &str, version: &str) -> Outcome {
     let wrong = || error::error(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
     let (name, place) = cursor.rsplit_once('-').ok_or_else(wrong)?;
     let place: usize = place.parse().map_err(|_| wrong())?;
-    let (rows, page_size) = salesforce.cursors.results.get(name).ok_or_else(wrong)?;
+    let (rows, page_size) = cursors.results.get(name).ok_or_else(wrong)?;
     let end = rows.len().min(place + page_size);
     let page = rows.get(place..end).ok_or_else(wrong)?;
     let is_done = end == rows.len();
@@ -56,7 +56,7 @@ pub(super) fn next(salesforce: &mut Salesforce, cursor: &str, version: &str) -> 
         body["nextRecordsUrl"] = json!(format!("/services/data/{version}/query/{name}-{end}"));
     }
     if is_done {
-        salesforce.cursors.results.remove(name);
+        cursors.results.remove(name);
     }
     Ok(Answer::json(200, body))
 }
@@ -309,14 +309,7 @@ pub(super) fn whole(org: &Org, id: &str, version: &str) -> Value {
 }
 
 /// `GET /sobjects/{object}/{id}`.
-pub(super) fn read(
-    salesforce: &Salesforce,
-    request: &Request,
-    object: &str,
-    id: &str,
-    version: &str,
-) -> Outcome {
-    let org = &salesforce.org;
+pub(super) fn read(org: &Org, request: &Request, object: &str, id: &str, version: &str) -> Outcome {
     let Some(record) = org.find(id).filter(|record| record.object == object) else {
         return Err(error::not_found());
     };
@@ -333,25 +326,20 @@ pub(super) fn read(
 }
 
 /// `GET /sobjects/{object}/deleted?start=…&end=…`.
-pub(super) fn deleted(
-    salesforce: &Salesforce,
-    world: &World,
-    request: &Request,
-    object: &str,
-) -> Outcome {
+pub(super) fn deleted(org: &Org, world: &World, request: &Request, object: &str) -> Outcome {
     let time = |name: &str| request.parameter(name).and_then(|text| parse_iso(&text));
     let (Some(start), Some(end)) = (time("start"), time("end")) else {
         let message = "start and end are times with an offset";
         return Err(error::error(400, "INVALID_REPLICATION_DATE", message));
     };
-    let now = super::record::time(world.now_ms());
-    let all = salesforce.org.deleted.iter();
+    let now = record::time(world.now_ms());
+    let all = org.deleted.iter();
     let meant = all.filter(|(of, _, at_ms)| of == object && (start..=end).contains(at_ms));
     let shown: Vec<Value> = meant.map(|(_, id, at_ms)| write::show_deleted(id, *at_ms)).collect();
     Ok(Answer::json(
         200,
         json!({
-            "deletedRecords": shown, "earliestDateAvailable": super::record::time(start),
+            "deletedRecords": shown, "earliestDateAvailable": record::time(start),
             "latestDateCovered": now
         }),
     ))

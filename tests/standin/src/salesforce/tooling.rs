@@ -3,8 +3,7 @@
 use super::error::{self, Wrong};
 use super::record::{self, Org};
 use super::schema::{Field, Type};
-use super::{Outcome, Salesforce};
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
@@ -12,14 +11,10 @@ use serde_json::{Map, Value, json};
 const LONGEST_NAME: usize = 40;
 
 /// `POST /tooling/sobjects/CustomField`.
-pub(super) fn custom_field(
-    salesforce: &mut Salesforce,
-    world: &mut World,
-    request: &Request,
-) -> Outcome {
+pub(super) fn custom_field(org: &mut Org, world: &mut World, request: &Request) -> Outcome {
     let body = error::body(request)?;
-    let (object, field) = read(&salesforce.org, &body).map_err(|wrong| wrong.answer())?;
-    let fields = salesforce.org.schema.objects.get_mut(&object);
+    let (object, field) = read(org, &body).map_err(|wrong| wrong.answer())?;
+    let fields = org.schema.objects.get_mut(&object);
     let fields = &mut fields.ok_or_else(error::not_found)?.fields;
     if fields.iter().any(|known| known.name.eq_ignore_ascii_case(&field.name)) {
         let name = field.name.trim_end_matches("__c");

@@ -4,8 +4,7 @@ use super::error::{self, Wrong};
 use super::query;
 use super::record::Org;
 use super::write::{self, Rules};
-use super::{Outcome, Salesforce};
-use crate::exchange::{Answer, Request};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
@@ -60,17 +59,12 @@ pub(super) fn apply(
 }
 
 /// `PATCH`: 201, 200, or 300 with the addresses of those that have the id.
-pub(super) fn run(
-    salesforce: &mut Salesforce,
-    world: &mut World,
-    request: &Request,
-    key: Key<'_>,
-) -> Outcome {
+pub(super) fn run(org: &mut Org, world: &mut World, request: &Request, key: Key<'_>) -> Outcome {
     let body = error::body(request)?;
     let fields = body.as_object().cloned().unwrap_or_default();
     let only_update = request.parameter("updateOnly").as_deref() == Some("true");
     let rules = (Rules::of(world, request), only_update);
-    let done = apply(&mut salesforce.org, world, key, &fields, rules);
+    let done = apply(org, world, key, &fields, rules);
     let version = request.path.split('/').nth(3).unwrap_or_default();
     let address = |id: &str| query::address(version, key.0, id);
     let made =
@@ -88,11 +82,11 @@ pub(super) fn run(
 }
 
 /// `GET`: the record, or 300.
-pub(super) fn read(salesforce: &Salesforce, key: Key<'_>, version: &str) -> Outcome {
-    let ids = holders(&salesforce.org, key).map_err(|wrong| wrong.answer())?;
+pub(super) fn read(org: &Org, key: Key<'_>, version: &str) -> Outcome {
+    let ids = holders(org, key).map_err(|wrong| wrong.answer())?;
     match &ids[..] {
         [] => Err(error::not_found()),
-        [id] => Ok(Answer::json(200, query::whole(&salesforce.org, id, version))),
+        [id] => Ok(Answer::json(200, query::whole(org, id, version))),
         _ => {
             let address = |id: &String| query::address(version, key.0, id);
             Ok(Answer::json(300, ids.iter().map(address).collect()))

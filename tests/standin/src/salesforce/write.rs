@@ -2,8 +2,8 @@
 
 use super::error::{self, Wrong};
 use super::record::{Org, time};
-use super::{Outcome, Salesforce, tooling, value};
-use crate::exchange::{Answer, Request};
+use super::{tooling, value};
+use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
@@ -23,16 +23,11 @@ impl Rules {
 }
 
 /// `POST /sobjects/{object}`.
-pub(super) fn create(
-    salesforce: &mut Salesforce,
-    world: &mut World,
-    request: &Request,
-    object: &str,
-) -> Outcome {
+pub(super) fn create(org: &mut Org, world: &mut World, request: &Request, object: &str) -> Outcome {
     let body = error::body(request)?;
     let rules = Rules::of(world, request);
     let fields = body.as_object().cloned().unwrap_or_default();
-    let id = insert(&mut salesforce.org, world, object, &fields, rules);
+    let id = insert(org, world, object, &fields, rules);
     let id = id.map_err(|wrong| wrong.answer())?;
     let location = format!("{}/{id}", request.path);
     let answer = Answer::json(201, json!({ "id": id, "success": true, "errors": [] }));
@@ -185,7 +180,7 @@ fn membership(org: &Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
 
 /// `PATCH /sobjects/{object}/{id}`: 204.
 pub(super) fn update(
-    salesforce: &mut Salesforce,
+    org: &mut Org,
     world: &mut World,
     request: &Request,
     object: &str,
@@ -193,21 +188,15 @@ pub(super) fn update(
 ) -> Outcome {
     let body = error::body(request)?;
     let fields = body.as_object().cloned().unwrap_or_default();
-    if salesforce.org.find(id).is_some_and(|record| record.object != object) {
+    if org.find(id).is_some_and(|record| record.object != object) {
         return Err(error::not_found());
     }
-    change(&mut salesforce.org, world, id, &fields).map_err(|wrong| wrong.answer())?;
+    change(org, world, id, &fields).map_err(|wrong| wrong.answer())?;
     Ok(Answer::empty(204))
 }
 
 /// `DELETE /sobjects/{object}/{id}`: 204.
-pub(super) fn delete(
-    salesforce: &mut Salesforce,
-    world: &World,
-    object: &str,
-    id: &str,
-) -> Outcome {
-    let org = &mut salesforce.org;
+pub(super) fn delete(org: &mut Org, world: &World, object: &str, id: &str) -> Outcome {
     let Some(record) = org.find(id).filter(|record| record.object == object).cloned() else {
         return Err(gone(org, id).answer());
     };

@@ -1,0 +1,31 @@
+//! The instance: an organisation behind its address, with its sessions, usage and open queries.
+
+use super::auth::Sessions;
+use super::fixtures;
+use super::limits::Usage;
+use super::query::Cursors;
+use super::record::Org;
+use crate::world::World;
+use serde_json::json;
+
+/// An organisation as Salesforce serves it.
+pub(crate) struct Instance {
+    pub(super) url: String,
+    pub(super) sessions: Sessions,
+    pub(super) usage: Usage,
+    pub(super) cursors: Cursors,
+    pub(super) org: Org,
+}
+
+impl Instance {
+    /// An empty organisation, but for its permission set.
+    pub(crate) fn new(url: &str, world: &mut World) -> Self {
+        let sessions = Sessions::new(&world.settings);
+        let mut org = Org::new(fixtures::schema());
+        let now_ms = world.now_ms();
+        let set = json!({ "Name": "Clew_Integration", "Label": "Clew integration" });
+        org.add(world.next_number(), "PermissionSet", &set, now_ms);
+        let (usage, cursors) = (Usage::default(), Cursors::default());
+        Self { url: url.to_owned(), sessions, usage, cursors, org }
+    }
+}
