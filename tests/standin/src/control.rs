@@ -60,14 +60,14 @@ async fn deliveries(shared: Data) -> HttpResponse {
 
 async fn records(shared: Data) -> HttpResponse {
     let state = shared.lock();
-    show(state.vendor.records(&state.world))
+    show(state.crm.records(&state.world))
 }
 
 /// The id of what was made last of a kind that `records` shows, as a text: for lines that are pasted.
 async fn newest(shared: Data, kind: web::Path<String>) -> HttpResponse {
     let records = {
-        let State { world, vendor, .. } = &*shared.lock();
-        vendor.records(world)
+        let State { world, crm, .. } = &*shared.lock();
+        crm.records(world)
     };
     let Some(last) = records[kind.as_str()].as_array().and_then(|all| all.last()) else {
         return refuse(&format!("there are no {kind}"));
@@ -90,8 +90,8 @@ async fn put(shared: Data, body: web::Bytes) -> HttpResponse {
         Ok(put) => put,
         Err(error) => return refuse(&error),
     };
-    let State { world, vendor, .. } = &mut *shared.lock();
-    outcome(vendor.put(world, &put.object, &put.fields).map(|id| json!({ "id": id })))
+    let State { world, crm, .. } = &mut *shared.lock();
+    outcome(crm.put(world, &put.object, &put.fields).map(|id| json!({ "id": id })))
 }
 
 async fn act(shared: Data, body: web::Bytes) -> HttpResponse {
@@ -99,8 +99,8 @@ async fn act(shared: Data, body: web::Bytes) -> HttpResponse {
         Ok(action) => action,
         Err(error) => return refuse(&error),
     };
-    let State { world, vendor, .. } = &mut *shared.lock();
-    outcome(vendor.act(world, &action))
+    let State { world, crm, .. } = &mut *shared.lock();
+    outcome(crm.act(world, &action))
 }
 
 async fn fail(shared: Data, body: web::Bytes) -> HttpResponse {
@@ -117,8 +117,8 @@ async fn limit(shared: Data, body: web::Bytes) -> HttpResponse {
         Ok(limit) => limit,
         Err(error) => return refuse(&error),
     };
-    let State { world, vendor, .. } = &mut *shared.lock();
-    outcome(vendor.limit(world, &limit).map(|()| json!({})))
+    let State { world, crm, .. } = &mut *shared.lock();
+    outcome(crm.limit(world, &limit).map(|()| json!({})))
 }
 
 #[derive(Deserialize)]
@@ -133,7 +133,7 @@ async fn expire_tokens(shared: Data, body: web::Bytes) -> HttpResponse {
         Ok(expire) => expire,
         Err(error) => return refuse(&error),
     };
-    shared.lock().vendor.expire_tokens(expire.all);
+    shared.lock().crm.expire_tokens(expire.all);
     show(json!({}))
 }
 

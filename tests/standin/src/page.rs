@@ -14,7 +14,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 }
 
 async fn show(shared: web::Data<Shared>) -> HttpResponse {
-    let page = shared.lock().vendor.book().render();
+    let page = shared.lock().crm.book().render();
     match page {
         Ok(page) => HttpResponse::Ok()
             .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))

@@ -18,7 +18,7 @@ pub(crate) async fn send(shared: &Shared, messages: Vec<Message>) -> Result<Vec<
             let url = state.world.settings.target_url.clone();
             let url =
                 url.ok_or("no target_url is set: POST /__test/settings {\"target_url\":…}")?;
-            let sealed = state.vendor.seal(&state.world, &message, &url);
+            let sealed = state.crm.seal(&state.world, &message, &url);
             (url, sealed, state.world.now_ms())
         };
         let mut request = shared.client.post(&url).timeout(Duration::from_secs(5));
@@ -33,8 +33,7 @@ pub(crate) async fn send(shared: &Shared, messages: Vec<Message>) -> Result<Vec<
             Err(error) => (None, error.to_string()),
         };
         let mut state = shared.lock();
-        let acknowledged =
-            status.is_some_and(|status| state.vendor.is_acknowledged(status, &answer));
+        let acknowledged = status.is_some_and(|status| state.crm.is_acknowledged(status, &answer));
         let attempt = message.attempt;
         let headers = headers.into_iter().collect::<BTreeMap<_, _>>();
         let delivery =

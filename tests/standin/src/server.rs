@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const MOST_BYTES: usize = 16 << 20;
 
-/// Serves one vendor.
+/// Serves one crm.
 pub(crate) fn serve(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<Server> {
     let data = web::Data::from(Arc::clone(shared));
     let app = move || {
@@ -57,13 +57,13 @@ fn read(request: &HttpRequest, body: &[u8]) -> Request {
 
 /// The answer and how long it waits.
 fn answer(state: &mut State, request: &Request) -> (Answer, u64) {
-    let State { world, vendor, faults, log, .. } = state;
+    let State { world, crm, faults, log, .. } = state;
     let fault = fault::take(faults, &request.path, || world.dice());
     let answer = match &fault {
-        None => vendor.answer(world, request),
+        None => crm.answer(world, request),
         Some(fault) => {
             if fault.when == When::After {
-                vendor.answer(world, request);
+                crm.answer(world, request);
             }
             broken(fault)
         }

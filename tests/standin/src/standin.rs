@@ -1,9 +1,7 @@
 //! [`Standin`]: a vendor on a socket, and in the test's hand.
 
 use crate::fault::{Fault, Limit};
-use crate::hubspot::Account;
 use crate::journal::{Delivery, Logged};
-use crate::salesforce::Instance;
 use crate::starting::Starting;
 use crate::state::{Shared, State};
 use crate::webhook::Emit;
@@ -44,17 +42,6 @@ pub struct Standin {
 }
 
 impl Standin {
-    /// HubSpot, empty, at Saturday, 21 November 2026, 10:00 UTC.
-    pub fn hubspot() -> Starting {
-        Starting::new(|_, world| Box::new(Account::new(world)), Settings::default())
-    }
-
-    /// Salesforce, as [`Standin::hubspot`].
-    pub fn salesforce() -> Starting {
-        let settings = Settings { daily: 15_000, ..Settings::default() };
-        Starting::new(|url, world| Box::new(Instance::new(url, world)), settings)
-    }
-
     /// Its address, without a slash behind: the base URL of the adapter.
     pub fn url(&self) -> &str {
         &self.shared.url
@@ -78,13 +65,13 @@ impl Standin {
 
     /// Makes limits bite.
     pub fn limit(&self, limit: &Limit) -> Result<(), String> {
-        let State { world, vendor, .. } = &mut *self.shared.lock();
-        vendor.limit(world, limit)
+        let State { world, crm, .. } = &mut *self.shared.lock();
+        crm.limit(world, limit)
     }
 
     /// Ends all access tokens; with `all` also keys and refresh tokens.
     pub fn expire_tokens(&self, all: bool) {
-        self.shared.lock().vendor.expire_tokens(all);
+        self.shared.lock().crm.expire_tokens(all);
     }
 
     /// Changes a record as a person does, and sends the vendor's webhook; the attempts made.
@@ -100,14 +87,14 @@ impl Standin {
 
     /// Stores a record past all rules; its id.
     pub fn put(&self, object: &str, fields: &Value) -> Result<String, String> {
-        let State { world, vendor, .. } = &mut *self.shared.lock();
-        vendor.put(world, object, fields)
+        let State { world, crm, .. } = &mut *self.shared.lock();
+        crm.put(world, object, fields)
     }
 
     /// What a person does that the API has no path for, such as converting a lead.
     pub fn act(&self, action: &Value) -> Result<Value, String> {
-        let State { world, vendor, .. } = &mut *self.shared.lock();
-        vendor.act(world, action)
+        let State { world, crm, .. } = &mut *self.shared.lock();
+        crm.act(world, action)
     }
 
     /// All requests to the vendor's paths, oldest first.
@@ -122,8 +109,8 @@ impl Standin {
 
     /// Everything that is stored, by kind of object.
     pub fn records(&self) -> Value {
-        let State { world, vendor, .. } = &*self.shared.lock();
-        vendor.records(world)
+        let State { world, crm, .. } = &*self.shared.lock();
+        crm.records(world)
     }
 
     /// Everything as it was at the start, but for where webhooks go.

@@ -1,23 +1,20 @@
 //! How a stand-in begins: which vendor it plays, its settings, its ids and its clock.
 
-use crate::vendor::Vendor;
-use crate::world::{START_MS, Settings, World};
-
-/// Makes an empty vendor.
-pub(crate) type Make = fn(&str, &mut World) -> Box<dyn Vendor>;
+use crate::crm::Profile;
+use crate::world::{START_MS, Settings};
 
 /// A stand-in that is about to start.
 #[derive(Clone)]
 pub struct Starting {
-    pub(crate) make: Make,
+    pub(crate) profile: &'static Profile,
     pub(crate) settings: Settings,
     pub(crate) fixed_ms: Option<i64>,
     pub(crate) seed: u64,
 }
 
 impl Starting {
-    pub(crate) const fn new(make: Make, settings: Settings) -> Self {
-        Self { make, settings, fixed_ms: Some(START_MS), seed: 0 }
+    pub(crate) fn new(profile: &'static Profile) -> Self {
+        Self { profile, settings: (profile.settings)(), fixed_ms: Some(START_MS), seed: 0 }
     }
 
     /// Other settings.

@@ -1,9 +1,9 @@
 //! What a running stand-in holds, and its server's workers share.
 
+use crate::crm::Crm;
 use crate::fault::Fault;
 use crate::journal::{Delivery, Logged};
 use crate::starting::Starting;
-use crate::vendor::Vendor;
 use crate::webhook::{self, Emit, Message};
 use crate::world::World;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// What a stand-in knows.
 pub(crate) struct State {
     pub(crate) world: World,
-    pub(crate) vendor: Box<dyn Vendor>,
+    pub(crate) crm: Box<dyn Crm>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) log: Vec<Logged>,
     pub(crate) deliveries: Vec<Delivery>,
@@ -20,11 +20,11 @@ pub(crate) struct State {
 
 impl State {
     fn new(starting: &Starting, url: &str) -> Self {
-        let Starting { make, settings, fixed_ms, seed } = starting;
+        let Starting { profile, settings, fixed_ms, seed } = starting;
         let mut world = World::new(settings.clone(), *fixed_ms, *seed);
-        let vendor = make(url, &mut world);
+        let crm = (profile.make)(url, &mut world);
         let (log, deliveries) = (Vec::new(), Vec::new());
-        Self { world, vendor, faults: Vec::new(), log, deliveries, waiting: Vec::new() }
+        Self { world, crm, faults: Vec::new(), log, deliveries, waiting: Vec::new() }
     }
 }
 
@@ -55,8 +55,8 @@ impl Shared {
 
     /// Makes the change, and the webhooks that report it.
     pub(crate) fn messages(&self, emit: &Emit) -> Result<Vec<Message>, String> {
-        let State { world, vendor, .. } = &mut *self.lock();
-        let messages = vendor.emit(world, emit)?;
+        let State { world, crm, .. } = &mut *self.lock();
+        let messages = crm.emit(world, emit)?;
         Ok(if emit.lost { Vec::new() } else { webhook::arrange(messages, emit) })
     }
 }

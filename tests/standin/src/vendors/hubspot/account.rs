@@ -8,7 +8,7 @@ use super::schema::Schema;
 use crate::world::World;
 
 /// An account in HubSpot.
-pub(crate) struct Account {
+pub(super) struct Account {
     pub(super) tokens: Tokens,
     pub(super) limits: Limits,
     pub(super) schema: Schema,
@@ -18,7 +18,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// An empty account, with what HubSpot gives every account.
-    pub(crate) fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World) -> Self {
         let tokens = Tokens::new(&world.settings);
         let (limits, schema) = (Limits::default(), fixtures::schema());
         Self { tokens, limits, schema, objects: Objects::default(), events_sent: 0 }

@@ -9,7 +9,7 @@ use crate::world::World;
 use serde_json::json;
 
 /// An organisation as Salesforce serves it.
-pub(crate) struct Instance {
+pub(super) struct Instance {
     pub(super) url: String,
     pub(super) sessions: Sessions,
     pub(super) usage: Usage,
@@ -19,7 +19,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// An empty organisation, but for its permission set.
-    pub(crate) fn new(url: &str, world: &mut World) -> Self {
+    pub(super) fn new(url: &str, world: &mut World) -> Self {
         let sessions = Sessions::new(&world.settings);
         let mut org = Org::new(fixtures::schema());
         let now_ms = world.now_ms();

@@ -5,7 +5,7 @@ use crate::book::{Book, Deal, Note, Person};
 use serde_json::Value;
 
 /// Contacts, then leads, the newest of each first, with their tasks and opportunities.
-pub(super) fn book(org: &Org) -> Book {
+pub(super) fn book(vendor: &'static str, org: &Org) -> Book {
     let role = |role: &Record, name: &str, id: &str| role.text(name) == Some(id);
     let of_person = |person: &Record, opportunity: &Record| {
         let mut roles = org.of("OpportunityContactRole");
@@ -35,7 +35,7 @@ pub(super) fn book(org: &Org) -> Book {
     let mut people: Vec<Person> = leads.chain(contacts).collect();
     people.reverse();
     Book {
-        vendor: "Salesforce",
+        vendor,
         people,
         strays: org.of("Opportunity").filter(|one| !has_person(one)).map(deal).collect(),
     }

@@ -1,14 +1,26 @@
-//! What a vendor must be able to do here; the server and the control API know no more of it.
+//! What a vendor's stand-in provides; the server and the control API know no more of it.
 
 use crate::book::Book;
 use crate::exchange::{Answer, Request};
 use crate::fault::Limit;
 use crate::webhook::{Emit, Message, Sealed};
-use crate::world::World;
+use crate::world::{Settings, World};
 use serde_json::Value;
 
-/// A vendor's API in memory.
-pub(crate) trait Vendor: Send {
+/// What is fixed for all stand-ins of a vendor.
+pub(crate) struct Profile {
+    /// The vendor's name, as it writes it.
+    pub(crate) title: &'static str,
+    /// The port that `crm-standin` serves it on by default.
+    pub(crate) port: u16,
+    /// The settings that it starts with.
+    pub(crate) settings: fn() -> Settings,
+    /// Makes an empty CRM that is served at an address.
+    pub(crate) make: fn(&str, &mut World) -> Box<dyn Crm>,
+}
+
+/// A vendor's CRM in memory.
+pub(crate) trait Crm: Send {
     /// Answers a request to one of the vendor's paths.
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer;
 

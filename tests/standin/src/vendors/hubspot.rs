@@ -19,17 +19,24 @@ mod webhooks;
 mod book;
 pub mod signature;
 
+use self::account::Account;
 use self::record::Record;
 use self::schema::Kind;
 use crate::book::Book;
+use crate::crm::{Crm, Profile};
 use crate::exchange::{Answer, Outcome, Request};
 use crate::fault::Limit;
-use crate::vendor::Vendor;
 use crate::webhook::{Emit, Message, Sealed};
-use crate::world::World;
+use crate::world::{Settings, World};
 use serde_json::Value;
 
-pub(crate) use self::account::Account;
+/// HubSpot's stand-in.
+pub(super) static PROFILE: Profile = Profile {
+    title: "HubSpot",
+    port: 8084,
+    settings: Settings::default,
+    make: |_, world| Box::new(Account::new(world)),
+};
 
 impl Account {
     /// The steps at the door, in HubSpot's order: who is it, how often, may they, what is it.
@@ -109,7 +116,7 @@ impl Account {
     }
 }
 
-impl Vendor for Account {
+impl Crm for Account {
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
         self.judge(world, request).unwrap_or_else(|refused| refused)
     }
@@ -119,7 +126,7 @@ impl Vendor for Account {
     }
 
     fn book(&self) -> Book {
-        book::book(&self.objects)
+        book::book(PROFILE.title, &self.objects)
     }
 
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String> {

@@ -5,7 +5,7 @@ use super::schema::Kind;
 use crate::book::{Book, Deal, Note, Person};
 
 /// Contacts with their notes and deals.
-pub(super) fn book(objects: &Objects) -> Book {
+pub(super) fn book(vendor: &'static str, objects: &Objects) -> Book {
     let beside = |record: &Record, kind: Kind| {
         let links = objects.links.iter().filter(move |(one, _)| *one == record.id);
         let others = links.filter_map(|(_, other)| objects.records.get(other));
@@ -22,7 +22,7 @@ pub(super) fn book(objects: &Objects) -> Book {
     let strays = objects.of(Kind::Deal).filter(|one| beside(one, Kind::Contact).is_empty());
     let mut people: Vec<Person> = objects.of(Kind::Contact).map(person).collect();
     people.reverse();
-    Book { vendor: "HubSpot", people, strays: strays.map(deal).collect() }
+    Book { vendor, people, strays: strays.map(deal).collect() }
 }
 
 fn name(record: &Record) -> String {

@@ -18,15 +18,22 @@ mod convert;
 mod outbound;
 mod book;
 
+use self::instance::Instance;
 use crate::book::Book;
+use crate::crm::{Crm, Profile};
 use crate::exchange::{Answer, Outcome, Request};
 use crate::fault::Limit;
-use crate::vendor::Vendor;
 use crate::webhook::{Emit, Message, Sealed};
-use crate::world::World;
+use crate::world::{Settings, World};
 use serde_json::Value;
 
-pub(crate) use self::instance::Instance;
+/// Salesforce's stand-in.
+pub(super) static PROFILE: Profile = Profile {
+    title: "Salesforce",
+    port: 8085,
+    settings: || Settings { daily: 15_000, ..Settings::default() },
+    make: |url, world| Box::new(Instance::new(url, world)),
+};
 
 impl Instance {
     /// Who is it, what is left of the day, what is it.
@@ -107,7 +114,7 @@ fn is_version(text: &str) -> bool {
     number.and_then(|text| text.parse::<u32>().ok()).is_some_and(|it| (60..=68).contains(&it))
 }
 
-impl Vendor for Instance {
+impl Crm for Instance {
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
         self.judge(world, request).unwrap_or_else(|refused| refused)
     }
@@ -117,7 +124,7 @@ impl Vendor for Instance {
     }
 
     fn book(&self) -> Book {
-        book::book(&self.org)
+        book::book(PROFILE.title, &self.org)
     }
 
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String> {
