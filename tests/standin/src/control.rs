@@ -72,7 +72,7 @@ async fn newest(shared: Data, kind: web::Path<String>) -> HttpResponse {
     let Some(last) = records[kind.as_str()].as_array().and_then(|all| all.last()) else {
         return refuse(&format!("there are no {kind}"));
     };
-    match last["id"].as_str().or_else(|| last["Id"].as_str()) {
+    match last[shared.profile().id].as_str() {
         Some(id) => HttpResponse::Ok().content_type("text/plain").body(id.to_owned()),
         None => refuse(&format!("{kind} have no ids")),
     }

@@ -15,6 +15,10 @@ pub(crate) struct Profile {
     pub(crate) port: u16,
     /// The settings that it starts with.
     pub(crate) settings: fn() -> Settings,
+    /// The route of a record in the vendor's own pages; `id` in it is the record's id.
+    pub(crate) record_page: &'static str,
+    /// The member of a record in [`Crm::records`] that holds its id.
+    pub(crate) id: &'static str,
     /// Makes an empty CRM that is served at an address.
     pub(crate) make: fn(&str, &mut World) -> Box<dyn Crm>,
 }

@@ -1,16 +1,14 @@
-//! Serves the page for people, and the addresses that records have in the vendors' own pages.
+//! Serves the page for people, and the address that a record has in the vendor's own pages.
 
 use crate::state::Shared;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
-/// The routes of the pages: the book, and the addresses that the vendors' own pages have.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .route("/", web::get().to(show))
-        .route("/contacts/{account}/record/0-1/{id}", web::get().to(in_hubspot))
-        .route("/{id:[0-9A-Za-z]{18}}", web::get().to(in_salesforce));
+/// The routes of the page itself and of the vendor's address of a record.
+pub(crate) fn configure(config: &mut web::ServiceConfig, record_page: &str) {
+    config.route("/", web::get().to(show)).route(record_page, web::get().to(find));
 }
 
 async fn show(shared: web::Data<Shared>) -> HttpResponse {
@@ -28,16 +26,14 @@ async fn show(shared: web::Data<Shared>) -> HttpResponse {
     }
 }
 
-async fn in_hubspot(path: web::Path<(String, String)>) -> HttpResponse {
-    beside(&path.1)
+/// What a record's address holds.
+#[derive(Deserialize)]
+struct Address {
+    id: String,
 }
 
-async fn in_salesforce(id: web::Path<String>) -> HttpResponse {
-    beside(&id)
-}
-
-/// To the record's place on the page.
-fn beside(id: &str) -> HttpResponse {
-    let id: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+/// Leads to the record's place on the page.
+async fn find(address: web::Path<Address>) -> HttpResponse {
+    let id: String = address.id.chars().filter(char::is_ascii_alphanumeric).collect();
     HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/#{id}"))).finish()
 }

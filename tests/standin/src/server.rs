@@ -20,12 +20,13 @@ const MOST_BYTES: usize = 16 << 20;
 /// Serves one crm.
 pub(crate) fn serve(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<Server> {
     let data = web::Data::from(Arc::clone(shared));
+    let record_page = shared.profile().record_page;
     let app = move || {
         App::new()
             .app_data(data.clone())
             .app_data(web::PayloadConfig::new(MOST_BYTES))
             .service(web::scope("/__test").configure(control::configure))
-            .configure(page::configure)
+            .configure(|config| page::configure(config, record_page))
             .default_service(web::to(vendor))
     };
     let server = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();

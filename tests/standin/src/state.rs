@@ -1,6 +1,6 @@
 //! What a running stand-in holds, and its server's workers share.
 
-use crate::crm::Crm;
+use crate::crm::{Crm, Profile};
 use crate::fault::Fault;
 use crate::journal::{Delivery, Logged};
 use crate::starting::Starting;
@@ -39,6 +39,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(starting: Starting, url: String, client: reqwest::Client) -> Self {
         Self { state: Mutex::new(State::new(&starting, &url)), client, starting, url }
+    }
+
+    pub(crate) const fn profile(&self) -> &'static Profile {
+        self.starting.profile
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -35,6 +35,8 @@ pub(super) static PROFILE: Profile = Profile {
     title: "HubSpot",
     port: 8084,
     settings: Settings::default,
+    record_page: "/contacts/{account}/record/0-1/{id}",
+    id: "id",
     make: |_, world| Box::new(Account::new(world)),
 };
 

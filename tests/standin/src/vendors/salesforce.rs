@@ -32,6 +32,8 @@ pub(super) static PROFILE: Profile = Profile {
     title: "Salesforce",
     port: 8085,
     settings: || Settings { daily: 15_000, ..Settings::default() },
+    record_page: "/{id:[0-9A-Za-z]{18}}",
+    id: "Id",
     make: |url, world| Box::new(Instance::new(url, world)),
 };
 
