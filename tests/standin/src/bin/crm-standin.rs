@@ -1,14 +1,14 @@
 //! `crm-standin`: serves the stand-ins until it is told to stop. Everything is in the library.
 
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum};
-use standin::Standin;
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum, value_parser};
+use standin::{Standin, Vendor};
 use std::net::{IpAddr, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Stand-ins for HubSpot and Salesforce, each with a page for people at `/` of its port and controls
-/// under `/__test`; docs/crm-standin.md tells the rest.
+/// Stand-ins for CRMs, each with a page for people at `/` of its port and controls under `/__test`;
+/// docs/crm-standin.md has the rest.
 #[derive(Parser)]
 #[command(name = "crm-standin", version)]
 struct Arguments {
@@ -20,22 +20,6 @@ struct Arguments {
     #[arg(long)]
     only: Option<Vendor>,
 
-    /// The port of HubSpot.
-    #[arg(long, default_value_t = 8084)]
-    hubspot_port: u16,
-
-    /// The port of Salesforce.
-    #[arg(long, default_value_t = 8085)]
-    salesforce_port: u16,
-
-    /// Where HubSpot's webhooks go.
-    #[arg(long)]
-    hubspot_target: Option<String>,
-
-    /// Where Salesforce's outbound messages go.
-    #[arg(long)]
-    salesforce_target: Option<String>,
-
     /// Other seeds make other ids.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -45,15 +29,35 @@ struct Arguments {
     now_ms: Option<i64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Vendor {
-    Hubspot,
-    Salesforce,
+/// The names of the arguments that a vendor has for itself: `hubspot-port`, `hubspot-target`.
+fn names(vendor: Vendor) -> (String, String) {
+    let name = vendor.name();
+    (format!("{name}-port"), format!("{name}-target"))
+}
+
+/// All arguments: [`Arguments`], and those of each vendor.
+fn command() -> Command {
+    let add = |command: Command, vendor: &Vendor| {
+        let ((port, target), title) = (names(*vendor), vendor.title());
+        let port = Arg::new(port.clone())
+            .long(port)
+            .value_name("PORT")
+            .value_parser(value_parser!(u16))
+            .default_value(vendor.port().to_string())
+            .help(format!("The port of {title}"));
+        let target = Arg::new(target.clone())
+            .long(target)
+            .value_name("URL")
+            .help(format!("Where {title}'s webhooks go"));
+        command.arg(port).arg(target)
+    };
+    Vendor::value_variants().iter().fold(Arguments::command(), add)
 }
 
 #[actix_web::main]
 async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let matches = command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches)?;
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -61,19 +65,19 @@ async fn main() -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut playing = Vec::new();
-    let Arguments { hubspot_port, hubspot_target, salesforce_port, salesforce_target, .. } =
-        &arguments;
-    for (vendor, starting, port, target) in [
-        (Vendor::Hubspot, Standin::hubspot(), *hubspot_port, hubspot_target),
-        (Vendor::Salesforce, Standin::salesforce(), *salesforce_port, salesforce_target),
-    ] {
-        if arguments.only.is_some_and(|only| only != vendor) {
+    for vendor in Vendor::value_variants() {
+        if arguments.only.is_some_and(|only| only != *vendor) {
             continue;
         }
+        let (port, target) = names(*vendor);
+        let port = *matches
+            .get_one::<u16>(&port)
+            .with_context(|| format!("{} has no port", vendor.title()))?;
+        let target = matches.get_one::<String>(&target);
         let listener = TcpListener::bind((arguments.bind, port))
             .with_context(|| format!("cannot listen on {} port {port}", arguments.bind))?;
-        let starting = starting.seed(arguments.seed).clock(arguments.now_ms);
-        let starting = starting.settings(|settings| settings.target_url.clone_from(target));
+        let starting = Standin::of(*vendor).seed(arguments.seed).clock(arguments.now_ms);
+        let starting = starting.settings(|settings| settings.target_url = target.cloned());
         let standin = starting.start_on(listener)?;
         tracing::info!(url = standin.url(), "serving");
         playing.push(standin);

@@ -1,8 +1,9 @@
 //! The pages for people.
 
 use crate::support::{KEY, call, check, page, place};
+use clap::ValueEnum;
 use serde_json::{Value, json};
-use standin::Standin;
+use standin::{Standin, Vendor};
 
 /// What the page holds, and what it does not.
 async fn shows(standin: &Standin, expected: &[&str], never: &[&str]) {
@@ -12,6 +13,16 @@ async fn shows(standin: &Standin, expected: &[&str], never: &[&str]) {
     }
     for part in never {
         assert!(!text.contains(part), "{part} is in\n{text}");
+    }
+}
+
+#[actix_web::test]
+async fn every_vendor_has_its_title() {
+    for vendor in Vendor::value_variants() {
+        let standin = Standin::of(*vendor).start().unwrap();
+        let heading = format!("<h1>{} <small>a stand-in", vendor.title());
+        shows(&standin, &[&heading], &[]).await;
+        standin.stop().await;
     }
 }
 
