@@ -16,7 +16,7 @@ pub(crate) struct Book {
     pub(crate) vendor: &'static str,
     /// Persons, the newest first.
     pub(crate) people: Vec<Person>,
-    /// Deals of nobody.
+    /// Deals that belong to no person.
     pub(crate) strays: Vec<Deal>,
 }
 

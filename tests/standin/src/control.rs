@@ -39,7 +39,7 @@ fn refuse(message: &str) -> HttpResponse {
     HttpResponse::BadRequest().json(json!({ "error": message }))
 }
 
-/// What is said of JSON that does not fit.
+/// Reads the body; the error is the answer to JSON that does not fit.
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| error.to_string())
@@ -63,7 +63,7 @@ async fn records(shared: Data) -> HttpResponse {
     show(state.crm.records(&state.world))
 }
 
-/// The id of what was made last of a kind that `records` shows, as a text: for lines that are pasted.
+/// The id of the newest record of a kind, as plain text for use in a shell.
 async fn newest(shared: Data, kind: web::Path<String>) -> HttpResponse {
     let records = {
         let State { world, crm, .. } = &*shared.lock();

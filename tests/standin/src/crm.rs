@@ -1,4 +1,4 @@
-//! What a vendor's stand-in provides; the server and the control API know no more of it.
+//! What the stand-in of a vendor provides; the server and the control API use only this.
 
 use crate::book::Book;
 use crate::exchange::{Answer, Request};
@@ -31,27 +31,27 @@ pub(crate) trait Crm: Send {
     /// Everything that is stored, by kind of object.
     fn records(&self, world: &World) -> Value;
 
-    /// The same for people.
+    /// What the page for people shows of it.
     fn book(&self) -> Book;
 
-    /// Stores a record as if a person had typed it, past all rules; its id.
+    /// Stores a record as if a person had typed it, without the API's checks; returns its id.
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String>;
 
-    /// What a person does in the vendor's pages that its API has no path for.
+    /// Does what a person can do in the vendor's pages and its API has no path for.
     fn act(&mut self, world: &mut World, action: &Value) -> Result<Value, String>;
 
-    /// Makes limits bite.
+    /// Uses up a limit, or refuses the next requests.
     fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String>;
 
-    /// Ends all access tokens; with `all`, what could get new ones too.
+    /// Ends all access tokens; with `all`, also the tokens and keys that could get new ones.
     fn expire_tokens(&mut self, all: bool);
 
-    /// Changes a record as a person does, and says what webhooks tell of it.
+    /// Changes a record as a person does; returns the webhooks that report the change.
     fn emit(&mut self, world: &mut World, emit: &Emit) -> Result<Vec<Message>, String>;
 
     /// Headers and body of a message at one attempt, signed where the vendor signs.
     fn seal(&self, world: &World, message: &Message, url: &str) -> Sealed;
 
-    /// Whether an answer to a webhook is a yes.
+    /// Whether the vendor accepts an answer to a webhook as a receipt.
     fn is_acknowledged(&self, status: u16, body: &str) -> bool;
 }

@@ -1,4 +1,4 @@
-//! A request as a vendor sees it and its answer: plain values, so that vendors know no server.
+//! A request as a vendor sees it, and its answer: plain values that no server is needed for.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl Request {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// What stands behind `Bearer `.
+    /// The token after `Bearer `.
     pub(crate) fn bearer(&self) -> Option<&str> {
         self.header("authorization")?.strip_prefix("Bearer ")
     }

@@ -53,7 +53,7 @@ impl Default for Fault {
     }
 }
 
-/// Makes the vendor's limits bite: `POST /__test/limit`.
+/// Uses up one of the vendor's limits, or refuses the next requests: `POST /__test/limit`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limit {
@@ -61,8 +61,7 @@ pub struct Limit {
     pub next: u32,
     /// What is left of the policy's budget.
     pub remaining: Option<u64>,
-    /// HubSpot: `TEN_SECONDLY_ROLLING` (where nothing is said), `SECONDLY`, `DAILY`; Salesforce: `TotalRequests`
-    /// (where nothing is said), `ConcurrentPerOrgLongTxn`.
+    /// The limit, by the vendor's own name; if absent, the vendor's default.
     #[serde(alias = "policyName")]
     pub policy: Option<String>,
 }

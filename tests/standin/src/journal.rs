@@ -12,7 +12,7 @@ pub struct Logged {
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// Headers, names in lower case. The token is in it: these are no real ones.
+    /// Headers, names in lower case, with the token: it opens nothing but the stand-in.
     pub headers: BTreeMap<String, String>,
     /// The body as text.
     pub body: String,
@@ -33,10 +33,10 @@ pub struct Delivery {
     pub body: String,
     /// 0 at the first attempt.
     pub attempt: u32,
-    /// The answer's status; `None` where nobody answered.
+    /// The status of the answer; `None` if the receiver did not answer.
     pub status: Option<u16>,
     /// The answer's body.
     pub answer: String,
-    /// Whether the vendor takes the answer for a yes.
+    /// Whether the vendor accepts the answer as a receipt.
     pub acknowledged: bool,
 }

@@ -1,4 +1,4 @@
-//! Stand-ins for the CRMs that Clew talks to: HubSpot and Salesforce on a socket of this machine.
+//! Stand-ins for the CRMs that Clew talks to, each on a socket of this machine.
 //!
 //! Each is strict: it refuses what the vendor refuses, with the vendor's status, body and headers,
 //! so that an adapter that passes here has followed the vendor's page. What lies in it is lost when

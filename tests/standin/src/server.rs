@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const MOST_BYTES: usize = 16 << 20;
 
-/// Serves one crm.
+/// Serves one stand-in.
 pub(crate) fn serve(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<Server> {
     let data = web::Data::from(Arc::clone(shared));
     let record_page = shared.profile().record_page;
@@ -56,7 +56,7 @@ fn read(request: &HttpRequest, body: &[u8]) -> Request {
     }
 }
 
-/// The answer and how long it waits.
+/// The answer, and the delay before it is sent, in milliseconds.
 fn answer(state: &mut State, request: &Request) -> (Answer, u64) {
     let State { world, crm, faults, log, .. } = state;
     let fault = fault::take(faults, &request.path, || world.dice());

@@ -1,4 +1,4 @@
-//! [`Standin`]: a vendor on a socket, and in the test's hand.
+//! [`Standin`]: a vendor's stand-in on a socket, with the controls that tests use.
 
 use crate::fault::{Fault, Limit};
 use crate::journal::{Delivery, Logged};
@@ -42,7 +42,7 @@ pub struct Standin {
 }
 
 impl Standin {
-    /// Its address, without a slash behind: the base URL of the adapter.
+    /// Its address without a slash at the end: the adapter's base URL.
     pub fn url(&self) -> &str {
         &self.shared.url
     }
@@ -63,7 +63,7 @@ impl Standin {
         self.shared.lock().faults.push(fault);
     }
 
-    /// Makes limits bite.
+    /// Uses up a limit, or refuses the next requests.
     pub fn limit(&self, limit: &Limit) -> Result<(), String> {
         let State { world, crm, .. } = &mut *self.shared.lock();
         crm.limit(world, limit)
@@ -74,24 +74,24 @@ impl Standin {
         self.shared.lock().crm.expire_tokens(all);
     }
 
-    /// Changes a record as a person does, and sends the vendor's webhook; the attempts made.
+    /// Changes a record as a person does, and sends the vendor's webhooks; returns the attempts.
     pub async fn emit(&self, emit: &Emit) -> Result<Vec<Delivery>, String> {
         let messages = self.shared.messages(emit)?;
         sender::send(&self.shared, messages).await
     }
 
-    /// Sends what got no yes once more.
+    /// Sends every webhook that was not accepted once more.
     pub async fn retry(&self) -> Result<Vec<Delivery>, String> {
         sender::retry(&self.shared).await
     }
 
-    /// Stores a record past all rules; its id.
+    /// Stores a record without the API's checks; returns its id.
     pub fn put(&self, object: &str, fields: &Value) -> Result<String, String> {
         let State { world, crm, .. } = &mut *self.shared.lock();
         crm.put(world, object, fields)
     }
 
-    /// What a person does that the API has no path for, such as converting a lead.
+    /// Does what a person can do and the API has no path for, such as converting a lead.
     pub fn act(&self, action: &Value) -> Result<Value, String> {
         let State { world, crm, .. } = &mut *self.shared.lock();
         crm.act(world, action)

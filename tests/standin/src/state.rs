@@ -1,4 +1,4 @@
-//! What a running stand-in holds, and its server's workers share.
+//! The state of a running stand-in, which its server and the test share.
 
 use crate::crm::{Crm, Profile};
 use crate::fault::Fault;
@@ -8,7 +8,7 @@ use crate::webhook::{self, Emit, Message};
 use crate::world::World;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a stand-in knows.
+/// What a stand-in holds.
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) crm: Box<dyn Crm>,

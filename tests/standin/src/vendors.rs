@@ -1,4 +1,7 @@
-//! The vendors that have a stand-in: the only file that names them.
+//! The list of vendors that have a stand-in. Outside their folders, no other code names one of them.
+//!
+//! Another vendor takes a file and a folder beside `hubspot`, with its `PROFILE` and its `Crm`, and its name in
+//! this file.
 
 mod hubspot;
 mod salesforce;
@@ -10,7 +13,7 @@ use clap::ValueEnum;
 
 pub use self::hubspot::signature;
 
-/// A vendor that has a stand-in.
+/// A vendor that has a stand-in; `crm-standin` takes its arguments from this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
 pub enum Vendor {

@@ -53,7 +53,7 @@ pub(crate) struct Sealed {
     pub(crate) body: String,
 }
 
-/// Repeats and reorders messages as was asked.
+/// Repeats and reorders messages as the test asks.
 pub(crate) fn arrange(mut messages: Vec<Message>, emit: &Emit) -> Vec<Message> {
     if emit.shuffle {
         messages.reverse();

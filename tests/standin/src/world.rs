@@ -1,4 +1,4 @@
-//! What a vendor does not make itself: the time, numbers that nobody guesses but the seed, settings.
+//! What all stand-ins need: the time, ids and random numbers from a seed, and settings.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Saturday, 21 November 2026, 10:00 UTC: where the clock of a test begins.
 pub(crate) const START_MS: i64 = 1_795_255_200_000;
 
-/// What a stand-in is set to. `POST /__test/settings` changes those that it names.
+/// Settings of a stand-in. `POST /__test/settings` changes those that it names. Those that begin with a vendor's
+/// name have no effect on other vendors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {

@@ -1,4 +1,4 @@
-//! `crm-standin`: serves the stand-ins until it is told to stop. Everything is in the library.
+//! `crm-standin`: serves the stand-ins until a signal ends it. Everything else is in the library.
 
 use anyhow::{Context, Result};
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum, value_parser};
@@ -16,7 +16,7 @@ struct Arguments {
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
 
-    /// Plays this one alone.
+    /// Serves only this vendor.
     #[arg(long)]
     only: Option<Vendor>,
 

@@ -1,4 +1,4 @@
-//! HubSpot: `/crm/objects/2026-09/…` and the older `/crm/v3/…`, one behaviour behind both.
+//! HubSpot: the routes `/crm/objects/2026-09/…` and the older `/crm/v3/…`, with one behaviour behind both.
 
 mod error;
 mod auth;
@@ -41,7 +41,7 @@ pub(super) static PROFILE: Profile = Profile {
 };
 
 impl Account {
-    /// The steps at the door, in HubSpot's order: who is it, how often, may they, what is it.
+    /// Checks the token, then the limits, then routes: HubSpot's own order.
     fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
         let segments = request.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

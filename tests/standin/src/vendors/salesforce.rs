@@ -38,7 +38,7 @@ pub(super) static PROFILE: Profile = Profile {
 };
 
 impl Instance {
-    /// Who is it, what is left of the day, what is it.
+    /// Checks the session, then the day's limit, then routes.
     fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
         let segments = request.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -53,7 +53,7 @@ impl Instance {
         Ok(self.usage.tell(world, answer))
     }
 
-    /// What stands behind `/services/data/v68.0`; parts of a composite request come here too.
+    /// Answers what is under `/services/data/v68.0`, and the parts of a composite request.
     fn route(&mut self, world: &mut World, request: &Request) -> Outcome {
         self.org.schema.has_currency = world.settings.multi_currency;
         let segments = request.segments();
@@ -110,7 +110,7 @@ impl Instance {
     }
 }
 
-/// The versions that this page was written for, and some before.
+/// The versions of the API that are served.
 fn is_version(text: &str) -> bool {
     let number = text.strip_prefix('v').and_then(|text| text.strip_suffix(".0"));
     number.and_then(|text| text.parse::<u32>().ok()).is_some_and(|it| (60..=68).contains(&it))

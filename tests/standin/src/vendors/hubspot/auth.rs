@@ -32,7 +32,7 @@ impl Tokens {
         }
     }
 
-    /// Whether the bearer is the service key; refuses what is no good token.
+    /// Whether the bearer is the service key; refuses an unknown or expired token.
     pub(super) fn check(&self, world: &mut World, request: &Request) -> Result<bool, Answer> {
         let message = match request.bearer() {
             Some(token) if token == world.settings.service_key && self.is_service_key_good => {

@@ -42,7 +42,7 @@ pub(super) fn body(world: &mut World, request: &Request, known: &[&str]) -> Resu
     Ok(body)
 }
 
-/// Refuses what is no object, and members that are not known.
+/// Refuses a value that is not an object, and unknown members.
 pub(super) fn members(world: &mut World, value: &Value, known: &[&str]) -> Result<(), Answer> {
     let Some(object) = value.as_object() else {
         return Err(invalid(world, "Invalid input JSON: an object is expected"));

@@ -84,7 +84,7 @@ impl Limits {
         }
     }
 
-    /// The headers that say what is left; the day's only to who is no OAuth application.
+    /// Adds the headers that say what is left; those of the day do not go to OAuth applications.
     pub(super) fn tell(&self, world: &World, answer: Answer, with_day: bool) -> Answer {
         let settings = &world.settings;
         let left = settings.burst.saturating_sub(self.requests.len());
@@ -101,7 +101,7 @@ impl Limits {
         )
     }
 
-    /// Refuses the next ones, or leaves only so many.
+    /// Refuses the next requests, or leaves only so many. Without a policy it is `TEN_SECONDLY_ROLLING`.
     pub(super) fn bite(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
         let name = limit.policy.as_deref().unwrap_or("TEN_SECONDLY_ROLLING");
         let policy = Policy::named(name)

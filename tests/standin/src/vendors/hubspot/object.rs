@@ -61,7 +61,7 @@ pub(super) fn get(
     }
 }
 
-/// The refusal of an id that nobody has.
+/// The refusal of an id that no record has.
 pub(super) fn missing(world: &mut World, id: &str) -> Answer {
     error::not_found(world, &format!("Object not found.  objectId are: [{id}]"))
 }

@@ -32,7 +32,7 @@ impl Record {
         self.properties.get(name).map(String::as_str)
     }
 
-    /// Sets a property, empty clears it; what HubSpot makes of it by itself follows.
+    /// Sets a property, or clears it with an empty value, and the properties that HubSpot derives from it.
     pub(super) fn set(&mut self, name: &str, value: &str, now_ms: i64) {
         self.updated_ms = now_ms;
         self.properties.insert(self.kind.times().1.to_owned(), iso_ms(now_ms));
@@ -58,7 +58,7 @@ impl Record {
         }
     }
 
-    /// Sets properties past all rules, as texts or numbers; null clears.
+    /// Sets properties without the API's checks, from texts or numbers; null clears.
     pub(super) fn change(
         &mut self,
         fields: &Map<String, Value>,

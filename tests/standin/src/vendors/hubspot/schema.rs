@@ -49,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// The properties that HubSpot sets by itself: made and changed.
+    /// The properties with the times of creation and of the last change.
     pub(super) const fn times(self) -> (&'static str, &'static str) {
         match self {
             Self::Contact => ("createdate", "lastmodifieddate"),
@@ -58,7 +58,7 @@ impl Kind {
         }
     }
 
-    /// What is answered where nobody says which properties.
+    /// The properties of an answer if the request names none.
     pub(super) const fn usual(self) -> &'static [&'static str] {
         match self {
             Self::Contact => &["email", "firstname", "lastname"],

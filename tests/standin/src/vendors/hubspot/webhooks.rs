@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 const MOST_EVENTS: usize = 100;
 
-/// Makes the change, and the events that tell of it.
+/// Makes the change, and the events that report it.
 pub(super) fn emit(
     account: &mut Account,
     world: &mut World,
@@ -69,7 +69,7 @@ fn flag(event: &str) -> &'static str {
     if event.ends_with(".creation") { "CREATED" } else { "DELETED" }
 }
 
-/// HubSpot tells all values as texts.
+/// HubSpot writes all values as texts.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

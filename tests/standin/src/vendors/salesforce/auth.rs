@@ -1,4 +1,4 @@
-//! Sessions: made by one of the grants, good until a test ends them; there is no time to it.
+//! Sessions: made by one of the grants, valid until a test ends them; they do not expire by time.
 
 use super::error;
 use crate::exchange::{Answer, Outcome, Request};

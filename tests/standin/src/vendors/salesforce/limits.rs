@@ -1,4 +1,4 @@
-//! The organisation's requests in 24 hours, which every answer tells.
+//! The organisation's requests in 24 hours; every answer says how many are left.
 
 use super::error;
 use crate::exchange::Answer;
@@ -54,7 +54,7 @@ impl Usage {
         Answer::json(200, json!({ "DailyApiRequests": { "Max": most, "Remaining": remaining } }))
     }
 
-    /// Refuses the next ones, or leaves only so many.
+    /// Refuses the next requests, or leaves only so many. Without a policy it is `TotalRequests`.
     pub(super) fn bite(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
         self.is_concurrency = match limit.policy.as_deref().unwrap_or("TotalRequests") {
             "TotalRequests" => false,

@@ -23,7 +23,7 @@ fn selected(object: &str) -> &'static [&'static str] {
     }
 }
 
-/// Changes a record, and makes the notification of how it stands then.
+/// Changes a record, and makes the notification with its new state.
 pub(super) fn emit(org: &mut Org, world: &mut World, emit: &Emit) -> Result<Vec<Message>, String> {
     let record = org.find(&emit.id).filter(|record| record.object == emit.object);
     let id = record.ok_or_else(|| format!("no {} {}", emit.object, emit.id))?.id.clone();
@@ -39,7 +39,7 @@ pub(super) fn emit(org: &mut Org, world: &mut World, emit: &Emit) -> Result<Vec<
     Ok(vec![Message { events: vec![event], bad_signature, timestamp_offset_ms, attempt: 0 }])
 }
 
-/// The envelope. Nothing signs it; a bad one comes from another organisation.
+/// The envelope. It is not signed; a forged one comes from another organisation.
 pub(super) fn seal(message: &Message, url: &str) -> Sealed {
     let organisation = if message.bad_signature { "00DX00000000000EAC" } else { ORGANISATION };
     let notifications: String = message.events.iter().map(notification).collect();

@@ -84,7 +84,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-/// What stands between quotes, with its escapes undone.
+/// The text between quotes, without its escapes.
 fn quoted(signs: &mut impl Iterator<Item = char>) -> Result<String, String> {
     let mut text = String::new();
     while let Some(sign) = signs.next() {

@@ -8,7 +8,7 @@ use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
-/// What an upsert came to.
+/// The result of an upsert.
 pub(super) enum Upserted {
     Created(String),
     Updated(String),
@@ -19,7 +19,7 @@ pub(super) enum Upserted {
 /// Object, field, value.
 pub(super) type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// The ids that have an external id; refuses a field that is none.
+/// The ids of the records with an external id; refuses a field that is not one.
 fn holders(org: &Org, (object, key, value): Key<'_>) -> Result<Vec<String>, Wrong> {
     if !org.schema.field(object, key).is_some_and(|field| field.is_external_id) {
         let message =

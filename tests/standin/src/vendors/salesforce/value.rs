@@ -79,7 +79,7 @@ fn keep(org: &Org, field: &Field, value: &Value) -> Result<Value, Wrong> {
     }
 }
 
-/// A number that is not too large; the outer is `None` where it is none.
+/// A number that is not too large; the outer is `None` if the value is not a number.
 fn number(name: &str, value: &Value, before: u32) -> Option<Result<Value, Wrong>> {
     let number = value.as_f64()?;
     let most = 10_f64.powi(i32::try_from(before).unwrap_or(18));

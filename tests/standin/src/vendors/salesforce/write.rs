@@ -93,7 +93,7 @@ fn gone(org: &Org, id: &str) -> Wrong {
     Wrong::new("NOT_FOUND", "The requested resource does not exist", &[])
 }
 
-/// What Salesforce sets by itself once a record was written.
+/// Sets what Salesforce derives from a record after a write.
 pub(super) fn follow(org: &mut Org, world: &mut World, id: &str) {
     let now_ms = world.now_ms();
     let Some(record) = org.records.get_mut(id) else { return };
