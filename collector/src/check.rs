@@ -1,9 +1,9 @@
 //! Whether a store holds together: what is derived equals what is kept, and what one entity says of
 //! another is so. Pure; it takes entities one after the other and tells at the end.
 
-use crate::store::visitor::{Row, Visitor};
-use crate::store::{DeliveryId, Entity, Record};
 use crate::transfer::hex;
+use clew_store::visitor::{Row, Visitor};
+use clew_store::{DeliveryId, Entity, Record};
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use shared::page_view::PageView;

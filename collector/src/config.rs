@@ -6,7 +6,6 @@
 
 mod attribution;
 pub mod change;
-mod crm;
 mod destination;
 mod inbound;
 mod network;
@@ -16,7 +15,6 @@ mod store;
 mod text;
 
 pub use attribution::AttributionConfig;
-pub use crm::{CrmConfig, HubspotConfig, SalesforceConfig};
 pub use destination::{DestinationConfig, HooksConfig};
 pub use inbound::InboundConfig;
 pub use network::Network;
@@ -24,9 +22,9 @@ pub use rules::RulesConfig;
 pub use site::SiteConfig;
 pub use store::StoreConfig;
 
-use crate::secret::KeyHash;
-use crate::token::TokenKey;
 use anyhow::{Context, Result, bail, ensure};
+use clew_connect::crm::CrmConfig;
+use clew_core::secret::{KeyHash, TokenKey};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
@@ -177,11 +175,9 @@ impl Config {
             let found = environment.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.clone())
         };
-        let unset = |name| anyhow::anyhow!("store.url: the environment has no {name}");
-        self.store.url.resolve(lookup).map_err(unset)?;
+        self.store.url.resolve(lookup).context("store.url")?;
         for key in &mut self.token_keys {
-            let unset = |name| anyhow::anyhow!("token_keys: the environment has no {name}");
-            key.secret.resolve(lookup).map_err(unset)?;
+            key.secret.resolve(lookup).context("token_keys")?;
         }
         for destination in &mut self.destinations {
             destination.resolve_secrets(lookup)?;
@@ -190,7 +186,8 @@ impl Config {
             inbound.resolve_secrets(lookup)?;
         }
         for crm in &mut self.crm {
-            crm.resolve_secrets(lookup)?;
+            let resolved = crm.resolve_secrets(lookup);
+            resolved.with_context(|| format!("crm `{}`", crm.name))?;
         }
         Ok(())
     }
@@ -232,19 +229,19 @@ impl Config {
             self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;
         }
         for destination in &self.destinations {
-            destination.check(self)?;
+            destination.check(&self.sites)?;
         }
         for inbound in &self.inbound {
-            inbound.check(self)?;
+            inbound.check(&self.sites)?;
         }
         let mut vendors = HashSet::new();
         for crm in &self.crm {
-            crm.check()?;
             let name = &crm.name;
+            crm.check().with_context(|| format!("crm `{name}`"))?;
             self.site(&crm.site).with_context(|| format!("crm `{name}`: no such site"))?;
             // Records are known by vendor, kind and id.
             ensure!(
-                vendors.insert((&crm.site, crm.vendor().as_str())),
+                vendors.insert((&crm.site, crm.naming())),
                 "crm `{name}`: the site has another connection to the same vendor"
             );
         }

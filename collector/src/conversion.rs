@@ -1,22 +1,19 @@
-//! From what a form handler says to a lead; what the API and the webhooks say of it is made in
-//! [`view`].
+//! From a person that a form handler or a page names to a lead.
 
-pub mod view;
-
-use crate::app::App;
-use crate::error::ApiError;
-use crate::ingest::Identified;
-use crate::outbox::destinations::destinations;
+use crate::leads::{LeadView, LoadError, Moment, load};
+use crate::recipients::recipients;
 use crate::settings::Settings;
-use crate::store::{Converted, DeliveryKind, Idempotency, NewConversion, StoreError};
+use crate::subscriptions::Subscriptions;
+use clew_core::Core;
+use clew_store::{Converted, DeliveryKind, Idempotency, NewConversion, StoreError};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, Conversion, ConversionKind, JourneyState, NamedBy};
+use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use shared::lead::{Contact, ContactError, Conversion, ConversionKind, JourneyState, NamedBy};
 use shared::limits;
 use shared::source::Rules;
+use std::sync::Arc;
 use url::Url;
-use view::LeadView;
 
 /// The body of `POST /v1/leads`. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
@@ -65,6 +62,17 @@ pub struct PageNames {
     pub title: Option<String>,
 }
 
+/// A person that a page named.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// The event that said so; the conversion takes its id.
+    pub event: EventId,
+    /// Who.
+    pub contact: Contact,
+    /// The form, where the page named one.
+    pub form: Option<String>,
+}
+
 /// What a conversion became.
 pub struct Made {
     /// The lead as it stands now.
@@ -75,145 +83,182 @@ pub struct Made {
     pub repeated: bool,
 }
 
-/// Makes a lead of a form handler's request.
-///
-/// # Errors
-/// [`ApiError::Malformed`], [`ApiError::Invalid`], [`ApiError::KeyReused`] or the store's.
-pub async fn from_request(
-    app: &App,
-    settings: &Settings,
-    site: &SiteId,
-    body: &[u8],
-    key: Option<&str>,
-) -> Result<Made, ApiError> {
-    let request: LeadRequest = serde_json::from_slice(body)
-        .map_err(|error| ApiError::Malformed(format!("The body is not a lead: {error}.")))?;
-    if request.site.as_ref().is_some_and(|named| named != site) {
-        return Err(ApiError::Invalid("The key belongs to another site.".into()));
-    }
-    let invalid = |error: shared::lead::ContactError| {
-        ApiError::Invalid(format!("The lead was not stored: {error}."))
-    };
-    let contact = request.contact.normalised(settings.country(site)).map_err(invalid)?;
-    let (named, journey) =
-        who(app, settings, site, request.visitor.as_deref(), request.token.as_deref());
-    let now_ms = app.clock.now_ms();
-    let conversion = Conversion {
-        id: ConversionId::new(now_ms, app.dice.roll()),
-        number: 0,
-        at_ms: now_ms,
-        kind: request.kind,
-        visitor: named.map(|(visitor, _)| visitor),
-        journey,
-        contact,
-        form_id: text(request.form.id),
-        form_name: text(request.form.name),
-        page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
-        page_title: text(request.page.title),
-        touches: Vec::new(),
-        context: None,
-    };
-    let idempotency = idempotency(key, body)?;
-    let (lead, conversion, repeated) =
-        store(app, settings, site, conversion, idempotency, named.map(|(_, by)| by)).await?;
-    let view = LeadView::load(app, lead, Some(conversion)).await?;
-    let missing = || StoreError::Corrupt("a lead that was just stored is missing".into());
-    let view = view.ok_or_else(missing)?;
-    if let (false, Some(made)) = (repeated, view.history.conversions.last()) {
-        app.metrics.conversion(made.journey);
-    }
-    Ok(Made { view, conversion, repeated })
+/// Why no lead was made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConversionError {
+    /// The body is not a lead.
+    #[error("The body is not a lead: {0}.")]
+    Malformed(#[from] serde_json::Error),
+    /// The key belongs to another site than the request names.
+    #[error("The key belongs to another site.")]
+    OtherSite,
+    /// The contact cannot be used.
+    #[error("The lead was not stored: {0}.")]
+    Contact(#[from] ContactError),
+    /// The idempotency key has no usable length.
+    #[error("Idempotency-Key should have 1 to 255 characters.")]
+    IdempotencyKey,
+    /// The idempotency key was used for another request.
+    #[error("This Idempotency-Key was used for another request; use a new one.")]
+    KeyReused,
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-/// Makes a lead of a person that a page named; the event's id makes repeats harmless.
-///
-/// # Errors
-/// The store's.
-pub async fn from_page(
-    app: &App,
-    settings: &Settings,
-    site: &SiteId,
-    visitor: VisitorId,
-    identified: Identified,
-) -> Result<(), ApiError> {
-    let Identified { event, contact, form } = identified;
-    let conversion = Conversion {
-        id: ConversionId(event.0),
-        number: 0,
-        at_ms: app.clock.now_ms(),
-        kind: if form.is_some() { ConversionKind::Form } else { ConversionKind::Api },
-        visitor: Some(visitor),
-        journey: JourneyState::Known,
-        contact,
-        form_id: form,
-        form_name: None,
-        page_url: None,
-        page_title: None,
-        touches: Vec::new(),
-        context: None,
-    };
-    let named_by = Some(NamedBy::Page);
-    let (_, _, repeated) = store(app, settings, site, conversion, None, named_by).await?;
-    if !repeated {
-        app.metrics.conversion(JourneyState::Known);
-    }
-    Ok(())
+/// Makes leads.
+pub struct Conversions {
+    core: Arc<Core>,
+    subscriptions: Arc<Subscriptions>,
 }
 
-/// The lead, the conversion, and whether an earlier request had stored it.
-async fn store(
-    app: &App,
-    settings: &Settings,
-    site: &SiteId,
-    conversion: Conversion,
-    idempotency: Option<Idempotency>,
-    named_by: Option<NamedBy>,
-) -> Result<(LeadId, ConversionId, bool), ApiError> {
-    let at_ms = conversion.at_ms;
-    let new = NewConversion {
-        site: site.clone(),
-        conversion,
-        new_lead: LeadId::new(at_ms, app.dice.roll()),
-        destinations: destinations(app, settings, site, DeliveryKind::Converted).await?,
-        due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
-        idempotency,
-        named_by,
-    };
-    match app.store.convert(new).await? {
-        Converted::KeyReused => Err(ApiError::KeyReused),
-        Converted::Stored { lead, conversion, repeated } => Ok((lead, conversion, repeated)),
+impl Conversions {
+    /// On a store.
+    pub fn new(core: Arc<Core>, subscriptions: Arc<Subscriptions>) -> Self {
+        Self { core, subscriptions }
     }
-}
 
-/// The token is sealed and so believed first; a bad one still leaves the cookie's value.
-fn who(
-    app: &App,
-    settings: &Settings,
-    site: &SiteId,
-    visitor: Option<&str>,
-    token: Option<&str>,
-) -> (Option<(VisitorId, NamedBy)>, JourneyState) {
-    let given =
-        |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    let (visitor, token) = (given(visitor), given(token));
-    if let Some(token) = &token {
-        if let Some(visitor) = settings.tokens.open(site, token) {
-            return (Some((visitor, NamedBy::Token)), JourneyState::Known);
+    /// Makes a lead of a form handler's request.
+    ///
+    /// # Errors
+    /// [`ConversionError`].
+    pub async fn from_request(
+        &self,
+        settings: &Settings,
+        site: &SiteId,
+        body: &[u8],
+        key: Option<&str>,
+    ) -> Result<Made, ConversionError> {
+        let request: LeadRequest = serde_json::from_slice(body)?;
+        if request.site.as_ref().is_some_and(|named| named != site) {
+            return Err(ConversionError::OtherSite);
         }
-        app.metrics.bad_token();
+        let contact = request.contact.normalised(settings.country(site))?;
+        let (visitor, token) = (request.visitor.as_deref(), request.token.as_deref());
+        let (named, journey) = self.who(settings, site, visitor, token);
+        let now_ms = self.core.now_ms();
+        let conversion = Conversion {
+            id: ConversionId::new(now_ms, self.core.dice.roll()),
+            number: 0,
+            at_ms: now_ms,
+            kind: request.kind,
+            visitor: named.map(|(visitor, _)| visitor),
+            journey,
+            contact,
+            form_id: text(request.form.id),
+            form_name: text(request.form.name),
+            page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
+            page_title: text(request.page.title),
+            touches: Vec::new(),
+            context: None,
+        };
+        let idempotency = idempotency(key, body)?;
+        let named_by = named.map(|(_, by)| by);
+        let (lead, conversion, repeated) =
+            self.store(settings, site, conversion, idempotency, named_by).await?;
+        let view = load(&*self.core.store, lead, Moment::Conversion(conversion)).await;
+        let view = view.map_err(|error| match error {
+            LoadError::Store(error) => error,
+            missing => StoreError::Corrupt(format!("a lead was just stored, and {missing}")),
+        })?;
+        if let (false, Some(made)) = (repeated, view.history.conversions.last()) {
+            self.core.metrics.conversion(made.journey);
+        }
+        Ok(Made { view, conversion, repeated })
     }
-    match (visitor.map(|text| VisitorId::parse(&text)), token) {
-        (Some(Some(visitor)), _) => (Some((visitor, NamedBy::Cookie)), JourneyState::Known),
-        (_, Some(_)) => (None, JourneyState::BadToken),
-        (Some(None), None) => (None, JourneyState::InvalidVisitor),
-        (None, None) => (None, JourneyState::NoVisitor),
+
+    /// Makes a lead of a person that a page named; the event's id makes repeats harmless.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn from_page(
+        &self,
+        settings: &Settings,
+        site: &SiteId,
+        visitor: VisitorId,
+        identified: Identified,
+    ) -> Result<(), ConversionError> {
+        let Identified { event, contact, form } = identified;
+        let conversion = Conversion {
+            id: ConversionId(event.0),
+            number: 0,
+            at_ms: self.core.now_ms(),
+            kind: if form.is_some() { ConversionKind::Form } else { ConversionKind::Api },
+            visitor: Some(visitor),
+            journey: JourneyState::Known,
+            contact,
+            form_id: form,
+            form_name: None,
+            page_url: None,
+            page_title: None,
+            touches: Vec::new(),
+            context: None,
+        };
+        let named_by = Some(NamedBy::Page);
+        let (_, _, repeated) = self.store(settings, site, conversion, None, named_by).await?;
+        if !repeated {
+            self.core.metrics.conversion(JourneyState::Known);
+        }
+        Ok(())
+    }
+
+    /// The lead, the conversion, and whether an earlier request had stored it.
+    async fn store(
+        &self,
+        settings: &Settings,
+        site: &SiteId,
+        conversion: Conversion,
+        idempotency: Option<Idempotency>,
+        named_by: Option<NamedBy>,
+    ) -> Result<(LeadId, ConversionId, bool), ConversionError> {
+        let at_ms = conversion.at_ms;
+        let kind = DeliveryKind::Converted;
+        let new = NewConversion {
+            site: site.clone(),
+            conversion,
+            new_lead: LeadId::new(at_ms, self.core.dice.roll()),
+            destinations: recipients(settings, &self.subscriptions, site, kind).await?,
+            due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
+            idempotency,
+            named_by,
+        };
+        match self.core.store.convert(new).await? {
+            Converted::KeyReused => Err(ConversionError::KeyReused),
+            Converted::Stored { lead, conversion, repeated } => Ok((lead, conversion, repeated)),
+        }
+    }
+
+    /// The token is sealed and so trusted first; a bad one still leaves the cookie's value.
+    fn who(
+        &self,
+        settings: &Settings,
+        site: &SiteId,
+        visitor: Option<&str>,
+        token: Option<&str>,
+    ) -> (Option<(VisitorId, NamedBy)>, JourneyState) {
+        let given = |text: Option<&str>| {
+            text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let (visitor, token) = (given(visitor), given(token));
+        if let Some(token) = &token {
+            if let Some(visitor) = settings.tokens.open(site, token) {
+                return (Some((visitor, NamedBy::Token)), JourneyState::Known);
+            }
+            self.core.metrics.bad_token();
+        }
+        match (visitor.map(|text| VisitorId::parse(&text)), token) {
+            (Some(Some(visitor)), _) => (Some((visitor, NamedBy::Cookie)), JourneyState::Known),
+            (_, Some(_)) => (None, JourneyState::BadToken),
+            (Some(None), None) => (None, JourneyState::InvalidVisitor),
+            (None, None) => (None, JourneyState::NoVisitor),
+        }
     }
 }
 
-fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
+fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ConversionError> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
-        return Err(ApiError::Invalid("Idempotency-Key should have 1 to 255 characters.".into()));
+        return Err(ConversionError::IdempotencyKey);
     }
     Ok(Some(Idempotency { key: key.to_owned(), request: Sha256::digest(body).into() }))
 }

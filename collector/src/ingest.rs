@@ -3,53 +3,24 @@
 //! First the batch as a whole (`open`), then each event (`STEPS`). Nothing here knows HTTP or a
 //! store: the request comes in as [`Request`], what is to be kept goes out as [`Judged`].
 
+mod request;
 mod steps;
 
-use crate::app::App;
-use crate::conversion;
-use crate::error::ApiError;
+pub use request::Request;
+
+use crate::conversion::{ConversionError, Conversions, Identified};
 use crate::settings::{Settings, Site};
-use crate::store::{Arrival, Arrivals};
+use clew_core::{Core, Dice};
+use clew_store::{Arrival, Arrivals, StoreError};
 use shared::ad_cookies::AdCookies;
 use shared::context::VisitorContext;
 use shared::ids::{EventId, VisitorId};
-use shared::lead::Contact;
 use shared::limits;
 use shared::outcome::{DropReason, Outcome};
 use shared::wire::decode::Batch;
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::sync::Arc;
 use steps::{Candidate, STEPS};
-
-/// What the request says beside its body.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Request<'a> {
-    /// The `Origin` header.
-    pub origin: Option<&'a str>,
-    /// The value of the visitor's cookie.
-    pub cookie: Option<&'a str>,
-    /// The `User-Agent` header.
-    pub user_agent: &'a str,
-    /// Who sent it; compared with networks, never stored.
-    pub client: Option<IpAddr>,
-    /// Whether the browser fetched ahead of what anybody wanted to see.
-    pub prefetch: bool,
-    /// Whether the browser's cookie says that nothing is to be kept.
-    pub opted_out: bool,
-    /// Unix milliseconds.
-    pub received_at_ms: i64,
-}
-
-/// A person that a page named.
-#[derive(Clone, Debug)]
-pub struct Identified {
-    /// Which event said so; the conversion takes its id.
-    pub event: EventId,
-    /// Who.
-    pub contact: Contact,
-    /// The form, where one told it.
-    pub form: Option<String>,
-}
 
 /// A batch as judged: what to keep, and what was dropped already.
 pub struct Judged<'a> {
@@ -71,13 +42,13 @@ pub struct Judged<'a> {
     pub identified: Vec<Identified>,
 }
 
-/// Opens a batch and judges its events.
+/// Opens a batch and judges its events. The dice name a visitor that nobody has named.
 ///
 /// # Errors
 /// The reason for which the whole batch is refused, with the number of its events (1 where that is
 /// not known).
 pub fn judge<'a>(
-    app: &App,
+    dice: &Dice,
     settings: &'a Settings,
     request: Request<'_>,
     body: &[u8],
@@ -85,7 +56,7 @@ pub fn judge<'a>(
     let batch = Batch::parse(body).map_err(|reason| (reason, 1))?;
     let count = batch.events.len().max(1);
     let (site, visitor, minted) =
-        open(app, settings, request, &batch).map_err(|reason| (reason, count))?;
+        open(dice, settings, request, &batch).map_err(|reason| (reason, count))?;
     let context = VisitorContext {
         language: cut(&batch.language, 35),
         user_agent: cut(request.user_agent, limits::TEXT_BYTES),
@@ -121,11 +92,6 @@ pub fn judge<'a>(
             Ok(candidate) => {
                 judged.outcomes.push((id, None));
                 let (arrival, identified) = candidate.into_arrival(&setting);
-                if let Arrival::View(view) = &arrival
-                    && let Some(reason) = &view.bot
-                {
-                    app.metrics.flagged(reason);
-                }
                 judged.arrivals.events.push(arrival);
                 judged.identified.extend(identified);
             }
@@ -152,83 +118,120 @@ pub struct Accepted {
     pub dropped: Vec<(Option<EventId>, DropReason)>,
 }
 
-/// Judges a batch, makes what is kept durable, and counts one outcome for every event.
-///
-/// # Errors
-/// The reason for which the whole batch was refused, or the store's; then nothing is acknowledged.
-pub async fn accept(
-    app: &App,
-    settings: &Settings,
-    request: Request<'_>,
-    body: &[u8],
-) -> Result<Accepted, ApiError> {
-    let judged = judge(app, settings, request, body).map_err(|(reason, events)| {
-        app.metrics.events(Outcome::Dropped(reason), events);
-        ApiError::Dropped(reason)
-    })?;
-    app.metrics.batch(&judged.sender);
-    let site = judged.arrivals.site.clone();
-    let visitor = judged.arrivals.visitor;
-    let now_ms = app.clock.now_ms();
-    let stored = store(app, judged.arrivals).await;
-    let mut accepted = Accepted {
-        visitor,
-        keep_cookie: judged.keep_cookie,
-        cookie_domain: judged.cookie_domain,
-        token: judged.keep_cookie.then(|| settings.tokens.seal(&site, visitor, now_ms)).flatten(),
-        stored: 0,
-        duplicate: 0,
-        dropped: Vec::new(),
-    };
-    // An event without a known outcome went to the store, which answers each in order, or none.
-    let mut answers =
-        stored.as_ref().map(|outcomes| outcomes.iter().copied()).into_iter().flatten();
-    let mut kept = HashSet::new();
-    for (id, known) in judged.outcomes {
-        let overloaded = Outcome::Dropped(DropReason::Overloaded);
-        match known.or_else(|| answers.next()).unwrap_or(overloaded) {
-            Outcome::Dropped(reason) => {
-                accepted.dropped.push((id, reason));
-                continue;
-            }
-            Outcome::Stored => accepted.stored += 1,
-            Outcome::Duplicate => accepted.duplicate += 1,
-        }
-        kept.extend(id);
-    }
-    app.metrics.events(Outcome::Stored, accepted.stored);
-    app.metrics.events(Outcome::Duplicate, accepted.duplicate);
-    accepted
-        .dropped
-        .iter()
-        .for_each(|(_, reason)| app.metrics.events(Outcome::Dropped(*reason), 1));
-    stored?;
-    if judged.minted && accepted.stored > 0 {
-        app.metrics.minted();
-    }
-    if judged.site.config.identify {
-        // A repeat of the batch repeats this; the event's id makes that harmless.
-        for identified in judged.identified.into_iter().filter(|named| kept.contains(&named.event))
-        {
-            conversion::from_page(app, settings, &site, visitor, identified).await?;
-        }
-    }
-    Ok(accepted)
+/// Why nothing of a batch was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The whole batch was refused.
+    #[error("the batch was refused: {}", .0.as_str())]
+    Refused(DropReason),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A person was named, and no lead could be made of it.
+    #[error(transparent)]
+    Conversion(#[from] ConversionError),
 }
 
-async fn store(app: &App, arrivals: Arrivals) -> Result<Vec<Outcome>, ApiError> {
-    if arrivals.events.is_empty() {
-        return Ok(Vec::new());
+/// Takes what browsers send.
+pub struct Ingest {
+    core: Arc<Core>,
+    conversions: Arc<Conversions>,
+}
+
+impl Ingest {
+    /// On a store.
+    pub fn new(core: Arc<Core>, conversions: Arc<Conversions>) -> Self {
+        Self { core, conversions }
     }
-    let before_ms = app.clock.now_ms();
-    let outcomes = app.store.ingest(arrivals).await?;
-    app.metrics.waited((app.clock.now_ms() - before_ms) as f64 / 1000.0);
-    Ok(outcomes)
+
+    /// Counts a batch that was refused before it could be read.
+    pub fn refuse(&self, reason: DropReason) -> IngestError {
+        self.core.metrics.events(Outcome::Dropped(reason), 1);
+        IngestError::Refused(reason)
+    }
+
+    /// Judges a batch, makes what is kept durable, and counts one outcome for every event.
+    ///
+    /// # Errors
+    /// [`IngestError`]; then nothing is acknowledged.
+    pub async fn accept(
+        &self,
+        settings: &Settings,
+        request: Request<'_>,
+        body: &[u8],
+    ) -> Result<Accepted, IngestError> {
+        let metrics = &self.core.metrics;
+        let judged = judge(&self.core.dice, settings, request, body);
+        let judged = judged.map_err(|(reason, events)| {
+            metrics.events(Outcome::Dropped(reason), events);
+            IngestError::Refused(reason)
+        })?;
+        metrics.batch(&judged.sender);
+        let flags = judged.arrivals.events.iter().filter_map(|arrival| match arrival {
+            Arrival::View(view) => view.bot.as_ref(),
+            _ => None,
+        });
+        flags.for_each(|reason| metrics.flagged(reason));
+        let (site, visitor) = (judged.arrivals.site.clone(), judged.arrivals.visitor);
+        let now_ms = self.core.now_ms();
+        let token = judged.keep_cookie.then(|| settings.tokens.seal(&site, visitor, now_ms));
+        let stored = self.store(judged.arrivals).await;
+        let mut accepted = Accepted {
+            visitor,
+            keep_cookie: judged.keep_cookie,
+            cookie_domain: judged.cookie_domain,
+            token: token.flatten(),
+            stored: 0,
+            duplicate: 0,
+            dropped: Vec::new(),
+        };
+        // An event without a known outcome went to the store, which answers each in order, or none.
+        let answers = stored.as_ref().map(|outcomes| outcomes.iter().copied());
+        let mut answers = answers.into_iter().flatten();
+        let mut kept = HashSet::new();
+        for (id, known) in judged.outcomes {
+            let overloaded = Outcome::Dropped(DropReason::Overloaded);
+            match known.or_else(|| answers.next()).unwrap_or(overloaded) {
+                Outcome::Dropped(reason) => {
+                    accepted.dropped.push((id, reason));
+                    continue;
+                }
+                Outcome::Stored => accepted.stored += 1,
+                Outcome::Duplicate => accepted.duplicate += 1,
+            }
+            kept.extend(id);
+        }
+        metrics.events(Outcome::Stored, accepted.stored);
+        metrics.events(Outcome::Duplicate, accepted.duplicate);
+        let dropped = accepted.dropped.iter();
+        dropped.for_each(|(_, reason)| metrics.events(Outcome::Dropped(*reason), 1));
+        stored?;
+        if judged.minted && accepted.stored > 0 {
+            metrics.minted();
+        }
+        if judged.site.config.identify {
+            // A repeat of the batch repeats this; the event's id makes that harmless.
+            for one in judged.identified.into_iter().filter(|named| kept.contains(&named.event)) {
+                self.conversions.from_page(settings, &site, visitor, one).await?;
+            }
+        }
+        Ok(accepted)
+    }
+
+    async fn store(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
+        if arrivals.events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before_ms = self.core.now_ms();
+        let outcomes = self.core.store.ingest(arrivals).await?;
+        self.core.metrics.waited((self.core.now_ms() - before_ms) as f64 / 1000.0);
+        Ok(outcomes)
+    }
 }
 
 /// The steps for a batch: the site, its origin, how many events, who.
 fn open<'a>(
-    app: &App,
+    dice: &Dice,
     settings: &'a Settings,
     request: Request<'_>,
     batch: &Batch<'_>,
@@ -250,7 +253,7 @@ fn open<'a>(
     }
     match request.cookie.and_then(VisitorId::parse) {
         Some(visitor) => Ok((site, visitor, false)),
-        None => Ok((site, VisitorId::from_random(app.dice.roll()), true)),
+        None => Ok((site, VisitorId::from_random(dice.roll()), true)),
     }
 }
 

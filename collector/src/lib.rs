@@ -1,33 +1,29 @@
-//! The collector: takes what browsers report, keeps journeys, makes leads, hands them off.
+//! The collector's work, without HTTP and without a command line: it takes what browsers send, keeps
+//! journeys, makes leads, hands them off, and follows what becomes of them.
 //!
-//! The way of an event: [`http`] receives it, [`ingest`] judges it, [`store`] keeps it. The way of a
-//! lead: [`http`] receives a form handler's call, [`conversion`] turns it into one atomic step of the
-//! [`store`], [`outbox`] delivers what that step wrote, [`feedback`] takes what comes back. ARCHITECTURE.md walks both.
+//! The path of an event: [`ingest`] judges it, the store keeps it. The path of a lead: [`conversion`] turns
+//! a form handler's call into one atomic step of the store, [`outbox`] delivers what that step wrote,
+//! [`feedback`] and [`follow`] take what comes back. Each is a service that holds what it needs: the
+//! [`Core`](clew_core::Core) and the services below it. ARCHITECTURE.md walks both paths.
 
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod signing;
+pub mod token;
 pub mod settings;
-pub mod app;
-pub mod server;
-pub mod error;
-pub mod http;
-pub mod ingest;
-pub mod conversion;
-pub mod feedback;
+pub mod receivers;
 pub mod subscription;
+pub mod subscriptions;
+pub mod recipients;
+pub mod leads;
+pub mod conversion;
+pub mod ingest;
+pub mod recorder;
+pub mod feedback;
+pub mod outbox;
+pub mod inbox;
 pub mod follow;
-pub mod store;
+pub mod operation;
 pub mod transfer;
 pub mod check;
-pub mod reclassify;
-pub mod crm;
-pub mod outbox;
-pub mod outgoing;
-pub mod metrics;
-pub mod clock;
-pub mod secret;
-pub mod token;
-pub mod seal;
-pub mod tracker;
-pub mod cli;

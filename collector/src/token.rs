@@ -3,11 +3,10 @@
 //! base64url of version, key id, site hash (4 bytes), visitor (16), issued-at (8) and a 16-byte
 //! HMAC-SHA256 over all of it: 62 characters. The first configured key signs, all of them verify.
 
-use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clew_core::secret::TokenKey;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
 use sha2::Sha256;
 use shared::ids::{SiteId, VisitorId};
 use subtle::ConstantTimeEq;
@@ -17,15 +16,10 @@ const VERSION: u8 = 1;
 const SEALED_BYTES: usize = 1 + 1 + 4 + 16 + 8;
 const MAC_BYTES: usize = 16;
 
-/// One key of the configuration.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenKey {
-    /// Stands in the token, so that keys can be rotated.
-    pub id: u8,
-    /// Base64 of at least 16 random bytes, or `env:NAME`.
-    pub secret: Secret,
-}
+/// A key that cannot sign tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("token_keys: the secret of key {0} is not base64 of at least 16 bytes")]
+pub struct TokenKeyError(u8);
 
 /// Makes and opens tokens.
 #[derive(Default)]
@@ -38,17 +32,11 @@ impl Tokens {
     ///
     /// # Errors
     /// A sentence naming the key whose secret is not base64 of at least 16 bytes.
-    pub fn new(keys: &[TokenKey]) -> Result<Self, String> {
+    pub fn new(keys: &[TokenKey]) -> Result<Self, TokenKeyError> {
         let keyed = |key: &TokenKey| {
             let secret = STANDARD.decode(key.secret.reveal().trim()).unwrap_or_default();
-            if secret.len() < 16 {
-                return Err(format!(
-                    "token_keys: the secret of key {} is not base64 of at least 16 bytes",
-                    key.id
-                ));
-            }
-            let mac = Hmac::new_from_slice(&secret).map_err(|error| error.to_string())?;
-            Ok((key.id, mac))
+            let mac = Hmac::new_from_slice(&secret).ok().filter(|_| secret.len() >= 16);
+            Ok((key.id, mac.ok_or(TokenKeyError(key.id))?))
         };
         Ok(Self { keys: keys.iter().map(keyed).collect::<Result<_, _>>()? })
     }
@@ -97,6 +85,7 @@ fn site_hash(site: &SiteId) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clew_core::Secret;
 
     fn keys(ids: &[u8]) -> Tokens {
         let key = |id: &u8| TokenKey { id: *id, secret: Secret::new(STANDARD.encode([*id; 32])) };
@@ -130,6 +119,6 @@ mod tests {
     #[test]
     fn weak_secrets_are_refused() {
         let weak = TokenKey { id: 3, secret: Secret::new("c2hvcnQ=") };
-        assert!(Tokens::new(&[weak]).err().unwrap().contains("key 3"));
+        assert!(Tokens::new(&[weak]).err().unwrap().to_string().contains("key 3"));
     }
 }

@@ -14,8 +14,8 @@
 //! The digest is the XXH3-128 of every byte before the last line, so that a file which was cut short
 //! or edited is known as such before anything of it is stored. It may be compressed with gzip.
 
-use crate::store::Entity;
 use anyhow::{Context, Result, bail, ensure};
+use clew_store::Entity;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use std::fs::File;

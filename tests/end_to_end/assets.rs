@@ -9,7 +9,7 @@ tests::both_stores!(files_are_encoded_cached_and_found_by_their_hash,);
 async fn files_are_encoded_cached_and_found_by_their_hash(backend: Backend) {
     let app = TestApp::start(backend);
     let tracker =
-        app.app.tracker.clone().expect("run `cargo xtask test`, which builds the tracker");
+        Option::clone(&app.app.tracker).expect("run `cargo xtask test`, which builds the tracker");
     let script = format!("/c/s.{}.js", tracker.script.hash);
     let module = format!("/c/t.{}.wasm", tracker.module.hash);
     let rows = [

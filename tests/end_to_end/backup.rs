@@ -1,6 +1,6 @@
 //! Copies of a sled store whose collector goes on working: one moment of it, whole or not at all.
 
-use collector::store::Store;
+use clew_store::Store;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

@@ -3,8 +3,9 @@
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
-use tests::app::{KEY, client, settings_for};
+use tests::app::client;
 use tests::process::{Collector, binary};
+use tests::settings::{KEY, settings_for};
 use tests::storage::{Backend, Storage};
 
 tests::both_stores!(the_demo_year_is_the_same_for_the_same_seed);
@@ -68,7 +69,7 @@ async fn the_demo_year_is_the_same_for_the_same_seed(backend: Backend) {
     let mut years = Vec::new();
     for seed in [7, 7, 8] {
         let (storage, folder) = (Storage::new(backend), tempfile::tempdir().unwrap());
-        std::fs::write(folder.path().join("clew.toml"), settings_for(&storage)).unwrap();
+        std::fs::write(folder.path().join("clew.toml"), settings_for(&storage.url())).unwrap();
         let line = format!("demo --site demo --visitors 150 --until 2026-11-01 --seed {seed}");
         let (success, text) = told(&clew(folder.path(), &line));
         assert!(success, "{text}");

@@ -7,17 +7,18 @@ mod note;
 mod pull;
 mod hooks;
 
-use collector::clock::Clock;
-use collector::config::CrmConfig;
-use collector::crm::hubspot::Hubspot;
-use collector::crm::{Crm, CrmError, Push, Pushed, RecordRef};
+use clew_connect::CallError;
+use clew_connect::crm::CrmConfig;
+use clew_connect::crm::push::{Push, Pushed};
+use clew_connect::crm::record::RecordRef;
+use clew_core::Clock;
 use serde_json::{Value, json};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::ids::LeadId;
 use shared::lead::Contact;
 use standin::Standin;
 use std::time::Duration;
-use tests::crm::means;
+use tests::adapter::Adapter;
 
 /// Saturday, 21 November 2026, 10:00 UTC.
 const NOW_MS: i64 = 1_795_255_200_000;
@@ -31,7 +32,7 @@ struct Account {
     standin: Standin,
     clock: Clock,
     config: CrmConfig,
-    crm: Hubspot,
+    crm: Adapter,
 }
 
 impl Account {
@@ -66,7 +67,7 @@ impl Account {
         let mut config: CrmConfig = serde_json::from_value(config).unwrap();
         adjust(&mut config);
         let clock = Clock::fixed(NOW_MS);
-        let crm = adapter(&config, &clock, TIMEOUT);
+        let crm = Adapter::new(&config, &clock, TIMEOUT);
         Self { standin, clock, config, crm }
     }
 
@@ -77,8 +78,8 @@ impl Account {
     }
 
     /// Another process with the same settings.
-    fn other_process(&self) -> Hubspot {
-        adapter(&self.config, &self.clock, TIMEOUT)
+    fn other_process(&self) -> Adapter {
+        Adapter::new(&self.config, &self.clock, TIMEOUT)
     }
 
     fn advance_ms(&self, by_ms: i64) {
@@ -105,12 +106,6 @@ impl Account {
         });
         lines.filter(|line| line.contains(part)).collect()
     }
-}
-
-fn adapter(config: &CrmConfig, clock: &Clock, timeout: Duration) -> Hubspot {
-    let prefix = "clew".parse().unwrap();
-    let url = PUBLIC_URL.parse().unwrap();
-    Hubspot::new(config, &prefix, &url, means(clock, timeout)).unwrap()
 }
 
 fn core() -> Vec<&'static Field> {
@@ -156,15 +151,15 @@ impl Person {
         self
     }
 
-    async fn push(&self, crm: &Hubspot) -> Result<Pushed, CrmError> {
+    async fn push(&self, crm: &Adapter) -> Result<Pushed, CallError> {
         self.push_known(crm, None).await
     }
 
     async fn push_known(
         &self,
-        crm: &Hubspot,
+        crm: &Adapter,
         known: Option<&RecordRef>,
-    ) -> Result<Pushed, CrmError> {
+    ) -> Result<Pushed, CallError> {
         let push = Push {
             lead: self.lead,
             contact: &self.contact,

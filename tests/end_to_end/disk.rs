@@ -2,11 +2,12 @@
 //! refused is not half there, and whoever asks is told.
 
 use crate::backup::export_after_another;
-use tests::app::{client, destination, settings_for};
+use tests::app::client;
 use tests::crowd::{Acknowledged, Crowd};
 use tests::full::fill;
 use tests::load::hold_together;
 use tests::process::{Collector, clew, command, told, within};
+use tests::settings::{destination, settings_for};
 use tests::storage::{Backend, Storage};
 
 /// The status that a collector answers with.
@@ -104,7 +105,8 @@ async fn folders_that_cannot_be_say_so() {
     for path in [below_a_file.to_str().unwrap(), "/proc/clew/store"] {
         for arguments in [&["serve"][..], &["import", "/dev/null"], &["check"]] {
             let (command, config) = command(&storage, arguments);
-            let settings = settings_for(&storage).replace(&storage.url(), &format!("sled:{path}"));
+            let settings =
+                settings_for(&storage.url()).replace(&storage.url(), &format!("sled:{path}"));
             std::fs::write(config.path(), settings).unwrap();
             let answer = told(command);
             let expected = match arguments[0] {

@@ -120,7 +120,7 @@ async fn ten_megabytes_are_refused_and_the_worker_lives(backend: Backend) {
 /// More than the queue holds: 503 with Retry-After, counted, and what was refused can come again.
 async fn an_overloaded_store_says_when_to_come_again(backend: Backend) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let clock = collector::clock::Clock::fixed(NOW_MS);
+    let clock = clew_core::Clock::fixed(NOW_MS);
     let app =
         TestApp::start_adjusted(backend, listener, "", clock, |config| config.store.queue = 1);
     let bodies: Vec<_> =
@@ -257,7 +257,7 @@ async fn who_it_is(backend: Backend) {
 
 async fn consent_and_signals_are_honoured(backend: Backend) {
     let settings = "[[sites]]\nname = \"strict\"\nhosts = [\"strict.example\"]\nhonour_gpc = true\nhonour_dnt = true\n";
-    let app = TestApp::start_with(backend, settings, collector::clock::Clock::fixed(NOW_MS));
+    let app = TestApp::start_with(backend, settings, clew_core::Clock::fixed(NOW_MS));
     let send = async |site: &str, signal: &str| -> Value {
         let shown = view(new_event(NOW_MS), NOW_MS, &format!("https://{site}/"), "");
         let name = if site == "strict.example" { "strict" } else { "demo" };
@@ -320,7 +320,7 @@ async fn departures_are_kept_with_their_page_view(backend: Backend) {
     assert_eq!((&answer.json["stored"], &answer.json["duplicate"]), (&json!(3), &json!(1)));
     assert_eq!(answer.json["dropped"], json!([{ "id": null, "reason": "invalid_event" }]));
     let site = SiteId::parse(SITE).unwrap();
-    let views = app.app.store.page_views(&site, visitor).await.unwrap();
+    let views = app.app.core.store.page_views(&site, visitor).await.unwrap();
     let left: Vec<_> =
         views[0].totals.departures.iter().map(|left| (left.at_ms, left.host.as_str())).collect();
     assert_eq!(left, [(NOW_MS + 500, "pay.test")]);
@@ -349,7 +349,7 @@ async fn a_repeated_departure_is_a_duplicate_whatever_the_clock(backend: Backend
     let events = [shown, left];
     let answer = app.send(batch(&visitor.to_text(), wrong_ms - 90, &events)).await.json;
     assert_eq!((&answer["stored"], &answer["duplicate"]), (&json!(1), &json!(1)));
-    let views = app.app.store.page_views(&site, visitor).await.unwrap();
+    let views = app.app.core.store.page_views(&site, visitor).await.unwrap();
     let left: Vec<_> = views[0].totals.departures.iter().map(|left| left.at_ms).collect();
     assert_eq!(left, [NOW_MS + 20], "the first one stored stands");
     app.stop().await;
@@ -362,7 +362,7 @@ async fn what_other_tools_know_the_browser_by_is_kept(backend: Backend) {
     let body = batch(&visitor.to_text(), NOW_MS, &[page(NOW_MS)]);
     assert_eq!(app.send(body.replace("\"site\":", cookies)).await.status, 202);
     let site = SiteId::parse(SITE).unwrap();
-    let record = app.app.store.visitor(&site, visitor).await.unwrap().unwrap();
+    let record = app.app.core.store.visitor(&site, visitor).await.unwrap().unwrap();
     let expected = AdCookies {
         ga_client_id: Some("1234567890.1700000000".into()),
         ga_session: Some(GaSession { id: "1700000123".into(), number: Some(4) }),

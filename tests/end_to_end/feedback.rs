@@ -4,7 +4,8 @@
 use collector::check::Check;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::app::{Answer, KEY, NOW_MS, TestApp, answer};
+use tests::app::{Answer, NOW_MS, TestApp, answer};
+use tests::settings::KEY;
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
@@ -33,7 +34,7 @@ fn steps(stages: &Value) -> Vec<String> {
 }
 
 async fn holds_together(app: &TestApp, records: u64) {
-    let (mut entities, mut check) = (app.app.store.export(), Check::default());
+    let (mut entities, mut check) = (app.app.core.store.export(), Check::default());
     while let Some(entity) = entities.next().await {
         check.take(&entity.unwrap()).unwrap();
     }
@@ -56,7 +57,7 @@ async fn stages_are_told_in_any_order(backend: Backend) {
     );
 
     // Skipped forward, by mail and with a reference.
-    app.app.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
+    app.app.core.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
     let sql = json!({ "stage": "sql", "at": "2026-11-25T09:00:00Z", "reason": "rang", "reference": "e1" });
     let told = app.post("/v1/leads/email:lead@example.com/stage", &sql).await;
     assert_eq!((told.status, &told.json["repeated"]), (201, &json!(false)), "{}", told.text);
@@ -138,7 +139,7 @@ fn credited(amount: &str) -> Vec<(String, Vec<(u64, String)>)> {
 async fn revenue_is_credited_and_taken_back(backend: Backend) {
     let app = TestApp::start(backend);
     let id = a_lead(&app, "lead@example.com").await;
-    app.app.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
+    app.app.core.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
     let tell = async |kind: &str, amount: Value, day: u32| -> Answer {
         let body = json!({
             "email": "Lead@example.com", "deal": "D-1", "kind": kind, "amount": amount,

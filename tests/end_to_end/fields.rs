@@ -4,7 +4,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::wire::encode::Header;
-use tests::app::{Answer, KEY, NOW_MS, TestApp, answer};
+use tests::app::{Answer, NOW_MS, TestApp, answer};
+use tests::settings::KEY;
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 use tests::wire::{SITE, new_event, new_visitor, view};
@@ -211,7 +212,7 @@ async fn a_site_chooses_model_and_names(backend: Backend) {
         config.sites[0].attribution = chosen.sites[0].attribution;
     };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let clock = collector::clock::Clock::fixed(NOW_MS);
+    let clock = clew_core::Clock::fixed(NOW_MS);
     let app = TestApp::start_adjusted(backend, listener, "", clock, settings);
     let lead = lead(&app).await;
     let asked = "fields=attribution_model,attributed_channel,attributed_source&crm=hubspot";

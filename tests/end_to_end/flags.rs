@@ -1,6 +1,6 @@
 //! Page views that are kept, but are no person's: each carries its reason, and is counted.
 
-use collector::clock::Clock;
+use clew_core::Clock;
 use collector::config::Network;
 use reqwest::{Method, RequestBuilder};
 use tests::app::{Answer, NOW_MS, TestApp, USER_AGENT, answer};

@@ -5,9 +5,10 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use standin::{Fault, Standin, When};
 use std::time::Duration;
-use tests::app::{KEY, client};
+use tests::app::client;
 use tests::crm::Vendor;
 use tests::process::Collector;
+use tests::settings::KEY;
 use tests::storage::{Backend, Storage};
 use tokio::time::{Interval, interval, timeout};
 

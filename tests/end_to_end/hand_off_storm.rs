@@ -106,9 +106,10 @@ async fn storm(vendor: Vendor) {
     let leads: BTreeSet<String> = iter(0..LEADS).map(make).buffer_unordered(16).collect().await;
     assert_eq!(leads.len(), LEADS);
     // As an operator does, before leads come.
-    let settings = scene.app.app.settings();
-    let connection = scene.app.app.connections.get(&settings, vendor.name()).unwrap().unwrap();
-    connection.crm.declare(&connection.fields).await.unwrap();
+    let settings = scene.app.app.settings.get();
+    let connection =
+        settings.connection(&scene.app.app.connections, vendor.name()).unwrap().unwrap();
+    connection.crm.fields().unwrap().declare(&connection.fields).await.unwrap();
     faults(vendor).into_iter().for_each(|fault| scene.crm.fail(fault));
     scene.advance_ms(10_000);
     let begun_ms = scene.clock.now_ms();

@@ -24,7 +24,7 @@ async fn fields(app: &TestApp, email: &str) -> Value {
 
 /// A page view at the clock's time, with more of a header than usual.
 async fn shows(app: &TestApp, visitor: &str, url: &str, header: Header<'_>) {
-    let at_ms = app.app.clock.now_ms();
+    let at_ms = app.app.core.clock.now_ms();
     let shown = view(new_event(at_ms), at_ms, url, "");
     let header = Header { site: SITE, visitor, sent_at_ms: at_ms, sender: "module", ..header };
     assert_eq!(app.send(header.batch([shown.as_str()].into_iter())).await.status, 202);
@@ -46,7 +46,7 @@ async fn a_later_visit_changes_no_context(backend: Backend) {
     };
     shows(&app, &visitor, HOME, first).await;
     converts(&app, &visitor, "a@example.com").await;
-    app.app.clock.advance_ms(2 * HOUR_MS);
+    app.app.core.clock.advance_ms(2 * HOUR_MS);
     let second = Header {
         language: "de-DE",
         ga_session: "GS1.1.2222222222.2",
@@ -78,13 +78,13 @@ async fn a_stale_meta_cookie_yields_to_a_newer_click(backend: Backend) {
     converts(&app, &visitor, "a@example.com").await;
     // The same click: the cookie is what Meta knows it by.
     assert_eq!(fields(&app, "a@example.com").await["fbc"], json!(cookie));
-    app.app.clock.advance_ms(60 * DAY_MS);
-    let at_ms = app.app.clock.now_ms();
+    app.app.core.clock.advance_ms(60 * DAY_MS);
+    let at_ms = app.app.core.clock.now_ms();
     shows(&app, &visitor, &format!("{HOME}?fbclid=NEW"), Header::default()).await;
     converts(&app, &visitor, "a@example.com").await;
     assert_eq!(fields(&app, "a@example.com").await["fbc"], json!(format!("fb.1.{at_ms}.NEW")));
     // Nothing of the last 90 days.
-    app.app.clock.advance_ms(91 * DAY_MS);
+    app.app.core.clock.advance_ms(91 * DAY_MS);
     shows(&app, &visitor, HOME, Header::default()).await;
     converts(&app, &visitor, "a@example.com").await;
     assert_eq!(fields(&app, "a@example.com").await["fbc"], Value::Null);
@@ -95,10 +95,10 @@ async fn a_conversion_is_marked_in_its_own_browser(backend: Backend) {
     let app = TestApp::start(backend);
     let [phone, desk] = [(); 2].map(|()| new_visitor().to_text());
     shows(&app, &phone, &format!("{HOME}?utm_source=phone"), Header::default()).await;
-    app.app.clock.advance_ms(HOUR_MS);
+    app.app.core.clock.advance_ms(HOUR_MS);
     shows(&app, &desk, &format!("{HOME}?utm_source=desk"), Header::default()).await;
     converts(&app, &desk, "a@example.com").await;
-    app.app.clock.advance_ms(60_000);
+    app.app.core.clock.advance_ms(60_000);
     let made = converts(&app, &phone, "a@example.com").await;
     let touches = made["journey"]["touches"].as_array().unwrap();
     let marked = touches.iter().map(|touch| (&touch["source"], &touch["conversion"]));
@@ -110,7 +110,7 @@ async fn a_conversion_is_marked_in_its_own_browser(backend: Backend) {
     );
     // A browser that was never seen marks nobody's touch.
     let stranger = new_visitor().to_text();
-    app.app.clock.advance_ms(60_000);
+    app.app.core.clock.advance_ms(60_000);
     shows(&app, &desk, &format!("{HOME}?utm_source=again"), Header::default()).await;
     let made = converts(&app, &stranger, "a@example.com").await;
     let last = made["journey"]["touches"].as_array().unwrap().last().unwrap().clone();
@@ -122,10 +122,10 @@ async fn a_conversion_by_a_slower_clock_keeps_its_history(backend: Backend) {
     let app = TestApp::start(backend);
     let visitor = new_visitor().to_text();
     shows(&app, &visitor, &format!("{HOME}?utm_source=google"), Header::default()).await;
-    app.app.clock.advance_ms(60_000);
+    app.app.core.clock.advance_ms(60_000);
     converts(&app, &visitor, "a@example.com").await;
     // Another collector, whose clock is fifty milliseconds behind, takes the next one.
-    app.app.clock.advance_ms(-50);
+    app.app.core.clock.advance_ms(-50);
     let made = converts(&app, &visitor, "a@example.com").await;
     assert_eq!(made["journey"]["touches"].as_array().map(Vec::len), Some(1));
     assert_eq!(fields(&app, "a@example.com").await["first_click_source"], json!("google"));

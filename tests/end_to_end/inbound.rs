@@ -1,12 +1,13 @@
 //! Webhooks that come in from tools between: signed or with a key, kept once, told on, credited.
 
-use collector::clock::Clock;
-use collector::outbox::sign::SigningKey;
-use collector::secret::Secret;
+use clew_core::Clock;
+use clew_core::secret::Secret;
+use collector::signing::SigningKey;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::app::{Answer, KEY, NOW_MS, TestApp, WEBHOOK_SECRET, answer, destination};
+use tests::app::{Answer, NOW_MS, TestApp, answer};
 use tests::receiver::Receiver;
+use tests::settings::{KEY, WEBHOOK_SECRET, destination};
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
@@ -49,7 +50,7 @@ async fn sent(app: &TestApp, id: &str, at: &str, signature: &str, body: &str) ->
 }
 
 async fn tell(app: &TestApp, id: &str, body: &Value) -> Answer {
-    signed(app, WEBHOOK_SECRET, id, app.app.clock.now_ms() / 1000, &body.to_string()).await
+    signed(app, WEBHOOK_SECRET, id, app.app.core.clock.now_ms() / 1000, &body.to_string()).await
 }
 
 async fn a_sale_is_told_credited_and_told_on(backend: Backend) {
@@ -57,7 +58,7 @@ async fn a_sale_is_told_credited_and_told_on(backend: Backend) {
     let settings = settings() + &destination("crm", &receiver.url);
     let app = TestApp::start_with(backend, &settings, Clock::fixed(NOW_MS));
     let id = lead(&app, "lead@example.com").await;
-    app.app.clock.advance_ms(60_000);
+    app.app.core.clock.advance_ms(60_000);
     let body = json!({
         "email": "lead@example.com", "crm_record_id": "x", "stage": "customer", "deal_id": "D-1",
         "amount": "1200.00", "status": "won", "occurred_at": "2026-11-21T10:00:30Z", "event_id": "e1",
@@ -94,7 +95,7 @@ async fn a_sale_is_told_credited_and_told_on(backend: Backend) {
     // All of it was told on, once each.
     for _ in 0..12 {
         app.deliver().await;
-        app.app.clock.advance_ms(1_000);
+        app.app.core.clock.advance_ms(1_000);
     }
     let told = receiver.take();
     let mut types: Vec<_> = told.iter().map(|got| got.json()["type"].clone()).collect();

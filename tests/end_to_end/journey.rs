@@ -84,7 +84,7 @@ async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
     let hidden =
         browser.run("return document.querySelector('#contact input[name=clew_token]').value").await;
     let sealed =
-        town.app.app.settings().tokens.open(&tests::story::site(), hidden.as_str().unwrap());
+        town.app.app.settings.get().tokens.open(&tests::story::site(), hidden.as_str().unwrap());
     assert_eq!(sealed.map(|sealed| sealed.to_text()), Some(visitor.clone()));
     for (field, text) in [
         ("first_name", "First"),
@@ -213,7 +213,8 @@ async fn a_policy_without_wasm_still_counts(backend: Backend) {
     let visitor = town
         .app
         .app
-        .settings()
+        .settings
+        .get()
         .tokens
         .open(&tests::story::site(), token.as_str().unwrap())
         .unwrap();

@@ -1,9 +1,13 @@
 //! Leads: made by form handlers, read back by whoever has the key.
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use reqwest::Method;
 use serde_json::json;
-use tests::app::{KEY, NOW_MS, TestApp, answer};
+use tests::app::{NOW_MS, TestApp, answer};
+use tests::settings::KEY;
 use tests::storage::Backend;
+use tests::story;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, engagement, new_event, new_visitor, view};
 
@@ -14,6 +18,7 @@ tests::both_stores!(
     the_same_key_makes_one_lead,
     what_came_after_a_conversion_does_not_change_it,
     leads_are_listed_page_by_page,
+    leads_are_listed_by_their_last_conversion,
 );
 
 const MINUTE: i64 = 60_000;
@@ -181,7 +186,7 @@ async fn what_came_after_a_conversion_does_not_change_it(backend: Backend) {
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
     app.send(batch(&visitor, NOW_MS, &[view(page, NOW_MS, "https://www.example.com/", "")])).await;
-    app.app.clock.advance_ms(MINUTE);
+    app.app.core.clock.advance_ms(MINUTE);
     let post = async |key: &str, form: &str| {
         let body = json!({ "visitor": visitor, "contact": contact("a@example.com"), "form": { "id": form } });
         let request =
@@ -189,8 +194,8 @@ async fn what_came_after_a_conversion_does_not_change_it(backend: Backend) {
         answer(request.body(body.to_string())).await.json
     };
     let first = post("k1", "newsletter").await;
-    app.app.clock.advance_ms(30 * MINUTE);
-    let now_ms = app.app.clock.now_ms();
+    app.app.core.clock.advance_ms(30 * MINUTE);
+    let now_ms = app.app.core.clock.now_ms();
     app.send(batch(&visitor, now_ms, &[engagement(page, now_ms, 1_700_000, 100)])).await;
     let path = format!("/v1/leads/{}/journey", first["lead"]["id"].as_str().unwrap());
     let journey = app.get(&path).await.json["journey"].take();
@@ -221,7 +226,7 @@ async fn what_came_after_a_conversion_does_not_change_it(backend: Backend) {
 async fn leads_are_listed_page_by_page(backend: Backend) {
     let app = TestApp::start(backend);
     for number in 0..5 {
-        app.app.clock.advance_ms(1_000);
+        app.app.core.clock.advance_ms(1_000);
         app.post_lead(&json!({ "contact": contact(&format!("lead-{number}@example.com")) })).await;
     }
     let mut found = Vec::new();
@@ -242,5 +247,48 @@ async fn leads_are_listed_page_by_page(backend: Backend) {
         app.get("/v1/leads?email=LEAD-3@example.com").await.json["leads"].as_array().unwrap().len(),
         1
     );
+    app.stop().await;
+}
+
+/// However old a lead is, its conversion brings it to the front; and page after page, nobody is missed.
+async fn leads_are_listed_by_their_last_conversion(backend: Backend) {
+    const LEADS: usize = 1_200;
+    let app = TestApp::start(backend);
+    let store = &*app.app.core.store;
+    let make = async |number: usize| {
+        let at_ms = NOW_MS - 3_600_000 + number as i64;
+        let email = format!("lead-{number}@example.com");
+        story::convert(store, story::conversion(at_ms, None, &email, None)).await.0.to_text()
+    };
+    let mut made: Vec<String> = stream::iter(0..LEADS).map(make).buffered(32).collect().await;
+    made.reverse();
+    let list = async |limit: usize| {
+        let (mut listed, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/leads?sort=-converted_at&limit={limit}{after}");
+            let page = app.get(&path).await.json;
+            let leads = page["leads"].as_array().unwrap_or_else(|| panic!("{page}"));
+            listed.extend(leads.iter().map(|lead| lead["id"].as_str().unwrap().to_owned()));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return listed,
+            }
+        }
+    };
+    assert_eq!(list(200).await, made);
+
+    let oldest = made.pop().unwrap();
+    let again = app.post_lead(&json!({ "contact": contact("lead-0@example.com") })).await;
+    assert_eq!((again.status, again.json["lead"]["id"].as_str()), (201, Some(oldest.as_str())));
+    made.insert(0, oldest);
+    let first = app.get("/v1/leads?sort=-converted_at&limit=1").await.json;
+    assert_eq!(first["leads"][0]["id"], made[0]);
+    for limit in [199, 200] {
+        assert_eq!(list(limit).await, made);
+    }
+    for after in ["x", "1", "1_x", "x_0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11"] {
+        let refused = app.get(&format!("/v1/leads?sort=-converted_at&after={after}")).await;
+        assert_eq!(refused.status, 422, "{after}: {}", refused.text);
+    }
     app.stop().await;
 }

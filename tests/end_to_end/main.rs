@@ -9,6 +9,7 @@ mod postgres_faults;
 mod store;
 mod events;
 mod flags;
+mod request_ids;
 mod leads;
 mod feedback;
 mod fields;

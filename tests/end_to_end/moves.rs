@@ -2,7 +2,7 @@
 //! nothing is lost, nothing is changed, and it goes on working. What is not a whole export stores
 //! nothing, and an import that is killed goes on where it was.
 
-use collector::store::{MemoKind, Settlement, Store};
+use clew_store::{MemoKind, Settlement, Store};
 use shared::outcome::Outcome;
 use std::collections::BTreeSet;
 use std::process::Stdio;

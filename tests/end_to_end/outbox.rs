@@ -1,12 +1,12 @@
 //! Hand-off: once, signed, retried with the same id and body, given up for good, replayed.
 
-use collector::clock::Clock;
-use collector::outbox::Outbox;
-use collector::store::Claim;
+use clew_core::Clock;
+use clew_store::Claim;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::Arc;
-use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
+use tests::app::{NOW_MS, TestApp};
+use tests::settings::{WEBHOOK_SECRET, destination};
 use tests::storage::Backend;
 use tests::wire::{batch, new_event, new_visitor, view};
 use www::{Demo, Listeners, Settings};
@@ -48,7 +48,7 @@ fn stage(backend: Backend) -> (Clock, Demo, TestApp) {
 
 async fn lead(app: &TestApp, email: &str) -> String {
     let visitor = new_visitor().to_text();
-    let now_ms = app.app.clock.now_ms();
+    let now_ms = app.app.core.clock.now_ms();
     let url = "https://www.example.com/?utm_source=google&utm_medium=cpc";
     app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
     let made = app.post_lead(&json!({ "visitor": visitor, "contact": { "email": email } })).await;
@@ -235,7 +235,7 @@ async fn a_claim_whose_holder_died_comes_back(backend: Backend) {
     let now_ms = clock.now_ms();
     let claim =
         Claim { destination: "crm".into(), now_ms, lease_until_ms: now_ms + 45_000, limit: 9 };
-    assert_eq!(app.app.store.claim_deliveries(claim).await.unwrap().len(), 1);
+    assert_eq!(app.app.core.store.claim_deliveries(claim).await.unwrap().len(), 1);
     assert_eq!(app.deliver().await, 0);
     clock.advance_ms(45_000);
     assert_eq!((app.deliver().await, crm.deliveries().len()), (1, 1));
@@ -257,7 +257,7 @@ async fn one_that_hangs_holds_up_no_other(backend: Backend) {
     }
     clock.advance_ms(10_000);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let outbox = Outbox::new(Arc::clone(&app.app));
+    let outbox = app.app.outbox();
     let running = tokio::task::spawn_local(outbox.run(stopped));
     let mut attempts = crm.watch_attempts();
     let all = attempts.wait_for(|attempts| *attempts == 30);

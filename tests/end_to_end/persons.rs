@@ -1,10 +1,11 @@
 //! Who is who: one person with two browsers, two persons with one, and persons that a page names.
 
-use collector::clock::Clock;
+use clew_core::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
-use tests::app::{KEY, NOW_MS, TestApp, answer};
+use tests::app::{NOW_MS, TestApp, answer};
+use tests::settings::KEY;
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, new_event, new_visitor, view};
@@ -50,7 +51,7 @@ async fn a_shared_browser_is_two_leads(backend: Backend) {
     let (visitor, _) = travelled(&app).await;
     let first =
         app.post_lead(&json!({ "visitor": visitor, "contact": contact("a@example.com") })).await;
-    app.app.clock.advance_ms(DAY_MS);
+    app.app.core.clock.advance_ms(DAY_MS);
     let now_ms = NOW_MS + DAY_MS;
     let url = "https://www.example.com/?utm_source=bing&utm_medium=cpc";
     app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
@@ -76,11 +77,11 @@ async fn a_shared_browser_never_tells_the_other_persons_visits(backend: Backend)
     let app = TestApp::start(backend);
     let (shared, own) = (new_visitor().to_text(), new_visitor().to_text());
     let visit = async |visitor: &str, source: &str| {
-        app.app.clock.advance_ms(DAY_MS);
-        let now_ms = app.app.clock.now_ms();
+        app.app.core.clock.advance_ms(DAY_MS);
+        let now_ms = app.app.core.clock.now_ms();
         let url = format!("https://www.example.com/?utm_source={source}&utm_medium=cpc");
         app.send(batch(visitor, now_ms, &[view(new_event(now_ms), now_ms, &url, "")])).await;
-        app.app.clock.advance_ms(MINUTE);
+        app.app.core.clock.advance_ms(MINUTE);
     };
     let convert = async |visitor: &str, email: &str| -> Value {
         let made = app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
@@ -161,7 +162,7 @@ async fn a_join_is_undone(backend: Backend) {
         made.json["lead"]["id"].as_str().unwrap().to_owned()
     };
     let first = convert("a@example.com").await;
-    app.app.clock.advance_ms(DAY_MS);
+    app.app.core.clock.advance_ms(DAY_MS);
     let now_ms = NOW_MS + DAY_MS;
     let url = "https://www.example.com/?utm_source=bing&utm_medium=cpc";
     app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
@@ -190,11 +191,11 @@ async fn a_join_is_undone(backend: Backend) {
     }
     assert_eq!(app.get(&path).await.status, 405);
 
-    app.app.clock.advance_ms(MINUTE);
+    app.app.core.clock.advance_ms(MINUTE);
     let undone = delete(&format!("/v1/leads/email:B@example.com/visitors/{visitor}"), KEY).await;
     assert_eq!((undone.status, &undone.json["id"]), (200, &json!(second)));
     assert_eq!(undone.json["visitors"][0]["undone_at"], "2026-11-22T10:01:00Z");
-    app.app.clock.advance_ms(MINUTE);
+    app.app.core.clock.advance_ms(MINUTE);
     assert_eq!(delete(&path, KEY).await.json, undone.json, "once is enough");
 
     let lead = app.get(&format!("/v1/leads/{second}")).await.json;
@@ -214,7 +215,7 @@ async fn a_join_is_undone(backend: Backend) {
     assert_eq!(lead["fields"]["source_path"], "google / cpc > (direct) / (none) > bing / cpc");
     let journey = app.get(&format!("/v1/visitors/{visitor}/journey")).await.json;
     assert_eq!(journey["lead_id"], first.as_str());
-    tests::load::hold_together(&*app.app.store).await;
+    tests::load::hold_together(&*app.app.core.store).await;
     app.stop().await;
 }
 

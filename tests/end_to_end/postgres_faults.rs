@@ -1,7 +1,7 @@
 //! A database in trouble: what it asks for is refused with 503 and kept nowhere, nothing that was
 //! acknowledged is missing, the log says why, and the collector goes on by itself when it is over.
 
-use collector::clock::Clock;
+use clew_core::Clock;
 use futures_util::future::join_all;
 use serde_json::json;
 use std::net::TcpListener;
@@ -56,7 +56,7 @@ async fn a_server_that_was_away_is_used_again() {
         load.is_acknowledged(100).await;
         until("it is ready", async || is_ready(&app.url).await).await;
     }
-    load.is_kept_by(&*app.app.store).await;
+    load.is_kept_by(&*app.app.core.store).await;
     app.stop().await;
 }
 
@@ -76,7 +76,7 @@ async fn connections_that_are_cut_lose_and_double_nothing() {
     }
     assert!(cut > 60, "{cut} connections were cut");
     load.is_acknowledged(100).await;
-    load.is_kept_by(&*app.app.store).await;
+    load.is_kept_by(&*app.app.core.store).await;
     app.stop().await;
 }
 
@@ -105,7 +105,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for() {
     for body in bodies {
         assert_eq!(app.send(body).await.status, 202);
     }
-    let counts = hold_together(&*app.app.store).await.counts;
+    let counts = hold_together(&*app.app.core.store).await.counts;
     assert_eq!((counts.visitors, counts.page_views), (5, 5));
     app.stop().await;
 }
@@ -153,7 +153,7 @@ async fn a_visitor_that_is_held_holds_up_no_other() {
     }
     session.run("COMMIT");
     assert_eq!(app.send(page_of(&stuck)).await.status, 202);
-    assert_eq!(hold_together(&*app.app.store).await.counts.page_views, 47);
+    assert_eq!(hold_together(&*app.app.core.store).await.counts.page_views, 47);
     app.stop().await;
 }
 

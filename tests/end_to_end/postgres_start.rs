@@ -1,16 +1,17 @@
 //! A database that a collector cannot begin with, or not go on with: one sentence says why and what
 //! to do, and never the password.
 
-use collector::store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
-use collector::store::{Store, StoreError};
+use clew_store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
+use clew_store::{StoreError, Upkeep};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
-use tests::app::{TestApp, destination};
+use tests::app::TestApp;
 use tests::load::{browse_once, hold_together, is_ready, is_refused, page_of, until};
 use tests::postgres::Server;
 use tests::process::{Collector, binary};
+use tests::settings::destination;
 use tests::storage::{Backend, Storage, postgres_options};
 use tests::wire::new_visitor;
 
@@ -120,9 +121,9 @@ async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
 #[actix_web::test]
 async fn schemas_that_do_not_fit() {
     check_schema("SELECT 1", "", "").await;
-    let older = "this program needs 4; run `clew migrate`";
+    let older = "this program needs 5; run `clew migrate`";
     check_schema(
-        "UPDATE clew.schema_history SET version = version - 2",
+        "UPDATE clew.schema_history SET version = version - 3",
         older,
         "by another program",
     )
@@ -158,7 +159,7 @@ fn a_migration_that_fails_leaves_nothing() {
     assert!(error.contains("the database has none; run `clew migrate`"), "{error}");
 
     server.psql(database.name(), "DROP TABLE clew.events");
-    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 4);
+    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 5);
     assert_eq!(told(PostgresStore::open(&postgres_options(database.url()))), "");
 }
 
@@ -170,7 +171,7 @@ fn who_migrates_at_the_same_time_waits() {
         let all: [_; 4] = std::array::from_fn(|_| scope.spawn(migrate));
         all.map(|one| one.join().unwrap())
     });
-    assert_eq!(ran.iter().sum::<usize>(), 4, "{ran:?}");
+    assert_eq!(ran.iter().sum::<usize>(), 5, "{ran:?}");
 }
 
 #[actix_web::test]
@@ -278,7 +279,7 @@ async fn what_lost_against_others_is_tried_again() {
     psql("DROP SEQUENCE public.tries; CREATE SEQUENCE public.tries INCREMENT 4 START 5");
     is_refused(&app.send(page_of(&new_visitor().to_text())).await);
     is_refused(&app.post_lead(&person).await);
-    let counts = hold_together(&*app.app.store).await.counts;
+    let counts = hold_together(&*app.app.core.store).await.counts;
     assert_eq!((counts.page_views, counts.conversions), (1, 1));
     app.stop().await;
 }

@@ -1,11 +1,11 @@
 //! History labelled anew by other rules: shown before it is done, done as shown, with and without a
 //! collector at work, and to its end however often it is cut off.
 
+use clew_store::Entity;
+use clew_store::visitor::Row;
 use collector::check::Check;
 use collector::config::Config;
 use collector::settings::Settings;
-use collector::store::Entity;
-use collector::store::visitor::Row;
 use serde_json::Value;
 use shared::ids::{EventId, VisitorId};
 use shared::page_view::PageView;
@@ -17,11 +17,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tests::app::{KEY, client, settings_for};
+use tests::app::client;
 use tests::crowd::Crowd;
 use tests::full;
 use tests::postgres::Server;
 use tests::process::{Collector, Told, clew, clew_with, command_with};
+use tests::settings::{KEY, settings_for};
 use tests::storage::{Backend, Storage};
 use tests::story::site;
 
@@ -45,7 +46,7 @@ fn other_rules() -> (TempDir, String) {
 }
 
 fn settings(storage: &Storage, more: &str) -> Settings {
-    Settings::new(Config::parse(&(settings_for(storage) + more), &[]).unwrap()).unwrap()
+    Settings::new(Config::parse(&(settings_for(&storage.url()) + more), &[]).unwrap()).unwrap()
 }
 
 fn succeeds(told: Told) -> String {
@@ -232,7 +233,7 @@ async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
     assert!(of_google.len() > 5, "{of_google:?}");
     assert!(of_google.iter().all(|touch| touch["channel"] == "affiliates"), "{of_google:?}");
 
-    collector.configure(&(settings_for(&storage) + &rules));
+    collector.configure(&(settings_for(&storage.url()) + &rules));
     collector.hang_up();
     collector.line_with("the configuration was read again");
     // Whatever was judged by the settings before is stored.

@@ -1,10 +1,9 @@
 //! SIGHUP: other settings without a restart, without a request refused or a delivery lost.
 
-use collector::app::App;
-use collector::clock::Clock;
+use clew_core::Clock;
+use clew_core::secret::KeyHash;
+use clew_server::App;
 use collector::config::Config;
-use collector::outbox::Outbox;
-use collector::secret::KeyHash;
 use collector::settings::Settings;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -12,10 +11,10 @@ use shared::wire::encode::Header;
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use tests::app::{KEY, NOW_MS, TestApp, WEBHOOK_SECRET, client, destination, settings_for};
+use tests::app::{NOW_MS, TestApp, client};
 use tests::process::Collector;
+use tests::settings::{KEY, WEBHOOK_SECRET, destination, settings_for};
 use tests::storage::{Backend, Storage};
 use tests::wire::{new_event, new_visitor, view};
 use www::{Demo, Listeners};
@@ -101,7 +100,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     let storage = Storage::new(backend);
     let (client, crm) = (client(), receiver());
     let collector = Collector::start(&storage, &key("demo", OLD_KEY));
-    let configure = |more: &str| collector.configure(&(settings_for(&storage) + more));
+    let configure = |more: &str| collector.configure(&(settings_for(&storage.url()) + more));
     let url = collector.url.as_str();
     let visit = async |site: &str| visit(&client, url, site).await;
     let list = async |key: &str| list(&client, url, key).await;
@@ -144,7 +143,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     }
 
     // What only a start can change is told of and left, the rest is taken.
-    let text = settings_for(&storage).replace("127.0.0.1:0", "127.0.0.1:1");
+    let text = settings_for(&storage.url()).replace("127.0.0.1:0", "127.0.0.1:1");
     collector.configure(&(text + &site("last")));
     collector.hang_up();
     let line = collector.line_with("until a restart");
@@ -184,7 +183,7 @@ async fn no_request_is_dropped_by_a_hangup(backend: Backend) {
         .collect();
     for number in 0..20 {
         let name = format!("site-{number}");
-        collector.configure(&(settings_for(&storage) + &site(&name)));
+        collector.configure(&(settings_for(&storage.url()) + &site(&name)));
         collector.hang_up();
         status_when(202, async || visit(&client, &collector.url, &name).await).await;
     }
@@ -198,7 +197,7 @@ async fn no_request_is_dropped_by_a_hangup(backend: Backend) {
 /// Gives an application other settings, as `clew serve` does.
 fn change(app: &App, settings: &str) {
     // The store that is named here is not opened: an application keeps the one it has.
-    let unused = settings_for(&Storage::new(Backend::Sled));
+    let unused = settings_for(&Storage::new(Backend::Sled).url());
     let config = Config::parse(&(unused + settings), &[]).unwrap();
     app.change_settings(Settings::new(config).unwrap()).unwrap();
 }
@@ -221,7 +220,7 @@ async fn destinations_come_change_and_go(backend: Backend) {
     let now = "[delivery]\nsettle_seconds = 0\n";
     let app = TestApp::start_with(backend, now, clock);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let outbox = Outbox::new(Arc::clone(&app.app));
+    let outbox = app.app.outbox();
     let running = tokio::task::spawn_local(outbox.run(stopped));
 
     change(&app.app, &(now.to_owned() + &webhook(&first)));

@@ -1,7 +1,7 @@
 //! The story on both stores, and what only a folder on a disk can go through.
 
-use collector::store::sled::{SledOptions, SledStore};
-use collector::store::{Store, StoreError};
+use clew_store::sled::{SledOptions, SledStore};
+use clew_store::{Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, StoreError, Upkeep};
 use std::path::Path;
 use tests::storage::{Backend, Storage};
 use tests::story;
@@ -30,11 +30,12 @@ async fn a_full_visitor_takes_no_more(backend: Backend) {
 /// And nothing waits for ever.
 async fn a_full_queue_is_busy(backend: Backend) {
     let storage = Storage::new(backend);
-    let settings = tests::app::settings_for(&storage).replace("[store]", "[store]\nqueue = 1");
+    let settings =
+        tests::settings::settings_for(&storage.url()).replace("[store]", "[store]\nqueue = 1");
     let config = collector::config::Config::parse(&settings, &[]).unwrap();
-    let store = collector::app::open_store(&config).unwrap();
+    let store = tests::storage::open_store(&config);
     // Page views, so that each commit waits for the disk while the others come.
-    let shown = || collector::store::Arrival::View(Box::new(story::page_view(story::START_MS, "")));
+    let shown = || clew_store::Arrival::View(Box::new(story::page_view(story::START_MS, "")));
     let batch = || story::arrivals(tests::wire::new_visitor(), vec![shown()]);
     let results = futures_util::future::join_all((0..200).map(|_| store.ingest(batch()))).await;
     let busy = results.iter().filter(|result| matches!(result, Err(StoreError::Busy))).count();
@@ -101,6 +102,41 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         assert!(error.to_string().contains("left as it is"), "{name}: {error}");
         assert!(bytes(&path) == before, "{name}: the folder was changed");
     }
+}
+
+/// The layout before this one lacks two lists, which are made from what is there.
+#[actix_web::test]
+async fn a_folder_of_the_layout_before_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path()).await;
+    let list = async |store: &SledStore| {
+        let of = DeliveriesOf::Destination("crm".into());
+        let filter =
+            DeliveryFilter { site: story::site(), of, state: None, after: None, limit: 999 };
+        let leads = store.leads_by_conversion(&story::site(), None, 999).await.unwrap();
+        (leads, store.deliveries(filter).await.unwrap())
+    };
+    let store = open(folder.path()).unwrap();
+    let before = list(&store).await;
+    assert_eq!((before.0.len(), before.1.len()), (LEADS, LEADS));
+    store.close().await.unwrap();
+    drop(store);
+
+    let db = ::sled::open(folder.path().join("tree")).unwrap();
+    for prefix in [b"t", b"r"] {
+        for key in db.scan_prefix(prefix).keys() {
+            db.remove(key.unwrap()).unwrap();
+        }
+    }
+    db.insert("mversion", &5_u32.to_be_bytes()).unwrap();
+    db.flush().unwrap();
+    drop(db);
+    let store = open(folder.path()).unwrap();
+    assert_eq!(list(&store).await, before);
+    store.close().await.unwrap();
+    drop(store);
+    let db = ::sled::open(folder.path().join("tree")).unwrap();
+    assert_eq!(db.get("mversion").unwrap().unwrap(), &6_u32.to_be_bytes());
 }
 
 /// Wherever a page of the log is overwritten: either the store says that it is damaged and keeps
@@ -189,7 +225,7 @@ async fn long_values_are_read_whole_while_they_are_written() {
     let visitor = tests::wire::new_visitor();
     let view = |number: i64| {
         let source = format!("{}{}", ["google", "bing"][number as usize % 2], "x".repeat(200));
-        collector::store::Arrival::View(Box::new(story::page_view(
+        clew_store::Arrival::View(Box::new(story::page_view(
             story::START_MS + number * 1_000,
             &source,
         )))

@@ -2,7 +2,7 @@
 //! anything is told.
 
 use crate::subscriptions::{PRIVATE, call, lead, settle_and_deliver, subscribe};
-use collector::clock::Clock;
+use clew_core::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::app::{NOW_MS, TestApp, answer};
@@ -31,7 +31,7 @@ async fn samples_and_lists_have_the_same_members(backend: Backend) {
 
     for email in ["a@example.com", "b@example.com"] {
         lead(&app, email).await;
-        app.app.clock.advance_ms(1_000);
+        app.app.core.clock.advance_ms(1_000);
     }
     assert_eq!(settle_and_deliver(&app).await, 2);
     let told = receiver.take();

@@ -1,11 +1,12 @@
 //! Subscriptions as Zapier and its like use them: ordered by API, told in flat bodies, signed, ended.
 
-use collector::clock::Clock;
+use clew_core::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use tests::app::{Answer, KEY, NOW_MS, TestApp, answer};
+use tests::app::{Answer, NOW_MS, TestApp, answer};
 use tests::receiver::Receiver;
+use tests::settings::KEY;
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
@@ -48,7 +49,7 @@ pub(crate) async fn lead(app: &TestApp, email: &str) -> Value {
 }
 
 pub(crate) async fn settle_and_deliver(app: &TestApp) -> usize {
-    app.app.clock.advance_ms(10_000);
+    app.app.core.clock.advance_ms(10_000);
     app.deliver().await
 }
 
@@ -84,7 +85,7 @@ async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
     assert_eq!(shown.json, listed.json["hooks"][0]);
     assert!(!listed.text.contains("secret") && !shown.text.contains("secret"));
     let bare = secret.strip_prefix("whsec_").unwrap();
-    let mut entities = app.app.store.export();
+    let mut entities = app.app.core.store.export();
     while let Some(entity) = entities.next().await {
         assert!(!serde_json::to_string(&entity.unwrap()).unwrap().contains(bare));
     }
@@ -184,11 +185,11 @@ async fn stages_and_revenue_are_told(backend: Backend) {
     }
     let deal = |kind: &str, amount: &str| json!({ "email": "a@example.com", "deal": "D-1", "kind": kind, "amount": amount, "currency": "EUR" });
     app.post("/v1/revenue", &deal("won", "1200.00")).await;
-    app.app.clock.advance_ms(1_000);
+    app.app.core.clock.advance_ms(1_000);
     app.post("/v1/revenue", &deal("refunded", "200.00")).await;
     // In the lead's order, one after the other.
     assert_eq!(app.deliver().await, 1);
-    app.app.clock.advance_ms(1_000);
+    app.app.core.clock.advance_ms(1_000);
     assert_eq!(app.deliver().await, 1);
     let mut bodies: Vec<Value> = receiver.take().iter().map(|got| got.json()).collect();
     assert_ne!(bodies[0]["id"], bodies[1]["id"]);
@@ -271,7 +272,7 @@ async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
     receiver.answer(500, &[]);
     lead(&app, "c@example.com").await;
     for hours in 0..30 {
-        app.app.clock.advance_ms(5 * 3_600_000);
+        app.app.core.clock.advance_ms(5 * 3_600_000);
         app.deliver().await;
         let disabled = app.get(&path).await.json["disabled"] == true;
         assert!(!disabled || hours >= 23, "too soon: {hours}");

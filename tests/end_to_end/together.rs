@@ -2,8 +2,8 @@
 //! the other serves, and the death of one that was delivering.
 
 use crate::outbox::receiver;
-use collector::clock::Clock;
-use collector::store::Arrival;
+use clew_core::Clock;
+use clew_store::Arrival;
 use futures_util::future::join_all;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -16,10 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::sync::Mutex;
-use tests::app::{KEY, NOW_MS, TestApp, client, destination};
+use tests::app::{NOW_MS, TestApp, client};
 use tests::crowd::{Crowd, PATIENCE};
 use tests::load::hold_together;
 use tests::process::Collector;
+use tests::settings::{KEY, destination};
 use tests::storage::{Backend, Storage};
 use tests::story::{arrivals, page_view, site};
 use tests::wire::{batch, engagement, new_event, new_visitor, view};
@@ -99,7 +100,7 @@ async fn a_thousand_visitors_through_two_collectors() {
     };
     join_all((0..AT_ONCE).map(work)).await;
 
-    let store = &*apps[0].app.store;
+    let store = &*apps[0].app.core.store;
     for (visitor, seen) in &expected {
         let views = store.page_views(&site(), *visitor).await.unwrap();
         let stored =

@@ -1,8 +1,7 @@
 //! What becomes of leads in their CRM comes back: by webhook, in any order and as often as it likes, or
 //! by the poll where the webhook was lost.
 
-use collector::crm::RecordRef;
-use collector::follow::inbox;
+use clew_connect::crm::record::RecordRef;
 use serde_json::{Value, json};
 use standin::Emit;
 use tests::crm::{Scene, Vendor};
@@ -375,14 +374,17 @@ async fn one_record_that_cannot_be_read_keeps_no_other_waiting(backend: Backend)
     let (lead, record) = handed_off(&scene).await;
     let id = scene.deal(&record, "1200").await;
     let unreadable = RecordRef { object: "company".into(), id: "1".into() };
-    inbox::put(&scene.app.app, "hubspot", &[unreadable]).await.unwrap();
+    scene.app.app.inbox.put("hubspot", &[unreadable]).await.unwrap();
     scene.change_deal(&id, scene.change("won", None), |_| {}).await;
     scene.app.follow().await;
     assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
-    let waits = inbox::waiting(&scene.app.app, "hubspot", None, 10).await.unwrap();
-    assert_eq!(waits.len(), 1, "{waits:?}");
-    let entry: inbox::Entry = serde_json::from_str(&waits[0].value).unwrap();
-    let error = entry.error.unwrap();
-    assert!(entry.failures == 1 && error.contains("no reading of a `company`"), "{error}");
+    let (waits, _) = scene.app.app.inbox.page("hubspot", None, 10).await.unwrap();
+    assert_eq!(waits.len(), 1);
+    let entry = &waits[0].entry;
+    let error = entry.error.as_deref().unwrap();
+    assert!(
+        entry.failures == 1 && error.contains("records of the kind `company` are not read"),
+        "{error}"
+    );
     scene.stop().await;
 }

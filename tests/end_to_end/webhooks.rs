@@ -1,13 +1,14 @@
 //! Destinations of the configuration: two secrets while one is changed, what a receiver's answer does to
 //! all that waits for it, and the test of one.
 
-use collector::clock::Clock;
+use clew_core::Clock;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use tests::app::{NOW_MS, TestApp, WEBHOOK_SECRET, destination};
+use tests::app::{NOW_MS, TestApp};
 use tests::crm::{Scene, Vendor};
 use tests::receiver::Receiver;
+use tests::settings::{WEBHOOK_SECRET, destination};
 use tests::storage::{Backend, Storage};
 use tests::visitors::contact;
 
@@ -48,7 +49,7 @@ async fn two_secrets_sign(backend: Backend) {
     // The specification's library asks the machine for the time.
     let app = app_with(backend, &receiver, &more, Clock::system());
     lead(&app, "a@example.com").await;
-    app.app.clock.advance_ms(10_000);
+    app.app.core.clock.advance_ms(10_000);
     assert_eq!(app.deliver().await, 1);
     let got = receiver.one();
     assert!(got.is_signed_with(WEBHOOK_SECRET) && got.is_signed_with(OTHER_SECRET));
@@ -63,16 +64,16 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
     let more = destination("leads", &leads.url) + "events = [\"lead.converted\"]\n";
     let app = app_with(backend, &all, &more, Clock::fixed(NOW_MS));
     lead(&app, "a@example.com").await;
-    app.app.clock.advance_ms(1_000);
+    app.app.core.clock.advance_ms(1_000);
     let stage = json!({ "stage": "mql", "reference": "e1" });
     let told = app.post("/v1/leads/email:a@example.com/stage", &stage).await.json;
     let won = json!({ "email": "a@example.com", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR" });
     app.post("/v1/revenue", &won).await;
     // The stage waits for the lead, which it would make no sense before.
     assert_eq!(app.deliver().await, 0);
-    app.app.clock.advance_ms(11_000);
+    app.app.core.clock.advance_ms(11_000);
     while app.deliver().await > 0 {
-        app.app.clock.advance_ms(1_000);
+        app.app.core.clock.advance_ms(1_000);
     }
     assert_eq!(leads.one().json()["type"], "lead.converted");
     let bodies: Vec<Value> = all.take().iter().map(|got| got.json()).collect();
@@ -149,7 +150,7 @@ async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
     let receiver = Receiver::start();
     let app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
     lead(&app, "a@example.com").await;
-    app.app.clock.advance_ms(10_000);
+    app.app.core.clock.advance_ms(10_000);
     receiver.answer(410, &[]);
     assert_eq!(app.deliver().await, 1);
     assert_eq!(
@@ -159,9 +160,9 @@ async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
     // Not by time, not by a restart, not by a test that fails.
     receiver.answer(500, &[]);
     lead(&app, "b@example.com").await;
-    app.app.clock.advance_ms(48 * HOUR_MS);
+    app.app.core.clock.advance_ms(48 * HOUR_MS);
     assert_eq!(app.deliver().await, 0);
-    let clock = app.app.clock.clone();
+    let clock = app.app.core.clock.clone();
     let settings = destination("crm", &receiver.url);
     let app = TestApp::start_with(app.stop().await, &settings, clock);
     let tested = app.post("/v1/destinations/crm/test", &Value::Null).await.json;
@@ -181,7 +182,7 @@ async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
 async fn one_that_is_busy_is_left_alone(backend: Backend) {
     let receiver = Receiver::start();
     let app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
-    let clock = app.app.clock.clone();
+    let clock = app.app.core.clock.clone();
     let attempts = async || {
         let listed = app.get("/v1/deliveries?state=retry").await.json;
         listed["deliveries"][0]["attempts"].clone()
@@ -222,7 +223,7 @@ async fn one_that_is_busy_is_left_alone(backend: Backend) {
 async fn five_days_of_failures_pause_it(backend: Backend) {
     let receiver = Receiver::start();
     let mut app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
-    let clock = app.app.clock.clone();
+    let clock = app.app.core.clock.clone();
     receiver.answer(500, &[]);
     // A lead a day, each tried ten times; with a restart in between, which forgets nothing.
     for day in 0..6 {
@@ -274,7 +275,7 @@ async fn an_endless_answer_is_not_read(backend: Backend) {
         }
         written
     });
-    app.app.clock.advance_ms(10_000);
+    app.app.core.clock.advance_ms(10_000);
     assert_eq!((app.deliver().await, waiting(&app, "sent").await.len()), (1, 1));
     let written = endless.join().unwrap();
     assert!(written < 64 << 20, "{written} bytes were taken");

@@ -1,24 +1,19 @@
 //! [`TestApp`]: the collector in this process, on a real socket, its clock in the test's hand.
 
-use crate::storage::Storage;
-use collector::app;
-use collector::app::App;
-use collector::clock::{Clock, Dice};
+use crate::settings::{KEY, settings_for};
+use crate::storage::{Storage, open_store};
+use clew_core::{Clock, Dice};
+use clew_server::App;
+use clew_server::server::{self, Serving};
 use collector::config::Config;
 use collector::follow::Follower;
 use collector::outbox::Outbox;
-use collector::secret::KeyHash;
-use collector::server::{self, Serving};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The key that opens the test's site.
-pub const KEY: &str = "clew_test-key";
-/// The secret of every test's webhooks.
-pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 /// What a person's browser calls itself.
 pub const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
 /// Saturday, 21 November 2026, 10:00 UTC.
@@ -83,14 +78,14 @@ impl TestApp {
     ) -> Self {
         let storage = storage.into();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(&storage));
+        let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(&storage.url()));
         let mut config = Config::parse(&text, &[]).unwrap();
         adjust(&mut config);
-        let store = app::open_store(&config).unwrap();
+        let store = open_store(&config);
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
-        let outbox = Outbox::new(Arc::clone(&app));
-        let follower = Follower::new(Arc::clone(&app));
+        let outbox = app.outbox();
+        let follower = app.follower();
         Self { app, url, outbox, follower, server, client: client(), storage }
     }
 
@@ -144,10 +139,10 @@ impl TestApp {
         let Self { app, outbox, follower, server, storage, .. } = self;
         drop((outbox, follower));
         server.stop().await;
-        app.store.close().await.unwrap();
+        app.core.store.close().await.unwrap();
         // The server's threads let go of it a moment later, and with it of the store's folder.
         let until = Instant::now() + Duration::from_secs(2);
-        while Arc::strong_count(&app) > 1 && Instant::now() < until {
+        while Arc::strong_count(&app.core.store) > 1 && Instant::now() < until {
             tokio::task::yield_now().await;
         }
         storage
@@ -168,28 +163,4 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     let text = response.text().await.unwrap();
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
     Answer { status, headers, json, text }
-}
-
-/// The settings of a test's collector.
-pub fn settings_for(storage: &Storage) -> String {
-    format!(
-        "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,collector=info\"\n\
-         [store]\nurl = \"{}\"\n\
-         [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
-         [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
-         [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\
-         [[keys]]\nname = \"test\"\nsite = \"demo\"\nhash = \"{}\"\n\
-         [[keys]]\nname = \"other\"\nsite = \"other\"\nhash = \"{}\"\n",
-        storage.url(),
-        KeyHash::of(KEY),
-        KeyHash::of("clew_other-key"),
-    )
-}
-
-/// The settings of a destination.
-pub fn destination(name: &str, url: &str) -> String {
-    format!(
-        "[[destinations]]\nname = \"{name}\"\nsite = \"demo\"\nurl = \"{url}\"\n\
-         secret = \"{WEBHOOK_SECRET}\"\nallow_private = true\n"
-    )
 }

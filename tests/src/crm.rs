@@ -1,20 +1,13 @@
 //! A collector that hands leads off to a stand-in of a CRM: the same scenes for every vendor.
 
 use crate::app::{NOW_MS, TestApp};
-use crate::storage::{Backend, Storage};
+use crate::storage::Storage;
 use crate::wire::{batch, new_event, new_visitor, view};
-use collector::clock::Clock;
+use clew_core::Clock;
 use collector::config::Config;
-use collector::crm::connection::Means;
-use collector::crm::vault::Vault;
-use collector::outgoing::Outgoing;
-use collector::seal::Seal;
-use collector::store::Store;
 use serde_json::{Value, json};
 use standin::{Emit, Standin};
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Whose CRM it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,28 +98,6 @@ impl Vendor {
             Self::Hubspot => person["properties"][&name].clone(),
             Self::Salesforce => person[&name].clone(),
         }
-    }
-}
-
-/// What an adapter works with that has no collector around it. Adapters of one test share a store, as
-/// collectors of one company do.
-pub fn means(clock: &Clock, timeout: Duration) -> Means {
-    thread_local! {
-        // The thread is the test's.
-        static STORE: (Arc<dyn Store>, Storage) = {
-            let storage = Storage::new(Backend::Sled);
-            (storage.open(), storage)
-        };
-    }
-    let key = "[[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"";
-    let config = Config::parse(key, &[]).unwrap();
-    let seal = Arc::new(Seal::new(&config.token_keys).unwrap());
-    let store = STORE.with(|(store, _)| Arc::clone(store));
-    Means {
-        outgoing: Outgoing::new().unwrap(),
-        clock: clock.clone(),
-        vault: Vault::new(store, seal, "adapter"),
-        timeout,
     }
 }
 

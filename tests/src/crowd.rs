@@ -1,11 +1,12 @@
 //! Browsers that write until they are told to stop, each for a visitor of its own and now and then
 //! a lead, and that remember what was acknowledged.
 
-use crate::app::{KEY, client};
+use crate::app::client;
+use crate::settings::KEY;
 use crate::story::site;
 use crate::wire::{HOME, batch, new_event, new_visitor, view};
-use collector::clock::Clock;
-use collector::store::Store;
+use clew_core::Clock;
+use clew_store::Store;
 use futures_util::future::join_all;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};

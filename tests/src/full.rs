@@ -7,8 +7,8 @@ use crate::story::memos::change;
 use crate::story::records::{deal, link, stage};
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
-use collector::store::{
-    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, Memo, MemoKind,
+use clew_store::{
+    Action, ActionKind, Arrival, Arrivals, Claim, Delivery, Idempotency, LeadKey, Memo, MemoKind,
     NewConversion, NewRecord, Record, Recorded, Settlement, Store, Unmatched,
 };
 use futures_util::future::join_all;
@@ -144,7 +144,7 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     let id = new_visitor().to_text();
     let unmatched = Unmatched {
         site: crate::story::site(),
-        names: vec![format!("crm:crm:contact:{id}\0")],
+        keys: vec![LeadKey::CrmRecord(format!("crm:contact:{id}\0"))],
         record: stage(Stage::Mql, START_MS, &id),
         crm_record: None,
     };
@@ -162,7 +162,7 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
         let is_handed_off = turn % records.len() == 0;
         let destinations = DESTINATIONS.iter().filter(|_| is_handed_off);
         let (record, destinations) =
-            (record.clone(), destinations.map(ToString::to_string).collect());
+            (record.clone(), destinations.map(|name| (*name).into()).collect());
         let due_at_ms = START_MS;
         let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
         let repeated = turn >= records.len();
@@ -223,7 +223,7 @@ pub async fn claim(
     now_ms: i64,
     limit: usize,
 ) -> Vec<Delivery> {
-    let destination = destination.to_owned();
+    let destination = destination.into();
     let claim = Claim { destination, now_ms, lease_until_ms: now_ms + 45_000, limit };
     store.claim_deliveries(claim).await.unwrap()
 }

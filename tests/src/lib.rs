@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
 
+pub mod settings;
 pub mod postgres;
 pub mod storage;
 pub mod any_input;
@@ -15,6 +16,7 @@ pub mod load;
 pub mod story;
 pub mod full;
 pub mod process;
+pub mod adapter;
 pub mod crm;
 pub mod crowd;
 pub mod browser;

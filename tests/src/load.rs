@@ -1,10 +1,11 @@
 //! Browsers and forms that send again what was refused until it is acknowledged, as real ones do; and
 //! whether what a store then holds is that, once, and holds together.
 
-use crate::app::{Answer, KEY, NOW_MS, answer, client};
+use crate::app::{Answer, NOW_MS, answer, client};
+use crate::settings::KEY;
 use crate::wire::{HOME, batch, new_event, new_visitor, view};
+use clew_store::Store;
 use collector::check::{Check, Report};
-use collector::store::Store;
 use reqwest::Client;
 use serde_json::json;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The collector as a process of its own: to be killed, and to be told things by signals.
 
-use crate::app::settings_for;
+use crate::settings::settings_for;
 use crate::storage::Storage;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ impl Collector {
 
     fn start_by(mut program: Command, storage: &Storage, more_settings: &str) -> Self {
         let config = NamedTempFile::new().unwrap();
-        let settings = format!("{}{more_settings}", settings_for(storage));
+        let settings = format!("{}{more_settings}", settings_for(&storage.url()));
         std::fs::write(config.path(), settings).unwrap();
         let mut child = program
             .args(["serve", "--config"])
@@ -160,7 +160,7 @@ pub fn command_with(
     arguments: &[&str],
 ) -> (Command, NamedTempFile) {
     let config = NamedTempFile::new().unwrap();
-    std::fs::write(config.path(), settings_for(storage) + more_settings).unwrap();
+    std::fs::write(config.path(), settings_for(&storage.url()) + more_settings).unwrap();
     let mut command = Command::new(binary());
     command.args(arguments).arg("--config").arg(config.path());
     (command, config)

@@ -1,11 +1,10 @@
 //! The stores that a collector can be given, and the two tests that are made of each test.
 
-use crate::app::settings_for;
 use crate::postgres::{Database, Server};
-use collector::app;
+use crate::settings::settings_for;
+use clew_store::postgres::{self, COLLECTOR, PostgresOptions};
+use clew_store::{Opener, Store};
 use collector::config::Config;
-use collector::store::Store;
-use collector::store::postgres::{self, COLLECTOR, PostgresOptions};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
@@ -62,7 +61,7 @@ impl Storage {
 
     /// The store itself, without a collector.
     pub fn open(&self) -> Arc<dyn Store> {
-        app::open_store(&Config::parse(&settings_for(self), &[]).unwrap()).unwrap()
+        open_store(&Config::parse(&settings_for(&self.url()), &[]).unwrap())
     }
 
     /// The same database for one more collector.
@@ -91,6 +90,11 @@ impl From<Backend> for Storage {
     fn from(backend: Backend) -> Self {
         Self::new(backend)
     }
+}
+
+/// The store of a configuration, as a collector opens it.
+pub fn open_store(config: &Config) -> Arc<dyn Store> {
+    clew_store::open(&config.store.options(), Opener::Collector).unwrap()
 }
 
 /// A database with every table and no row, which copies are made of: so much faster than to

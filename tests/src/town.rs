@@ -1,8 +1,9 @@
 //! Everything at once, each on a host of its own: collector, demo site, referring site, CRM.
 
-use crate::app::{TestApp, WEBHOOK_SECRET, destination};
+use crate::app::TestApp;
+use crate::settings::{WEBHOOK_SECRET, destination};
 use crate::storage::Backend;
-use collector::clock::Clock;
+use clew_core::Clock;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl Town {
         let destinations = destination("crm", &webhook) + more;
         let app = TestApp::start_on(backend, collector, &destinations, clock.clone());
 
-        let mut settings = Settings::new(&app.url, crate::app::KEY, WEBHOOK_SECRET);
+        let mut settings = Settings::new(&app.url, crate::settings::KEY, WEBHOOK_SECRET);
         settings.tracker_url = format!("{tracker}/c");
         settings.public_site_url = Some(site.clone());
         settings.content_security_policy =

@@ -54,7 +54,11 @@ const TASKS: &[Task] = &[
         usage: "[--sizes]   build the browser tracker into target/tracker; --sizes prints what it weighs",
         run: tracker::run,
     },
-    Task { name: "tidy", usage: "            check what the compiler cannot", run: tidy::run },
+    Task {
+        name: "tidy",
+        usage: "            check what the compiler cannot; --modules prints each crate's modules",
+        run: tidy::run,
+    },
     Task {
         name: "pictures",
         usage: "            take the screenshots of docs/images",

@@ -15,6 +15,19 @@ impl Default for AttributionConfig {
     }
 }
 
+/// What is wrong with the table.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+enum AttributionError {
+    #[error(
+        "model: `{0}` learns from many journeys and is for reports; a single lead takes any other"
+    )]
+    Model(Model),
+    #[error("{0}: {1} should be days above 0")]
+    Days(&'static str, f64),
+    #[error("lookback_days: `{0}` should be a number or \"all\"")]
+    LookBack(String),
+}
+
 /// As it stands in the file; what is left out is as in [`Rule::new`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,27 +64,22 @@ where
 }
 
 impl TryFrom<Written> for AttributionConfig {
-    type Error = String;
+    type Error = AttributionError;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: Written) -> Result<Self, AttributionError> {
         let Self(mut rule) = Self::default();
         let Written { model, lookback_days, direct, half_life_days, weights } = written;
         rule.model = model.unwrap_or(rule.model);
         if matches!(rule.model, Model::Markov | Model::Shapley) {
-            return Err(format!(
-                "model: `{}` learns from many journeys and is for reports; a single lead takes any other",
-                rule.model
-            ));
+            return Err(AttributionError::Model(rule.model));
         }
-        let days = |name: &str, days: f64| {
-            Days::new(days).ok_or_else(|| format!("{name}: {days} should be days above 0"))
-        };
+        let days = |name, days: f64| Days::new(days).ok_or(AttributionError::Days(name, days));
         rule.look_back = match lookback_days {
             None => rule.look_back,
             Some(Lookback::Days(number)) => Some(days("lookback_days", number)?),
             Some(Lookback::Word(word)) if word == "all" => None,
             Some(Lookback::Word(word)) => {
-                return Err(format!("lookback_days: `{word}` should be a number or \"all\""));
+                return Err(AttributionError::LookBack(word));
             }
         };
         if let Some(half_life) = half_life_days {

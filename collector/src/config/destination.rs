@@ -1,10 +1,10 @@
 //! The settings of webhooks: the destinations that the configuration names, and what holds for
 //! subscriptions that are made by API.
 
-use super::Config;
-use crate::secret::Secret;
-use crate::store::DeliveryKind;
-use anyhow::{Context, Result, anyhow, ensure};
+use super::SiteConfig;
+use anyhow::{Context, Result, ensure};
+use clew_core::Secret;
+use clew_store::DeliveryKind;
 use serde::Deserialize;
 use shared::ids::SiteId;
 use url::Url;
@@ -51,25 +51,24 @@ impl DestinationConfig {
     ) -> Result<()> {
         let Self { name, secret, previous_secret, .. } = self;
         for secret in [Some(secret), previous_secret.as_mut()].into_iter().flatten() {
-            let unset = |unset| anyhow!("destination `{name}`: the environment has no {unset}");
-            secret.resolve(lookup).map_err(unset)?;
+            secret.resolve(lookup).with_context(|| format!("destination `{name}`"))?;
         }
         Ok(())
     }
 
-    pub(super) fn check(&self, config: &Config) -> Result<()> {
-        self.check_parts(config).with_context(|| format!("destination `{}`", self.name))
+    pub(super) fn check(&self, sites: &[SiteConfig]) -> Result<()> {
+        self.check_parts(sites).with_context(|| format!("destination `{}`", self.name))
     }
 
-    fn check_parts(&self, config: &Config) -> Result<()> {
+    fn check_parts(&self, sites: &[SiteConfig]) -> Result<()> {
         ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
-        config.site(&self.site).context("no such site")?;
+        ensure!(sites.iter().any(|site| site.name == self.site), "no such site");
         let plain_allowed = self.allow_private && self.url.scheme() == "http";
         ensure!(
             self.url.scheme() == "https" || plain_allowed,
             "the url should be https (http only with allow_private)"
         );
-        ensure!(!self.events.is_empty(), "events: it is told of nothing");
+        ensure!(!self.events.is_empty(), "events: the list is empty");
         Ok(())
     }
 }

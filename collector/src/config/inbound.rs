@@ -1,8 +1,8 @@
 //! The settings of inbound webhooks: what tools between, or CRMs without a connection, tell of leads.
 
-use super::Config;
-use crate::secret::Secret;
-use anyhow::{Context, Result, anyhow, ensure};
+use super::SiteConfig;
+use anyhow::{Context, Result, ensure};
+use clew_core::Secret;
 use serde::Deserialize;
 use shared::ids::SiteId;
 use shared::lifecycle::Stage;
@@ -38,19 +38,18 @@ impl InboundConfig {
     ) -> Result<()> {
         let Self { name, secret, previous_secret, .. } = self;
         for secret in [secret, previous_secret].into_iter().flatten() {
-            let unset = |unset| anyhow!("inbound `{name}`: the environment has no {unset}");
-            secret.resolve(lookup).map_err(unset)?;
+            secret.resolve(lookup).with_context(|| format!("inbound `{name}`"))?;
         }
         Ok(())
     }
 
-    pub(super) fn check(&self, config: &Config) -> Result<()> {
-        self.check_parts(config).with_context(|| format!("inbound `{}`", self.name))
+    pub(super) fn check(&self, sites: &[SiteConfig]) -> Result<()> {
+        self.check_parts(sites).with_context(|| format!("inbound `{}`", self.name))
     }
 
-    fn check_parts(&self, config: &Config) -> Result<()> {
+    fn check_parts(&self, sites: &[SiteConfig]) -> Result<()> {
         ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
-        config.site(&self.site).context("no such site")?;
+        ensure!(sites.iter().any(|site| site.name == self.site), "no such site");
         ensure!(
             self.secret.is_some() || self.previous_secret.is_none(),
             "a previous_secret needs a secret"

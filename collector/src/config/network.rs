@@ -10,6 +10,11 @@ use std::net::IpAddr;
 #[serde(try_from = "String")]
 pub struct Network(IpNet);
 
+/// A text that is not a network.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` should be a network like \"203.0.113.0/24\" or \"2001:db8::/32\"")]
+pub struct NotANetwork(String);
+
 impl Network {
     /// Whether an address lies in it.
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -18,7 +23,7 @@ impl Network {
 }
 
 impl TryFrom<String> for Network {
-    type Error = String;
+    type Error = NotANetwork;
 
     /// Reads an address, with or without the length of its prefix.
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -26,9 +31,7 @@ impl TryFrom<String> for Network {
             Ok(address) => Ok(IpNet::from(address.to_canonical())),
             Err(_) => text.parse::<IpNet>().map(|network| network.trunc()),
         };
-        network.map(Self).map_err(|_| {
-            format!("`{text}` should be a network like \"203.0.113.0/24\" or \"2001:db8::/32\"")
-        })
+        network.map(Self).map_err(|_| NotANetwork(text))
     }
 }
 
@@ -65,7 +68,7 @@ mod tests {
     #[test]
     fn what_is_no_network() {
         for bad in ["", "office", "203.0.113.0/33", "203.0.113", "::/129", "10.0.0.0/8/8", " ::1"] {
-            let error = Network::try_from(bad.to_owned()).unwrap_err();
+            let error = Network::try_from(bad.to_owned()).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{bad}` should be a network")), "{error}");
         }
     }

@@ -1,7 +1,8 @@
 //! Where and how rows are kept.
 
-use crate::secret::Secret;
 use anyhow::{Result, ensure};
+use clew_core::Secret;
+use clew_store::Options;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -47,6 +48,18 @@ impl StoreConfig {
             _ => shown,
         };
         format!("{scheme}://{shown}")
+    }
+
+    /// How the store is opened.
+    pub fn options(&self) -> Options {
+        Options {
+            url: self.url.reveal().to_owned(),
+            queue: self.queue,
+            cache_bytes: self.cache_mib * 1024 * 1024,
+            connections: self.connections,
+            statement_seconds: self.statement_seconds,
+            tls_ca: self.tls_ca.clone(),
+        }
     }
 
     /// # Errors

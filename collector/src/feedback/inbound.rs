@@ -1,16 +1,14 @@
-//! What a webhook tells of a lead: a stage, what became of a deal, or both, in the words of whoever
-//! sends it.
+//! What a webhook reports of a lead: a stage, what became of a deal, or both, in its sender's words.
 //!
 //! Members go by several names, so that what was set up for another tool need not be set up again. Case,
 //! underscores, hyphens and spaces in them do not matter; of several names for the same the one that
 //! stands first in [`NAMES`] counts.
 
-use super::read::{amount, invalid, text, time};
-use super::{NOBODY, find, keep_of};
-use crate::app::App;
-use crate::error::ApiError;
+use super::error::{FeedbackError, invalid};
+use super::keep::Feedback;
+use super::read::{amount, bounded, text};
 use crate::settings::{Inbound, Settings};
-use crate::store::{Record, Unmatched};
+use clew_store::{LeadKey, Record, Unmatched};
 use serde_json::{Map, Value};
 use shared::deal::{DealEvent, LedgerEntry};
 use shared::ids::LeadId;
@@ -46,35 +44,37 @@ pub struct Taken {
     pub repeated: bool,
 }
 
-/// Keeps what a webhook tells. It is known by its `event_id`, else by the id that it was signed with.
-///
-/// # Errors
-/// A sentence about what is wrong with it, or the store's. What names nobody is kept as such, and is
-/// [`ApiError::NotFound`].
-pub async fn take(
-    app: &App,
-    settings: &Settings,
-    inbound: &Inbound,
-    body: &[u8],
-    id: Option<&str>,
-) -> Result<Taken, ApiError> {
-    let told = Told::read(body)?;
-    let records = told.records(inbound, id, app.clock.now_ms())?;
-    let site = &inbound.config.site;
-    let crm_record = told.crm_record(inbound)?;
-    let names = told.names(&records, crm_record.as_deref())?;
-    let lead = find(app, settings, site, &names).await?;
-    let mut repeated = true;
-    for record in records {
-        let (site, names) = (site.clone(), names.clone());
-        let told = Unmatched { site, names, record, crm_record: crm_record.clone() };
-        match lead {
-            Some(lead) => repeated &= keep_of(app, settings, lead, told).await?,
-            None => app.store.keep_unmatched(told).await?,
+impl Feedback {
+    /// Keeps what a webhook reports. A repeat is known by its `event_id`, else by the id that the webhook
+    /// was signed with.
+    ///
+    /// # Errors
+    /// [`FeedbackError`]. What matches no lead is kept as such.
+    pub async fn inbound(
+        &self,
+        settings: &Settings,
+        inbound: &Inbound,
+        body: &[u8],
+        id: Option<&str>,
+    ) -> Result<Taken, FeedbackError> {
+        let told = Told::read(body)?;
+        let records = told.records(inbound, id, self.core.now_ms())?;
+        let site = &inbound.config.site;
+        let crm_record = told.crm_record(inbound)?;
+        let keys = told.keys(&records, crm_record.as_deref())?;
+        let lead = self.find(settings, site, &keys).await?;
+        let mut repeated = true;
+        for record in records {
+            let (site, keys) = (site.clone(), keys.clone());
+            let reported = Unmatched { site, keys, record, crm_record: crm_record.clone() };
+            match lead {
+                Some(lead) => repeated &= self.keep_of(settings, lead, reported).await?,
+                None => self.core.store.keep_unmatched(reported).await?,
+            }
         }
+        let lead = lead.ok_or(FeedbackError::Unmatched)?;
+        Ok(Taken { lead, repeated })
     }
-    let lead = lead.ok_or(NOBODY)?;
-    Ok(Taken { lead, repeated })
 }
 
 /// A body's members under the first of our names, each a text that is not empty.
@@ -84,9 +84,9 @@ struct Told {
 }
 
 impl Told {
-    fn read(body: &[u8]) -> Result<Self, ApiError> {
+    fn read(body: &[u8]) -> Result<Self, FeedbackError> {
         let read: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-            ApiError::Malformed(format!("The body is no JSON object: {error}."))
+            FeedbackError::Malformed(format!("The body is no JSON object: {error}"))
         })?;
         let mut plain = Map::new();
         for (name, value) in read {
@@ -110,7 +110,7 @@ impl Told {
     }
 
     /// A member as a text. Numbers stand as they are written.
-    fn text(&self, member: &str, most: usize) -> Result<Option<String>, ApiError> {
+    fn text(&self, member: &str, most: usize) -> Result<Option<String>, FeedbackError> {
         match self.members.get(member) {
             None => Ok(None),
             Some(Value::String(told)) => text(member, Some(told), most),
@@ -124,7 +124,7 @@ impl Told {
         inbound: &Inbound,
         id: Option<&str>,
         now_ms: i64,
-    ) -> Result<Vec<Record>, ApiError> {
+    ) -> Result<Vec<Record>, FeedbackError> {
         let by = Origin::Crm(inbound.config.name.clone());
         let at_ms = self.time(now_ms)?;
         let own_id = self.text("event_id", limits::IDEMPOTENCY_KEY_BYTES)?;
@@ -167,28 +167,21 @@ impl Told {
             }));
         }
         match records.is_empty() {
-            true => Err(ApiError::Invalid(
-                "It tells of no stage (`stage`) and of no deal (`amount` or `status`).".into(),
+            true => Err(FeedbackError::Invalid(
+                "It tells of no stage (`stage`) and of no deal (`amount` or `status`)".into(),
             )),
             false => Ok(records),
         }
     }
 
-    fn time(&self, now_ms: i64) -> Result<Option<i64>, ApiError> {
-        let Some(told) = self.text("occurred_at", limits::TEXT_BYTES)? else { return Ok(None) };
-        let wrong = |_| invalid("occurred_at", format!("`{told}` is no time of ours"));
-        let none =
-            || invalid("occurred_at", format!("`{told}` is no time, such as 2026-11-21T09:00:00Z"));
-        let at = shared::time::rfc3339(parse_utc(&told).ok_or_else(none)?);
-        match time(Some(&at), now_ms) {
-            Err(ApiError::Invalid(why)) => {
-                Err(ApiError::Invalid(why.replacen("at:", "occurred_at:", 1)))
-            }
-            other => other.map_err(wrong),
-        }
+    fn time(&self, now_ms: i64) -> Result<Option<i64>, FeedbackError> {
+        const MEMBER: &str = "occurred_at";
+        let Some(at) = self.text(MEMBER, limits::TEXT_BYTES)? else { return Ok(None) };
+        let none = || invalid(MEMBER, format!("`{at}` is no time, such as 2026-11-21T09:00:00Z"));
+        bounded(MEMBER, &at, parse_utc(&at).ok_or_else(none)?, now_ms).map(Some)
     }
 
-    fn stage(&self, inbound: &Inbound) -> Result<Option<Stage>, ApiError> {
+    fn stage(&self, inbound: &Inbound) -> Result<Option<Stage>, FeedbackError> {
         let Some(word) = self.text("stage", limits::TEXT_BYTES)? else { return Ok(None) };
         let stages = &inbound.config.stages;
         let mapped = stages.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(&word));
@@ -213,7 +206,7 @@ impl Told {
         &self,
         inbound: &Inbound,
         stage: Option<Stage>,
-    ) -> Result<Option<(DealEvent, Option<shared::money::Money>)>, ApiError> {
+    ) -> Result<Option<(DealEvent, Option<shared::money::Money>)>, FeedbackError> {
         let status = self.text("status", limits::TEXT_BYTES)?;
         let told = self.text("amount", limits::TEXT_BYTES)?;
         let has_amount = told.is_some();
@@ -242,7 +235,7 @@ impl Told {
 
     /// The sender's record that the lead is: `provider:type:id` as it is written, else under the
     /// sender's name.
-    fn crm_record(&self, inbound: &Inbound) -> Result<Option<String>, ApiError> {
+    fn crm_record(&self, inbound: &Inbound) -> Result<Option<String>, FeedbackError> {
         let record = self.text("crm_record_id", limits::TAG_BYTES - 48)?;
         Ok(record.map(|record| {
             match record.splitn(3, ':').filter(|part| !part.is_empty()).count() {
@@ -252,18 +245,18 @@ impl Told {
         }))
     }
 
-    /// By what the lead may be found.
-    fn names(&self, records: &[Record], crm: Option<&str>) -> Result<Vec<String>, ApiError> {
+    /// What the lead is looked up by.
+    fn keys(&self, records: &[Record], crm: Option<&str>) -> Result<Vec<LeadKey>, FeedbackError> {
         let most = limits::TEXT_BYTES;
         let deal = records.iter().find_map(Record::identity);
-        let names = [
-            self.text("lead_id", most)?,
-            crm.map(|record| format!("crm:{record}")),
-            self.text("email", most)?.map(|email| format!("email:{email}")),
-            self.text("phone", most)?.map(|phone| format!("phone:{phone}")),
-            deal.map(|(_, deal)| format!("deal:{deal}")),
+        let keys = [
+            self.text("lead_id", most)?.map(LeadKey::from),
+            crm.map(|record| LeadKey::CrmRecord(record.to_owned())),
+            self.text("email", most)?.map(LeadKey::Email),
+            self.text("phone", most)?.map(LeadKey::Phone),
+            deal.map(|(_, deal)| LeadKey::Deal(deal)),
         ];
-        Ok(names.into_iter().flatten().collect())
+        Ok(keys.into_iter().flatten().collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a request says, read into what cannot be wrong; or a sentence about what is.
 
-use crate::error::ApiError;
+use super::error::{FeedbackError, invalid};
 use serde::Deserialize;
 use serde_json::Value;
 use shared::deal::DealEvent;
@@ -8,13 +8,9 @@ use shared::limits;
 use shared::money::Money;
 use shared::time::parse_rfc3339;
 
-pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, ApiError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, FeedbackError> {
     serde_json::from_slice(body)
-        .map_err(|error| ApiError::Malformed(format!("The body tells of no {what}: {error}.")))
-}
-
-pub(super) fn invalid(member: &str, error: impl std::fmt::Display) -> ApiError {
-    ApiError::Invalid(format!("{member}: {error}."))
+        .map_err(|error| FeedbackError::Malformed(format!("The body tells of no {what}: {error}")))
 }
 
 /// A text of at most so many bytes, `None` where it is empty.
@@ -22,7 +18,7 @@ pub(super) fn text(
     member: &str,
     value: Option<&str>,
     most: usize,
-) -> Result<Option<String>, ApiError> {
+) -> Result<Option<String>, FeedbackError> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -35,28 +31,45 @@ pub(super) fn text(
     }
 }
 
-pub(super) fn reference(told: Option<&str>, key: Option<&str>) -> Result<Option<String>, ApiError> {
+pub(super) fn reference(
+    told: Option<&str>,
+    key: Option<&str>,
+) -> Result<Option<String>, FeedbackError> {
     match text("reference", told, limits::IDEMPOTENCY_KEY_BYTES)? {
         Some(told) => Ok(Some(told)),
         None => text("Idempotency-Key", key, limits::IDEMPOTENCY_KEY_BYTES),
     }
 }
 
-pub(super) fn time(at: Option<&str>, now_ms: i64) -> Result<Option<i64>, ApiError> {
+/// A time of the past, within what is kept. `member` is what it is called.
+pub(super) fn time(
+    member: &str,
+    at: Option<&str>,
+    now_ms: i64,
+) -> Result<Option<i64>, FeedbackError> {
     let Some(at) = at else { return Ok(None) };
-    let none = || invalid("at", format!("`{at}` is no time, such as 2026-11-21T09:00:00Z"));
-    let at_ms = parse_rfc3339(at).ok_or_else(none)?;
+    let none = || invalid(member, format!("`{at}` is no time, such as 2026-11-21T09:00:00Z"));
+    bounded(member, at, parse_rfc3339(at).ok_or_else(none)?, now_ms).map(Some)
+}
+
+/// A time that is neither in the future nor too old; `at` is how it was written.
+pub(super) fn bounded(
+    member: &str,
+    at: &str,
+    at_ms: i64,
+    now_ms: i64,
+) -> Result<i64, FeedbackError> {
     if at_ms > now_ms + limits::EVENT_AHEAD_MS {
-        return Err(invalid("at", format!("{at} is in the future")));
+        return Err(invalid(member, format!("{at} is in the future")));
     }
     match at_ms < now_ms - limits::RECORD_AGE_MS {
-        true => Err(invalid("at", format!("{at} is more than 20 years ago"))),
-        false => Ok(Some(at_ms)),
+        true => Err(invalid(member, format!("{at} is more than 20 years ago"))),
+        false => Ok(at_ms),
     }
 }
 
 /// `provider:type:id`, such as `hubspot:contact:151`.
-pub(super) fn crm_record(told: &str) -> Result<String, ApiError> {
+pub(super) fn crm_record(told: &str) -> Result<String, FeedbackError> {
     let wrong = || invalid("crm", format!("`{told}` is not like hubspot:contact:151"));
     let record = text("crm", Some(told), limits::IDEMPOTENCY_KEY_BYTES)?.ok_or_else(wrong)?;
     let parts: Vec<&str> = record.splitn(3, ':').collect();
@@ -71,7 +84,7 @@ pub(super) fn amount(
     event: DealEvent,
     amount: Option<&Value>,
     currency: Option<&str>,
-) -> Result<Option<Money>, ApiError> {
+) -> Result<Option<Money>, FeedbackError> {
     if matches!(event, DealEvent::Reopened | DealEvent::Lost) {
         return Ok(None);
     }
@@ -108,7 +121,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn told<T>(result: Result<T, ApiError>) -> Result<T, String> {
+    fn told<T>(result: Result<T, FeedbackError>) -> Result<T, String> {
         result.map_err(|error| error.to_string())
     }
 
@@ -149,7 +162,7 @@ mod tests {
     #[test]
     fn times_and_names() {
         let now_ms = parse_rfc3339("2026-11-21T10:00:00Z").unwrap();
-        let at = |at| told(time(Some(at), now_ms));
+        let at = |at| told(time("at", Some(at), now_ms));
         assert_eq!(at("2026-11-21T11:00:00+01:00"), Ok(Some(now_ms)));
         assert!(at("2026-11-21T12:00:00Z").unwrap_err().contains("in the future"));
         assert!(at("1990-01-01T00:00:00Z").unwrap_err().contains("more than 20 years ago"));

@@ -1,12 +1,11 @@
-//! What programs tell by API: the stage of a lead, what became of a deal.
+//! What programs report by API: the stage of a lead, what became of a deal.
 
-use super::keep;
-use super::read::{amount, crm_record, invalid, read, reference, text, time};
-use crate::app::App;
-use crate::conversion::view::LeadView;
-use crate::error::ApiError;
+use super::error::{FeedbackError, invalid};
+use super::keep::Feedback;
+use super::read::{amount, crm_record, read, reference, text, time};
+use crate::leads::LeadView;
 use crate::settings::Settings;
-use crate::store::{Record, Unmatched};
+use clew_store::{LeadKey, Record, Unmatched};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::deal::{DealEvent, LedgerEntry};
@@ -50,104 +49,109 @@ pub struct Kept {
     pub answer: Value,
 }
 
-/// Keeps a stage that a lead entered.
-///
-/// # Errors
-/// A sentence about what is wrong with the request, or the store's.
-pub async fn stage(
-    app: &App,
-    settings: &Settings,
-    site: &SiteId,
-    lead: &str,
-    body: &[u8],
-    key: Option<&str>,
-) -> Result<Kept, ApiError> {
-    let request: StageRequest = read(body, "stage")?;
-    let now_ms = app.clock.now_ms();
-    let to: Stage = request.stage.parse().map_err(|error| invalid("stage", error))?;
-    if to == Stage::Anonymous {
-        let told = "a lead has named itself, so it is no stage of one";
-        return Err(invalid("stage", format!("`anonymous`: {told}")));
+impl Feedback {
+    /// Keeps a stage that a lead entered.
+    ///
+    /// # Errors
+    /// [`FeedbackError`].
+    pub async fn stage(
+        &self,
+        settings: &Settings,
+        site: &SiteId,
+        lead: &str,
+        body: &[u8],
+        key: Option<&str>,
+    ) -> Result<Kept, FeedbackError> {
+        let request: StageRequest = read(body, "stage")?;
+        let now_ms = self.core.now_ms();
+        let to: Stage = request.stage.parse().map_err(|error| invalid("stage", error))?;
+        if to == Stage::Anonymous {
+            let why = "a lead has named itself, so it is no stage of one";
+            return Err(invalid("stage", format!("`anonymous`: {why}")));
+        }
+        let entered_at_ms = time("at", request.at.as_deref(), now_ms)?.unwrap_or(now_ms);
+        let reference = reference(request.reference.as_deref(), key)?;
+        let change = StageChange {
+            to,
+            entered_at_ms,
+            recorded_at_ms: now_ms,
+            by: Origin::Api,
+            reason: text("reason", request.reason.as_deref(), limits::TEXT_BYTES)?,
+            reference: reference.unwrap_or_else(|| format!("{} {entered_at_ms}", to.as_str())),
+        };
+        let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
+        let lead = text("lead", Some(lead), limits::TEXT_BYTES)?;
+        let keys = lead.map(LeadKey::from).into_iter().collect();
+        let record = Record::Stage(change);
+        let reported = Unmatched { site: site.clone(), keys, record, crm_record };
+        let (view, repeated) = self.keep(settings, reported).await?;
+        let (stage, since_ms) = view.life_cycle.present();
+        let answer = json!({
+            "lead_id": view.lead.id,
+            "repeated": repeated,
+            "stage": stage,
+            "stage_at": rfc3339(since_ms),
+            "stages": view.life_cycle.to_json(),
+        });
+        Ok(Kept { view, repeated, answer })
     }
-    let entered_at_ms = time(request.at.as_deref(), now_ms)?.unwrap_or(now_ms);
-    let reference = reference(request.reference.as_deref(), key)?;
-    let change = StageChange {
-        to,
-        entered_at_ms,
-        recorded_at_ms: now_ms,
-        by: Origin::Api,
-        reason: text("reason", request.reason.as_deref(), limits::TEXT_BYTES)?,
-        reference: reference.unwrap_or_else(|| format!("{} {entered_at_ms}", to.as_str())),
-    };
-    let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
-    let names = text("lead", Some(lead), limits::TEXT_BYTES)?.into_iter().collect();
-    let told = Unmatched { site: site.clone(), names, record: Record::Stage(change), crm_record };
-    let (view, repeated) = keep(app, settings, told).await?;
-    let (stage, since_ms) = view.life_cycle.present();
-    let answer = json!({
-        "lead_id": view.lead.id,
-        "repeated": repeated,
-        "stage": stage,
-        "stage_at": rfc3339(since_ms),
-        "stages": view.life_cycle.to_json(),
-    });
-    Ok(Kept { view, repeated, answer })
-}
 
-/// Keeps what became of a deal.
-///
-/// # Errors
-/// A sentence about what is wrong with the request, or the store's.
-pub async fn revenue(
-    app: &App,
-    settings: &Settings,
-    site: &SiteId,
-    body: &[u8],
-    key: Option<&str>,
-) -> Result<Kept, ApiError> {
-    let request: RevenueRequest = read(body, "deal")?;
-    let now_ms = app.clock.now_ms();
-    let deal = text("deal", Some(&request.deal), limits::DEAL_BYTES)?;
-    let deal = deal.ok_or_else(|| invalid("deal", "it is empty"))?;
-    let event: DealEvent = request.kind.parse().map_err(|error| invalid("kind", error))?;
-    let amount = amount(event, request.amount.as_ref(), request.currency.as_deref())?;
-    let at_ms = time(request.at.as_deref(), now_ms)?;
-    let reference = reference(request.reference.as_deref(), key)?.unwrap_or_else(|| {
-        let amount = amount.map(|amount| amount.to_string());
-        let at = at_ms.map(|at_ms| at_ms.to_string());
-        let words = [Some(deal.clone()), Some(event.as_str().to_owned()), amount, at];
-        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-    });
-    let entry = LedgerEntry {
-        deal: deal.clone(),
-        event,
-        amount,
-        at_ms: at_ms.unwrap_or(now_ms),
-        recorded_at_ms: now_ms,
-        source: Origin::Api,
-        reference,
-    };
-    let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
-    let record = Record::Deal(entry);
-    let most = limits::TEXT_BYTES;
-    let email = text("email", request.email.as_deref(), most)?;
-    let phone = text("phone", request.phone.as_deref(), most)?;
-    let names = [
-        text("lead", request.lead.as_deref(), most)?,
-        email.map(|email| format!("email:{email}")),
-        phone.map(|phone| format!("phone:{phone}")),
-        crm_record.as_ref().map(|record| format!("crm:{record}")),
-        record.identity().map(|(_, deal)| format!("deal:{deal}")),
-    ];
-    let names = names.into_iter().flatten().collect();
-    let told = Unmatched { site: site.clone(), names, record, crm_record };
-    let (view, repeated) = keep(app, settings, told).await?;
-    let told = view.deals_json(settings);
-    let of_deal = |told: &&Value| told["deal"] == deal && told["source"] == Origin::Api.to_string();
-    let answer = json!({
-        "lead_id": view.lead.id,
-        "repeated": repeated,
-        "deal": told.iter().find(of_deal),
-    });
-    Ok(Kept { view, repeated, answer })
+    /// Keeps what became of a deal.
+    ///
+    /// # Errors
+    /// [`FeedbackError`].
+    pub async fn revenue(
+        &self,
+        settings: &Settings,
+        site: &SiteId,
+        body: &[u8],
+        key: Option<&str>,
+    ) -> Result<Kept, FeedbackError> {
+        let request: RevenueRequest = read(body, "deal")?;
+        let now_ms = self.core.now_ms();
+        let deal = text("deal", Some(&request.deal), limits::DEAL_BYTES)?;
+        let deal = deal.ok_or_else(|| invalid("deal", "it is empty"))?;
+        let event: DealEvent = request.kind.parse().map_err(|error| invalid("kind", error))?;
+        let amount = amount(event, request.amount.as_ref(), request.currency.as_deref())?;
+        let at_ms = time("at", request.at.as_deref(), now_ms)?;
+        let reference = reference(request.reference.as_deref(), key)?.unwrap_or_else(|| {
+            let amount = amount.map(|amount| amount.to_string());
+            let at = at_ms.map(|at_ms| at_ms.to_string());
+            let words = [Some(deal.clone()), Some(event.as_str().to_owned()), amount, at];
+            words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        });
+        let entry = LedgerEntry {
+            deal: deal.clone(),
+            event,
+            amount,
+            at_ms: at_ms.unwrap_or(now_ms),
+            recorded_at_ms: now_ms,
+            source: Origin::Api,
+            reference,
+        };
+        let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
+        let record = Record::Deal(entry);
+        let most = limits::TEXT_BYTES;
+        let email = text("email", request.email.as_deref(), most)?;
+        let phone = text("phone", request.phone.as_deref(), most)?;
+        let keys = [
+            text("lead", request.lead.as_deref(), most)?.map(LeadKey::from),
+            email.map(LeadKey::Email),
+            phone.map(LeadKey::Phone),
+            crm_record.clone().map(LeadKey::CrmRecord),
+            record.identity().map(|(_, deal)| LeadKey::Deal(deal)),
+        ];
+        let keys = keys.into_iter().flatten().collect();
+        let reported = Unmatched { site: site.clone(), keys, record, crm_record };
+        let (view, repeated) = self.keep(settings, reported).await?;
+        let deals = view.deals_json(settings);
+        let of_deal =
+            |shown: &&Value| shown["deal"] == deal && shown["source"] == Origin::Api.to_string();
+        let answer = json!({
+            "lead_id": view.lead.id,
+            "repeated": repeated,
+            "deal": deals.iter().find(of_deal),
+        });
+        Ok(Kept { view, repeated, answer })
+    }
 }

@@ -1,21 +1,21 @@
 //! A deal in a CRM, compared with the ledger of the lead that it belongs to.
 
-use super::{Work, person};
-use crate::crm::{DealPerson, DealRecord};
-use crate::store::{Record, StoreError, Unmatched};
+use super::work::Work;
+use clew_connect::crm::record::{DealPerson, DealRecord};
+use clew_store::{LeadKey, Record, StoreError, Unmatched};
 use shared::deal::{Deal, DealEvent, DealStatus, LedgerEntry};
 use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
-use shared::money::{Currency, Money};
+use shared::money::{Currency, Money, MoneyError};
 
 /// Keeps what became of a deal since it was looked at last, and the stage that the lead's deals put it
 /// in. What belongs to nobody who is known is kept as such.
 pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, deal).await? else { return keep_unmatched(work, deal).await };
-    let records = work.app.store.records(lead.id).await?;
+    let records = work.core.store.records(lead.id).await?;
     let mut ledger = ledger(work, &records);
     for entry in news(work, deal, &ledger) {
-        person::keep(work, lead.id, Record::Deal(entry.clone())).await?;
+        work.keep(lead.id, Record::Deal(entry.clone())).await?;
         ledger.push(entry);
     }
     keep_stage(work, &lead, &records, &ledger, Some(deal)).await
@@ -23,17 +23,17 @@ pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), Stor
 
 /// A deal that was deleted brings nothing any more.
 pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
-    let Some(lead) = work.find(&name(work, id)).await? else { return Ok(()) };
-    let records = work.app.store.records(lead.id).await?;
+    let Some(lead) = work.find(&key(work, id)).await? else { return Ok(()) };
+    let records = work.core.store.records(lead.id).await?;
     let mut ledger = ledger(work, &records);
     let was = Deal::all(&ledger).into_iter().find(|deal| deal.id == id);
     if was.is_none_or(|deal| deal.status == DealStatus::Lost) {
         return Ok(());
     }
     let after_ms = last_ms(&ledger, id).saturating_add(1);
-    let at_ms = work.app.clock.now_ms().max(after_ms);
+    let at_ms = work.core.now_ms().max(after_ms);
     let entry = entry(work, id, DealEvent::Lost, None, at_ms);
-    person::keep(work, lead.id, Record::Deal(entry.clone())).await?;
+    work.keep(lead.id, Record::Deal(entry.clone())).await?;
     ledger.push(entry);
     keep_stage(work, &lead, &records, &ledger, None).await
 }
@@ -41,7 +41,7 @@ pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
 /// By the deal itself, where it was seen before; else by the person whom the CRM says is its main one;
 /// else by the person of it who converted first; else by what the deal says of us.
 async fn find(work: &Work<'_>, deal: &DealRecord) -> Result<Option<Lead>, StoreError> {
-    if let Some(lead) = work.find(&name(work, &deal.id)).await? {
+    if let Some(lead) = work.find(&key(work, &deal.id)).await? {
         return Ok(Some(lead));
     }
     let mut found: Vec<(bool, Lead)> = Vec::new();
@@ -55,24 +55,24 @@ async fn find(work: &Work<'_>, deal: &DealRecord) -> Result<Option<Lead>, StoreE
         return Ok(Some(lead));
     }
     match deal.lead {
-        Some(lead) => work.find(&lead.to_text()).await,
+        Some(lead) => work.find(&LeadKey::Id(lead)).await,
         None => Ok(None),
     }
 }
 
 async fn of_person(work: &Work<'_>, person: &DealPerson) -> Result<Option<Lead>, StoreError> {
-    if let Some(lead) = work.find(&format!("crm:{}", work.name_of(&person.record))).await? {
+    if let Some(lead) = work.find(&work.key_of(&person.record)).await? {
         return Ok(Some(lead));
     }
     match &person.email {
-        Some(email) => work.find(&format!("email:{email}")).await,
+        Some(email) => work.find(&LeadKey::Email(email.clone())).await,
         None => Ok(None),
     }
 }
 
-/// By which a lead is found once a deal of it is known.
-fn name(work: &Work<'_>, deal: &str) -> String {
-    format!("deal:{}:{deal}", origin(work))
+/// The key of the lead that a deal is known to be of.
+fn key(work: &Work<'_>, deal: &str) -> LeadKey {
+    LeadKey::deal(&origin(work), deal)
 }
 
 fn origin(work: &Work<'_>) -> Origin {
@@ -106,7 +106,7 @@ fn entry(
         event,
         amount,
         at_ms,
-        recorded_at_ms: work.app.clock.now_ms(),
+        recorded_at_ms: work.core.now_ms(),
         source: origin(work),
         reference: format!("{deal} {} {at_ms}", event.as_str()),
     }
@@ -120,12 +120,12 @@ fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<Ledge
         Ok(amount) => amount,
         Err(error) => {
             let connection = work.connection.name();
-            tracing::warn!(connection, deal = deal.id, error, "a deal's amount was left out");
+            tracing::warn!(connection, deal = deal.id, %error, "a deal's amount was left out");
             None
         }
     };
     let nothing = Money { minor: 0, currency };
-    let steps = steps(deal, ledger, amount, nothing, work.app.clock.now_ms());
+    let steps = steps(deal, ledger, amount, nothing, work.core.now_ms());
     let kept = steps.into_iter();
     kept.map(|(event, amount, at_ms)| entry(work, &deal.id, event, amount, at_ms)).collect()
 }
@@ -184,13 +184,10 @@ fn steps(
 }
 
 /// The deal's amount in its own currency, else in the connection's.
-fn amount(deal: &DealRecord, usual: Currency) -> Result<Option<Money>, String> {
+fn amount(deal: &DealRecord, usual: Currency) -> Result<Option<Money>, MoneyError> {
     let Some(amount) = &deal.amount else { return Ok(None) };
-    let currency = match deal.currency.as_deref() {
-        Some(code) => code.parse().map_err(|error| format!("{error}"))?,
-        None => usual,
-    };
-    Money::nearest(amount, currency).map(Some).map_err(|error| error.to_string())
+    let currency = deal.currency.as_deref().map_or(Ok(usual), str::parse)?;
+    Ok(Some(Money::nearest(amount, currency)?))
 }
 
 /// The stage that the lead's deals put it in: customer where one is won, else opportunity (or what the
@@ -212,7 +209,7 @@ async fn keep_stage(
         _ => None,
     });
     let last = told.max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
-    let now_ms = work.app.clock.now_ms();
+    let now_ms = work.core.now_ms();
     let stage = stage(&deals, read, last.map(|last| last.to), now_ms);
     let Some((to, at_ms)) = stage.filter(|(to, _)| last.is_none_or(|last| last.to != *to)) else {
         return Ok(());
@@ -226,7 +223,7 @@ async fn keep_stage(
         reason: read.filter(|_| to == Stage::Lost).map(|deal| deal.word.clone()),
         reference: format!("{OF_DEALS}{} {entered_at_ms}", to.as_str()),
     };
-    person::keep(work, lead.id, Record::Stage(change)).await
+    work.keep(lead.id, Record::Stage(change)).await
 }
 
 /// What the references of stages begin with that deals put a lead in.
@@ -265,14 +262,13 @@ fn stage(
 async fn keep_unmatched(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
     let Some(entry) = news(work, deal, &[]).pop() else { return Ok(()) };
     let of_persons = deal.persons.iter().flat_map(|person| {
-        let email = person.email.as_ref().map(|email| format!("email:{email}"));
-        [Some(format!("crm:{}", work.name_of(&person.record))), email]
+        [Some(work.key_of(&person.record)), person.email.clone().map(LeadKey::Email)]
     });
-    let mut names: Vec<String> = of_persons.flatten().collect();
-    names.push(name(work, &deal.id));
+    let mut keys: Vec<LeadKey> = of_persons.flatten().collect();
+    keys.push(key(work, &deal.id));
     let site = work.connection.config.site.clone();
-    let unmatched = Unmatched { site, names, record: Record::Deal(entry), crm_record: None };
-    work.app.store.keep_unmatched(unmatched).await
+    let unmatched = Unmatched { site, keys, record: Record::Deal(entry), crm_record: None };
+    work.core.store.keep_unmatched(unmatched).await
 }
 
 #[cfg(test)]

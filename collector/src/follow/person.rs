@@ -1,34 +1,33 @@
 //! A person's record in a CRM, compared with what is known of the lead.
 
-use super::Work;
-use crate::crm::{PersonRecord, RecordRef, StageAt};
-use crate::outbox::destinations::destinations;
-use crate::store::{NewRecord, Record, Recorded, StoreError};
+use super::work::Work;
+use clew_connect::crm::record::{PersonRecord, RecordRef, StageAt};
+use clew_store::{LeadKey, Record, StoreError};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::link::CrmLink;
 
-/// Keeps which record the lead is now, and the stages that are news. A record that is nobody's whom we
-/// know is none of our business.
+/// Keeps which record the lead is now, and the stages that are new. A record that is no lead of ours is
+/// ignored.
 pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, person).await? else { return Ok(()) };
-    let records = work.app.store.records(lead.id).await?;
+    let records = work.core.store.records(lead.id).await?;
     link(work, lead.id, person, &records).await?;
     for stage in news(work.connection.name(), person, &records) {
         let record = Record::Stage(change(work, &person.record, &stage));
-        keep(work, lead.id, record).await?;
+        work.keep(lead.id, record).await?;
     }
     Ok(())
 }
 
 async fn find(work: &Work<'_>, person: &PersonRecord) -> Result<Option<Lead>, StoreError> {
-    let mut names = vec![format!("crm:{}", work.name_of(&person.record))];
-    names.extend(person.formerly.iter().map(|former| format!("crm:{}", work.name_of(former))));
-    names.extend(person.lead.map(|lead| lead.to_text()));
-    names.extend(person.email.iter().map(|email| format!("email:{email}")));
-    for name in names {
-        if let Some(lead) = work.find(&name).await? {
+    let mut keys = vec![work.key_of(&person.record)];
+    keys.extend(person.formerly.iter().map(|former| work.key_of(former)));
+    keys.extend(person.lead.map(LeadKey::Id));
+    keys.extend(person.email.clone().map(LeadKey::Email));
+    for key in &keys {
+        if let Some(lead) = work.find(key).await? {
             return Ok(Some(lead));
         }
     }
@@ -42,7 +41,7 @@ async fn link(
     person: &PersonRecord,
     records: &[Record],
 ) -> Result<(), StoreError> {
-    let provider = work.connection.config.vendor().as_str();
+    let provider = work.connection.naming.as_str();
     let links = records.iter().filter_map(|record| match record {
         Record::Link(link) => Some(link),
         _ => None,
@@ -56,7 +55,7 @@ async fn link(
     if !moves {
         return Ok(());
     }
-    let now_ms = work.app.clock.now_ms();
+    let now_ms = work.core.now_ms();
     let link = CrmLink {
         provider: provider.into(),
         object: object.clone(),
@@ -66,7 +65,7 @@ async fn link(
         linked_at_ms: now_ms,
         reference: format!("{object}:{id} {now_ms}"),
     };
-    keep(work, lead, Record::Link(link)).await
+    work.keep(lead, Record::Link(link)).await
 }
 
 /// The stages that were not told before: each by its time, and the present one also where its time is
@@ -107,7 +106,7 @@ fn change(work: &Work<'_>, record: &RecordRef, stage: &StageAt) -> StageChange {
     StageChange {
         to: stage.stage,
         entered_at_ms: stage.at_ms,
-        recorded_at_ms: work.app.clock.now_ms(),
+        recorded_at_ms: work.core.now_ms(),
         by: Origin::Crm(work.connection.name().to_owned()),
         reason: (stage.stage == Stage::Lost).then(|| stage.word.clone()),
         reference: format!("{} {} {}", reference(record), stage.stage.as_str(), stage.at_ms),
@@ -116,26 +115,6 @@ fn change(work: &Work<'_>, record: &RecordRef, stage: &StageAt) -> StageChange {
 
 fn reference(record: &RecordRef) -> String {
     format!("{}:{}", record.object, record.id)
-}
-
-/// Keeps something of a lead, with the deliveries that tell of it.
-pub(super) async fn keep(work: &Work<'_>, lead: LeadId, record: Record) -> Result<(), StoreError> {
-    let site = &work.connection.config.site;
-    let destinations = match record.delivered_as() {
-        Some(kind) => destinations(work.app, work.settings, site, kind).await?,
-        None => Vec::new(),
-    };
-    let due_at_ms = work.app.clock.now_ms();
-    let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
-    match work.app.store.record(new).await? {
-        Recorded::Kept { .. } => {}
-        told => {
-            let (lead, connection) = (lead.to_text(), work.connection.name());
-            // A record or a deal that is another lead's already: told at every look.
-            tracing::debug!(lead, connection, ?told, "what came back of a lead was not kept");
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

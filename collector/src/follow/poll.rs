@@ -1,8 +1,10 @@
-//! Asks a CRM for what changed: what a webhook should have told and did not.
+//! Asks a CRM for what changed: what a webhook should have named and did not.
 
-use super::{Failure, Work};
-use crate::crm::Change;
-use crate::store::{MemoChange, MemoKind};
+use super::apply::apply;
+use super::work::{FollowError, Work};
+use clew_connect::crm::adapter::Polling;
+use clew_connect::crm::record::Change;
+use clew_store::MemoKind;
 use serde::{Deserialize, Serialize};
 
 /// Changes are asked for from so long before the last one that was seen: a CRM may show a change
@@ -23,30 +25,31 @@ pub struct Cursor {
     pub more_from_ms: Option<i64>,
 }
 
-/// Polls every list of the connection that it is time for; how many records were looked at.
-pub(super) async fn work(work: &Work<'_>) -> Result<usize, Failure> {
+/// Polls every list of the connection that it is time for; returns how many records were looked at.
+pub(super) async fn poll(work: &Work<'_>) -> Result<usize, FollowError> {
     let minutes = work.connection.config.poll_minutes;
-    if minutes == 0 {
-        return Ok(0);
-    }
+    let polling = work.connection.crm.polling().filter(|_| minutes > 0);
+    let Some(polling) = polling else { return Ok(0) };
     let mut looked = 0;
-    for feed in work.connection.crm.feeds() {
-        let name = format!("{}/{feed}", work.connection.name());
-        looked += follow(work, feed, &name, i64::from(minutes) * MINUTE_MS).await?;
+    for feed in polling.feeds() {
+        looked += follow(work, polling, feed, i64::from(minutes) * MINUTE_MS).await?;
     }
     Ok(looked)
 }
 
 /// Reads a list page by page, if it is time to, and keeps after each how far it has come: a long one
-/// that is broken off goes on where it was. How many records were looked at.
-async fn follow(work: &Work<'_>, feed: &str, name: &str, every_ms: i64) -> Result<usize, Failure> {
-    let app = work.app;
-    let now_ms = app.clock.now_ms();
-    let memo = app.store.memo(MemoKind::Cursor, name).await?;
-    let cursor: Option<Cursor> =
-        memo.as_ref().and_then(|memo| serde_json::from_str(&memo.value).ok());
-    let mut stamp = memo.map(|memo| memo.stamp);
-    let mut cursor = match cursor {
+/// that is broken off goes on where it was. Returns how many records were looked at.
+async fn follow(
+    work: &Work<'_>,
+    polling: &dyn Polling,
+    feed: &str,
+    every_ms: i64,
+) -> Result<usize, FollowError> {
+    let (core, name) = (work.core, format!("{}/{feed}", work.connection.name()));
+    let now_ms = core.now_ms();
+    let remembered = core.recall::<Cursor>(MemoKind::Cursor, &name).await?;
+    let mut stamp = remembered.stamp;
+    let mut cursor = match remembered.value {
         Some(cursor) if cursor.more_from_ms.is_some() => cursor,
         Some(cursor) if now_ms < cursor.polled_at_ms + every_ms => return Ok(0),
         cursor => {
@@ -58,11 +61,11 @@ async fn follow(work: &Work<'_>, feed: &str, name: &str, every_ms: i64) -> Resul
     let mut looked = 0;
     while let Some(from_ms) = cursor.more_from_ms {
         // Hand-offs come first: half of the calls are theirs.
-        if work.connection.crm.caller().throttle.is_low(app.clock.now_ms()) {
+        if work.connection.caller.throttle.is_low(core.now_ms()) {
             break;
         }
-        let page = work.connection.crm.changed(feed, from_ms).await?;
-        work.apply(&page.changes).await?;
+        let page = polling.changed(feed, from_ms).await?;
+        apply(work, &page.changes).await?;
         looked += page.changes.len();
         let times = page.changes.iter().filter_map(|change| match change {
             Change::Person(person) => Some(person.changed_at_ms),
@@ -71,14 +74,11 @@ async fn follow(work: &Work<'_>, feed: &str, name: &str, every_ms: i64) -> Resul
         });
         cursor.seen_ms = times.fold(cursor.seen_ms, i64::max);
         cursor.more_from_ms = page.more_from_ms.filter(|more_from_ms| *more_from_ms > from_ms);
-        let stamps = (stamp, u64::from_be_bytes(app.dice.roll()));
-        let change = MemoChange::new(MemoKind::Cursor, name, stamps, Some(&cursor))?;
-        let next = change.stamp;
-        if !app.store.change_memo(change).await? {
+        stamp = core.remember(MemoKind::Cursor, &name, stamp, Some(&cursor)).await?;
+        if stamp.is_none() {
             // Another collector polls: its lease began where ours ran out.
             break;
         }
-        stamp = Some(next);
     }
     Ok(looked)
 }

@@ -1,8 +1,9 @@
 //! The steps that each event walks through, in order.
 
-use super::{Identified, Request};
+use super::request::Request;
+use crate::conversion::Identified;
 use crate::settings::{Settings, Site};
-use crate::store::{Action, ActionKind, Arrival};
+use clew_store::{Action, ActionKind, Arrival};
 use serde_json::value::RawValue;
 use shared::evidence::Evidence;
 use shared::limits;
@@ -27,7 +28,7 @@ pub(super) struct Candidate {
     at_ms: i64,
     /// The page's address, on a page view.
     url: Option<Url>,
-    /// Why the visitor is none that reports are about.
+    /// Why this visitor is excluded from reports.
     bot: Option<String>,
     /// The origin as written and as judged, on a page view.
     origin: Option<(Evidence, source::Label)>,

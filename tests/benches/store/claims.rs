@@ -2,10 +2,9 @@
 //! PostgreSQL two in each of two collectors. Every delivery must be claimed exactly once.
 
 use crate::{Scale, rounded};
-use collector::app::open_store;
+use clew_server::server;
+use clew_store::{Claim, Converted, DeliveryId, Store};
 use collector::config::Config;
-use collector::server;
-use collector::store::{Claim, Converted, DeliveryId, Store};
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -13,7 +12,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tests::app::settings_for;
+use tests::settings::settings_for;
+use tests::storage::open_store;
 use tests::storage::{Backend, Storage};
 use tests::story::{START_MS, conversion};
 
@@ -38,9 +38,9 @@ pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
 /// Deliveries claimed in a second.
 fn run(deliveries: usize, backend: Backend, stores: usize) -> f64 {
     let storage = Storage::new(backend);
-    let config = Config::parse(&settings_for(&storage), &[]).unwrap();
+    let config = Config::parse(&settings_for(&storage.url()), &[]).unwrap();
     server::block_on(async {
-        let stores: Vec<_> = (0..stores).map(|_| open_store(&config).unwrap()).collect();
+        let stores: Vec<_> = (0..stores).map(|_| open_store(&config)).collect();
         make(&*stores[0], deliveries).await;
 
         let claimed = Rc::new(RefCell::new(HashSet::new()));

@@ -1,14 +1,14 @@
 //! Collectors over stores, and a client that costs little: it shares the machine with them.
 
-use collector::app::App;
-use collector::clock::{Clock, Dice};
+use clew_core::{Clock, Dice};
+use clew_server::App;
+use clew_server::server::{self, Serving};
+use clew_store::Store;
 use collector::config::Config;
-use collector::server::{self, Serving};
-use collector::store::Store;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
-use tests::app::settings_for;
+use tests::settings::settings_for;
 use tests::storage::Storage;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,7 +32,7 @@ impl Collector {
         more: &str,
         open: impl FnOnce(&Config) -> Arc<dyn Store>,
     ) -> Self {
-        let config = Config::parse(&(settings_for(storage) + more), &[]).unwrap();
+        let config = Config::parse(&(settings_for(&storage.url()) + more), &[]).unwrap();
         let store = open(&config);
         let app = App::new(config, store, Clock::system(), Dice::system()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -44,7 +44,7 @@ impl Collector {
     /// Stops serving and closes the store.
     pub(crate) async fn stop(self) {
         self.serving.stop().await;
-        self.app.store.close().await.unwrap();
+        self.app.core.store.close().await.unwrap();
     }
 }
 

@@ -4,18 +4,16 @@ use crate::collectors::Collector;
 use crate::ingest::{CONNECTIONS, browsers};
 use crate::{Scale, percentile_ms, rounded};
 use actix_web::{App, HttpResponse, HttpServer, web};
-use collector::app::open_store;
-use collector::outbox::Outbox;
-use collector::server;
-use collector::store::{DeliveryFilter, DeliveryState, NewConversion, Store};
+use clew_server::server;
+use clew_store::{DeliveriesOf, DeliveryFilter, DeliveryState, NewConversion, Store};
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
 use shared::limits::DAY_MS;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tests::app::destination;
 use tests::crm::Vendor;
+use tests::settings::destination;
+use tests::storage::open_store;
 use tests::storage::{Backend, Storage};
 use tests::story::{conversion, site};
 use tokio::sync::watch;
@@ -109,16 +107,15 @@ fn handed_off(to: Option<Vendor>) -> f64 {
             }
         };
         let name = to.map_or("slow", Vendor::name);
-        let collector =
-            Collector::start_with(&storage, &settings, |config| open_store(config).unwrap());
+        let collector = Collector::start_with(&storage, &settings, |config| open_store(config));
         if let Some(vendor) = to {
-            let settings = collector.app.settings();
+            let settings = collector.app.settings.get();
             let connection =
-                collector.app.connections.get(&settings, vendor.name()).unwrap().unwrap();
-            connection.crm.declare(&connection.fields).await.unwrap();
+                settings.connection(&collector.app.connections, vendor.name()).unwrap().unwrap();
+            connection.crm.fields().unwrap().declare(&connection.fields).await.unwrap();
         }
-        fill(&*collector.app.store, collector.app.clock.now_ms(), 2_000, name).await;
-        let outbox = Outbox::new(Arc::clone(&collector.app));
+        fill(&*collector.app.core.store, collector.app.core.clock.now_ms(), 2_000, name).await;
+        let outbox = collector.app.outbox();
         let (stop, stopped) = watch::channel(false);
         let begun = Instant::now();
         let running = tokio::task::spawn_local(outbox.run(stopped));
@@ -130,7 +127,7 @@ fn handed_off(to: Option<Vendor>) -> f64 {
         stop.send_replace(true);
         running.await.unwrap();
         let taken = begun.elapsed();
-        let sent = sent(&*collector.app.store).await;
+        let sent = sent(&*collector.app.core.store).await;
         collector.stop().await;
         sent as f64 / taken.as_secs_f64()
     })
@@ -142,15 +139,14 @@ fn ingest(length: Duration, queued: usize, is_due: bool) -> (f64, f64) {
     let storage = Storage::new(Backend::Sled);
     server::block_on(async {
         let settings = destination("slow", &slow_receiver());
-        let collector =
-            Collector::start_with(&storage, &settings, |config| open_store(config).unwrap());
-        let due_ms = collector.app.clock.now_ms() + if is_due { 0 } else { DAY_MS };
-        fill(&*collector.app.store, due_ms, queued, "slow").await;
+        let collector = Collector::start_with(&storage, &settings, |config| open_store(config));
+        let due_ms = collector.app.core.clock.now_ms() + if is_due { 0 } else { DAY_MS };
+        fill(&*collector.app.core.store, due_ms, queued, "slow").await;
         let (stop, stopped) = watch::channel(false);
-        let outbox = tokio::task::spawn_local(Outbox::new(Arc::clone(&collector.app)).run(stopped));
+        let outbox = tokio::task::spawn_local(collector.app.outbox().run(stopped));
         let begun = Instant::now();
         let clients = (0..CONNECTIONS).map(|_| {
-            let clock = collector.app.clock.clone();
+            let clock = collector.app.core.clock.clone();
             let browsers = browsers(collector.address, move || clock.now_ms(), begun, length);
             tokio::task::spawn_local(browsers)
         });
@@ -161,7 +157,7 @@ fn ingest(length: Duration, queued: usize, is_due: bool) -> (f64, f64) {
         let taken = begun.elapsed();
         let is_busy = is_due && queued > 0;
         assert_eq!(
-            sent(&*collector.app.store).await > 0,
+            sent(&*collector.app.core.store).await > 0,
             is_busy,
             "whether the outbox was at work"
         );
@@ -187,6 +183,6 @@ async fn fill(store: &dyn Store, now_ms: i64, leads: usize, name: &str) {
 
 async fn sent(store: &dyn Store) -> usize {
     let (site, state, limit) = (site(), Some(DeliveryState::Sent), usize::MAX);
-    let filter = DeliveryFilter { site, state, lead: None, after: None, limit };
+    let filter = DeliveryFilter { site, of: DeliveriesOf::Site, state, after: None, limit };
     store.deliveries(filter).await.unwrap().len()
 }

@@ -4,12 +4,12 @@
 use crate::collectors::{Collector, Connection};
 use crate::nothing::Nothing;
 use crate::{Scale, percentile_ms, rounded};
-use collector::app::open_store;
-use collector::server;
+use clew_server::server;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tests::storage::open_store;
 use tests::storage::{Backend, Storage};
 use tests::wire::{batch, new_event, new_visitor, view};
 
@@ -66,14 +66,14 @@ fn round(length: Duration, backend: Backend, collectors: usize, ceiling: bool) -
         let start = |_| {
             Collector::start(&storage, |config| match ceiling {
                 true => Arc::new(Nothing),
-                false => open_store(config).unwrap(),
+                false => open_store(config),
             })
         };
         let collectors: Vec<_> = (0..collectors).map(start).collect();
         let begun = Instant::now();
         let clients = (0..CONNECTIONS).map(|index| {
             let collector = &collectors[index % collectors.len()];
-            let now_ms = collector.app.clock.clone();
+            let now_ms = collector.app.core.clock.clone();
             let browsers = browsers(collector.address, move || now_ms.now_ms(), begun, length);
             tokio::task::spawn_local(browsers)
         });

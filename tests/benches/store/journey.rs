@@ -3,9 +3,8 @@
 
 use crate::collectors::{Collector, Connection};
 use crate::{Scale, percentile_ms, rounded};
-use collector::app::open_store;
-use collector::server;
-use collector::store::{Arrival, Store};
+use clew_server::server;
+use clew_store::{Arrival, Store};
 use futures_util::future::join_all;
 use rand::RngExt;
 use serde_json::{Map, Value};
@@ -15,8 +14,9 @@ use shared::outcome::Outcome;
 use shared::page_view::PageView;
 use std::path::Path;
 use std::time::Instant;
-use tests::app::KEY;
 use tests::postgres::Server;
+use tests::settings::KEY;
+use tests::storage::open_store;
 use tests::storage::{Backend, Storage};
 use tests::story::{START_MS, arrivals, page_view};
 use tests::wire::{new_event, new_visitor};
@@ -58,12 +58,12 @@ pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
 fn run(scale: &Scale, backend: Backend) -> Figures {
     let storage = Storage::new(backend);
     server::block_on(async {
-        let collector = Collector::start(&storage, |config| open_store(config).unwrap());
+        let collector = Collector::start(&storage, |config| open_store(config));
         let visitors: Vec<_> = (0..scale.visitors).map(|_| new_visitor()).collect();
         let begun = Instant::now();
         for visit in 0..VISITS {
             // Visit after visit, as time goes: a visitor's rows do not lie side by side.
-            fill(&*collector.app.store, &visitors, visit).await;
+            fill(&*collector.app.core.store, &visitors, visit).await;
         }
         let fill_s = begun.elapsed().as_secs_f64();
 

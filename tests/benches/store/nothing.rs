@@ -1,13 +1,14 @@
 //! A store that keeps nothing: what the server and its pipeline cost without one.
 
 use async_trait::async_trait;
-use collector::store::{
-    Arrivals, Claim, Converted, Delivery, DeliveryFilter, DeliveryId, Entities, Holding,
-    ImportPart, Memo, MemoChange, MemoKind, NewConversion, NewRecord, Record, RecordId, Recorded,
-    Relabelled, Relabelling, Settlement, Store, StoreError, Unmatched, Visitor,
+use clew_store::{
+    Arrivals, Claim, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId, Dossier,
+    Entities, Holding, ImportPart, Journeys, Leads, Memo, MemoChange, MemoKind, Memos, Moves,
+    NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling, Settlement,
+    StoreError, Unmatched, Upkeep, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{Conversion, IdentityKind, Lead};
+use shared::lead::{IdentityKind, Lead};
 use shared::outcome::Outcome;
 use shared::page_view::PageView;
 
@@ -15,7 +16,7 @@ use shared::page_view::PageView;
 pub(crate) struct Nothing;
 
 #[async_trait]
-impl Store for Nothing {
+impl Journeys for Nothing {
     async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
         Ok(arrivals.events.iter().map(|_| Outcome::Stored).collect())
     }
@@ -31,7 +32,10 @@ impl Store for Nothing {
     async fn relabel(&self, _: Relabelling) -> Result<Relabelled, StoreError> {
         Ok(Relabelled::default())
     }
+}
 
+#[async_trait]
+impl Leads for Nothing {
     async fn convert(&self, _: NewConversion) -> Result<Converted, StoreError> {
         Ok(Converted::KeyReused)
     }
@@ -62,7 +66,16 @@ impl Store for Nothing {
         Ok(Vec::new())
     }
 
-    async fn conversions(&self, _: LeadId) -> Result<Vec<Conversion>, StoreError> {
+    async fn leads_by_conversion(
+        &self,
+        _: &SiteId,
+        _: Option<(i64, LeadId)>,
+        _: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn dossiers(&self, _: &[LeadId]) -> Result<Vec<Dossier>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -86,7 +99,10 @@ impl Store for Nothing {
     ) -> Result<Vec<Unmatched>, StoreError> {
         Ok(Vec::new())
     }
+}
 
+#[async_trait]
+impl Deliveries for Nothing {
     async fn claim_deliveries(&self, _: Claim) -> Result<Vec<Delivery>, StoreError> {
         Ok(Vec::new())
     }
@@ -119,7 +135,10 @@ impl Store for Nothing {
     async fn deliveries(&self, _: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
         Ok(Vec::new())
     }
+}
 
+#[async_trait]
+impl Memos for Nothing {
     async fn memo(&self, _: MemoKind, _: &str) -> Result<Option<Memo>, StoreError> {
         Ok(None)
     }
@@ -136,11 +155,10 @@ impl Store for Nothing {
     async fn change_memo(&self, _: MemoChange) -> Result<bool, StoreError> {
         Ok(false)
     }
+}
 
-    async fn expire(&self, _: i64) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-
+#[async_trait]
+impl Moves for Nothing {
     fn export(&self) -> Entities {
         Entities::none()
     }
@@ -151,6 +169,13 @@ impl Store for Nothing {
 
     async fn import(&self, _: ImportPart) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Upkeep for Nothing {
+    async fn expire(&self, _: i64) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     fn is_shared(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Row 10: webhooks as the stand-in signs them, good, forged, old, doubled and out of order.
 
 use super::*;
-use collector::crm::{Received, Refused, Webhook};
+use clew_connect::crm::webhook::{Received, Refused, Webhook};
 use standin::{Delivery, Emit};
 
 /// A subscribed account.
@@ -87,7 +87,7 @@ async fn a_merge_leads_to_the_new_contact_and_our_own_echo_nowhere() {
     let deliveries = account.standin.emit(&merge).await.unwrap();
     let records = receive(&account, &deliveries[0]).unwrap().records;
     let read = account.crm.read(&records).await.unwrap();
-    let [collector::crm::Change::Person(person)] = &read[..] else { panic!("{read:?}") };
+    let [clew_connect::crm::record::Change::Person(person)] = &read[..] else { panic!("{read:?}") };
     assert_eq!(person.formerly, [record("contact", &other), first]);
     assert_eq!(person.lead, Some(lead.lead));
 }

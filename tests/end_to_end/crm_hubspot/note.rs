@@ -1,14 +1,14 @@
 //! Rows 1, 2 and 17 for notes: one for each conversion, whatever was lost, and text is text.
 
 use super::*;
-use collector::crm::Note;
+use clew_connect::crm::note::{Note, NoteMarker};
 use standin::{Fault, When};
 
 fn note(number: u32, lines: &[&str]) -> Note {
     Note {
         title: format!("Attribution journey #{number}"),
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
-        marker: format!("clew-journey:0197a2b4-7c1e-7d8a-9f00-000000000001:{number}"),
+        marker: NoteMarker { lead: Person::new(1, None).lead, number },
         at_ms: NOW_MS,
     }
 }
@@ -21,11 +21,11 @@ async fn a_journey_is_one_note() {
         let contact = record("contact", &id);
         let first = note(1, &["<b>one</b> & 'two'", "🎉"]);
         // The twelfth begins as the first does.
-        account.crm.note(&contact, &note(12, &["other"]), false).await.unwrap();
+        account.crm.attach(&contact, &note(12, &["other"]), false).await.unwrap();
         let before = account.standin.log().len();
-        account.crm.note(&contact, &first, false).await.unwrap();
+        account.crm.attach(&contact, &first, false).await.unwrap();
         assert_eq!(account.standin.log().len(), before + 1, "without a doubt it is one call");
-        account.crm.note(&contact, &first, true).await.unwrap();
+        account.crm.attach(&contact, &first, true).await.unwrap();
         let notes = account.records("notes");
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert_eq!(notes[1]["associated"], json!([id]));
@@ -47,14 +47,14 @@ async fn a_note_whose_answer_was_lost_is_not_made_twice() {
         let contact = record("contact", &id);
         account.standin.fail(Fault { path: "/notes".into(), when, ..Fault::default() });
         let first = note(1, &["one"]);
-        let lost = account.crm.note(&contact, &first, false).await;
-        assert!(matches!(lost, Err(CrmError::Transient { .. })), "{lost:?}");
+        let lost = account.crm.attach(&contact, &first, false).await;
+        assert!(matches!(lost, Err(CallError::Transient { .. })), "{lost:?}");
         // Many others since, more than one batch of them.
         for number in 100..220 {
-            account.crm.note(&contact, &note(number, &[]), false).await.unwrap();
+            account.crm.attach(&contact, &note(number, &[]), false).await.unwrap();
         }
         for _ in 0..2 {
-            account.other_process().note(&contact, &first, true).await.unwrap();
+            account.other_process().attach(&contact, &first, true).await.unwrap();
         }
         let marked = |note: &Value| {
             note["properties"]["hs_note_body"].as_str().unwrap().contains("000000000001:1</p>")
@@ -66,6 +66,6 @@ async fn a_note_whose_answer_was_lost_is_not_made_twice() {
 #[actix_web::test]
 async fn a_note_to_nobody_is_refused() {
     let account = Account::start();
-    let refused = account.crm.note(&record("contact", "999"), &note(1, &[]), false).await;
-    assert!(matches!(refused, Err(CrmError::Invalid(_))), "{refused:?}");
+    let refused = account.crm.attach(&record("contact", "999"), &note(1, &[]), false).await;
+    assert!(matches!(refused, Err(CallError::Invalid(_))), "{refused:?}");
 }

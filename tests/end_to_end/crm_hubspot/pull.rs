@@ -1,7 +1,8 @@
 //! Rows 13 and 14: what stands in HubSpot is read, and what changed is found without a webhook.
 
 use super::*;
-use collector::crm::{Change, DealRecord, PersonRecord};
+use clew_connect::crm::note::{Note, NoteMarker};
+use clew_connect::crm::record::{Change, DealRecord, PersonRecord};
 use shared::deal::DealStatus;
 use shared::lifecycle::Stage;
 use standin::Emit;
@@ -218,7 +219,7 @@ async fn a_long_walk_goes_on_where_a_limit_stopped_it() {
     let page = loop {
         match account.crm.changed("contact", NOW_MS).await {
             Ok(page) => break page,
-            Err(CrmError::RateLimited { until_ms, .. }) => {
+            Err(CallError::RateLimited { until_ms, .. }) => {
                 account.advance_ms(until_ms - account.clock.now_ms());
             }
             Err(other) => panic!("{other}"),
@@ -242,7 +243,7 @@ async fn many_are_read_in_batches() {
     assert_eq!(account.calls("contacts/batch/read").len(), 3);
     assert_eq!(account.crm.read(&[]).await.unwrap(), []);
     let strange = account.crm.read(&[record("company", "1")]).await;
-    assert!(matches!(strange, Err(CrmError::Invalid(_))), "{strange:?}");
+    assert!(matches!(strange, Err(CallError::Invalid(_))), "{strange:?}");
 }
 
 /// What the published descriptions require of a body is in it.
@@ -252,10 +253,14 @@ async fn bodies_have_every_member_that_is_required() {
     let pushed = Person::new(1, Some("lead@example.com")).push(&account.crm).await.unwrap();
     let id = account.standin.put("deal", &json!({ "dealstage": "closedwon" })).unwrap();
     account.standin.act(&json!({ "associate": [id, pushed.record.id] })).unwrap();
-    let note =
-        collector::crm::Note { title: "t".into(), lines: vec![], marker: "m".into(), at_ms: 0 };
-    account.crm.note(&pushed.record, &note, false).await.unwrap();
-    account.crm.note(&pushed.record, &note, true).await.unwrap();
+    let note = Note {
+        title: "t".into(),
+        lines: vec![],
+        marker: NoteMarker { lead: Person::new(1, None).lead, number: 1 },
+        at_ms: 0,
+    };
+    account.crm.attach(&pushed.record, &note, false).await.unwrap();
+    account.crm.attach(&pushed.record, &note, true).await.unwrap();
     walk(&account, "deal", 0).await;
     account.crm.read(&[record("deal", &id)]).await.unwrap();
     let mut seen = BTreeSet::new();

@@ -79,7 +79,7 @@ async fn an_answer_that_is_lost_costs_no_second_contact() {
         account.standin.fail(standin::Fault { path: path.into(), when, ..Default::default() });
         let person = Person::new(1, email);
         let lost = person.push(&account.crm).await;
-        assert!(matches!(lost, Err(CrmError::Transient { .. })), "{path} {lost:?}");
+        assert!(matches!(lost, Err(CallError::Transient { .. })), "{path} {lost:?}");
         let pushed = person.push(&account.other_process()).await.unwrap();
         assert!(!pushed.created);
         let contact = account.contact();
@@ -243,7 +243,8 @@ async fn fields_that_are_missing_are_named_and_declared() {
     for email in [Some(EMAIL), None] {
         let account = Account::start();
         let person = Person::new(1, email);
-        let Err(CrmError::UnknownField { names, message }) = person.push(&account.crm).await else {
+        let Err(CallError::UnknownField { names, message }) = person.push(&account.crm).await
+        else {
             panic!("fields that nobody declared were taken");
         };
         assert!(names.contains(&"clew_visits_count".to_owned()), "{names:?}");

@@ -30,7 +30,7 @@ async fn twenty_that_meet_an_expired_token_renew_it_once() {
     assert_eq!(refused(&account), before);
     // Nothing renews what was taken away.
     account.standin.expire_tokens(true);
-    let Err(CrmError::Auth(message)) = account.crm.probe().await else { panic!() };
+    let Err(CallError::Auth(message)) = account.crm.probe().await else { panic!() };
     assert!(message.contains("BAD_REFRESH_TOKEN") && !message.contains("standin-"), "{message}");
 }
 
@@ -69,10 +69,10 @@ async fn a_token_that_is_not_valid_is_told_of() {
     let account = Account::start();
     account.crm.probe().await.unwrap();
     account.standin.set(|settings| settings.scopes = Some(vec!["crm.objects.deals.read".into()]));
-    let Err(CrmError::Auth(message)) = account.crm.probe().await else { panic!() };
+    let Err(CallError::Auth(message)) = account.crm.probe().await else { panic!() };
     assert!(message.contains("crm.objects.contacts.read"), "{message}");
     account.standin.expire_tokens(true);
-    let Err(CrmError::Auth(message)) = person(1).push(&account.crm).await else { panic!() };
+    let Err(CallError::Auth(message)) = person(1).push(&account.crm).await else { panic!() };
     assert!(message.contains("Authentication credentials not found"), "{message}");
     assert!(message.contains("correlation id") && !message.contains("pat-standin"), "{message}");
 }
@@ -89,14 +89,14 @@ async fn limits_are_waited_for() {
         let lead = person(1);
         for _ in 0..3 {
             let now_ms = account.clock.now_ms();
-            let Err(CrmError::RateLimited { until_ms, .. }) = lead.push(&account.crm).await else {
+            let Err(CallError::RateLimited { until_ms, .. }) = lead.push(&account.crm).await else {
                 panic!("{policy} was not seen")
             };
             assert_eq!(until_ms, now_ms + wait_ms, "{policy}");
             let asked = account.standin.log().len();
             account.advance_ms(wait_ms - 1);
             let other = person(2).push(&account.crm).await;
-            assert!(matches!(other, Err(CrmError::RateLimited { .. })), "{other:?}");
+            assert!(matches!(other, Err(CallError::RateLimited { .. })), "{other:?}");
             assert_eq!(account.standin.log().len(), asked, "{policy}");
             account.advance_ms(1);
         }
@@ -113,7 +113,7 @@ async fn nobody_is_left_alone_for_longer_than_a_day() {
         let headers = [("retry-after".to_owned(), after.to_owned())].into();
         account.standin.fail(Fault { status: 429, headers, ..Fault::default() });
         let told = account.crm.probe().await.unwrap_err();
-        let CrmError::RateLimited { until_ms, .. } = told else { panic!("{told}") };
+        let CallError::RateLimited { until_ms, .. } = told else { panic!("{told}") };
         assert_eq!(until_ms, NOW_MS + 86_400_000);
         account.advance_ms(86_400_000);
         account.crm.probe().await.unwrap();
@@ -128,7 +128,7 @@ async fn what_is_used_up_is_seen_before_it_is_refused() {
     account.standin.limit(&limit).unwrap();
     account.crm.probe().await.unwrap();
     let asked = account.standin.log().len();
-    let Err(CrmError::RateLimited { until_ms, .. }) = account.crm.probe().await else { panic!() };
+    let Err(CallError::RateLimited { until_ms, .. }) = account.crm.probe().await else { panic!() };
     assert_eq!((until_ms, account.standin.log().len()), (NOW_MS + 10_000, asked));
     account.advance_ms(10_000);
     account.crm.probe().await.unwrap();
@@ -139,7 +139,7 @@ async fn what_is_used_up_is_seen_before_it_is_refused() {
 #[actix_web::test]
 async fn outages_pass() {
     let account = Account::start().declared().await;
-    let slow = adapter(&account.config, &account.clock, Duration::from_millis(300));
+    let slow = Adapter::new(&account.config, &account.clock, Duration::from_millis(300));
     account.standin.fail(Fault { path: "upsert".into(), times: 2, ..Fault::default() });
     account.standin.fail(Fault {
         path: "upsert".into(),
@@ -158,7 +158,7 @@ async fn outages_pass() {
     let pushed = loop {
         match person(1).push(&slow).await {
             Ok(pushed) => break pushed,
-            Err(CrmError::Transient { until_ms, .. }) => failures.push(until_ms),
+            Err(CallError::Transient { until_ms, .. }) => failures.push(until_ms),
             Err(other) => panic!("{other}"),
         }
         assert!(failures.len() < 9);
@@ -173,7 +173,7 @@ async fn outages_pass() {
 #[actix_web::test]
 async fn refusals_are_told_and_others_go_on() {
     let account = Account::start().declared().await;
-    let Err(CrmError::Invalid(message)) =
+    let Err(CallError::Invalid(message)) =
         Person::new(1, Some("nobody@nowhere")).push(&account.crm).await
     else {
         panic!("a bad address was taken")
@@ -184,8 +184,8 @@ async fn refusals_are_told_and_others_go_on() {
     let batch = |results: Value, errors: Value| json!({ "status": "COMPLETE", "results": results, "numErrors": 1, "errors": errors });
     let error = json!([{ "status": "error", "category": "VALIDATION_ERROR", "message": "no" }]);
     for (status, body, expected) in [
-        (207, batch(json!([]), error.clone()), CrmError::Invalid("no".into())),
-        (200, batch(json!([{ "id": "1", "new": true }]), error), CrmError::Invalid("no".into())),
+        (207, batch(json!([]), error.clone()), CallError::Invalid("no".into())),
+        (200, batch(json!([{ "id": "1", "new": true }]), error), CallError::Invalid("no".into())),
         (200, json!({ "status": "COMPLETE", "results": [] }), unreadable("id of the contact")),
         (200, json!({ "results": [{ "id": "1" }] }), unreadable("word on what is new")),
         (200, json!("<html>"), unreadable("id of the contact")),
@@ -198,8 +198,8 @@ async fn refusals_are_told_and_others_go_on() {
     assert_eq!(account.records("contacts").len(), 1);
 }
 
-fn unreadable(what: &str) -> CrmError {
-    CrmError::Transient { until_ms: None, message: format!("HubSpot's answer has no {what}") }
+fn unreadable(what: &str) -> CallError {
+    CallError::Transient { until_ms: None, message: format!("HubSpot's answer has no {what}") }
 }
 
 /// An account that put other stages in place of HubSpot's own loses no lead by it.

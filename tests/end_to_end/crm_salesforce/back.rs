@@ -1,10 +1,10 @@
 //! What comes back: leads, opportunities, deletions, outbound messages.
 
 use super::support::{HOOK_SECRET, NOW_MS, Org, anna, id};
-use collector::crm::{
-    Change, Crm, CrmError, DealPerson, DealRecord, Page, PersonRecord, Received, RecordRef,
-    Refused, StageAt, Webhook,
-};
+use clew_connect::CallError;
+use clew_connect::crm::adapter::Page;
+use clew_connect::crm::record::{Change, DealPerson, DealRecord, PersonRecord, RecordRef, StageAt};
+use clew_connect::crm::webhook::{Received, Refused, Webhook};
 use serde_json::{Map, Value, json};
 use shared::deal::DealStatus;
 use shared::lifecycle::Stage;
@@ -239,9 +239,9 @@ async fn what_was_deleted_is_told() {
     let start_ms = org.clock.now_ms();
     for record in &records {
         let path = format!("/services/data/v68.0/sobjects/{}/{}", record.object, record.id);
-        let request = collector::crm::call::Request {
+        let request = clew_connect::call::Request {
             method: reqwest::Method::DELETE,
-            ..collector::crm::call::Request::get(&path)
+            ..clew_connect::call::Request::get(&path)
         };
         assert_eq!(token.call(&request).await.unwrap().status, 204);
         let gone = [match record.object.as_str() {
@@ -262,15 +262,15 @@ async fn what_was_deleted_is_told() {
 async fn polls_that_fail_say_so() {
     let org = Org::start().await;
     org.standin.fail(Fault { path: "/query".into(), ..Fault::default() });
-    assert!(matches!(org.crm.changed("Lead", NOW_MS).await, Err(CrmError::Transient { .. })));
+    assert!(matches!(org.crm.changed("Lead", NOW_MS).await, Err(CallError::Transient { .. })));
     for rows in [json!([{}]), json!([{ "Id": "00Q" }]), json!("x")] {
         let body = Some(json!({ "done": true, "records": rows }));
         org.standin.fail(Fault { path: "/query".into(), status: 200, body, ..Fault::default() });
         let failed = org.crm.changed("Opportunity", NOW_MS).await;
-        assert!(matches!(failed, Err(CrmError::Transient { .. })), "{failed:?}");
+        assert!(matches!(failed, Err(CallError::Transient { .. })), "{failed:?}");
     }
     let unknown = org.crm.read(&[reference("Unicorn", "1")]).await;
-    assert!(matches!(unknown, Err(CrmError::Invalid(_))), "{unknown:?}");
+    assert!(matches!(unknown, Err(CallError::Invalid(_))), "{unknown:?}");
     assert_eq!(org.crm.read(&[]).await.unwrap(), []);
     org.standin.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Finding and writing a person, and the journey's task.
 
 use super::support::{NOW_MS, Org, anna, assert_holds, id, lead, note};
-use collector::crm::{Crm, RecordRef};
+use clew_connect::crm::record::RecordRef;
 use serde_json::{Value, json};
 use shared::fields::catalogue::find;
 
@@ -63,7 +63,7 @@ async fn row_1_a_new_lead_in_an_empty_organization() {
         assert_eq!((pushed.created, &*pushed.record.object), (true, "Lead"));
         assert_eq!(pushed.url, Some(format!("{}/{}", org.standin.url(), pushed.record.id)));
         assert_holds(&org.one(&pushed.record), &expected);
-        org.crm.note(&pushed.record, &note(&lead, 1), false).await.unwrap();
+        org.crm.attach(&pushed.record, &note(&lead, 1), false).await.unwrap();
         let [task] = &org.all("Task")[..] else { panic!("one task") };
         let short: String = key.chars().take(8).collect();
         assert_holds(
@@ -93,12 +93,12 @@ async fn row_2_whatever_is_repeated_is_there_once() {
         let anna = anna();
         for attempt in 1..=3 {
             let Ok(pushed) = org.push(&anna).await else { continue };
-            let _ = org.crm.note(&pushed.record, &note(&anna, 1), attempt > 1).await;
+            let _ = org.crm.attach(&pushed.record, &note(&anna, 1), attempt > 1).await;
         }
         assert_eq!((org.all("Lead").len(), org.all("Task").len()), (1, 1), "{lost}");
         // The next conversion has a task of its own.
         let record = org.push(&anna).await.unwrap().record;
-        org.crm.note(&record, &note(&anna, 2), true).await.unwrap();
+        org.crm.attach(&record, &note(&anna, 2), true).await.unwrap();
         assert_eq!((org.all("Lead").len(), org.all("Task").len()), (1, 2), "{lost}");
         org.standin.stop().await;
     }
@@ -182,7 +182,7 @@ async fn row_3_what_is_there_already() {
         assert_eq!((&pushed.record, pushed.created), (&record, false), "{there}");
         assert_holds(&org.one(&record), &expected);
         assert_eq!(org.all("Lead").len() + org.all("Contact").len(), 1, "{there}");
-        org.crm.note(&record, &note(&anna, 1), false).await.unwrap();
+        org.crm.attach(&record, &note(&anna, 1), false).await.unwrap();
         assert_eq!(org.all("Task")[0]["WhoId"], record.id.as_str());
         org.standin.stop().await;
     }
@@ -240,8 +240,8 @@ async fn row_14_a_record_that_was_converted_or_deleted() {
     anna.known = Some(first.clone());
     assert_eq!(org.push(&anna).await.unwrap().record, contact);
     // Its note goes with it, whether it was made before or not.
-    org.crm.note(&first, &note(&anna, 1), false).await.unwrap();
-    org.crm.note(&first, &note(&anna, 1), true).await.unwrap();
+    org.crm.attach(&first, &note(&anna, 1), false).await.unwrap();
+    org.crm.attach(&first, &note(&anna, 1), true).await.unwrap();
     let [task] = &org.all("Task")[..] else { panic!("one task") };
     assert_eq!(task["WhoId"], contact.id.as_str());
     org.standin.stop().await;
@@ -252,8 +252,8 @@ async fn row_14_a_record_that_was_converted_or_deleted() {
     assert!(made.created);
     let nobody = lead(8, json!({ "email": "nobody@example.com" }));
     let gone = RecordRef { object: "Lead".into(), id: "00QB00000000000AAA".into() };
-    assert!(org.crm.note(&gone, &note(&nobody, 1), false).await.is_err());
-    org.crm.note(&gone, &note(&anna, 1), false).await.unwrap();
+    assert!(org.crm.attach(&gone, &note(&nobody, 1), false).await.is_err());
+    org.crm.attach(&gone, &note(&anna, 1), false).await.unwrap();
     assert_eq!(org.all("Task")[0]["WhoId"], made.record.id.as_str());
     org.standin.stop().await;
 }
@@ -284,8 +284,8 @@ async fn row_17_hostile_values_stay_values() {
         let mut attached = note(&hostile, 1);
         attached.title = text.to_owned();
         attached.lines = vec![text.to_owned()];
-        org.crm.note(&first.record, &attached, false).await.unwrap();
-        org.crm.note(&first.record, &attached, true).await.unwrap();
+        org.crm.attach(&first.record, &attached, false).await.unwrap();
+        org.crm.attach(&first.record, &attached, true).await.unwrap();
         let [task] = &org.all("Task")[..] else { panic!("one task") };
         assert!(task["Description"].as_str().unwrap().starts_with(text));
         assert_eq!(org.all("Lead").len(), 1);

@@ -1,16 +1,18 @@
 //! An organization, our connection to it, and what is handed to it.
 
-use collector::clock::Clock;
-use collector::config::CrmConfig;
-use collector::crm::salesforce::Salesforce;
-use collector::crm::{Crm, CrmError, Note, Push, Pushed, RecordRef};
+use clew_connect::CallError;
+use clew_connect::crm::CrmConfig;
+use clew_connect::crm::note::{Note, NoteMarker};
+use clew_connect::crm::push::{Push, Pushed};
+use clew_connect::crm::record::RecordRef;
+use clew_core::Clock;
 use serde_json::{Value, json};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::ids::LeadId;
 use shared::lead::Contact;
 use standin::Standin;
 use std::time::Duration;
-use tests::crm::means;
+use tests::adapter::Adapter;
 
 /// Where the stand-in's clock begins.
 pub(super) const NOW_MS: i64 = 1_795_255_200_000;
@@ -21,7 +23,7 @@ pub(super) const TOKEN: &str = "/services/oauth2/token";
 pub(super) struct Org {
     pub(super) standin: Standin,
     pub(super) clock: Clock,
-    pub(super) crm: Salesforce,
+    pub(super) crm: Adapter,
 }
 
 /// A lead to be pushed.
@@ -66,9 +68,8 @@ impl Org {
         merge(&mut config, outer);
         let config: CrmConfig = serde_json::from_value(config).unwrap();
         let clock = Clock::fixed(NOW_MS);
-        let means = means(&clock, Duration::from_millis(500));
-        let crm = Salesforce::new(&config, &"clew".parse().unwrap(), means);
-        Self { standin, clock, crm: crm.unwrap() }
+        let crm = Adapter::new(&config, &clock, Duration::from_millis(500));
+        Self { standin, clock, crm }
     }
 
     pub(super) async fn declare(&self) {
@@ -83,7 +84,7 @@ impl Org {
         self.standin.advance_ms(by_ms);
     }
 
-    pub(super) async fn push(&self, lead: &Lead) -> Result<Pushed, CrmError> {
+    pub(super) async fn push(&self, lead: &Lead) -> Result<Pushed, CallError> {
         let push = Push {
             lead: lead.id,
             contact: &lead.contact,
@@ -161,7 +162,7 @@ pub(super) fn note(lead: &Lead, number: u32) -> Note {
     Note {
         title: format!("Attribution journey #{number}"),
         lines: vec!["1. google / cpc".into(), "2. (direct)".into()],
-        marker: format!("clew-journey:{}:{number}", lead.id),
+        marker: NoteMarker { lead: lead.id, number },
         at_ms: NOW_MS,
     }
 }

@@ -1,7 +1,7 @@
 //! What Salesforce refuses, and who may call it.
 
 use super::support::{NOW_MS, Org, TOKEN, anna, assert_holds, lead, note};
-use collector::crm::{Crm, CrmError};
+use clew_connect::CallError;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::fields::catalogue::{CORE, Field, find};
@@ -11,7 +11,7 @@ use standin::{Fault, Limit, Standin};
 async fn row_4_fields_that_are_missing_are_declared() {
     let org = Org::bare(json!({}));
     let anna = anna();
-    let Err(CrmError::UnknownField { names, message }) = org.push(&anna).await else {
+    let Err(CallError::UnknownField { names, message }) = org.push(&anna).await else {
         panic!("the fields are not there");
     };
     // All of them, not just the first that the vendor tells.
@@ -24,7 +24,7 @@ async fn row_4_fields_that_are_missing_are_declared() {
     // One that the user may not see, in an organization that will not permit it.
     let mut more = anna.clone();
     more.values.push((find("company").unwrap(), json!("Acme")));
-    let Err(CrmError::UnknownField { names, .. }) = org.push(&more).await else {
+    let Err(CallError::UnknownField { names, .. }) = org.push(&more).await else {
         panic!("the field is not there");
     };
     assert_eq!(names, ["Clew_Company__c"]);
@@ -85,7 +85,7 @@ async fn a_field_that_was_deleted_is_declared_again() {
     // The organization as it was on its first day.
     org.standin.reset();
     org.advance_ms(600_000);
-    assert!(matches!(org.push(&anna()).await, Err(CrmError::UnknownField { .. })));
+    assert!(matches!(org.push(&anna()).await, Err(CallError::UnknownField { .. })));
     org.declare().await;
     assert!(org.push(&anna()).await.unwrap().created);
     org.standin.stop().await;
@@ -99,7 +99,7 @@ async fn every_field_can_be_declared_within_the_limits() {
     let declared = loop {
         rounds += 1;
         match org.crm.declare(&fields).await {
-            Err(CrmError::RateLimited { until_ms, .. }) => {
+            Err(CallError::RateLimited { until_ms, .. }) => {
                 org.advance_ms((until_ms - org.clock.now_ms()).max(10_000));
             }
             done => break done.unwrap(),
@@ -126,14 +126,14 @@ async fn row_5_one_token_for_twenty_pushes() {
     assert_eq!((org.requests("POST", TOKEN) - before, org.all("Lead").len()), (1, 20));
     // Credentials that are no good any more.
     org.standin.expire_tokens(true);
-    let Err(CrmError::Auth(message)) = org.crm.probe().await else { panic!("they are ended") };
+    let Err(CallError::Auth(message)) = org.crm.probe().await else { panic!("they are ended") };
     assert!(message.contains("invalid_grant") && !message.contains("secret"), "{message}");
     org.standin.stop().await;
 }
 
 #[actix_web::test]
 async fn ways_to_get_a_token() {
-    let key = include_str!("../../../collector/src/crm/token/throwaway-key.pem");
+    let key = include_str!("../../../collector/connect/src/token/throwaway-key.pem");
     for (settings, grant) in [
         (json!({}), "client_credentials"),
         (json!({ "refresh_token": "standin-refresh" }), "refresh_token"),
@@ -166,13 +166,13 @@ async fn row_6_limits_are_waited_for() {
         org.standin.limit(&Limit { next: 3, policy, ..Limit::default() }).unwrap();
         let anna = anna();
         for attempt in 0..3 {
-            let Err(CrmError::RateLimited { until_ms, .. }) = org.push(&anna).await else {
+            let Err(CallError::RateLimited { until_ms, .. }) = org.push(&anna).await else {
                 panic!("attempt {attempt} should have been refused");
             };
             assert_eq!(until_ms, now_ms + (attempt + 1) * wait_ms);
             // Nobody is asked before that.
             let asked = org.standin.log().len();
-            assert!(matches!(org.crm.probe().await, Err(CrmError::RateLimited { .. })));
+            assert!(matches!(org.crm.probe().await, Err(CallError::RateLimited { .. })));
             assert_eq!(org.standin.log().len(), asked);
             org.advance_ms(wait_ms);
         }
@@ -209,15 +209,15 @@ async fn row_7_bad_gateways_and_silence() {
     org.standin.fail(Fault { path: path.clone(), times: 2, ..Fault::default() });
     org.standin.fail(Fault { path, status: 200, delay_ms: 1_000, ..Fault::default() });
     for _ in 0..3 {
-        assert!(matches!(org.push(&anna).await, Err(CrmError::Transient { .. })));
+        assert!(matches!(org.push(&anna).await, Err(CallError::Transient { .. })));
     }
     let pushed = org.push(&anna).await.unwrap();
     assert_eq!(org.all("Lead").len(), 1);
     org.standin.fail(Fault { path: "/Task".into(), status: 503, ..Fault::default() });
     let note = note(&anna, 1);
-    let failed = org.crm.note(&pushed.record, &note, false).await;
-    assert!(matches!(failed, Err(CrmError::Transient { .. })));
-    org.crm.note(&pushed.record, &note, true).await.unwrap();
+    let failed = org.crm.attach(&pushed.record, &note, false).await;
+    assert!(matches!(failed, Err(CallError::Transient { .. })));
+    org.crm.attach(&pushed.record, &note, true).await.unwrap();
     assert_eq!(org.all("Task").len(), 1);
     org.standin.stop().await;
 }
@@ -233,14 +233,15 @@ async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
         json!({ "compositeResponse": parts })
     };
     let busy = json!([{ "errorCode": "UNABLE_TO_LOCK_ROW", "message": "busy" }]);
-    let transient = |message: &str| CrmError::Transient { until_ms: None, message: message.into() };
+    let transient =
+        |message: &str| CallError::Transient { until_ms: None, message: message.into() };
     let upsert = "/Lead/Clew_Lead_Id__c";
     for (path, status, body, expected) in [
         (
             upsert,
             400,
             json!([{ "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "No.", "fields": ["Phone"] }]),
-            CrmError::Invalid(
+            CallError::Invalid(
                 "Salesforce 400 FIELD_CUSTOM_VALIDATION_EXCEPTION: No. (Phone)".into(),
             ),
         ),
@@ -273,13 +274,13 @@ async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
             upsert,
             200,
             json!({ "success": false, "errors": [{ "statusCode": "INVALID_EMAIL_ADDRESS", "message": "x" }] }),
-            CrmError::Invalid("Salesforce 200 INVALID_EMAIL_ADDRESS: x".into()),
+            CallError::Invalid("Salesforce 200 INVALID_EMAIL_ADDRESS: x".into()),
         ),
         (
             upsert,
             400,
             json!([{ "errorCode": "INVALID_FIELD", "message": "No such column 'Title' on sobject of type Lead" }]),
-            CrmError::Invalid(
+            CallError::Invalid(
                 "Salesforce 400 INVALID_FIELD: No such column 'Title' on sobject of type Lead; \
                  its user may not see that field"
                     .into(),
@@ -347,7 +348,7 @@ async fn what_another_step_mends() {
 async fn an_organization_that_is_not_there() {
     let standin = Standin::salesforce().start().unwrap();
     let org = Org::with(standin, json!({ "login_url": "http://127.0.0.1:1" }), json!({}));
-    let Err(CrmError::Transient { message, .. }) = org.crm.probe().await else {
+    let Err(CallError::Transient { message, .. }) = org.crm.probe().await else {
         panic!("nobody is there");
     };
     assert!(!message.contains("127.0.0.1:1") && NOW_MS == org.clock.now_ms(), "{message}");

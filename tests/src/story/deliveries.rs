@@ -1,18 +1,18 @@
 //! The chapter on hand-offs: claimed, settled, put off, and tried in each lead's order.
 
 use super::records::stage;
-use super::{MINUTE, START_MS, conversion, convert};
-use collector::store::{
-    Claim, Delivery, DeliveryId, DeliveryKind, DeliveryState, NewRecord, Recorded, Settlement,
-    Store,
+use super::scene::{MINUTE, START_MS, conversion, convert};
+use clew_store::{
+    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState,
+    NewConversion, NewRecord, Recorded, Settlement, Store,
 };
-use shared::ids::LeadId;
+use shared::ids::{LeadId, SiteId};
 use shared::lifecycle::Stage;
 use shared::limits::DAY_MS;
 
 /// Of a chapter's own destination, so that no other chapter's deliveries are met.
 async fn claim(store: &dyn Store, to: &str, now_ms: i64, limit: usize) -> Vec<Delivery> {
-    let (destination, lease_until_ms) = (to.to_owned(), now_ms + 45_000);
+    let (destination, lease_until_ms) = (to.into(), now_ms + 45_000);
     store.claim_deliveries(Claim { destination, now_ms, lease_until_ms, limit }).await.unwrap()
 }
 
@@ -27,7 +27,7 @@ async fn converts(
     let mut new = conversion(at_ms, None, email, None);
     (new.destinations, new.due_at_ms) = (vec![to.into()], due_at_ms);
     let (lead, id, _) = convert(store, new).await;
-    (lead, DeliveryId::of(lead, to, DeliveryKind::Converted, id.0))
+    (lead, DeliveryId::of(lead, &to.into(), DeliveryKind::Converted, id.0))
 }
 
 /// Due once, leased, come back after the lease, settled, replayed.
@@ -110,8 +110,8 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     let (lead, first) = converts(store, to, "line@example.com", START_MS, START_MS + 10_000).await;
     let (_, second) = converts(store, to, "line@example.com", START_MS + 1, START_MS + 5_000).await;
     let record = stage(Stage::Mql, START_MS + 2, "line");
-    let told = DeliveryId::of(lead, to, DeliveryKind::StageChanged, *record.id().as_uuid());
-    let (destinations, due_at_ms) = (vec![to.to_owned()], START_MS + 7_000);
+    let told = DeliveryId::of(lead, &to.into(), DeliveryKind::StageChanged, *record.id().as_uuid());
+    let (destinations, due_at_ms) = (vec![to.into()], START_MS + 7_000);
     let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
     assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated: false });
     let (_, other) = converts(store, to, "line-2@example.com", START_MS, START_MS + 8_000).await;
@@ -191,4 +191,51 @@ pub(super) async fn hold_up_nobody_else(store: &dyn Store) {
     let rest = claim(store, to, now_ms + MINUTE, 2 * LEADS).await;
     assert_eq!(rest.len(), LEADS);
     assert!(rest.iter().all(|delivery| delivery.created_at_ms == START_MS + 1));
+}
+
+/// By site, lead and destination, by state, page after page; a page of another destination or site is
+/// not read.
+pub(super) async fn are_listed(store: &dyn Store) {
+    let (site, other) = ("listed-deliveries", "listed-elsewhere");
+    let [site, other] = [site, other].map(|name| SiteId::parse(name).unwrap());
+    let at_ms = START_MS + 20 * DAY_MS;
+    let mut leads = Vec::new();
+    for (number, site) in [(0, &site), (1, &site), (2, &site), (3, &other)] {
+        let email = format!("listed-{number}@example.com");
+        let mut new = conversion(at_ms + number, None, &email, None);
+        new.destinations = vec!["listed-1".into(), "listed-2".into()];
+        let new = NewConversion { site: site.clone(), due_at_ms: i64::MAX / 4, ..new };
+        leads.push(convert(store, new).await.0);
+    }
+    let list = async |site: &SiteId, of: &DeliveriesOf, state, after, limit| {
+        let (site, of) = (site.clone(), of.clone());
+        store.deliveries(DeliveryFilter { site, of, state, after, limit }).await.unwrap()
+    };
+    let to = |name: &str| DeliveriesOf::Destination(name.into());
+    for (site, of, expected) in [
+        (&site, DeliveriesOf::Site, 6),
+        (&other, DeliveriesOf::Site, 2),
+        (&site, DeliveriesOf::Lead(leads[0]), 2),
+        (&site, DeliveriesOf::Lead(leads[3]), 0),
+        (&site, to("listed-1"), 3),
+        (&other, to("listed-1"), 1),
+        (&site, to("listed-3"), 0),
+    ] {
+        let all = list(site, &of, None, None, 99).await;
+        assert_eq!(all.len(), expected, "{of:?}");
+        assert!(all.iter().all(|one| one.site == *site && one.state == DeliveryState::Pending));
+        if let DeliveriesOf::Destination(to) = &of {
+            assert!(all.iter().all(|one| one.destination == *to), "{of:?}");
+        }
+        // Page after page the same.
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let page = list(site, &of, Some(DeliveryState::Pending), after, 2).await;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            pages.extend(page);
+        }
+        assert_eq!(pages, all, "{of:?}");
+        assert_eq!(list(site, &of, Some(DeliveryState::Sent), None, 99).await, []);
+    }
 }

@@ -1,8 +1,8 @@
 //! The chapters on a browser's page views, what raises them, and what the browser says of itself.
 
-use super::{MINUTE, START_MS, arrivals, page_view, shown, site};
+use super::scene::{MINUTE, START_MS, arrivals, page_view, shown, site};
 use crate::wire::{new_event, new_visitor};
-use collector::store::{Action, ActionKind, Arrival, Store};
+use clew_store::{Action, ActionKind, Arrival, Store};
 use shared::ad_cookies::{AdCookies, GaSession};
 use shared::context::VisitorContext;
 use shared::ids::SiteId;

@@ -1,8 +1,8 @@
 //! The chapter on labels that are made anew.
 
-use super::{START_MS, arrivals, conversion, convert, page_view, shown, site};
+use super::scene::{START_MS, arrivals, conversion, conversions, convert, page_view, shown, site};
 use crate::wire::new_visitor;
-use collector::store::{Arrival, Relabelled, Relabelling, Store};
+use clew_store::{Arrival, Relabelled, Relabelling, Store};
 use shared::channel::Channel;
 use shared::page_view::{PageView, Totals};
 use shared::source::Label;
@@ -21,7 +21,7 @@ pub(super) async fn are_made_anew(store: &dyn Store) {
     let (lead, ..) =
         convert(store, conversion(START_MS + 90 * MINUTE, Some(visitor), "l@example.com", None))
             .await;
-    let kept = store.conversions(lead).await.unwrap();
+    let kept = conversions(store, lead).await;
 
     // As read a moment ago: google is called by another name, news as before, bing is not judged.
     let label = |view: &PageView, source: &str| {
@@ -64,7 +64,7 @@ pub(super) async fn are_made_anew(store: &dyn Store) {
     );
     let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
     assert_eq!((record.journey, record.lead), (Journey::derive(&stored), Some(lead)));
-    assert_eq!(store.conversions(lead).await.unwrap(), kept);
+    assert_eq!(conversions(store, lead).await, kept);
     assert_eq!(kept[0].touches[0].label.source, "google");
 
     // Once is enough.

@@ -1,6 +1,6 @@
 //! The chapter on what is remembered.
 
-use collector::store::{Memo, MemoChange, MemoKind, Store, StoreError};
+use clew_store::{Memo, MemoChange, MemoKind, Store, StoreError};
 use futures_util::future::join_all;
 
 /// A change of what stands under a name.

@@ -1,8 +1,8 @@
 //! The chapters on who is who: browsers that are joined to persons, and taken from them again.
 
-use super::{START_MS, arrivals, conversion, convert, page_view, shown, site};
+use super::scene::{START_MS, arrivals, conversion, conversions, convert, page_view, shown, site};
 use crate::wire::new_visitor;
-use collector::store::{NewConversion, Store};
+use clew_store::{NewConversion, Store};
 use shared::ids::{LeadId, VisitorId};
 use shared::lead::{FoundBy, IdentityKind, Join, JoinEvidence, JourneyState, NamedBy};
 use shared::limits::DAY_MS;
@@ -59,7 +59,7 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
     // a visitor that never reported anything still makes a lead
     let (stranger, ..) =
         convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;
-    assert_eq!(store.conversions(stranger).await.unwrap()[0].journey, JourneyState::UnknownVisitor);
+    assert_eq!(conversions(store, stranger).await[0].journey, JourneyState::UnknownVisitor);
     assert!(store.lead(stranger).await.unwrap().unwrap().joins.is_empty());
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn are_joined_by_mistake(store: &dyn Store) {
     // the first: nobody's; and the conversion keeps what led to it
     undo(first, 12).await.unwrap().unwrap();
     assert_eq!(holder().await, None);
-    assert_eq!(store.conversions(first).await.unwrap()[0].touches.len(), 1);
+    assert_eq!(conversions(store, first).await[0].touches.len(), 1);
 
     // the person is known by what it was, and a later conversion joins it again
     let (again, ..) = convert(store, new(3, "u2@example.com")).await;
@@ -115,7 +115,7 @@ pub(super) async fn are_joined_by_mistake(store: &dyn Store) {
     let joined = joins(second).await;
     assert_eq!(joined.iter().map(Join::is_valid).collect::<Vec<_>>(), [false, true]);
     assert_eq!((stretch(&joined[1]), joined[1].by.person), ((None, None, None), FoundBy::Email));
-    assert_eq!(store.conversions(second).await.unwrap()[1].touches.len(), 4);
+    assert_eq!(conversions(store, second).await[1].touches.len(), 4);
 
     // what is not there cannot be undone
     let nobody = LeadId::new(START_MS, rand::random());

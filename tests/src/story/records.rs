@@ -1,8 +1,9 @@
 //! The chapter on what is told of leads after they converted.
 
-use super::{START_MS, a_lead, site};
-use collector::store::{
-    DeliveryFilter, DeliveryKind, DeliveryState, NewRecord, Record, Recorded, Store, Unmatched,
+use super::scene::{START_MS, a_lead, site};
+use clew_store::{
+    DeliveriesOf, DeliveryFilter, DeliveryKind, DeliveryState, DestinationId, LeadKey, NewRecord,
+    Record, Recorded, Store, Unmatched,
 };
 use shared::deal::{DealEvent, LedgerEntry};
 use shared::ids::{LeadId, SiteId};
@@ -112,17 +113,17 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
 /// The deliveries of a record are made in the step that keeps it, and never again.
 pub(super) async fn are_handed_off_once(store: &dyn Store) {
     let lead = a_lead(store, "records-c@example.com").await;
-    let destinations: Vec<String> = vec!["told-1".into(), "told-2".into()];
+    let destinations: Vec<DestinationId> = vec!["told-1".into(), "told-2".into()];
     let tell = async |record: Record, expected| {
         let (destinations, due_at_ms) = (destinations.clone(), NEVER_DUE_MS);
         let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
         assert_eq!(store.record(new).await.unwrap(), expected);
     };
     let handed_off = async || {
-        let (site, lead) = (site(), Some(lead));
-        let filter = DeliveryFilter { site, state: None, lead, after: None, limit: 99 };
+        let (site, of) = (site(), DeliveriesOf::Lead(lead));
+        let filter = DeliveryFilter { site, of, state: None, after: None, limit: 99 };
         let mut all = store.deliveries(filter).await.unwrap();
-        all.retain(|delivery| delivery.destination.starts_with("told-"));
+        all.retain(|delivery| destinations.contains(&delivery.destination));
         all.sort_by_key(|delivery| (delivery.created_at_ms, delivery.destination.clone()));
         all
     };
@@ -137,13 +138,13 @@ pub(super) async fn are_handed_off_once(store: &dyn Store) {
     tell(link("handed-off", "3"), new).await;
     let made = handed_off().await;
     let told: Vec<_> =
-        made.iter().map(|made| (made.kind, made.record(), &*made.destination)).collect();
+        made.iter().map(|made| (made.kind, made.subject, made.destination.to_string())).collect();
     let (stage_changed, revenue) = (DeliveryKind::StageChanged, DeliveryKind::Revenue);
     let expected = [
-        (stage_changed, Some(mql.id()), "told-1"),
-        (stage_changed, Some(mql.id()), "told-2"),
-        (revenue, Some(won.id()), "told-1"),
-        (revenue, Some(won.id()), "told-2"),
+        (stage_changed, mql.id().uuid(), "told-1".to_owned()),
+        (stage_changed, mql.id().uuid(), "told-2".to_owned()),
+        (revenue, won.id().uuid(), "told-1".to_owned()),
+        (revenue, won.id().uuid(), "told-2".to_owned()),
     ];
     assert_eq!(told, expected);
     for made in &made {
@@ -192,7 +193,7 @@ pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
 pub(super) async fn are_kept_where_nobody_is_known(store: &dyn Store) {
     let unmatched = |number: usize| Unmatched {
         site: site(),
-        names: vec![format!("email:nobody-{number}@example.com")],
+        keys: vec![LeadKey::Email(format!("nobody-{number}@example.com"))],
         // The same for all: it is not by that that they are told apart.
         record: stage(Stage::Mql, START_MS, "1"),
         crm_record: Some("hubspot:contact:7".into()),

@@ -14,13 +14,13 @@ fn inbound() -> Inbound {
     Inbound { config, keys: None }
 }
 
-fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), ApiError> {
+fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), FeedbackError> {
     let now_ms = parse_rfc3339("2026-11-21T10:00:00Z").unwrap();
     let (told, inbound) = (Told::read(body.to_string().as_bytes())?, inbound());
     let records = told.records(&inbound, id, now_ms)?;
     let crm = told.crm_record(&inbound)?;
-    let names = told.names(&records, crm.as_deref())?;
-    Ok((records, names))
+    let keys = told.keys(&records, crm.as_deref())?;
+    Ok((records, keys.iter().map(LeadKey::to_string).collect()))
 }
 
 /// What a body comes to, in words: `stage to at reference`, `deal id event amount at reference`, and the

@@ -1,0 +1,178 @@
+//! How a command gets at what is in the store.
+//!
+//! sled lets one process in: where a collector has the store, it is asked over its socket, and goes
+//! on meanwhile; else the command opens the store itself.
+
+use crate::store::{ensure_whole, open_existing_store, operator_socket};
+use anyhow::{Context, Result, bail};
+use clew_core::{Clock, Dice};
+use clew_server::http::RelabelAnswer;
+use clew_server::{App, server};
+use clew_store::{Entity, Relabelled, Relabelling, Store, StoreError};
+use collector::config::Config;
+use collector::operation::{ConnectionStatus, SetUp, TestResult};
+use collector::transfer::Reader;
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use std::io::BufReader;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// An open store, or the collector that has it.
+pub(crate) enum Access {
+    /// The store.
+    Store(Arc<dyn Store>),
+    /// The collector.
+    Collector(Collector),
+}
+
+/// A collector behind its socket.
+pub(crate) struct Collector {
+    client: Client,
+    socket: PathBuf,
+}
+
+impl Access {
+    /// Opens what the configuration names.
+    pub(crate) fn open(config: &Config) -> Result<Self> {
+        match open_existing_store(config) {
+            Ok(store) => {
+                server::block_on(ensure_whole(&*store))?;
+                Ok(Self::Store(store))
+            }
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::InUse(_))) => {
+                let socket = operator_socket(config);
+                let socket = socket.context("the store has no collector to ask")?;
+                Collector::new(socket).map(Self::Collector)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hands over everything that the store holds at this moment, as long as it is wanted.
+    pub(crate) fn everything(
+        &self,
+        mut each: impl FnMut(Entity) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut next: Box<dyn FnMut() -> Result<Option<Entity>>> = match self {
+            Self::Store(store) => {
+                let mut entities = store.export();
+                Box::new(move || Ok(entities.blocking_next().transpose()?))
+            }
+            Self::Collector(collector) => Box::new(collector.export()?),
+        };
+        while let Some(entity) = next()? {
+            if each(entity)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Relabels visitors; how much changed, and by which rules the collector labels, where one was
+    /// asked.
+    pub(crate) fn relabel(&self, some: Vec<Relabelling>) -> Result<(Relabelled, Option<u64>)> {
+        match self {
+            Self::Store(store) => Ok((server::block_on(store.relabel_all(some))?, None)),
+            Self::Collector(collector) => {
+                let request = collector.client.post("http://collector/relabel").json(&some);
+                let answer: RelabelAnswer = collector.send(request)?.json()?;
+                Ok((answer.relabelled, Some(answer.rules)))
+            }
+        }
+    }
+
+    /// Declares a connection's fields.
+    pub(crate) fn set_up_crm(&self, config: Config, name: &str) -> Result<SetUp> {
+        match self {
+            Self::Store(store) => {
+                let app = app(config, store)?;
+                server::block_on(async move { app.operation.set_up(name).await })
+            }
+            Self::Collector(collector) => collector.post(&format!("crm/{name}/setup")),
+        }
+    }
+
+    /// Sends a test lead over a connection.
+    pub(crate) fn test_crm(&self, config: Config, name: &str) -> Result<TestResult> {
+        match self {
+            Self::Store(store) => {
+                let app = app(config, store)?;
+                server::block_on(async move { app.operation.test(name).await })
+            }
+            Self::Collector(collector) => collector.post(&format!("crm/{name}/test")),
+        }
+    }
+
+    /// The state of every connection.
+    pub(crate) fn crm_status(&self, config: Config) -> Result<Vec<ConnectionStatus>> {
+        match self {
+            Self::Store(store) => {
+                let app = app(config, store)?;
+                Ok(server::block_on(async move { app.operation.status().await })?)
+            }
+            Self::Collector(collector) => collector.post("crm"),
+        }
+    }
+
+    /// Lets the store go.
+    pub(crate) fn close(self) -> Result<()> {
+        match self {
+            Self::Store(store) => Ok(server::block_on(store.close())?),
+            Self::Collector(_) => Ok(()),
+        }
+    }
+}
+
+fn app(config: Config, store: &Arc<dyn Store>) -> Result<Arc<App>> {
+    App::new(config, Arc::clone(store), Clock::system(), Dice::system())
+}
+
+impl Collector {
+    /// Asks for something that is answered as JSON.
+    fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let answer = self.send(self.client.post(format!("http://collector/{path}")))?;
+        Ok(answer.json()?)
+    }
+
+    fn new(socket: PathBuf) -> Result<Self> {
+        // Fails where it is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().unix_socket(socket.as_path()).timeout(None).build()?;
+        Ok(Self { client, socket })
+    }
+
+    /// The socket is the address; the host in a request's url is there for form's sake.
+    fn send(&self, request: RequestBuilder) -> Result<Response> {
+        let answer = request.send().with_context(|| {
+            format!(
+                "the store is in use, and nobody answers on {}: a collector that is stopping, or a command \
+                 that writes; try again when it has ended",
+                self.socket.display()
+            )
+        })?;
+        let status = answer.status();
+        if !status.is_success() {
+            let problem: serde_json::Value = answer.json().unwrap_or_default();
+            bail!(
+                "the collector answered {status}: {}",
+                problem["detail"].as_str().unwrap_or_default()
+            );
+        }
+        Ok(answer)
+    }
+
+    fn export(&self) -> Result<impl FnMut() -> Result<Option<Entity>> + use<>> {
+        let answer = self.send(self.client.get("http://collector/export"))?;
+        let mut reader = Reader::new(BufReader::with_capacity(1 << 16, answer));
+        let told = |error: anyhow::Error| {
+            let cut_off = error.chain().any(|cause| cause.is::<std::io::Error>());
+            error.context(match cut_off {
+                true => "the collector's answer was cut off; its log says more",
+                false => "the collector's answer cannot be read",
+            })
+        };
+        Ok(move || reader.read_entity().map_err(told))
+    }
+}

@@ -1,0 +1,62 @@
+//! `clew check`: whether what is in the store holds together, and how much there is.
+
+use crate::export;
+use crate::say::say;
+use anyhow::{Result, bail};
+use collector::check::{Check, Counts, Report};
+use collector::config::Config;
+use shared::source::rules_name;
+
+pub(crate) fn run(config: &Config) -> Result<()> {
+    let mut check = Check::default();
+    export::everything(config, |entity| Ok(check.take(entity)?))?;
+    let Report { counts, rules, digest, problems, further } = check.finish();
+    let Counts {
+        visitors,
+        page_views,
+        stubs,
+        actions,
+        touches,
+        leads,
+        conversions,
+        deliveries,
+        records,
+        unmatched,
+        memos,
+        identities,
+        used_keys,
+    } = counts;
+    for (what, count) in [
+        ("visitors", visitors),
+        ("page views", page_views),
+        ("page views still to come", stubs),
+        ("actions", actions),
+        ("touches", touches),
+        ("leads", leads),
+        ("conversions", conversions),
+        ("deliveries", deliveries),
+        ("stages, deals and links", records),
+        ("told of nobody known", unmatched),
+        ("remembered", memos),
+        ("identities", identities),
+        ("idempotency keys", used_keys),
+    ] {
+        say(format_args!("{what:<24} {count:>12}"));
+    }
+    for (rules, count) in rules {
+        let what = format!("labelled by {}", rules_name(rules));
+        say(format_args!("{what:<28} {count:>8}"));
+    }
+    say(format_args!("{:<24} {digest}", "digest"));
+    if problems.is_empty() {
+        say(format_args!(
+            "{touches} touches of {visitors} visitors are those that their page views make"
+        ));
+        say("everything holds together");
+        return Ok(());
+    }
+    for problem in &problems {
+        say(problem);
+    }
+    bail!("{} problems", problems.len() as u64 + further)
+}

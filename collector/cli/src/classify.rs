@@ -1,0 +1,319 @@
+//! `clew classify`: what the collector's rules say of visits that stand in a table.
+
+use crate::table::{Column, Row, Table, shortened};
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::Args;
+use collector::config::Config;
+use collector::settings::Settings;
+use shared::source::{Label, OwnHosts};
+use std::borrow::Cow;
+use std::io::{BufRead, BufWriter, Write};
+use url::Url;
+
+/// What `--help` says below the options.
+const FORMAT: &str = "\
+Reads CSV with a header from standard input. Columns may stand in any order; of these one is needed:
+
+  url         the landing page; `www.example.com/x` and `/x?y` will do
+  referrer    where the visitor came from, an address or a bare host
+  user_agent  the browser's
+  source, medium, campaign
+              dimensions as GA4 resolved them; they count where a row has no url
+
+Writes the columns as they came, and behind them
+  clew_source, clew_medium, clew_campaign, clew_term, clew_content, clew_channel
+  clew_click_id  the one that decides, as in gclid=Ab
+  clew_bot       why it looks like a program
+  clew_rule      which rules decided: what said the source, a slash, what said the channel
+
+The rules are those of the configuration, or the built-in ones where there is none. Empty, null and
+undefined are nothing, and so is (not set) as url or referrer; as source or medium it is GA4's word for
+what nobody knows, which is not the same as direct. A row that cannot be read, or a url that is no address, is named
+with its line, and then nothing is written. docs/sources.md tells how it is decided.
+
+Example:
+  printf 'url,referrer\\nhttps://example.com/?gclid=Ab,https://t.co/x\\n' | clew classify";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = FORMAT)]
+pub(crate) struct Classify {}
+
+/// What is looked at.
+const COLUMNS: [&str; 6] = ["url", "referrer", "user_agent", "source", "medium", "campaign"];
+/// What is added.
+const ADDED: [&str; 9] = [
+    "clew_source",
+    "clew_medium",
+    "clew_campaign",
+    "clew_term",
+    "clew_content",
+    "clew_channel",
+    "clew_click_id",
+    "clew_bot",
+    "clew_rule",
+];
+
+impl Classify {
+    #[expect(clippy::unused_self, reason = "every command has this signature")]
+    pub(crate) fn run(&self, config: Config) -> Result<()> {
+        let settings = Settings::new(config)?;
+        let mut output = BufWriter::new(std::io::stdout().lock());
+        answer(&settings, std::io::stdin().lock(), &mut output)?;
+        output.flush().context("the answer could not be written")
+    }
+}
+
+fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> Result<()> {
+    let table = Table::open(input)?;
+    let mut columns = [None; COLUMNS.len()];
+    for (column, name) in columns.iter_mut().zip(COLUMNS) {
+        *column = table.find(name)?;
+    }
+    ensure!(
+        columns.iter().any(Option::is_some),
+        "the header names none of the columns {}; it has {}",
+        COLUMNS.join(", "),
+        table.written().collect::<Vec<_>>().join(", ")
+    );
+    // Kept until the last row is read: of an input with a bad row nothing is written.
+    let mut answer = csv::Writer::from_writer(Vec::new());
+    answer.write_record(table.written().chain(ADDED))?;
+    table.rows(|row| {
+        let [.., user_agent, _, _, _] = columns;
+        // An empty cell says that nobody wrote it down, not that the browser sent none.
+        let user_agent = user_agent.map(|column| row.text(column)).filter(|text| !text.is_empty());
+        let bot = user_agent.and_then(|text| settings.bots.reason(text));
+        let label = judge(settings, columns, row)?;
+        let added = told(&label, bot.unwrap_or_default());
+        Ok(answer.write_record(row.cells().chain(added.iter().map(String::as_str)))?)
+    })?;
+    let answer = answer.into_inner().map_err(|error| anyhow!("{}", error.error()))?;
+    output.write_all(&answer).context("the answer could not be written")
+}
+
+/// The label of a row.
+fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Result<Label> {
+    let text = |column: Option<Column>| column.map_or("", |column| row.text(column));
+    let [url, referrer, _, source, medium, campaign] = columns.map(text);
+    let [url, referrer] = [url, referrer].map(|text| if is_nothing(text) { "" } else { text });
+    let dimensions = [source, medium, campaign];
+    let [source, medium, campaign] = dimensions.map(|text| if is_null(text) { "" } else { text });
+    let resolved = [source, medium, campaign].iter().any(|text| !text.is_empty());
+    if url.is_empty() && (resolved || referrer.is_empty()) {
+        return Ok(settings.rules.label_resolved(source, medium, campaign));
+    }
+    let page = address(url).with_context(|| format!("url `{}` is no address", shortened(url)))?;
+    let host = page.host_str().unwrap_or_default();
+    let sites = &settings.config.sites;
+    let site = sites.iter().find(|site| OwnHosts::new(names(&site.hosts)).contain(host));
+    let own = site.map_or(&[][..], |site| &site.hosts);
+    let own = OwnHosts::new(names(own).chain([host]));
+    let referrer = referring(referrer);
+    Ok(settings.rules.label(&settings.rules.evidence(&page, &referrer), &own))
+}
+
+/// What databases write where there is nothing.
+fn is_null(text: &str) -> bool {
+    text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("undefined")
+}
+
+/// The same, and what analytics tools write for an address that they do not have.
+fn is_nothing(text: &str) -> bool {
+    is_null(text) || matches!(text, "-" | "(not set)" | "(none)" | "(direct)")
+}
+
+/// A referrer as other tools export it: the address, or its host alone.
+fn referring(text: &str) -> Cow<'_, str> {
+    let bare = text.trim_start_matches('/');
+    let host = bare.split(['/', '?']).next().unwrap_or_default();
+    match !text.contains("://") && host.contains('.') && !host.contains(char::is_whitespace) {
+        true => Cow::Owned(format!("https://{bare}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+fn names(hosts: &[String]) -> impl Iterator<Item = &str> {
+    hosts.iter().map(String::as_str)
+}
+
+/// An address as logs have it: with or without scheme, with or without host.
+fn address(text: &str) -> Option<Url> {
+    if let Ok(url) = Url::parse(text) {
+        // `localhost:3000/x` parses too, as if `localhost` were a scheme; so does `about:blank`, which is
+        // nobody's page.
+        let is_port = text.split_once(':').is_some_and(|(_, behind)| behind.starts_with(is_digit));
+        if url.has_host() || !is_port {
+            return Some(url).filter(Url::has_host);
+        }
+    }
+    // No host of anybody's: a path says nothing of where it lies.
+    let nowhere = Url::parse("https://page.invalid/").ok()?;
+    match text.starts_with(['/', '?', '#']) || text.is_empty() {
+        true => nowhere.join(text).ok(),
+        false if text.contains("://") => None,
+        false => Url::parse(&format!("https://{text}")).ok(),
+    }
+}
+
+fn is_digit(letter: char) -> bool {
+    letter.is_ascii_digit()
+}
+
+/// The cells that are added.
+fn told(label: &Label, bot: &str) -> [String; 9] {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let click_id = label.click_id.as_ref().map(|id| match id.value.is_empty() {
+        true => id.name.clone(),
+        false => format!("{}={}", id.name, id.value),
+    });
+    [
+        label.source.clone(),
+        label.medium.clone(),
+        text(&label.campaign),
+        label.term.as_ref().or(label.keyword.as_ref()).cloned().unwrap_or_default(),
+        text(&label.content),
+        label.channel.as_str().to_owned(),
+        click_id.unwrap_or_default(),
+        bot.to_owned(),
+        label.rule.clone(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(input: &[u8]) -> Result<String, String> {
+        let settings = Settings::new(Config::parse("", &[]).unwrap()).unwrap();
+        let mut output = Vec::new();
+        let answered = answer(&settings, input, &mut output);
+        let output = String::from_utf8(output).unwrap();
+        match answered {
+            Ok(()) => Ok(output),
+            Err(error) => {
+                assert_eq!(output, "", "something was written before `{error:#}`");
+                Err(format!("{error:#}"))
+            }
+        }
+    }
+
+    /// The cells that are added to one row.
+    fn check(header: &str, row: &str, expected: &str) {
+        let answer = answered(format!("{header}\n{row}\n").as_bytes()).unwrap();
+        let lines: Vec<&str> = answer.lines().collect();
+        assert_eq!(lines, [format!("{header},{}", ADDED.join(",")), format!("{row},{expected}")]);
+    }
+
+    fn check_error(input: &[u8], expected: &str) {
+        let error = answered(input).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn rows() {
+        check(
+            "url",
+            "https://a.example/?gclid=Ab",
+            "google,cpc,,,,paid_search,gclid=Ab,,click_id:gclid/paid_search",
+        );
+        check(
+            "url,referrer",
+            "https://a.example/,https://b.a.example/",
+            "(direct),(none),,,,direct,,,own:b.a.example/direct",
+        );
+        check(
+            "referrer",
+            "https://www.google.fr/search?q=Shoes",
+            "google,organic,,shoes,,organic_search,,,referrer:google.*/organic_search",
+        );
+        check(
+            "url,referrer",
+            "/pricing?utm_source=a&utm_medium=email,",
+            "a,email,,,,email,,,tags/email",
+        );
+        check(
+            "url,referrer",
+            "www.a.example/?x=1,https://a.example/",
+            "(direct),(none),,,,direct,,,own:a.example/direct",
+        );
+        check(
+            "url",
+            "https://a.example/?utm_source=a&utm_medium=b&utm_campaign=C&utm_term=D&utm_content=E&_hsenc=x",
+            "a,b,C,D,E,other,_hsenc,,tags/other",
+        );
+        check(
+            "source,medium,campaign",
+            "Google,CPC,Spring",
+            "google,cpc,Spring,,,paid_search,,,resolved/paid_search",
+        );
+        check(
+            "SOURCE, Medium",
+            "shop.app,referral",
+            "shop,referral,,,,organic_shopping,,,resolved/organic_shopping",
+        );
+        check(
+            "id,source,url",
+            "7,google,https://a.example/",
+            "(direct),(none),,,,direct,,,nothing/direct",
+        );
+        check(
+            "url,user_agent",
+            "https://a.example/,curl/8.5.0",
+            "(direct),(none),,,,direct,,http library: curl,nothing/direct",
+        );
+        check(
+            "url,user_agent",
+            "https://a.example/,",
+            "(direct),(none),,,,direct,,,nothing/direct",
+        );
+        check(
+            "url,source,medium",
+            "null,facebook,cpc",
+            "facebook,cpc,,,,paid_social,,,resolved/paid_social",
+        );
+        check(
+            "url,source,medium",
+            "(not set),null,NULL",
+            "(direct),(none),,,,direct,,,nothing/direct",
+        );
+        check(
+            "source,medium",
+            "(not set),(not set)",
+            "(not set),(not set),,,,other,,,resolved/other",
+        );
+        check(
+            "referrer",
+            "www.google.com",
+            "google,organic,,,,organic_search,,,referrer:google.com/organic_search",
+        );
+        check("referrer", "//t.co/x", "x,social,,,,organic_social,,,referrer:t.co/organic_social");
+        check("referrer", "(direct)", "(direct),(none),,,,direct,,,nothing/direct");
+        check(
+            "url",
+            "localhost:3000/?gclid=1",
+            "google,cpc,,,,paid_search,gclid=1,,click_id:gclid/paid_search",
+        );
+        check(
+            "url",
+            "a.example:8080/?gclid=1",
+            "google,cpc,,,,paid_search,gclid=1,,click_id:gclid/paid_search",
+        );
+        check("url,source", ",", "(direct),(none),,,,direct,,,nothing/direct");
+    }
+
+    #[test]
+    fn what_cannot_be_read() {
+        check_error(b"", "empty");
+        check_error(b"path,conversions\na,1\n", "none of the columns url, referrer");
+        check_error(b"url,referrer\nhttps://a.example/,\nhttps://a.example/\n", "line 3");
+        check_error(
+            b"url\nhttps://a.example/\nhttp://[broken/\n",
+            "line 3: url `http://[broken/` is no address",
+        );
+        check_error(b"url\nhttps://a.example/\xff\n", "line 2");
+        check_error(b"url\nmailto:a@b.example\n", "line 2");
+        check_error(b"url\nhttps://a.example:99999/\n", "line 2");
+        check_error(b"url,url\nhttps://a.example/,\n", "more than one column `url`");
+        check_error(b"url\n\"https://a.example/\n", "never closed");
+    }
+}

@@ -1,0 +1,65 @@
+//! `clew init`: a first configuration, ready to serve one site.
+
+use crate::say::say;
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use collector::config::{Config, EXAMPLE};
+use shared::ids::SiteId;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// The configuration where none is named.
+pub(crate) const CONFIG: &str = "clew.toml";
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The site's name, for `data-site`.
+    #[arg(long, value_parser = site)]
+    site: SiteId,
+    /// A host of the site; its subdomains are included. May be given more than once.
+    #[arg(long = "host", required = true)]
+    hosts: Vec<String>,
+    /// Where to write; without it the file that --config names, or `clew.toml`.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+/// Reads a site's name.
+pub(crate) fn site(text: &str) -> Result<SiteId> {
+    SiteId::parse(text).context("1 to 32 of a-z, 0-9, '-' and '_'")
+}
+
+impl Init {
+    pub(crate) fn run(self, named: Option<PathBuf>) -> Result<()> {
+        let output = self.output.or(named).unwrap_or_else(|| CONFIG.into());
+        let secret = STANDARD.encode(rand::random::<[u8; 32]>());
+        let text = format!(
+            "{EXAMPLE}\n# --- made by `clew init` ---\n\n[[token_keys]]\nid = 1\nsecret = \"{secret}\"\n\n\
+             [[sites]]\nname = \"{}\"\nhosts = {:?}\n",
+            self.site, self.hosts
+        );
+        Config::parse(&text, &[])?;
+        let mut file = private_file(&output).with_context(|| {
+            format!("cannot write {} (an existing file is left as it is)", output.display())
+        })?;
+        file.write_all(text.as_bytes())?;
+        say(format_args!(
+            "Wrote {}. Next: `clew key --site {} --name forms`, then `clew serve`.",
+            output.display(),
+            self.site
+        ));
+        Ok(())
+    }
+}
+
+/// A new file that only its owner can read: it holds a secret.
+fn private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

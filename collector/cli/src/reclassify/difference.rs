@@ -1,0 +1,189 @@
+//! What the rules of the configuration make of page views that other rules labelled: reported before it
+//! is done. Pure; it takes entities one after the other and sums them up.
+
+use clew_store::visitor::{Row, Visitor};
+use clew_store::{Entity, Relabelled, Relabelling};
+use collector::settings::Settings;
+use serde_json::Value;
+use shared::channel::Channel;
+use shared::evidence::Evidence;
+use shared::ids::SiteId;
+use shared::page_view::PageView;
+use shared::source::{Label, rules_name};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Judges the page views of a store anew.
+pub(super) struct Reclassify<'a> {
+    settings: &'a Settings,
+    examples: usize,
+    shown: BTreeSet<String>,
+    difference: Difference,
+}
+
+/// What changes, and what does not.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Difference {
+    /// The hash of the rules that judge now.
+    pub(super) rules: u64,
+    /// Page views by the hash of the rules that judged them before.
+    before: BTreeMap<u64, u64>,
+    /// Browsers.
+    visitors: u64,
+    /// Page views of sites that are not configured: they stay as they are.
+    left_alone: BTreeMap<SiteId, u64>,
+    /// How much changes.
+    changed: Relabelled,
+    /// Page views whose label changes, by their channels before and after.
+    channels: BTreeMap<(Channel, Channel), u64>,
+    /// All touches by channel, before and after.
+    touches: BTreeMap<Channel, (u64, u64)>,
+    /// Some page views whose label changes, each with another change than those before it.
+    examples: Vec<Example>,
+}
+
+/// A page view whose label changes.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Example {
+    /// The page.
+    url: String,
+    /// What it said of its origin.
+    evidence: Evidence,
+    /// The label that is stored.
+    before: Label,
+    /// The label that the rules make.
+    after: Label,
+}
+
+impl<'a> Reclassify<'a> {
+    /// By the rules and sites of a configuration, with at most so many examples.
+    pub(super) fn new(settings: &'a Settings, examples: usize) -> Self {
+        let difference = Difference { rules: settings.rules.hash(), ..Difference::default() };
+        Self { settings, examples, shown: BTreeSet::new(), difference }
+    }
+
+    /// Takes an entity; what is to be done about it, where something is.
+    pub(super) fn take(&mut self, entity: Entity) -> Option<Relabelling> {
+        let Entity::Visitor { site, visitor, record, events } = entity else { return None };
+        let views = events.into_iter().filter_map(|event| match event.row {
+            Row::View(view) => Some(*view),
+            Row::Stub(_) | Row::Action(_) => None,
+        });
+        let views: Vec<PageView> = views.collect();
+        self.difference.visitors += 1;
+        for view in &views {
+            *self.difference.before.entry(view.rules).or_default() += 1;
+        }
+        let Some(hosts) = self.settings.site(site.as_str()).map(|site| &site.hosts) else {
+            let left_alone = self.difference.left_alone.entry(site).or_default();
+            *left_alone += views.len() as u64;
+            self.count_touches(&record, &record);
+            return None;
+        };
+        let rules = self.difference.rules;
+        let mut labels = Vec::new();
+        for view in &views {
+            let label = self.settings.rules.label(&view.evidence, hosts);
+            if label != view.label {
+                self.show(view, &label);
+            } else if view.rules == rules {
+                continue;
+            }
+            labels.push((view.id, label));
+        }
+        let relabelling = Relabelling { site, visitor, rules, labels };
+        let change = relabelling.apply(&record, views);
+        self.difference.changed += change.counted;
+        self.count_touches(&record, change.record.as_ref().unwrap_or(&record));
+        (!relabelling.labels.is_empty()).then_some(relabelling)
+    }
+
+    /// The sum.
+    pub(super) fn finish(self) -> Difference {
+        self.difference
+    }
+
+    fn show(&mut self, view: &PageView, after: &Label) {
+        let before = &view.label;
+        *self.difference.channels.entry((before.channel, after.channel)).or_default() += 1;
+        if self.difference.examples.len() >= self.examples {
+            return;
+        }
+        if self.shown.insert(format!("{} {}", Line(before), Line(after))) {
+            self.difference.examples.push(Example {
+                url: view.url.clone(),
+                evidence: view.evidence.clone(),
+                before: before.clone(),
+                after: after.clone(),
+            });
+        }
+    }
+
+    fn count_touches(&mut self, before: &Visitor, after: &Visitor) {
+        for touch in &before.journey.touches {
+            self.difference.touches.entry(touch.label.channel).or_default().0 += 1;
+        }
+        for touch in &after.journey.touches {
+            self.difference.touches.entry(touch.label.channel).or_default().1 += 1;
+        }
+    }
+}
+
+/// A label in one line.
+struct Line<'a>(&'a Label);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Label { channel, source, medium, rule, .. } = self.0;
+        write!(f, "{}: {source} / {medium}, by {rule}", channel.as_str())
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page_views: u64 = self.before.values().sum();
+        let Relabelled { labels, visitors, touches, .. } = self.changed;
+        let all_touches: u64 = self.touches.values().map(|(before, _)| before).sum();
+        writeln!(f, "{:<24} {:>12} {:>12}", "", "there", "changed")?;
+        for (what, there, changed) in [
+            ("page views", page_views, labels),
+            ("touches", all_touches, touches),
+            ("visitors", self.visitors, visitors),
+        ] {
+            writeln!(f, "{what:<24} {there:>12} {changed:>12}")?;
+        }
+        writeln!(f, "\nthe rules are {}; page views were labelled by", rules_name(self.rules))?;
+        for (rules, count) in &self.before {
+            writeln!(f, "  {:<22} {count:>12}", rules_name(*rules))?;
+        }
+        for (site, count) in &self.left_alone {
+            writeln!(f, "left as they are: {count} page views of {site}, which is not configured")?;
+        }
+        if labels == 0 {
+            return Ok(());
+        }
+        writeln!(f, "\n{:<24} {:<24} {:>12}", "channel before", "after", "page views")?;
+        for ((before, after), count) in &self.channels {
+            writeln!(f, "{:<24} {:<24} {count:>12}", before.as_str(), after.as_str())?;
+        }
+        writeln!(f, "\n{:<24} {:>12} {:>12}", "touches", "before", "after")?;
+        for (channel, (before, after)) in &self.touches {
+            writeln!(f, "{:<24} {before:>12} {after:>12}", channel.as_str())?;
+        }
+        for example in &self.examples {
+            let Example { url, evidence, before, after } = example;
+            writeln!(f, "\n{url}\n  {}", stated(evidence))?;
+            writeln!(f, "  was {}\n  is  {}", Line(before), Line(after))?;
+        }
+        Ok(())
+    }
+}
+
+/// The members of the evidence that hold something.
+fn stated(evidence: &Evidence) -> String {
+    let mut value = serde_json::to_value(evidence).unwrap_or_default();
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null() && *member != Value::Array(Vec::new()));
+    }
+    value.to_string()
+}

@@ -1,0 +1,214 @@
+//! The connections of the configuration, ready to be called.
+
+use crate::call::Caller;
+use crate::crm::CrmConfig;
+use crate::crm::adapter::Crm;
+use crate::crm::settings::{Adapter, Settings};
+use crate::outgoing::Outgoing;
+use crate::transport::Transport;
+use crate::vault::Vault;
+use anyhow::{Context, Result};
+use clew_core::Core;
+use clew_core::seal::Seal;
+use serde_json::{Map, Value};
+use shared::fields::catalogue::{CORE, Field, find};
+use shared::fields::naming::{self, Prefix};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use url::Url;
+
+/// Fields that a CRM did not take, although they were declared, are tried again after so long.
+const LEFT_OUT_MS: i64 = 3_600_000;
+
+/// Refused webhooks are logged once in so long.
+const REFUSALS_MS: i64 = 60_000;
+
+/// One connection to a CRM.
+pub struct Connection {
+    /// The settings.
+    pub config: CrmConfig,
+    /// The vendor's adapter.
+    pub crm: Box<dyn Crm>,
+    /// What its calls go through.
+    pub caller: Arc<Caller>,
+    /// What the vendor calls our fields.
+    pub naming: naming::Crm,
+    /// What the names of our fields begin with.
+    pub prefix: Prefix,
+    /// The fields that it gets.
+    pub fields: Vec<&'static Field>,
+    /// The vendor's names of fields that it did not take, and until when they are left out.
+    left_out: Mutex<HashMap<String, i64>>,
+    /// Before this time nothing is read there, Unix milliseconds.
+    rests_until_ms: AtomicI64,
+    /// When a refused webhook was last logged, Unix milliseconds.
+    refusal_logged_ms: AtomicI64,
+}
+
+/// What the configuration says of all connections.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What the names of our fields begin with.
+    pub prefix: Prefix,
+    /// The address that CRMs reach the collector under.
+    pub public_url: Url,
+    /// The longest call.
+    pub timeout: Duration,
+    /// What seals tokens.
+    pub seal: Arc<Seal>,
+}
+
+/// All connections, made when they are asked for, and kept for as long as their settings are the
+/// same: with them their tokens, and the count of their calls.
+pub struct Connections {
+    core: Arc<Core>,
+    outgoing: Outgoing,
+    open: Mutex<HashMap<String, (Basis, Arc<Connection>)>>,
+}
+
+/// What a connection was made of.
+#[derive(Clone, PartialEq)]
+struct Basis {
+    config: CrmConfig,
+    prefix: String,
+    public_url: Url,
+    timeout: Duration,
+}
+
+impl Connections {
+    /// None yet.
+    pub fn new(core: Arc<Core>, outgoing: Outgoing) -> Self {
+        Self { core, outgoing, open: Mutex::default() }
+    }
+
+    /// The connection of these settings.
+    ///
+    /// # Errors
+    /// Where they cannot be used.
+    pub fn get(&self, config: &CrmConfig, around: &Surroundings) -> Result<Arc<Connection>> {
+        let basis = Basis {
+            config: config.clone(),
+            prefix: around.prefix.to_string(),
+            public_url: around.public_url.clone(),
+            timeout: around.timeout,
+        };
+        let name = &config.name;
+        if let Some((same, connection)) = lock(&self.open).get(name)
+            && *same == basis
+        {
+            return Ok(Arc::clone(connection));
+        }
+        let made = self.connect(config, around).with_context(|| format!("crm `{name}`"))?;
+        let made = Arc::new(made);
+        // Two may have made it at once: the first one stays, with its tokens.
+        let mut open = lock(&self.open);
+        let kept = open.get(name).filter(|(same, _)| *same == basis);
+        let connection = kept.map_or(made, |(_, kept)| Arc::clone(kept));
+        open.insert(name.clone(), (basis, Arc::clone(&connection)));
+        drop(open);
+        Ok(connection)
+    }
+
+    fn connect(&self, config: &CrmConfig, around: &Surroundings) -> Result<Connection> {
+        let base = around.public_url.as_str().trim_end_matches('/');
+        let vendor = config.vendor()?;
+        let Adapter { crm, caller } = vendor.connect(Settings {
+            name: config.name.clone(),
+            prefix: around.prefix.clone(),
+            hook_url: format!("{base}/hooks/{}", config.name).parse()?,
+            stages: config.stages.clone(),
+            deal_stages: config.deal_stages.clone(),
+            transport: Transport {
+                outgoing: self.outgoing.clone(),
+                allow_private: config.allow_private,
+                timeout: around.timeout,
+                clock: self.core.clock.clone(),
+            },
+            vault: Vault::new(Arc::clone(&self.core), Arc::clone(&around.seal), &config.name),
+        })?;
+        let names: Vec<&str> = match config.fields.is_empty() {
+            true => CORE.to_vec(),
+            false => config.fields.iter().map(String::as_str).collect(),
+        };
+        Ok(Connection {
+            config: config.clone(),
+            crm,
+            caller,
+            naming: vendor.naming(),
+            prefix: around.prefix.clone(),
+            fields: names.into_iter().filter_map(find).collect(),
+            left_out: Mutex::default(),
+            rests_until_ms: AtomicI64::new(i64::MIN),
+            refusal_logged_ms: AtomicI64::new(i64::MIN),
+        })
+    }
+}
+
+impl Connection {
+    /// Its name in deliveries.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// What the vendor calls a field of ours.
+    pub fn field_name(&self, field: &Field) -> String {
+        self.naming.field_name(&self.prefix, field)
+    }
+
+    /// What is to be written of these values: the fields of the connection that are known, without
+    /// those that the CRM did not take lately.
+    pub fn values(
+        &self,
+        mut known: Map<String, Value>,
+        now_ms: i64,
+    ) -> Vec<(&'static Field, Value)> {
+        let left_out = self.left_out(now_ms);
+        let taken = self.fields.iter().filter(|field| !left_out.contains(&self.field_name(field)));
+        let values = taken.filter_map(|field| Some((*field, known.remove(&field.name)?)));
+        values.filter(|(_, value)| !value.is_null()).collect()
+    }
+
+    /// Leaves fields out for a while, given by the vendor's names; whether any of them was not left
+    /// out before.
+    pub fn leave_out(&self, names: &[String], now_ms: i64) -> bool {
+        let mut left_out = lock(&self.left_out);
+        let until_ms = now_ms + LEFT_OUT_MS;
+        let added = names.iter().filter(|name| {
+            let before = left_out.insert((*name).clone(), until_ms);
+            before.is_none_or(|before_ms| before_ms <= now_ms)
+        });
+        added.count() > 0
+    }
+
+    /// Whether nothing is read there for now.
+    pub fn rests(&self, now_ms: i64) -> bool {
+        now_ms < self.rests_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether to log a refused webhook now: once a minute.
+    pub fn logs_refusal(&self, now_ms: i64) -> bool {
+        let logged_ms = self.refusal_logged_ms.load(Ordering::Relaxed);
+        let logs = now_ms.saturating_sub(logged_ms) >= REFUSALS_MS;
+        if logs {
+            self.refusal_logged_ms.store(now_ms, Ordering::Relaxed);
+        }
+        logs
+    }
+
+    /// Leaves it alone until a time.
+    pub fn rest(&self, until_ms: i64) {
+        self.rests_until_ms.store(until_ms, Ordering::Relaxed);
+    }
+
+    fn left_out(&self, now_ms: i64) -> HashSet<String> {
+        let is_still =
+            |(name, until_ms): (&String, &i64)| (*until_ms > now_ms).then(|| name.clone());
+        lock(&self.left_out).iter().filter_map(is_still).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

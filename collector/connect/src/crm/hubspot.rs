@@ -1,0 +1,122 @@
+//! HubSpot: contacts with our properties, notes, deals, signed webhooks.
+//!
+//! What HubSpot calls things is known in the modules below and nowhere else. `docs/hubspot.md` is the
+//! page for whoever connects an account.
+
+mod config;
+mod words;
+mod paths;
+mod error;
+mod stages;
+mod walk;
+mod signature;
+mod webhook;
+mod account;
+mod values;
+mod push;
+mod fields;
+mod note;
+mod person;
+mod deal;
+mod read;
+mod changed;
+
+pub(super) use config::HubspotConfig;
+
+use super::adapter::{Crm, Declared, Fields, Notes, Page, Polling, Webhooks};
+use super::note::Note;
+use super::push::{Push, Pushed};
+use super::record::{Change, RecordRef};
+use super::settings::{Adapter, Settings};
+use super::webhook::{Received, Refused, Webhook};
+use crate::call::Request;
+use crate::error::CallError;
+use account::Hubspot;
+use anyhow::Result;
+use async_trait::async_trait;
+use shared::fields::catalogue::Field;
+use std::sync::Arc;
+use words::{CONTACT, DEAL};
+
+/// Makes the adapter; nothing is called yet.
+///
+/// # Errors
+/// Where the settings cannot be used.
+pub(super) fn connect(own: &HubspotConfig, settings: Settings) -> Result<Adapter> {
+    let account = Hubspot::new(own, settings)?;
+    Ok(Adapter { caller: Arc::clone(&account.caller), crm: Box::new(account) })
+}
+
+#[async_trait]
+impl Crm for Hubspot {
+    async fn push(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
+        self.push_contact(push).await
+    }
+
+    async fn probe(&self) -> Result<(), CallError> {
+        let path = format!("{}?limit=1", self.paths.objects("contacts"));
+        self.ask(&Request::get(&path), "").await?;
+        Ok(())
+    }
+
+    fn notes(&self) -> Option<&dyn Notes> {
+        Some(self)
+    }
+
+    fn fields(&self) -> Option<&dyn Fields> {
+        Some(self)
+    }
+
+    fn polling(&self) -> Option<&dyn Polling> {
+        Some(self)
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Notes for Hubspot {
+    async fn attach(
+        &self,
+        record: &RecordRef,
+        note: &Note,
+        look_first: bool,
+    ) -> Result<(), CallError> {
+        if look_first && self.has_note(record, note.marker).await? {
+            return Ok(());
+        }
+        self.make_note(record, note).await
+    }
+}
+
+#[async_trait]
+impl Fields for Hubspot {
+    async fn declare(&self, wanted: &[&'static Field]) -> Result<Declared, CallError> {
+        self.declare_properties(wanted).await
+    }
+}
+
+#[async_trait]
+impl Polling for Hubspot {
+    /// Contacts first, so that the persons of a deal are known when it comes.
+    fn feeds(&self) -> &'static [&'static str] {
+        &[CONTACT, DEAL]
+    }
+
+    async fn changed(&self, feed: &str, since_ms: i64) -> Result<Page, CallError> {
+        self.changed_since(feed, since_ms).await
+    }
+}
+
+#[async_trait]
+impl Webhooks for Hubspot {
+    fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
+        self.subscriber.receive(webhook)
+    }
+
+    async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError> {
+        self.read_records(records).await
+    }
+}

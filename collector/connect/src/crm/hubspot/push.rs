@@ -1,0 +1,180 @@
+//! A person's contact: found or made, and filled.
+//!
+//! It is read first, by what is known of it, and only what differs is written. A contact that is not
+//! there is made by an upsert on a unique property, so that two who make it at once make one.
+
+use super::account::Hubspot;
+use super::error::Refusal;
+use super::values;
+use super::words::{contact, id, text, unreadable};
+use crate::call::Request;
+use crate::crm::merge::{Wanted, merge};
+use crate::crm::push::{Push, Pushed};
+use crate::error::CallError;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// Where a person stands who converted.
+const LIFECYCLE: &str = "lifecyclestage";
+const NEW: &str = "lead";
+
+/// A contact as it stands.
+struct Found {
+    id: String,
+    properties: Value,
+}
+
+impl Hubspot {
+    pub(super) async fn push_contact(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
+        let wanted = values::wanted(push, &self.prefix, &self.lead_property);
+        let (id, created) = match self.find(push, &wanted).await? {
+            Some(found) => (self.update(push, &wanted, found).await?, false),
+            None => self.make(push, &wanted).await?,
+        };
+        let url = self.pages.as_ref().map(|before| format!("{before}{id}"));
+        Ok(Pushed { record: contact(id), created, url })
+    }
+
+    /// By the record of an earlier hand-off, else by what is unique.
+    async fn find(&self, push: &Push<'_>, wanted: &[Wanted]) -> Result<Option<Found>, CallError> {
+        if let Some(known) = push.known {
+            return match self.get(wanted, None, &known.id).await? {
+                Some(found) => Ok(Some(found)),
+                // It was deleted, or merged into another that took its values over.
+                None => self.find_again(push, wanted).await,
+            };
+        }
+        match &push.contact.email {
+            // A secondary address finds its contact, too.
+            Some(email) => Ok(self.get(wanted, Some("email"), email).await?),
+            None => self.by_lead(push, wanted).await,
+        }
+    }
+
+    async fn find_again(
+        &self,
+        push: &Push<'_>,
+        wanted: &[Wanted],
+    ) -> Result<Option<Found>, CallError> {
+        let found = self.by_lead(push, wanted).await?;
+        match (&found, &push.contact.email) {
+            (None, Some(email)) => Ok(self.get(wanted, Some("email"), email).await?),
+            _ => Ok(found),
+        }
+    }
+
+    /// By our lead's id. Where that property is not declared yet nobody has it; what is to be done
+    /// about it the write says.
+    async fn by_lead(
+        &self,
+        push: &Push<'_>,
+        wanted: &[Wanted],
+    ) -> Result<Option<Found>, CallError> {
+        let lead = push.lead.to_string();
+        match self.get(wanted, Some(&self.lead_property), &lead).await {
+            Err(Refusal::Other(CallError::Invalid(_) | CallError::UnknownField { .. })) => Ok(None),
+            found => Ok(found?),
+        }
+    }
+
+    /// `GET`, which shows what was written a moment ago; a search does not.
+    async fn get(
+        &self,
+        wanted: &[Wanted],
+        key: Option<&str>,
+        value: &str,
+    ) -> Result<Option<Found>, Refusal> {
+        let names = wanted.iter().map(|wanted| wanted.name.as_str());
+        let own = [self.lead_property.as_str(), LIFECYCLE];
+        let names: BTreeSet<&str> = names.chain(own).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(",");
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("properties", &names)
+            .extend_pairs(key.map(|key| ("idProperty", key)))
+            .finish();
+        let path = format!("{}?{query}", self.paths.object("contacts", value));
+        let body = match self.ask(&Request::get(&path), "").await {
+            Ok(body) => body,
+            Err(Refusal::Missing(_)) => return Ok(None),
+            Err(refusal) => return Err(refusal),
+        };
+        let id = id(&body["id"]).ok_or_else(|| unreadable("id"))?;
+        Ok(Some(Found { id, properties: body["properties"].clone() }))
+    }
+
+    async fn update(
+        &self,
+        push: &Push<'_>,
+        wanted: &[Wanted],
+        found: Found,
+    ) -> Result<String, CallError> {
+        let mut changes = merge(wanted, Some(&found.properties), values::is_same);
+        match self.patch(&found.id, &changes).await {
+            // Another contact has the address or the lead's id. Both contacts stay as they are in
+            // that: to merge people is somebody's decision.
+            Err(Refusal::Conflict(_)) => {
+                changes.remove("email");
+                changes.remove(&self.lead_property);
+                self.patch(&found.id, &changes).await?;
+            }
+            done => done?,
+        }
+        // An earlier attempt made it and came no further.
+        let is_ours = found.properties[&self.lead_property] == push.lead.to_string();
+        if is_ours && text(&found.properties, LIFECYCLE).is_none() {
+            self.begin(&found.id).await?;
+        }
+        Ok(found.id)
+    }
+
+    async fn make(&self, push: &Push<'_>, wanted: &[Wanted]) -> Result<(String, bool), CallError> {
+        let lead = push.lead.to_string();
+        let (key, value) = match &push.contact.email {
+            Some(email) => ("email", email),
+            None => (self.lead_property.as_str(), &lead),
+        };
+        let body = json!({ "inputs": [{
+            "idProperty": key, "id": value, "objectWriteTraceId": lead,
+            "properties": merge(wanted, None, values::is_same),
+        }]});
+        let made = match self.post(&self.paths.objects("contacts/batch/upsert"), &body).await {
+            Ok(body) => body["results"][0].clone(),
+            // Somebody was faster, or the lead's id is another contact's.
+            Err(refused @ (Refusal::Conflict(_) | Refusal::Other(CallError::Invalid(_)))) => {
+                return match self.find_again(push, wanted).await? {
+                    Some(found) => Ok((self.update(push, wanted, found).await?, false)),
+                    None => Err(refused.into()),
+                };
+            }
+            Err(refused) => return Err(refused.into()),
+        };
+        let id = id(&made["id"]).ok_or_else(|| unreadable("id of the contact"))?;
+        let is_new = made["new"].as_bool().ok_or_else(|| unreadable("word on what is new"))?;
+        if is_new {
+            self.begin(&id).await?;
+        }
+        Ok((id, is_new))
+    }
+
+    /// Gives a new contact its stage. An account may have put other stages in place of HubSpot's own;
+    /// that is no reason to hold up a lead.
+    async fn begin(&self, id: &str) -> Result<(), CallError> {
+        let stage = Map::from_iter([(LIFECYCLE.to_owned(), json!(NEW))]);
+        match self.patch(id, &stage).await {
+            Err(Refusal::Other(CallError::Invalid(message))) => {
+                tracing::warn!(contact = id, message, "HubSpot did not take the stage `{NEW}`");
+                Ok(())
+            }
+            done => Ok(done?),
+        }
+    }
+
+    async fn patch(&self, id: &str, properties: &Map<String, Value>) -> Result<(), Refusal> {
+        if properties.is_empty() {
+            return Ok(());
+        }
+        let (path, body) = (self.paths.object("contacts", id), json!({ "properties": properties }));
+        self.ask(&Request::patch(&path, &body), "").await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! HubSpot's signatures of webhooks: version 3, and the older ones where they are allowed.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// How far a signed time may be off, in either direction.
+const TOLERANCE_MS: u64 = 300_000;
+
+/// What HubSpot decodes of the address before it signs; every other escape stays as it is.
+const DECODED: [(&str, char); 12] = [
+    ("3A", ':'),
+    ("2F", '/'),
+    ("3F", '?'),
+    ("40", '@'),
+    ("21", '!'),
+    ("24", '$'),
+    ("27", '\''),
+    ("28", '('),
+    ("29", ')'),
+    ("2A", '*'),
+    ("2C", ','),
+    ("3B", ';'),
+];
+
+/// What is wrong with a webhook's signature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum SignatureError {
+    /// There is nothing to compare it with.
+    #[error("no client_secret is configured")]
+    NoSecret,
+    /// The webhook has none.
+    #[error("it has no signature")]
+    Missing,
+    /// It is of version 1 or 2, and only 3 is accepted.
+    #[error("its signature is of an older version, which is not allowed")]
+    Legacy,
+    /// It is of a version that does not exist.
+    #[error("its signature is of an unknown version")]
+    Version,
+    /// It comes without a time, or with one that cannot be read.
+    #[error("its timestamp is missing or not a number")]
+    Timestamp,
+    /// It was made for another time.
+    #[error("it is signed for another time")]
+    Stale,
+    /// It was made with another secret, or for another request.
+    #[error("the signature is wrong")]
+    Wrong,
+}
+
+/// A request as its signature covers it. All webhooks are `POST`s.
+pub(super) struct Signed<'a> {
+    /// The address that HubSpot was told.
+    pub(super) url: &'a str,
+    /// The body's bytes.
+    pub(super) body: &'a [u8],
+}
+
+impl Signed<'_> {
+    /// Version 3: base64 of the HMAC over method, address, body and time.
+    pub(super) fn check_v3(
+        &self,
+        secret: &str,
+        signature: &str,
+        timestamp: &str,
+        now_ms: i64,
+    ) -> Result<(), SignatureError> {
+        let at_ms: i64 = timestamp.parse().map_err(|_| SignatureError::Timestamp)?;
+        if now_ms.abs_diff(at_ms) > TOLERANCE_MS {
+            return Err(SignatureError::Stale);
+        }
+        let given = STANDARD.decode(signature).map_err(|_| SignatureError::Wrong)?;
+        // A key of any length is accepted.
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| SignatureError::Wrong)?;
+        for part in [b"POST", decoded(self.url).as_bytes(), self.body, timestamp.as_bytes()] {
+            mac.update(part);
+        }
+        mac.verify_slice(&given).map_err(|_| SignatureError::Wrong)
+    }
+
+    /// Version 1 (hex of a hash over secret and body) or 2 (over secret, method, address and body).
+    pub(super) fn check_legacy(
+        &self,
+        secret: &str,
+        signature: &str,
+        version: &str,
+    ) -> Result<(), SignatureError> {
+        let parts: &[&[u8]] = match version {
+            "v1" => &[secret.as_bytes(), self.body],
+            "v2" => &[secret.as_bytes(), b"POST", self.url.as_bytes(), self.body],
+            _ => return Err(SignatureError::Version),
+        };
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part);
+        }
+        let expected: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        match bool::from(expected.as_bytes().ct_eq(signature.to_ascii_lowercase().as_bytes())) {
+            true => Ok(()),
+            false => Err(SignatureError::Wrong),
+        }
+    }
+}
+
+fn decoded(url: &str) -> String {
+    let mut parts = url.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let found = part.get(..2).and_then(|escape| {
+            DECODED.iter().find(|(known, _)| known.eq_ignore_ascii_case(escape))
+        });
+        match found {
+            Some((_, letter)) => {
+                text.push(*letter);
+                text.push_str(&part[2..]);
+            }
+            None => {
+                text.push('%');
+                text.push_str(part);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy";
+    const URL: &str = "https://www.example.com/webhook_uri";
+    const BODY: &str = "{'example_field':'example_value'}";
+    const FIRST: &str = "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y=";
+    const OURS: &str = "https://track.example.com/v1/crm/hubspot/webhook";
+    const EVENTS: &str = r#"[{"eventId":100,"subscriptionId":12345,"portalId":62515,"appId":54321,"occurredAt":1790000000000,"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":777,"propertyName":"dealstage","propertyValue":"closedwon","changeSource":"CRM_UI"}]"#;
+
+    #[test]
+    fn version_3() {
+        let good = 1_693_657_560_000;
+        for (secret, url, body, timestamp, signature, now_ms, expected) in [
+            // The vectors.
+            (SECRET, URL, BODY, "1693657560000", FIRST, good, Ok(())),
+            (
+                SECRET,
+                URL,
+                BODY,
+                "1700000300000",
+                "RnbPH7+UMKVkbV32P8bz450N4M56aPmcru1+D3kSDtw=",
+                1_700_000_300_000,
+                Ok(()),
+            ),
+            (
+                "test-client-secret",
+                OURS,
+                EVENTS,
+                "1790000001000",
+                "NtC5P7OurPhLdF7Gjv0iSBfOoCiNnpDooHpv5uQ66YA=",
+                1_790_000_001_000,
+                Ok(()),
+            ),
+            // As old, and as far ahead, as it may be; and beyond.
+            (SECRET, URL, BODY, "1693657560000", FIRST, good + 300_000, Ok(())),
+            (SECRET, URL, BODY, "1693657560000", FIRST, good - 300_000, Ok(())),
+            (SECRET, URL, BODY, "1693657560000", FIRST, good + 300_001, Err("another time")),
+            (SECRET, URL, BODY, "1693657560000", FIRST, good - 300_001, Err("another time")),
+            (SECRET, URL, BODY, "-9223372036854775808", FIRST, i64::MAX, Err("another time")),
+            // Anything else that is not as it was signed.
+            ("other", URL, BODY, "1693657560000", FIRST, good, Err("wrong")),
+            (SECRET, "https://www.example.com/", BODY, "1693657560000", FIRST, good, Err("wrong")),
+            (SECRET, URL, "{}", "1693657560000", FIRST, good, Err("wrong")),
+            (SECRET, URL, BODY, "1693657560001", FIRST, good, Err("wrong")),
+            (SECRET, URL, BODY, "1693657560000", "K36dawei", good, Err("wrong")),
+            (SECRET, URL, BODY, "1693657560000", "", good, Err("wrong")),
+            (SECRET, URL, BODY, "1693657560000", "***", good, Err("wrong")),
+            (SECRET, URL, BODY, "now", FIRST, good, Err("not a number")),
+        ] {
+            let signed = Signed { url, body: body.as_bytes() };
+            let found = signed.check_v3(secret, signature, timestamp, now_ms);
+            match (&found, expected) {
+                (Err(found), Err(part)) => {
+                    assert!(found.to_string().contains(part), "{found} {timestamp}");
+                }
+                _ => assert_eq!(found.is_ok(), expected.is_ok(), "{timestamp} {now_ms}"),
+            }
+        }
+    }
+
+    #[test]
+    fn versions_1_and_2() {
+        let first = r#"[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]"#;
+        let hash = "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de";
+        let second: String = Sha256::digest(format!("{SECRET}POST{URL}{BODY}"))
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        for (version, body, signature, expected) in [
+            ("v1", first, hash, true),
+            ("v1", BODY, hash, false),
+            ("v2", first, hash, false),
+            ("v2", BODY, &second, true),
+            ("v2", BODY, "", false),
+            ("v3", first, hash, false),
+            ("", first, hash, false),
+        ] {
+            let signed = Signed { url: URL, body: body.as_bytes() };
+            let found = signed.check_legacy(SECRET, signature, version);
+            assert_eq!(found.is_ok(), expected, "{version} {found:?}");
+        }
+    }
+
+    #[test]
+    fn some_escapes_are_decoded() {
+        for (url, expected) in [
+            ("https://a.example/x", "https://a.example/x"),
+            (
+                "https://a.example/%3A%2f%3F%40%21%24%27%28%29%2A%2C%3B",
+                "https://a.example/:/?@!$'()*,;",
+            ),
+            ("https://a.example/%20%C3%A9?q=%253A", "https://a.example/%20%C3%A9?q=%253A"),
+            ("https://a.example/100%", "https://a.example/100%"),
+            ("https://a.example/%ä%3", "https://a.example/%ä%3"),
+        ] {
+            assert_eq!(decoded(url), expected);
+        }
+    }
+}

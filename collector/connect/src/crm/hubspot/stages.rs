@@ -1,0 +1,20 @@
+//! Our stages for HubSpot's lifecycle stages.
+
+use shared::lifecycle::Stage;
+use std::collections::BTreeMap;
+
+/// The stages that every account begins with, by the values of `lifecyclestage`.
+const STAGES: [(&str, Stage); 7] = [
+    ("subscriber", Stage::Lead),
+    ("lead", Stage::Lead),
+    ("marketingqualifiedlead", Stage::Mql),
+    ("salesqualifiedlead", Stage::Sql),
+    ("opportunity", Stage::Opportunity),
+    ("customer", Stage::Customer),
+    ("evangelist", Stage::Customer),
+];
+/// The stages by HubSpot's words, those of the configuration over the usual ones.
+pub(super) fn all(configured: &BTreeMap<String, Stage>) -> BTreeMap<String, Stage> {
+    let usual = STAGES.iter().map(|(word, stage)| ((*word).to_owned(), *stage));
+    usual.chain(configured.iter().map(|(word, stage)| (word.clone(), *stage))).collect()
+}

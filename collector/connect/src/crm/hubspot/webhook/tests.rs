@@ -1,0 +1,201 @@
+//! Webhooks: who may tell us something, and what is taken from it.
+
+use super::super::signature::Signed;
+use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+const NOW_MS: i64 = 1_795_255_200_000;
+const URL: &str = "https://track.example.com/hooks/sales";
+const SECRET: &str = "hush";
+
+fn subscriber() -> Subscriber {
+    Subscriber {
+        url: URL.into(),
+        secret: Some(Secret::new(SECRET)),
+        allow_legacy: false,
+        app_id: Some(54_321),
+        own_properties: "clew_".into(),
+    }
+}
+
+fn v3(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    for part in [b"POST", URL.as_bytes(), body, NOW_MS.to_string().as_bytes()] {
+        mac.update(part);
+    }
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+fn v1(body: &[u8]) -> String {
+    let hash = Sha256::digest([SECRET.as_bytes(), body].concat());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn receive(
+    subscriber: &Subscriber,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> Result<Received, Refused> {
+    let header = |name: &str| {
+        headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    };
+    let webhook = Webhook { secret_path: "", header: &header, body, now_ms: NOW_MS };
+    subscriber.receive(&webhook)
+}
+
+/// What a well signed body names; the text of a refusal.
+fn check(body: &[u8], expected: Result<&[(&str, &str)], &str>) {
+    let headers =
+        [("x-hubspot-signature-v3", v3(body)), ("x-hubspot-request-timestamp", NOW_MS.to_string())];
+    let text = String::from_utf8_lossy(&body[..body.len().min(200)]);
+    match (receive(&subscriber(), &headers, body), expected) {
+        (Ok(received), Ok(expected)) => {
+            let found: Vec<_> = received
+                .records
+                .iter()
+                .map(|record| (record.object.as_str(), record.id.as_str()))
+                .collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        (Err(Refused::Malformed(found)), Err(part)) => assert!(found.contains(part), "{found}"),
+        (found, _) => panic!("{found:?} of {text}"),
+    }
+}
+
+fn told(event: &Value, expected: &[(&str, &str)]) {
+    check(json!([event]).to_string().as_bytes(), Ok(expected));
+}
+
+#[test]
+fn records_that_are_named() {
+    let deal = &[("deal", "777")][..];
+    let person = &[("contact", "151")][..];
+    let event = |kind: &str| json!({ "subscriptionType": kind, "objectId": 777 });
+    told(&event("deal.propertyChange"), deal);
+    told(&event("deal.creation"), deal);
+    told(&event("deal.deletion"), deal);
+    told(
+        &json!({
+            "subscriptionType": "object.propertyChange", "objectTypeId": "0-3", "objectId": 777,
+            "isSensitive": false,
+        }),
+        deal,
+    );
+    told(
+        &json!({ "subscriptionType": "object.creation", "objectTypeId": "0-1", "objectId": "151" }),
+        person,
+    );
+    told(&json!({ "subscriptionType": "contact.privacyDeletion", "objectId": 151 }), person);
+    // A merge names what came of it, in the newer form and in the older.
+    told(
+        &json!({ "subscriptionType": "contact.merge", "objectId": 151, "primaryObjectId": 151,
+            "mergedObjectIds": [152], "newObjectId": 153, "numberOfPropertiesMoved": 4 }),
+        &[("contact", "153")],
+    );
+    told(
+        &json!({ "subscriptionType": "contact.merge", "objectId": 150, "primaryObjectId": 151 }),
+        person,
+    );
+    // What does not matter.
+    for kind in
+        ["company.creation", "object.propertyChange", "contact.somethingNew", "nonsense", ""]
+    {
+        told(&event(kind), &[]);
+    }
+    told(
+        &json!({ "objectTypeId": "0-2", "subscriptionType": "object.creation", "objectId": 1 }),
+        &[],
+    );
+    // The same twice, and in another order, is the same.
+    check(
+        json!([event("deal.creation"), event("deal.propertyChange"), event("deal.creation")])
+            .to_string()
+            .as_bytes(),
+        Ok(deal),
+    );
+    check(b"[]", Ok(&[]));
+}
+
+#[test]
+fn what_we_wrote_is_no_news() {
+    let event = |source: &str, id: Value, property: &str| {
+        json!({ "subscriptionType": "contact.propertyChange", "objectId": 151, "changeSource": source,
+            "sourceId": id, "propertyName": property })
+    };
+    let person = &[("contact", "151")][..];
+    for (source, id, property, expected) in [
+        ("INTEGRATION", json!("54321"), "clew_lead_id", &[][..]),
+        ("INTEGRATION", json!(54321), "clew_lead_id", &[]),
+        ("INTEGRATION", json!("appId:54321"), "clew_lead_id", &[]),
+        ("INTEGRATION", json!("54321"), "lifecyclestage", person),
+        ("INTEGRATION", json!("99"), "clew_lead_id", person),
+        ("INTEGRATION", Value::Null, "clew_lead_id", person),
+        ("CRM_UI", json!("54321"), "clew_lead_id", person),
+    ] {
+        told(&event(source, id, property), expected);
+    }
+}
+
+#[test]
+fn hostile_bodies() {
+    let deep = "[".repeat(100_000);
+    let long = format!("[{}]", vec!["{}"; 400_000].join(","));
+    for (body, part) in [
+        (&b""[..], "not a list"),
+        (b"{}", "not a list"),
+        (b"null", "not a list"),
+        (b"\xff\xfe", "not a list"),
+        (b"[1]", "not a list"),
+        (b"[{\"subscriptionType\":7}]", "not a list"),
+        (deep.as_bytes(), "not a list"),
+        (long.as_bytes(), "longer"),
+        (br#"[{"subscriptionType":"deal.creation"}]"#, "names no object"),
+        (br#"[{"subscriptionType":"deal.creation","objectId":{"a":1}}]"#, "names no object"),
+        (br#"[{"subscriptionType":"deal.creation","objectId":"../../x"}]"#, "not a number"),
+        (br#"[{"subscriptionType":"deal.creation","objectId":-1.5}]"#, "not a number"),
+    ] {
+        check(body, Err(part));
+    }
+}
+
+#[test]
+fn signatures() {
+    let body = b"[]";
+    let at = |offset_ms: i64| ("x-hubspot-request-timestamp", (NOW_MS + offset_ms).to_string());
+    let new = || ("x-hubspot-signature-v3", v3(body));
+    let old = || ("x-hubspot-signature", v1(body));
+    let version = || ("x-hubspot-signature-version", "v1".to_owned());
+    let legacy = || Subscriber { allow_legacy: true, ..subscriber() };
+    let bare = Subscriber { secret: None, ..subscriber() };
+    for (subscriber, headers, expected) in [
+        (subscriber(), vec![new(), at(0)], None),
+        (subscriber(), vec![], Some("no signature")),
+        (subscriber(), vec![new()], Some("timestamp")),
+        (subscriber(), vec![new(), at(-600_000)], Some("another time")),
+        (subscriber(), vec![new(), at(1)], Some("wrong")),
+        (subscriber(), vec![old(), version()], Some("not allowed")),
+        (legacy(), vec![old(), version()], None),
+        (legacy(), vec![old()], Some("unknown version")),
+        // The newer signature counts where there is one.
+        (legacy(), vec![old(), version(), new(), at(1)], Some("wrong")),
+        (bare, vec![new(), at(0)], Some("no client_secret")),
+    ] {
+        let found = receive(&subscriber, &headers, body);
+        match (found, expected) {
+            (Ok(received), None) => assert_eq!(received.answer.1, "{}"),
+            (Err(Refused::Signature(found)), Some(part)) => {
+                assert!(found.contains(part), "{found}");
+            }
+            (found, _) => panic!("{found:?}, expected {expected:?}"),
+        }
+    }
+    // The signature is judged before the body.
+    let refused = receive(&subscriber(), &[], b"nonsense");
+    assert!(matches!(refused, Err(Refused::Signature(_))));
+    let signed = Signed { url: URL, body };
+    assert!(signed.check_v3(SECRET, &v3(body), &NOW_MS.to_string(), NOW_MS).is_ok());
+}

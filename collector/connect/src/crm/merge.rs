@@ -1,0 +1,199 @@
+//! What is written into a record that may hold something already: one policy for every CRM.
+//!
+//! - What a form said of the person fills what is empty: a correction made in the CRM stays.
+//! - The first click, the first visit and the lead's id are written once, unless the connection
+//!   overwrites them. All other fields of ours are written where they differ.
+//! - A value that is not known is never written, so nothing is ever emptied.
+//! - What stands for an unknown value that the vendor requires (`[not provided]`) goes into a new
+//!   record only, and counts as empty.
+//!
+//! A vendor's adapter says what its fields are called, how long they are, and which two values are the
+//! same to it.
+
+use serde_json::{Map, Value};
+use shared::fields::catalogue::{Field, FieldKind};
+use shared::lead::Contact;
+
+/// What one field of a record should hold.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The vendor's name of the field.
+    pub name: String,
+    /// The value as the vendor takes it; null where it is not known.
+    pub value: Value,
+    /// What a new record gets in place of a value that is not known.
+    pub placeholder: Value,
+    /// What happens to a value that is there.
+    pub rule: Rule,
+    /// What the field holds, where it is one of ours.
+    pub kind: Option<FieldKind>,
+}
+
+/// What happens to a value that is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// It stays.
+    Fill,
+    /// It is replaced where it differs.
+    Replace,
+}
+
+impl Wanted {
+    /// A field of the CRM's own, such as its e-mail address.
+    pub fn own(name: &str, value: Option<String>) -> Self {
+        let (value, placeholder) = (value.map_or(Value::Null, Value::from), Value::Null);
+        Self { name: name.to_owned(), value, placeholder, rule: Rule::Fill, kind: None }
+    }
+
+    /// A field of ours under the vendor's name, its value as the vendor takes it.
+    pub fn ours(name: String, field: &Field, value: Option<Value>, overwrite_first: bool) -> Self {
+        let rule = match is_written_once(field) && !overwrite_first {
+            true => Rule::Fill,
+            false => Rule::Replace,
+        };
+        let (value, placeholder) = (value.unwrap_or_default(), Value::Null);
+        Self { name, value, placeholder, rule, kind: Some(field.kind) }
+    }
+}
+
+/// The members to write over a record as it stands, or (`None`) into one that is to be made.
+/// `is_same` says whether a value that is there is the wanted one in the vendor's way of writing it.
+pub fn merge<'a>(
+    wanted: impl IntoIterator<Item = &'a Wanted>,
+    there: Option<&Value>,
+    is_same: impl Fn(&Wanted, &Value) -> bool,
+) -> Map<String, Value> {
+    let mut members = Map::new();
+    for field in wanted {
+        let value = match there {
+            None if is_empty(&field.value) => &field.placeholder,
+            _ => &field.value,
+        };
+        let there = there.map_or(&Value::Null, |there| &there[&field.name]);
+        let is_free = is_empty(there) || *there == field.placeholder;
+        let keeps = match field.rule {
+            Rule::Fill => !is_free || there == value,
+            Rule::Replace => !is_empty(there) && is_same(field, there),
+        };
+        if !is_empty(value) && !keeps {
+            members.insert(field.name.clone(), value.clone());
+        }
+    }
+    members
+}
+
+/// CRMs tell a field without a value as null or as an empty text.
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value == ""
+}
+
+/// Whether a field keeps the first value that a CRM got: the lead's id, the first visit and the first
+/// click.
+fn is_written_once(field: &Field) -> bool {
+    let name = field.name.as_str();
+    matches!(name, "lead_id" | "first_visit_at") || name.starts_with("first_click_")
+}
+
+/// A person's name in two parts, as every CRM has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PersonName<'a> {
+    /// The given name.
+    pub first: Option<&'a str>,
+    /// The family name.
+    pub last: Option<&'a str>,
+}
+
+impl<'a> PersonName<'a> {
+    /// The parts that the form asked for; else the one name that it asked for, divided before its last
+    /// word. A name of one word is the last name, which is the part that CRMs require.
+    pub fn of(contact: &'a Contact) -> Self {
+        let (first, last) = (contact.first_name.as_deref(), contact.last_name.as_deref());
+        let whole = contact.full_name.as_deref().filter(|_| first.is_none() && last.is_none());
+        match whole.map(|whole| whole.rsplit_once(' ').ok_or(whole)) {
+            Some(Ok((first, last))) => Self { first: Some(first), last: Some(last) },
+            Some(Err(word)) => Self { first: None, last: Some(word) },
+            None => Self { first, last },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shared::fields::catalogue::find;
+
+    /// A field of a record: what is wanted, what is there (`None`: the record is new), what is written.
+    fn check(wanted: &Wanted, there: Option<&Value>, expected: &Value) {
+        let there = there.map(|there| json!({ "field": there }));
+        let written = merge([wanted], there.as_ref(), |wanted, there| *there == wanted.value);
+        let expected = match expected {
+            Value::Null => json!({}),
+            value => json!({ "field": value }),
+        };
+        assert_eq!(Value::from(written), expected, "{wanted:?} over {there:?}");
+    }
+
+    #[test]
+    fn what_is_written() {
+        let (null, a, b, empty) = (json!(null), json!("a"), json!("b"), json!(""));
+        let own = Wanted::own("field", Some("a".into()));
+        check(&own, None, &a);
+        check(&own, Some(&null), &a);
+        check(&own, Some(&empty), &a);
+        check(&own, Some(&a), &null);
+        check(&own, Some(&b), &null);
+        check(&Wanted::own("field", None), Some(&b), &null);
+        check(&Wanted::own("field", None), None, &null);
+        check(&Wanted::own("field", Some(String::new())), Some(&b), &null);
+
+        let needed = |value: Option<&str>| {
+            let placeholder = json!("-");
+            Wanted { placeholder, ..Wanted::own("field", value.map(str::to_owned)) }
+        };
+        check(&needed(None), None, &json!("-"));
+        check(&needed(None), Some(&null), &null);
+        check(&needed(None), Some(&json!("-")), &null);
+        check(&needed(Some("a")), None, &a);
+        check(&needed(Some("a")), Some(&json!("-")), &a);
+        check(&needed(Some("a")), Some(&b), &null);
+
+        for (name, overwrite, replaces) in [
+            ("first_click_source", false, false),
+            ("first_click_source", true, true),
+            ("first_visit_at", false, false),
+            ("lead_id", false, false),
+            ("last_click_source", false, true),
+            ("last_click_source", true, true),
+        ] {
+            let wanted = |value| {
+                let field = find(name).unwrap();
+                Wanted::ours("field".into(), field, value, overwrite)
+            };
+            let expected = if replaces { &a } else { &null };
+            check(&wanted(Some(a.clone())), Some(&b), expected);
+            check(&wanted(Some(a.clone())), Some(&null), &a);
+            check(&wanted(Some(a.clone())), Some(&a), &null);
+            check(&wanted(Some(a.clone())), None, &a);
+            check(&wanted(None), Some(&b), &null);
+            check(&wanted(Some(empty.clone())), Some(&b), &null);
+        }
+    }
+
+    #[test]
+    fn names() {
+        for (contact, expected) in [
+            (json!({ "first_name": "Ann", "last_name": "Ex" }), (Some("Ann"), Some("Ex"))),
+            (json!({ "last_name": "Ex" }), (None, Some("Ex"))),
+            (json!({ "full_name": "Ann Ex" }), (Some("Ann"), Some("Ex"))),
+            (json!({ "full_name": "Ann Mary Ex" }), (Some("Ann Mary"), Some("Ex"))),
+            (json!({ "full_name": "Ann" }), (None, Some("Ann"))),
+            (json!({ "full_name": "Ann Ex", "first_name": "A" }), (Some("A"), None)),
+            (json!({}), (None, None)),
+        ] {
+            let contact: Contact = serde_json::from_value(contact).unwrap();
+            let PersonName { first, last } = PersonName::of(&contact);
+            assert_eq!((first, last), expected, "{contact:?}");
+        }
+    }
+}

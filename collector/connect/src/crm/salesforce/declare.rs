@@ -1,0 +1,207 @@
+//! Declaring our fields on Lead and Contact, and letting the integration's user see them.
+
+use super::error::{Failure, strange};
+use super::organization::Salesforce;
+use super::person::{LONG_TEXT, SHORT_TEXT, WORD, key};
+use super::soql::text;
+use crate::call::Request;
+use crate::crm::adapter::{Declared, DeclaredField};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::fields::catalogue::{Field, FieldKind, find};
+use shared::fields::naming::Crm;
+use std::collections::BTreeMap;
+
+/// The kinds of records that a person is.
+const OBJECTS: [&str; 2] = ["Lead", "Contact"];
+/// Parts that one composite call takes.
+const PARTS: usize = 25;
+const MAP_LEAD_FIELDS: &str = "Setup > Object Manager > Lead > Fields & Relationships > Map Lead \
+    Fields: map each of these fields of the Lead to the Contact's field of the same name, so that it \
+    outlives the Lead's conversion.";
+
+/// The fields of an object that the user may see, by their names.
+pub(super) type Described = BTreeMap<String, Value>;
+
+impl Salesforce {
+    pub(super) async fn describe(&self, object: &str) -> Result<Described, Failure> {
+        let path = format!("{}/sobjects/{object}/describe", self.data);
+        let mut body = self.call(&Request::get(&path)).await?;
+        let fields = body.get_mut("fields").map(Value::take);
+        let Some(Value::Array(fields)) = fields else { return Err(strange("list of fields")) };
+        let named = fields.into_iter().filter_map(|field| {
+            let name = text(&field, "name")?.to_owned();
+            Some((name, field))
+        });
+        Ok(named.collect())
+    }
+
+    /// Makes what is missing, and permits each as soon as it is made: an attempt that ends halfway is
+    /// taken up where it ended.
+    pub(super) async fn declare_fields(
+        &self,
+        wanted: &[&'static Field],
+    ) -> Result<Declared, Failure> {
+        let described = [self.describe("Lead").await?, self.describe("Contact").await?];
+        let key = key(&self.prefix);
+        let mut declared = Declared::default();
+        let mut made = Vec::new();
+        let lead_id =
+            find("lead_id").filter(|_| wanted.iter().all(|field| field.name != "lead_id"));
+        for field in wanted.iter().copied().chain(lead_id) {
+            let there = Crm::Salesforce.field_name(&self.prefix, field);
+            let metadata = metadata(field, &there, there == key);
+            let mut is_made = false;
+            for (object, described) in OBJECTS.into_iter().zip(&described) {
+                let full = format!("{object}.{there}");
+                if let Some(found) = described.get(&there) {
+                    declared.advice.extend(amiss(&full, found, &metadata));
+                    continue;
+                }
+                if self.learned().is_declared(&full, self.caller.now_ms()) {
+                    continue;
+                }
+                is_made |= self.make(&full, &metadata).await?;
+                made.push(full);
+                if made.len() == PARTS {
+                    self.permit(&std::mem::take(&mut made)).await?;
+                }
+            }
+            let kind = described[0].get(&there).map_or_else(|| words(&metadata), describe_words);
+            let name = field.name.clone();
+            declared.fields.push(DeclaredField { name, there, kind, made: is_made });
+        }
+        self.permit(&made).await?;
+        self.learned().absent.clear();
+        if self.own.permission_set.is_none() && declared.fields.iter().any(|field| field.made) {
+            declared.advice.push(
+                "Nobody may see a new field at first. Give the integration's user read and edit \
+                 access to them in a permission set, or name its id as salesforce.permission_set \
+                 and do this again."
+                    .into(),
+            );
+        }
+        declared.advice.push(MAP_LEAD_FIELDS.into());
+        Ok(declared)
+    }
+
+    /// Whether it was made; `false` where it was there and could not be seen.
+    async fn make(&self, full: &str, metadata: &Value) -> Result<bool, Failure> {
+        let path = format!("{}/tooling/sobjects/CustomField", self.data);
+        let body = json!({ "FullName": full, "Metadata": metadata });
+        let made = match self.call(&Request::post(&path, &body)).await {
+            Ok(_) => true,
+            Err(Failure::Exists { .. }) => false,
+            Err(failure) => return Err(failure),
+        };
+        if self.own.permission_set.is_none() {
+            self.keep_declared(full);
+        }
+        Ok(made)
+    }
+
+    async fn permit(&self, made: &[String]) -> Result<(), Failure> {
+        let Some(set) = &self.own.permission_set else { return Ok(()) };
+        if made.is_empty() {
+            return Ok(());
+        }
+        let url = format!("{}/sobjects/FieldPermissions", self.data);
+        let parts = made.iter().map(|full| {
+            let object = full.split('.').next();
+            let permission = json!({
+                "ParentId": set, "SobjectType": object, "Field": full,
+                "PermissionsRead": true, "PermissionsEdit": true,
+            });
+            (Method::POST, url.clone(), permission)
+        });
+        for permitted in self.composite(parts.collect()).await? {
+            match permitted {
+                Ok(_) | Err(Failure::Exists { .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        made.iter().for_each(|full| self.keep_declared(full));
+        Ok(())
+    }
+
+    /// So that declaring more than may be done at once goes on where it was stopped, also where the
+    /// user does not see what was made.
+    fn keep_declared(&self, full: &str) {
+        let now_ms = self.caller.now_ms();
+        self.learned().declared.insert(full.to_owned(), now_ms);
+    }
+}
+
+/// What a field is declared as.
+fn metadata(field: &Field, there: &str, is_key: bool) -> Value {
+    // A label has forty characters, as a name has.
+    let label = there.trim_end_matches("__c").replace('_', " ");
+    let mut metadata = match field.kind {
+        FieldKind::Text(limit) if limit <= SHORT_TEXT => json!({ "type": "Text", "length": limit }),
+        FieldKind::Url(limit) if limit <= SHORT_TEXT => json!({ "type": "Url" }),
+        FieldKind::Enum(_) => json!({ "type": "Text", "length": WORD }),
+        FieldKind::Integer => json!({ "type": "Number", "precision": 18, "scale": 0 }),
+        FieldKind::Decimal => json!({ "type": "Number", "precision": 18, "scale": 2 }),
+        FieldKind::Time => json!({ "type": "DateTime" }),
+        FieldKind::Text(_) | FieldKind::Url(_) | FieldKind::LongText | FieldKind::Json => {
+            json!({ "type": "LongTextArea", "length": LONG_TEXT, "visibleLines": 5 })
+        }
+    };
+    metadata["label"] = label.into();
+    if metadata["type"] != "LongTextArea" {
+        metadata["required"] = false.into();
+    }
+    if metadata["type"] == "Text" {
+        metadata["unique"] = is_key.into();
+        metadata["externalId"] = is_key.into();
+    }
+    if is_key {
+        metadata["caseSensitive"] = false.into();
+    }
+    metadata
+}
+
+/// A type in words: `Text(255)`.
+fn words(metadata: &Value) -> String {
+    let kind = metadata["type"].as_str().unwrap_or_default();
+    match metadata["length"].as_u64() {
+        Some(length) => format!("{kind}({length})"),
+        None => kind.to_owned(),
+    }
+}
+
+/// The same of a field that is there.
+fn describe_words(described: &Value) -> String {
+    let kind = match described["type"].as_str().unwrap_or_default() {
+        "string" => "Text",
+        "textarea" => "LongTextArea",
+        "url" => "Url",
+        "double" => "Number",
+        "datetime" => "DateTime",
+        "boolean" => "Checkbox",
+        other => other,
+    };
+    match described["length"].as_u64().filter(|length| *length > 0 && kind != "Url") {
+        Some(length) => format!("{kind}({length})"),
+        None => kind.to_owned(),
+    }
+}
+
+/// What somebody has to see to, of a field that is there.
+fn amiss(full: &str, described: &Value, metadata: &Value) -> Vec<String> {
+    let mut advice = Vec::new();
+    let (found, wanted) = (describe_words(described), words(metadata));
+    let kind = |words: &str| words.split('(').next().map(str::to_owned);
+    if kind(&found) != kind(&wanted) {
+        advice.push(format!("{full} is {found} there; it should be {wanted}."));
+    } else if described["length"].as_u64() < metadata["length"].as_u64() {
+        advice.push(format!("{full} is {found} there; what is longer is refused."));
+    }
+    if described["updateable"] != true {
+        advice.push(format!("{full}: the integration's user may not edit it."));
+    }
+    if metadata["externalId"] == true && described["externalId"] != true {
+        advice.push(format!("{full} should be an External ID, and unique."));
+    }
+    advice
+}

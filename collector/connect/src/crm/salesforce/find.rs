@@ -1,0 +1,112 @@
+//! Finding a person: one call that asks in every way, and the choice among what it found.
+
+use super::error::Failure;
+use super::organization::Salesforce;
+use super::person;
+use super::soql::{self, Rows, quote, text};
+use crate::crm::record::RecordRef;
+use reqwest::Method;
+use serde_json::Value;
+use shared::ids::LeadId;
+
+/// Who is sought.
+pub(super) struct Sought<'a> {
+    pub(super) lead: LeadId,
+    pub(super) email: Option<&'a str>,
+    /// The record that an earlier hand-off wrote.
+    pub(super) known: Option<&'a RecordRef>,
+    /// The names of our fields that are read with it.
+    pub(super) columns: &'a [String],
+}
+
+/// A record as it stands.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Found {
+    pub(super) record: RecordRef,
+    pub(super) row: Value,
+}
+
+/// A way in which a person is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    Known,
+    Key,
+    Email,
+}
+
+impl Salesforce {
+    /// The record to be written: the known one, else that of our lead, else that of the e-mail; a Lead
+    /// before a Contact, and for a converted Lead the Contact that it became.
+    pub(super) async fn find(&self, sought: &Sought<'_>) -> Result<Option<Found>, Failure> {
+        let questions = self.questions(sought);
+        let parts = questions.iter().map(|(_, object, condition)| {
+            let soql = select(object, sought.columns, condition);
+            (Method::GET, soql::path(&self.data, &soql), Value::Null)
+        });
+        let answered = self.composite(parts.collect()).await?;
+        let mut candidates = Vec::new();
+        for ((way, object, _), body) in questions.iter().zip(answered) {
+            for row in Rows::read(body?)?.records {
+                let id = soql::id(&row)?.to_owned();
+                let record = RecordRef { object: (*object).to_owned(), id };
+                candidates.push((*way, Found { record, row }));
+            }
+        }
+        // A converted Lead that is found by its e-mail alone comes last: who has the address now is
+        // the better choice. The order is otherwise that of the questions.
+        candidates.sort_by_key(|(way, found)| *way == Way::Email && found.is_converted());
+        for (_, found) in candidates {
+            if !found.is_converted() {
+                return Ok(Some(found));
+            }
+            if let Some(contact) = text(&found.row, "ConvertedContactId")
+                && let Some(found) = self.contact(contact, sought.columns).await?
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Of each way the way, the object and the condition; at most five, which is what one call takes.
+    fn questions(&self, sought: &Sought<'_>) -> Vec<(Way, &'static str, String)> {
+        let mut questions = Vec::new();
+        if let Some(RecordRef { object, id }) = sought.known
+            && let Some(object) = ["Lead", "Contact"].into_iter().find(|known| known == object)
+        {
+            questions.push((Way::Known, object, format!("Id={}", quote(id))));
+        }
+        let mut ask = |way, field: &str, value: &str| {
+            for object in ["Lead", "Contact"] {
+                let order = "ORDER BY CreatedDate DESC LIMIT 5";
+                questions.push((way, object, format!("{field}={} {order}", quote(value))));
+            }
+        };
+        ask(Way::Key, &person::key(&self.prefix), &sought.lead.to_text());
+        if let Some(email) = sought.email {
+            ask(Way::Email, "Email", email);
+        }
+        questions
+    }
+
+    async fn contact(&self, id: &str, columns: &[String]) -> Result<Option<Found>, Failure> {
+        let soql = select("Contact", columns, &format!("Id={}", quote(id)));
+        let row = self.query(&soql).await?.records.pop();
+        let record = RecordRef { object: "Contact".to_owned(), id: id.to_owned() };
+        Ok(row.map(|row| Found { record, row }))
+    }
+}
+
+impl Found {
+    fn is_converted(&self) -> bool {
+        self.row["IsConverted"] == true
+    }
+}
+
+fn select(object: &str, columns: &[String], condition: &str) -> String {
+    let of_leads: &[&str] =
+        if object == "Lead" { &["IsConverted", "ConvertedContactId"] } else { &[] };
+    let names = ["Id"].iter().chain(of_leads).chain(person::own_fields(object)).copied();
+    let names: Vec<&str> = names.chain(columns.iter().map(String::as_str)).collect();
+    format!("SELECT {} FROM {object} WHERE {condition}", names.join(","))
+}

@@ -1,0 +1,163 @@
+//! One Salesforce organization: how it is reached, and calls that are judged.
+
+use super::config::SalesforceConfig;
+use super::error::{self, Failure, judge, strange};
+use super::soql;
+use super::usage::Usage;
+use crate::call::{Caller, Request};
+use crate::crm::settings::Settings;
+use crate::error::CallError;
+use crate::throttle::Throttle;
+use crate::token::{App, Assertion, Grant, Tokens};
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::fields::naming::Prefix;
+use shared::lifecycle::Stage;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use url::Url;
+
+/// One organization.
+pub(super) struct Salesforce {
+    pub(super) caller: Arc<Caller>,
+    pub(super) own: SalesforceConfig,
+    pub(super) prefix: Prefix,
+    /// Our stage for a Lead's status, over the usual ones.
+    pub(super) stages: BTreeMap<String, Stage>,
+    /// Our stage for an open opportunity's.
+    pub(super) deal_stages: BTreeMap<String, Stage>,
+    /// Where its paths begin: `/services/data/v68.0`.
+    pub(super) data: String,
+    learned: Mutex<Learned>,
+}
+
+/// What is learned is asked again after so long: somebody may have changed it.
+const LEARNED_MS: i64 = 600_000;
+
+/// What calls have told of the organization, by the names of columns, `Lead.Clew_Lead_Id__c`; and when.
+#[derive(Default)]
+pub(super) struct Learned {
+    /// Those that only some organizations have, and this one has not: `Opportunity.CurrencyIsoCode`.
+    pub(super) absent: BTreeMap<String, i64>,
+    /// Those that were declared. Not all may be seen.
+    pub(super) declared: BTreeMap<String, i64>,
+}
+
+impl Learned {
+    fn of(told: &BTreeMap<String, i64>, column: &str, now_ms: i64) -> bool {
+        told.get(column).is_some_and(|at_ms| now_ms < at_ms + LEARNED_MS)
+    }
+
+    pub(super) fn is_absent(&self, column: &str, now_ms: i64) -> bool {
+        Self::of(&self.absent, column, now_ms)
+    }
+
+    pub(super) fn is_declared(&self, column: &str, now_ms: i64) -> bool {
+        Self::of(&self.declared, column, now_ms)
+    }
+}
+
+impl Salesforce {
+    /// From a connection's settings; nothing is called yet.
+    ///
+    /// # Errors
+    /// Where the credentials cannot be used.
+    pub(super) fn new(own: &SalesforceConfig, settings: Settings) -> Result<Self> {
+        let Settings { prefix, stages, deal_stages, transport, vault, .. } = settings;
+        let caller = Caller {
+            base: own.login_url.clone(),
+            tokens: Tokens::new(grant(own)?, vault),
+            throttle: Throttle::new(own.calls_in_10_seconds, 10_000),
+            transport,
+        };
+        Ok(Self {
+            caller: Arc::new(caller),
+            data: format!("/services/data/{}", own.api),
+            own: own.clone(),
+            prefix,
+            stages,
+            deal_stages,
+            learned: Mutex::default(),
+        })
+    }
+
+    /// Calls, and judges the answer.
+    pub(super) async fn call(&self, request: &Request<'_>) -> Result<Value, Failure> {
+        let answer = self.caller.call(request).await?;
+        let now_ms = self.caller.now_ms();
+        let usage = answer.header("sforce-limit-info").map_or(Usage::Fine, Usage::of);
+        if let Some(rest_ms) = usage.rest_ms() {
+            self.caller.throttle.rest(now_ms + rest_ms);
+        }
+        let judged = judge(answer, now_ms);
+        if let Err(Failure::Other(CallError::RateLimited { until_ms, .. })) = &judged {
+            self.caller.throttle.hold(*until_ms);
+        }
+        judged
+    }
+
+    /// Asks for records.
+    pub(super) async fn query(&self, soql: &str) -> Result<soql::Rows, Failure> {
+        let body = self.call(&Request::get(&soql::path(&self.data, soql))).await?;
+        soql::Rows::read(body)
+    }
+
+    /// Several requests in one call, each with its own answer. Texts of strangers stand in paths only:
+    /// in a body `@{…}` would be read as a reference.
+    pub(super) async fn composite(
+        &self,
+        parts: Vec<(Method, String, Value)>,
+    ) -> Result<Vec<Result<Value, Failure>>, Failure> {
+        let named = parts.into_iter().enumerate().map(|(place, (method, url, body))| {
+            let reference = format!("part{place}");
+            let mut part =
+                json!({ "method": method.as_str(), "url": url, "referenceId": reference });
+            if !body.is_null() {
+                part["body"] = body;
+            }
+            part
+        });
+        let named: Vec<Value> = named.collect();
+        let body = json!({ "allOrNone": false, "compositeRequest": named });
+        let path = format!("{}/composite", self.data);
+        let answered = self.call(&Request::post(&path, &body)).await?;
+        let now_ms = self.caller.now_ms();
+        // They may be carried out, and told of, in another order.
+        let of = |asked: &Value| {
+            let answered = answered["compositeResponse"].as_array()?;
+            answered.iter().find(|part| part["referenceId"] == asked["referenceId"])
+        };
+        let judged = |asked: &Value| {
+            let part = of(asked).ok_or_else(|| strange("answer to each part"))?;
+            Ok(judge(error::part(part)?, now_ms))
+        };
+        named.iter().map(judged).collect()
+    }
+
+    pub(super) fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How tokens are got, by what is configured.
+fn grant(own: &SalesforceConfig) -> Result<Grant> {
+    let login = own.login_url.as_str().trim_end_matches('/');
+    let url: Url = format!("{login}/services/oauth2/token").parse()?;
+    if let Some(key) = &own.private_key {
+        let assertion = Assertion {
+            app: own.client_id.clone(),
+            user: own.user.clone().context("a private_key needs the user")?,
+            audience: own.audience.clone(),
+            key: key.clone(),
+        };
+        assertion.check().context("salesforce.private_key")?;
+        return Ok(Grant::Assertion { url, assertion });
+    }
+    let secret = own.client_secret.clone().context("it needs the client_secret")?;
+    let app = App { id: own.client_id.clone(), secret };
+    Ok(match &own.refresh_token {
+        Some(token) => Grant::Refresh { url, app, refresh_token: token.clone() },
+        None => Grant::App { url, app },
+    })
+}

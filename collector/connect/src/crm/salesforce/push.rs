@@ -1,0 +1,125 @@
+//! Writing a person: into the record that is there, or into one that is made by our lead's id.
+
+use super::error::{Failure, strange};
+use super::find::{Found, Sought};
+use super::organization::Salesforce;
+use super::person;
+use super::soql::text;
+use crate::call::Request;
+use crate::crm::push::{Push, Pushed};
+use crate::crm::record::RecordRef;
+use crate::error::CallError;
+use serde_json::{Map, Value};
+
+/// Our own rules decide who is who; a rule of the organization that only warns is not to stop a lead.
+const ALLOW_DUPLICATES: (&str, &str) = ("Sforce-Duplicate-Rule-Header", "allowSave=true");
+
+impl Salesforce {
+    /// Finds or makes the record, and writes what differs.
+    pub(super) async fn push_person(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
+        let written = self.try_again(push).await;
+        let (record, created) = match written.map_err(CallError::from) {
+            Ok(written) => written,
+            Err(CallError::UnknownField { names, message }) => {
+                return Err(self.unknown(push, names, message).await);
+            }
+            Err(error) => return Err(error),
+        };
+        let token = self.caller.tokens.get(&self.caller.transport).await.ok();
+        let base = token.as_ref().and_then(|token| token.instance.as_ref());
+        let base = base.unwrap_or(&self.caller.base).as_str().trim_end_matches('/');
+        let url = Some(format!("{base}/{}", record.id));
+        Ok(Pushed { record, created, url })
+    }
+
+    /// Between reading and writing somebody may have made, deleted or converted the record: then it is
+    /// looked for once more.
+    async fn try_again(&self, push: &Push<'_>) -> Result<(RecordRef, bool), Failure> {
+        match self.try_once(push, push.known).await {
+            Err(Failure::Gone(_)) => self.try_once(push, None).await,
+            Err(Failure::Exists { record, .. }) => self.try_once(push, record.as_ref()).await,
+            written => written,
+        }
+    }
+
+    async fn try_once(
+        &self,
+        push: &Push<'_>,
+        known: Option<&RecordRef>,
+    ) -> Result<(RecordRef, bool), Failure> {
+        let columns = person::columns(push, &self.prefix);
+        let email = push.contact.email.as_deref();
+        let sought = Sought { lead: push.lead, email, known, columns: &columns };
+        match self.find(&sought).await? {
+            Some(found) => self.update(push, found).await,
+            None => self.create(push).await,
+        }
+    }
+
+    async fn update(
+        &self,
+        push: &Push<'_>,
+        Found { record, row }: Found,
+    ) -> Result<(RecordRef, bool), Failure> {
+        let body = person::changes(push, &self.prefix, &record.object, Some(&row));
+        if !body.is_empty() {
+            let path = format!("{}/sobjects/{}/{}", self.data, record.object, record.id);
+            self.write(&path, body).await?;
+        }
+        Ok((record, false))
+    }
+
+    /// Made by our lead's id, so that two who do so at once make one record.
+    async fn create(&self, push: &Push<'_>) -> Result<(RecordRef, bool), Failure> {
+        let mut body = person::changes(push, &self.prefix, "Lead", None);
+        let key = person::key(&self.prefix);
+        body.remove(&key);
+        let path = format!("{}/sobjects/Lead/{key}/{}", self.data, push.lead);
+        let made = self.write(&path, body).await?;
+        // Before version 46 the answer to an update was empty.
+        if made.is_null() {
+            let message = "the record was there already".to_owned();
+            return Err(Failure::Exists { record: None, message });
+        }
+        let id = text(&made, "id").ok_or_else(|| strange("id of the lead"))?.to_owned();
+        Ok((RecordRef { object: "Lead".to_owned(), id }, made["created"] == true))
+    }
+
+    /// `LeadSource` may be a closed list, and a lead is worth more than its source there.
+    async fn write(&self, path: &str, mut body: Map<String, Value>) -> Result<Value, Failure> {
+        match self.patch(path, &body.clone().into()).await {
+            Err(Failure::NotListed { fields, .. }) if fields == ["LeadSource"] => {
+                body.remove("LeadSource");
+                self.patch(path, &body.into()).await
+            }
+            written => written,
+        }
+    }
+
+    async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let headers = &[ALLOW_DUPLICATES];
+        self.call(&Request { headers, ..Request::patch(path, body) }).await
+    }
+
+    /// Salesforce tells one unknown field at a time; whoever declares or leaves out fields wants all.
+    async fn unknown(&self, push: &Push<'_>, told: Vec<String>, message: String) -> CallError {
+        let columns = person::columns(push, &self.prefix);
+        if !told.iter().any(|name| columns.contains(name)) {
+            return CallError::Invalid(format!("{message}; its user may not see that field"));
+        }
+        let mut names = told;
+        for object in ["Lead", "Contact"] {
+            let described = match self.describe(object).await {
+                Ok(described) => described,
+                Err(failure) => return failure.into(),
+            };
+            let is_writable = |name: &String| {
+                described.get(name).is_some_and(|field| field["updateable"] == true)
+            };
+            names.extend(columns.iter().filter(|name| !is_writable(name)).cloned());
+        }
+        names.sort();
+        names.dedup();
+        CallError::UnknownField { names, message }
+    }
+}

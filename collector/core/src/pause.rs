@@ -1,0 +1,66 @@
+//! A destination that is paused: nothing is handed off to it until somebody has repaired what is
+//! wrong, or until a look shows that it is repaired. Deliveries wait meanwhile.
+
+use crate::Core;
+use clew_store::{MemoKind, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// How long a paused destination is left alone before the next look.
+pub const LOOK_AGAIN_MS: i64 = 300_000;
+
+/// That a destination is paused, and why.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+    /// What went wrong.
+    pub error: String,
+    /// When the destination is probed again, Unix milliseconds; `None` where only an operator ends the
+    /// pause.
+    pub look_at_ms: Option<i64>,
+}
+
+impl Pause {
+    /// The pause of a destination, by its name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of(core: &Core, destination: &str) -> Result<Option<Self>, StoreError> {
+        // A pause that cannot be read counts as none: the next failure writes a new one.
+        Ok(core.recall(MemoKind::Pause, destination).await?.value)
+    }
+
+    /// Pauses a destination, or updates the reason of one that is paused.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn begin(
+        core: &Core,
+        destination: &str,
+        error: String,
+        looks_again: bool,
+    ) -> Result<(), StoreError> {
+        let now_ms = core.now_ms();
+        let pause = core.recall::<Self>(MemoKind::Pause, destination).await?;
+        let since_ms = pause.value.map_or(now_ms, |pause| pause.since_ms);
+        let look_at_ms = looks_again.then_some(now_ms + LOOK_AGAIN_MS);
+        tracing::error!(destination, error, "a destination is paused");
+        let value = Self { since_ms, error, look_at_ms };
+        // Where somebody else changed it meanwhile, they know better.
+        core.remember(MemoKind::Pause, destination, pause.stamp, Some(&value)).await.map(drop)
+    }
+
+    /// Ends a pause; does nothing where the destination is not paused.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn end(core: &Core, destination: &str) -> Result<(), StoreError> {
+        let pause = core.recall::<Self>(MemoKind::Pause, destination).await?;
+        if pause.value.is_none() {
+            return Ok(());
+        }
+        tracing::info!(destination, "a destination is no longer paused");
+        let none: Option<&Self> = None;
+        core.remember(MemoKind::Pause, destination, pause.stamp, none).await.map(drop)
+    }
+}

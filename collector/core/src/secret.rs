@@ -1,0 +1,141 @@
+//! Secrets: texts that never show, and API keys that are kept as hashes only.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use subtle::ConstantTimeEq;
+
+/// A secret from the configuration: the text itself, or `env:NAME`, resolved when it is loaded.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret that is known already.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text. Call it where the secret is used, and nowhere else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Replaces `env:NAME` by what `lookup` finds under it.
+    ///
+    /// # Errors
+    /// [`Unset`] where the environment has no such variable.
+    pub fn resolve(&mut self, lookup: impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
+        if let Some(name) = self.0.strip_prefix("env:") {
+            self.0 = lookup(name).ok_or_else(|| Unset(name.to_owned()))?;
+        }
+        Ok(())
+    }
+}
+
+/// A variable that a secret names and the environment does not have.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the environment has no {0}")]
+pub struct Unset(pub String);
+
+/// One key of the configuration, from which tokens are signed and secrets are sealed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKey {
+    /// Stands in what the key made, so that keys can be rotated.
+    pub id: u8,
+    /// Base64 of at least 16 random bytes, or `env:NAME`.
+    pub secret: Secret,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// An API key's hash, `sha256:` and 64 hex digits in the configuration. A key is 32 random bytes, so
+/// a fast hash is enough: there is nothing to guess.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// The hash of a key as a caller presents it.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// Whether the key is this one, in a time that does not depend on where they differ.
+    pub fn matches(&self, key: &str) -> bool {
+        self.0.ct_eq(&Self::of(key).0).into()
+    }
+}
+
+impl fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || {
+            serde::de::Error::custom(
+                "a key's hash is `sha256:` and 64 hex digits, as `clew key` prints it",
+            )
+        };
+        let digits =
+            text.strip_prefix("sha256:").filter(|digits| digits.len() == 64).ok_or_else(wrong)?;
+        let mut hash = [0; 32];
+        for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+/// A new API key from 32 random bytes.
+pub fn new_api_key(dice: [u8; 32]) -> String {
+    format!("clew_{}", URL_SAFE_NO_PAD.encode(dice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_match_their_hash_alone() {
+        let key = new_api_key([7; 32]);
+        let written = KeyHash::of(&key).to_string();
+        let read: KeyHash = serde_json::from_value(written.into()).unwrap();
+        assert!(read.matches(&key) && !read.matches("clew_x") && !read.matches(""));
+        for bad in [
+            "",
+            "sha256:",
+            "md5:00",
+            &format!("sha256:{}", "zz".repeat(32)),
+            &format!("sha256:{}", "é".repeat(32)),
+        ] {
+            assert!(serde_json::from_value::<KeyHash>(bad.into()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_hide_and_resolve() {
+        let mut secret = Secret::new("env:TOKEN");
+        assert_eq!(secret.resolve(|_| None), Err(Unset("TOKEN".to_owned())));
+        secret.resolve(|name| (name == "TOKEN").then(|| "hush".to_owned())).unwrap();
+        assert_eq!((secret.reveal(), format!("{secret:?}").contains("hush")), ("hush", false));
+    }
+}

@@ -1,0 +1,155 @@
+//! The application: makes the services and gives each what it needs. Nothing is done here.
+
+use crate::tracker::Tracker;
+use actix_web::web::{Data, ServiceConfig};
+use anyhow::Result;
+use clew_connect::{Connections, Outgoing};
+use clew_core::{Clock, Core, Dice};
+use clew_store::Store;
+use collector::config::Config;
+use collector::conversion::Conversions;
+use collector::feedback::Feedback;
+use collector::follow::Follower;
+use collector::inbox::Inbox;
+use collector::ingest::Ingest;
+use collector::operation::Operation;
+use collector::outbox::Outbox;
+use collector::outbox::targets::Targets;
+use collector::outbox::webhook::WebhookServices;
+use collector::receivers::Receivers;
+use collector::recorder::Recorder;
+use collector::settings::{CurrentSettings, Settings};
+use collector::subscriptions::Subscriptions;
+use std::sync::Arc;
+
+/// Every service of one collector.
+pub struct App {
+    /// The store, the time, the dice, the counters.
+    pub core: Arc<Core>,
+    /// The settings in force.
+    pub settings: Arc<CurrentSettings>,
+    /// The connections to CRMs.
+    pub connections: Arc<Connections>,
+    /// The subscriptions.
+    pub subscriptions: Arc<Subscriptions>,
+    /// Makes leads.
+    pub conversions: Arc<Conversions>,
+    /// Takes what browsers send.
+    pub ingest: Arc<Ingest>,
+    /// Takes what comes back of leads.
+    pub feedback: Arc<Feedback>,
+    /// Operates connections.
+    pub operation: Arc<Operation>,
+    /// The files for browsers, where they were built in.
+    pub tracker: Arc<Option<Tracker>>,
+    /// The records that CRMs named.
+    pub inbox: Arc<Inbox>,
+    recorder: Arc<Recorder>,
+    targets: Arc<Targets>,
+}
+
+impl App {
+    /// Around an open store.
+    ///
+    /// # Errors
+    /// A token key, webhook secret or connection that cannot be used.
+    pub fn new(
+        config: Config,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        dice: Dice,
+    ) -> Result<Arc<Self>> {
+        let core = Core::new(store, clock, dice);
+        let outgoing = Outgoing::new()?;
+        let connections = Arc::new(Connections::new(Arc::clone(&core), outgoing.clone()));
+        let settings = Settings::new(config)?;
+        settings.check_connections(&connections)?;
+        let settings = Arc::new(CurrentSettings::new(settings));
+
+        let receivers = Arc::new(Receivers::new(Arc::clone(&core)));
+        let subscriptions = Subscriptions::new(Arc::clone(&core), Arc::clone(&receivers));
+        let subscriptions = Arc::new(subscriptions);
+        let conversions = Conversions::new(Arc::clone(&core), Arc::clone(&subscriptions));
+        let conversions = Arc::new(conversions);
+        let ingest = Arc::new(Ingest::new(Arc::clone(&core), Arc::clone(&conversions)));
+        let recorder = Recorder::new(Arc::clone(&core), Arc::clone(&subscriptions));
+        let recorder = Arc::new(recorder);
+        let feedback = Arc::new(Feedback::new(Arc::clone(&core), Arc::clone(&recorder)));
+        let inbox = Arc::new(Inbox::new(Arc::clone(&core)));
+        let operation = Arc::new(Operation::new(
+            Arc::clone(&core),
+            Arc::clone(&settings),
+            Arc::clone(&connections),
+            Arc::clone(&inbox),
+        ));
+        let webhooks = WebhookServices {
+            core: Arc::clone(&core),
+            outgoing,
+            receivers,
+            subscriptions: Arc::clone(&subscriptions),
+        };
+        let targets = Arc::new(Targets::new(Arc::new(webhooks), Arc::clone(&connections)));
+        let tracker = Arc::new(Tracker::built_in());
+        Ok(Arc::new(Self {
+            core,
+            settings,
+            connections,
+            subscriptions,
+            conversions,
+            ingest,
+            feedback,
+            operation,
+            tracker,
+            recorder,
+            inbox,
+            targets,
+        }))
+    }
+
+    /// An outbox of these services.
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(
+            Arc::clone(&self.core),
+            Arc::clone(&self.settings),
+            Arc::clone(&self.subscriptions),
+            Arc::clone(&self.targets),
+        )
+    }
+
+    /// A follower of these services.
+    pub fn follower(&self) -> Follower {
+        Follower::new(
+            Arc::clone(&self.core),
+            Arc::clone(&self.settings),
+            Arc::clone(&self.connections),
+            Arc::clone(&self.recorder),
+            Arc::clone(&self.inbox),
+        )
+    }
+
+    /// Puts other settings in force for all work that begins from now on.
+    ///
+    /// # Errors
+    /// A connection that cannot be used; the settings before stay in force.
+    pub fn change_settings(&self, settings: Settings) -> Result<()> {
+        settings.check_connections(&self.connections)?;
+        self.settings.replace(settings);
+        Ok(())
+    }
+
+    /// Makes the services available to handlers, each of which names those that it uses.
+    pub(crate) fn provide(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(Data::from(Arc::clone(&self.core)))
+            .app_data(Data::from(Arc::clone(&self.settings)))
+            .app_data(Data::from(Arc::clone(&self.connections)))
+            .app_data(Data::from(Arc::clone(&self.subscriptions)))
+            .app_data(Data::from(Arc::clone(&self.conversions)))
+            .app_data(Data::from(Arc::clone(&self.ingest)))
+            .app_data(Data::from(Arc::clone(&self.feedback)))
+            .app_data(Data::from(Arc::clone(&self.operation)))
+            .app_data(Data::from(Arc::clone(&self.inbox)))
+            .app_data(Data::from(Arc::clone(&self.targets)))
+            .app_data(Data::from(Arc::clone(&self.tracker)));
+    }
+}

@@ -1,0 +1,91 @@
+//! What operators and their machines ask: alive, ready, how much, everything; and what commands have
+//! the collector write that has the store.
+
+use crate::problem::ApiError;
+use actix_web::HttpResponse;
+use actix_web::web::{Bytes, Data, Payload};
+use clew_core::Core;
+use clew_store::{Relabelled, StoreError};
+use collector::settings::CurrentSettings;
+use collector::transfer::Lines;
+use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::stream::{once, unfold};
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: writes are being taken.
+pub(super) async fn readiness(core: Data<Core>) -> Result<&'static str, ApiError> {
+    core.store.ready().await?;
+    Ok("ready\n")
+}
+
+/// `GET /export`: everything in the store, as [`collector::transfer`] writes it. An error cuts the answer
+/// off, which its reader sees by the missing last line.
+pub(super) async fn export(core: Data<Core>) -> Result<HttpResponse, ApiError> {
+    let mut entities = core.store.export();
+    // What keeps it from beginning is an answer of its own.
+    let first = entities.next().await.transpose()?;
+    let mut lines = Lines::default();
+    let mut head = lines.head().map_err(cut_off)?;
+    if let Some(first) = first {
+        head.extend(lines.entity(&first).map_err(cut_off)?);
+    }
+    let rest = unfold(Some((entities, lines)), async |state| {
+        let (mut entities, mut lines) = state?;
+        let line = match entities.next().await {
+            Some(Ok(entity)) => lines.entity(&entity).map_err(cut_off),
+            Some(Err(error)) => Err(cut_off(error)),
+            None => return Some((lines.end().map(Bytes::from).map_err(cut_off), None)),
+        };
+        Some((line.map(Bytes::from), Some((entities, lines))))
+    });
+    let lines = once(ready::<Result<_, ApiError>>(Ok(Bytes::from(head)))).chain(rest);
+    Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(lines))
+}
+
+/// What was changed, and by which rules this collector labels.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RelabelAnswer {
+    /// How much was changed.
+    pub relabelled: Relabelled,
+    /// The hash of the collector's rules.
+    pub rules: u64,
+}
+
+/// The labels of one visitor alone, each as long as can be, fit.
+const RELABEL_BYTES: usize = 256 << 20;
+
+/// `POST /relabel`: takes labels as a command made them by its rules.
+pub(super) async fn relabel(
+    core: Data<Core>,
+    settings: Data<CurrentSettings>,
+    body: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let unreadable = |what: String| ApiError::Malformed(format!("These are no labels: {what}."));
+    let body = body.to_bytes_limited(RELABEL_BYTES).await.map_err(|_| ApiError::TooLarge)?;
+    let body = body.map_err(|error| unreadable(error.to_string()))?;
+    let some = serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
+    let relabelled = core.store.relabel_all(some).await?;
+    let rules = settings.get().rules.hash();
+    Ok(HttpResponse::Ok().json(RelabelAnswer { relabelled, rules }))
+}
+
+fn cut_off(error: impl Display) -> ApiError {
+    let error = StoreError::Unavailable(error.to_string());
+    tracing::error!(%error, "an export was cut off");
+    ApiError::Store(error)
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(core: Data<Core>) -> HttpResponse {
+    let text = core.metrics.encode(core.store.queued());
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(text)
+}

@@ -1,0 +1,259 @@
+//! The one error that leaves the API: RFC 9457 problem details, and the one place for statuses.
+//!
+//! What went wrong inside is logged here and never sent; what the caller did wrong comes with a sentence
+//! that says what to do, and with the id of the request.
+
+use crate::request_id;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpResponse, ResponseError};
+use clew_store::StoreError;
+use collector::conversion::ConversionError;
+use collector::feedback::FeedbackError;
+use collector::ingest::IngestError;
+use collector::leads::LoadError;
+use collector::subscriptions::SubscribeError;
+use serde_json::json;
+use shared::outcome::DropReason;
+use std::fmt;
+
+/// A refusal or failure on its way to the caller.
+#[derive(Debug)]
+pub enum ApiError {
+    /// A batch that was refused as a whole.
+    Dropped(DropReason),
+    /// 400: the request cannot be read.
+    Malformed(String),
+    /// 401: no key, or none that is known.
+    Unauthorized,
+    /// 401: a webhook that is not signed as it should be.
+    NotSigned(String),
+    /// 404: there is no such thing for this key.
+    NotFound(&'static str),
+    /// 405: not with this method.
+    MethodNotAllowed,
+    /// 409: what is kept says otherwise.
+    Conflict(String),
+    /// 413: the body is too large.
+    TooLarge,
+    /// 422: the request is understood and cannot be.
+    Invalid(String),
+    /// 422: the idempotency key was used for another request.
+    KeyReused,
+    /// 503: the store cannot take it now.
+    Store(StoreError),
+    /// 503: this binary was built without the tracker.
+    NoTracker,
+}
+
+/// The word of an answer's problem, for whoever counts answers.
+pub struct Problem(pub String);
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Refused(reason) => Self::Dropped(reason),
+            IngestError::Store(error) => Self::Store(error),
+            IngestError::Conversion(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConversionError> for ApiError {
+    fn from(error: ConversionError) -> Self {
+        match error {
+            ConversionError::Malformed(_) => Self::Malformed(error.to_string()),
+            ConversionError::OtherSite
+            | ConversionError::Contact(_)
+            | ConversionError::IdempotencyKey => Self::Invalid(error.to_string()),
+            ConversionError::KeyReused => Self::KeyReused,
+            ConversionError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<FeedbackError> for ApiError {
+    fn from(error: FeedbackError) -> Self {
+        match error {
+            FeedbackError::Malformed(_) => Self::Malformed(error.to_string()),
+            FeedbackError::Invalid(_) => Self::Invalid(error.to_string()),
+            FeedbackError::Unmatched => {
+                Self::NotFound("lead; GET /v1/unmatched lists what was told")
+            }
+            FeedbackError::NoLead => Self::NotFound("lead"),
+            FeedbackError::ReferenceUsed | FeedbackError::Taken(..) => {
+                Self::Conflict(error.to_string())
+            }
+            FeedbackError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<LoadError> for ApiError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => Self::Store(error),
+            LoadError::NoLead => Self::NotFound("lead"),
+            LoadError::NoConversion(_) => Self::NotFound("conversion of this lead"),
+        }
+    }
+}
+
+impl From<SubscribeError> for ApiError {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::Store(error) => Self::Store(error),
+            SubscribeError::TooMany | SubscribeError::Seal(_) => Self::Conflict(error.to_string()),
+        }
+    }
+}
+
+impl ApiError {
+    /// Status, the last part of `type`, and the sentence.
+    fn parts(&self) -> (StatusCode, &str, String) {
+        let told = |text: &str| text.to_owned();
+        match self {
+            Self::Dropped(reason) => dropped(*reason),
+            Self::Malformed(detail) => (StatusCode::BAD_REQUEST, "malformed", detail.clone()),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                told("Send `Authorization: Bearer KEY` with a key that `clew key` made."),
+            ),
+            Self::NotSigned(detail) => (StatusCode::UNAUTHORIZED, "not_signed", detail.clone()),
+            Self::NotFound(what) => {
+                (StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
+            }
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                told("This address does not take that method."),
+            ),
+            Self::Conflict(detail) => (StatusCode::CONFLICT, "conflict", detail.clone()),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                told(
+                    "The body is too large: send at most 64 KiB, or 1 MiB to a CRM's address under /hooks.",
+                ),
+            ),
+            Self::Invalid(detail) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail.clone()),
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                told("This Idempotency-Key was used for another request; use a new one."),
+            ),
+            Self::Store(StoreError::Busy) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                told("Too many writes are waiting. Send the same again after Retry-After."),
+            ),
+            Self::Store(error @ StoreError::Exporting) => {
+                (StatusCode::CONFLICT, "exporting", error.to_string())
+            }
+            Self::Store(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                told("The store takes no requests now. Send the same again after Retry-After."),
+            ),
+            Self::NoTracker => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no_tracker",
+                told(
+                    "This binary was built without the tracker. Run `cargo xtask tracker` and build it again.",
+                ),
+            ),
+        }
+    }
+}
+
+fn dropped(reason: DropReason) -> (StatusCode, &'static str, String) {
+    let (status, detail) = match reason {
+        DropReason::TooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large: send at most 64 KiB.")
+        }
+        DropReason::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "The body is not a batch: JSON in UTF-8 with v, site, sent_at and events.",
+        ),
+        DropReason::UnsupportedVersion => {
+            (StatusCode::BAD_REQUEST, "Only wire version 1 is spoken here.")
+        }
+        DropReason::TooManyEvents => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "Too many events: send at most 250 in a batch.")
+        }
+        DropReason::UnknownSite => {
+            (StatusCode::NOT_FOUND, "No site of that name is configured; look at data-site.")
+        }
+        DropReason::ForeignOrigin => (
+            StatusCode::FORBIDDEN,
+            "The page's host is not one of the site's hosts in the configuration.",
+        ),
+        DropReason::InvalidVisitor => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The visitor is not a UUID.")
+        }
+        DropReason::Overloaded => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many writes are waiting. Send the same again after Retry-After.",
+        ),
+        DropReason::InvalidEvent
+        | DropReason::TooLong
+        | DropReason::TooOld
+        | DropReason::InFuture
+        | DropReason::NoConsent
+        | DropReason::VisitorFull => (StatusCode::UNPROCESSABLE_ENTITY, "The event was refused."),
+    };
+    (status, reason.as_str(), detail.to_owned())
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parts().2)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.parts().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Store(error) = self {
+            match error {
+                // Logged where the trouble is, once and not for each request.
+                StoreError::Busy | StoreError::Exporting | StoreError::Unavailable(_) => {
+                    tracing::debug!(%error, "the store failed a request");
+                }
+                _ => tracing::error!(%error, "the store failed a request"),
+            }
+        }
+        let (status, kind, detail) = self.parts();
+        let mut response = HttpResponse::build(status);
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, "1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        let title = status.canonical_reason().unwrap_or_default();
+        let problem = json!({
+            "type": format!("/problems/{kind}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+            "request_id": request_id::current(),
+        });
+        let mut response = response.body(problem.to_string());
+        response.extensions_mut().insert(Problem(kind.to_owned()));
+        response
+    }
+}

@@ -1,0 +1,10 @@
+//! Leads: looked up by what names them, read with their history, and shown.
+
+mod hand_off;
+pub mod find;
+pub mod view;
+pub mod load;
+
+pub use find::{find, find_first};
+pub use load::{LoadError, load, load_each};
+pub use view::{FieldSelection, LeadView, Moment, UnknownConversion};

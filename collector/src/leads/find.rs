@@ -1,0 +1,43 @@
+//! Looking a lead up.
+
+use clew_store::{LeadKey, Leads, StoreError};
+use shared::ids::SiteId;
+use shared::lead::{Country, Lead};
+
+/// Finds a lead of a site, without its history. A phone number without a country is read as one of
+/// `country`.
+///
+/// # Errors
+/// The store's.
+pub async fn find(
+    store: &(impl Leads + ?Sized),
+    site: &SiteId,
+    country: Option<Country>,
+    key: &LeadKey,
+) -> Result<Option<Lead>, StoreError> {
+    let id = match (key, key.identity(country)) {
+        (LeadKey::Id(id), _) => Some(*id),
+        (_, Some((kind, value))) => store.find_lead(site, kind, &value).await?,
+        (_, None) => None,
+    };
+    let Some(id) = id else { return Ok(None) };
+    Ok(store.lead(id).await?.filter(|lead| lead.site == *site))
+}
+
+/// Finds a lead of a site by the first of the keys that is known.
+///
+/// # Errors
+/// The store's.
+pub async fn find_first(
+    store: &(impl Leads + ?Sized),
+    site: &SiteId,
+    country: Option<Country>,
+    keys: &[LeadKey],
+) -> Result<Option<Lead>, StoreError> {
+    for key in keys {
+        if let Some(lead) = find(store, site, country, key).await? {
+            return Ok(Some(lead));
+        }
+    }
+    Ok(None)
+}

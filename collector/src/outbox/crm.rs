@@ -1,0 +1,6 @@
+//! CRMs as targets.
+
+mod hand_off;
+mod target;
+
+pub use target::CrmTarget;

@@ -1,0 +1,179 @@
+//! A hand-off to a CRM: the person's record with the lead's fields, then the journey as a note.
+//!
+//! It may end at any point, by a crash or a lost answer, and is then done again from the beginning:
+//! the record is found again, and the note by its marker.
+
+use crate::leads::{LeadView, LoadError, Moment, load};
+use crate::settings::Settings;
+use clew_connect::crm::note::{Note, NoteMarker};
+use clew_connect::crm::push::{Push, Pushed};
+use clew_connect::crm::record::RecordRef;
+use clew_connect::{CallError, Connection};
+use clew_core::Core;
+use clew_store::{Delivery, NewRecord, Record, Recorded, StoreError};
+use shared::ids::ConversionId;
+use shared::link::CrmLink;
+
+/// The calls that a hand-off takes, at most in the usual case.
+pub(super) const CALLS: usize = 4;
+
+/// What keeps a hand-off from its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandOffError {
+    /// The CRM's answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is to be handed off is gone.
+    #[error("{0}")]
+    Gone(String),
+}
+
+impl From<LoadError> for HandOffError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => Self::Store(error),
+            gone => Self::Gone(gone.to_string()),
+        }
+    }
+}
+
+/// Hands a conversion's lead off. The record gets the lead's fields as they are now, so that hand-offs
+/// of several conversions may end in any order; the note tells the journey of this one.
+pub(super) async fn hand_off(
+    core: &Core,
+    settings: &Settings,
+    connection: &Connection,
+    delivery: &Delivery,
+) -> Result<(), HandOffError> {
+    let lead = delivery.id.lead;
+    let view = load(&*core.store, lead, Moment::Now).await?;
+    let written = push(core, settings, connection, &view).await?;
+    link(core, connection, &view, &written).await?;
+    let Some(notes) = connection.crm.notes().filter(|_| connection.config.notes) else {
+        return Ok(());
+    };
+    let conversion = ConversionId(delivery.subject);
+    let then = match view.history.conversions.last() {
+        Some(last) if last.id == conversion => view,
+        _ => load(&*core.store, lead, Moment::Conversion(conversion)).await?,
+    };
+    let gone = || HandOffError::Gone("the lead has no conversion".into());
+    let note = note(settings, connection, &then).ok_or_else(gone)?;
+    // If it is still at it when the claim ends, another collector may make the note.
+    let call_ms = settings.timeout().as_millis() as i64;
+    if core.now_ms() + CALLS as i64 * call_ms > delivery.due_at_ms {
+        let message = "it took longer than its claim holds".into();
+        return Err(CallError::Transient { until_ms: None, message }.into());
+    }
+    // An earlier claim of this delivery may have made it.
+    Ok(notes.attach(&written.record, &note, delivery.claims > 1).await?)
+}
+
+/// Writes the record. Fields that the CRM does not know are declared, and where that does not help,
+/// left out: a lead is worth more than one of its fields.
+async fn push(
+    core: &Core,
+    settings: &Settings,
+    connection: &Connection,
+    view: &LeadView,
+) -> Result<Pushed, CallError> {
+    let fields = view.fields(settings, connection.naming.long_text());
+    let known = view
+        .link(connection.naming)
+        .map(|link| RecordRef { object: link.object.clone(), id: link.id.clone() });
+    let channel = view.history.touches.last().map(|touch| touch.label.channel.label());
+    let mut declared = false;
+    loop {
+        let now_ms = core.now_ms();
+        let values = connection.values(fields.clone(), now_ms);
+        let push = Push {
+            lead: view.lead.id,
+            contact: &view.lead.contact,
+            values: &values,
+            channel,
+            known: known.as_ref(),
+            overwrite_first: connection.config.overwrite_first_click,
+        };
+        let (names, message) = match connection.crm.push(&push).await {
+            Err(CallError::UnknownField { names, message }) => (names, message),
+            other => return other,
+        };
+        let name = connection.name();
+        if let Some(declaring) = connection.crm.fields().filter(|_| !declared) {
+            declared = true;
+            match declaring.declare(&connection.fields).await {
+                Ok(_) => continue,
+                // Without the right to declare fields, leads can still be handed off. Where it is not
+                // that right that is missing, the next write says so.
+                Err(CallError::Invalid(error) | CallError::Auth(error)) => {
+                    tracing::warn!(connection = name, error, "fields could not be declared");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if connection.leave_out(&names, now_ms) {
+            let fields = names.join(", ");
+            tracing::warn!(connection = name, fields, message, "fields are left out for an hour");
+        }
+        let is_written =
+            |name: &String| values.iter().any(|(field, _)| connection.field_name(field) == *name);
+        // Another hand-off may have left them out first: what counts is whether less is written now.
+        if !names.iter().any(is_written) {
+            return Err(CallError::UnknownField { names, message });
+        }
+    }
+}
+
+/// Keeps which record the lead is, where that is new.
+async fn link(
+    core: &Core,
+    connection: &Connection,
+    view: &LeadView,
+    written: &Pushed,
+) -> Result<(), StoreError> {
+    let vendor = connection.naming;
+    let RecordRef { object, id } = &written.record;
+    let same = |link: &CrmLink| link.object == *object && link.id == *id && link.url == written.url;
+    if view.link(vendor).is_some_and(same) {
+        return Ok(());
+    }
+    let now_ms = core.now_ms();
+    let link = CrmLink {
+        provider: vendor.as_str().into(),
+        object: object.clone(),
+        id: id.clone(),
+        url: written.url.clone(),
+        linked_at_ms: now_ms,
+        reference: format!("{object}:{id} {now_ms}"),
+    };
+    let new = NewRecord {
+        lead: view.lead.id,
+        record: Record::Link(link),
+        crm_record: None,
+        destinations: Vec::new(),
+        due_at_ms: now_ms,
+    };
+    if let Recorded::Taken(_, other) = core.store.record(new).await? {
+        // One record there, two leads here: the second was found there by its e-mail.
+        let (lead, record) = (view.lead.id.to_text(), format!("{object} {id}"));
+        let other = other.to_text();
+        tracing::warn!(lead, other, record, "two leads are one record of the CRM");
+    }
+    Ok(())
+}
+
+/// The note of the view's last conversion.
+fn note(settings: &Settings, connection: &Connection, view: &LeadView) -> Option<Note> {
+    let conversion = view.history.conversions.last()?;
+    let fields = view.fields(settings, connection.naming.long_text());
+    let summary = fields.get("journey_summary").and_then(|summary| summary.as_str());
+    Some(Note {
+        title: format!("Attribution journey #{}", conversion.number),
+        lines: summary.unwrap_or_default().lines().map(str::to_owned).collect(),
+        marker: NoteMarker { lead: view.lead.id, number: conversion.number },
+        at_ms: conversion.at_ms,
+    })
+}

@@ -1,0 +1,96 @@
+//! A CRM as a target: hand-offs, as many as its calls allow, by one collector at a time.
+
+use super::hand_off::{CALLS, HandOffError, hand_off};
+use crate::outbox::target::{Attempt, Target};
+use crate::settings::Settings;
+use async_trait::async_trait;
+use clew_connect::{CallError, Connection};
+use clew_core::pause::LOOK_AGAIN_MS;
+use clew_core::{Core, Pause, lease};
+use clew_store::{Delivery, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A connection with what it is delivered with.
+pub struct CrmTarget {
+    core: Arc<Core>,
+    settings: Arc<Settings>,
+    connection: Arc<Connection>,
+}
+
+impl CrmTarget {
+    /// Of a connection.
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>, connection: Arc<Connection>) -> Self {
+        Self { core, settings, connection }
+    }
+
+    /// Whether it is paused. When it is time to, a probe shows whether the pause ends.
+    async fn is_paused(&self) -> Result<bool, StoreError> {
+        let (core, name) = (&*self.core, self.connection.name());
+        let Some(pause) = Pause::of(core, name).await? else { return Ok(false) };
+        if pause.look_at_ms.is_none_or(|at_ms| at_ms > core.now_ms()) {
+            return Ok(true);
+        }
+        match self.connection.crm.probe().await {
+            Ok(()) => Pause::end(core, name).await.map(|()| false),
+            // It was not asked, so nothing is known that was not before.
+            Err(CallError::RateLimited { .. }) => Ok(true),
+            Err(error) => Pause::begin(core, name, error.to_string(), true).await.map(|()| true),
+        }
+    }
+}
+
+#[async_trait]
+impl Target for CrmTarget {
+    /// As many calls for the note as for the record, should each take as long as it may.
+    fn longest(&self) -> Duration {
+        self.settings.timeout() * (2 * CALLS as u32)
+    }
+
+    async fn room(&self, under_way: usize) -> Result<usize, StoreError> {
+        if !lease::hold(&self.core, self.connection.name()).await? || self.is_paused().await? {
+            return Ok(0);
+        }
+        let calls = self.connection.caller.throttle.free(self.core.now_ms()) as usize;
+        let hand_offs = calls.saturating_sub(CALLS * under_way) / CALLS;
+        let places = self.settings.config.delivery.concurrency.saturating_sub(under_way);
+        Ok(hand_offs.min(places))
+    }
+
+    /// Every call of it is bounded, and it is never cut off: a token that was rotated there and not heard
+    /// of here would be lost.
+    async fn deliver(&self, delivery: &Delivery) -> Result<Attempt, StoreError> {
+        let done = hand_off(&self.core, &self.settings, &self.connection, delivery).await;
+        let error = match done {
+            Ok(()) => return Ok(Attempt::Accepted),
+            Err(HandOffError::Store(error)) => return Err(error),
+            Err(HandOffError::Gone(why)) => return Ok(Attempt::Hopeless(why)),
+            Err(HandOffError::Call(error)) => error,
+        };
+        let said = error.to_string();
+        Ok(match error {
+            // A field that is missing and cannot be done without is missing for every lead.
+            CallError::Auth(_) | CallError::UnknownField { .. } => Attempt::Refused(said),
+            CallError::RateLimited { until_ms, .. } => {
+                Attempt::Busy { until_ms: Some(until_ms), reason: said }
+            }
+            CallError::Transient { until_ms, message } => {
+                Attempt::Failed { error: message, not_before_ms: until_ms, overloaded: false }
+            }
+            CallError::Invalid(_) => Attempt::Hopeless(said),
+        })
+    }
+
+    async fn after(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError> {
+        match attempt {
+            Attempt::Accepted | Attempt::Hopeless(_) => Ok(None),
+            Attempt::Busy { until_ms, .. } => Ok(*until_ms),
+            Attempt::Failed { not_before_ms, .. } => Ok(*not_before_ms),
+            Attempt::Refused(reason) => {
+                let name = self.connection.name();
+                Pause::begin(&self.core, name, reason.clone(), true).await?;
+                Ok(Some(self.core.now_ms() + LOOK_AGAIN_MS))
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Signatures as Standard Webhooks 1.0 says: HMAC-SHA256 over `id.timestamp.body`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clew_core::Secret;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// Older or newer by more than this is refused, so that a recorded request is of no use later.
+const TOLERANCE_SECONDS: u64 = 5 * 60;
+
+/// The key of one secret.
+#[derive(Clone)]
+pub struct SigningKey(Hmac<Sha256>);
+
+/// A secret of another form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the secret should be `whsec_` and base64 of 24 to 64 random bytes")]
+pub struct SecretError;
+
+impl SigningKey {
+    /// From `whsec_` and base64 of 24 to 64 bytes.
+    ///
+    /// # Errors
+    /// What a secret looks like.
+    pub fn parse(secret: &Secret) -> Result<Self, SecretError> {
+        let encoded = secret.reveal().trim().strip_prefix("whsec_").ok_or(SecretError)?;
+        let key = STANDARD.decode(encoded).map_err(|_| SecretError)?;
+        if !(24..=64).contains(&key.len()) {
+            return Err(SecretError);
+        }
+        Hmac::new_from_slice(&key).map(Self).map_err(|_| SecretError)
+    }
+
+    /// One signature.
+    pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let signed = format!("{id}.{timestamp_s}.");
+        let mac = self.0.clone().chain_update(signed.as_bytes()).chain_update(body).finalize();
+        format!("v1,{}", STANDARD.encode(mac.into_bytes()))
+    }
+}
+
+/// The keys of one destination: while a secret is changed, two.
+#[derive(Clone)]
+pub struct SigningKeys(pub Vec<SigningKey>);
+
+impl SigningKeys {
+    /// The value of `webhook-signature`: one of each key.
+    pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let signatures = self.0.iter().map(|key| key.sign(id, timestamp_s, body));
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Judges an incoming webhook by its three headers: signed with one of these keys, and less than five
+    /// minutes from now.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(
+        &self,
+        id: &str,
+        timestamp: &str,
+        signatures: &str,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<(), &'static str> {
+        let timestamp_s: i64 =
+            timestamp.parse().map_err(|_| "webhook-timestamp is not a number of seconds")?;
+        if timestamp_s.abs_diff(now_ms.div_euclid(1000)) > TOLERANCE_SECONDS {
+            return Err("webhook-timestamp is more than five minutes off");
+        }
+        match self.verify(id, timestamp_s, body, signatures) {
+            true => Ok(()),
+            false => Err("no signature fits the body"),
+        }
+    }
+
+    /// Whether one of the signatures that came with a webhook is one of these keys', in a time that
+    /// does not depend on where they differ.
+    fn verify(&self, id: &str, timestamp_s: i64, body: &[u8], signatures: &str) -> bool {
+        let is_given = |ours: String| {
+            let same = |given: &str| bool::from(given.as_bytes().ct_eq(ours.as_bytes()));
+            signatures.split(' ').any(same)
+        };
+        self.0.iter().any(|key| is_given(key.sign(id, timestamp_s, body)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_specifications_vector() {
+        let key =
+            SigningKey::parse(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        let signature = key.sign("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
+        assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    /// The specification's vector as it comes in; what is said of it, and empty where it is believed.
+    fn check(timestamp: &str, signatures: &str, body: &[u8], now_s: i64, expected: &str) {
+        let keys =
+            ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
+        let keys = SigningKeys(
+            keys.map(|secret| SigningKey::parse(&Secret::new(secret)).unwrap()).to_vec(),
+        );
+        let id = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
+        let found = keys.check(id, timestamp, signatures, body, now_s * 1000);
+        assert_eq!(found.err().unwrap_or_default(), expected, "{timestamp} {signatures}");
+    }
+
+    #[test]
+    fn webhooks_that_come_in() {
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        let (good, at) = ("v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=", 1_649_367_553);
+        let other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let (forged, off) =
+            ("no signature fits the body", "webhook-timestamp is more than five minutes off");
+        let timestamp = "1649367553";
+        check(timestamp, good, body, at, "");
+        check(timestamp, &format!("{other} v1a,x {good}"), body, at, "");
+        check(timestamp, good, body, at + 300, "");
+        check(timestamp, good, body, at - 300, "");
+        check(timestamp, good, body, at + 301, off);
+        check(timestamp, good, body, at - 301, off);
+        check("1649367554", good, body, at, forged);
+        check(timestamp, other, body, at, forged);
+        check(timestamp, "", body, at, forged);
+        check(timestamp, &good.replace("v1,", "v2,"), body, at, forged);
+        check(timestamp, &good[..20], body, at, forged);
+        check(timestamp, good, b"{}", at, forged);
+        check("soon", good, body, at, "webhook-timestamp is not a number of seconds");
+        check("9223372036854775807", good, body, at, off);
+        check("-9223372036854775808", good, body, at, off);
+    }
+
+    #[test]
+    fn secrets_of_another_form_are_refused() {
+        for bad in ["", "whsec_", "whsec_!!!", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_c2hvcnQ="]
+        {
+            assert!(SigningKey::parse(&Secret::new(bad)).is_err(), "{bad}");
+        }
+    }
+}

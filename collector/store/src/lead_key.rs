@@ -1,0 +1,116 @@
+//! What a lead is looked up by.
+
+use serde::{Deserialize, Serialize};
+use shared::ids::LeadId;
+use shared::lead::{Country, IdentityKind, e164, email_identity};
+use shared::lifecycle::Origin;
+use std::fmt;
+
+/// One way to name a lead. As text it is `UUID`, `email:ADDRESS`, `phone:NUMBER`,
+/// `crm:PROVIDER:TYPE:ID` or `deal:SOURCE:ID`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum LeadKey {
+    /// By its id.
+    Id(LeadId),
+    /// By an e-mail address, as written.
+    Email(String),
+    /// By a phone number, as written.
+    Phone(String),
+    /// By the record of a CRM that it is: `PROVIDER:TYPE:ID`.
+    CrmRecord(String),
+    /// By one of its deals: `SOURCE:ID`.
+    Deal(String),
+    /// A text of another form, which names no lead.
+    Unknown(String),
+}
+
+impl LeadKey {
+    /// The record of a CRM.
+    pub fn crm_record(provider: &str, object: &str, id: &str) -> Self {
+        Self::CrmRecord(format!("{provider}:{object}:{id}"))
+    }
+
+    /// A deal, by its id in the system that reported it.
+    pub fn deal(source: &Origin, id: &str) -> Self {
+        Self::Deal(format!("{source}:{id}"))
+    }
+
+    /// What the store knows the lead by, in normalised form; `None` for an id, and for a value that
+    /// cannot identify anybody. A phone number without a country is read as one of `country`.
+    pub fn identity(&self, country: Option<Country>) -> Option<(IdentityKind, String)> {
+        match self {
+            Self::Email(email) => email_identity(email).map(|value| (IdentityKind::Email, value)),
+            Self::Phone(phone) => e164(phone, country).map(|value| (IdentityKind::Phone, value)),
+            Self::CrmRecord(record) => Some((IdentityKind::CrmRecord, record.clone())),
+            Self::Deal(deal) => Some((IdentityKind::Deal, deal.clone())),
+            Self::Id(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl From<&str> for LeadKey {
+    fn from(text: &str) -> Self {
+        match text.split_once(':') {
+            Some(("email", email)) => Self::Email(email.to_owned()),
+            Some(("phone", phone)) => Self::Phone(phone.to_owned()),
+            Some(("crm", record)) => Self::CrmRecord(record.to_owned()),
+            Some(("deal", deal)) => Self::Deal(deal.to_owned()),
+            _ => LeadId::parse(text).map_or_else(|| Self::Unknown(text.to_owned()), Self::Id),
+        }
+    }
+}
+
+impl From<String> for LeadKey {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<LeadKey> for String {
+    fn from(key: LeadKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl fmt::Display for LeadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(lead) => lead.fmt(f),
+            Self::Email(email) => write!(f, "email:{email}"),
+            Self::Phone(phone) => write!(f, "phone:{phone}"),
+            Self::CrmRecord(record) => write!(f, "crm:{record}"),
+            Self::Deal(deal) => write!(f, "deal:{deal}"),
+            Self::Unknown(text) => f.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_identities() {
+        use IdentityKind::{CrmRecord, Deal, Email, Phone};
+        let id = "0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11";
+        for (text, expected) in [
+            (id, None),
+            ("email: A@B.example ", Some((Email, "a@b.example"))),
+            ("email:nobody", None),
+            ("phone:06 12 34 56 78", Some((Phone, "+33612345678"))),
+            ("crm:hubspot:contact:151", Some((CrmRecord, "hubspot:contact:151"))),
+            ("deal:hubspot:7", Some((Deal, "hubspot:7"))),
+            ("anything", None),
+            ("other:thing", None),
+        ] {
+            let key = LeadKey::from(text);
+            let found = key.identity("FR".to_owned().try_into().ok());
+            assert_eq!(found.as_ref().map(|(kind, value)| (*kind, value.as_str())), expected);
+            assert_eq!(key.to_string(), text);
+        }
+        assert_eq!(LeadKey::from(id), LeadKey::Id(LeadId::parse(id).unwrap()));
+        assert_eq!(LeadKey::crm_record("a", "b", "c"), "crm:a:b:c".into());
+        assert_eq!(LeadKey::deal(&Origin::Crm("sales".into()), "7"), "deal:crm:sales:7".into());
+    }
+}

@@ -1,0 +1,311 @@
+//! Whose a browser is: a conversion joins it to a lead, and a join that was wrong is undone. The one
+//! definition of both, without any store.
+//!
+//! A browser's memberships that are valid follow each other in time: each but the last ends where
+//! the next begins, both sides name each other, and the browser's record names the last one's lead.
+//! Undoing one takes it out of that line: its stretch of time goes back to the lead before it, and
+//! where there is none, to nobody. It never goes on to the lead behind it, whose person may not see
+//! what was done before.
+
+use crate::visitor::Visitor;
+use shared::ids::{LeadId, VisitorId};
+use shared::journey::next_begin_ms;
+use shared::lead::{Conversion, Join, JoinEvidence, JourneyState, Lead};
+use shared::limits;
+use shared::page_view::PageView;
+use shared::visit::Journey;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The browser that a conversion names.
+pub(super) struct Browser {
+    /// Its record.
+    pub(super) record: Visitor,
+    /// Its page views.
+    pub(super) views: Vec<PageView>,
+    /// The lead that it belongs to, where that is not the person's.
+    pub(super) other: Option<Lead>,
+}
+
+/// Joins the browser to the lead and takes its touches as they stand into the conversion. A browser
+/// that was another lead's goes over to this one with what came after that lead's last conversion.
+/// Gives back the visitor's record and the other lead, where they changed.
+pub(super) fn join(
+    lead: &mut Lead,
+    conversion: &mut Conversion,
+    browser: Browser,
+    by: Option<JoinEvidence>,
+) -> (Option<Visitor>, Option<Lead>) {
+    let Browser { mut record, views, mut other } = browser;
+    let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, None) };
+    conversion.journey = JourneyState::Known;
+    conversion.context = Some(record.context.clone());
+    let joins = record.lead != Some(lead.id) && lead.joins.len() < limits::LEAD_JOINS;
+    if joins {
+        let mut join = Join::new(visitor, conversion, by);
+        if let Some(other) = &mut other {
+            let from_ms = Some(next_begin_ms(&views, other.converted_at_ms));
+            (join.from_ms, join.from_lead) = (from_ms, Some(other.id));
+            if let Some(before) = last(other, visitor, |join| join.until_ms.is_none()) {
+                (before.until_ms, before.until_lead) = (from_ms, Some(lead.id));
+            }
+        }
+        lead.joins.push(join);
+        record.lead = Some(lead.id);
+    }
+    let own = lead.valid_joins().rfind(|join| join.visitor == visitor);
+    let seen = views.iter().filter(|view| own.is_some_and(|join| join.holds(view)));
+    let seen: Vec<PageView> = seen.filter_map(|view| view.up_to(conversion.at_ms)).collect();
+    conversion.touches = Journey::derive(&seen).touches;
+    match joins {
+        true => (Some(record), other),
+        false => (None, None),
+    }
+}
+
+/// The lead, and those that stand beside it in the browser's line.
+pub(super) fn in_line(lead: &Lead, visitor: VisitorId) -> BTreeSet<LeadId> {
+    let own = lead.valid_joins().filter(|join| join.visitor == visitor);
+    own.flat_map(|join| [join.from_lead, join.until_lead]).flatten().chain([lead.id]).collect()
+}
+
+/// Undoes the lead's memberships of the browser; whether anything changed. `leads` holds those of
+/// [`in_line`].
+pub(super) fn undo(
+    leads: &mut BTreeMap<LeadId, Lead>,
+    record: &mut Visitor,
+    lead: LeadId,
+    visitor: VisitorId,
+    now_ms: i64,
+) -> bool {
+    let mut changed = false;
+    // The last first, so that it may go back to an earlier one, which then goes the same way.
+    while let Some(join) = leads.get_mut(&lead).and_then(|lead| last(lead, visitor, |_| true)) {
+        join.undone_at_ms = Some(now_ms);
+        let Join { from_ms, from_lead, until_ms, until_lead, .. } = join.clone();
+        let before = from_lead.and_then(|before| leads.get_mut(&before)).and_then(|before| {
+            let reaches = |join: &Join| join.until_ms == from_ms && join.until_lead == Some(lead);
+            last(before, visitor, reaches)
+        });
+        let from_lead = from_lead.filter(|_| before.is_some());
+        if let Some(before) = before {
+            (before.until_ms, before.until_lead) = (until_ms, until_lead);
+        }
+        if until_ms.is_none() {
+            record.lead = from_lead;
+        } else if let Some(after) = until_lead.and_then(|after| leads.get_mut(&after)) {
+            let begins = |join: &Join| join.from_ms == until_ms && join.from_lead == Some(lead);
+            if let Some(after) = last(after, visitor, begins) {
+                after.from_lead = from_lead;
+            }
+        }
+        changed = true;
+    }
+    changed
+}
+
+/// The lead's last valid membership of the browser that is such a one.
+fn last(lead: &mut Lead, visitor: VisitorId, is_it: impl Fn(&Join) -> bool) -> Option<&mut Join> {
+    let mut joins = lead.joins.iter_mut();
+    joins.rfind(|join| join.is_valid() && join.visitor == visitor && is_it(join))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversion::{Known, NewConversion, Person};
+    use proptest::prelude::*;
+    use shared::ids::{ConversionId, EventId, SiteId};
+    use shared::lead::{Contact, ConversionKind, NamedBy};
+    use shared::page_view::Totals;
+    use shared::source::{Label, Origin};
+
+    const VISITOR: VisitorId = VisitorId(uuid::Uuid::from_u128(1));
+    const HOUR: i64 = 3_600_000;
+
+    /// A browser with a visit every hour, and the persons who convert in it, by number.
+    #[derive(Default)]
+    struct Town {
+        record: Visitor,
+        leads: BTreeMap<LeadId, Lead>,
+        now_ms: i64,
+    }
+
+    fn person(number: u8) -> LeadId {
+        LeadId::new(0, [number; 10])
+    }
+
+    fn views(until_ms: i64) -> Vec<PageView> {
+        let view = |at_ms| PageView {
+            id: EventId::new(at_ms, [0; 10]),
+            at_ms,
+            received_at_ms: at_ms,
+            url: String::new(),
+            title: String::new(),
+            totals: Totals::default(),
+            evidence: shared::evidence::Evidence::default(),
+            label: Label::direct(Origin::Nothing, String::new()),
+            rules: 0,
+            bot: None,
+        };
+        (0..=until_ms / HOUR).map(|hour| view(hour * HOUR)).collect()
+    }
+
+    impl Town {
+        /// Half an hour into the next visit, a person converts.
+        fn convert(&mut self, number: u8) {
+            self.now_ms += HOUR;
+            let (at_ms, id) = (self.now_ms + HOUR / 2, person(number));
+            let conversion = Conversion {
+                id: ConversionId::new(at_ms, [0; 10]),
+                number: 0,
+                at_ms,
+                kind: ConversionKind::Form,
+                visitor: Some(VISITOR),
+                journey: JourneyState::Known,
+                contact: Contact::default(),
+                form_id: None,
+                form_name: None,
+                page_url: None,
+                page_title: None,
+                touches: Vec::new(),
+                context: None,
+            };
+            let new = NewConversion {
+                site: SiteId::parse("demo").unwrap(),
+                conversion,
+                new_lead: id,
+                destinations: Vec::new(),
+                due_at_ms: 0,
+                idempotency: None,
+                named_by: Some(NamedBy::Cookie),
+            };
+            let other = self.record.lead.filter(|other| *other != id);
+            let known = Known {
+                person: Person::of(self.leads.contains_key(&id).then_some(id), None),
+                lead: self.leads.get(&id).cloned(),
+                browser: Some(Browser {
+                    record: self.record.clone(),
+                    views: views(self.now_ms),
+                    other: other.map(|other| self.leads[&other].clone()),
+                }),
+            };
+            let decision = new.decide(known);
+            self.record = decision.visitor.unwrap_or_else(|| self.record.clone());
+            let changed = decision.other.into_iter().chain([decision.lead]);
+            self.leads.extend(changed.map(|lead| (lead.id, lead)));
+        }
+
+        fn undo(&mut self, number: u8) -> bool {
+            let Some(lead) = self.leads.get(&person(number)) else { return false };
+            let mut some: BTreeMap<_, _> = in_line(lead, VISITOR)
+                .into_iter()
+                .map(|id| (id, self.leads[&id].clone()))
+                .collect();
+            let changed = undo(&mut some, &mut self.record, person(number), VISITOR, self.now_ms);
+            self.leads.extend(some);
+            changed
+        }
+
+        /// Whose each hour is, in digits; a dot where nobody's.
+        fn hours(&self) -> String {
+            let owner = |view: &PageView| {
+                let holds = |lead: &&Lead| lead.joins.iter().any(|join| join.holds(view));
+                let mut owners = self.leads.values().filter(holds);
+                let owner =
+                    owners.next().map_or(".".into(), |lead| lead.id.as_bytes()[15].to_string());
+                assert_eq!(owners.next().map(|lead| lead.id), None, "an hour is two persons'");
+                owner
+            };
+            views(self.now_ms).iter().map(owner).collect()
+        }
+    }
+
+    /// What happens, a person's digit for a conversion and a minus before it for an undoing, and
+    /// whose each hour is then.
+    fn check(story: &str, expected: &str) {
+        let mut town = Town::default();
+        for act in story.split(' ') {
+            match act.strip_prefix('-') {
+                Some(number) => assert!(town.undo(number.parse().unwrap()), "{story}"),
+                None => town.convert(act.parse().unwrap()),
+            }
+        }
+        assert_eq!(town.hours(), expected, "{story}");
+    }
+
+    #[test]
+    fn whose_a_browser_is() {
+        check("1", "11");
+        check("1 1", "111");
+        check("1 2", "112");
+        check("1 2 3", "1123");
+        check("1 2 1", "1121");
+        // undone: nobody's, or whose it was before
+        check("1 -1", "..");
+        check("1 2 -2", "111");
+        check("1 2 -1", "..2");
+        check("1 2 3 -2", "1113");
+        check("1 2 3 -3", "1122");
+        check("1 2 3 -3 -2", "1111");
+        check("1 2 3 -2 -3", "1111");
+        check("1 2 3 -1 -2", "...3");
+        check("1 2 1 -1", "..22");
+        check("1 2 1 -2", "1111");
+        check("1 2 1 -2 -1", "....");
+        // it may be joined again
+        check("1 -1 1", "111");
+        check("1 2 -2 2", "1122");
+        check("1 2 -1 3", "..23");
+        check("1 -1 2", "222");
+    }
+
+    #[test]
+    fn once_is_enough_and_strangers_have_nothing_to_undo() {
+        let mut town = Town::default();
+        town.convert(1);
+        town.convert(2);
+        assert!(town.undo(2));
+        let first = town.leads.clone();
+        town.now_ms += 1;
+        assert!(!town.undo(2) && !town.undo(3));
+        assert_eq!(town.leads, first);
+    }
+
+    proptest! {
+        /// Whatever happens, no hour is two persons', the line holds together, and in which order
+        /// some are undone is no matter.
+        #[test]
+        fn the_line_holds_together(
+            acts in proptest::collection::vec((1..5u8, any::<bool>()), 1..20),
+            mut wrong in proptest::sample::subsequence(vec![1u8, 2, 3, 4], 0..4),
+        ) {
+            let mut town = Town::default();
+            for (number, undoes) in acts {
+                match undoes && town.undo(number) {
+                    true => {}
+                    false => town.convert(number),
+                }
+            }
+            let (leads, record, now_ms) = (town.leads.clone(), town.record.clone(), town.now_ms);
+            for number in &wrong {
+                town.undo(*number);
+            }
+            let hours = town.hours();
+            town = Town { leads, record, now_ms };
+            wrong.reverse();
+            for number in &wrong {
+                town.undo(*number);
+            }
+            prop_assert_eq!(town.hours(), hours);
+
+            let joins = || town.leads.values().flat_map(|lead| lead.valid_joins().map(move |join| (lead.id, join)));
+            for (id, join) in joins() {
+                let next = joins().find(|(_, next)| next.from_lead == Some(id) && next.from_ms == join.until_ms);
+                prop_assert_eq!(next.map(|(next, _)| next), join.until_lead);
+                prop_assert_eq!(join.until_ms.is_some(), join.until_lead.is_some());
+            }
+            let now: Vec<_> = joins().filter(|(_, join)| join.until_ms.is_none()).map(|(id, _)| id).collect();
+            prop_assert_eq!(now, Vec::from_iter(town.record.lead));
+        }
+    }
+}

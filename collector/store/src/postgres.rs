@@ -1,0 +1,117 @@
+//! The store for more than one machine: PostgreSQL 15 or newer, or a Citus cluster of it.
+//!
+//! Collectors keep nothing of their own: any number of them work on one database, and what they
+//! must not do at once they lock there. All statements stand in [`statements`], with the shard that
+//! each runs on. The work runs on threads of the store's own, so that it does not matter from where
+//! it is asked for.
+
+mod options;
+mod statement;
+pub mod statements;
+mod threads;
+mod pool;
+mod rows;
+mod migrate;
+mod ingest;
+mod lanes;
+mod relabel;
+mod journeys;
+mod convert;
+mod membership;
+mod record;
+mod dossier;
+mod leads;
+mod delivery;
+mod deliveries;
+mod memos;
+mod export;
+mod import;
+mod moves;
+mod upkeep;
+#[cfg(test)]
+mod citus;
+
+pub use migrate::{Migrated, migrate};
+pub use options::{COLLECTOR, PostgresOptions};
+
+use crate::error::StoreError;
+use lanes::Lanes;
+use pool::{Connections, Failure};
+use statement::Statement;
+use std::sync::atomic::AtomicU8;
+use threads::Threads;
+
+/// A store in a database.
+pub struct PostgresStore {
+    connections: Connections,
+    lanes: Lanes,
+    /// Which bucket the next probe writes to.
+    probe: AtomicU8,
+    threads: Threads,
+}
+
+impl PostgresStore {
+    /// Connects, and sees that the schema fits.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Schema`].
+    pub fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let threads = Threads::start()?;
+        let connections = {
+            let _inside = threads.enter()?;
+            Connections::new(options)?
+        };
+        let checked = connections.clone();
+        threads.wait(async move { migrate::check(&checked).await })?;
+        let lanes = {
+            let _inside = threads.enter()?;
+            Lanes::start(&connections, options)
+        };
+        Ok(Self { connections, lanes, probe: AtomicU8::new(0), threads })
+    }
+
+    /// Runs work on the store's own threads; it goes on even where nobody waits for it any more.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.threads.runtime()?.spawn(work).await;
+        Ok(done.map_err(|error| StoreError::Closed(error.to_string()))??)
+    }
+
+    /// Reads rows with one statement.
+    async fn query(
+        &self,
+        statement: &'static Statement,
+        parameters: rows::Parameters,
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let connections = self.connections.clone();
+        let given = (statement, parameters);
+        self.run(async move {
+            connections
+                .work(&given, |client, (statement, parameters)| {
+                    Box::pin(rows::query(&*client, statement, parameters))
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Changes rows with one statement; how many.
+    async fn execute(
+        &self,
+        statement: &'static Statement,
+        parameters: rows::Parameters,
+    ) -> Result<u64, StoreError> {
+        let connections = self.connections.clone();
+        let given = (statement, parameters);
+        self.run(async move {
+            connections
+                .work(&given, |client, (statement, parameters)| {
+                    Box::pin(rows::execute(&*client, statement, parameters))
+                })
+                .await
+        })
+        .await
+    }
+}

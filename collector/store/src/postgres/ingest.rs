@@ -1,0 +1,157 @@
+//! The verb `ingest` on PostgreSQL: one transaction for many visitors' batches.
+//!
+//! The visitors are taken first, in the order of their keys; then what their events touch is read,
+//! changed and written back. Whoever holds a visitor is the only one who changes its rows.
+
+use super::pool::{Connections, Failure};
+use super::rows::{self, Parameters};
+use super::statements as sql;
+use crate::visitor::{Arrivals, Change, Row, Visitor, only_views};
+use deadpool_postgres::Transaction;
+use shared::ids::{EventId, SiteId, VisitorId};
+use shared::outcome::Outcome;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
+use tokio_postgres::types::{Json, Type};
+use uuid::Uuid;
+
+/// Bucket, site and visitor: the order in which visitors are taken.
+pub(super) type Key = (i16, SiteId, VisitorId);
+
+/// The outcomes of each batch.
+pub(super) async fn ingest(
+    connections: &Connections,
+    batches: &[Arrivals],
+) -> Result<Vec<Vec<Outcome>>, Failure> {
+    connections
+        .work(&batches, |client, batches| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                let outcomes = commit(&transaction, batches).await?;
+                transaction.commit().await?;
+                Ok(outcomes)
+            })
+        })
+        .await
+}
+
+async fn commit(
+    transaction: &Transaction<'_>,
+    batches: &[Arrivals],
+) -> Result<Vec<Vec<Outcome>>, Failure> {
+    let mut visitors: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (index, arrivals) in batches.iter().enumerate() {
+        let bucket = rows::visitor_bucket(&arrivals.site, arrivals.visitor);
+        let key = (bucket, arrivals.site.clone(), arrivals.visitor);
+        visitors.entry(key).or_default().push(index);
+    }
+    let mut records = take(transaction, visitors.keys()).await?;
+    let mut stored = stored_rows(transaction, &visitors, &records, batches).await?;
+
+    let mut outcomes = vec![Vec::new(); batches.len()];
+    let (mut events, mut changed_records) = (Parameters::default(), Parameters::default());
+    for (key, indices) in visitors {
+        let (_, site, visitor) = &key;
+        let mut change = Change::of(records.remove(&key));
+        let known = stored.remove(&key).unwrap_or_default();
+        for index in indices {
+            let Arrivals { context, events, .. } = batches[index].clone();
+            outcomes[index] = change.take(events, context, |id| Ok(known.get(&id).cloned()))?;
+        }
+        if change.is_stale() {
+            let all = rows::visitor_key(site, *visitor);
+            let all = rows::query(transaction, &sql::EVENTS, &all).await?;
+            change.derive(&only_views(rows::documents(&all)?));
+        }
+        let changed = change.finish();
+        for (id, changed) in changed.rows {
+            push_visitor(&mut events, &key);
+            events.push(id.0);
+            events.push(rows::json(&changed.row)?);
+        }
+        if let Some(record) = changed.record {
+            push_visitor(&mut changed_records, &key);
+            changed_records.push(rows::json(&record)?);
+        }
+    }
+    rows::insert(transaction, &sql::PUT_EVENTS, &events).await?;
+    rows::insert(transaction, &sql::PUT_VISITORS, &changed_records).await?;
+    Ok(outcomes)
+}
+
+/// Takes visitors until the commit, making those that are new; the records of those that are not.
+async fn take(
+    transaction: &Transaction<'_>,
+    visitors: impl Iterator<Item = &Key>,
+) -> Result<HashMap<Key, Visitor>, Failure> {
+    let mut wanted = Parameters::default();
+    visitors.for_each(|key| push_visitor(&mut wanted, key));
+    let taken = take_at_once(transaction, &wanted).await?;
+    let mut records = HashMap::with_capacity(taken.len());
+    for row in taken {
+        let (site, visitor) = (rows::site(&row, 0)?, VisitorId(rows::column(&row, 1)?));
+        // One that is made here has none yet.
+        if let Some(Json(record)) = rows::column::<Option<Json<Visitor>>>(&row, 2)? {
+            let bucket = rows::visitor_bucket(&site, visitor);
+            records.insert((bucket, site, visitor), record);
+        }
+    }
+    Ok(records)
+}
+
+/// One statement, whatever their number: so a cluster, which goes through a statement's rows shard by
+/// shard, takes them in the same order for every collector. Planning is a quarter of the work for
+/// numbers that come often, so those are prepared.
+async fn take_at_once(
+    transaction: &Transaction<'_>,
+    visitors: &Parameters,
+) -> Result<Vec<tokio_postgres::Row>, Failure> {
+    const OFTEN: usize = 64;
+    static TEXTS: LazyLock<Vec<String>> =
+        LazyLock::new(|| (1..=OFTEN).map(|rows| sql::TAKE_VISITORS.text(rows)).collect());
+    let visitors = visitors.as_refs();
+    let rows = visitors.len() / sql::TAKE_VISITORS.width();
+    if rows == 0 {
+        return Ok(Vec::new());
+    }
+    if let Some(text) = TEXTS.get(rows - 1) {
+        let prepared = transaction.prepare_cached(text).await?;
+        return Ok(transaction.query(&prepared, &visitors).await?);
+    }
+    let columns = [Type::INT2, Type::TEXT, Type::UUID].into_iter().cycle();
+    let visitors: Vec<_> = visitors.into_iter().zip(columns).collect();
+    Ok(transaction.query_typed(&sql::TAKE_VISITORS.text(rows), &visitors).await?)
+}
+
+/// The rows that events of known visitors may change, as they are stored.
+async fn stored_rows(
+    transaction: &Transaction<'_>,
+    visitors: &BTreeMap<Key, Vec<usize>>,
+    records: &HashMap<Key, Visitor>,
+    batches: &[Arrivals],
+) -> Result<HashMap<Key, HashMap<EventId, Row>>, Failure> {
+    let known: Vec<_> = visitors.iter().filter(|(key, _)| records.contains_key(key)).collect();
+    let wanted = |(key, indices): &(&Key, &Vec<usize>)| {
+        let events = indices.iter().flat_map(|index| &batches[*index].events);
+        let ids: BTreeSet<Uuid> = events.flat_map(|event| event.rows()).map(|id| id.0).collect();
+        rows::visitor_key(&key.1, key.2).and(ids.into_iter().collect::<Vec<_>>())
+    };
+    let wanted: Vec<_> = known.iter().map(wanted).collect();
+    let found = rows::query_each(transaction, &sql::SOME_EVENTS, &wanted).await?;
+    let mut stored = HashMap::with_capacity(known.len());
+    for ((key, _), found) in known.into_iter().zip(found) {
+        let mut own = HashMap::new();
+        for row in found? {
+            own.insert(EventId(rows::column(&row, 0)?), rows::document(&row, 1)?);
+        }
+        stored.insert(key.clone(), own);
+    }
+    Ok(stored)
+}
+
+/// A visitor's columns, the first of all its rows.
+pub(super) fn push_visitor(parameters: &mut Parameters, (bucket, site, visitor): &Key) {
+    parameters.push(*bucket);
+    parameters.push(site.as_str().to_owned());
+    parameters.push(visitor.0);
+}

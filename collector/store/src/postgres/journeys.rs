@@ -1,0 +1,41 @@
+//! The verbs of journeys on PostgreSQL.
+
+use super::{PostgresStore, relabel, rows, statements as sql};
+use crate::error::StoreError;
+use crate::relabel::{Relabelled, Relabelling};
+use crate::verbs::Journeys;
+use crate::visitor::{Arrivals, Visitor, only_views};
+use async_trait::async_trait;
+use shared::ids::{SiteId, VisitorId};
+use shared::outcome::Outcome;
+use shared::page_view::PageView;
+
+#[async_trait]
+impl Journeys for PostgresStore {
+    async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
+        self.lanes.ingest(arrivals).await
+    }
+
+    async fn visitor(
+        &self,
+        site: &SiteId,
+        visitor: VisitorId,
+    ) -> Result<Option<Visitor>, StoreError> {
+        let found = self.query(&sql::VISITOR, rows::visitor_key(site, visitor)).await?;
+        found.first().map(|row| rows::document(row, 0)).transpose()
+    }
+
+    async fn page_views(
+        &self,
+        site: &SiteId,
+        visitor: VisitorId,
+    ) -> Result<Vec<PageView>, StoreError> {
+        let found = self.query(&sql::EVENTS, rows::visitor_key(site, visitor)).await?;
+        Ok(only_views(rows::documents(&found)?))
+    }
+
+    async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { relabel::relabel(&connections, &relabelling).await }).await
+    }
+}

@@ -1,0 +1,224 @@
+//! The schema: brought up to date by `clew migrate`, looked at by every collector.
+
+use super::options::PostgresOptions;
+use super::pool::{Connections, Failure, told};
+use super::statements as sql;
+use super::threads::Threads;
+use crate::error::StoreError;
+use deadpool_postgres::Object;
+use refinery::error::Kind;
+
+mod embedded {
+    //! The migrations as they stand in this binary; each runs in a transaction of its own.
+    refinery::embed_migrations!("src/postgres/migrations");
+}
+
+/// Where the migrations that ran are written down.
+const HISTORY: &str = "clew.schema_history";
+/// Whoever migrates holds this advisory lock; the number only has to be nobody else's.
+const LOCK: i64 = 0x636c_6577;
+
+/// The oldest server that the statements were written for.
+const OLDEST_SERVER: i32 = 15;
+
+/// The tables that are distributed on Citus, and by which column. All lie together, bucket by bucket.
+pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
+    ("clew.visitors", "vb"),
+    ("clew.events", "vb"),
+    ("clew.leads", "lb"),
+    ("clew.conversions", "lb"),
+    ("clew.records", "lb"),
+    ("clew.deliveries", "lb"),
+    ("clew.identities", "ib"),
+    ("clew.used_keys", "kb"),
+    ("clew.unmatched", "ub"),
+    ("clew.memos", "mb"),
+    ("clew.readiness", "rb"),
+];
+/// The tables that every node of Citus has whole.
+pub(super) const REFERENCE: &[&str] = &["clew.importing", HISTORY];
+
+/// What a migration did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Migrated {
+    /// The names of the migrations that ran now.
+    pub migrations: Vec<String>,
+    /// The tables that were distributed now.
+    pub distributed: Vec<String>,
+}
+
+/// Brings the schema up to date; with `citus`, distributes its tables over the cluster. Waits while
+/// another is doing the same. What was done already is left as it is. Blocks.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Schema`].
+pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, StoreError> {
+    let options = PostgresOptions { connections: 1, statement_seconds: 0, ..options.clone() };
+    Threads::start()?.wait(async move {
+        let connections = Connections::new(&options)?;
+        let mut client = connections.get().await?;
+        migrate_with(&mut client, citus).await.map_err(StoreError::from)
+    })
+}
+
+async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
+    client.execute(sql::MIGRATE_ALONE.sql, &[&LOCK]).await?;
+    can_hold_all(client).await?;
+    client.batch_execute(sql::MAKE_SCHEMA.sql).await?;
+    if let Some(applied) = applied(client).await?.filter(|applied| *applied > newest()) {
+        compare(Some(applied), newest())?;
+    }
+    let mut runner = embedded::migrations::runner();
+    runner.set_migration_table_name(HISTORY);
+    let report = runner.run_async(&mut ***client).await.map_err(|error| schema(&error))?;
+    complete(client).await?;
+    let migrations = report.applied_migrations().iter().map(ToString::to_string).collect();
+    let distributed = match citus {
+        true => distribute(client).await?,
+        false => Vec::new(),
+    };
+    Ok(Migrated { migrations, distributed })
+}
+
+/// All tables in one transaction: never half of them.
+async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
+    let transaction = client.transaction().await?;
+    if transaction.query_opt(sql::CITUS_VERSION.sql, &[]).await?.is_none() {
+        let missing = "this database has no extension citus; run CREATE EXTENSION citus first, or leave \
+                       --citus out";
+        return Err(StoreError::Schema(missing.into()).into());
+    }
+    let known = transaction.query(sql::CITUS_TABLES.sql, &[]).await?;
+    let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
+    let is_new = |table: &str| !known.iter().any(|known| known == table);
+    transaction.batch_execute(sql::CITUS_SEQUENTIAL.sql).await?;
+    let mut done = Vec::new();
+    for table in REFERENCE.iter().filter(|table| is_new(table)) {
+        transaction.execute(sql::CITUS_REFERENCE.sql, &[table]).await?;
+        done.push((*table).to_owned());
+    }
+    for (table, column) in DISTRIBUTED.iter().filter(|(table, _)| is_new(table)) {
+        let beside = match *table == DISTRIBUTED[0].0 {
+            true => "none",
+            false => DISTRIBUTED[0].0,
+        };
+        transaction.execute(sql::CITUS_DISTRIBUTE.sql, &[table, column, &beside]).await?;
+        done.push((*table).to_owned());
+    }
+    transaction.commit().await?;
+    Ok(done)
+}
+
+/// Sees that the schema is this binary's.
+///
+/// # Errors
+/// [`StoreError::Schema`], with what to do.
+pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
+    Ok(connections.work(&(), |client, ()| Box::pin(fits(client))).await?)
+}
+
+async fn fits(client: &Object) -> Result<(), Failure> {
+    compare(applied(client).await?, newest())?;
+    complete(client).await
+}
+
+/// Sees that no table is missing that the migrations made.
+async fn complete(client: &Object) -> Result<(), Failure> {
+    let tables = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied());
+    let tables: Vec<&str> = tables.collect();
+    let missing = client.query(sql::MISSING_TABLES.sql, &[&tables]).await?;
+    let missing: Vec<String> = missing.iter().map(|row| row.get(0)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let told = format!("{} is missing; restore a backup of the database", missing.join(", "));
+    Err(StoreError::Schema(told).into())
+}
+
+/// In another encoding than UTF-8, one page's title would be refused for ever.
+async fn can_hold_all(client: &Object) -> Result<(), Failure> {
+    let server = client.query_one(sql::SERVER.sql, &[]).await?;
+    let (encoding, version): (&str, i32) = (server.get(0), server.get(1));
+    let told = match (encoding, version / 10_000) {
+        ("UTF8", OLDEST_SERVER..) => return Ok(()),
+        ("UTF8", version) => {
+            format!("the server is PostgreSQL {version}, and {OLDEST_SERVER} or newer is needed")
+        }
+        (other, _) => format!(
+            "the database's encoding is {other}; make one with ENCODING 'UTF8' TEMPLATE template0"
+        ),
+    };
+    Err(StoreError::Schema(told).into())
+}
+
+/// The newest migration that ran, `None` where none did.
+async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
+    if !client.query(sql::MISSING_TABLES.sql, &[&vec![HISTORY]]).await?.is_empty() {
+        return Ok(None);
+    }
+    Ok(client.query_one(sql::NEWEST_MIGRATION.sql, &[]).await?.get(0))
+}
+
+/// The newest migration that this binary knows.
+fn newest() -> i32 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(|migration| migration.version()).max().unwrap_or(0)
+}
+
+fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
+    let told = match applied {
+        Some(applied) if applied == newest => return Ok(()),
+        None => "the database has none; run `clew migrate`".to_owned(),
+        Some(applied) if applied < newest => {
+            format!(
+                "the database has version {applied}, this program needs {newest}; run `clew migrate`"
+            )
+        }
+        Some(applied) => format!(
+            "the database has version {applied}, this program knows {newest}; install the newer program"
+        ),
+    };
+    Err(StoreError::Schema(told))
+}
+
+/// What became of the migrations. Each runs in a transaction, so one that failed left nothing.
+fn schema(error: &refinery::Error) -> Failure {
+    let told = match error.kind() {
+        Kind::Connection(doing, cause) => match cause.downcast_ref::<tokio_postgres::Error>() {
+            Some(cause) if cause.as_db_error().is_none() => {
+                return StoreError::Unavailable(format!("{doing}: {}", told(cause))).into();
+            }
+            Some(cause) => format!("{doing}: {}", told(cause)),
+            None => format!("{doing}: {cause}"),
+        },
+        Kind::DivergentVersion(applied, known) => format!(
+            "the database was migrated by another program: its {applied} is not this one's {known}"
+        ),
+        Kind::MissingVersion(applied) => format!(
+            "the database was migrated by another program: this one does not know its {applied}"
+        ),
+        _ => error.to_string(),
+    };
+    StoreError::Schema(told).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(applied: Option<i32>, expected: &str) {
+        let told = compare(applied, 3).map_err(|error| error.to_string());
+        match told {
+            Ok(()) => assert_eq!(expected, ""),
+            Err(told) => assert!(!expected.is_empty() && told.contains(expected), "{told}"),
+        }
+    }
+
+    #[test]
+    fn schemas_that_fit_and_do_not() {
+        check(Some(3), "");
+        check(None, "run `clew migrate`");
+        check(Some(2), "needs 3; run `clew migrate`");
+        check(Some(4), "install the newer program");
+    }
+}

@@ -1,0 +1,50 @@
+//! The verbs of moves on PostgreSQL.
+
+use super::{PostgresStore, export, import, rows, statements as sql};
+use crate::entity::{Entities, Holding, ImportPart, ImportState};
+use crate::error::StoreError;
+use crate::verbs::Moves;
+use async_trait::async_trait;
+
+impl PostgresStore {
+    /// How far an import has come that has not ended.
+    pub(super) async fn importing(&self) -> Result<Option<ImportState>, StoreError> {
+        let found = self.query(&sql::IMPORTING, rows::Parameters::default()).await?;
+        found.first().map(import::state).transpose()
+    }
+}
+
+#[async_trait]
+impl Moves for PostgresStore {
+    fn export(&self) -> Entities {
+        let (sender, entities) = Entities::channel();
+        if let Ok(runtime) = self.threads.runtime() {
+            runtime.spawn(export::export(self.connections.clone(), sender));
+        }
+        entities
+    }
+
+    async fn holding(&self) -> Result<Holding, StoreError> {
+        if let Some(state) = self.importing().await? {
+            return Ok(Holding::Import(state));
+        }
+        for any in [
+            &sql::ANY_VISITOR,
+            &sql::ANY_LEAD,
+            &sql::ANY_IDENTITY,
+            &sql::ANY_USED_KEY,
+            &sql::ANY_UNMATCHED,
+            &sql::ANY_MEMO,
+        ] {
+            if !self.query(any, rows::Parameters::default()).await?.is_empty() {
+                return Ok(Holding::Something);
+            }
+        }
+        Ok(Holding::Nothing)
+    }
+
+    async fn import(&self, part: ImportPart) -> Result<(), StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { import::import(&connections, &part).await }).await
+    }
+}

@@ -1,0 +1,99 @@
+//! The verb `record` on PostgreSQL: one transaction over the lead's bucket and those of what it is
+//! found by.
+
+use super::convert::{claim, owner};
+use super::delivery;
+use super::pool::{Connections, Failure};
+use super::rows::{self, Parameters};
+use super::statements as sql;
+use crate::record::{NewRecord, Record, Recorded, Unmatched};
+use deadpool_postgres::Transaction;
+use shared::ids::LeadId;
+use shared::lead::Lead;
+
+pub(super) async fn record(
+    connections: &Connections,
+    new: &NewRecord,
+) -> Result<Recorded, Failure> {
+    connections
+        .work(new, |client, new| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                let recorded = attempt(&transaction, new).await?;
+                transaction.commit().await?;
+                Ok(recorded)
+            })
+        })
+        .await
+}
+
+async fn attempt(transaction: &Transaction<'_>, new: &NewRecord) -> Result<Recorded, Failure> {
+    let lead_key = rows::lead_key(new.lead);
+    let taken = rows::query(transaction, &sql::TAKE_LEAD, &lead_key).await?;
+    let Some(taken) = taken.first() else { return Ok(Recorded::NoLead) };
+    let lead: Lead = rows::document(taken, 0)?;
+    let key = lead_key.and(new.record.id().0);
+    let stored = rows::query(transaction, &sql::RECORD, &key).await?;
+    let stored: Option<Record> = stored.first().map(|row| rows::document(row, 0)).transpose()?;
+    let (mut owners, mut free) = (Vec::new(), Vec::new());
+    for (kind, value) in new.identities() {
+        let key = rows::identity_key(&lead.site, kind.as_str(), &value);
+        let owner = owner(transaction, &key).await?;
+        owners.push((kind, owner));
+        if owner.is_none() {
+            free.push(key);
+        }
+    }
+    let recorded = new.decide(stored.as_ref(), &owners);
+    if recorded == (Recorded::Kept { repeated: false }) {
+        for key in free {
+            claim(transaction, key.and(new.lead.0), true).await?;
+        }
+        put_records(transaction, [(new.lead, &new.record)]).await?;
+        let deliveries = new.deliveries(&lead);
+        delivery::put(transaction, deliveries.iter().map(|delivery| (delivery, None))).await?;
+    }
+    Ok(recorded)
+}
+
+pub(super) async fn keep_unmatched(
+    connections: &Connections,
+    unmatched: &Unmatched,
+) -> Result<(), Failure> {
+    connections
+        .work(unmatched, |client, unmatched| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                put_unmatched(&transaction, [unmatched]).await?;
+                Ok(transaction.commit().await?)
+            })
+        })
+        .await
+}
+
+/// What was told of nobody who is known, where it is not there.
+pub(super) async fn put_unmatched<'a>(
+    transaction: &Transaction<'_>,
+    unmatched: impl IntoIterator<Item = &'a Unmatched>,
+) -> Result<(), Failure> {
+    let mut all = Parameters::default();
+    for unmatched in unmatched {
+        all.append(rows::unmatched_key(unmatched));
+        all.push(rows::json(unmatched)?);
+    }
+    rows::insert(transaction, &sql::PUT_UNMATCHED, &all).await.map(drop)
+}
+
+/// Records of leads, where they are not there.
+pub(super) async fn put_records<'a>(
+    transaction: &Transaction<'_>,
+    records: impl IntoIterator<Item = (LeadId, &'a Record)>,
+) -> Result<(), Failure> {
+    let mut all = Parameters::default();
+    for (lead, record) in records {
+        all.append(rows::lead_key(lead));
+        all.push(record.id().0);
+        all.push(rows::json(record)?);
+    }
+    rows::insert(transaction, &sql::PUT_RECORDS, &all).await.map(drop)
+}

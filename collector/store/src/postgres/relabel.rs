@@ -1,0 +1,52 @@
+//! The verb `relabel` on PostgreSQL: one transaction that holds the visitor, as those do that take what
+//! browsers send.
+
+use super::ingest::push_visitor;
+use super::pool::{Connections, Failure};
+use super::rows::{self, Parameters};
+use super::statements as sql;
+use crate::relabel::{Change, Relabelled, Relabelling};
+use crate::visitor::{Row, only_views};
+use deadpool_postgres::Transaction;
+
+pub(super) async fn relabel(
+    connections: &Connections,
+    relabelling: &Relabelling,
+) -> Result<Relabelled, Failure> {
+    connections
+        .work(relabelling, |client, relabelling| {
+            Box::pin(async move {
+                let transaction = client.transaction().await?;
+                let relabelled = attempt(&transaction, relabelling).await?;
+                transaction.commit().await?;
+                Ok(relabelled)
+            })
+        })
+        .await
+}
+
+async fn attempt(
+    transaction: &Transaction<'_>,
+    relabelling: &Relabelling,
+) -> Result<Relabelled, Failure> {
+    let Relabelling { site, visitor, .. } = relabelling;
+    let key = rows::visitor_key(site, *visitor);
+    let taken = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?;
+    let Some(taken) = taken.first() else { return Ok(Relabelled::default()) };
+    let stored = rows::query(transaction, &sql::EVENTS, &key).await?;
+    let stored = only_views(rows::documents(&stored)?);
+    let Change { views, record, counted } = relabelling.apply(&rows::document(taken, 0)?, stored);
+    let place = (rows::visitor_bucket(site, *visitor), site.clone(), *visitor);
+    let mut events = Parameters::default();
+    for view in views {
+        push_visitor(&mut events, &place);
+        events.push(view.id.0);
+        events.push(rows::json(&Row::View(Box::new(view)))?);
+    }
+    rows::insert(transaction, &sql::PUT_EVENTS, &events).await?;
+    if let Some(record) = record {
+        let record = key.and(rows::json(&record)?);
+        rows::insert(transaction, &sql::PUT_VISITORS, &record).await?;
+    }
+    Ok(counted)
+}

@@ -1,0 +1,40 @@
+//! What keeps a store on PostgreSQL running.
+
+use super::{PostgresStore, migrate, rows, statements as sql};
+use crate::error::StoreError;
+use crate::verbs::Upkeep;
+use async_trait::async_trait;
+use shared::limits;
+use std::sync::atomic::Ordering;
+
+#[async_trait]
+impl Upkeep for PostgresStore {
+    async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
+        let before = rows::parameters![now_ms - limits::IDEMPOTENCY_MS];
+        Ok(self.execute(&sql::FORGET_KEYS, before).await? as usize)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { Ok(migrate::check(&connections).await?) }).await?;
+        if self.importing().await?.is_some() {
+            return Err(StoreError::Unavailable("an import into it has not ended".into()));
+        }
+        let bucket = i16::from(self.probe.fetch_add(1, Ordering::Relaxed));
+        self.execute(&sql::PROBE, rows::parameters![bucket]).await.map(drop)
+    }
+
+    fn queued(&self) -> usize {
+        self.lanes.queued()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.lanes.stop().await;
+        self.connections.close();
+        Ok(())
+    }
+}

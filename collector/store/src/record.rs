@@ -1,0 +1,302 @@
+//! What is told of a lead after it converted, and when it is kept: the one definition of the verb
+//! `record`, without any store.
+//!
+//! Records are only added. Each is known by its origin and a reference, so that telling it again
+//! changes nothing.
+
+use crate::delivery::{Delivery, DeliveryKind};
+use crate::destination::DestinationId;
+use crate::lead_key::LeadKey;
+use serde::{Deserialize, Serialize};
+use shared::deal::LedgerEntry;
+use shared::ids::{LeadId, SiteId};
+use shared::lead::{IdentityKind, Lead};
+use shared::lifecycle::StageChange;
+use shared::link::CrmLink;
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Something that was told of a lead.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// A stage that it entered.
+    Stage(StageChange),
+    /// What became of a deal of it.
+    Deal(LedgerEntry),
+    /// Which record of a CRM it is.
+    Link(CrmLink),
+}
+
+/// A record's id among those of its lead: XXH3-128 of what it is, origin and reference.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RecordId(pub(super) Uuid);
+
+impl RecordId {
+    /// Reads the 36-character hyphenated form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+
+    /// The id as the subject of a delivery.
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// The 36-character hyphenated form.
+    pub fn to_text(self) -> String {
+        self.0.hyphenated().to_string()
+    }
+
+    /// As what a delivery of the record has for its subject.
+    pub fn as_uuid(&self) -> &Uuid {
+        &self.0
+    }
+
+    /// The 16 bytes that stand in store keys.
+    pub(super) fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl Record {
+    /// Its id.
+    pub fn id(&self) -> RecordId {
+        let (kind, origin, reference) = match self {
+            Self::Stage(change) => ("stage", change.by.to_string(), &change.reference),
+            Self::Deal(entry) => ("deal", entry.source.to_string(), &entry.reference),
+            Self::Link(link) => ("link", link.provider.clone(), &link.reference),
+        };
+        let hash = xxh3_128(format!("{kind}\0{origin}\0{reference}").as_bytes());
+        RecordId(Uuid::from_u128(hash))
+    }
+
+    /// What the lead is found by with it: a deal of its, or a record of a CRM that it is.
+    pub fn identity(&self) -> Option<(IdentityKind, String)> {
+        match self {
+            Self::Stage(_) => None,
+            Self::Deal(entry) => {
+                Some((IdentityKind::Deal, format!("{}:{}", entry.source, entry.deal)))
+            }
+            Self::Link(link) => Some((IdentityKind::CrmRecord, link.identity())),
+        }
+    }
+
+    /// When it was recorded, Unix milliseconds.
+    pub fn recorded_at_ms(&self) -> i64 {
+        match self {
+            Self::Stage(change) => change.recorded_at_ms,
+            Self::Deal(entry) => entry.recorded_at_ms,
+            Self::Link(link) => link.linked_at_ms,
+        }
+    }
+
+    /// As what it is handed off, where it is.
+    pub fn delivered_as(&self) -> Option<DeliveryKind> {
+        match self {
+            Self::Stage(_) => Some(DeliveryKind::StageChanged),
+            Self::Deal(_) => Some(DeliveryKind::Revenue),
+            Self::Link(_) => None,
+        }
+    }
+
+    /// Whether two records under one id say the same. When it was told, and in what words, does not
+    /// matter.
+    fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stage(one), Self::Stage(other)) => one.to == other.to,
+            (Self::Deal(one), Self::Deal(other)) => {
+                (&one.deal, one.event, one.amount) == (&other.deal, other.event, other.amount)
+            }
+            (Self::Link(one), Self::Link(other)) => {
+                (&one.object, &one.id) == (&other.object, &other.id)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A record to be kept.
+#[derive(Clone, Debug)]
+pub struct NewRecord {
+    /// Of whom.
+    pub lead: LeadId,
+    /// What was told.
+    pub record: Record,
+    /// The record of a CRM that the lead is, in the form of [`IdentityKind::CrmRecord`].
+    pub crm_record: Option<String>,
+    /// The destinations that get a delivery, where it is kept and was not before; a link is handed
+    /// off to none.
+    pub destinations: Vec<DestinationId>,
+    /// When those fall due, Unix milliseconds.
+    pub due_at_ms: i64,
+}
+
+/// A record that matches no lead.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unmatched {
+    /// Where.
+    pub site: SiteId,
+    /// What the lead was looked up by.
+    #[serde(rename = "names")]
+    pub keys: Vec<LeadKey>,
+    /// What was told.
+    pub record: Record,
+    /// The record of a CRM that was told with it.
+    pub crm_record: Option<String>,
+}
+
+impl Unmatched {
+    /// Its id: XXH3-128 of the keys' texts and of the record's id.
+    pub fn id(&self) -> RecordId {
+        let keys: Vec<String> = self.keys.iter().map(LeadKey::to_string).collect();
+        let keys = keys.join("\0");
+        let hash = xxh3_128(&[self.record.id().as_bytes(), keys.as_bytes()].concat());
+        RecordId(Uuid::from_u128(hash))
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recorded {
+    /// It is kept; `repeated` where it was before.
+    Kept {
+        /// Whether it had been told before.
+        repeated: bool,
+    },
+    /// The reference was used for something else.
+    ReferenceUsed,
+    /// The deal, or the CRM's record, is another lead's.
+    Taken(IdentityKind, LeadId),
+    /// There is no such lead.
+    NoLead,
+}
+
+impl NewRecord {
+    /// What the lead can be found by from now on.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> {
+        let crm_record = self.crm_record.clone().map(|value| (IdentityKind::CrmRecord, value));
+        let of_record = self.record.identity().filter(|own| Some(own) != crm_record.as_ref());
+        crm_record.into_iter().chain(of_record)
+    }
+
+    /// What is to be handed off, where it is kept and not repeated.
+    pub(super) fn deliveries(&self, lead: &Lead) -> Vec<Delivery> {
+        let Some(kind) = self.record.delivered_as() else { return Vec::new() };
+        let (told, recorded_at_ms) = ((kind, self.record.id().0), self.record.recorded_at_ms());
+        let deliver = |destination: &DestinationId| {
+            Delivery::new(lead, destination.clone(), told, recorded_at_ms, self.due_at_ms)
+        };
+        self.destinations.iter().map(deliver).collect()
+    }
+
+    /// What becomes of it, given what is stored under its id and whose its identities are. It is to be
+    /// written where it is kept and not repeated, together with the identities that nobody has and
+    /// with its deliveries.
+    pub(super) fn decide(
+        &self,
+        stored: Option<&Record>,
+        owners: &[(IdentityKind, Option<LeadId>)],
+    ) -> Recorded {
+        if let Some(stored) = stored {
+            return match stored.says_the_same(&self.record) {
+                true => Recorded::Kept { repeated: true },
+                false => Recorded::ReferenceUsed,
+            };
+        }
+        let other = owners.iter().find_map(|(kind, owner)| {
+            owner.filter(|owner| *owner != self.lead).map(|owner| Recorded::Taken(*kind, owner))
+        });
+        other.unwrap_or(Recorded::Kept { repeated: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::lifecycle::{Origin, Stage};
+
+    fn stage(to: Stage, by: Origin, reference: &str) -> Record {
+        let (entered_at_ms, recorded_at_ms, reason) = (1, 2, None);
+        let reference = reference.into();
+        Record::Stage(StageChange { to, entered_at_ms, recorded_at_ms, by, reason, reference })
+    }
+
+    #[test]
+    fn ids_are_of_origin_and_reference() {
+        let id = |by, reference| stage(Stage::Mql, by, reference).id();
+        assert_eq!(id(Origin::Api, "a"), stage(Stage::Sql, Origin::Api, "a").id());
+        assert_ne!(id(Origin::Api, "a"), id(Origin::Api, "b"));
+        assert_ne!(id(Origin::Api, "a"), id(Origin::Crm("api".into()), "a"));
+    }
+
+    fn new(record: Record, crm_record: Option<&str>) -> NewRecord {
+        let (lead, crm_record) = (LeadId::new(0, [1; 10]), crm_record.map(Into::into));
+        NewRecord { lead, record, crm_record, destinations: vec!["crm".into()], due_at_ms: 9 }
+    }
+
+    fn link(id: &str, url: Option<&str>) -> Record {
+        Record::Link(CrmLink {
+            provider: "hubspot".into(),
+            object: "contact".into(),
+            id: id.into(),
+            url: url.map(Into::into),
+            linked_at_ms: 1,
+            reference: "a".into(),
+        })
+    }
+
+    #[test]
+    fn what_becomes_of_records() {
+        let id = |number: u8| LeadId::new(0, [number; 10]);
+        let check = |record: &Record, stored: Option<Record>, owner: Option<u8>, expected| {
+            let owners = [(IdentityKind::CrmRecord, owner.map(id))];
+            let new = new(record.clone(), None);
+            assert_eq!(new.decide(stored.as_ref(), &owners), expected);
+        };
+        let taken = Recorded::Taken(IdentityKind::CrmRecord, id(2));
+        let mql = stage(Stage::Mql, Origin::Api, "a");
+        check(&mql, None, None, Recorded::Kept { repeated: false });
+        check(&mql, None, Some(1), Recorded::Kept { repeated: false });
+        check(&mql, None, Some(2), taken);
+        check(&mql, Some(mql.clone()), Some(2), Recorded::Kept { repeated: true });
+        let sql = stage(Stage::Sql, Origin::Api, "a");
+        check(&mql, Some(sql), None, Recorded::ReferenceUsed);
+        let linked = link("1", None);
+        check(&linked, None, Some(2), taken);
+        let seen = link("1", Some("https://crm.test/1"));
+        check(&linked, Some(seen), None, Recorded::Kept { repeated: true });
+        check(&linked, Some(link("2", None)), None, Recorded::ReferenceUsed);
+    }
+
+    #[test]
+    fn what_is_claimed_and_handed_off() {
+        let lead = Lead {
+            id: LeadId::new(0, [1; 10]),
+            site: SiteId::parse("demo").unwrap(),
+            created_at_ms: 0,
+            converted_at_ms: 0,
+            contact: shared::lead::Contact::default(),
+            joins: Vec::new(),
+            conversions: 0,
+            phone_conflict: None,
+        };
+        let check = |record: Record, crm: Option<&str>, identities: &[&str], kind| {
+            let (new, subject) = (new(record.clone(), crm), record.id().0);
+            let claimed: Vec<String> = new.identities().map(|(_, value)| value).collect();
+            assert_eq!(claimed, identities);
+            let deliveries = new.deliveries(&lead);
+            let told = deliveries.first().map(|delivery| (delivery.kind, delivery.subject));
+            assert_eq!(told, Option::<DeliveryKind>::map(kind, |kind| (kind, subject)));
+            assert!(
+                deliveries.iter().all(|delivery| (delivery.due_at_ms, delivery.attempts) == (9, 0))
+            );
+        };
+        let mql = || stage(Stage::Mql, Origin::Api, "a");
+        check(mql(), None, &[], Some(DeliveryKind::StageChanged));
+        check(mql(), Some("a:b:c"), &["a:b:c"], Some(DeliveryKind::StageChanged));
+        check(link("7", None), None, &["hubspot:contact:7"], None);
+        check(link("7", None), Some("hubspot:contact:7"), &["hubspot:contact:7"], None);
+        check(link("7", None), Some("a:b:c"), &["a:b:c", "hubspot:contact:7"], None);
+    }
+}

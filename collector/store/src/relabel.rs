@@ -1,0 +1,210 @@
+//! Other labels on page views that are stored, and the journey that they make: the one definition of
+//! the verb `relabel`, without any store.
+
+use crate::visitor::Visitor;
+use serde::{Deserialize, Serialize};
+use shared::ids::{EventId, SiteId, VisitorId};
+use shared::page_view::PageView;
+use shared::source::Label;
+use shared::visit::{Journey, Touch};
+use std::collections::HashMap;
+use std::ops::AddAssign;
+
+/// What other rules make of a visitor's page views.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Relabelling {
+    /// Where.
+    pub site: SiteId,
+    /// Who.
+    pub visitor: VisitorId,
+    /// The hash of the rules.
+    pub rules: u64,
+    /// The labels of page views; those that are not named keep theirs.
+    pub labels: Vec<(EventId, Label)>,
+}
+
+/// How much was changed, or would be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Relabelled {
+    /// Page views that were judged by other rules before, whatever those said.
+    pub page_views: u64,
+    /// Those among them whose label is another one now.
+    pub labels: u64,
+    /// Visitors with such a label.
+    pub visitors: u64,
+    /// Touches that are new, are gone, or have another label.
+    pub touches: u64,
+}
+
+/// What is to be written.
+pub struct Change {
+    /// The page views that change.
+    pub views: Vec<PageView>,
+    /// The record, where its journey changes.
+    pub record: Option<Visitor>,
+    /// How much that is.
+    pub counted: Relabelled,
+}
+
+impl AddAssign for Relabelled {
+    fn add_assign(&mut self, more: Self) {
+        let Self { page_views, labels, visitors, touches } = more;
+        self.page_views += page_views;
+        self.labels += labels;
+        self.visitors += visitors;
+        self.touches += touches;
+    }
+}
+
+impl Relabelling {
+    /// What it changes of a visitor, given its record and all its page views as they are stored.
+    pub fn apply(&self, record: &Visitor, mut views: Vec<PageView>) -> Change {
+        let labels: HashMap<EventId, &Label> =
+            self.labels.iter().map(|(id, label)| (*id, label)).collect();
+        let mut counted = Relabelled::default();
+        let mut changed = Vec::new();
+        for view in &mut views {
+            let Some(label) = labels.get(&view.id) else { continue };
+            let other = view.label != **label;
+            if !other && view.rules == self.rules {
+                continue;
+            }
+            view.label = (*label).clone();
+            view.rules = self.rules;
+            counted.page_views += 1;
+            counted.labels += u64::from(other);
+            changed.push(view.clone());
+        }
+        if counted.labels == 0 {
+            return Change { views: changed, record: None, counted };
+        }
+        counted.visitors = 1;
+        let journey = Journey::derive(&views);
+        counted.touches = touches_changed(&record.journey.touches, &journey.touches);
+        let record = (journey != record.journey).then(|| Visitor { journey, ..record.clone() });
+        Change { views: changed, record, counted }
+    }
+}
+
+/// A touch is known by the page view that began it.
+fn touches_changed(before: &[Touch], after: &[Touch]) -> u64 {
+    let mut old: HashMap<EventId, &Label> =
+        before.iter().map(|touch| (touch.page, &touch.label)).collect();
+    let other = |touch: &&Touch| old.remove(&touch.page) != Some(&touch.label);
+    let changed = after.iter().filter(other).count();
+    (changed + old.len()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use shared::page_view::Totals;
+    use shared::source::Origin;
+
+    fn view(number: usize, minute: i64, source: &str) -> PageView {
+        let at_ms = minute * 60_000;
+        let mut dice = [0; 10];
+        dice[9] = number as u8;
+        PageView {
+            id: EventId::new(at_ms, dice),
+            at_ms,
+            received_at_ms: at_ms,
+            url: String::new(),
+            title: String::new(),
+            totals: Totals::default(),
+            evidence: shared::evidence::Evidence::default(),
+            label: label(source),
+            rules: 1,
+            bot: None,
+        }
+    }
+
+    fn label(source: &str) -> Label {
+        match source {
+            "" => Label::direct(Origin::Nothing, String::new()),
+            source => Label {
+                origin: Origin::Marketing,
+                source: source.to_owned(),
+                ..Label::direct(Origin::Marketing, String::new())
+            },
+        }
+    }
+
+    fn record(views: &[PageView]) -> Visitor {
+        Visitor { journey: Journey::derive(views), ..Visitor::default() }
+    }
+
+    fn relabelling(labels: Vec<(EventId, Label)>) -> Relabelling {
+        let site = SiteId::parse("demo").expect("a name");
+        Relabelling { site, visitor: VisitorId::from_random([1; 16]), rules: 2, labels }
+    }
+
+    /// The sources of page views an hour apart before and after; page views, labels and touches that
+    /// change.
+    fn check(before: &str, after: &str, expected: (u64, u64, u64)) {
+        let source = |source: &str| source.trim_matches('-').to_owned();
+        let views: Vec<PageView> = before
+            .split(' ')
+            .enumerate()
+            .map(|(number, name)| view(number, number as i64 * 10, &source(name)))
+            .collect();
+        let labels = views.iter().zip(after.split(' '));
+        let labels = labels.map(|(view, name)| (view.id, label(&source(name)))).collect();
+        let Relabelled { page_views, labels, touches, .. } =
+            relabelling(labels).apply(&record(&views), views).counted;
+        assert_eq!((page_views, labels, touches), expected, "{before} -> {after}");
+    }
+
+    #[test]
+    fn what_is_counted() {
+        // the mark alone
+        check("a b", "a b", (2, 0, 0));
+        // one touch has another label
+        check("a b", "a c", (2, 1, 1));
+        // a direct page view belongs to the touch before it
+        check("a - b", "a - c", (3, 1, 1));
+        // two touches become one, and one becomes two
+        check("a b", "a a", (2, 1, 1));
+        check("a a", "a b", (2, 1, 1));
+        // the direct touch takes the evidence: its page stays, its label is another one
+        check("- a", "- b", (2, 1, 1));
+        // what shows no origin any more is part of the touch before it
+        check("a b", "a -", (2, 1, 1));
+        check("a b", "- -", (2, 2, 2));
+    }
+
+    proptest! {
+        /// What is written is the journey that the page views make, and once is enough.
+        #[test]
+        fn relabelled_is_as_if_it_came_so(
+            rows in proptest::collection::vec((0..300i64, 0..4usize, 0..4usize, any::<bool>()), 1..20),
+        ) {
+            let sources = ["", "a", "b", "c"];
+            let views: Vec<PageView> = rows
+                .iter()
+                .enumerate()
+                .map(|(number, (minute, old, ..))| view(number, *minute, sources[*old]))
+                .collect();
+            let judged = views.iter().zip(&rows).filter(|(_, (.., judged))| *judged);
+            let labels = judged.map(|(view, (_, _, new, _))| (view.id, label(sources[*new])));
+            let relabelling = relabelling(labels.collect());
+            let before = record(&views);
+            let change = relabelling.apply(&before, views.clone());
+
+            let mut after = views;
+            for changed in &change.views {
+                let place = after.iter().position(|view| view.id == changed.id);
+                after[place.expect("one of them")] = changed.clone();
+            }
+            let wanted = record(&after);
+            prop_assert_eq!(change.counted.touches == 0, wanted.journey.touches.iter().map(|t| (t.page, &t.label)).eq(
+                before.journey.touches.iter().map(|t| (t.page, &t.label))));
+            let stored = change.record.unwrap_or(before);
+            prop_assert_eq!(&stored, &wanted);
+            let again = relabelling.apply(&stored, after);
+            prop_assert_eq!((again.views.len(), again.record), (0, None));
+            prop_assert_eq!(again.counted, Relabelled::default());
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The verbs of deliveries on sled. A delivery that waits stands in the queue under its due time.
+
+use super::read::{listed, page, read};
+use super::rows::put_changed_delivery;
+use super::transaction::{Transaction, corrupt, failed};
+use super::{SledStore, keys};
+use crate::delivery::{Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, Settlement};
+use crate::error::StoreError;
+use crate::verbs::Deliveries;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Bound;
+
+/// Deliveries that are put behind the first of their line in one commit, at most: the writer has other
+/// things to do.
+const MOST_MOVED: usize = 1_000;
+
+#[async_trait]
+impl Deliveries for SledStore {
+    async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
+        // Most times nothing is due: then no commit is needed to know it.
+        let queue = keys::queue(&claim.destination);
+        let due = queue.as_slice()..&keys::due_end(&claim.destination, claim.now_ms);
+        if self.db.range(due).next().is_none() {
+            return Ok(Vec::new());
+        }
+        loop {
+            let wanted = claim.clone();
+            let claimed = self.writer.write(move |transaction| take(transaction, &wanted)).await?;
+            if let Some(claimed) = claimed {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    async fn freeze_delivery(&self, id: DeliveryId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        self.writer.write(move |transaction| freeze(transaction, id, body)).await
+    }
+
+    async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
+        read(&self.db, &keys::body(id))
+    }
+
+    async fn settle_delivery(
+        &self,
+        id: DeliveryId,
+        claim: u32,
+        settlement: Settlement,
+    ) -> Result<(), StoreError> {
+        self.writer.write(move |transaction| settle(transaction, id, claim, settlement)).await
+    }
+
+    async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {
+        self.writer.write(move |transaction| replay(transaction, id, now_ms)).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        read(&self.db, &keys::delivery(id))
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        let mut found = Vec::new();
+        match &filter.of {
+            DeliveriesOf::Site => self.of_site(&filter, &mut found)?,
+            DeliveriesOf::Lead(lead) => {
+                let prefix = keys::lead_deliveries(*lead);
+                let after = filter.after.map(keys::delivery);
+                let of_lead = page(&self.db, &prefix, after.as_deref(), usize::MAX)?;
+                let wanted = of_lead.into_iter().filter(|delivery| filter.wants(delivery));
+                found.extend(wanted.take(filter.limit));
+            }
+            DeliveriesOf::Destination(destination) => {
+                let prefix = keys::of_destination(destination);
+                let after = filter.after.map(|id| keys::of_destination_one(destination, id));
+                let start = after.as_ref().map_or(Bound::Included(&prefix), Bound::Excluded);
+                for key in self.db.range::<&Vec<u8>, _>((start, Bound::Unbounded)).keys() {
+                    let key = key.map_err(failed)?;
+                    if found.len() == filter.limit || !key.starts_with(&prefix) {
+                        break;
+                    }
+                    let delivery = listed(&self.db, &keys::delivery(id_of(&key)?))?;
+                    found.extend(Some(delivery).filter(|delivery| filter.wants(delivery)));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl SledStore {
+    /// A site's deliveries, found by its list of leads, so that no other site's rows are read.
+    fn of_site(
+        &self,
+        filter: &DeliveryFilter,
+        found: &mut Vec<Delivery>,
+    ) -> Result<(), StoreError> {
+        let list = keys::site_leads(&filter.site);
+        let start = match filter.after {
+            Some(after) => keys::site_lead(&filter.site, after.lead),
+            None => list.clone(),
+        };
+        for key in self.db.range(start..).keys() {
+            let key = key.map_err(failed)?;
+            if found.len() == filter.limit || !key.starts_with(&list) {
+                break;
+            }
+            let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
+            let after = filter.after.filter(|after| after.lead == lead).map(keys::delivery);
+            let prefix = keys::lead_deliveries(lead);
+            let of_lead: Vec<Delivery> = page(&self.db, &prefix, after.as_deref(), usize::MAX)?;
+            let room = filter.limit - found.len();
+            found.extend(of_lead.into_iter().filter(|it| filter.wants(it)).take(room));
+        }
+        Ok(())
+    }
+}
+
+/// Claims what is due; `None` where nothing was claimed so far, and there is more to look at.
+fn take(
+    transaction: &mut Transaction<'_>,
+    claim: &Claim,
+) -> Result<Option<Vec<Delivery>>, StoreError> {
+    let Claim { destination, now_ms, lease_until_ms, limit } = claim;
+    let (queue, end) = (keys::queue(destination), keys::due_end(destination, *now_ms));
+    let mut claimed = Vec::with_capacity(*limit);
+    let (mut lines, mut moved) = (HashMap::new(), 0);
+    while claimed.len() < *limit && moved < MOST_MOVED {
+        let due = transaction.marks(&queue, &end, limit - claimed.len())?;
+        if due.is_empty() {
+            break;
+        }
+        for key in due {
+            let found =
+                id_of(&key).and_then(|id| transaction.expect::<Delivery>(&keys::delivery(id)));
+            let mut delivery = match found {
+                Ok(delivery) => delivery,
+                // One row that cannot be read must not hold up all that stand behind it.
+                Err(StoreError::Corrupt(reason)) => {
+                    tracing::error!(
+                        reason,
+                        "a delivery cannot be read and was taken out of the queue"
+                    );
+                    transaction.remove(key);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let first = match lines.entry(delivery.id.lead) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(first_in_line(transaction, &delivery)?),
+            };
+            if first.id == delivery.id {
+                change(transaction, &mut delivery, |delivery| delivery.claim(*lease_until_ms))?;
+                first.clone_from(&delivery);
+                claimed.push(delivery);
+            } else {
+                change(transaction, &mut delivery, |delivery| {
+                    delivery.wait_behind(first, *now_ms);
+                })?;
+                moved += 1;
+            }
+        }
+    }
+    let is_cut_off = claimed.is_empty() && moved >= MOST_MOVED;
+    Ok((!is_cut_off).then_some(claimed))
+}
+
+/// The first of a delivery's line: itself, where the others cannot be read.
+fn first_in_line(
+    transaction: &Transaction<'_>,
+    delivery: &Delivery,
+) -> Result<Delivery, StoreError> {
+    let first = match transaction.scan(&keys::lead_deliveries(delivery.id.lead)) {
+        Ok(of_lead) => Delivery::first_in_line(of_lead, &delivery.destination),
+        Err(StoreError::Corrupt(_)) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(first.unwrap_or_else(|| delivery.clone()))
+}
+
+fn freeze(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, StoreError> {
+    let key = keys::body(id);
+    if let Some(first) = transaction.get(&key)? {
+        return Ok(first);
+    }
+    transaction.put(&key, &body)?;
+    Ok(body)
+}
+
+fn settle(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    claim: u32,
+    settlement: Settlement,
+) -> Result<(), StoreError> {
+    let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
+    change(transaction, &mut delivery, |delivery| delivery.settle(claim, settlement))
+}
+
+fn replay(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let Some(mut delivery) = transaction.get::<Delivery>(&keys::delivery(id))? else {
+        return Ok(false);
+    };
+    change(transaction, &mut delivery, |delivery| delivery.replay(now_ms))?;
+    Ok(true)
+}
+
+/// Takes the delivery out of the queue, changes it and, where it waits, puts it in at its new time.
+fn change(
+    transaction: &mut Transaction<'_>,
+    delivery: &mut Delivery,
+    change: impl FnOnce(&mut Delivery),
+) -> Result<(), StoreError> {
+    transaction.remove(keys::due(&delivery.destination, delivery.due_at_ms, delivery.id));
+    change(delivery);
+    put_changed_delivery(transaction, delivery)
+}
+
+/// The delivery that an entry of a list names.
+fn id_of(key: &[u8]) -> Result<DeliveryId, StoreError> {
+    keys::delivery_of(key).ok_or_else(|| corrupt(key, "it names no delivery"))
+}

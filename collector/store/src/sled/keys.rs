@@ -1,0 +1,242 @@
+//! The keys of sled's one key space: a prefix byte, then fixed parts that sort as they are read.
+//!
+//! | prefix | key | value |
+//! | --- | --- | --- |
+//! | `v` | site 0 visitor | [`Visitor`](crate::Visitor) |
+//! | `e` | site 0 visitor event | a row: page view, stub or action |
+//! | `l` | lead | [`Lead`](shared::lead::Lead) |
+//! | `s` | site 0 lead | nothing: a site's leads in time order |
+//! | `t` | site 0 time, lead | nothing: a site's leads by their last conversion |
+//! | `c` | lead conversion | [`Conversion`](shared::lead::Conversion) |
+//! | `o` | site 0 conversion | the id of its lead |
+//! | `d` | lead hash | [`Delivery`](crate::Delivery) |
+//! | `r` | destination 0 lead hash | nothing: a destination's deliveries |
+//! | `h` | lead record | [`Record`](crate::Record): what was recorded of the lead since |
+//! | `b` | lead hash | a delivery's frozen body |
+//! | `q` | destination 0 due time, lead hash | nothing: a destination's deliveries as they fall due |
+//! | `i` | site 0 kind 0 value | the lead's id |
+//! | `k` | site 0 key | an idempotency record |
+//! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
+//! | `u` | site 0 record | [`Unmatched`](crate::Unmatched): a record that matches no lead |
+//! | `n` | kind 0 name | [`Memo`](crate::Memo) |
+//! | `+` | any key, number | a further chunk of that key's value |
+//! | `m` | name | the layout's version, the number of commits, an import under way |
+
+use crate::delivery::DeliveryId;
+use crate::destination::DestinationId;
+use crate::memo::MemoKind;
+use crate::record::RecordId;
+use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use shared::lead::IdentityKind;
+use uuid::Uuid;
+
+/// The layout's version, written when the folder is made.
+pub(super) const VERSION: &[u8] = b"mversion";
+/// How many commits the tree holds; written with each.
+pub(super) const COMMITS: &[u8] = b"mcommits";
+/// How far an import has come, until it is done.
+pub(super) const IMPORT: &[u8] = b"mimport";
+/// The prefix of all visitors' records.
+pub(super) const VISITORS: &[u8] = b"v";
+/// The prefix of all leads.
+pub(super) const LEADS: &[u8] = b"l";
+/// The prefix of all identities.
+pub(super) const IDENTITIES: &[u8] = b"i";
+/// The prefix of all idempotency keys.
+pub(super) const USED_KEYS: &[u8] = b"k";
+/// The prefix of all unmatched records.
+pub(super) const UNMATCHED: &[u8] = b"u";
+/// The prefix of all deliveries.
+pub(super) const DELIVERIES: &[u8] = b"d";
+/// The prefix of idempotency keys by age.
+pub(super) const AGED: &[u8] = b"x";
+
+fn join(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 1;
+    let mut key = Vec::with_capacity(length);
+    key.push(prefix);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+pub(super) fn visitor(site: &SiteId, visitor: VisitorId) -> Vec<u8> {
+    join(b'v', &[site.as_str().as_bytes(), &[0], visitor.as_bytes()])
+}
+
+pub(super) fn rows(site: &SiteId, visitor: VisitorId) -> Vec<u8> {
+    join(b'e', &[site.as_str().as_bytes(), &[0], visitor.as_bytes()])
+}
+
+pub(super) fn row(site: &SiteId, visitor: VisitorId, event: EventId) -> Vec<u8> {
+    let mut key = rows(site, visitor);
+    key.extend_from_slice(event.as_bytes());
+    key
+}
+
+pub(super) fn lead(lead: LeadId) -> Vec<u8> {
+    join(b'l', &[lead.as_bytes()])
+}
+
+pub(super) fn site_leads(site: &SiteId) -> Vec<u8> {
+    join(b's', &[site.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn site_lead(site: &SiteId, lead: LeadId) -> Vec<u8> {
+    join(b's', &[site.as_str().as_bytes(), &[0], lead.as_bytes()])
+}
+
+/// The prefix of a site's leads by their last conversion.
+pub(super) fn converted(site: &SiteId) -> Vec<u8> {
+    join(b't', &[site.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn converted_lead(site: &SiteId, at_ms: i64, lead: LeadId) -> Vec<u8> {
+    join(b't', &[site.as_str().as_bytes(), &[0], &sortable(at_ms), lead.as_bytes()])
+}
+
+pub(super) fn conversions(lead: LeadId) -> Vec<u8> {
+    join(b'c', &[lead.as_bytes()])
+}
+
+pub(super) fn conversion(lead: LeadId, conversion: ConversionId) -> Vec<u8> {
+    join(b'c', &[lead.as_bytes(), conversion.as_bytes()])
+}
+
+pub(super) fn conversion_lead(site: &SiteId, conversion: ConversionId) -> Vec<u8> {
+    join(b'o', &[site.as_str().as_bytes(), &[0], conversion.as_bytes()])
+}
+
+pub(super) fn records(lead: LeadId) -> Vec<u8> {
+    join(b'h', &[lead.as_bytes()])
+}
+
+pub(super) fn record(lead: LeadId, record: RecordId) -> Vec<u8> {
+    join(b'h', &[lead.as_bytes(), record.as_bytes()])
+}
+
+pub(super) fn unmatched_of(site: &SiteId) -> Vec<u8> {
+    join(b'u', &[site.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn unmatched(site: &SiteId, record: RecordId) -> Vec<u8> {
+    join(b'u', &[site.as_str().as_bytes(), &[0], record.as_bytes()])
+}
+
+pub(super) fn memos(kind: MemoKind) -> Vec<u8> {
+    join(b'n', &[kind.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn memo(kind: MemoKind, name: &str) -> Vec<u8> {
+    join(b'n', &[kind.as_str().as_bytes(), &[0], name.as_bytes()])
+}
+
+pub(super) fn lead_deliveries(lead: LeadId) -> Vec<u8> {
+    join(b'd', &[lead.as_bytes()])
+}
+
+pub(super) fn delivery(id: DeliveryId) -> Vec<u8> {
+    join(b'd', &[id.lead.as_bytes(), &id.hash])
+}
+
+pub(super) fn body(id: DeliveryId) -> Vec<u8> {
+    join(b'b', &[id.lead.as_bytes(), &id.hash])
+}
+
+/// The prefix of a destination's deliveries.
+pub(super) fn of_destination(destination: &DestinationId) -> Vec<u8> {
+    join(b'r', &[destination.to_string().as_bytes(), &[0]])
+}
+
+pub(super) fn of_destination_one(destination: &DestinationId, id: DeliveryId) -> Vec<u8> {
+    join(b'r', &[destination.to_string().as_bytes(), &[0], id.lead.as_bytes(), &id.hash])
+}
+
+/// The prefix of a destination's queue.
+pub(super) fn queue(destination: &DestinationId) -> Vec<u8> {
+    join(b'q', &[destination.to_string().as_bytes(), &[0]])
+}
+
+pub(super) fn due(destination: &DestinationId, at_ms: i64, id: DeliveryId) -> Vec<u8> {
+    let destination = destination.to_string();
+    join(b'q', &[destination.as_bytes(), &[0], &sortable(at_ms), id.lead.as_bytes(), &id.hash])
+}
+
+/// The first key of a destination's queue that is not due yet.
+pub(super) fn due_end(destination: &DestinationId, now_ms: i64) -> Vec<u8> {
+    let end = sortable(now_ms.saturating_add(1));
+    join(b'q', &[destination.to_string().as_bytes(), &[0], &end])
+}
+
+/// The delivery that a key of a queue or of a destination's list ends with; `None` where it is too
+/// short.
+pub(super) fn delivery_of(key: &[u8]) -> Option<DeliveryId> {
+    let (_, id) = key.split_at_checked(key.len().checked_sub(32)?)?;
+    let (lead, hash) = id.split_at(16);
+    Some(DeliveryId { lead: LeadId(Uuid::from_slice(lead).ok()?), hash: hash.try_into().ok()? })
+}
+
+/// The lead that a key of a site's list ends with; `None` where it is too short.
+pub(super) fn lead_of(key: &[u8]) -> Option<LeadId> {
+    let (_, lead) = key.split_at_checked(key.len().checked_sub(16)?)?;
+    Uuid::from_slice(lead).ok().map(LeadId)
+}
+
+pub(super) fn identity(site: &SiteId, kind: IdentityKind, value: &str) -> Vec<u8> {
+    join(b'i', &[site.as_str().as_bytes(), &[0], kind.as_str().as_bytes(), &[0], value.as_bytes()])
+}
+
+pub(super) fn idempotency(site: &SiteId, key: &str) -> Vec<u8> {
+    join(b'k', &[site.as_str().as_bytes(), &[0], key.as_bytes()])
+}
+
+pub(super) fn aged(made_at_ms: i64, idempotency: &[u8]) -> Vec<u8> {
+    join(b'x', &[&sortable(made_at_ms), &idempotency[1..]])
+}
+
+/// The first aged key that is still to be kept.
+pub(super) fn aged_end(kept_from_ms: i64) -> Vec<u8> {
+    join(b'x', &[&sortable(kept_from_ms)])
+}
+
+/// The idempotency key that an aged key stands for.
+pub(super) fn idempotency_of(aged: &[u8]) -> Vec<u8> {
+    join(b'k', &[aged.get(9..).unwrap_or_default()])
+}
+
+pub(super) fn chunk(key: &[u8], number: u16) -> Vec<u8> {
+    join(CHUNK, &[key, &number.to_be_bytes()])
+}
+
+/// The prefix of chunks.
+pub(super) const CHUNK: u8 = b'+';
+
+/// Splits off the site that a key's first part names.
+pub(super) fn split_site(part: &[u8]) -> Option<(SiteId, &[u8])> {
+    let end = part.iter().position(|byte| *byte == 0)?;
+    let site = SiteId::parse(std::str::from_utf8(&part[..end]).ok()?)?;
+    Some((site, &part[end + 1..]))
+}
+
+/// Big-endian with the sign bit turned, so that bytes sort as numbers do.
+fn sortable(at_ms: i64) -> [u8; 8] {
+    (at_ms ^ i64::MIN).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_numbers_and_no_site_is_a_prefix_of_another() {
+        assert!(sortable(-1) < sortable(0) && sortable(0) < sortable(1));
+        let site = |name| SiteId::parse(name).unwrap();
+        let visitor = VisitorId::from_random([1; 16]);
+        assert!(!rows(&site("shop-fr"), visitor).starts_with(&site_prefix(&site("shop"))));
+        let key = idempotency(&site("shop"), "abc");
+        assert_eq!(idempotency_of(&aged(5, &key)), key);
+    }
+
+    fn site_prefix(site: &SiteId) -> Vec<u8> {
+        join(b'e', &[site.as_str().as_bytes(), &[0]])
+    }
+}

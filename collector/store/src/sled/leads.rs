@@ -1,0 +1,113 @@
+//! The verbs of leads on sled.
+
+use super::read::{listed, page, read, scan};
+use super::rows::put_unmatched;
+use super::transaction::{Transaction, corrupt, failed};
+use super::{SledStore, convert, dossier, keys, record};
+use crate::conversion::{Converted, NewConversion};
+use crate::dossier::Dossier;
+use crate::error::StoreError;
+use crate::record::{NewRecord, Record, RecordId, Recorded, Unmatched};
+use crate::verbs::Leads;
+use async_trait::async_trait;
+use shared::ids::{LeadId, SiteId, VisitorId};
+use shared::lead::{IdentityKind, Lead};
+
+impl SledStore {
+    /// Leads of a list under a prefix, the last of the list first, beginning before a key.
+    fn last_first(
+        &self,
+        list: Vec<u8>,
+        before: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        // Behind every key of the list: no site's name, time or id continues with this byte.
+        let end = before.unwrap_or_else(|| [list.as_slice(), &[u8::MAX; 25]].concat());
+        let keys = self.db.range(list..end).keys().rev().take(limit);
+        let leads = keys.map(|key| {
+            let key = key.map_err(failed)?;
+            let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
+            listed(&self.db, &keys::lead(lead))
+        });
+        leads.collect()
+    }
+}
+
+#[async_trait]
+impl Leads for SledStore {
+    async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
+        self.writer.write(move |transaction| convert::convert(transaction, conversion)).await
+    }
+
+    async fn undo_join(
+        &self,
+        lead: LeadId,
+        visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let undo = move |transaction: &mut Transaction<'_>| {
+            convert::undo_join(transaction, lead, visitor, now_ms)
+        };
+        self.writer.write(undo).await
+    }
+
+    async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {
+        read(&self.db, &keys::lead(lead))
+    }
+
+    async fn find_lead(
+        &self,
+        site: &SiteId,
+        kind: IdentityKind,
+        value: &str,
+    ) -> Result<Option<LeadId>, StoreError> {
+        read(&self.db, &keys::identity(site, kind, value))
+    }
+
+    async fn leads(
+        &self,
+        site: &SiteId,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let before = after.map(|lead| keys::site_lead(site, lead));
+        self.last_first(keys::site_leads(site), before, limit)
+    }
+
+    async fn leads_by_conversion(
+        &self,
+        site: &SiteId,
+        after: Option<(i64, LeadId)>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let before = after.map(|(at_ms, lead)| keys::converted_lead(site, at_ms, lead));
+        self.last_first(keys::converted(site), before, limit)
+    }
+
+    async fn dossiers(&self, leads: &[LeadId]) -> Result<Vec<Dossier>, StoreError> {
+        let read = |lead: &LeadId| dossier::read(&self.db, &self.snapshots, *lead);
+        leads.iter().filter_map(|lead| read(lead).transpose()).collect()
+    }
+
+    async fn record(&self, record: NewRecord) -> Result<Recorded, StoreError> {
+        self.writer.write(move |transaction| record::record(transaction, &record)).await
+    }
+
+    async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError> {
+        scan(&self.db, &keys::records(lead))
+    }
+
+    async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
+        self.writer.write(move |transaction| put_unmatched(transaction, &unmatched)).await
+    }
+
+    async fn unmatched(
+        &self,
+        site: &SiteId,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Unmatched>, StoreError> {
+        let after = after.map(|after| keys::unmatched(site, after));
+        page(&self.db, &keys::unmatched_of(site), after.as_deref(), limit)
+    }
+}

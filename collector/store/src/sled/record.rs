@@ -1,0 +1,39 @@
+//! The verb `record` on sled.
+
+use super::keys;
+use super::rows::{put_delivery, put_record};
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::record::{NewRecord, Record, Recorded};
+use shared::ids::LeadId;
+use shared::lead::Lead;
+
+pub(super) fn record(
+    transaction: &mut Transaction<'_>,
+    new: &NewRecord,
+) -> Result<Recorded, StoreError> {
+    let Some(lead) = transaction.get::<Lead>(&keys::lead(new.lead))? else {
+        return Ok(Recorded::NoLead);
+    };
+    let stored: Option<Record> = transaction.get(&keys::record(new.lead, new.record.id()))?;
+    let (mut owners, mut free) = (Vec::new(), Vec::new());
+    for (kind, value) in new.identities() {
+        let key = keys::identity(&lead.site, kind, &value);
+        let owner: Option<LeadId> = transaction.get(&key)?;
+        owners.push((kind, owner));
+        if owner.is_none() {
+            free.push(key);
+        }
+    }
+    let recorded = new.decide(stored.as_ref(), &owners);
+    if recorded == (Recorded::Kept { repeated: false }) {
+        for key in free {
+            transaction.put(&key, &new.lead)?;
+        }
+        put_record(transaction, new.lead, &new.record)?;
+        for delivery in &new.deliveries(&lead) {
+            put_delivery(transaction, delivery)?;
+        }
+    }
+    Ok(recorded)
+}

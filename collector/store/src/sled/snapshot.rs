@@ -1,0 +1,348 @@
+//! The store as it stood at one moment, read piece by piece while the writer goes on.
+//!
+//! sled has no snapshots. So, as long as one is being read, the writer keeps what stood under a key
+//! before it first changes it, and the reader looks there before it looks into the tree. Both do so
+//! under one lock, which the reader holds for a few pieces at a time; what it has passed is forgotten.
+
+use super::keys;
+use super::transaction::{Writes, corrupt, decode, failed};
+use crate::error::StoreError;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What stood under keys that were changed since; `None` where nothing did.
+type Before = BTreeMap<Vec<u8>, Option<sled::IVec>>;
+
+/// What the reader has left behind: it reads one order after the other, and each by its keys.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+struct Passed {
+    order: u8,
+    key: Vec<u8>,
+}
+
+/// Some of what stands under a prefix.
+pub(super) struct Run<T> {
+    /// Keys and values.
+    pub(super) values: Vec<(Vec<u8>, T)>,
+    /// The last key that was looked at; `None` where there were no more.
+    pub(super) last: Option<Vec<u8>>,
+}
+
+/// What the writer may keep for a reader that is slow; then the snapshot is given up.
+const BEFORE_BYTES: usize = 256 << 20;
+
+#[derive(Default)]
+struct State {
+    before: Before,
+    /// Of keys and values in `before`.
+    bytes: usize,
+    passed: Passed,
+    given_up: bool,
+}
+
+/// Shared by the writer and the reader; holds a state while a snapshot is being read.
+#[derive(Clone, Default)]
+pub(super) struct Snapshots(Arc<Locks>);
+
+#[derive(Default)]
+struct Locks {
+    state: Mutex<Option<State>>,
+    /// Held while waiting for the state. The reader wants it again as soon as it has let it go: so
+    /// a writer that waits comes next, however often.
+    turn: Mutex<()>,
+}
+
+/// A snapshot being read; it ends when it is dropped.
+pub(super) struct Snapshot {
+    tree: sled::Db,
+    snapshots: Snapshots,
+}
+
+/// The lock, held while some pieces are read.
+pub(super) struct View<'a> {
+    tree: &'a sled::Tree,
+    state: MutexGuard<'a, Option<State>>,
+}
+
+/// Nothing is committed as long as it is held.
+#[must_use]
+pub(super) struct Still<'a> {
+    _state: MutexGuard<'a, Option<State>>,
+}
+
+/// The last of the orders in which other rows belong to what is read.
+const OWNERS: u8 = 2;
+
+/// What begins the keys of each order.
+const PREFIXES: [&[u8]; 5] = [b"ve", b"lcdbh", b"i", b"k", b"u"];
+
+/// In which order a key is read, and what it is compared by; `None` for what can be made anew.
+fn place(key: &[u8]) -> Option<(u8, &[u8])> {
+    let key = key.strip_prefix(&[keys::CHUNK]).unwrap_or(key);
+    let (prefix, rest) = key.split_first()?;
+    let order = PREFIXES.iter().position(|prefixes| prefixes.contains(prefix))?;
+    Some((order as u8 + 1, rest))
+}
+
+impl Passed {
+    fn holds(&self, key: &[u8]) -> bool {
+        let Some((order, rest)) = place(key) else { return true };
+        match order.cmp(&self.order) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Equal => {
+                // A visitor's rows and a lead's conversions begin with what names it; one identity
+                // may begin with another and be none of it.
+                let owns = self.order <= OWNERS;
+                rest <= self.key.as_slice() || (owns && rest.starts_with(&self.key))
+            }
+            std::cmp::Ordering::Greater => false,
+        }
+    }
+}
+
+impl Snapshots {
+    /// Begins one at this moment.
+    pub(super) fn begin(&self, tree: &sled::Db) -> Result<Snapshot, StoreError> {
+        let mut state = self.lock();
+        if state.is_some() {
+            return Err(StoreError::Exporting);
+        }
+        *state = Some(State::default());
+        drop(state);
+        Ok(Snapshot { tree: tree.clone(), snapshots: self.clone() })
+    }
+
+    /// Applies a commit's writes, keeping what a snapshot still has to read.
+    pub(super) fn apply(&self, tree: &sled::Tree, writes: Writes) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if let Some(state) = state.as_mut().filter(|state| !state.given_up) {
+            state.keep(tree, &writes)?;
+        }
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        let applied = tree.apply_batch(batch).map_err(failed);
+        drop(state);
+        applied
+    }
+
+    /// Keeps the writer from committing.
+    pub(super) fn hold(&self) -> Still<'_> {
+        Still { _state: self.lock() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Keeps what stands under keys that are about to change.
+    fn keep(&mut self, tree: &sled::Tree, writes: &Writes) -> Result<(), StoreError> {
+        for key in writes.keys() {
+            if !self.passed.holds(key) && !self.before.contains_key(key) {
+                let value = tree.get(key).map_err(failed)?;
+                self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+                self.before.insert(key.clone(), value);
+            }
+        }
+        if self.bytes > BEFORE_BYTES {
+            tracing::warn!("an export was given up: too much was written while its reader waited");
+            *self = Self { given_up: true, ..Self::default() };
+        }
+        Ok(())
+    }
+
+    /// Forgets what the reader has left behind: what comes first under each prefix of its order, and
+    /// all of the orders before.
+    fn forget(&mut self) {
+        let read = PREFIXES.iter().take(self.passed.order.into()).flat_map(|order| order.iter());
+        for prefix in read {
+            for head in [&[*prefix][..], &[keys::CHUNK, *prefix]] {
+                let behind = self.before.range(head.to_vec()..).map(|(key, _)| key);
+                let behind =
+                    behind.take_while(|key| key.starts_with(head) && self.passed.holds(key));
+                let behind: Vec<Vec<u8>> = behind.cloned().collect();
+                for key in behind {
+                    let value = self.before.remove(&key).flatten();
+                    self.bytes -= key.len() + value.map_or(0, |value| value.len());
+                }
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    /// Holds the writer up while pieces are read.
+    ///
+    /// # Errors
+    /// Where the snapshot was given up.
+    pub(super) fn view(&self) -> Result<View<'_>, StoreError> {
+        let state = self.snapshots.lock();
+        if state.as_ref().is_none_or(|state| state.given_up) {
+            let reason = "too much was written while the reader of an export waited";
+            return Err(StoreError::Unavailable(reason.into()));
+        }
+        Ok(View { tree: &self.tree, state })
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        *self.snapshots.lock() = None;
+    }
+}
+
+impl View<'_> {
+    fn before(&self) -> Option<&Before> {
+        self.state.as_ref().map(|state| &state.before)
+    }
+
+    fn bytes(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
+        match self.before().and_then(|before| before.get(key)) {
+            Some(before) => Ok(before.clone()),
+            None => self.tree.get(key).map_err(failed),
+        }
+    }
+
+    /// A value as it stood.
+    pub(super) fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.bytes(key)?.map(|value| self.decode(key, &value)).transpose()
+    }
+
+    /// Keys and values under a prefix behind a key, in order, at most `limit` of them.
+    pub(super) fn next<T: DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Run<T>, StoreError> {
+        let start = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
+        let mut found: BTreeMap<Vec<u8>, Option<sled::IVec>> = BTreeMap::new();
+        for entry in self.tree.range(start.clone()..).take(limit) {
+            let (key, value) = entry.map_err(failed)?;
+            found.insert(key.to_vec(), Some(value));
+        }
+        if let Some(before) = self.before() {
+            let changed = before.range(start..).take(limit);
+            found.extend(changed.map(|(key, value)| (key.clone(), value.clone())));
+        }
+        let mut last = None;
+        let mut values = Vec::new();
+        for (key, value) in found.into_iter().take(limit) {
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if let Some(value) = value {
+                values.push((key.clone(), self.decode(&key, &value)?));
+            }
+            last = Some(key);
+        }
+        Ok(Run { values, last })
+    }
+
+    /// All of them.
+    pub(super) fn all<T: DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        const AT_ONCE: usize = 100;
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let Run { values, last } = self.next(prefix, after.as_deref(), AT_ONCE)?;
+            all.extend(values);
+            match last {
+                Some(_) => after = last,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Tells that everything up to this key, and what belongs to it, has been read.
+    pub(super) fn pass(&mut self, key: &[u8]) {
+        let Some(state) = &mut *self.state else { return };
+        if let Some((order, rest)) = place(key) {
+            state.passed = Passed { order, key: rest.to_vec() };
+            state.forget();
+        }
+    }
+
+    fn decode<T: DeserializeOwned>(&self, key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+        let chunk = |number| {
+            let piece = self.bytes(&keys::chunk(key, number))?;
+            piece.ok_or_else(|| corrupt(key, "a chunk is missing"))
+        };
+        decode(key, value, chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEYS: [&[u8]; 9] = [b"va", b"ea1", b"vb", b"eb1", b"eb2", b"la", b"ia", b"iaa", b"iab"];
+
+    /// Everything that a snapshot reads, one piece a step, with writes between the steps.
+    fn read(tree: &sled::Db, writes: &[Vec<(usize, Option<u8>)>]) -> Vec<(Vec<u8>, u8)> {
+        let snapshots = Snapshots::default();
+        let snapshot = snapshots.begin(tree).unwrap();
+        assert!(matches!(snapshots.begin(tree), Err(StoreError::Exporting)));
+        let mut writes = writes.iter();
+        let mut found = Vec::new();
+        for prefix in [b"v", b"l", b"i"] {
+            let mut after: Option<Vec<u8>> = None;
+            loop {
+                if let Some(changes) = writes.next() {
+                    let value = |value: Option<u8>| value.map(|value| vec![1, value]);
+                    let change = |(key, new): &(usize, _)| (KEYS[*key].to_vec(), value(*new));
+                    snapshots.apply(tree, changes.iter().map(change).collect()).unwrap();
+                }
+                let mut view = snapshot.view().unwrap();
+                let Run { values, last } = view.next::<u8>(prefix, after.as_deref(), 1).unwrap();
+                for (key, value) in values {
+                    if prefix == b"v" {
+                        found.extend(view.all::<u8>(&[b"e", &key[1..]].concat()).unwrap());
+                    }
+                    found.push((key, value));
+                }
+                let Some(last) = last else { break };
+                view.pass(&last);
+                let state = view.state.as_ref().unwrap();
+                assert!(state.before.keys().all(|key| !state.passed.holds(key)));
+                let bytes = |(key, value): (&Vec<u8>, &Option<sled::IVec>)| {
+                    key.len() + value.as_ref().map_or(0, |value| value.len())
+                };
+                assert_eq!(state.bytes, state.before.iter().map(bytes).sum::<usize>());
+                drop(view);
+                after = Some(last);
+            }
+        }
+        found
+    }
+
+    proptest! {
+        /// Whatever is written while a snapshot is read, it reads what stood there when it began.
+        #[test]
+        fn a_snapshot_does_not_move(
+            first in proptest::collection::vec(proptest::option::of(0..9u8), 9),
+            writes in proptest::collection::vec(
+                proptest::collection::vec((0..9usize, proptest::option::of(0..9u8)), 0..4), 0..12),
+        ) {
+            let tree = sled::Config::new().temporary(true).open().unwrap();
+            for (key, value) in KEYS.iter().zip(&first) {
+                if let Some(value) = value {
+                    tree.insert(*key, &[1, *value]).unwrap();
+                }
+            }
+            let still = read(&tree, &[]);
+            prop_assert_eq!(read(&tree, &writes), still);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What keeps a store on sled running.
+
+use super::transaction::Transaction;
+use super::{SledStore, keys};
+use crate::error::StoreError;
+use crate::verbs::Upkeep;
+use async_trait::async_trait;
+use shared::limits;
+
+/// Keys that are forgotten in one commit, at most.
+const AT_ONCE: usize = 1_000;
+
+#[async_trait]
+impl Upkeep for SledStore {
+    async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
+        let end = keys::aged_end(now_ms - limits::IDEMPOTENCY_MS);
+        if self.db.range(keys::AGED..end.as_slice()).next().is_none() {
+            return Ok(0);
+        }
+        let expire = move |transaction: &mut Transaction<'_>| {
+            let aged = transaction.marks(keys::AGED, &end, AT_ONCE)?;
+            for key in &aged {
+                transaction.remove(keys::idempotency_of(key));
+                transaction.remove(key.clone());
+            }
+            Ok(aged.len())
+        };
+        self.writer.write(expire).await
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer.write(|_| Ok(())).await
+    }
+
+    fn queued(&self) -> usize {
+        self.writer.queued()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.writer.stop()
+    }
+}

@@ -1,0 +1,100 @@
+//! A CRM's adapter without a collector around it.
+
+use crate::storage::{Backend, Storage};
+use clew_connect::call::Caller;
+use clew_connect::crm::CrmConfig;
+use clew_connect::crm::adapter::{Declared, Page};
+use clew_connect::crm::note::Note;
+use clew_connect::crm::push::{Push, Pushed};
+use clew_connect::crm::record::{Change, RecordRef};
+use clew_connect::crm::webhook::{Received, Refused, Webhook};
+use clew_connect::{CallError, Connection, Connections, Outgoing, Surroundings};
+use clew_core::seal::Seal;
+use clew_core::{Clock, Core, Dice};
+use clew_store::Store;
+use collector::config::Config;
+use shared::fields::catalogue::Field;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Nobody listens here; what was sent is read from the stand-in.
+const PUBLIC_URL: &str = "http://127.0.0.1:1";
+
+/// An adapter that has every capability.
+pub struct Adapter(Arc<Connection>);
+
+impl Adapter {
+    /// Of a connection, in a process of its own. Adapters of one test share a store, as the collectors
+    /// of one company do.
+    pub fn new(config: &CrmConfig, clock: &Clock, timeout: Duration) -> Self {
+        thread_local! {
+            // The thread is the test's.
+            static STORE: (Arc<dyn Store>, Storage) = {
+                let storage = Storage::new(Backend::Sled);
+                (storage.open(), storage)
+            };
+        }
+        let key =
+            "[[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"";
+        let token_keys = Config::parse(key, &[]).unwrap().token_keys;
+        let store = STORE.with(|(store, _)| Arc::clone(store));
+        let core = Core::new(store, clock.clone(), Dice::system());
+        let around = Surroundings {
+            prefix: "clew".parse().unwrap(),
+            public_url: PUBLIC_URL.parse().unwrap(),
+            timeout,
+            seal: Arc::new(Seal::new(&token_keys).unwrap()),
+        };
+        Self(Connections::new(core, Outgoing::new().unwrap()).get(config, &around).unwrap())
+    }
+
+    /// What its calls go through.
+    pub fn caller(&self) -> &Caller {
+        &self.0.caller
+    }
+
+    /// Writes a person.
+    pub async fn push(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
+        self.0.crm.push(push).await
+    }
+
+    /// Makes the small call.
+    pub async fn probe(&self) -> Result<(), CallError> {
+        self.0.crm.probe().await
+    }
+
+    /// Attaches a note.
+    pub async fn attach(
+        &self,
+        record: &RecordRef,
+        note: &Note,
+        look_first: bool,
+    ) -> Result<(), CallError> {
+        self.0.crm.notes().unwrap().attach(record, note, look_first).await
+    }
+
+    /// Declares fields.
+    pub async fn declare(&self, wanted: &[&'static Field]) -> Result<Declared, CallError> {
+        self.0.crm.fields().unwrap().declare(wanted).await
+    }
+
+    /// The lists of changes.
+    pub fn feeds(&self) -> &'static [&'static str] {
+        self.0.crm.polling().unwrap().feeds()
+    }
+
+    /// A page of changes.
+    pub async fn changed(&self, feed: &str, since_ms: i64) -> Result<Page, CallError> {
+        self.0.crm.polling().unwrap().changed(feed, since_ms).await
+    }
+
+    /// Judges a webhook.
+    pub fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
+        self.0.crm.webhooks().unwrap().receive(webhook)
+    }
+
+    /// Reads records.
+    pub async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError> {
+        self.0.crm.webhooks().unwrap().read(records).await
+    }
+}

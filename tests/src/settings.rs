@@ -1,0 +1,31 @@
+//! The settings that tests give a collector.
+
+use clew_core::secret::KeyHash;
+
+/// The key that opens the test's site.
+pub const KEY: &str = "clew_test-key";
+/// The secret of every test's webhooks.
+pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+/// The settings of a test's collector on a store.
+pub fn settings_for(url: &str) -> String {
+    format!(
+        "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
+         [store]\nurl = \"{url}\"\n\
+         [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
+         [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
+         [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\
+         [[keys]]\nname = \"test\"\nsite = \"demo\"\nhash = \"{}\"\n\
+         [[keys]]\nname = \"other\"\nsite = \"other\"\nhash = \"{}\"\n",
+        KeyHash::of(KEY),
+        KeyHash::of("clew_other-key"),
+    )
+}
+
+/// The settings of a destination.
+pub fn destination(name: &str, url: &str) -> String {
+    format!(
+        "[[destinations]]\nname = \"{name}\"\nsite = \"demo\"\nurl = \"{url}\"\n\
+         secret = \"{WEBHOOK_SECRET}\"\nallow_private = true\n"
+    )
+}
