@@ -86,7 +86,7 @@ impl Follower {
         // Side by side, so that one that is slow does not come before the others.
         let follow = |name| {
             self.follow(&settings, name)
-                .instrument(tracing::info_span!("follow", connection = name))
+                .instrument(tracing::error_span!("follow", connection = name))
         };
         let followed = join_all(names.map(follow)).await;
         followed.into_iter().try_fold(0, |sum, looked| Ok(sum + looked?))

@@ -4,7 +4,9 @@
 //! deal are one entry. One that comes while the record is being read gives the entry another stamp, and
 //! it stays.
 
+use clew_connect::Connection;
 use clew_connect::crm::record::RecordRef;
+use clew_connect::crm::webhook::{Received, Refused, Webhook};
 use clew_core::Core;
 use clew_store::{Memo, MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,20 @@ pub struct Waiting {
     stamp: u64,
 }
 
+/// Why a webhook of a CRM is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The vendor sends none.
+    #[error("the CRM sends no webhooks")]
+    NoWebhooks,
+    /// The adapter's.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// The inboxes of all connections.
 pub struct Inbox {
     core: Arc<Core>,
@@ -46,6 +62,31 @@ impl Inbox {
     /// On a store.
     pub fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// Judges a webhook and puts the records that it names into the connection's inbox; returns the
+    /// answer that the vendor expects. Durable when it answers.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub async fn receive(
+        &self,
+        connection: &Connection,
+        secret_path: &str,
+        header: &dyn Fn(&str) -> Option<String>,
+        body: &[u8],
+    ) -> Result<Received, ReceiveError> {
+        let webhooks = connection.crm.webhooks().ok_or(ReceiveError::NoWebhooks)?;
+        let (name, now_ms) = (connection.name(), self.core.now_ms());
+        let received = webhooks.receive(&Webhook { secret_path, header, body, now_ms });
+        let received = received.inspect_err(|refused| {
+            // Unsigned webhooks must not fill the log; the metrics count all of them.
+            if connection.logs_refusal(now_ms) {
+                tracing::warn!(connection = name, %refused, "a webhook was refused");
+            }
+        })?;
+        self.put(name, &received.records).await?;
+        Ok(received)
     }
 
     /// Puts records into a connection's inbox. Durable when it answers.

@@ -1,7 +1,8 @@
 //! What becomes of a batch: named steps that keep an event or drop it with a reason.
 //!
-//! First the batch as a whole (`open`), then each event (`STEPS`). Nothing here knows HTTP or a
-//! store: the request comes in as [`Request`], what is to be kept goes out as [`Judged`].
+//! First the batch as a whole (`open`), then each event (`STEPS`). Judging knows neither HTTP
+//! nor a store: the request comes in as [`Request`], what is to be kept goes out as [`Judged`], and
+//! [`Ingest`] stores it.
 
 mod request;
 mod steps;

@@ -201,7 +201,8 @@ impl Outbox {
         settings: Arc<Settings>,
         delivery: Delivery,
     ) -> Result<(), StoreError> {
-        let span = tracing::info_span!(
+        // Of the highest level, so that a log of errors alone names the delivery too.
+        let span = tracing::error_span!(
             "attempt",
             delivery = %delivery.id.to_text(),
             claim = delivery.claims,

@@ -296,8 +296,8 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
             422,
             "stage: `anonymous`: a lead has named itself",
         ),
-        (&stage, json!({}), 400, "The body tells of no stage: missing field `stage`"),
-        (&stage, json!({ "stage": "mql", "at": "now" }), 422, "at: `now` is no time"),
+        (&stage, json!({}), 400, "The body is not a stage: missing field `stage`"),
+        (&stage, json!({ "stage": "mql", "at": "now" }), 422, "at: `now` is not a time"),
         (&stage, json!({ "stage": "mql", "at": "2026-11-21T12:00:00Z" }), 422, "is in the future"),
         (&stage, json!({ "stage": "mql", "at": "1999-11-21T12:00:00Z" }), 422, "20 years ago"),
         (&stage, json!({ "stage": "mql", "crm": "151" }), 422, "crm: `151` is not like"),
@@ -328,7 +328,7 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
         (revenue, with("currency", json!(null)), 422, "currency: an amount needs one"),
         (revenue, with("kind", json!("sold")), 422, "kind: `sold` is nothing that becomes"),
         (revenue, with("deal", json!(" ")), 422, "deal: it is empty"),
-        (revenue, json!([]), 400, "The body tells of no deal"),
+        (revenue, json!([]), 400, "The body is not a deal"),
     ] {
         let answer = app.post(path, &body).await;
         let detail = answer.json["detail"].as_str().unwrap_or_default();

@@ -1,12 +1,14 @@
 //! Leads: made by form handlers, read back by whoever has the key.
 
+use collector::leads::{LoadError, Moment, load};
 use futures_util::StreamExt;
 use futures_util::stream;
 use reqwest::Method;
 use serde_json::json;
+use shared::ids::LeadId;
 use tests::app::{NOW_MS, TestApp, answer};
 use tests::settings::KEY;
-use tests::storage::Backend;
+use tests::storage::{Backend, Storage};
 use tests::story;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, engagement, new_event, new_visitor, view};
@@ -19,6 +21,7 @@ tests::both_stores!(
     what_came_after_a_conversion_does_not_change_it,
     leads_are_listed_page_by_page,
     leads_are_listed_by_their_last_conversion,
+    a_moment_that_a_lead_does_not_have_is_an_error,
 );
 
 const MINUTE: i64 = 60_000;
@@ -291,4 +294,32 @@ async fn leads_are_listed_by_their_last_conversion(backend: Backend) {
         assert_eq!(refused.status, 422, "{after}: {}", refused.text);
     }
     app.stop().await;
+}
+
+/// Another lead's conversion is none of this one's, and shows nothing in place of everything.
+async fn a_moment_that_a_lead_does_not_have_is_an_error(backend: Backend) {
+    let storage = Storage::new(backend);
+    let store = &*storage.open();
+    let convert = async |email: &str, at_ms| {
+        let made = story::convert(store, story::conversion(at_ms, None, email, None)).await;
+        (made.0, made.1)
+    };
+    let (lead, first) = convert("moment@example.com", NOW_MS).await;
+    let (_, second) = convert("moment@example.com", NOW_MS + 1).await;
+    let (_, strange) = convert("moment-2@example.com", NOW_MS).await;
+    let numbers = async |moment| match load(store, lead, moment).await {
+        Ok(view) => Ok(view.history.conversions.len()),
+        Err(LoadError::NoConversion(unknown)) => Err(unknown.0),
+        Err(other) => panic!("{other}"),
+    };
+    for (moment, expected) in [
+        (Moment::Now, Ok(2)),
+        (Moment::Conversion(first), Ok(1)),
+        (Moment::Conversion(second), Ok(2)),
+        (Moment::Conversion(strange), Err(strange)),
+    ] {
+        assert_eq!(numbers(moment).await, expected, "{moment:?}");
+    }
+    let nobody = LeadId::new(NOW_MS, rand::random());
+    assert!(matches!(load(store, nobody, Moment::Now).await, Err(LoadError::NoLead)));
 }

@@ -1,7 +1,11 @@
 //! The story on both stores, and what only a folder on a disk can go through.
 
 use clew_store::sled::{SledOptions, SledStore};
-use clew_store::{Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, StoreError, Upkeep};
+use clew_store::{
+    Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, NewRecord, StoreError, Upkeep,
+};
+use futures_util::{StreamExt, stream};
+use shared::lifecycle::Stage;
 use std::path::Path;
 use tests::storage::{Backend, Storage};
 use tests::story;
@@ -10,7 +14,12 @@ fn open(folder: &Path) -> Result<SledStore, StoreError> {
     SledStore::open(folder, SledOptions { cache_bytes: 64 << 20, queue: 100 })
 }
 
-tests::both_stores!(the_story_is_told, a_full_visitor_takes_no_more, a_full_queue_is_busy);
+tests::both_stores!(
+    the_story_is_told,
+    a_full_visitor_takes_no_more,
+    a_full_queue_is_busy,
+    a_lead_is_read_as_of_one_moment,
+);
 
 async fn the_story_is_told(backend: Backend) {
     let storage = Storage::new(backend);
@@ -41,6 +50,39 @@ async fn a_full_queue_is_busy(backend: Backend) {
     let busy = results.iter().filter(|result| matches!(result, Err(StoreError::Busy))).count();
     assert!(busy > 0 && results.iter().any(Result::is_ok), "{busy} of 200 were refused");
     assert_eq!(store.queued(), 0);
+}
+
+/// Each record comes with its delivery, in one step: whoever reads meanwhile sees both or neither.
+async fn a_lead_is_read_as_of_one_moment(backend: Backend) {
+    const RECORDS: usize = 300;
+    let storage = Storage::new(backend);
+    let store = &*storage.open();
+    let lead = story::a_lead(store, "one-moment@example.com").await;
+    let write = async |number: usize| {
+        let reference = number.to_string();
+        let record = story::records::stage(Stage::Mql, story::START_MS, &reference);
+        let (destinations, due_at_ms) = (vec!["crm".into()], i64::MAX / 4);
+        let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
+        store.record(new).await.unwrap();
+    };
+    let done = std::cell::Cell::new(false);
+    let write_all = async {
+        stream::iter(0..RECORDS).for_each_concurrent(4, write).await;
+        done.set(true);
+    };
+    let read = async {
+        let mut counts = std::collections::BTreeSet::new();
+        while !done.get() {
+            let dossier = store.dossiers(&[lead]).await.unwrap().pop().unwrap();
+            // The conversion has a delivery, too.
+            assert_eq!(dossier.records.len() + 1, dossier.deliveries.len());
+            counts.insert(dossier.records.len());
+            tokio::task::yield_now().await;
+        }
+        counts.len()
+    };
+    let (_, seen) = futures_util::future::join(write_all, read).await;
+    assert!(seen > 10, "only {seen} readings differ");
 }
 
 #[test]

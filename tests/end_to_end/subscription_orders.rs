@@ -86,9 +86,10 @@ async fn orders_that_are_refused(backend: Backend) {
     check("https://2130706433/", lead.clone(), "127.0.0.1 is not a public address").await;
     check("https://localhost/", lead.clone(), "localhost is not a public address").await;
     check("https://u:p@hooks.example.com/", lead.clone(), "no user name").await;
-    check("hooks", lead.clone(), "`hooks` is no address").await;
-    check("https://hooks.example.com/", json!("lead.deleted"), "`lead.deleted` is none").await;
-    check("https://hooks.example.com/", json!([]), "told of nothing").await;
+    check("hooks", lead.clone(), "`hooks` is not a URL").await;
+    check("https://hooks.example.com/", json!("lead.deleted"), "`lead.deleted` is not an event")
+        .await;
+    check("https://hooks.example.com/", json!([]), "name at least one event").await;
     assert_eq!(app.post("/v1/hooks", &json!({})).await.status, 400);
     let good = json!({ "target_url": "https://hooks.example.com/", "event": "lead.converted" });
     let made = app.post("/v1/hooks", &good).await;

@@ -141,8 +141,10 @@ impl TestApp {
         server.stop().await;
         app.core.store.close().await.unwrap();
         // The server's threads let go of it a moment later, and with it of the store's folder.
+        let core = Arc::clone(&app.core);
+        drop(app);
         let until = Instant::now() + Duration::from_secs(2);
-        while Arc::strong_count(&app.core.store) > 1 && Instant::now() < until {
+        while Arc::strong_count(&core) > 1 && Instant::now() < until {
             tokio::task::yield_now().await;
         }
         storage

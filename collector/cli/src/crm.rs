@@ -33,7 +33,7 @@ impl Crm {
     pub(crate) fn run(self, config: Config) -> Result<()> {
         ensure!(
             !config.crm.is_empty(),
-            "the configuration has no `[[crm]]`; docs/hubspot.md and docs/salesforce.md say how to add one"
+            "the configuration has no `[[crm]]`; docs/crm.md says how to add one"
         );
         let access = Access::open(&config)?;
         match self.command {

@@ -71,7 +71,7 @@ pub(crate) fn migrate_store(config: &Config, citus: bool) -> Result<Migrated> {
     let url = config.store.shown_url();
     let options = config.store.options().postgres("clew migrate").with_context(|| {
         format!(
-            "store.url: {url} is no PostgreSQL database, and nothing else has a schema to migrate"
+            "store.url: {url} is not a PostgreSQL database; only those have a schema to migrate"
         )
     })?;
     let migrated = postgres::migrate(&options, citus);

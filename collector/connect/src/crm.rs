@@ -92,10 +92,23 @@ impl CrmConfig {
     /// # Errors
     /// Where it has none, or several.
     pub fn vendor(&self) -> Result<Vendor<'_>> {
-        let tables = [
-            self.hubspot.as_ref().map(Vendor::Hubspot),
-            self.salesforce.as_ref().map(Vendor::Salesforce),
-        ];
+        // Every setting is named, so that the compiler shows a vendor's table that is left out.
+        let Self {
+            name: _,
+            site: _,
+            currency: _,
+            fields: _,
+            overwrite_first_click: _,
+            notes: _,
+            stages: _,
+            deal_stages: _,
+            poll_minutes: _,
+            allow_private: _,
+            hubspot,
+            salesforce,
+        } = self;
+        let tables =
+            [hubspot.as_ref().map(Vendor::Hubspot), salesforce.as_ref().map(Vendor::Salesforce)];
         let mut tables = tables.into_iter().flatten();
         let vendor = tables.next().filter(|_| tables.next().is_none());
         vendor.context("it needs one table of a vendor: [crm.hubspot] or [crm.salesforce]")
@@ -114,8 +127,23 @@ impl CrmConfig {
         &mut self,
         lookup: impl Fn(&str) -> Option<String> + Copy,
     ) -> Result<(), Unset> {
-        let hubspot = self.hubspot.iter_mut().flat_map(HubspotConfig::secrets);
-        let salesforce = self.salesforce.iter_mut().flat_map(SalesforceConfig::secrets);
+        // Every setting is named, so that the compiler shows a vendor's table that is left out.
+        let Self {
+            name: _,
+            site: _,
+            currency: _,
+            fields: _,
+            overwrite_first_click: _,
+            notes: _,
+            stages: _,
+            deal_stages: _,
+            poll_minutes: _,
+            allow_private: _,
+            hubspot,
+            salesforce,
+        } = self;
+        let hubspot = hubspot.iter_mut().flat_map(HubspotConfig::secrets);
+        let salesforce = salesforce.iter_mut().flat_map(SalesforceConfig::secrets);
         let mut secrets: Vec<&mut Secret> = hubspot.chain(salesforce).collect();
         secrets.iter_mut().try_for_each(|secret| secret.resolve(lookup))
     }

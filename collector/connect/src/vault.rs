@@ -25,6 +25,9 @@ pub enum VaultError {
     /// The seal's.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// What stands in its place is not a sealed token.
+    #[error("what is kept in place of a token is not one")]
+    NotSealed,
     /// What was kept is not what this version keeps.
     #[error(transparent)]
     Unreadable(#[from] serde_json::Error),
@@ -66,7 +69,11 @@ impl Vault {
     pub(super) async fn load(&self, configured: &Secret) -> Result<Option<Kept>, VaultError> {
         let name = self.name(&hash(configured));
         let sealed = self.core.recall::<String>(MemoKind::Token, &name).await?;
-        let Some(sealed) = sealed.value else { return Ok(None) };
+        let sealed = match (sealed.value, sealed.stamp) {
+            (Some(sealed), _) => sealed,
+            (None, None) => return Ok(None),
+            (None, Some(_)) => return Err(VaultError::NotSealed),
+        };
         let text = self.seal.open(&self.label(), &sealed)?;
         Ok(Some(serde_json::from_str(&text)?))
     }

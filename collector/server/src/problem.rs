@@ -7,9 +7,11 @@ use crate::request_id;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
+use clew_connect::crm::webhook::Refused;
 use clew_store::StoreError;
 use collector::conversion::ConversionError;
 use collector::feedback::FeedbackError;
+use collector::inbox::ReceiveError;
 use collector::ingest::IngestError;
 use collector::leads::LoadError;
 use collector::subscriptions::SubscribeError;
@@ -83,14 +85,23 @@ impl From<FeedbackError> for ApiError {
         match error {
             FeedbackError::Malformed(_) => Self::Malformed(error.to_string()),
             FeedbackError::Invalid(_) => Self::Invalid(error.to_string()),
-            FeedbackError::Unmatched => {
-                Self::NotFound("lead; GET /v1/unmatched lists what was told")
-            }
+            FeedbackError::Unmatched => Self::NotFound("lead; GET /v1/unmatched lists the record"),
             FeedbackError::NoLead => Self::NotFound("lead"),
             FeedbackError::ReferenceUsed | FeedbackError::Taken(..) => {
                 Self::Conflict(error.to_string())
             }
             FeedbackError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<ReceiveError> for ApiError {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::NoWebhooks => Self::NotFound("connection"),
+            ReceiveError::Refused(Refused::Signature(_)) => Self::NotSigned(error.to_string()),
+            ReceiveError::Refused(Refused::Malformed(_)) => Self::Malformed(error.to_string()),
+            ReceiveError::Store(error) => Self::Store(error),
         }
     }
 }

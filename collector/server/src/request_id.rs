@@ -34,7 +34,8 @@ pub(crate) async fn identify(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = id_of(&request);
-    let span = tracing::info_span!("request", id, method = request.method().as_str());
+    // Of the highest level, so that a log of errors alone names the request too.
+    let span = tracing::error_span!("request", id, method = request.method().as_str());
     let mut answered = CURRENT.scope(id.clone(), next.call(request).instrument(span)).await?;
     // Hex digits, or what `is_plain` let through.
     if let Ok(value) = HeaderValue::from_str(&id) {

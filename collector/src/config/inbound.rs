@@ -57,7 +57,7 @@ impl InboundConfig {
         for (word, stage) in &self.stages {
             ensure!(
                 *stage != Stage::Anonymous,
-                "stages: `{word}`: anonymous is no stage of a lead"
+                "stages: `{word}`: anonymous is not a stage of a lead"
             );
         }
         Ok(())

@@ -15,7 +15,7 @@ pub enum FeedbackError {
     #[error("{0}.")]
     Invalid(String),
     /// It names no lead that is known. It was kept, and is listed as unmatched.
-    #[error("There is no such lead; GET /v1/unmatched lists what was told.")]
+    #[error("no lead matches; the record was kept as unmatched")]
     Unmatched,
     /// The lead has gone meanwhile.
     #[error("There is no such lead.")]

@@ -86,7 +86,7 @@ struct Told {
 impl Told {
     fn read(body: &[u8]) -> Result<Self, FeedbackError> {
         let read: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-            FeedbackError::Malformed(format!("The body is no JSON object: {error}"))
+            FeedbackError::Malformed(format!("The body is not a JSON object: {error}"))
         })?;
         let mut plain = Map::new();
         for (name, value) in read {
@@ -168,7 +168,7 @@ impl Told {
         }
         match records.is_empty() {
             true => Err(FeedbackError::Invalid(
-                "It tells of no stage (`stage`) and of no deal (`amount` or `status`)".into(),
+                "It names neither a stage (`stage`) nor a deal (`amount` or `status`)".into(),
             )),
             false => Ok(records),
         }
@@ -177,8 +177,11 @@ impl Told {
     fn time(&self, now_ms: i64) -> Result<Option<i64>, FeedbackError> {
         const MEMBER: &str = "occurred_at";
         let Some(at) = self.text(MEMBER, limits::TEXT_BYTES)? else { return Ok(None) };
-        let none = || invalid(MEMBER, format!("`{at}` is no time, such as 2026-11-21T09:00:00Z"));
-        bounded(MEMBER, &at, parse_utc(&at).ok_or_else(none)?, now_ms).map(Some)
+        let wrong =
+            || invalid(MEMBER, format!("`{at}` is not a time such as 2026-11-21T09:00:00Z"));
+        // To the second: references are made of it, and tools between do not agree on fractions.
+        let at_ms = parse_utc(&at).ok_or_else(wrong)?.div_euclid(1_000) * 1_000;
+        bounded(MEMBER, &at, at_ms, now_ms).map(Some)
     }
 
     fn stage(&self, inbound: &Inbound) -> Result<Option<Stage>, FeedbackError> {
@@ -193,9 +196,10 @@ impl Told {
             invalid("stage", format!("{error}; {table}"))
         })?;
         match stage {
-            Stage::Anonymous => {
-                Err(invalid("stage", "a lead has named itself, so `anonymous` is no stage of one"))
-            }
+            Stage::Anonymous => Err(invalid(
+                "stage",
+                "a lead has named itself, so `anonymous` is not a stage of one",
+            )),
             stage => Ok(Some(stage)),
         }
     }
@@ -218,7 +222,7 @@ impl Told {
             (Some(other), _) => {
                 return Err(invalid(
                     "status",
-                    format!("`{other}` is none; there are won, lost, open"),
+                    format!("`{other}` is not a status; use won, lost or open"),
                 ));
             }
             (None, _) if !has_amount => return Ok(None),

@@ -10,7 +10,7 @@ use shared::time::parse_rfc3339;
 
 pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, FeedbackError> {
     serde_json::from_slice(body)
-        .map_err(|error| FeedbackError::Malformed(format!("The body tells of no {what}: {error}")))
+        .map_err(|error| FeedbackError::Malformed(format!("The body is not a {what}: {error}")))
 }
 
 /// A text of at most so many bytes, `None` where it is empty.
@@ -48,7 +48,7 @@ pub(super) fn time(
     now_ms: i64,
 ) -> Result<Option<i64>, FeedbackError> {
     let Some(at) = at else { return Ok(None) };
-    let none = || invalid(member, format!("`{at}` is no time, such as 2026-11-21T09:00:00Z"));
+    let none = || invalid(member, format!("`{at}` is not a time such as 2026-11-21T09:00:00Z"));
     bounded(member, at, parse_rfc3339(at).ok_or_else(none)?, now_ms).map(Some)
 }
 
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(at("2026-11-21T11:00:00+01:00"), Ok(Some(now_ms)));
         assert!(at("2026-11-21T12:00:00Z").unwrap_err().contains("in the future"));
         assert!(at("1990-01-01T00:00:00Z").unwrap_err().contains("more than 20 years ago"));
-        assert!(at("soon").unwrap_err().contains("`soon` is no time"));
+        assert!(at("soon").unwrap_err().contains("`soon` is not a time"));
         assert_eq!(told(crm_record(" hubspot:contact:151 ")), Ok("hubspot:contact:151".into()));
         for wrong in ["", "hubspot", "hubspot:151", "hubspot::151", "a:b:c\nd"] {
             assert!(crm_record(wrong).is_err(), "{wrong}");

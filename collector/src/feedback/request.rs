@@ -58,7 +58,7 @@ impl Feedback {
         &self,
         settings: &Settings,
         site: &SiteId,
-        lead: &str,
+        lead: LeadKey,
         body: &[u8],
         key: Option<&str>,
     ) -> Result<Kept, FeedbackError> {
@@ -66,7 +66,7 @@ impl Feedback {
         let now_ms = self.core.now_ms();
         let to: Stage = request.stage.parse().map_err(|error| invalid("stage", error))?;
         if to == Stage::Anonymous {
-            let why = "a lead has named itself, so it is no stage of one";
+            let why = "a lead has named itself, so it is not a stage of one";
             return Err(invalid("stage", format!("`anonymous`: {why}")));
         }
         let entered_at_ms = time("at", request.at.as_deref(), now_ms)?.unwrap_or(now_ms);
@@ -80,7 +80,8 @@ impl Feedback {
             reference: reference.unwrap_or_else(|| format!("{} {entered_at_ms}", to.as_str())),
         };
         let crm_record = request.crm.as_deref().map(crm_record).transpose()?;
-        let lead = text("lead", Some(lead), limits::TEXT_BYTES)?;
+        // The path can hold anything.
+        let lead = text("lead", Some(&lead.to_string()), limits::TEXT_BYTES)?;
         let keys = lead.map(LeadKey::from).into_iter().collect();
         let record = Record::Stage(change);
         let reported = Unmatched { site: site.clone(), keys, record, crm_record };

@@ -15,10 +15,9 @@ pub async fn find(
     country: Option<Country>,
     key: &LeadKey,
 ) -> Result<Option<Lead>, StoreError> {
-    let id = match (key, key.identity(country)) {
-        (LeadKey::Id(id), _) => Some(*id),
-        (_, Some((kind, value))) => store.find_lead(site, kind, &value).await?,
-        (_, None) => None,
+    let id = match key.identity(country) {
+        Some((kind, value)) => store.find_lead(site, kind, &value).await?,
+        None => key.id(),
     };
     let Some(id) = id else { return Ok(None) };
     Ok(store.lead(id).await?.filter(|lead| lead.site == *site))

@@ -25,11 +25,9 @@ impl HandOffState {
             DeliveryState::Retry => 3,
             DeliveryState::Dead => 4,
         };
-        // The lead itself, not what is reported of it later; and not to a subscription, which is no
-        // home of leads.
+        // The lead itself, not what is reported of it later.
         let of_lead = |delivery: &&Delivery| {
-            delivery.kind == DeliveryKind::Converted
-                && matches!(delivery.destination, DestinationId::Configured(_))
+            delivery.kind == DeliveryKind::Converted && delivery.destination.keeps_leads()
         };
         let deliveries: Vec<&Delivery> = deliveries.iter().filter(of_lead).collect();
         let state = deliveries.iter().map(|delivery| delivery.state).max_by_key(need)?;

@@ -67,6 +67,16 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
+impl DestinationId {
+    /// Whether leads are handed off to it; a subscription only hears of them.
+    pub fn keeps_leads(&self) -> bool {
+        match self {
+            Self::Configured(_) => true,
+            Self::Subscription(_) => false,
+        }
+    }
+}
+
 impl FromStr for DestinationId {
     type Err = Infallible;
 

@@ -21,8 +21,8 @@ pub enum LeadKey {
     CrmRecord(String),
     /// By one of its deals: `SOURCE:ID`.
     Deal(String),
-    /// A text of another form, which names no lead.
-    Unknown(String),
+    /// A text of another form: an id that is spelled otherwise, or nothing that names a lead.
+    Other(String),
 }
 
 impl LeadKey {
@@ -36,6 +36,15 @@ impl LeadKey {
         Self::Deal(format!("{source}:{id}"))
     }
 
+    /// The id that it is, in any spelling.
+    pub fn id(&self) -> Option<LeadId> {
+        match self {
+            Self::Id(lead) => Some(*lead),
+            Self::Other(text) => LeadId::parse(text),
+            Self::Email(_) | Self::Phone(_) | Self::CrmRecord(_) | Self::Deal(_) => None,
+        }
+    }
+
     /// What the store knows the lead by, in normalised form; `None` for an id, and for a value that
     /// cannot identify anybody. A phone number without a country is read as one of `country`.
     pub fn identity(&self, country: Option<Country>) -> Option<(IdentityKind, String)> {
@@ -44,7 +53,7 @@ impl LeadKey {
             Self::Phone(phone) => e164(phone, country).map(|value| (IdentityKind::Phone, value)),
             Self::CrmRecord(record) => Some((IdentityKind::CrmRecord, record.clone())),
             Self::Deal(deal) => Some((IdentityKind::Deal, deal.clone())),
-            Self::Id(_) | Self::Unknown(_) => None,
+            Self::Id(_) | Self::Other(_) => None,
         }
     }
 }
@@ -56,7 +65,11 @@ impl From<&str> for LeadKey {
             Some(("phone", phone)) => Self::Phone(phone.to_owned()),
             Some(("crm", record)) => Self::CrmRecord(record.to_owned()),
             Some(("deal", deal)) => Self::Deal(deal.to_owned()),
-            _ => LeadId::parse(text).map_or_else(|| Self::Unknown(text.to_owned()), Self::Id),
+            // Another spelling of an id keeps its text, which records that match no lead are known by.
+            _ => match LeadId::parse(text).filter(|lead| lead.to_text() == text) {
+                Some(lead) => Self::Id(lead),
+                None => Self::Other(text.to_owned()),
+            },
         }
     }
 }
@@ -81,7 +94,7 @@ impl fmt::Display for LeadKey {
             Self::Phone(phone) => write!(f, "phone:{phone}"),
             Self::CrmRecord(record) => write!(f, "crm:{record}"),
             Self::Deal(deal) => write!(f, "deal:{deal}"),
-            Self::Unknown(text) => f.write_str(text),
+            Self::Other(text) => f.write_str(text),
         }
     }
 }
@@ -94,8 +107,10 @@ mod tests {
     fn texts_and_identities() {
         use IdentityKind::{CrmRecord, Deal, Email, Phone};
         let id = "0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11";
+        let upper = "0197A2B4-7C1E-7D8A-9F00-5B2F6F1F0C11";
         for (text, expected) in [
             (id, None),
+            (upper, None),
             ("email: A@B.example ", Some((Email, "a@b.example"))),
             ("email:nobody", None),
             ("phone:06 12 34 56 78", Some((Phone, "+33612345678"))),
@@ -107,7 +122,10 @@ mod tests {
             let key = LeadKey::from(text);
             let found = key.identity("FR".to_owned().try_into().ok());
             assert_eq!(found.as_ref().map(|(kind, value)| (*kind, value.as_str())), expected);
-            assert_eq!(key.to_string(), text);
+            assert_eq!(
+                (key.to_string().as_str(), key.id().is_some()),
+                (text, text.eq_ignore_ascii_case(id))
+            );
         }
         assert_eq!(LeadKey::from(id), LeadKey::Id(LeadId::parse(id).unwrap()));
         assert_eq!(LeadKey::crm_record("a", "b", "c"), "crm:a:b:c".into());

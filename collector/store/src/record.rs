@@ -48,11 +48,6 @@ impl RecordId {
         self.0.hyphenated().to_string()
     }
 
-    /// As what a delivery of the record has for its subject.
-    pub fn as_uuid(&self) -> &Uuid {
-        &self.0
-    }
-
     /// The 16 bytes that stand in store keys.
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

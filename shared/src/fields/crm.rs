@@ -19,7 +19,7 @@ pub enum Crm {
 
 /// A name that no CRM has.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no CRM that fields can be named for; there are {names}", names = names())]
+#[error("`{0}` is not a supported CRM; use one of {names}", names = names())]
 pub struct UnknownCrm(String);
 
 fn names() -> String {

@@ -110,7 +110,7 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     let (lead, first) = converts(store, to, "line@example.com", START_MS, START_MS + 10_000).await;
     let (_, second) = converts(store, to, "line@example.com", START_MS + 1, START_MS + 5_000).await;
     let record = stage(Stage::Mql, START_MS + 2, "line");
-    let told = DeliveryId::of(lead, &to.into(), DeliveryKind::StageChanged, *record.id().as_uuid());
+    let told = DeliveryId::of(lead, &to.into(), DeliveryKind::StageChanged, record.id().uuid());
     let (destinations, due_at_ms) = (vec![to.into()], START_MS + 7_000);
     let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
     assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated: false });

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// `POST /crm`: the state of the connections.
 pub(super) async fn status(operation: Data<Operation>) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(operation.status().await?))
+    answer(operation.status().await.map_err(Into::into))
 }
 
 /// `POST /crm/{name}/setup`

@@ -34,8 +34,8 @@ pub(super) async fn collect(
     request: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
-    let (settings, now_ms) = (settings.get(), core.now_ms());
-    let mut response = match accept(&ingest, &settings, &request, body, now_ms).await {
+    let settings = settings.get();
+    let mut response = match accept(&core, &ingest, &settings, &request, body).await {
         Ok(accepted) => {
             let mut response = HttpResponse::Accepted();
             set_cookie(&settings, &request, &accepted, &mut response);
@@ -58,11 +58,11 @@ pub(super) async fn collect(
 }
 
 async fn accept(
+    core: &Core,
     ingest: &Ingest,
     settings: &Settings,
     request: &HttpRequest,
     body: Payload,
-    now_ms: i64,
 ) -> Result<Accepted, ApiError> {
     let body = match body.to_bytes_limited(limits::BODY_BYTES).await {
         Ok(Ok(body)) => body,
@@ -70,7 +70,8 @@ async fn accept(
         Err(_) => return Err(ingest.refuse(DropReason::TooLarge).into()),
     };
     let cookie = request.cookie(COOKIE);
-    let described = describe(settings, request, cookie.as_ref(), now_ms);
+    // Received is what has arrived whole.
+    let described = describe(settings, request, cookie.as_ref(), core.now_ms());
     Ok(ingest.accept(settings, described, &body).await?)
 }
 

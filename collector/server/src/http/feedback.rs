@@ -7,7 +7,7 @@ use crate::problem::ApiError;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_core::Core;
-use clew_store::RecordId;
+use clew_store::{LeadKey, RecordId};
 use collector::feedback::request::Kept;
 use collector::feedback::{Feedback, unmatched_json};
 use serde_json::json;
@@ -22,7 +22,8 @@ pub(super) async fn stage(
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(payload).await?;
     let reference = body::idempotency_key(&http)?;
-    let kept = feedback.stage(&key.settings, &key.site, &lead, &body, reference).await?;
+    let lead = LeadKey::from(lead.into_inner());
+    let kept = feedback.stage(&key.settings, &key.site, lead, &body, reference).await?;
     Ok(answer(kept))
 }
 

@@ -6,6 +6,7 @@ use crate::problem::ApiError;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use clew_core::Core;
 use collector::feedback::Feedback;
 use collector::settings::{Inbound, Settings};
 use collector::signing::SigningKeys;
@@ -13,12 +14,12 @@ use serde_json::json;
 
 /// `POST /hooks/{name}` for an inbound of the configuration: 202, or 200 where all of it was reported before.
 pub(super) async fn receive(
+    core: &Core,
     feedback: &Feedback,
     settings: &Settings,
     inbound: &Inbound,
     request: &HttpRequest,
     payload: Payload,
-    now_ms: i64,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(payload).await?;
     let id = match request.headers().contains_key(header::AUTHORIZATION) {
@@ -31,7 +32,8 @@ pub(super) async fn receive(
         }
         false => {
             let keys = inbound.keys.as_ref().ok_or(ApiError::Unauthorized)?;
-            Some(signed(request, keys, &body, now_ms).map_err(|why| {
+            // Judged by the time at which all of it is here.
+            Some(signed(request, keys, &body, core.now_ms()).map_err(|why| {
                 tracing::warn!(inbound = inbound.config.name, why, "a webhook was refused");
                 ApiError::NotSigned(format!("The webhook is not signed as it should be: {why}."))
             })?)

@@ -67,7 +67,8 @@ pub(super) async fn relabel(
     settings: Data<CurrentSettings>,
     body: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let unreadable = |what: String| ApiError::Malformed(format!("These are no labels: {what}."));
+    let unreadable =
+        |what: String| ApiError::Malformed(format!("The body is not a list of labels: {what}."));
     let body = body.to_bytes_limited(RELABEL_BYTES).await.map_err(|_| ApiError::TooLarge)?;
     let body = body.map_err(|error| unreadable(error.to_string()))?;
     let some = serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;

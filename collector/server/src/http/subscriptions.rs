@@ -204,7 +204,7 @@ async fn find(
 
 fn read<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| ApiError::Malformed(format!("The body is no subscription: {error}.")))
+        .map_err(|error| ApiError::Malformed(format!("The body is not a subscription: {error}.")))
 }
 
 fn target_url(key: &ApiKey, text: &str) -> Result<Url, ApiError> {
@@ -213,7 +213,7 @@ fn target_url(key: &ApiKey, text: &str) -> Result<Url, ApiError> {
         return Err(wrong(&"the address is too long"));
     }
     let url: Url =
-        text.trim().parse().map_err(|_| wrong(&format_args!("`{text}` is no address")))?;
+        text.trim().parse().map_err(|_| wrong(&format_args!("`{text}` is not a URL")))?;
     judge(&url, key.settings.config.hooks.allow_private).map_err(|error| wrong(&error))?;
     Ok(url)
 }
@@ -224,7 +224,7 @@ fn events(told: Events) -> Result<Vec<DeliveryKind>, ApiError> {
         Events::Several(several) => several,
     };
     if told.is_empty() {
-        return Err(ApiError::Invalid("event: it is told of nothing.".into()));
+        return Err(ApiError::Invalid("event: name at least one event.".into()));
     }
     let mut events = told.iter().map(|text| event(text)).collect::<Result<Vec<_>, _>>()?;
     let mut seen = Vec::new();
@@ -240,7 +240,7 @@ fn events(told: Events) -> Result<Vec<DeliveryKind>, ApiError> {
 fn event(text: &str) -> Result<DeliveryKind, ApiError> {
     let unknown = || {
         let names = DeliveryKind::ALL.map(DeliveryKind::as_str).join(", ");
-        ApiError::Invalid(format!("event: `{text}` is none; there are {names}."))
+        ApiError::Invalid(format!("event: `{text}` is not an event; use one of {names}."))
     };
     DeliveryKind::parse(text).ok_or_else(unknown)
 }

@@ -66,6 +66,20 @@ fn every_name_of_every_member() {
     }
 }
 
+/// References are made of them, and a repeat must have the same.
+#[test]
+fn times_count_to_the_second() {
+    let records = |at: &str| {
+        let body = json!({
+            "email": "a@example.com", "stage": "sql", "deal_id": "D-1", "status": "lost",
+            "occurred_at": at,
+        });
+        read(&body, None).unwrap().0
+    };
+    assert_eq!(records("2026-11-21T09:00:00.123Z"), records("2026-11-21T09:00:00Z"));
+    assert_ne!(records("2026-11-21T09:00:01Z"), records("2026-11-21T09:00:00Z"));
+}
+
 #[test]
 fn bodies_in_our_words() {
     check(
@@ -153,17 +167,21 @@ fn bodies_in_rulers_words() {
 #[test]
 fn bodies_that_are_refused() {
     let id = Some("msg_1");
-    check_refused(&json!([]), id, "no JSON object");
-    check_refused(&json!({ "email": "a@example.com" }), id, "no stage (`stage`) and of no deal");
+    check_refused(&json!([]), id, "not a JSON object");
+    check_refused(&json!({ "email": "a@example.com" }), id, "neither a stage (`stage`) nor a deal");
     check_refused(&json!({ "stage": "hot" }), id, "[inbound.stages] of `zap` can map it");
     check_refused(&json!({ "stage": "anonymous" }), id, "stage: a lead has named itself");
     check_refused(&json!({ "stage": ["sql"] }), id, "stage: it should be a text or a number");
-    check_refused(&json!({ "status": "maybe" }), id, "status: `maybe` is none");
+    check_refused(&json!({ "status": "maybe" }), id, "status: `maybe` is not a status");
     check_refused(&json!({ "status": "won", "deal_id": "D" }), id, "amount: `won` needs one");
     check_refused(&json!({ "amount": "1,200.00" }), id, "amount: `1,200.00` is no amount");
     check_refused(&json!({ "amount": 1.005 }), id, "more decimals than EUR has");
     check_refused(&json!({ "amount": "5", "currency": "EURO" }), id, "currency: `EURO`");
     check_refused(&json!({ "amount": "5" }), None, "deal_id: what becomes of a deal needs one");
-    check_refused(&json!({ "stage": "sql", "date": "soon" }), id, "occurred_at: `soon` is no time");
+    check_refused(
+        &json!({ "stage": "sql", "date": "soon" }),
+        id,
+        "occurred_at: `soon` is not a time",
+    );
     check_refused(&json!({ "stage": "sql", "date": "2027-01-01" }), id, "occurred_at: 2027");
 }

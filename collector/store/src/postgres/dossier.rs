@@ -1,5 +1,6 @@
 //! Leads with everything that belongs to them, in one read-only transaction: as they stood at one
-//! moment on one server, and as one bucket stood on a Citus cluster.
+//! moment. The workers of a Citus cluster give each statement a moment of its own; there a conversion
+//! that comes while its lead is read may show without what it joined.
 
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};

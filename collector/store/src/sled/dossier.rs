@@ -1,7 +1,7 @@
 //! One lead with everything that belongs to it, as it stood at one moment.
 //!
-//! Whatever changes what a lead consists of (a conversion, a join, its undoing) rewrites the lead's own
-//! row in the same commit. So what is read between two equal readings of that row belongs together.
+//! Each commit counts itself in the same batch. So what is read between two equal counts belongs
+//! together; where commits come too fast for that, the writer waits for one reading.
 
 use super::keys;
 use super::read::{page, read as read_row, scan};
@@ -14,18 +14,17 @@ use shared::ids::LeadId;
 use shared::lead::Lead;
 
 /// Readings beside the writer; then it waits for one that is certain.
-const LOOKS: usize = 8;
+const LOOKS: usize = 2;
 
 pub(super) fn read(
     tree: &sled::Tree,
     snapshots: &Snapshots,
     lead: LeadId,
 ) -> Result<Option<Dossier>, StoreError> {
-    let key = keys::lead(lead);
     for _ in 0..LOOKS {
-        let before = tree.get(&key).map_err(failed)?;
+        let before = tree.get(keys::COMMITS).map_err(failed)?;
         let dossier = gather(tree, lead)?;
-        if tree.get(&key).map_err(failed)? == before {
+        if tree.get(keys::COMMITS).map_err(failed)? == before {
             return Ok(dossier);
         }
     }

@@ -16,8 +16,9 @@
 //! happens inside the one folder, which may
 //! be a mount point.
 
+use super::keys;
 use super::transaction::failed;
-use super::{keys, upgrade};
+use super::upgrade::{self, UpgradeError};
 use crate::error::StoreError;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -99,6 +100,16 @@ enum Refusal {
     Damaged(String),
 }
 
+impl From<UpgradeError> for Refusal {
+    fn from(error: UpgradeError) -> Self {
+        match error {
+            // A full disk says nothing of the folder.
+            UpgradeError::Engine(sled::Error::Io(error)) => error.into(),
+            error => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         let remedy = match error.kind() {
@@ -163,8 +174,8 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
         Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
         Some(mark_before) if *mark_before == upgrade::OLDEST.to_be_bytes() => {
             tracing::info!("the store is brought up to this version's layout");
-            upgrade::add_lists(db).map_err(|error| Refusal::Damaged(error.to_string()))?;
-            db.flush().map_err(failed)?;
+            upgrade::add_lists(db)?;
+            db.flush().map_err(UpgradeError::from)?;
             // The mark must not reach the disk before the lists do.
             File::open(folder.join(TREE).join("db"))?.sync_data()?;
             mark()

@@ -48,6 +48,10 @@ pub(super) const USED_KEYS: &[u8] = b"k";
 pub(super) const UNMATCHED: &[u8] = b"u";
 /// The prefix of all deliveries.
 pub(super) const DELIVERIES: &[u8] = b"d";
+/// The prefix of all lists of leads by their last conversion.
+pub(super) const CONVERTED: &[u8] = b"t";
+/// The prefix of all lists of a destination's deliveries.
+pub(super) const OF_DESTINATION: &[u8] = b"r";
 /// The prefix of idempotency keys by age.
 pub(super) const AGED: &[u8] = b"x";
 

@@ -14,22 +14,25 @@ use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
 
 impl SledStore {
-    /// Leads of a list under a prefix, the last of the list first, beginning before a key.
+    /// Leads of a list under a prefix, the last of the list first, beginning before a key. A lead that
+    /// has another key by now is left out: it is met under that one.
     fn last_first(
         &self,
         list: Vec<u8>,
         before: Option<Vec<u8>>,
         limit: usize,
+        key_of: impl Fn(&Lead) -> Vec<u8>,
     ) -> Result<Vec<Lead>, StoreError> {
         // Behind every key of the list: no site's name, time or id continues with this byte.
         let end = before.unwrap_or_else(|| [list.as_slice(), &[u8::MAX; 25]].concat());
-        let keys = self.db.range(list..end).keys().rev().take(limit);
+        let keys = self.db.range(list..end).keys().rev();
         let leads = keys.map(|key| {
             let key = key.map_err(failed)?;
             let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            listed(&self.db, &keys::lead(lead))
+            let lead = listed(&self.db, &keys::lead(lead))?;
+            Ok((key_of(&lead) == *key).then_some(lead))
         });
-        leads.collect()
+        leads.filter_map(Result::transpose).take(limit).collect()
     }
 }
 
@@ -71,7 +74,8 @@ impl Leads for SledStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let before = after.map(|lead| keys::site_lead(site, lead));
-        self.last_first(keys::site_leads(site), before, limit)
+        let key_of = |lead: &Lead| keys::site_lead(site, lead.id);
+        self.last_first(keys::site_leads(site), before, limit, key_of)
     }
 
     async fn leads_by_conversion(
@@ -81,7 +85,8 @@ impl Leads for SledStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let before = after.map(|(at_ms, lead)| keys::converted_lead(site, at_ms, lead));
-        self.last_first(keys::converted(site), before, limit)
+        let key_of = |lead: &Lead| keys::converted_lead(site, lead.converted_at_ms, lead.id);
+        self.last_first(keys::converted(site), before, limit, key_of)
     }
 
     async fn dossiers(&self, leads: &[LeadId]) -> Result<Vec<Dossier>, StoreError> {
