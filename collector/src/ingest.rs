@@ -64,7 +64,7 @@ pub fn judge<'a>(
         consent: cut(&batch.consent, 16),
         gpc: batch.gpc,
         dnt: batch.dnt,
-        ad_cookies: AdCookies::read(&batch),
+        ad_cookies: AdCookies::read(&batch.ga, &batch.ga_session, &batch.fbc, &batch.fbp),
     };
     let mut judged = Judged {
         site,

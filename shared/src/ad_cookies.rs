@@ -6,7 +6,6 @@
 //! and the click in `_fbc`.
 
 use crate::limits;
-use crate::wire::decode::Batch;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
@@ -33,13 +32,14 @@ pub struct AdCookies {
 }
 
 impl AdCookies {
-    /// Reads what a batch brought. A value that is not of the tool's form counts as none.
-    pub fn read(batch: &Batch<'_>) -> Self {
+    /// Reads the values of the cookies `_ga`, `_ga_…`, `_fbc` and `_fbp`. A value that is not of the
+    /// tool's form counts as none.
+    pub fn read(ga: &str, session: &str, fbc: &str, fbp: &str) -> Self {
         Self {
-            ga_client_id: ga_client_id(&batch.ga),
-            ga_session: ga_session(&batch.ga_session),
-            fbc: meta(&batch.fbc),
-            fbp: meta(&batch.fbp),
+            ga_client_id: ga_client_id(ga),
+            ga_session: ga_session(session),
+            fbc: meta(fbc),
+            fbp: meta(fbp),
         }
     }
 
