@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Currency {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MoneyError {
     /// An unknown code.
-    #[error("`{0}` is no currency code of ISO 4217, such as EUR")]
+    #[error("`{0}` is not a currency code of ISO 4217, such as EUR")]
     Currency(String),
     /// Not a decimal number.
     #[error("`{0}` is no amount: digits, and decimals behind a point, as in 1234.50")]
@@ -179,8 +179,8 @@ mod tests {
         check("0.5", "ISK", Err("0.5 ISK has more decimals than ISK has (0)"));
         let much = "92233720368547758.08 EUR is more money than can be counted";
         check("92233720368547758.08", "EUR", Err(much));
-        check("1", "XXX", Err("`XXX` is no currency code of ISO 4217, such as EUR"));
-        check("1", "", Err("`` is no currency code of ISO 4217, such as EUR"));
+        check("1", "XXX", Err("`XXX` is not a currency code of ISO 4217, such as EUR"));
+        check("1", "", Err("`` is not a currency code of ISO 4217, such as EUR"));
         let none = "`1,234.50` is no amount: digits, and decimals behind a point, as in 1234.50";
         check("1,234.50", "EUR", Err(none));
     }

@@ -324,7 +324,7 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
         (revenue, with("amount", json!("5.001")), 422, "more decimals than EUR has"),
         (revenue, with("amount", json!("-5")), 422, "amount: it is below 0"),
         (revenue, with("amount", json!(null)), 422, "amount: `won` needs one"),
-        (revenue, with("currency", json!("EURO")), 422, "currency: `EURO` is no currency code"),
+        (revenue, with("currency", json!("EURO")), 422, "currency: `EURO` is not a currency code"),
         (revenue, with("currency", json!(null)), 422, "currency: an amount needs one"),
         (revenue, with("kind", json!("sold")), 422, "kind: `sold` is nothing that becomes"),
         (revenue, with("deal", json!(" ")), 422, "deal: it is empty"),

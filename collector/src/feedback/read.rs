@@ -156,7 +156,7 @@ mod tests {
         check_amount(Refunded, &json!("0"), "EUR", Err("paid back, above 0"));
         check_amount(Won, &json!("1.234"), "EUR", Err("more decimals than EUR has"));
         check_amount(Won, &json!("1,2"), "EUR", Err("amount: `1,2` is no amount"));
-        check_amount(Won, &json!("1"), "EURO", Err("currency: `EURO` is no currency code"));
+        check_amount(Won, &json!("1"), "EURO", Err("currency: `EURO` is not a currency code"));
     }
 
     #[test]
