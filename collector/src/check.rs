@@ -1,14 +1,12 @@
-//! Whether a store holds together: what is derived equals what is kept, and what one entity says of
-//! another is so. Pure; it takes entities one after the other and tells at the end.
+//! Whether a store holds together: counts are those of the rows, and what one entity says of another is
+//! so. Pure; it takes entities one after the other and tells at the end.
 
 use crate::transfer::hex;
-use clew_store::visitor::{Row, Visitor};
+use clew_store::visitor::{Row, Visitor, trail};
 use clew_store::{DeliveryId, Entity, Record};
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{Conversion, IdentityKind, Lead};
-use shared::page_view::PageView;
+use shared::lead::{Conversion, IdentityKind, Lead, Standing};
 use shared::time::rfc3339;
-use shared::visit::Journey;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -172,22 +170,21 @@ impl Check {
         record: &Visitor,
         rows: impl Iterator<Item = &'a Row>,
     ) {
-        let (mut views, mut stubs, mut actions): (Vec<&PageView>, u32, u32) = (Vec::new(), 0, 0);
-        for row in rows {
-            match row {
-                Row::View(view) => views.push(view),
-                Row::Stub(_) => stubs += 1,
-                Row::Action(_) => actions += 1,
-            }
-        }
-        for view in &views {
+        let rows: Vec<&Row> = rows.collect();
+        let count = |is_it: fn(&Row) -> bool| rows.iter().filter(|row| is_it(row)).count() as u32;
+        let stubs = count(|row| matches!(row, Row::Stub(_)));
+        let actions = count(|row| matches!(row, Row::Action(_)));
+        let trail = trail(rows.into_iter().cloned());
+        let views = &trail.views;
+        for view in views {
             *self.rules.entry(view.rules).or_default() += 1;
         }
         self.counts.visitors += 1;
-        self.counts.page_views += views.len() as u64;
         self.counts.stubs += u64::from(stubs);
         self.counts.actions += u64::from(actions);
-        self.counts.touches += record.journey.touches.len() as u64;
+        let journey = trail.journey();
+        self.counts.page_views += u64::from(journey.page_views());
+        self.counts.touches += journey.touches.len() as u64 + u64::from(journey.left_out.touches);
         let name = || format!("visitor {visitor} of {site}");
         if (record.views, record.actions) != (views.len() as u32 + stubs, actions) {
             self.complain(format!(
@@ -198,8 +195,19 @@ impl Check {
                 record.actions
             ));
         }
-        if record.journey != Journey::derive(views) {
-            self.complain(format!("{}: its journey is not the one that its events make", name()));
+        if record.summed_up.is_some() != trail.past.is_some() {
+            self.complain(format!(
+                "{}: its record and its rows do not agree on whether rows were summed up",
+                name()
+            ));
+        }
+        if let Some(until) = record.summed_up.map(|summed_up| summed_up.until)
+            && views.iter().any(|view| view.position() <= until)
+        {
+            self.complain(format!("{}: a page view is there and summed up, too", name()));
+        }
+        if let Some(lead) = record.proposed {
+            self.named.insert(lead, "a visitor");
         }
         if record.lead.is_some() {
             self.members.entry((site.clone(), visitor)).or_default().by_record = record.lead;
@@ -232,6 +240,10 @@ impl Check {
                 "lead {}: {} conversions are counted, and those that are there are numbered {numbers:?}",
                 lead.id, lead.conversions
             ));
+        }
+        // A proposal takes no browser.
+        if lead.standing != Standing::Verified {
+            return;
         }
         for join in lead.valid_joins() {
             let mut handover = |at_ms: Option<i64>, from, to, side| {

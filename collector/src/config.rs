@@ -8,6 +8,7 @@ mod attribution;
 pub mod change;
 mod destination;
 mod inbound;
+mod limits;
 mod network;
 mod rules;
 mod site;
@@ -17,9 +18,10 @@ mod text;
 pub use attribution::AttributionConfig;
 pub use destination::{DestinationConfig, HooksConfig};
 pub use inbound::InboundConfig;
+pub use limits::{LimitsConfig, SiteLimitsConfig};
 pub use network::Network;
 pub use rules::RulesConfig;
-pub use site::SiteConfig;
+pub use site::{Identify, SiteConfig};
 pub use store::StoreConfig;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -59,6 +61,8 @@ pub struct Config {
     pub field_prefix: Prefix,
     /// The store.
     pub store: StoreConfig,
+    /// How much clients, visitors, persons and sites may send.
+    pub limits: LimitsConfig,
     /// Hand-off.
     pub delivery: DeliveryConfig,
     /// What is added to the rules that label page views.
@@ -179,6 +183,9 @@ impl Config {
         for key in &mut self.token_keys {
             key.secret.resolve(lookup).context("token_keys")?;
         }
+        for site in &mut self.sites {
+            site.resolve_secrets(lookup)?;
+        }
         for destination in &mut self.destinations {
             destination.resolve_secrets(lookup)?;
         }
@@ -210,6 +217,7 @@ impl Config {
             "delivery.timeout_seconds: should be at least 1"
         );
         self.store.check()?;
+        self.limits.check()?;
         ensure!(self.delivery.concurrency > 0, "delivery.concurrency: should be at least 1");
         unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
         unique(
@@ -224,6 +232,8 @@ impl Config {
         unique("inbound", crms.chain(self.inbound.iter().map(|inbound| inbound.name.as_str())))?;
         for site in &self.sites {
             site.check()?;
+            let limits = self.limits.of_site(site.limits);
+            limits.check().with_context(|| format!("site `{}`", site.name))?;
         }
         for key in &self.keys {
             self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;

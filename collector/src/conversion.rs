@@ -1,18 +1,24 @@
 //! From a person that a form handler or a page names to a lead.
 
+use crate::config::Identify;
 use crate::leads::{LeadView, LoadError, Moment, load};
 use crate::recipients::recipients;
-use crate::settings::Settings;
+use crate::settings::{Settings, Site};
 use crate::subscriptions::Subscriptions;
-use clew_core::Core;
+use crate::transfer::hex;
+use clew_core::{Core, Secret};
 use clew_store::{Converted, DeliveryKind, Idempotency, NewConversion, StoreError};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, ContactError, Conversion, ConversionKind, JourneyState, NamedBy};
+use shared::lead::{
+    Contact, ContactError, Conversion, ConversionKind, JourneyState, Lead, NamedBy, Standing,
+};
 use shared::limits;
 use shared::source::Rules;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 use url::Url;
 
 /// The body of `POST /v1/leads`. Unknown members are ignored.
@@ -71,6 +77,8 @@ pub struct Identified {
     pub contact: Contact,
     /// The form, where the page named one.
     pub form: Option<String>,
+    /// The site's signature of who it is, where the page brought one.
+    pub signature: Option<String>,
 }
 
 /// What a conversion became.
@@ -101,6 +109,12 @@ pub enum ConversionError {
     /// The idempotency key was used for another request.
     #[error("This Idempotency-Key was used for another request; use a new one.")]
     KeyReused,
+    /// The person has as many conversions as one may have.
+    #[error(
+        "The lead was not stored: this person has {} conversions already. Tests should use other addresses.",
+        limits::LEAD_CONVERSIONS
+    )]
+    LeadFull,
     /// The store's.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -149,13 +163,12 @@ impl Conversions {
             form_name: text(request.form.name),
             page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
             page_title: text(request.page.title),
-            touches: Vec::new(),
             context: None,
         };
         let idempotency = idempotency(key, body)?;
-        let named_by = named.map(|(_, by)| by);
+        let trust = Trust { named_by: named.map(|(_, by)| by), ..Trust::KEY };
         let (lead, conversion, repeated) =
-            self.store(settings, site, conversion, idempotency, named_by).await?;
+            self.store(settings, site, conversion, idempotency, trust).await?;
         let view = load(&*self.core.store, lead, Moment::Conversion(conversion)).await;
         let view = view.map_err(|error| match error {
             LoadError::Store(error) => error,
@@ -167,18 +180,37 @@ impl Conversions {
         Ok(Made { view, conversion, repeated })
     }
 
-    /// Makes a lead of a person that a page named; the event's id makes repeats harmless.
+    /// Makes a lead of a person that a page named, or proposes one, as the site says; the event's id
+    /// makes repeats harmless.
     ///
     /// # Errors
     /// The store's.
     pub async fn from_page(
         &self,
         settings: &Settings,
-        site: &SiteId,
+        site: &Site,
         visitor: VisitorId,
         identified: Identified,
     ) -> Result<(), ConversionError> {
-        let Identified { event, contact, form } = identified;
+        let Identified { event, contact, form, signature } = identified;
+        let (config, name) = (&site.config, &site.config.name);
+        let is_signed = signature.is_some_and(|signature| {
+            let is_genuine = is_signed(config.identify_secret.as_ref(), &contact, &signature);
+            if !is_genuine {
+                self.core.metrics.bad_signature();
+            }
+            is_genuine
+        });
+        let trust = match config.identify {
+            Identify::Off => return Ok(()),
+            Identify::Propose | Identify::Trust if is_signed => Trust::named_by(NamedBy::Signed),
+            Identify::Trust => Trust::named_by(NamedBy::Page),
+            Identify::Propose => Trust {
+                named_by: Some(NamedBy::Page),
+                proposed: true,
+                delivered: config.deliver_proposed,
+            },
+        };
         let conversion = Conversion {
             id: ConversionId(event.0),
             number: 0,
@@ -191,15 +223,58 @@ impl Conversions {
             form_name: None,
             page_url: None,
             page_title: None,
-            touches: Vec::new(),
             context: None,
         };
-        let named_by = Some(NamedBy::Page);
-        let (_, _, repeated) = self.store(settings, site, conversion, None, named_by).await?;
+        match self.store(settings, name, conversion, None, trust).await {
+            Ok((.., false)) => self.core.metrics.conversion(JourneyState::Known),
+            Ok((.., true)) => {}
+            // Nobody is there to be told; the events themselves are kept.
+            Err(ConversionError::LeadFull) => self.core.metrics.lead_full(),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Makes a lead of one that a page proposed, as if a form handler had named the person; the lead that
+    /// it became. One that is verified stays as it is.
+    ///
+    /// # Errors
+    /// [`ConversionError`].
+    pub async fn confirm(
+        &self,
+        settings: &Settings,
+        proposed: Lead,
+    ) -> Result<LeadId, ConversionError> {
+        let Lead { id, site, standing, contact, joins, .. } = proposed;
+        match standing {
+            Standing::Verified => return Ok(id),
+            Standing::Confirmed(lead) => return Ok(lead),
+            Standing::Proposed => {}
+        }
+        let at_ms = self.core.now_ms();
+        let conversion = Conversion {
+            id: ConversionId::new(at_ms, self.core.dice.roll()),
+            number: 0,
+            at_ms,
+            kind: ConversionKind::Api,
+            visitor: joins.first().map(|join| join.visitor),
+            journey: JourneyState::Known,
+            contact,
+            form_id: None,
+            form_name: None,
+            page_url: None,
+            page_title: None,
+            context: None,
+        };
+        // Two that confirm it at once make one conversion.
+        let idempotency = idempotency(Some(&format!("confirm {id}")), id.as_bytes())?;
+        let trust = Trust::named_by(NamedBy::Cookie);
+        let (lead, _, repeated) =
+            self.store(settings, &site, conversion, idempotency, trust).await?;
         if !repeated {
             self.core.metrics.conversion(JourneyState::Known);
         }
-        Ok(())
+        Ok(lead)
     }
 
     /// The lead, the conversion, and whether an earlier request had stored it.
@@ -209,21 +284,28 @@ impl Conversions {
         site: &SiteId,
         conversion: Conversion,
         idempotency: Option<Idempotency>,
-        named_by: Option<NamedBy>,
+        trust: Trust,
     ) -> Result<(LeadId, ConversionId, bool), ConversionError> {
         let at_ms = conversion.at_ms;
-        let kind = DeliveryKind::Converted;
+        let destinations = match trust.delivered {
+            true => {
+                recipients(settings, &self.subscriptions, site, DeliveryKind::Converted).await?
+            }
+            false => Vec::new(),
+        };
         let new = NewConversion {
             site: site.clone(),
             conversion,
             new_lead: LeadId::new(at_ms, self.core.dice.roll()),
-            destinations: recipients(settings, &self.subscriptions, site, kind).await?,
+            destinations,
             due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
             idempotency,
-            named_by,
+            named_by: trust.named_by,
+            proposed: trust.proposed,
         };
         match self.core.store.convert(new).await? {
             Converted::KeyReused => Err(ConversionError::KeyReused),
+            Converted::LeadFull(_) => Err(ConversionError::LeadFull),
             Converted::Stored { lead, conversion, repeated } => Ok((lead, conversion, repeated)),
         }
     }
@@ -241,7 +323,7 @@ impl Conversions {
         };
         let (visitor, token) = (given(visitor), given(token));
         if let Some(token) = &token {
-            if let Some(visitor) = settings.tokens.open(site, token) {
+            if let Some(visitor) = settings.tokens.open(site, token, self.core.now_ms()) {
                 return (Some((visitor, NamedBy::Token)), JourneyState::Known);
             }
             self.core.metrics.bad_token();
@@ -253,6 +335,33 @@ impl Conversions {
             (None, None) => (None, JourneyState::NoVisitor),
         }
     }
+}
+
+/// How far what a conversion says is believed.
+struct Trust {
+    named_by: Option<NamedBy>,
+    proposed: bool,
+    /// Whether the site's destinations get it.
+    delivered: bool,
+}
+
+impl Trust {
+    /// Somebody with an API key says it.
+    const KEY: Self = Self { named_by: None, proposed: false, delivered: true };
+
+    fn named_by(by: NamedBy) -> Self {
+        Self { named_by: Some(by), ..Self::KEY }
+    }
+}
+
+/// Whether a signature is the site's, of who the contact is: hex of HMAC-SHA256 of what the person is
+/// found by, the e-mail in lower case, or the phone where there is no e-mail.
+fn is_signed(secret: Option<&Secret>, contact: &Contact, signature: &str) -> bool {
+    let Some((secret, (_, value))) = secret.zip(contact.identities().next()) else { return false };
+    let mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes());
+    let Ok(mac) = mac.map(|mac| mac.chain_update(value)) else { return false };
+    let genuine = hex(&mac.finalize().into_bytes());
+    genuine.as_bytes().ct_eq(signature.trim().to_ascii_lowercase().as_bytes()).into()
 }
 
 fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ConversionError> {

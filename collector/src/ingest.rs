@@ -10,6 +10,7 @@ mod steps;
 pub use request::Request;
 
 use crate::conversion::{ConversionError, Conversions, Identified};
+use crate::limiter::{Limited, Limiter, Load};
 use crate::settings::{Settings, Site};
 use clew_core::{Core, Dice};
 use clew_store::{Arrival, Arrivals, StoreError};
@@ -43,21 +44,44 @@ pub struct Judged<'a> {
     pub identified: Vec<Identified>,
 }
 
-/// Opens a batch and judges its events. The dice name a visitor that nobody has named.
+/// Why a whole batch is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The outcome of its events.
+    pub reason: DropReason,
+    /// How many they are; 1 where that is not known.
+    pub events: usize,
+    /// What it was too much for, where that is the reason.
+    pub limited: Option<Limited>,
+}
+
+impl Refusal {
+    fn of(events: usize) -> impl Fn(DropReason) -> Self {
+        move |reason| Self { reason, events, limited: None }
+    }
+}
+
+/// Opens a batch, asks whether there is room for it, and judges its events. The dice name a visitor
+/// that nobody has named.
 ///
 /// # Errors
-/// The reason for which the whole batch is refused, with the number of its events (1 where that is
-/// not known).
+/// Why the whole batch is refused.
 pub fn judge<'a>(
     dice: &Dice,
     settings: &'a Settings,
     request: Request<'_>,
     body: &[u8],
-) -> Result<Judged<'a>, (DropReason, usize)> {
-    let batch = Batch::parse(body).map_err(|reason| (reason, 1))?;
-    let count = batch.events.len().max(1);
+    admit: impl FnOnce(&'a Site, Load) -> Result<(), Limited>,
+) -> Result<Judged<'a>, Refusal> {
+    let batch = Batch::parse(body).map_err(Refusal::of(1))?;
+    let events = batch.events.len().max(1);
     let (site, visitor, minted) =
-        open(dice, settings, request, &batch).map_err(|reason| (reason, count))?;
+        open(dice, settings, request, &batch).map_err(Refusal::of(events))?;
+    let load = Load { client: request.client, visitor, events, bytes: body.len() };
+    admit(site, load).map_err(|limited| Refusal {
+        limited: Some(limited),
+        ..Refusal::of(events)(DropReason::RateLimited)
+    })?;
     let context = VisitorContext {
         language: cut(&batch.language, 35),
         user_agent: cut(request.user_agent, limits::TEXT_BYTES),
@@ -72,7 +96,13 @@ pub fn judge<'a>(
         keep_cookie: !steps::forbidden(site, request, &batch),
         cookie_domain: steps::cookie_domain(request.origin, &batch.cookie_domain),
         sender: cut(&batch.sender, 16),
-        arrivals: Arrivals { site: site.config.name.clone(), visitor, context, events: Vec::new() },
+        arrivals: Arrivals {
+            site: site.config.name.clone(),
+            visitor,
+            context,
+            received_at_ms: request.received_at_ms,
+            events: Vec::new(),
+        },
         outcomes: Vec::with_capacity(batch.events.len()),
         identified: Vec::new(),
     };
@@ -125,6 +155,9 @@ pub enum IngestError {
     /// The whole batch was refused.
     #[error("the batch was refused: {}", .0.as_str())]
     Refused(DropReason),
+    /// It was refused because there was too much of it.
+    #[error("the batch was refused: come again in {} s", .0.retry_after_s)]
+    Limited(Limited),
     /// The store's.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -136,13 +169,14 @@ pub enum IngestError {
 /// Takes what browsers send.
 pub struct Ingest {
     core: Arc<Core>,
+    limiter: Arc<Limiter>,
     conversions: Arc<Conversions>,
 }
 
 impl Ingest {
     /// On a store.
-    pub fn new(core: Arc<Core>, conversions: Arc<Conversions>) -> Self {
-        Self { core, conversions }
+    pub fn new(core: Arc<Core>, limiter: Arc<Limiter>, conversions: Arc<Conversions>) -> Self {
+        Self { core, limiter, conversions }
     }
 
     /// Counts a batch that was refused before it could be read.
@@ -162,10 +196,13 @@ impl Ingest {
         body: &[u8],
     ) -> Result<Accepted, IngestError> {
         let metrics = &self.core.metrics;
-        let judged = judge(&self.core.dice, settings, request, body);
-        let judged = judged.map_err(|(reason, events)| {
+        let admit = |site: &Site, load| self.limiter.batch(settings, &site.config.name, load);
+        let judged = judge(&self.core.dice, settings, request, body, admit);
+        let judged = judged.map_err(|Refusal { reason, events, limited }| {
             metrics.events(Outcome::Dropped(reason), events);
-            IngestError::Refused(reason)
+            let Some(limited) = limited else { return IngestError::Refused(reason) };
+            metrics.limited(limited.by);
+            IngestError::Limited(limited)
         })?;
         metrics.batch(&judged.sender);
         let flags = judged.arrivals.events.iter().filter_map(|arrival| match arrival {
@@ -210,11 +247,15 @@ impl Ingest {
         if judged.minted && accepted.stored > 0 {
             metrics.minted();
         }
-        if judged.site.config.identify {
-            // A repeat of the batch repeats this; the event's id makes that harmless.
-            for one in judged.identified.into_iter().filter(|named| kept.contains(&named.event)) {
-                self.conversions.from_page(settings, &site, visitor, one).await?;
+        // A repeat of the batch repeats this; the event's id makes that harmless.
+        for one in judged.identified.into_iter().filter(|named| kept.contains(&named.event)) {
+            let identity = one.contact.identities().next();
+            let identity = identity.map_or_else(|| visitor.to_text(), |(_, value)| value);
+            if !self.limiter.person(settings, &site, &identity) {
+                metrics.limited("person");
+                continue;
             }
+            self.conversions.from_page(settings, judged.site, visitor, one).await?;
         }
         Ok(accepted)
     }

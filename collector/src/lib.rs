@@ -18,6 +18,7 @@ pub mod subscriptions;
 pub mod recipients;
 pub mod leads;
 pub mod conversion;
+pub mod limiter;
 pub mod ingest;
 pub mod recorder;
 pub mod feedback;

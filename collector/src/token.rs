@@ -1,22 +1,31 @@
-//! The sealed token: names a visitor to a form handler in a way that nobody else can make.
+//! The sealed token: names a visitor to a form handler in a way that nobody else can make or read.
 //!
-//! base64url of version, key id, site hash (4 bytes), visitor (16), issued-at (8) and a 16-byte
-//! HMAC-SHA256 over all of it: 62 characters. The first configured key signs, all of them verify.
+//! base64url of version, key id, a nonce (12 bytes) and the visitor (16) under ChaCha20-Poly1305 with the
+//! site's name: 62 characters. The nonce is the second in which the token was issued (4 bytes) and an
+//! HMAC of what is sealed (8), so it repeats only where all of the token does. The first configured key
+//! seals, all of them open.
+//!
+//! What a token proves: whoever was first given it knew the value of the browser's cookie, within the
+//! last [`limits::TOKEN_AGE_MS`]. It does not tell that value, so a token that leaks (in a page, a form's
+//! address, a log) lets nobody report page views as that browser.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clew_core::secret::TokenKey;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::Sha256;
 use shared::ids::{SiteId, VisitorId};
-use subtle::ConstantTimeEq;
+use shared::limits;
 use uuid::Uuid;
 
-const VERSION: u8 = 1;
-const SEALED_BYTES: usize = 1 + 1 + 4 + 16 + 8;
-const MAC_BYTES: usize = 16;
+const VERSION: u8 = 2;
+const HEAD_BYTES: usize = 2;
+/// Say what the derived keys are for, so that they are good for nothing else.
+const SEALING: &[u8] = b"clew token v2: seal";
+const NAMING: &[u8] = b"clew token v2: nonce";
 
-/// A key that cannot sign tokens.
+/// A key that cannot seal tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("token_keys: the secret of key {0} is not base64 of at least 16 bytes")]
 pub struct TokenKeyError(u8);
@@ -24,7 +33,13 @@ pub struct TokenKeyError(u8);
 /// Makes and opens tokens.
 #[derive(Default)]
 pub struct Tokens {
-    keys: Vec<(u8, Hmac<Sha256>)>,
+    keys: Vec<Key>,
+}
+
+struct Key {
+    id: u8,
+    seal: LessSafeKey,
+    nonce: Hmac<Sha256>,
 }
 
 impl Tokens {
@@ -33,53 +48,54 @@ impl Tokens {
     /// # Errors
     /// A sentence naming the key whose secret is not base64 of at least 16 bytes.
     pub fn new(keys: &[TokenKey]) -> Result<Self, TokenKeyError> {
-        let keyed = |key: &TokenKey| {
-            let secret = STANDARD.decode(key.secret.reveal().trim()).unwrap_or_default();
-            let mac = Hmac::new_from_slice(&secret).ok().filter(|_| secret.len() >= 16);
-            Ok((key.id, mac.ok_or(TokenKeyError(key.id))?))
-        };
+        let keyed = |key: &TokenKey| Key::derive(key).ok_or(TokenKeyError(key.id));
         Ok(Self { keys: keys.iter().map(keyed).collect::<Result<_, _>>()? })
     }
 
     /// The token of a visitor; `None` where no key is configured.
     pub fn seal(&self, site: &SiteId, visitor: VisitorId, now_ms: i64) -> Option<String> {
-        let (id, mac) = self.keys.first()?;
-        let mut bytes = Vec::with_capacity(SEALED_BYTES + MAC_BYTES);
-        bytes.extend([VERSION, *id]);
-        bytes.extend(site_hash(site));
-        bytes.extend(visitor.as_bytes());
-        bytes.extend(now_ms.to_be_bytes());
-        let signature = sign(mac, &bytes);
-        bytes.extend(signature);
-        Some(URL_SAFE_NO_PAD.encode(bytes))
+        let key = self.keys.first()?;
+        let issued_s = u32::try_from(now_ms / 1000).unwrap_or_default().to_be_bytes();
+        let named = key.nonce.clone().chain_update(site.as_str()).chain_update([0]);
+        let named = named.chain_update(visitor.as_bytes()).chain_update(issued_s).finalize();
+        let mut nonce = [0; NONCE_LEN];
+        nonce[..4].copy_from_slice(&issued_s);
+        nonce[4..].copy_from_slice(&named.into_bytes()[..NONCE_LEN - 4]);
+        let mut sealed = visitor.as_bytes().to_vec();
+        let once = Nonce::assume_unique_for_key(nonce);
+        key.seal.seal_in_place_append_tag(once, label(key.id, site), &mut sealed).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([&[VERSION, key.id], nonce.as_slice(), &sealed].concat()))
     }
 
-    /// The visitor that a token names; `None` where it is forged, damaged or of another site.
-    pub fn open(&self, site: &SiteId, token: &str) -> Option<VisitorId> {
+    /// The visitor that a token names; `None` where it is forged, damaged, too old or of another site.
+    pub fn open(&self, site: &SiteId, token: &str, now_ms: i64) -> Option<VisitorId> {
         let bytes = URL_SAFE_NO_PAD.decode(token.trim()).ok()?;
-        if bytes.len() != SEALED_BYTES + MAC_BYTES {
-            return None;
-        }
-        let (sealed, signature) = bytes.split_at(SEALED_BYTES);
-        let (_, mac) = self.keys.iter().find(|(id, _)| *id == sealed[1])?;
-        let genuine: bool = sign(mac, sealed).ct_eq(signature).into();
-        if !genuine || sealed[0] != VERSION || sealed[2..6] != site_hash(site) {
-            return None;
-        }
-        Uuid::from_slice(&sealed[6..22]).ok().map(VisitorId)
+        let (head, rest) = bytes.split_at_checked(HEAD_BYTES)?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
+        let key = self.keys.iter().find(|key| head == [VERSION, key.id])?;
+        let mut sealed = sealed.to_vec();
+        let once = Nonce::assume_unique_for_key(*nonce);
+        let visitor = key.seal.open_in_place(once, label(key.id, site), &mut sealed).ok()?;
+        let issued_ms = i64::from(u32::from_be_bytes(*nonce.first_chunk()?)) * 1000;
+        let is_fresh = now_ms.saturating_sub(issued_ms) <= limits::TOKEN_AGE_MS;
+        Uuid::from_slice(visitor).ok().map(VisitorId).filter(|_| is_fresh)
     }
 }
 
-fn sign(mac: &Hmac<Sha256>, bytes: &[u8]) -> [u8; MAC_BYTES] {
-    let mut signature = [0; MAC_BYTES];
-    signature
-        .copy_from_slice(&mac.clone().chain_update(bytes).finalize().into_bytes()[..MAC_BYTES]);
-    signature
+impl Key {
+    fn derive(key: &TokenKey) -> Option<Self> {
+        let secret = STANDARD.decode(key.secret.reveal().trim()).ok()?;
+        let mac = Hmac::<Sha256>::new_from_slice(&secret).ok().filter(|_| secret.len() >= 16)?;
+        let derive = |purpose: &[u8]| mac.clone().chain_update(purpose).finalize().into_bytes();
+        let seal = UnboundKey::new(&CHACHA20_POLY1305, &derive(SEALING)).ok()?;
+        let nonce = Hmac::new_from_slice(&derive(NAMING)).ok()?;
+        Some(Self { id: key.id, seal: LessSafeKey::new(seal), nonce })
+    }
 }
 
-fn site_hash(site: &SiteId) -> [u8; 4] {
-    let hash = xxhash_rust::xxh3::xxh3_64(site.as_str().as_bytes()).to_be_bytes();
-    [hash[0], hash[1], hash[2], hash[3]]
+/// What a token opens under: its key's id, and the site.
+fn label(key: u8, site: &SiteId) -> Aad<Vec<u8>> {
+    Aad::from([&[VERSION, key], site.as_str().as_bytes()].concat())
 }
 
 #[cfg(test)]
@@ -96,23 +112,29 @@ mod tests {
     fn only_the_right_site_with_the_right_key_opens_it() {
         let (site, other) = (SiteId::parse("demo").unwrap(), SiteId::parse("other").unwrap());
         let visitor = VisitorId::from_random([9; 16]);
-        let token = keys(&[1]).seal(&site, visitor, 1_700_000_000_000).unwrap();
+        const NOW_MS: i64 = 1_700_000_000_000;
+        let token = keys(&[1]).seal(&site, visitor, NOW_MS).unwrap();
         assert!(token.len() <= 64);
-        assert_eq!(keys(&[2, 1]).open(&site, &token), Some(visitor));
-        assert_eq!(keys(&[1]).open(&other, &token), None);
-        assert_eq!(keys(&[2]).open(&site, &token), None);
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        assert!(!bytes.windows(4).any(|part| visitor.as_bytes().windows(4).any(|id| id == part)));
+        assert_eq!(keys(&[2, 1]).open(&site, &token, NOW_MS), Some(visitor));
+        assert_eq!(keys(&[1]).open(&other, &token, NOW_MS), None);
+        assert_eq!(keys(&[2]).open(&site, &token, NOW_MS), None);
         for index in 0..token.len() {
             let mut forged = token.clone().into_bytes();
             forged[index] = if forged[index] == b'A' { b'B' } else { b'A' };
             assert_eq!(
-                keys(&[1]).open(&site, &String::from_utf8(forged).unwrap()),
+                keys(&[1]).open(&site, &String::from_utf8(forged).unwrap(), NOW_MS),
                 None,
                 "{index}"
             );
         }
         for bad in ["", "x", &token[1..], &"A".repeat(1000), "é"] {
-            assert_eq!(keys(&[1]).open(&site, bad), None, "{bad}");
+            assert_eq!(keys(&[1]).open(&site, bad, NOW_MS), None, "{bad}");
         }
+        let last_ms = NOW_MS + limits::TOKEN_AGE_MS;
+        assert_eq!(keys(&[1]).open(&site, &token, last_ms), Some(visitor));
+        assert_eq!(keys(&[1]).open(&site, &token, last_ms + 1), None);
         assert_eq!(Tokens::default().seal(&site, visitor, 0), None);
     }
 

@@ -75,6 +75,13 @@ impl EventId {
     pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
         Self(uuid_v7(now_ms, dice))
     }
+
+    /// When it was made by the browser's clock, Unix milliseconds; some time where the id is no
+    /// UUIDv7.
+    pub fn made_at_ms(self) -> i64 {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        i64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
 }
 
 impl LeadId {

@@ -7,5 +7,5 @@ mod history;
 mod json;
 mod touches;
 
-pub use history::{History, Views, next_begin_ms};
-pub use json::{conversion_json, page_json};
+pub use history::{History, next_begin_ms};
+pub use json::{Cursor, conversion_json, page_json};

@@ -11,8 +11,6 @@ pub use phone::{Country, CountryError, e164};
 
 use crate::context::VisitorContext;
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use crate::page_view::PageView;
-use crate::visit::Touch;
 use serde::{Deserialize, Serialize};
 
 /// What kind of act made the conversion.
@@ -77,13 +75,11 @@ pub struct Conversion {
     pub page_url: Option<String>,
     /// That page's title.
     pub page_title: Option<String>,
-    /// The visitor's touches as they stood at the conversion; never rewritten.
-    pub touches: Vec<Touch>,
     /// What the visitor's browser had said of itself by then, where it is known.
     pub context: Option<VisitorContext>,
 }
 
-/// By what a conversion named its browser, the surest first.
+/// By what a conversion named its browser.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NamedBy {
@@ -93,6 +89,8 @@ pub enum NamedBy {
     Cookie,
     /// The page itself, by `clew('identify', …)`.
     Page,
+    /// The page, with the site's signature of who it is.
+    Signed,
 }
 
 /// By what a conversion's person was found.
@@ -164,12 +162,25 @@ impl Join {
         self.undone_at_ms.is_none()
     }
 
-    /// Whether a page view of the browser belongs to this membership.
-    pub fn holds(&self, view: &PageView) -> bool {
+    /// Whether what the browser did at a time, Unix milliseconds, belongs to this membership.
+    pub fn holds(&self, at_ms: i64) -> bool {
         self.is_valid()
-            && self.from_ms.is_none_or(|from_ms| view.at_ms >= from_ms)
-            && self.until_ms.is_none_or(|until_ms| view.at_ms < until_ms)
+            && self.from_ms.is_none_or(|from_ms| at_ms >= from_ms)
+            && self.until_ms.is_none_or(|until_ms| at_ms < until_ms)
     }
+}
+
+/// Who says that a lead is this person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Somebody with a key: a form handler, a CRM, the site.
+    #[default]
+    Verified,
+    /// Only a page. It is not found by e-mail or phone, and takes nothing from leads that are verified.
+    Proposed,
+    /// A page at first; then somebody with a key made it this lead.
+    Confirmed(LeadId),
 }
 
 /// A person, with one or more visitors joined.
@@ -189,6 +200,12 @@ pub struct Lead {
     pub joins: Vec<Join>,
     /// How many conversions it has had.
     pub conversions: u32,
+    /// How many of them only a page reported.
+    #[serde(default)]
+    pub page_conversions: u32,
+    /// Who says that it is this person.
+    #[serde(default)]
+    pub standing: Standing,
     /// The e-mail said this lead and the phone said that one: recorded, never merged.
     pub phone_conflict: Option<LeadId>,
 }

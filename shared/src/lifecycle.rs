@@ -148,8 +148,9 @@ pub struct StageEntry {
     pub reference: Option<String>,
 }
 
-/// A lead's history of stages. Its first step is from anonymous to lead.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A lead's history of stages. Its first step is from anonymous to lead; the default has none, as of a
+/// lead that is only proposed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LifeCycle(Vec<StageEntry>);
 
 impl LifeCycle {

@@ -30,13 +30,37 @@ pub const CLOCK_SKEW_MS: i64 = 10_000;
 pub const EVENT_AGE_MS: i64 = 30 * DAY_MS;
 /// Events further ahead after correction are dropped as `in_future`.
 pub const EVENT_AHEAD_MS: i64 = 60 * 60 * 1000;
+/// A page view is dated no longer than this before its browser was first heard of.
+pub const EVENT_BACK_DATED_MS: i64 = DAY_MS;
 /// Engaged time that one page view can claim; more is `invalid_event`.
 pub const ENGAGED_MS: i64 = DAY_MS;
 
-/// Page views kept for one visitor, and as many actions; more are `visitor_full`.
-pub const VISITOR_ROWS: usize = 10_000;
+/// Page views of one visitor that are kept one by one, and as many actions. Whoever reads more than
+/// this in one browser is rare; what is older is summed up, so that reading a journey stays cheap.
+pub const VISITOR_ROWS: usize = 500;
+/// Rows that are summed up at once where a visitor has more than that, so that it happens seldom.
+pub const VISITOR_SUMMED_UP: usize = 100;
+/// Touches that are kept of what is summed up: the first and the newest.
+pub const PAST_TOUCHES: usize = 100;
+/// Departures that are kept of what is summed up: the newest.
+pub const PAST_DEPARTURES: usize = 64;
+/// Touches, page views and conversions that are shown beside a lead; all of them are read page by page.
+pub const SHOWN: usize = 200;
 /// Browsers joined to one lead; a conversion in a further one is stored without its journey.
 pub const LEAD_JOINS: usize = 500;
+/// Browsers among them that only a page named; what anybody may say leaves room for what is known.
+pub const LEAD_PAGE_JOINS: usize = 50;
+/// Conversions of one lead. More is nobody's way to buy; the request is refused.
+pub const LEAD_CONVERSIONS: u32 = 1_000;
+/// Conversions among them that only a page reported.
+pub const LEAD_PAGE_CONVERSIONS: u32 = 100;
+/// Conversions of a lead that is only proposed.
+pub const PROPOSED_CONVERSIONS: u32 = 10;
+/// Page views of a lead's browsers that are read for an answer; browsers beyond them are left out, the
+/// first that was joined never.
+pub const LEAD_PAGE_VIEWS: usize = 5_000;
+/// Their size in memory, about.
+pub const LEAD_BYTES: usize = 16 * 1024 * 1024;
 /// Persons that one batch can name; further ones are `too_many_events`.
 pub const BATCH_PERSONS: usize = 5;
 /// A stored value's size; longer ones are stored in chunks (sled 0.34 does not sync larger blobs).
@@ -62,6 +86,8 @@ pub const ENGAGED_SCROLL_MS: u32 = 3_000;
 
 /// The visitor's cookie lives this long, and every answer renews it. Browsers allow no more.
 pub const COOKIE_SECONDS: u32 = 400 * 24 * 60 * 60;
+/// A sealed token names its visitor this long; every answer to a page brings a new one.
+pub const TOKEN_AGE_MS: i64 = 30 * DAY_MS;
 /// An idempotency key is remembered this long.
 pub const IDEMPOTENCY_MS: i64 = DAY_MS;
 /// The longest id of a deal.

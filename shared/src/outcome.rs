@@ -46,13 +46,15 @@ pub enum DropReason {
     NoConsent,
     /// The visitor has `limits::VISITOR_ROWS` rows already.
     VisitorFull,
+    /// Its client, visitor or site sent more than it may (429; the tracker sends again, later).
+    RateLimited,
     /// The queue to the store was full, or the store failed (503; the tracker sends again).
     Overloaded,
 }
 
 impl Outcome {
     /// Every outcome, for the metrics and the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Stored,
         Self::Duplicate,
         Self::Dropped(DropReason::TooLarge),
@@ -68,6 +70,7 @@ impl Outcome {
         Self::Dropped(DropReason::InFuture),
         Self::Dropped(DropReason::NoConsent),
         Self::Dropped(DropReason::VisitorFull),
+        Self::Dropped(DropReason::RateLimited),
         Self::Dropped(DropReason::Overloaded),
     ];
 
@@ -98,6 +101,7 @@ impl DropReason {
             Self::InFuture => "in_future",
             Self::NoConsent => "no_consent",
             Self::VisitorFull => "visitor_full",
+            Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
         }
     }

@@ -96,6 +96,18 @@ impl PageView {
         self.totals.active_at_ms.max(self.at_ms).max(left_at_ms)
     }
 
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let Self { url, title, evidence, label, totals, .. } = self;
+        let texts = [Some(url), Some(title), evidence.referrer.as_ref(), label.referrer.as_ref()];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        let ids = evidence.click_ids.iter().map(|id| size_of_val(id) + id.value.len());
+        size_of::<Self>()
+            + texts
+            + ids.sum::<usize>()
+            + totals.departures.len() * size_of::<Departure>()
+    }
+
     /// The foreign host that referred here, where nothing else tells of an origin.
     pub fn only_referrer(&self) -> Option<&str> {
         let by_referrer = self.label.origin == Origin::Marketing

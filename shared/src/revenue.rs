@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub struct Credit {
     /// The model.
     pub model: Model,
-    /// The touches that have a share, by their number from 1, and the share.
+    /// The touches that have a share, by [`History::number`], and the share.
     pub shares: Vec<(usize, Money)>,
 }
 
@@ -64,7 +64,8 @@ pub fn credit(
         let of_sum = |(currency, sum)| {
             let money = move |minor| Money { minor, currency };
             let shares: Vec<_> = split(sum, &credits).into_iter().map(money).collect();
-            let credited = (1..).zip(shares).zip(&credits).filter(|(_, credit)| **credit > 0.0);
+            let numbers = (0..).map(|place| history.number(place));
+            let credited = numbers.zip(shares).zip(&credits).filter(|(_, credit)| **credit > 0.0);
             credited.map(|(share, _)| share).collect::<Vec<_>>()
         };
         Credit { model: rule.model, shares: deal.revenue().into_iter().flat_map(of_sum).collect() }
@@ -140,7 +141,6 @@ mod tests {
             page_url: None,
             page_title: None,
             context: None,
-            touches: Vec::new(),
         }
     }
 
@@ -160,6 +160,8 @@ mod tests {
             contact: Contact::default(),
             joins: vec![Join::new(visitor, &conversions[0], by)],
             conversions: conversions.len() as u32,
+            page_conversions: 0,
+            standing: crate::lead::Standing::Verified,
             phone_conflict: None,
         };
         let views = touches.iter().map(|day| view(day * DAY_MS, "google")).collect();

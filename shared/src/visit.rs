@@ -1,9 +1,14 @@
 //! Visits and touches: a pure fold over a visitor's labelled page views in time order.
 //!
-//! The fold is the definition. [`Journey::derive`] runs it over all page views; a store that
-//! receives the newest page view takes one more step with [`Journey::append`], and one that
-//! receives what may change an earlier step derives again. Either way the result is the same,
-//! whatever the order.
+//! A journey is derived whenever it is read ([`Journey::derive`]); it is never stored, so events may
+//! arrive in any order. Only what is too old to be kept page view by page view is summed up ([`Past`]),
+//! and the fold goes on from there.
+
+mod past;
+mod trail;
+
+pub use past::Past;
+pub use trail::Trail;
 
 use crate::channel::Channel;
 use crate::ids::EventId;
@@ -12,6 +17,7 @@ use crate::page_view::PageView;
 use crate::source::{Label, Origin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::ops::AddAssign;
 
 /// A contact with its marketing evidence.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -32,6 +38,8 @@ pub struct Touch {
     pub landing_page: String,
     /// Page views during the touch.
     pub page_views: u32,
+    /// Pages during the touch that held the visitor.
+    pub engaged_pages: u32,
     /// Engaged milliseconds during the touch.
     pub engaged_ms: u64,
 }
@@ -86,76 +94,54 @@ pub struct Journey {
     pub visits: Vec<Visit>,
     /// The touches.
     pub touches: Vec<Touch>,
-    /// The position of the newest page view.
-    last: Option<(i64, EventId)>,
-    /// The latest departure from any page.
-    departed_at_ms: Option<i64>,
+    /// What was summed up between the first touch and the second of those above.
+    pub left_out: LeftOut,
+}
+
+/// Touches of which only the sums are kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many touches.
+    pub touches: u32,
+    /// Visits without a touch that is kept.
+    pub visits: u32,
+    /// Their page views.
+    pub page_views: u32,
+    /// Their pages that held the visitor.
+    pub engaged_pages: u32,
+    /// Their engaged milliseconds.
+    pub engaged_ms: u64,
+    /// The channels that they came through.
+    pub channels: BTreeSet<Channel>,
+}
+
+impl AddAssign for LeftOut {
+    fn add_assign(&mut self, more: Self) {
+        let Self { touches, visits, page_views, engaged_pages, engaged_ms, channels } = more;
+        self.touches += touches;
+        self.visits += visits;
+        self.page_views += page_views;
+        self.engaged_pages += engaged_pages;
+        self.engaged_ms += engaged_ms;
+        self.channels.extend(channels);
+    }
 }
 
 impl Journey {
     /// Derives from page views in any order.
     pub fn derive<'a>(page_views: impl IntoIterator<Item = &'a PageView>) -> Self {
-        let mut ordered: Vec<&PageView> = page_views.into_iter().collect();
-        ordered.sort_unstable_by_key(|view| view.position());
-        let mut journey = Self::default();
-        let mut departures = BTreeSet::new();
-        for view in ordered {
-            let is_paired = view.only_referrer().is_some_and(|host| {
-                let earliest_ms = view.at_ms.saturating_sub(limits::PAIRED_MS - 1);
-                departures.range((host, earliest_ms)..=(host, view.at_ms)).next().is_some()
-            });
-            journey.step(view, is_paired);
-            let left = view.totals.departures.iter();
-            departures.extend(left.map(|departure| (departure.host.as_str(), departure.at_ms)));
-        }
-        journey
+        let mut past = Past::default();
+        past.take(page_views);
+        past.journey
     }
 
-    /// Takes the next page view; `false`, and nothing taken, where it is not the newest, or could be
-    /// a paired return, which takes all page views to tell.
-    pub fn append(&mut self, view: &PageView) -> bool {
-        let is_newest = self.last.is_none_or(|last| view.position() > last);
-        let recently =
-            |departed_at_ms| view.at_ms.saturating_sub(departed_at_ms) < limits::PAIRED_MS;
-        let may_be_paired =
-            view.only_referrer().is_some() && self.departed_at_ms.is_some_and(recently);
-        let is_taken = is_newest && !may_be_paired;
-        if is_taken {
-            self.step(view, false);
-        }
-        is_taken
-    }
-
-    /// Takes a page view's raised totals (`before` is the same view as it stood); `false`, and
-    /// nothing taken, where that can change what a later page view began.
-    pub fn raise(&mut self, before: &PageView, after: &PageView) -> bool {
-        let (Some(visit), Some(last)) = (self.visits.last_mut(), self.last) else { return false };
-        // An earlier visit may now reach the next one; only the last has no next.
-        if before.at_ms < visit.at_ms {
-            return false;
-        }
-        // Departures after the newest page view can make a return of none that is there.
-        let (known, told) = (&before.totals.departures, &after.totals.departures);
-        let news = told.strip_prefix(known.as_slice());
-        if !news.is_some_and(|news| news.iter().all(|left| left.at_ms > last.0)) {
-            return false;
-        }
-        let position = before.position();
-        let Some(touch) =
-            self.touches.iter_mut().rfind(|touch| (touch.at_ms, touch.page) <= position)
-        else {
-            return false;
-        };
-        let more = u64::from(after.totals.engaged_ms - before.totals.engaged_ms);
-        touch.engaged_ms += more;
-        visit.engaged_ms += more;
-        visit.stay(after.active_at_ms());
-        self.depart(after);
-        true
+    /// Page views, those that are summed up among them.
+    pub fn page_views(&self) -> u32 {
+        let kept = self.touches.iter().map(|touch| touch.page_views).sum::<u32>();
+        kept + self.left_out.page_views
     }
 
     fn step(&mut self, view: &PageView, is_paired: bool) {
-        self.last = Some(view.position());
         let running = self.visits.last().is_some_and(|visit| {
             view.at_ms.saturating_sub(visit.active_at_ms) < limits::VISIT_IDLE_MS
                 && view.at_ms.saturating_sub(visit.at_ms) < limits::VISIT_LENGTH_MS
@@ -172,14 +158,43 @@ impl Journey {
             visit.page_views += 1;
             visit.engaged_ms += engaged_ms;
             touch.page_views += 1;
+            touch.engaged_pages += u32::from(view.is_engaged());
             touch.engaged_ms += engaged_ms;
         }
-        self.depart(view);
     }
 
-    fn depart(&mut self, view: &PageView) {
-        let latest = view.totals.departures.last().map(|departure| departure.at_ms);
-        self.departed_at_ms = self.departed_at_ms.max(latest);
+    /// Keeps the first touch and the newest, `most` in all, and sums up those between.
+    fn sum_up(&mut self, most: usize) {
+        if self.touches.len() <= most {
+            return;
+        }
+        let newest = self.touches.len() - (most - 1);
+        for touch in self.touches.drain(1..newest) {
+            self.left_out.touches += 1;
+            self.left_out.page_views += touch.page_views;
+            self.left_out.engaged_pages += touch.engaged_pages;
+            self.left_out.engaged_ms += touch.engaged_ms;
+            self.left_out.channels.insert(touch.label.channel);
+        }
+        let visits_before = self.visits.len();
+        let kept = self.keep_visits();
+        self.left_out.visits += (visits_before - kept) as u32;
+    }
+
+    /// Removes the visits without a touch; how many stay.
+    fn keep_visits(&mut self) -> usize {
+        let mut kept = Vec::new();
+        for touch in &mut self.touches {
+            let visit = touch.visit as usize;
+            if kept.last() != Some(&visit) {
+                kept.push(visit);
+            }
+            touch.visit = (kept.len() - 1) as u32;
+        }
+        let visits = std::mem::take(&mut self.visits).into_iter().enumerate();
+        let kept = visits.filter(|(place, _)| kept.binary_search(place).is_ok());
+        self.visits = kept.map(|(_, visit)| visit).collect();
+        self.visits.len()
     }
 
     fn open_visit(&mut self, view: &PageView, origin: Origin) {
@@ -232,6 +247,7 @@ impl Journey {
             label,
             landing_page: view.url.clone(),
             page_views: 0,
+            engaged_pages: 0,
             engaged_ms: 0,
         });
     }

@@ -320,7 +320,7 @@ async fn departures_are_kept_with_their_page_view(backend: Backend) {
     assert_eq!((&answer.json["stored"], &answer.json["duplicate"]), (&json!(3), &json!(1)));
     assert_eq!(answer.json["dropped"], json!([{ "id": null, "reason": "invalid_event" }]));
     let site = SiteId::parse(SITE).unwrap();
-    let views = app.app.core.store.page_views(&site, visitor).await.unwrap();
+    let views = app.app.core.store.trail(&site, visitor).await.unwrap().views;
     let left: Vec<_> =
         views[0].totals.departures.iter().map(|left| (left.at_ms, left.host.as_str())).collect();
     assert_eq!(left, [(NOW_MS + 500, "pay.test")]);
@@ -349,7 +349,7 @@ async fn a_repeated_departure_is_a_duplicate_whatever_the_clock(backend: Backend
     let events = [shown, left];
     let answer = app.send(batch(&visitor.to_text(), wrong_ms - 90, &events)).await.json;
     assert_eq!((&answer["stored"], &answer["duplicate"]), (&json!(1), &json!(1)));
-    let views = app.app.core.store.page_views(&site, visitor).await.unwrap();
+    let views = app.app.core.store.trail(&site, visitor).await.unwrap().views;
     let left: Vec<_> = views[0].totals.departures.iter().map(|left| left.at_ms).collect();
     assert_eq!(left, [NOW_MS + 20], "the first one stored stands");
     app.stop().await;

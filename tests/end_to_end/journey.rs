@@ -83,8 +83,11 @@ async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
     browser.wait_for("clew('token', done)").await;
     let hidden =
         browser.run("return document.querySelector('#contact input[name=clew_token]').value").await;
-    let sealed =
-        town.app.app.settings.get().tokens.open(&tests::story::site(), hidden.as_str().unwrap());
+    let opened = |token: &serde_json::Value| {
+        let (settings, now_ms) = (town.app.app.settings.get(), town.app.app.core.now_ms());
+        settings.tokens.open(&tests::story::site(), token.as_str().unwrap(), now_ms)
+    };
+    let sealed = opened(&hidden);
     assert_eq!(sealed.map(|sealed| sealed.to_text()), Some(visitor.clone()));
     for (field, text) in [
         ("first_name", "First"),
@@ -210,14 +213,9 @@ async fn a_policy_without_wasm_still_counts(backend: Backend) {
     let (town, browser) = (Town::start(backend, Some(policy)), Browser::start().await);
     browser.open(&format!("{}/?utm_source=google&utm_medium=cpc", town.site)).await;
     let token = browser.wait_for("clew('token', done)").await;
-    let visitor = town
-        .app
-        .app
-        .settings
-        .get()
-        .tokens
-        .open(&tests::story::site(), token.as_str().unwrap())
-        .unwrap();
+    let (settings, now_ms) = (town.app.app.settings.get(), town.app.app.core.now_ms());
+    let visitor =
+        settings.tokens.open(&tests::story::site(), token.as_str().unwrap(), now_ms).unwrap();
     let journey =
         town.journey_when(&visitor.to_text(), |journey| journey["pages"].is_array()).await;
     assert_eq!(journey["touches"][0]["channel"], "paid_search");
@@ -292,9 +290,14 @@ async fn single_page_navigation_and_events(backend: Backend) {
         .journey_when(&visitor, |journey| pages_are(journey, &[("/", false), ("/blog/a", false)]))
         .await;
     assert_eq!(journey["touches"].as_array().unwrap().len(), 1);
-    let path = "/v1/leads/email:lead@example.com/fields";
-    let lead = town.answer_when(path, |answer| answer["lead_id"].is_string()).await;
-    assert_eq!(lead["fields"]["visitor_id"], json!(visitor));
+    let path = "/v1/leads?proposed=1";
+    let proposed = town.answer_when(path, |answer| answer["leads"][0].is_object()).await;
+    let lead = &proposed["leads"][0];
+    assert_eq!(lead["contact"]["email"], "lead@example.com");
+    assert_eq!(
+        (&lead["visitors"][0]["visitor"], &lead["verified"]),
+        (&json!(visitor), &json!(false))
+    );
     assert_eq!(browser.page_errors().await, [""; 0]);
     browser.stop().await;
     town.stop().await;

@@ -14,6 +14,7 @@ mod leads;
 mod feedback;
 mod fields;
 mod persons;
+mod identify;
 mod history;
 mod outbox;
 mod webhooks;

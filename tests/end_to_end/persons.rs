@@ -1,9 +1,11 @@
 //! Who is who: one person with two browsers, two persons with one, and persons that a page names.
 
 use clew_core::Clock;
+use collector::config::Identify;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
+use std::net::TcpListener;
 use tests::app::{NOW_MS, TestApp, answer};
 use tests::settings::KEY;
 use tests::storage::Backend;
@@ -100,12 +102,20 @@ async fn a_shared_browser_never_tells_the_other_persons_visits(backend: Backend)
     app.stop().await;
 }
 
-/// `clew('identify', …)` in the page: one lead however often the batch comes, none where the site
-/// says so.
+/// With settings behind the others, and a site that believes what its pages say.
+fn trusting(backend: Backend, settings: &str) -> TestApp {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    TestApp::start_adjusted(backend, listener, settings, Clock::fixed(NOW_MS), |config| {
+        config.sites[0].identify = Identify::Trust;
+    })
+}
+
+/// `clew('identify', …)` in the page of a site that believes it: one lead however often the batch
+/// comes, none where the site says so.
 async fn a_page_may_name_the_person(backend: Backend) {
-    let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = false\n\
+    let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = \"off\"\n\
                     [[keys]]\nname = \"quiet\"\nsite = \"quiet\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-    let app = TestApp::start_with(backend, settings, Clock::fixed(NOW_MS));
+    let app = trusting(backend, settings);
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
     let named = format!(
@@ -221,7 +231,7 @@ async fn a_join_is_undone(backend: Backend) {
 
 /// With the site's country a national number is E.164, from a form as from a page, and finds.
 async fn a_number_is_one_of_the_sites_country(backend: Backend) {
-    let settings = "[[sites]]\nname = \"french\"\nhosts = [\"french.example\"]\ncountry = \"FR\"\n\
+    let settings = "[[sites]]\nname = \"french\"\nhosts = [\"french.example\"]\ncountry = \"FR\"\nidentify = \"trust\"\n\
                     [[keys]]\nname = \"french\"\nsite = \"french\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
     let app = TestApp::start_with(backend, settings, Clock::fixed(NOW_MS));
     let french = |method, path: &str| app.request(method, path).bearer_auth("test");

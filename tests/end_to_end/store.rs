@@ -2,10 +2,12 @@
 
 use clew_store::sled::{SledOptions, SledStore};
 use clew_store::{
-    Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, NewRecord, StoreError, Upkeep,
+    Claim, Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, NewRecord, StoreError, Upkeep,
 };
+use flate2::read::GzDecoder;
 use futures_util::{StreamExt, stream};
 use shared::lifecycle::Stage;
+use std::io::Read;
 use std::path::Path;
 use tests::storage::{Backend, Storage};
 use tests::story;
@@ -14,12 +16,7 @@ fn open(folder: &Path) -> Result<SledStore, StoreError> {
     SledStore::open(folder, SledOptions { cache_bytes: 64 << 20, queue: 100 })
 }
 
-tests::both_stores!(
-    the_story_is_told,
-    a_full_visitor_takes_no_more,
-    a_full_queue_is_busy,
-    a_lead_is_read_as_of_one_moment,
-);
+tests::both_stores!(the_story_is_told, a_full_queue_is_busy, a_lead_is_read_as_of_one_moment,);
 
 async fn the_story_is_told(backend: Backend) {
     let storage = Storage::new(backend);
@@ -29,11 +26,6 @@ async fn the_story_is_told(backend: Backend) {
     story::a_closed_store_refuses(&*store).await;
     drop(store);
     remembered(&*storage.open()).await;
-}
-
-async fn a_full_visitor_takes_no_more(backend: Backend) {
-    let storage = Storage::new(backend);
-    story::a_full_visitor_takes_no_more(&*storage.open()).await;
 }
 
 /// And nothing waits for ever.
@@ -146,39 +138,79 @@ async fn a_damaged_folder_says_so_and_is_kept() {
     }
 }
 
-/// The layout before this one lacks two lists, which are made from what is there.
+/// A folder as the version with layout 6 left it: sixteen browsers, four leads, three deliveries that
+/// wait for `crm`.
+fn layout_6(folder: &Path) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layout-6");
+    std::fs::create_dir_all(folder.join("tree/blobs")).unwrap();
+    for entry in std::fs::read_dir(fixture).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let bytes = std::fs::read(&file).unwrap();
+        match name {
+            "witness" => std::fs::write(folder.join("witness"), bytes).unwrap(),
+            "db.gz" => {
+                let mut whole = Vec::new();
+                GzDecoder::new(&*bytes).read_to_end(&mut whole).unwrap();
+                std::fs::write(folder.join("tree/db"), whole).unwrap();
+            }
+            name => std::fs::write(folder.join("tree").join(name), bytes).unwrap(),
+        }
+    }
+}
+
+/// What a store that was brought up to date has to hold.
+async fn holds_all_of_layout_6(store: &SledStore) {
+    let counts = tests::load::hold_together(store).await.counts;
+    assert_eq!((counts.visitors, counts.page_views, counts.actions), (16, 113, 1));
+    assert_eq!((counts.leads, counts.conversions, counts.deliveries), (4, 4, 3));
+    assert_eq!((counts.touches, counts.records, counts.identities), (36, 1, 4));
+    let by_conversion = store.leads_by_conversion(&story::site(), None, 99).await.unwrap();
+    let by_id = store.leads(&story::site(), None, 99).await.unwrap();
+    assert_eq!((by_conversion.len(), by_id.len()), (4, 4));
+    let of = DeliveriesOf::Destination("crm".into());
+    let filter = DeliveryFilter { site: story::site(), of, state: None, after: None, limit: 99 };
+    assert_eq!(store.deliveries(filter).await.unwrap().len(), 3);
+    // Of each of the two leads the first that waits.
+    let now_ms = i64::MAX / 4;
+    let claim = Claim { destination: "crm".into(), now_ms, lease_until_ms: now_ms + 1, limit: 99 };
+    assert_eq!(store.claim_deliveries(claim).await.unwrap().len(), 2);
+}
+
 #[actix_web::test]
 async fn a_folder_of_the_layout_before_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
-    fill(folder.path()).await;
-    let list = async |store: &SledStore| {
-        let of = DeliveriesOf::Destination("crm".into());
-        let filter =
-            DeliveryFilter { site: story::site(), of, state: None, after: None, limit: 999 };
-        let leads = store.leads_by_conversion(&story::site(), None, 999).await.unwrap();
-        (leads, store.deliveries(filter).await.unwrap())
-    };
+    layout_6(folder.path());
     let store = open(folder.path()).unwrap();
-    let before = list(&store).await;
-    assert_eq!((before.0.len(), before.1.len()), (LEADS, LEADS));
+    holds_all_of_layout_6(&store).await;
     store.close().await.unwrap();
     drop(store);
+    let db = ::sled::open(folder.path().join("tree")).unwrap();
+    assert_eq!(db.get("mversion").unwrap().unwrap(), &7_u32.to_be_bytes());
+}
 
-    let db = ::sled::open(folder.path().join("tree")).unwrap();
-    for prefix in [b"t", b"r"] {
-        for key in db.scan_prefix(prefix).keys() {
-            db.remove(key.unwrap()).unwrap();
-        }
+/// A row that cannot be read cuts the upgrade off after others were rewritten; once it can be read
+/// again, the upgrade goes on from there.
+#[actix_web::test]
+async fn an_upgrade_that_was_cut_off_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    layout_6(folder.path());
+    let last = {
+        let db = ::sled::open(folder.path().join("tree")).unwrap();
+        let (key, value) = db.scan_prefix("v").next_back().unwrap().unwrap();
+        db.insert(&key, &[9]).unwrap();
+        db.flush().unwrap();
+        (key, value)
+    };
+    assert!(matches!(open(folder.path()), Err(StoreError::Damaged { .. })));
+    {
+        let db = ::sled::open(folder.path().join("tree")).unwrap();
+        db.insert(&last.0, last.1).unwrap();
+        db.flush().unwrap();
     }
-    db.insert("mversion", &5_u32.to_be_bytes()).unwrap();
-    db.flush().unwrap();
-    drop(db);
     let store = open(folder.path()).unwrap();
-    assert_eq!(list(&store).await, before);
+    holds_all_of_layout_6(&store).await;
     store.close().await.unwrap();
-    drop(store);
-    let db = ::sled::open(folder.path().join("tree")).unwrap();
-    assert_eq!(db.get("mversion").unwrap().unwrap(), &6_u32.to_be_bytes());
 }
 
 /// Wherever a page of the log is overwritten: either the store says that it is damaged and keeps
@@ -284,8 +316,7 @@ async fn long_values_are_read_whole_while_they_are_written() {
                     let read = futures_util::FutureExt::now_or_never(
                         store.visitor(&story::site(), visitor),
                     );
-                    let record = read.unwrap().unwrap().unwrap();
-                    assert_eq!(record.journey.touches.len(), record.views as usize);
+                    assert!(read.unwrap().unwrap().unwrap().views >= 200);
                     reads += 1;
                 }
                 reads

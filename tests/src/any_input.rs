@@ -10,7 +10,7 @@ use shared::journey::History;
 use shared::limits;
 use shared::page_view::{PageView, Totals};
 use shared::source::{Additions, Label, OwnHosts, Rules};
-use shared::visit::Journey;
+use shared::visit::{Journey, Trail};
 use shared::wire::decode::{Batch, Event};
 use std::sync::LazyLock;
 use url::Url;
@@ -43,7 +43,8 @@ pub fn check(data: &[u8]) {
     assert_eq!(journey, Journey::derive(shuffled), "the order of arrival matters");
     let counted: u32 = journey.touches.iter().map(|touch| touch.page_views).sum();
     assert_eq!(counted as usize, views.len());
-    let whole = History::of_visitor(&views, i64::MAX).to_json().to_string();
+    let trail = Trail::from_iter(views);
+    let whole = History::of_visitor(&trail, i64::MAX).to_json().to_string();
     assert!(whole.len() > 2);
 }
 

@@ -5,6 +5,7 @@
 
 use crate::story::memos::change;
 use crate::story::records::{deal, link, stage};
+use crate::story::scene::proposal;
 use crate::story::{arrivals, conversion, convert, page_view};
 use crate::wire::{new_event, new_visitor};
 use clew_store::{
@@ -19,6 +20,7 @@ use shared::context::VisitorContext;
 use shared::deal::DealEvent;
 use shared::ids::LeadId;
 use shared::lifecycle::Stage;
+use shared::limits;
 use shared::page_view::{Departure, PageView, Totals};
 
 /// Where every journey begins.
@@ -57,6 +59,8 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
         left -= views;
         all.push(browser(&mut random, &templates, views));
     }
+    // One reads so much that its older page views are summed up.
+    all.push(browser(&mut random, &templates, limits::VISITOR_ROWS + 1));
     for batches in all.chunks(AT_ONCE) {
         let results = join_all(batches.iter().map(|batch| store.ingest(batch.clone()))).await;
         results.into_iter().for_each(|result| drop(result.unwrap()));
@@ -76,6 +80,9 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
         if let Some(visitor) = new.conversion.visitor {
             store.undo_join(*lead, visitor, ALL_DUE_MS).await.unwrap();
         }
+    }
+    for batch in all.iter().step_by(50) {
+        convert(store, proposal(ALL_DUE_MS, batch.visitor, "proposed@example.com")).await;
     }
     join_all(conversions.iter().step_by(3).map(|(_, lead)| told_of(store, *lead))).await;
     hand_off(store, conversions.len()).await;

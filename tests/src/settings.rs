@@ -7,11 +7,13 @@ pub const KEY: &str = "clew_test-key";
 /// The secret of every test's webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// The settings of a test's collector on a store.
+/// The settings of a test's collector on a store. All of a test's browsers are one client, so nothing is
+/// limited unless a test says so.
 pub fn settings_for(url: &str) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
          [store]\nurl = \"{url}\"\n\
+         [limits]\nclient_per_second = 0\nvisitor_per_second = 0\nperson_per_hour = 0\n\
          [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
          [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\

@@ -13,18 +13,20 @@ pub mod scene;
 pub use scene::{START_MS, a_lead, arrivals, conversion, convert, page_view, site};
 
 use crate::wire::new_visitor;
-use clew_store::{Arrival, Store, StoreError};
+use clew_store::{Store, StoreError};
 use scene::shown;
-use shared::limits;
-use shared::outcome::{DropReason, Outcome};
+use shared::visit::Trail;
 
 /// Every chapter on one store.
 pub async fn tell(store: &dyn Store) {
-    journeys::are_kept_and_derived(store).await;
+    journeys::are_kept_once(store).await;
     journeys::are_the_same_in_any_order_of_arrival(store).await;
+    journeys::are_summed_up(store).await;
     journeys::know_the_latest_of_the_browser(store).await;
     labels::are_made_anew(store).await;
     leads::come_with_deliveries(store).await;
+    leads::are_bounded(store).await;
+    leads::are_proposed(store).await;
     persons::are_told_apart(store).await;
     persons::are_joined_by_mistake(store).await;
     records::are_kept_once(store).await;
@@ -44,20 +46,6 @@ pub async fn tell(store: &dyn Store) {
     deliveries::are_listed(store).await;
 }
 
-/// A visitor is given so many rows and no more, and what is there stays.
-pub async fn a_full_visitor_takes_no_more(store: &dyn Store) {
-    let visitor = new_visitor();
-    let views = |from: usize, count: usize| -> Vec<Arrival> {
-        (from..from + count).map(|index| shown(&page_view(START_MS + index as i64, ""))).collect()
-    };
-    for from in (0..limits::VISITOR_ROWS).step_by(1_000) {
-        store.ingest(arrivals(visitor, views(from, 1_000))).await.unwrap();
-    }
-    let outcomes = store.ingest(arrivals(visitor, views(limits::VISITOR_ROWS, 2))).await.unwrap();
-    assert_eq!(outcomes, [Outcome::Dropped(DropReason::VisitorFull); 2]);
-    assert_eq!(store.page_views(&site(), visitor).await.unwrap().len(), limits::VISITOR_ROWS);
-}
-
 /// What was stored is there after closing and opening again.
 pub async fn remembered(store: &dyn Store) -> impl AsyncFn(&dyn Store) + use<> {
     let visitor = new_visitor();
@@ -67,8 +55,8 @@ pub async fn remembered(store: &dyn Store) -> impl AsyncFn(&dyn Store) + use<> {
         convert(store, conversion(START_MS, Some(visitor), "r@example.com", None)).await;
     async move |reopened: &dyn Store| {
         assert_eq!(
-            reopened.page_views(&site(), visitor).await.unwrap(),
-            std::slice::from_ref(&view)
+            reopened.trail(&site(), visitor).await.unwrap(),
+            Trail::from_iter([view.clone()])
         );
         assert_eq!(reopened.lead(lead).await.unwrap().unwrap().joins.len(), 1);
     }

@@ -49,9 +49,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     }
     say(format_args!("{:<24} {digest}", "digest"));
     if problems.is_empty() {
-        say(format_args!(
-            "{touches} touches of {visitors} visitors are those that their page views make"
-        ));
+        say(format_args!("the page views of {visitors} visitors make {touches} touches"));
         say("everything holds together");
         return Ok(());
     }

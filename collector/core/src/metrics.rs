@@ -17,6 +17,9 @@ pub struct Metrics {
     flagged: Family<ReasonLabel, Counter>,
     leads: Family<JourneyLabel, Counter>,
     bad_tokens: Counter,
+    bad_signatures: Counter,
+    full_leads: Counter,
+    limited: Family<LimitLabel, Counter>,
     deliveries: Family<OutcomeLabel, Counter>,
     answers: Family<AnswerLabel, Counter>,
     queued: Gauge,
@@ -48,6 +51,11 @@ struct AnswerLabel {
     answer: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LimitLabel {
+    by: &'static str,
+}
+
 /// How an attempt to deliver ended.
 #[derive(Clone, Copy, Debug)]
 pub enum DeliveryOutcome {
@@ -73,6 +81,9 @@ impl Default for Metrics {
             flagged: Family::default(),
             leads: Family::default(),
             bad_tokens: Counter::default(),
+            bad_signatures: Counter::default(),
+            full_leads: Counter::default(),
+            limited: Family::default(),
             deliveries: Family::default(),
             answers: Family::default(),
             queued: Gauge::default(),
@@ -108,6 +119,21 @@ impl Default for Metrics {
             "bad_tokens",
             "Sealed tokens that were forged, damaged or of another site",
             metrics.bad_tokens.clone(),
+        );
+        registry.register(
+            "bad_signatures",
+            "Persons named by a page with a signature that is not the site's",
+            metrics.bad_signatures.clone(),
+        );
+        registry.register(
+            "full_leads",
+            "Conversions named by a page that were not stored because their lead has too many",
+            metrics.full_leads.clone(),
+        );
+        registry.register(
+            "limited",
+            "Batches and conversions that were refused because there was too much of them, by what",
+            metrics.limited.clone(),
         );
         registry.register(
             "delivery_attempts",
@@ -167,6 +193,21 @@ impl Metrics {
         let word = serde_json::to_value(journey).unwrap_or_default();
         let journey = word.as_str().unwrap_or_default().to_owned();
         self.leads.get_or_create(&JourneyLabel { journey }).inc();
+    }
+
+    /// Counts a signature that is not the site's.
+    pub fn bad_signature(&self) {
+        self.bad_signatures.inc();
+    }
+
+    /// Counts something that a limit refused: that of a `client`, a `visitor`, a `person`, a `site_day`.
+    pub fn limited(&self, by: &'static str) {
+        self.limited.get_or_create(&LimitLabel { by }).inc();
+    }
+
+    /// Counts a conversion that its lead had no room for.
+    pub fn lead_full(&self) {
+        self.full_leads.inc();
     }
 
     /// Counts a token that did not open.

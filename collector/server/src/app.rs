@@ -12,6 +12,7 @@ use collector::feedback::Feedback;
 use collector::follow::Follower;
 use collector::inbox::Inbox;
 use collector::ingest::Ingest;
+use collector::limiter::Limiter;
 use collector::operation::Operation;
 use collector::outbox::Outbox;
 use collector::outbox::targets::Targets;
@@ -71,7 +72,9 @@ impl App {
         let subscriptions = Arc::new(subscriptions);
         let conversions = Conversions::new(Arc::clone(&core), Arc::clone(&subscriptions));
         let conversions = Arc::new(conversions);
-        let ingest = Arc::new(Ingest::new(Arc::clone(&core), Arc::clone(&conversions)));
+        let limiter = Arc::new(Limiter::new(Arc::clone(&core)));
+        let ingest = Ingest::new(Arc::clone(&core), limiter, Arc::clone(&conversions));
+        let ingest = Arc::new(ingest);
         let recorder = Recorder::new(Arc::clone(&core), Arc::clone(&subscriptions));
         let recorder = Arc::new(recorder);
         let feedback = Arc::new(Feedback::new(Arc::clone(&core), Arc::clone(&recorder)));

@@ -45,6 +45,7 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         // Form handlers, CRMs, BI: with an API key.
         .service(at("/v1/leads").route(get().to(leads::list)).route(post().to(leads::create)))
         .service(at("/v1/leads/{lead}").route(get().to(leads::show)))
+        .service(at("/v1/leads/{lead}/confirm").route(post().to(leads::confirm)))
         .service(at("/v1/leads/{lead}/fields").route(get().to(fields::of_lead)))
         .service(at("/v1/leads/{lead}/journey").route(get().to(leads::journey)))
         .service(at("/v1/leads/{lead}/visitors/{visitor}").route(delete().to(leads::undo_join)))

@@ -14,6 +14,7 @@ use collector::feedback::FeedbackError;
 use collector::inbox::ReceiveError;
 use collector::ingest::IngestError;
 use collector::leads::LoadError;
+use collector::limiter::Limited;
 use collector::subscriptions::SubscribeError;
 use serde_json::json;
 use shared::outcome::DropReason;
@@ -42,6 +43,8 @@ pub enum ApiError {
     Invalid(String),
     /// 422: the idempotency key was used for another request.
     KeyReused,
+    /// 429: the client, the visitor or the site sends too much.
+    Limited(Limited),
     /// 503: the store cannot take it now.
     Store(StoreError),
     /// 503: this binary was built without the tracker.
@@ -61,6 +64,7 @@ impl From<IngestError> for ApiError {
     fn from(error: IngestError) -> Self {
         match error {
             IngestError::Refused(reason) => Self::Dropped(reason),
+            IngestError::Limited(limited) => Self::Limited(limited),
             IngestError::Store(error) => Self::Store(error),
             IngestError::Conversion(error) => error.into(),
         }
@@ -75,6 +79,7 @@ impl From<ConversionError> for ApiError {
             | ConversionError::Contact(_)
             | ConversionError::IdempotencyKey => Self::Invalid(error.to_string()),
             ConversionError::KeyReused => Self::KeyReused,
+            ConversionError::LeadFull => Self::Conflict(error.to_string()),
             ConversionError::Store(error) => Self::Store(error),
         }
     }
@@ -160,6 +165,9 @@ impl ApiError {
                 "idempotency_key_reused",
                 told("This Idempotency-Key was used for another request; use a new one."),
             ),
+            Self::Limited(Limited { by, .. }) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", too_much(by).to_owned())
+            }
             Self::Store(StoreError::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
@@ -180,6 +188,22 @@ impl ApiError {
                     "This binary was built without the tracker. Run `cargo xtask tracker` and build it again.",
                 ),
             ),
+        }
+    }
+}
+
+fn too_much(by: &str) -> &'static str {
+    match by {
+        "visitor" => {
+            "This visitor sends more than a person can. Send the same again after Retry-After."
+        }
+        "site_day" => {
+            "The site has sent as much as it may today. Send the same again after Retry-After, or raise \
+             limits.site_events_per_day and limits.site_mib_per_day."
+        }
+        _ => {
+            "This address sends too much. Send the same again after Retry-After. If it is a proxy of the \
+             site's own, name it in trusted_proxies."
         }
     }
 }
@@ -209,6 +233,10 @@ fn dropped(reason: DropReason) -> (StatusCode, &'static str, String) {
         DropReason::InvalidVisitor => {
             (StatusCode::UNPROCESSABLE_ENTITY, "The visitor is not a UUID.")
         }
+        DropReason::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too much was sent. Send the same again after Retry-After.",
+        ),
         DropReason::Overloaded => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many writes are waiting. Send the same again after Retry-After.",
@@ -249,6 +277,9 @@ impl ResponseError for ApiError {
         let (status, kind, detail) = self.parts();
         let mut response = HttpResponse::build(status);
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        if let Self::Limited(Limited { retry_after_s, .. }) = self {
+            response.insert_header((header::RETRY_AFTER, retry_after_s.to_string()));
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, "1"));
         }

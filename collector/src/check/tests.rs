@@ -38,6 +38,8 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
         contact: Contact::default(),
         joins: vec![join],
         conversions: 0,
+        page_conversions: 0,
+        standing: shared::lead::Standing::Verified,
         phone_conflict: None,
     };
     let (conversions, deliveries, records) = (Vec::new(), Vec::new(), Vec::new());

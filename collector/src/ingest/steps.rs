@@ -200,9 +200,10 @@ impl Candidate {
             }
             Body::Form { form, .. } => act(ActionKind::FormSubmit { form }),
             Body::Custom { name, props } => act(ActionKind::Custom { name, props }),
-            Body::Identify { contact, form } => {
-                let form = Some(form).filter(|form| !form.is_empty());
-                let identified = Identified { event: id, contact, form };
+            Body::Identify { contact, form, signature } => {
+                let given = |text: String| Some(text).filter(|text| !text.is_empty());
+                let (form, signature) = (given(form), given(signature));
+                let identified = Identified { event: id, contact, form, signature };
                 return (act(ActionKind::Identify), Some(identified));
             }
         };

@@ -2,9 +2,9 @@
 
 use clew_store::{LeadKey, Leads, StoreError};
 use shared::ids::SiteId;
-use shared::lead::{Country, Lead};
+use shared::lead::{Country, Lead, Standing};
 
-/// Finds a lead of a site, without its history. A phone number without a country is read as one of
+/// Finds a lead of a site, without its history. A proposal that was confirmed leads to what it became. A phone number without a country is read as one of
 /// `country`.
 ///
 /// # Errors
@@ -20,7 +20,11 @@ pub async fn find(
         None => key.id(),
     };
     let Some(id) = id else { return Ok(None) };
-    Ok(store.lead(id).await?.filter(|lead| lead.site == *site))
+    let mut found = store.lead(id).await?;
+    if let Some(Standing::Confirmed(lead)) = found.as_ref().map(|lead| lead.standing) {
+        found = store.lead(lead).await?;
+    }
+    Ok(found.filter(|lead| lead.site == *site))
 }
 
 /// Finds a lead of a site by the first of the keys that is known.

@@ -12,8 +12,8 @@ use shared::fields::catalogue::Field;
 use shared::fields::naming::Crm;
 use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::ConversionId;
-use shared::journey::{History, conversion_json};
-use shared::lead::{Join, Lead};
+use shared::journey::{Cursor, History, conversion_json};
+use shared::lead::{Join, Lead, Standing};
 use shared::lifecycle::{LifeCycle, StageChange};
 use shared::limits;
 use shared::link::CrmLink;
@@ -27,6 +27,8 @@ pub struct LeadView {
     pub lead: Lead,
     /// The history up to the moment of the view.
     pub history: History,
+    /// Visitors beyond those that are read of one lead.
+    pub unread_visitors: usize,
     /// Its stages, as they are known now.
     pub life_cycle: LifeCycle,
     /// What was recorded of it since it converted.
@@ -72,7 +74,7 @@ impl LeadView {
     /// # Errors
     /// [`UnknownConversion`].
     pub fn new(dossier: Dossier, moment: Moment) -> Result<Self, UnknownConversion> {
-        let Dossier { lead, mut conversions, records, deliveries, visitors } = dossier;
+        let Dossier { lead, mut conversions, records, deliveries, visitors, unread } = dossier;
         if let Moment::Conversion(id) = moment {
             let place = conversions.iter().position(|conversion| conversion.id == id);
             conversions.truncate(place.ok_or(UnknownConversion(id))? + 1);
@@ -91,9 +93,22 @@ impl LeadView {
             }
             updated_at_ms = updated_at_ms.max(record.recorded_at_ms());
         }
-        let life_cycle = LifeCycle::of(lead.created_at_ms, &changes);
+        let life_cycle = match lead.standing {
+            Standing::Proposed if changes.is_empty() => LifeCycle::default(),
+            _ => LifeCycle::of(lead.created_at_ms, &changes),
+        };
         let hand_off = HandOffState::of(&deliveries);
-        Ok(Self { lead, history, life_cycle, records, ledger, links, updated_at_ms, hand_off })
+        Ok(Self {
+            lead,
+            history,
+            unread_visitors: unread,
+            life_cycle,
+            records,
+            ledger,
+            links,
+            updated_at_ms,
+            hand_off,
+        })
     }
 
     /// The record that it is now in a CRM, where that is known.
@@ -191,8 +206,19 @@ impl LeadView {
             "lead": lead_json(&self.lead),
             "conversion": self.history.conversions.last().map(conversion_json),
             "fields": self.fields(settings, limits::JOURNEY_BYTES),
-            "journey": self.history.to_json(),
+            "journey": self.with_unread(self.history.to_json()),
         })
+    }
+
+    /// A page of the journey, and how the next one begins.
+    pub fn journey_page(&self, after: Option<Cursor>, limit: usize) -> (Value, Option<Cursor>) {
+        let (journey, next) = self.history.page_json(after, limit);
+        (self.with_unread(journey), next)
+    }
+
+    fn with_unread(&self, mut journey: Value) -> Value {
+        journey["left_out"]["visitors"] = self.unread_visitors.into();
+        journey
     }
 }
 
@@ -204,6 +230,7 @@ pub fn lead_json(lead: &Lead) -> Value {
         "created_at": rfc3339(lead.created_at_ms),
         "converted_at": rfc3339(lead.converted_at_ms),
         "conversions": lead.conversions,
+        "verified": lead.standing == Standing::Verified,
         "contact": lead.contact,
         "visitors": lead.joins.iter().map(join_json).collect::<Vec<_>>(),
         "phone_conflict": lead.phone_conflict,

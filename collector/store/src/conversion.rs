@@ -8,8 +8,9 @@ use crate::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{
-    Contact, Conversion, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead, NamedBy,
+    Contact, Conversion, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead, NamedBy, Standing,
 };
+use shared::limits;
 
 /// A conversion to be stored.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct NewConversion {
     pub idempotency: Option<Idempotency>,
     /// By what the conversion's visitor was named, where one was.
     pub named_by: Option<NamedBy>,
+    /// Whether it is only proposed: it makes or changes the browser's proposed lead and nothing else.
+    pub proposed: bool,
 }
 
 /// A caller's key, and what it was used for.
@@ -53,6 +56,8 @@ pub enum Converted {
     },
     /// The idempotency key was used for another request.
     KeyReused,
+    /// The lead has as many conversions as one may have; nothing was stored.
+    LeadFull(LeadId),
 }
 
 /// What an idempotency key was used for.
@@ -97,8 +102,8 @@ pub(super) struct Decision {
     pub(super) conversion: Conversion,
     /// The visitor's record, where it changes.
     pub(super) visitor: Option<Visitor>,
-    /// The lead that the browser left.
-    pub(super) other: Option<Lead>,
+    /// Other leads that change: one that the browser left, one that it had proposed.
+    pub(super) others: Vec<Lead>,
     /// What the lead can be found by from now on, where nobody else can.
     pub(super) identities: Vec<(IdentityKind, String)>,
     /// What is to be handed off.
@@ -120,6 +125,11 @@ impl UsedKey {
 }
 
 impl Person {
+    /// Of a proposal: the lead that the browser's pages proposed before.
+    pub(super) fn proposed(lead: Option<LeadId>) -> Self {
+        Self { lead, found_by: FoundBy::New, phone_conflict: None }
+    }
+
     /// From whom the e-mail and the phone belong to.
     pub(super) fn of(email: Option<LeadId>, phone: Option<LeadId>) -> Self {
         let phone_conflict = phone.filter(|phone| email.is_some_and(|email| email != *phone));
@@ -133,17 +143,52 @@ impl Person {
 }
 
 impl NewConversion {
+    /// What the person may be found by. A signature is that of the first alone.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> + '_ {
+        let trusted = if self.named_by == Some(NamedBy::Signed) { 1 } else { usize::MAX };
+        self.conversion.contact.identities().take(trusted)
+    }
+
+    /// The lead that the browser belongs to, where its page proposes just that person, by whom its e-mail
+    /// and its phone lead to.
+    pub(super) fn proposes_own(
+        &self,
+        own: Option<LeadId>,
+        named: [Option<LeadId>; 2],
+    ) -> Option<LeadId> {
+        own.filter(|own| self.proposed && named.contains(&Some(*own)))
+    }
+
+    /// What a proposal of the person whom the browser belongs to is answered: it is known already.
+    pub(super) fn is_known(&self, lead: LeadId) -> Converted {
+        Converted::Stored { lead, conversion: self.conversion.id, repeated: true }
+    }
+
     /// What it writes, given what is stored.
-    pub(super) fn decide(self, known: Known) -> Decision {
-        let Self { site, mut conversion, new_lead, destinations, due_at_ms, idempotency, named_by } =
-            self;
+    ///
+    /// # Errors
+    /// What the caller is answered where it writes nothing.
+    pub(super) fn decide(self, known: Known) -> Result<Decision, Converted> {
+        let Self {
+            site,
+            mut conversion,
+            new_lead,
+            destinations,
+            due_at_ms,
+            idempotency,
+            named_by,
+            proposed,
+        } = self;
         let Person { found_by, phone_conflict, .. } = known.person;
-        let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead));
-        let (mut visitor, mut other) = (None, None);
+        let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead, proposed));
+        if is_full(&lead, named_by) {
+            return Err(Converted::LeadFull(lead.id));
+        }
+        let (mut visitor, mut others) = (None, Vec::new());
         match known.browser {
             Some(browser) => {
                 let by = named_by.map(|visitor| JoinEvidence { person: found_by, visitor });
-                (visitor, other) = membership::join(&mut lead, &mut conversion, browser, by);
+                (visitor, others) = membership::join(&mut lead, &mut conversion, browser, by);
             }
             None if conversion.visitor.is_some() => {
                 conversion.journey = JourneyState::UnknownVisitor;
@@ -151,16 +196,25 @@ impl NewConversion {
             None => {}
         }
         lead.conversions += 1;
+        lead.page_conversions += u32::from(named_by == Some(NamedBy::Page));
         conversion.number = lead.conversions;
         lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
         lead.phone_conflict = phone_conflict.or(lead.phone_conflict);
         let mut identities = Vec::new();
-        if named_by == Some(NamedBy::Page) && lead.conversions > 1 {
+        match named_by {
+            _ if proposed => lead.contact.take(conversion.contact.clone()),
             // A page is anybody's word: it adds to a known person, it does not change them.
-            lead.contact.fill(conversion.contact.clone());
-        } else {
-            lead.contact.take(conversion.contact.clone());
-            identities = lead.contact.identities().collect();
+            Some(NamedBy::Page) if lead.conversions > 1 => {
+                lead.contact.fill(conversion.contact.clone());
+            }
+            Some(NamedBy::Signed) => {
+                lead.contact.fill(conversion.contact.clone());
+                identities = conversion.contact.identities().take(1).collect();
+            }
+            _ => {
+                lead.contact.take(conversion.contact.clone());
+                identities = lead.contact.identities().collect();
+            }
         }
         let told = (DeliveryKind::Converted, conversion.id.0);
         let deliver =
@@ -170,11 +224,20 @@ impl NewConversion {
             let (lead, conversion, used_at_ms) = (lead.id, conversion.id, conversion.at_ms);
             (key, UsedKey { request, lead, conversion, used_at_ms })
         });
-        Decision { lead, conversion, visitor, other, identities, deliveries, used_key }
+        Ok(Decision { lead, conversion, visitor, others, identities, deliveries, used_key })
     }
 }
 
-fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
+/// Whether a lead takes no more conversions that are named so.
+fn is_full(lead: &Lead, by: Option<NamedBy>) -> bool {
+    match (lead.standing, by) {
+        (Standing::Proposed, _) => lead.conversions >= limits::PROPOSED_CONVERSIONS,
+        (_, Some(NamedBy::Page)) => lead.page_conversions >= limits::LEAD_PAGE_CONVERSIONS,
+        _ => lead.conversions - lead.page_conversions >= limits::LEAD_CONVERSIONS,
+    }
+}
+
+fn make(site: &SiteId, conversion: &Conversion, id: LeadId, proposed: bool) -> Lead {
     Lead {
         id,
         site: site.clone(),
@@ -183,6 +246,8 @@ fn make(site: &SiteId, conversion: &Conversion, id: LeadId) -> Lead {
         contact: Contact::default(),
         joins: Vec::new(),
         conversions: 0,
+        page_conversions: 0,
+        standing: if proposed { Standing::Proposed } else { Standing::Verified },
         phone_conflict: None,
     }
 }

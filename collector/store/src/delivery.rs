@@ -262,17 +262,6 @@ impl Delivery {
         (self.kind == DeliveryKind::Converted).then_some(ConversionId(self.subject))
     }
 
-    /// The one of a lead's deliveries to a destination that has to be settled first.
-    pub(super) fn first_in_line(
-        of_lead: impl IntoIterator<Item = Self>,
-        destination: &DestinationId,
-    ) -> Option<Self> {
-        let line = of_lead
-            .into_iter()
-            .filter(|delivery| delivery.destination == *destination && delivery.state.waits());
-        line.min_by_key(|delivery| (delivery.created_at_ms, delivery.id.hash))
-    }
-
     /// Puts it behind the first of its line, so that what stands behind it in its destination's queue
     /// need not wait with it.
     pub(super) fn wait_behind(&mut self, first: &Self, now_ms: i64) {

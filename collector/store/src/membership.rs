@@ -10,56 +10,81 @@
 use crate::visitor::Visitor;
 use shared::ids::{LeadId, VisitorId};
 use shared::journey::next_begin_ms;
-use shared::lead::{Conversion, Join, JoinEvidence, JourneyState, Lead};
+use shared::lead::{Conversion, Join, JoinEvidence, JourneyState, Lead, NamedBy, Standing};
 use shared::limits;
-use shared::page_view::PageView;
-use shared::visit::Journey;
+use shared::visit::Trail;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The browser that a conversion names.
 pub(super) struct Browser {
     /// Its record.
     pub(super) record: Visitor,
-    /// Its page views.
-    pub(super) views: Vec<PageView>,
-    /// The lead that it belongs to, where that is not the person's.
-    pub(super) other: Option<Lead>,
+    /// The lead that it belongs to, where that is not the person's, and what the browser did.
+    pub(super) other: Option<(Lead, Trail)>,
+    /// The lead that its pages proposed.
+    pub(super) proposed: Option<Lead>,
 }
 
-/// Joins the browser to the lead and takes its touches as they stand into the conversion. A browser
-/// that was another lead's goes over to this one with what came after that lead's last conversion.
-/// Gives back the visitor's record and the other lead, where they changed.
+/// Joins the browser to the lead. A browser that was another lead's goes over to this one with what
+/// came after that lead's last conversion.
+/// Where its pages had proposed the same person, that is confirmed. Gives back the visitor's record and
+/// the other leads, where they changed.
 pub(super) fn join(
     lead: &mut Lead,
     conversion: &mut Conversion,
     browser: Browser,
     by: Option<JoinEvidence>,
-) -> (Option<Visitor>, Option<Lead>) {
-    let Browser { mut record, views, mut other } = browser;
-    let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, None) };
+) -> (Option<Visitor>, Vec<Lead>) {
+    let Browser { mut record, mut other, proposed } = browser;
+    let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, Vec::new()) };
     conversion.journey = JourneyState::Known;
     conversion.context = Some(record.context.clone());
-    let joins = record.lead != Some(lead.id) && lead.joins.len() < limits::LEAD_JOINS;
-    if joins {
-        let mut join = Join::new(visitor, conversion, by);
-        if let Some(other) = &mut other {
-            let from_ms = Some(next_begin_ms(&views, other.converted_at_ms));
-            (join.from_ms, join.from_lead) = (from_ms, Some(other.id));
-            if let Some(before) = last(other, visitor, |join| join.until_ms.is_none()) {
-                (before.until_ms, before.until_lead) = (from_ms, Some(lead.id));
-            }
+    if lead.standing == Standing::Proposed {
+        if lead.joins.is_empty() {
+            lead.joins.push(Join::new(visitor, conversion, by));
         }
-        lead.joins.push(join);
-        record.lead = Some(lead.id);
+        let is_new = record.proposed.replace(lead.id) != Some(lead.id);
+        return (is_new.then_some(record), Vec::new());
     }
-    let own = lead.valid_joins().rfind(|join| join.visitor == visitor);
-    let seen = views.iter().filter(|view| own.is_some_and(|join| join.holds(view)));
-    let seen: Vec<PageView> = seen.filter_map(|view| view.up_to(conversion.at_ms)).collect();
-    conversion.touches = Journey::derive(&seen).touches;
-    match joins {
-        true => (Some(record), other),
-        false => (None, None),
+    let same = |proposed: &Lead| conversion.contact.shares_identity(&proposed.contact);
+    let mut confirmed = proposed.filter(|lead| lead.standing == Standing::Proposed && same(lead));
+    if let Some(proposed) = &mut confirmed {
+        proposed.standing = Standing::Confirmed(lead.id);
+        record.proposed = None;
     }
+    if record.lead == Some(lead.id) || !has_room(lead, by.visitor) {
+        let record = confirmed.is_some().then_some(record);
+        return (record, confirmed.into_iter().collect());
+    }
+    let mut join = Join::new(visitor, conversion, by);
+    if let Some((other, trail)) = &mut other {
+        let from_ms = Some(next_begin_ms(trail, other.converted_at_ms));
+        (join.from_ms, join.from_lead) = (from_ms, Some(other.id));
+        if let Some(before) = last(other, visitor, |join| join.until_ms.is_none()) {
+            (before.until_ms, before.until_lead) = (from_ms, Some(lead.id));
+        }
+    }
+    lead.joins.push(join);
+    record.lead = Some(lead.id);
+    let others = other.map(|(other, _)| other).into_iter().chain(confirmed);
+    (Some(record), others.collect())
+}
+
+/// Whether another browser may be joined to the lead. Those that only a page named leave room for
+/// those that a key or a token did.
+fn has_room(lead: &Lead, by: NamedBy) -> bool {
+    let of_pages = lead.joins.iter().filter(|join| join.by.visitor == NamedBy::Page).count();
+    match by {
+        NamedBy::Page => of_pages < limits::LEAD_PAGE_JOINS,
+        NamedBy::Token | NamedBy::Cookie | NamedBy::Signed => {
+            lead.joins.len() - of_pages < limits::LEAD_JOINS
+        }
+    }
+}
+
+/// Whether the lead has or had the browser as its own; a proposed lead has none.
+pub(super) fn has_had(lead: &Lead, visitor: VisitorId) -> bool {
+    lead.standing == Standing::Verified && lead.joins.iter().any(|join| join.visitor == visitor)
 }
 
 /// The lead, and those that stand beside it in the browser's line.
@@ -115,8 +140,8 @@ mod tests {
     use crate::conversion::{Known, NewConversion, Person};
     use proptest::prelude::*;
     use shared::ids::{ConversionId, EventId, SiteId};
-    use shared::lead::{Contact, ConversionKind, NamedBy};
-    use shared::page_view::Totals;
+    use shared::lead::{Contact, ConversionKind};
+    use shared::page_view::{PageView, Totals};
     use shared::source::{Label, Origin};
 
     const VISITOR: VisitorId = VisitorId(uuid::Uuid::from_u128(1));
@@ -167,7 +192,6 @@ mod tests {
                 form_name: None,
                 page_url: None,
                 page_title: None,
-                touches: Vec::new(),
                 context: None,
             };
             let new = NewConversion {
@@ -178,6 +202,7 @@ mod tests {
                 due_at_ms: 0,
                 idempotency: None,
                 named_by: Some(NamedBy::Cookie),
+                proposed: false,
             };
             let other = self.record.lead.filter(|other| *other != id);
             let known = Known {
@@ -185,13 +210,15 @@ mod tests {
                 lead: self.leads.get(&id).cloned(),
                 browser: Some(Browser {
                     record: self.record.clone(),
-                    views: views(self.now_ms),
-                    other: other.map(|other| self.leads[&other].clone()),
+                    proposed: None,
+                    other: other.map(|other| {
+                        (self.leads[&other].clone(), views(self.now_ms).into_iter().collect())
+                    }),
                 }),
             };
-            let decision = new.decide(known);
+            let decision = new.decide(known).unwrap();
             self.record = decision.visitor.unwrap_or_else(|| self.record.clone());
-            let changed = decision.other.into_iter().chain([decision.lead]);
+            let changed = decision.others.into_iter().chain([decision.lead]);
             self.leads.extend(changed.map(|lead| (lead.id, lead)));
         }
 
@@ -209,7 +236,7 @@ mod tests {
         /// Whose each hour is, in digits; a dot where nobody's.
         fn hours(&self) -> String {
             let owner = |view: &PageView| {
-                let holds = |lead: &&Lead| lead.joins.iter().any(|join| join.holds(view));
+                let holds = |lead: &&Lead| lead.joins.iter().any(|join| join.holds(view.at_ms));
                 let mut owners = self.leads.values().filter(holds);
                 let owner =
                     owners.next().map_or(".".into(), |lead| lead.id.as_bytes()[15].to_string());

@@ -274,6 +274,8 @@ mod tests {
             contact: shared::lead::Contact::default(),
             joins: Vec::new(),
             conversions: 0,
+            page_conversions: 0,
+            standing: shared::lead::Standing::Verified,
             phone_conflict: None,
         };
         let check = |record: Record, crm: Option<&str>, identities: &[&str], kind| {

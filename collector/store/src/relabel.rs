@@ -1,12 +1,11 @@
 //! Other labels on page views that are stored, and the journey that they make: the one definition of
 //! the verb `relabel`, without any store.
 
-use crate::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 use shared::ids::{EventId, SiteId, VisitorId};
 use shared::page_view::PageView;
 use shared::source::Label;
-use shared::visit::{Journey, Touch};
+use shared::visit::{Journey, Touch, Trail};
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
@@ -40,8 +39,10 @@ pub struct Relabelled {
 pub struct Change {
     /// The page views that change.
     pub views: Vec<PageView>,
-    /// The record, where its journey changes.
-    pub record: Option<Visitor>,
+    /// The journey as it was.
+    pub before: Journey,
+    /// The journey that they make.
+    pub after: Journey,
     /// How much that is.
     pub counted: Relabelled,
 }
@@ -57,13 +58,14 @@ impl AddAssign for Relabelled {
 }
 
 impl Relabelling {
-    /// What it changes of a visitor, given its record and all its page views as they are stored.
-    pub fn apply(&self, record: &Visitor, mut views: Vec<PageView>) -> Change {
+    /// What it changes of a visitor, given what is stored of its page views.
+    pub fn apply(&self, mut trail: Trail) -> Change {
+        let before = trail.journey();
         let labels: HashMap<EventId, &Label> =
             self.labels.iter().map(|(id, label)| (*id, label)).collect();
         let mut counted = Relabelled::default();
         let mut changed = Vec::new();
-        for view in &mut views {
+        for view in &mut trail.views {
             let Some(label) = labels.get(&view.id) else { continue };
             let other = view.label != **label;
             if !other && view.rules == self.rules {
@@ -75,14 +77,12 @@ impl Relabelling {
             counted.labels += u64::from(other);
             changed.push(view.clone());
         }
-        if counted.labels == 0 {
-            return Change { views: changed, record: None, counted };
+        let after = trail.journey();
+        if counted.labels > 0 {
+            counted.visitors = 1;
+            counted.touches = touches_changed(&before.touches, &after.touches);
         }
-        counted.visitors = 1;
-        let journey = Journey::derive(&views);
-        counted.touches = touches_changed(&record.journey.touches, &journey.touches);
-        let record = (journey != record.journey).then(|| Visitor { journey, ..record.clone() });
-        Change { views: changed, record, counted }
+        Change { views: changed, before, after, counted }
     }
 }
 
@@ -131,10 +131,6 @@ mod tests {
         }
     }
 
-    fn record(views: &[PageView]) -> Visitor {
-        Visitor { journey: Journey::derive(views), ..Visitor::default() }
-    }
-
     fn relabelling(labels: Vec<(EventId, Label)>) -> Relabelling {
         let site = SiteId::parse("demo").expect("a name");
         Relabelling { site, visitor: VisitorId::from_random([1; 16]), rules: 2, labels }
@@ -152,7 +148,7 @@ mod tests {
         let labels = views.iter().zip(after.split(' '));
         let labels = labels.map(|(view, name)| (view.id, label(&source(name)))).collect();
         let Relabelled { page_views, labels, touches, .. } =
-            relabelling(labels).apply(&record(&views), views).counted;
+            relabelling(labels).apply(views.into_iter().collect()).counted;
         assert_eq!((page_views, labels, touches), expected, "{before} -> {after}");
     }
 
@@ -175,7 +171,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is written is the journey that the page views make, and once is enough.
+        /// What is counted is what the journey shows, and once is enough.
         #[test]
         fn relabelled_is_as_if_it_came_so(
             rows in proptest::collection::vec((0..300i64, 0..4usize, 0..4usize, any::<bool>()), 1..20),
@@ -189,22 +185,19 @@ mod tests {
             let judged = views.iter().zip(&rows).filter(|(_, (.., judged))| *judged);
             let labels = judged.map(|(view, (_, _, new, _))| (view.id, label(sources[*new])));
             let relabelling = relabelling(labels.collect());
-            let before = record(&views);
-            let change = relabelling.apply(&before, views.clone());
+            let before = Journey::derive(&views);
+            let change = relabelling.apply(views.iter().cloned().collect());
 
             let mut after = views;
             for changed in &change.views {
                 let place = after.iter().position(|view| view.id == changed.id);
                 after[place.expect("one of them")] = changed.clone();
             }
-            let wanted = record(&after);
-            prop_assert_eq!(change.counted.touches == 0, wanted.journey.touches.iter().map(|t| (t.page, &t.label)).eq(
-                before.journey.touches.iter().map(|t| (t.page, &t.label))));
-            let stored = change.record.unwrap_or(before);
-            prop_assert_eq!(&stored, &wanted);
-            let again = relabelling.apply(&stored, after);
-            prop_assert_eq!((again.views.len(), again.record), (0, None));
-            prop_assert_eq!(again.counted, Relabelled::default());
+            let wanted = Journey::derive(&after);
+            prop_assert_eq!(change.counted.touches == 0, wanted.touches.iter().map(|t| (t.page, &t.label)).eq(
+                before.touches.iter().map(|t| (t.page, &t.label))));
+            let again = relabelling.apply(after.into_iter().collect());
+            prop_assert_eq!((again.views.len(), again.counted), (0, Relabelled::default()));
         }
     }
 }

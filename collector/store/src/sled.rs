@@ -11,7 +11,7 @@ mod read;
 mod snapshot;
 mod writer;
 mod rows;
-mod views;
+mod trails;
 mod journeys;
 mod convert;
 mod record;

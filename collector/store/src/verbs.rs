@@ -15,7 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
 use shared::outcome::Outcome;
-use shared::page_view::PageView;
+use shared::visit::Trail;
 
 /// Visitors that are relabelled at the same time: more would only wait for a connection.
 const AT_ONCE: usize = 8;
@@ -28,8 +28,7 @@ impl<T: Journeys + Leads + Deliveries + Memos + Moves + Upkeep> Store for T {}
 /// What visitors did.
 #[async_trait]
 pub trait Journeys: Send + Sync {
-    /// Stores one visitor's events and returns one outcome per event, in order. Derives the journey
-    /// in the same step.
+    /// Stores one visitor's events and returns one outcome per event, in order.
     async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError>;
 
     /// A visitor's record; `None` where it never reported anything.
@@ -39,15 +38,11 @@ pub trait Journeys: Send + Sync {
         visitor: VisitorId,
     ) -> Result<Option<Visitor>, StoreError>;
 
-    /// A visitor's page views, in the order of their ids.
-    async fn page_views(
-        &self,
-        site: &SiteId,
-        visitor: VisitorId,
-    ) -> Result<Vec<PageView>, StoreError>;
+    /// What is kept of a visitor's page views; those that are kept one by one in the order of their ids.
+    async fn trail(&self, site: &SiteId, visitor: VisitorId) -> Result<Trail, StoreError>;
 
-    /// Replaces the labels of a visitor's page views and derives its journey again. What conversions
-    /// keep of a journey stays; page views and engagement that arrive meanwhile are not lost.
+    /// Replaces the labels of a visitor's page views. What is summed up keeps its labels; page views and
+    /// engagement that arrive meanwhile are not lost.
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError>;
 
     /// The same for many visitors, each in a step of its own; returns how much was changed. After an
@@ -89,7 +84,7 @@ pub trait Leads: Send + Sync {
         value: &str,
     ) -> Result<Option<LeadId>, StoreError>;
 
-    /// A site's leads, newest first, beginning after `after`.
+    /// A site's verified leads, newest first, beginning after `after`.
     async fn leads(
         &self,
         site: &SiteId,
@@ -97,7 +92,15 @@ pub trait Leads: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError>;
 
-    /// A site's leads by the time of their last conversion, latest first, beginning after `after`: the
+    /// A site's proposed leads, newest first, beginning after `after`.
+    async fn proposed_leads(
+        &self,
+        site: &SiteId,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError>;
+
+    /// A site's verified leads by the time of their last conversion, latest first, beginning after `after`: the
     /// time (Unix milliseconds) and id of the last lead of the page before.
     async fn leads_by_conversion(
         &self,

@@ -1,5 +1,9 @@
 //! A visitor's rows and record, and what its events change of them: the one definition of the verb
 //! `ingest`, without any store.
+//!
+//! What an event costs is bounded by the event: it reads and writes its own row and its page view's.
+//! Journeys are derived when they are read. A visitor has a bounded number of rows; where there are
+//! more, the oldest are summed up in one step that reads all of them.
 
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
@@ -8,8 +12,12 @@ use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::limits;
 use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{PageView, Totals};
-use shared::visit::Journey;
+use shared::visit::{Past, Trail};
 use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// The row that holds what is summed up; no event has this id.
+pub(super) const PAST: EventId = EventId(Uuid::nil());
 
 /// One visitor's events of one batch, judged and labelled.
 #[derive(Clone, Debug)]
@@ -20,6 +28,8 @@ pub struct Arrivals {
     pub visitor: VisitorId,
     /// What the browser said of itself.
     pub context: VisitorContext,
+    /// When the batch was received, Unix milliseconds.
+    pub received_at_ms: i64,
     /// What, in the order sent.
     pub events: Vec<Arrival>,
 }
@@ -77,14 +87,33 @@ pub enum ActionKind {
 pub struct Visitor {
     /// The lead it belongs to.
     pub lead: Option<LeadId>,
-    /// Page views kept, against `limits::VISITOR_ROWS`.
+    /// The lead that its pages proposed, until that is confirmed.
+    #[serde(default)]
+    pub proposed: Option<LeadId>,
+    /// Page views and stubs kept one by one, against `limits::VISITOR_ROWS`.
     pub views: u32,
     /// Actions kept, against the same limit.
     pub actions: u32,
     /// The latest context.
     pub context: VisitorContext,
-    /// Visits and touches, derived.
-    pub journey: Journey,
+    /// When it was first heard of, Unix milliseconds; 0 where that was not recorded yet.
+    #[serde(default)]
+    pub known_at_ms: i64,
+    /// How far its rows are summed up.
+    #[serde(default)]
+    pub summed_up: Option<SummedUp>,
+}
+
+/// How far a visitor's rows are summed up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SummedUp {
+    /// The position of the newest page view among them: whatever comes later and lies before it is
+    /// refused.
+    pub until: (i64, EventId),
+    /// The newest id among them: whatever raises an older page view that has no row is refused.
+    pub newest: EventId,
+    /// Actions among them, which are counted alone.
+    pub actions: u32,
 }
 
 /// What is kept of one event.
@@ -97,6 +126,8 @@ pub enum Row {
     Stub(Totals),
     /// Anything else that was done.
     Action(Action),
+    /// What the older page views came to; stands under [`PAST`].
+    Past(Box<Past>),
 }
 
 impl Arrival {
@@ -116,15 +147,19 @@ pub(super) struct Change {
     before: Option<Visitor>,
     record: Visitor,
     rows: BTreeMap<EventId, ChangedRow>,
-    /// The journey must be derived from all page views.
-    stale: bool,
 }
 
-/// A row as it is to be written.
-pub(super) struct ChangedRow {
-    pub(super) row: Row,
-    /// Whether nothing stands under its key yet.
-    pub(super) is_new: bool,
+/// What becomes of a row.
+pub(super) enum ChangedRow {
+    /// It is written.
+    Put {
+        /// As what.
+        row: Row,
+        /// Whether nothing stands under its key yet.
+        is_new: bool,
+    },
+    /// It is removed.
+    Removed,
 }
 
 /// What is to be written.
@@ -141,16 +176,19 @@ impl Change {
     /// Begins from the record as it is stored; without one there are no rows either.
     pub(super) fn of(before: Option<Visitor>) -> Self {
         let record = before.clone().unwrap_or_default();
-        Self { before, record, rows: BTreeMap::new(), stale: false }
+        Self { before, record, rows: BTreeMap::new() }
     }
 
-    /// Takes events in order; `stored` finds a row as it is stored.
+    /// Takes a batch's events in order; `stored` finds a row as it is stored.
     pub(super) fn take(
         &mut self,
-        events: Vec<Arrival>,
-        context: VisitorContext,
+        arrivals: Arrivals,
         mut stored: impl FnMut(EventId) -> Result<Option<Row>, StoreError>,
     ) -> Result<Vec<Outcome>, StoreError> {
+        let Arrivals { context, events, received_at_ms, .. } = arrivals;
+        if self.before.is_none() && self.record.known_at_ms == 0 {
+            self.record.known_at_ms = received_at_ms;
+        }
         let mut outcomes = Vec::with_capacity(events.len());
         for event in events {
             outcomes.push(match event {
@@ -165,22 +203,54 @@ impl Change {
         Ok(outcomes)
     }
 
-    /// Whether [`Self::derive`] must be called before the change is finished.
-    pub(super) fn is_stale(&self) -> bool {
-        self.stale
+    /// Whether [`Self::sum_up`] must be called before the change is finished.
+    pub(super) fn is_over_full(&self) -> bool {
+        self.record.views.max(self.record.actions) as usize > limits::VISITOR_ROWS
     }
 
-    /// Derives the journey anew from the page views as they are stored and this change's own.
-    pub(super) fn derive(&mut self, stored: &[PageView]) {
-        let unchanged = stored.iter().filter(|view| !self.rows.contains_key(&view.id));
-        let changed = self.rows.values().filter_map(|changed| changed.row.view());
-        self.record.journey = Journey::derive(unchanged.chain(changed));
-        self.stale = false;
+    /// Sums up the oldest rows, given all rows as they are stored.
+    pub(super) fn sum_up(&mut self, stored: impl IntoIterator<Item = (EventId, Row)>) {
+        let mut rows: BTreeMap<EventId, Row> = stored.into_iter().collect();
+        for (id, changed) in &self.rows {
+            if let ChangedRow::Put { row, .. } = changed {
+                rows.insert(*id, row.clone());
+            }
+        }
+        let mut past = match rows.remove(&PAST) {
+            Some(Row::Past(past)) => past,
+            _ => Box::default(),
+        };
+        let SummedUp { mut until, mut newest, mut actions } = self
+            .record
+            .summed_up
+            .unwrap_or(SummedUp { until: (i64::MIN, PAST), newest: PAST, actions: 0 });
+        let (mut pages, mut acts): (Vec<_>, Vec<_>) =
+            rows.iter().partition(|(_, row)| !matches!(row, Row::Action(_)));
+        pages.sort_by_key(|(id, row)| row.position(**id));
+        acts.sort_by_key(|(id, row)| row.position(**id));
+        pages.truncate(oldest(pages.len()));
+        acts.truncate(oldest(acts.len()));
+        past.take(pages.iter().filter_map(|(_, row)| row.view()));
+        past.sum_up(limits::PAST_TOUCHES);
+        for (id, row) in &pages {
+            until = until.max(row.position(**id));
+            newest = newest.max(**id);
+        }
+        actions += acts.len() as u32;
+        self.record.views -= pages.len() as u32;
+        self.record.actions -= acts.len() as u32;
+        let summed_up: Vec<EventId> = pages.iter().chain(&acts).map(|(id, _)| **id).collect();
+        for id in summed_up {
+            self.rows.insert(id, ChangedRow::Removed);
+        }
+        let is_new = self.record.summed_up.is_none();
+        self.record.summed_up = Some(SummedUp { until, newest, actions });
+        self.put(PAST, Row::Past(past), is_new);
     }
 
     /// What is to be written.
     pub(super) fn finish(self) -> Changed {
-        let Self { before, record, rows, .. } = self;
+        let Self { before, record, rows } = self;
         let changed = !rows.is_empty() && before.as_ref() != Some(&record);
         Changed { rows, record: changed.then_some(record), is_new: before.is_none() }
     }
@@ -192,17 +262,23 @@ impl Change {
     ) -> Result<Outcome, StoreError> {
         let found = self.find(view.id, stored)?;
         let is_new = found.is_none();
+        // A browser that was not known then may say of a day before, but not of a month.
+        let known_ms = self.record.known_at_ms.saturating_sub(limits::EVENT_BACK_DATED_MS);
+        view.at_ms = view.at_ms.max(known_ms);
         match found {
-            Some(Row::View(_) | Row::Action(_)) => return Ok(Outcome::Duplicate),
+            Some(Row::View(_) | Row::Action(_) | Row::Past(_)) => return Ok(Outcome::Duplicate),
             Some(Row::Stub(totals)) => {
                 view.totals.raise(totals);
             }
-            None if is_full(self.record.views) => {
+            None if self
+                .record
+                .summed_up
+                .is_some_and(|past| view.position() <= past.until || view.id <= past.newest) =>
+            {
                 return Ok(Outcome::Dropped(DropReason::VisitorFull));
             }
             None => self.record.views += 1,
         }
-        self.stale = self.stale || !self.record.journey.append(&view);
         self.put(view.id, Row::View(view), is_new);
         Ok(Outcome::Stored)
     }
@@ -217,11 +293,9 @@ impl Change {
         let is_new = found.is_none();
         let row = match found {
             Some(Row::View(mut view)) => {
-                let before = (*view).clone();
                 if !view.totals.raise(totals) {
                     return Ok(Outcome::Duplicate);
                 }
-                self.stale = self.stale || !self.record.journey.raise(&before, &view);
                 Row::View(view)
             }
             Some(Row::Stub(mut stub)) => {
@@ -230,8 +304,10 @@ impl Change {
                 }
                 Row::Stub(stub)
             }
-            Some(Row::Action(_)) => return Ok(Outcome::Dropped(DropReason::InvalidEvent)),
-            None if is_full(self.record.views) => {
+            Some(Row::Action(_) | Row::Past(_)) => {
+                return Ok(Outcome::Dropped(DropReason::InvalidEvent));
+            }
+            None if self.record.summed_up.is_some_and(|past| page <= past.newest) => {
                 return Ok(Outcome::Dropped(DropReason::VisitorFull));
             }
             None => {
@@ -252,9 +328,6 @@ impl Change {
         if self.find(action.id, stored)?.is_some() {
             return Ok(Outcome::Duplicate);
         }
-        if is_full(self.record.actions) {
-            return Ok(Outcome::Dropped(DropReason::VisitorFull));
-        }
         self.record.actions += 1;
         let alive = Totals { active_at_ms: action.at_ms, ..Totals::default() };
         let page = action.page;
@@ -269,15 +342,19 @@ impl Change {
         stored: &mut impl FnMut(EventId) -> Result<Option<Row>, StoreError>,
     ) -> Result<Option<Row>, StoreError> {
         match self.rows.get(&id) {
-            Some(changed) => Ok(Some(changed.row.clone())),
+            Some(ChangedRow::Put { row, .. }) => Ok(Some(row.clone())),
+            Some(ChangedRow::Removed) => Ok(None),
             None if self.before.is_none() => Ok(None),
             None => stored(id),
         }
     }
 
     fn put(&mut self, id: EventId, row: Row, is_new: bool) {
-        let is_new = self.rows.get(&id).map_or(is_new, |changed| changed.is_new);
-        self.rows.insert(id, ChangedRow { row, is_new });
+        let is_new = match self.rows.get(&id) {
+            Some(ChangedRow::Put { is_new, .. }) => *is_new,
+            _ => is_new,
+        };
+        self.rows.insert(id, ChangedRow::Put { row, is_new });
     }
 }
 
@@ -286,20 +363,40 @@ impl Row {
     pub(super) fn view(&self) -> Option<&PageView> {
         match self {
             Self::View(view) => Some(view),
-            Self::Stub(_) | Self::Action(_) => None,
+            Self::Stub(_) | Self::Action(_) | Self::Past(_) => None,
+        }
+    }
+
+    /// Where it stands among the visitor's rows; a stub where its page view's id says.
+    fn position(&self, id: EventId) -> (i64, EventId) {
+        match self {
+            Self::View(view) => view.position(),
+            Self::Action(action) => (action.at_ms, id),
+            Self::Stub(_) | Self::Past(_) => (id.made_at_ms(), id),
         }
     }
 }
 
-/// The page views among rows.
-pub(super) fn only_views(rows: impl IntoIterator<Item = Row>) -> Vec<PageView> {
-    let view = |row| match row {
-        Row::View(view) => Some(*view),
-        Row::Stub(_) | Row::Action(_) => None,
-    };
-    rows.into_iter().filter_map(view).collect()
+/// The page views among rows, and what is summed up.
+pub fn trail(rows: impl IntoIterator<Item = Row>) -> Trail {
+    let mut trail = Trail::default();
+    for row in rows {
+        match row {
+            Row::View(view) => trail.views.push(*view),
+            Row::Past(past) => trail.past = Some(*past),
+            Row::Stub(_) | Row::Action(_) => {}
+        }
+    }
+    trail
 }
 
-fn is_full(rows: u32) -> bool {
-    rows as usize >= limits::VISITOR_ROWS
+/// How many of so many rows are summed up.
+fn oldest(rows: usize) -> usize {
+    match rows > limits::VISITOR_ROWS {
+        true => rows - (limits::VISITOR_ROWS - limits::VISITOR_SUMMED_UP),
+        false => 0,
+    }
 }
+
+#[cfg(test)]
+mod tests;

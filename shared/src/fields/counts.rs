@@ -29,21 +29,27 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         FieldKind::Integer,
         "Visits before conversion",
         "Visits up to the conversion, the one that converted included.",
-        |facts| count(facts, facts.history.visits.len()),
+        |facts| {
+            let summed_up = facts.history.left_out.visits as usize;
+            count(facts, facts.history.visits.len() + summed_up)
+        },
     ),
     row(
         "pageviews_count",
         FieldKind::Integer,
         "Page views before conversion",
         "Page views up to the conversion.",
-        |facts| count(facts, facts.history.pages.len()),
+        |facts| count(facts, facts.history.page_views as usize),
     ),
     row(
         "touchpoints_count",
         FieldKind::Integer,
         "Touchpoints before conversion",
         "Touches up to the conversion, direct ones included.",
-        |facts| count(facts, facts.history.touches.len()),
+        |facts| {
+            let summed_up = facts.history.left_out.touches as usize;
+            count(facts, facts.history.touches.len() + summed_up)
+        },
     ),
     row(
         "distinct_channels_count",
@@ -51,10 +57,8 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "Distinct channels",
         "How many different channels the touches came through.",
         |facts| {
-            let mut channels: Vec<_> =
-                facts.history.touches.iter().map(|touch| touch.label.channel).collect();
-            channels.sort_unstable();
-            channels.dedup();
+            let mut channels = facts.history.left_out.channels.clone();
+            channels.extend(facts.history.touches.iter().map(|touch| touch.label.channel));
             count(facts, channels.len())
         },
     ),
@@ -126,7 +130,7 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
 impl Facts<'_> {
     /// Whether anything is known of the lead's way.
     fn is_known(&self) -> bool {
-        !self.history.pages.is_empty()
+        !self.history.touches.is_empty()
     }
 
     fn first_visit_ms(&self) -> Option<i64> {

@@ -36,8 +36,10 @@ pub(super) fn tell(history: &History, limit: usize) -> String {
     let length =
         |lines: &[String]| -> usize { lines.iter().map(|line| line.chars().count() + 1).sum() };
     let room = limit.saturating_sub(first.chars().count());
-    if lines.len() < rest.len() || length(&lines) > room {
-        let left_out = |lines: &[String]| format!("… {} left out …", rest.len() - lines.len());
+    let summed_up = history.left_out.touches as usize;
+    if lines.len() < rest.len() || summed_up > 0 || length(&lines) > room {
+        let left_out =
+            |lines: &[String]| format!("… {} left out …", rest.len() - lines.len() + summed_up);
         lines.truncate(LINES - 2);
         while length(&lines) + left_out(&lines).chars().count() + 1 > room && lines.pop().is_some()
         {
@@ -108,7 +110,7 @@ fn touches(history: &History, run: &Range<usize>) -> String {
         told(&mut line, &[", landed on ", &path(&touch.landing_page)]);
     }
     let seen: u32 = touches.iter().map(|touch| touch.page_views).sum();
-    let read: u32 = history.engaged_pages[run.clone()].iter().sum();
+    let read: u32 = touches.iter().map(|touch| touch.engaged_pages).sum();
     let pages = if seen == 1 { "page" } else { "pages" };
     let _ = match (read, seen) {
         (0, _) => write!(line, ", looked at {seen} {pages}"),

@@ -60,7 +60,6 @@ fn conversion(number: u32, at_ms: i64, form_name: &str) -> Conversion {
         form_name: Some(form_name.to_owned()),
         page_url: Some("https://www.example.com/contact".to_owned()),
         page_title: Some("Contact".to_owned()),
-        touches: Vec::new(),
         context: None,
     }
 }
@@ -85,6 +84,8 @@ fn lead(at_ms: i64) -> Lead {
         contact,
         joins: vec![join],
         conversions: 1,
+        page_conversions: 0,
+        standing: crate::lead::Standing::Verified,
         phone_conflict: None,
     }
 }
@@ -112,7 +113,7 @@ fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Ma
     };
     let told = |made| Conversion { context: Some(context.clone()), ..made };
     let conversions = conversions.into_iter().map(told).collect();
-    let history = History::of_lead(&lead, &[(visitor(), pages)], conversions);
+    let history = History::of_lead(&lead, &[(visitor(), pages.into_iter().collect())], conversions);
     let hand_off =
         HandOff { provider: Crm::Webhook, link: None, status: "sent", synced_at_ms: Some(0) };
     by_name(Subject {

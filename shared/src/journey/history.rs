@@ -4,10 +4,7 @@ use crate::context::VisitorContext;
 use crate::ids::VisitorId;
 use crate::lead::{Conversion, Join, JourneyState, Lead};
 use crate::page_view::PageView;
-use crate::visit::{Journey, Touch, Visit};
-
-/// One visitor's page views, in any order.
-pub type Views = (VisitorId, Vec<PageView>);
+use crate::visit::{LeftOut, Touch, Trail, Visit};
 
 /// The merged history.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +15,14 @@ pub struct History {
     pub visits: Vec<Visit>,
     /// Touches of all visitors in time order; `visit` counts in [`History::visits`].
     pub touches: Vec<Touch>,
-    /// The pages that held the visitor, counted for each touch.
-    pub engaged_pages: Vec<u32>,
+    /// What was summed up, behind the first touch.
+    pub left_out: LeftOut,
     /// The browser of each touch, where it is a lead's history.
     pub(super) browsers: Vec<Option<VisitorId>>,
-    /// Page views of all visitors in time order.
+    /// Page views of all visitors in time order, as far as they are kept one by one.
     pub pages: Vec<PageView>,
+    /// How many page views there were.
+    pub page_views: u32,
     /// The lead's conversions in time order.
     pub conversions: Vec<Conversion>,
     /// The browser of the last conversion that has one, and one that was not taken from the lead.
@@ -32,14 +31,18 @@ pub struct History {
 
 impl History {
     /// The history of one visitor up to a moment.
-    pub fn of_visitor(pages: &[PageView], until_ms: i64) -> Self {
-        let pages = pages.iter().filter_map(|view| view.up_to(until_ms)).collect();
-        Self::merge(JourneyState::Known, vec![(None, pages)], Vec::new())
+    pub fn of_visitor(trail: &Trail, until_ms: i64) -> Self {
+        let trail = trail.up_to(until_ms, |_| true);
+        Self::merge(JourneyState::Known, vec![(None, trail)], Vec::new())
     }
 
-    /// The history of a lead up to the last of some of its conversions, from its visitors' page
-    /// views. Visitors that joined by another are no part of it.
-    pub fn of_lead(lead: &Lead, views: &[Views], mut conversions: Vec<Conversion>) -> Self {
+    /// The history of a lead up to the last of some of its conversions, from its visitors' trails.
+    /// Visitors that joined by another are no part of it.
+    pub fn of_lead(
+        lead: &Lead,
+        trails: &[(VisitorId, Trail)],
+        mut conversions: Vec<Conversion>,
+    ) -> Self {
         conversions.sort_by_key(|conversion| conversion.number);
         let last = conversions.last();
         // Collectors' clocks differ: an earlier conversion may bear a later time.
@@ -56,10 +59,11 @@ impl History {
         let converted_in = named.into_iter().find(|visitor| !lead.has_lost(*visitor));
         let is_in = |join: &&Join| conversions.iter().any(|made| made.id == join.conversion);
         let joins = lead.valid_joins().filter(is_in);
-        let browsers = joins.map(|join| {
-            let views = views.iter().filter(|(visitor, _)| *visitor == join.visitor);
-            let held = views.flat_map(|(_, views)| views).filter(|view| join.holds(view));
-            (Some(join.visitor), held.filter_map(|view| view.up_to(until_ms)).collect())
+        let browsers = joins.flat_map(|join| {
+            let own = trails.iter().filter(|(visitor, _)| *visitor == join.visitor);
+            own.map(|(visitor, trail)| {
+                (Some(*visitor), trail.up_to(until_ms, |at_ms| join.holds(at_ms)))
+            })
         });
         let history = Self::merge(state, browsers.collect(), conversions);
         Self { converted_in, ..history }
@@ -71,27 +75,35 @@ impl History {
         made.context.as_ref().filter(|_| self.converted_in.is_some())
     }
 
+    /// The number of a touch of [`History::touches`] among all touches, from 1.
+    pub fn number(&self, place: usize) -> usize {
+        place + 1 + if place > 0 { self.left_out.touches as usize } else { 0 }
+    }
+
+    /// The number of a visit of [`History::visits`] among all visits, from 1.
+    pub(super) fn visit_number(&self, place: usize) -> usize {
+        place + 1 + if place > 0 { self.left_out.visits as usize } else { 0 }
+    }
+
     /// Visits are per browser, so each one's are derived alone.
     fn merge(
         state: JourneyState,
-        browsers: Vec<(Option<VisitorId>, Vec<PageView>)>,
+        browsers: Vec<(Option<VisitorId>, Trail)>,
         conversions: Vec<Conversion>,
     ) -> Self {
         let (mut visits, mut touches, mut pages) = (Vec::new(), Vec::new(), Vec::new());
-        for (browser, mut views) in browsers {
-            views.sort_by_key(PageView::position);
-            let journey = Journey::derive(&views);
+        let (mut left_out, mut page_views) = (LeftOut::default(), 0);
+        for (browser, trail) in browsers {
+            let journey = trail.journey();
+            page_views += journey.page_views();
             let before = visits.len() as u32;
             visits.extend(journey.visits);
-            // A touch has the page views from its own to the next one's.
-            let mut rest = views.iter();
             touches.extend(journey.touches.into_iter().map(|mut touch| {
                 touch.visit += before;
-                let seen = rest.by_ref().take(touch.page_views as usize);
-                let engaged = seen.filter(|view| view.is_engaged()).count() as u32;
-                (touch, (engaged, browser))
+                (touch, browser)
             }));
-            pages.extend(views);
+            left_out += journey.left_out;
+            pages.extend(trail.views);
         }
         pages.sort_by_key(PageView::position);
         touches.sort_by_key(|(touch, _)| (touch.at_ms, touch.page));
@@ -101,16 +113,16 @@ impl History {
         (0..).zip(&order).for_each(|(place, visit)| places[*visit] = place);
         visits.sort_by_key(|visit: &Visit| visit.at_ms);
         touches.iter_mut().for_each(|(touch, _)| touch.visit = places[touch.visit as usize]);
-        let (touches, seen): (_, Vec<(u32, Option<VisitorId>)>) = touches.into_iter().unzip();
-        let (engaged_pages, browsers) = seen.into_iter().unzip();
-        let state = if pages.is_empty() { state } else { JourneyState::Known };
+        let (touches, browsers): (Vec<_>, _) = touches.into_iter().unzip();
+        let state = if touches.is_empty() { state } else { JourneyState::Known };
         Self {
             state,
             visits,
             touches,
-            engaged_pages,
+            left_out,
             browsers,
             pages,
+            page_views,
             conversions,
             converted_in: None,
         }
@@ -119,8 +131,8 @@ impl History {
 
 /// Where a second lead begins in a browser whose first lead converted last at `after_ms`: with the
 /// first visit after, or where there is none yet, with what the running visit sees from then on.
-pub fn next_begin_ms(views: &[PageView], after_ms: i64) -> i64 {
-    let visits = Journey::derive(views).visits;
+pub fn next_begin_ms(trail: &Trail, after_ms: i64) -> i64 {
+    let visits = trail.journey().visits;
     let next = visits.iter().find(|visit| visit.at_ms > after_ms);
     next.map_or(after_ms.saturating_add(1), |visit| visit.at_ms)
 }
@@ -129,21 +141,45 @@ pub fn next_begin_ms(views: &[PageView], after_ms: i64) -> i64 {
 mod tests {
     use super::*;
     use crate::testing::view;
+    use crate::visit::Past;
 
     const MINUTE: i64 = 60_000;
 
     #[test]
     fn what_came_after_is_not_shown() {
-        let views: Vec<_> = [0, 10, 20].map(|minute| view(minute * MINUTE, "google")).into();
-        let history = History::of_visitor(&views, 10 * MINUTE);
+        let trail = [0, 10, 20].map(|minute| view(minute * MINUTE, "google")).into_iter().collect();
+        let history = History::of_visitor(&trail, 10 * MINUTE);
         assert_eq!((history.pages.len(), history.visits[0].page_views), (2, 2));
+    }
+
+    #[test]
+    fn what_is_summed_up_is_shown_by_its_touches() {
+        let rows: Vec<_> = (0..6).map(|hour| view(hour * 60 * MINUTE, "google")).collect();
+        let mut past = Past::default();
+        past.take(&rows[..5]);
+        past.sum_up(3);
+        let trail = Trail { past: Some(past), views: rows[5..].to_vec() };
+        let check = |until_ms: i64, numbers: &[usize], page_views: u32| {
+            let history = History::of_visitor(&trail, until_ms);
+            let shown = (0..history.touches.len()).map(|place| history.number(place));
+            assert_eq!(shown.collect::<Vec<_>>(), numbers, "{until_ms}");
+            assert_eq!(history.page_views, page_views, "{until_ms}");
+        };
+        check(i64::MAX, &[1, 4, 5, 6], 6);
+        check(270 * MINUTE, &[1, 4, 5], 5);
+        check(200 * MINUTE, &[1, 4], 4);
+        // what lies between is not known any more
+        check(30 * MINUTE, &[1], 1);
+        check(-1, &[], 0);
     }
 
     #[test]
     fn a_shared_browser_begins_anew() {
         let views =
             [(0, "google"), (5, ""), (90, "bing")].map(|(m, origin)| view(m * MINUTE, origin));
-        let begin = |after: i64, count: usize| next_begin_ms(&views[..count], after * MINUTE);
+        let begin = |after: i64, count: usize| {
+            next_begin_ms(&views[..count].iter().cloned().collect(), after * MINUTE)
+        };
         assert_eq!(begin(4, 3), 90 * MINUTE);
         assert_eq!(begin(4, 2), 4 * MINUTE + 1);
         assert_eq!(begin(90, 3), 90 * MINUTE + 1);

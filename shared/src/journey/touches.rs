@@ -44,7 +44,7 @@ struct Entry<'a> {
 struct Told<'a> {
     #[serde(flatten)]
     entry: Entry<'a>,
-    visit: u32,
+    visit: usize,
     engaged_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     continued: Option<bool>,
@@ -70,6 +70,7 @@ impl History {
             serde_json::to_string(&entry).unwrap_or_default()
         };
         let count = self.touches.len();
+        let summed_up = self.left_out.touches as usize;
         let mark = |left_out: usize| json!({ "omitted": left_out }).to_string();
         if count == 0 {
             return "[]".to_owned();
@@ -79,15 +80,15 @@ impl History {
         let mut last = Vec::new();
         for place in (1..count).rev() {
             let touch = text(place);
-            // The mark goes where the last of those that are missing goes in.
-            let mark = if place == 1 { 0 } else { 1 + mark(place).len() };
+            let left_out = place - 1 + summed_up;
+            let mark = if left_out == 0 { 0 } else { 1 + mark(left_out).len() };
             length += 1 + touch.len();
             if length + mark > limit {
                 break;
             }
             last.push(touch);
         }
-        let left_out = count - 1 - last.len();
+        let left_out = count - 1 - last.len() + summed_up;
         if left_out > 0 {
             last.push(mark(left_out));
         }
@@ -95,20 +96,24 @@ impl History {
         last.reverse();
         let text = format!("[{}]", last.join(","));
         // Not even the first fits beside the mark.
-        if text.len() > limit { format!("[{}]", mark(count)) } else { text }
+        if text.len() > limit { format!("[{}]", mark(count + summed_up)) } else { text }
     }
 
-    /// The touches as the API answers them, each with the reason for its source and channel.
-    pub(super) fn touches_json(&self) -> Vec<Value> {
+    /// The touches at some places as the API answers them, each with the reason for its source and
+    /// channel.
+    pub(super) fn touches_json(&self, places: impl IntoIterator<Item = usize>) -> Vec<Value> {
         let neighbours = self.neighbours();
         let pages: HashMap<_, _> = self.pages.iter().map(|page| (page.id, page)).collect();
-        let told = self.touches.iter().enumerate().map(|(place, touch)| Told {
-            entry: self.entry(place, &neighbours),
-            visit: touch.visit + 1,
-            engaged_ms: touch.engaged_ms,
-            continued: (touch.began == Began::Continued).then_some(true),
-            upgraded: (touch.began == Began::Upgraded).then_some(true),
-            why: why(touch, |page| pages.get(&page).copied()),
+        let told = places.into_iter().map(|place| {
+            let touch = &self.touches[place];
+            Told {
+                entry: self.entry(place, &neighbours),
+                visit: self.visit_number(touch.visit as usize),
+                engaged_ms: touch.engaged_ms,
+                continued: (touch.began == Began::Continued).then_some(true),
+                upgraded: (touch.began == Began::Upgraded).then_some(true),
+                why: why(touch, |page| pages.get(&page).copied()),
+            }
         });
         told.map(|told| serde_json::to_value(told).unwrap_or_default()).collect()
     }
@@ -116,13 +121,13 @@ impl History {
     fn entry(&self, place: usize, neighbours: &Neighbours) -> Entry<'_> {
         let touch = &self.touches[place];
         let label = &touch.label;
-        let engaged = self.engaged_pages[place];
+        let engaged = touch.engaged_pages;
         let mut events = vec![format!("page_view:{}", touch.page_views)];
         if engaged > 0 {
             events.push(format!("engaged_page:{engaged}"));
         }
         Entry {
-            n: place + 1,
+            n: self.number(place),
             at: rfc3339(touch.at_ms),
             channel: label.channel,
             source: &label.source,
@@ -176,9 +181,8 @@ mod tests {
     const MINUTE: i64 = 60_000;
 
     fn history(sources: &[&str]) -> History {
-        let views: Vec<_> =
-            (0..).zip(sources).map(|(number, source)| view(number * 31 * MINUTE, source)).collect();
-        History::of_visitor(&views, i64::MAX)
+        let views = (0..).zip(sources).map(|(number, source)| view(number * 31 * MINUTE, source));
+        History::of_visitor(&views.collect(), i64::MAX)
     }
 
     /// The numbers of the touches that are left, `-N` for a mark.
@@ -212,9 +216,9 @@ mod tests {
     fn a_touch_lasts_to_the_next_of_its_visit() {
         let views = [(0, "google"), (5, "bing"), (9, ""), (60, "google")]
             .map(|(minute, source)| view(minute * MINUTE, source));
-        let history = History::of_visitor(&views, i64::MAX);
+        let history = History::of_visitor(&views.into_iter().collect(), i64::MAX);
         let seconds: Vec<_> =
-            history.touches_json().iter().map(|touch| touch["duration_s"].clone()).collect();
+            history.touches_json(0..3).iter().map(|touch| touch["duration_s"].clone()).collect();
         assert_eq!(seconds, [300, 240, 0]);
     }
 }

@@ -108,6 +108,13 @@ impl Contact {
     }
 }
 
+impl Contact {
+    /// Whether the person can be found by something that finds the other one, too.
+    pub fn shares_identity(&self, other: &Self) -> bool {
+        self.identities().any(|mine| other.identities().any(|theirs| mine == theirs))
+    }
+}
+
 /// An address in the form of [`Contact::identities`]; `None` where it is none.
 pub fn email_identity(email: &str) -> Option<String> {
     normal_email(email.trim()).ok().map(|email| email.to_lowercase())

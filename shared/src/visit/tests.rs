@@ -259,49 +259,6 @@ fn ten_thousand_touches() {
     assert_eq!((journey.touches.len(), journey.visits.len()), (10_000, 1));
 }
 
-/// What a store does with one arrival: the fast way where it is allowed, else the whole fold. Whether
-/// it was the fast one.
-fn arrive(journey: &mut Journey, rows: &mut Vec<PageView>, new: &PageView) -> bool {
-    let is_taken = match rows.iter_mut().find(|row| row.id == new.id) {
-        None => {
-            rows.push(new.clone());
-            journey.append(new)
-        }
-        Some(row) => {
-            let before = row.clone();
-            !row.totals.raise(new.totals.clone()) || journey.raise(&before, row)
-        }
-    };
-    if !is_taken {
-        *journey = Journey::derive(&*rows);
-    }
-    is_taken
-}
-
-#[test]
-fn only_what_can_change_an_earlier_step_is_derived_again() {
-    let rows = [(0, "google"), (5 * MINUTE, "> pay.test"), (70 * MINUTE, "https://pay.test/")];
-    let mut all = views(&rows);
-    let check = |arrivals: &[(&PageView, bool)]| {
-        let (mut journey, mut stored) = (Journey::default(), Vec::new());
-        for (place, (arrival, fast)) in arrivals.iter().enumerate() {
-            assert_eq!(arrive(&mut journey, &mut stored, arrival), *fast, "{place}");
-        }
-    };
-    let bare = PageView { totals: Totals::default(), ..all[0].clone() };
-    check(&[(&bare, true), (&all[0], true), (&all[1], true)]);
-    check(&[(&bare, true), (&all[1], true), (&all[0], false)]);
-    check(&[(&all[1], true), (&all[0], false)]);
-    all[1] = view(5 * MINUTE, "https://pay.test/");
-    check(&[(&bare, true), (&all[1], true), (&all[0], false)]);
-    all[1] = view(5 * MINUTE - 1, "https://pay.test/");
-    check(&[(&bare, true), (&all[1], true), (&all[0], true)]);
-    all[1] = view(64 * MINUTE, "https://pay.test/");
-    check(&[(&all[0], true), (&all[1], false)]);
-    all[1] = view(64 * MINUTE, "bing");
-    check(&[(&all[0], true), (&all[1], true)]);
-}
-
 /// One page view's part of a journey: tens of minutes, origin, minutes of activity, engaged time,
 /// and departures as minutes since the page view (a wrong clock's lie before it) and host.
 type Drawn = (i64, usize, i64, u32, Vec<(i64, usize)>);
@@ -312,44 +269,70 @@ fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     proptest::collection::vec(page_view, 1..20)
 }
 
+/// Page views with what happened on them.
+fn seen(rows: &[Drawn]) -> Vec<PageView> {
+    let origins = ["", "own", "google", "bing", "https://pay.test/", "https://bank.test/"];
+    let seen = |(tens, origin, active, engaged_ms, departures): &Drawn| {
+        let mut view = view(tens * 10 * MINUTE, origins[*origin]);
+        view.totals.raise(Totals {
+            engaged_ms: *engaged_ms,
+            active_at_ms: view.at_ms + active * MINUTE,
+            ..Totals::default()
+        });
+        for (minutes, host) in departures {
+            view.totals
+                .raise(left(view.at_ms + minutes * MINUTE, ["pay.test", "bank.test"][*host]));
+        }
+        view
+    };
+    rows.iter().map(seen).collect()
+}
+
 proptest! {
-    /// Touches do not depend on the order in which page views, engagement and departures arrive.
+    /// Touches do not depend on the order in which page views arrive, and each is counted once.
     #[test]
-    fn any_order_of_arrival(
-        rows in drawn(),
-        order in proptest::collection::vec(any::<prop::sample::Index>(), 200),
-    ) {
-        let origins = ["", "own", "google", "bing", "https://pay.test/", "https://bank.test/"];
-        let (mut arrivals, mut full) = (Vec::new(), Vec::new());
-        for (index, (tens, origin, active, engaged_ms, departures)) in rows.iter().enumerate() {
-            let mut bare = view(tens * 10 * MINUTE, origins[*origin]);
-            bare.url = index.to_string();
-            let engaged = Totals {
-                engaged_ms: *engaged_ms,
-                active_at_ms: bare.at_ms + active * MINUTE,
-                ..Totals::default()
-            };
-            let left = departures.iter().map(|(minutes, host)| {
-                left(bare.at_ms + minutes * MINUTE, ["pay.test", "bank.test"][*host])
-            });
-            let mut whole = bare.clone();
-            for totals in std::iter::once(engaged).chain(left) {
-                whole.totals.raise(totals.clone());
-                arrivals.push(PageView { totals, ..bare.clone() });
-            }
-            arrivals.extend([bare, whole.clone()]);
-            full.push(whole);
-        }
-        for (from, to) in order.iter().enumerate() {
-            let (from, to) = (from % arrivals.len(), to.index(arrivals.len()));
-            arrivals.swap(from, to);
-        }
-        let (mut journey, mut stored) = (Journey::default(), Vec::new());
-        for arrival in &arrivals {
-            arrive(&mut journey, &mut stored, arrival);
-        }
-        prop_assert_eq!(&journey, &Journey::derive(&full));
+    fn any_order_of_arrival(rows in drawn(), from in any::<prop::sample::Index>()) {
+        let mut views = seen(&rows);
+        let journey = Journey::derive(&views);
+        let from = from.index(views.len());
+        views.rotate_left(from);
+        prop_assert_eq!(&journey, &Journey::derive(&views));
         prop_assert_eq!(journey.visits.iter().map(|visit| visit.page_views).sum::<u32>() as usize, rows.len());
-        prop_assert_eq!(journey.touches.iter().map(|touch| touch.page_views).sum::<u32>() as usize, rows.len());
+        prop_assert_eq!(journey.page_views() as usize, rows.len());
+    }
+
+    /// Summing up the older page views, once or again and again, keeps the first touch and all sums,
+    /// and the newest touches as they are.
+    #[test]
+    fn what_is_summed_up_adds_up(rows in drawn(), steps in 1..6usize, most in 2..5usize) {
+        let mut views = seen(&rows);
+        views.sort_by_key(PageView::position);
+        let whole = Journey::derive(&views);
+        let mut past = Past::default();
+        let old = views.len() * 2 / 3;
+        for some in views[..old].chunks(steps) {
+            past.take(some);
+            past.sum_up(most);
+        }
+        let journey = Trail { past: Some(past), views: views[old..].to_vec() }.journey();
+        let Journey { touches, left_out, visits } = &journey;
+        prop_assert_eq!(touches.len() + left_out.touches as usize, whole.touches.len());
+        prop_assert_eq!(visits.len() + left_out.visits as usize, whole.visits.len());
+        prop_assert_eq!(journey.page_views(), whole.page_views());
+        let engaged = |touches: &[Touch]| -> (u64, u32) {
+            let engaged_ms = touches.iter().map(|touch| touch.engaged_ms).sum();
+            (engaged_ms, touches.iter().map(|touch| touch.engaged_pages).sum())
+        };
+        let (engaged_ms, engaged_pages) = engaged(touches);
+        let sums = (engaged_ms + left_out.engaged_ms, engaged_pages + left_out.engaged_pages);
+        prop_assert_eq!(sums, engaged(&whole.touches));
+        let plain = |touch: &Touch| Touch { visit: 0, ..touch.clone() };
+        prop_assert_eq!(touches.first().map(plain), whole.touches.first().map(plain));
+        let newest: Vec<_> = touches.iter().skip(1).map(plain).collect();
+        let of_whole = &whole.touches[whole.touches.len() - newest.len()..];
+        prop_assert_eq!(newest, of_whole.iter().map(plain).collect::<Vec<_>>());
+        for touch in touches {
+            prop_assert!(visits[touch.visit as usize].at_ms <= touch.at_ms);
+        }
     }
 }

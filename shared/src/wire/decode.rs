@@ -150,7 +150,18 @@ pub enum Body {
         contact: Contact,
         /// The form that told it, where one did.
         form: String,
+        /// The site's signature of who it is, or empty.
+        signature: String,
     },
+}
+
+/// Who a page says that its visitor is.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    signature: String,
+    #[serde(flatten)]
+    contact: Contact,
 }
 
 /// The event as it stands on the wire. Numbers are integers: the wire has no fractions.
@@ -180,7 +191,7 @@ struct RawEvent<'a> {
     #[serde(borrow, default)]
     props: Option<&'a RawValue>,
     #[serde(default)]
-    contact: Option<Contact>,
+    contact: Option<Named>,
 }
 
 impl Event {
@@ -237,9 +248,10 @@ fn body(raw: RawEvent<'_>) -> Result<Body, DropReason> {
             }
         }
         Kind::Identify => {
-            let contact = raw.contact.ok_or(DropReason::InvalidEvent)?;
+            let Named { contact, signature } = raw.contact.ok_or(DropReason::InvalidEvent)?;
             let contact = contact.normalised(None).map_err(|_| DropReason::InvalidEvent)?;
-            Body::Identify { contact, form: text(raw.form, limits::TEXT_BYTES)? }
+            let signature = text(signature, limits::TEXT_BYTES)?;
+            Body::Identify { contact, form: text(raw.form, limits::TEXT_BYTES)?, signature }
         }
     })
 }

@@ -106,7 +106,6 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         form_name: Some("Contact us".to_owned()),
         page_url: Some("https://www.example.com/contact".to_owned()),
         page_title: Some("Contact".to_owned()),
-        touches: Vec::new(),
         context: None,
     };
     let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
@@ -119,6 +118,8 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         contact,
         joins: vec![join],
         conversions: 1,
+        page_conversions: 0,
+        standing: shared::lead::Standing::Verified,
         phone_conflict: None,
     };
     (lead, conversion)

@@ -60,7 +60,8 @@ fn derive(criterion: &mut Criterion) {
 /// All fields of a lead with such a journey, with summary and JSON.
 fn lead_fields(criterion: &mut Criterion) {
     let (lead, conversion) = hits::lead();
-    let views = vec![(lead.joins[0].visitor, hits::page_views(200, 50))];
+    let views = hits::page_views(200, 50).into_iter().collect();
+    let views = vec![(lead.joins[0].visitor, views)];
     let life_cycle = LifeCycle::of(lead.created_at_ms, []);
     criterion.bench_function("fields/121_as_json", |bencher| {
         bencher.iter_batched(

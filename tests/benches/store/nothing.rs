@@ -10,7 +10,7 @@ use clew_store::{
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
 use shared::outcome::Outcome;
-use shared::page_view::PageView;
+use shared::visit::Trail;
 
 /// Takes everything, knows nothing.
 pub(crate) struct Nothing;
@@ -25,8 +25,8 @@ impl Journeys for Nothing {
         Ok(None)
     }
 
-    async fn page_views(&self, _: &SiteId, _: VisitorId) -> Result<Vec<PageView>, StoreError> {
-        Ok(Vec::new())
+    async fn trail(&self, _: &SiteId, _: VisitorId) -> Result<Trail, StoreError> {
+        Ok(Trail::default())
     }
 
     async fn relabel(&self, _: Relabelling) -> Result<Relabelled, StoreError> {
@@ -58,6 +58,15 @@ impl Leads for Nothing {
     }
 
     async fn leads(
+        &self,
+        _: &SiteId,
+        _: Option<LeadId>,
+        _: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn proposed_leads(
         &self,
         _: &SiteId,
         _: Option<LeadId>,

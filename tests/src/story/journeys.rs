@@ -6,7 +6,8 @@ use clew_store::{Action, ActionKind, Arrival, Store};
 use shared::ad_cookies::{AdCookies, GaSession};
 use shared::context::VisitorContext;
 use shared::ids::SiteId;
-use shared::outcome::Outcome;
+use shared::limits;
+use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{Departure, PageView, Totals};
 use shared::visit::Journey;
 
@@ -15,7 +16,7 @@ fn totals(engaged_ms: u32, active_at_ms: i64) -> Totals {
 }
 
 /// Page views once, totals as maxima, stubs completed, actions beside them.
-pub(super) async fn are_kept_and_derived(store: &dyn Store) {
+pub(super) async fn are_kept_once(store: &dyn Store) {
     let visitor = new_visitor();
     assert_eq!(store.visitor(&site(), visitor).await.unwrap(), None);
     let (first, second) = (page_view(START_MS, "google"), page_view(START_MS + MINUTE, ""));
@@ -45,16 +46,19 @@ pub(super) async fn are_kept_and_derived(store: &dyn Store) {
         store.ingest(arrivals(visitor, vec![shown(&first), raise(&second, 2_000)])).await.unwrap();
     assert_eq!(outcomes, [again, kept]);
 
-    let views = store.page_views(&site(), visitor).await.unwrap();
-    assert_eq!(views.iter().map(|view| view.totals.engaged_ms).collect::<Vec<_>>(), [9_000, 2_000]);
+    let trail = store.trail(&site(), visitor).await.unwrap();
+    assert_eq!(
+        trail.views.iter().map(|view| view.totals.engaged_ms).collect::<Vec<_>>(),
+        [9_000, 2_000]
+    );
     let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
     assert_eq!((record.views, record.actions, record.lead), (2, 1, None));
-    assert_eq!(record.journey, Journey::derive(&views));
-    assert_eq!((record.journey.touches.len(), record.journey.touches[0].engaged_ms), (1, 11_000));
+    let touches = trail.journey().touches;
+    assert_eq!((touches.len(), touches[0].engaged_ms), (1, 11_000));
     assert_eq!(store.visitor(&SiteId::parse("other").unwrap(), visitor).await.unwrap(), None);
 }
 
-/// Stored touches equal the derived ones, whatever order events came in and however batched.
+/// Touches are the same, whatever order events came in and however batched.
 pub(super) async fn are_the_same_in_any_order_of_arrival(store: &dyn Store) {
     use rand::seq::SliceRandom;
     use rand::{RngExt, SeedableRng};
@@ -86,10 +90,48 @@ pub(super) async fn are_the_same_in_any_order_of_arrival(store: &dyn Store) {
             store.ingest(arrivals(visitor, batch)).await.unwrap();
         }
         complete.sort_by_key(|view| view.id);
-        assert_eq!(store.page_views(&site(), visitor).await.unwrap(), complete, "seed {seed}");
-        let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
-        assert_eq!(record.journey, Journey::derive(&complete), "seed {seed}");
+        let trail = store.trail(&site(), visitor).await.unwrap();
+        assert_eq!(trail.views, complete, "seed {seed}");
+        assert_eq!(trail.journey(), Journey::derive(&complete), "seed {seed}");
     }
+}
+
+/// The oldest page views of a visitor who has many are summed up, and nothing of the sums is lost.
+pub(super) async fn are_summed_up(store: &dyn Store) {
+    let visitor = new_visitor();
+    let many = limits::VISITOR_ROWS as i64 * 2 + 7;
+    let mut first = None;
+    for from in (0..many).step_by(250) {
+        let views = (from..many.min(from + 250)).map(|minute| {
+            let view =
+                page_view(START_MS + minute * MINUTE, ["google", ""][usize::from(minute > 0)]);
+            first.get_or_insert(view.id);
+            view
+        });
+        let events = views.flat_map(|view| {
+            let raise = Arrival::Raise { page: view.id, totals: totals(1_000, view.at_ms) };
+            [shown(&view), raise]
+        });
+        let outcomes = store.ingest(arrivals(visitor, events.collect())).await.unwrap();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Stored));
+    }
+    let trail = store.trail(&site(), visitor).await.unwrap();
+    assert!(trail.views.len() <= limits::VISITOR_ROWS && trail.past.is_some());
+    let journey = trail.journey();
+    assert_eq!(i64::from(journey.page_views()), many);
+    assert_eq!((journey.touches.len(), journey.touches[0].label.source.as_str()), (1, "google"));
+    assert_eq!(journey.touches[0].engaged_ms as i64, many * 1_000);
+    assert_eq!(Some(journey.touches[0].page), first);
+    let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
+    assert_eq!(record.views as usize, trail.views.len());
+    // What is summed up is refused, whether it is told again or raised.
+    let again = vec![
+        Arrival::Raise { page: first.unwrap(), totals: totals(90_000, START_MS) },
+        shown(&page_view(START_MS, "bing")),
+    ];
+    let outcomes = store.ingest(arrivals(visitor, again)).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Dropped(DropReason::VisitorFull); 2]);
+    assert_eq!(store.trail(&site(), visitor).await.unwrap(), trail);
 }
 
 /// The latest word of everything; what other tools know the browser by stays until it changes.

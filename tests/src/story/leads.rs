@@ -2,17 +2,18 @@
 
 use super::records::{deal, stage};
 use super::scene::{
-    MINUTE, START_MS, arrivals, conversion, conversions, convert, page_view, shown, site,
+    MINUTE, START_MS, arrivals, conversion, convert, page_view, proposal, shown, site,
 };
 use crate::wire::new_visitor;
 use clew_store::{Converted, Idempotency, NewConversion, NewRecord, Store};
 use shared::deal::DealEvent;
 use shared::ids::{LeadId, SiteId};
-use shared::lead::IdentityKind;
+use shared::lead::{IdentityKind, NamedBy, Standing};
 use shared::lifecycle::Stage;
-use shared::limits::DAY_MS;
+use shared::limits::{self, DAY_MS};
+use shared::visit::Trail;
 
-/// Lead, conversion with its touches, and deliveries in one step; repeats change nothing.
+/// Lead, conversion and deliveries in one step; repeats change nothing.
 pub(super) async fn come_with_deliveries(store: &dyn Store) {
     let visitor = new_visitor();
     let view = page_view(START_MS, "google");
@@ -25,8 +26,6 @@ pub(super) async fn come_with_deliveries(store: &dyn Store) {
 
     let stored = store.lead(lead).await.unwrap().unwrap();
     assert_eq!((stored.conversions, stored.joins.len(), stored.joins[0].visitor), (1, 1, visitor));
-    let kept = conversions(store, lead).await;
-    assert_eq!(kept[0].touches.len(), 1, "the touch after the conversion is not in its snapshot");
     assert_eq!(store.visitor(&site(), visitor).await.unwrap().unwrap().lead, Some(lead));
     assert_eq!(
         store.find_lead(&site(), IdentityKind::Email, "one@example.com").await.unwrap(),
@@ -47,6 +46,92 @@ pub(super) async fn come_with_deliveries(store: &dyn Store) {
     assert!(store.expire(START_MS + DAY_MS + 2 * MINUTE).await.unwrap() >= 1);
     assert!(!convert(store, again).await.2);
     assert_eq!(store.lead(lead).await.unwrap().unwrap().conversions, 2);
+}
+
+/// A lead takes so many conversions, and those that a page reports leave room for the others.
+pub(super) async fn are_bounded(store: &dyn Store) {
+    let mut converted = 0;
+    let mut convert = async |by: NamedBy, visitor| {
+        converted += 1;
+        let at_ms = START_MS + converted;
+        let mut new = conversion(at_ms, Some(visitor), "many@example.com", None);
+        (new.named_by, new.destinations) = (Some(by), Vec::new());
+        match store.convert(new).await.unwrap() {
+            Converted::Stored { .. } => true,
+            Converted::LeadFull(_) => false,
+            Converted::KeyReused => panic!("there is no key"),
+        }
+    };
+    let own = new_visitor();
+    store.ingest(arrivals(own, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    assert!(convert(NamedBy::Cookie, own).await);
+    for said in 1..=limits::LEAD_PAGE_CONVERSIONS + 1 {
+        let stranger = new_visitor();
+        store.ingest(arrivals(stranger, vec![shown(&page_view(START_MS, "bing"))])).await.unwrap();
+        let is_stored = convert(NamedBy::Page, stranger).await;
+        assert_eq!(is_stored, said <= limits::LEAD_PAGE_CONVERSIONS, "{said}");
+    }
+    let next = new_visitor();
+    store.ingest(arrivals(next, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    for made in 2..=limits::LEAD_CONVERSIONS + 1 {
+        let is_stored = convert(NamedBy::Cookie, next).await;
+        assert_eq!(is_stored, made <= limits::LEAD_CONVERSIONS, "{made}");
+    }
+    let lead = store.find_lead(&site(), IdentityKind::Email, "many@example.com").await.unwrap();
+    let lead = store.lead(lead.unwrap()).await.unwrap().unwrap();
+    assert_eq!(lead.conversions, limits::LEAD_CONVERSIONS + limits::LEAD_PAGE_CONVERSIONS);
+    assert_eq!(lead.joins.len(), 2 + limits::LEAD_PAGE_JOINS);
+    assert!(lead.joins.iter().any(|join| join.visitor == next), "the person's own is joined");
+}
+
+/// What a page says without a key makes a lead beside those that are known, and changes none of them.
+pub(super) async fn are_proposed(store: &dyn Store) {
+    let (known, stranger) = (new_visitor(), new_visitor());
+    for visitor in [known, stranger] {
+        store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    }
+    let (lead, ..) =
+        convert(store, conversion(START_MS, Some(known), "p1@example.com", None)).await;
+    let before = store.dossiers(&[lead]).await.unwrap();
+    let proposed = async || store.proposed_leads(&site(), None, 9).await.unwrap();
+
+    let (first, ..) = convert(store, proposal(START_MS + 1, stranger, "p1@example.com")).await;
+    assert_ne!(first, lead);
+    // of one browser one proposal, which says the latest
+    let again = convert(store, proposal(START_MS + 2, stranger, "p2@example.com")).await;
+    assert_eq!((again.0, again.2), (first, false));
+    let list = proposed().await;
+    assert_eq!((list.len(), list[0].standing), (1, Standing::Proposed));
+    assert_eq!(list[0].contact.email.as_deref(), Some("p2@example.com"));
+    assert_eq!(
+        store.find_lead(&site(), IdentityKind::Email, "p2@example.com").await.unwrap(),
+        None
+    );
+    assert_eq!(store.visitor(&site(), stranger).await.unwrap().unwrap().lead, None);
+    assert_eq!(store.undo_join(first, stranger, START_MS).await.unwrap(), None);
+    // the person's own browser says nothing new
+    let own = convert(store, proposal(START_MS + 3, known, "P1@example.com")).await;
+    assert_eq!((own.0, own.2), (lead, true));
+    assert_eq!(store.dossiers(&[lead]).await.unwrap(), before);
+    assert!(store.leads(&site(), None, 99).await.unwrap().iter().all(|lead| lead.id != first));
+
+    // a proposal is bounded, and says so
+    for said in 3..=limits::PROPOSED_CONVERSIONS + 1 {
+        let new = proposal(START_MS + 10 + i64::from(said), stranger, "p2@example.com");
+        let stored = store.convert(new).await.unwrap();
+        let is_full = stored == Converted::LeadFull(first);
+        assert_eq!(is_full, said > limits::PROPOSED_CONVERSIONS, "{said}");
+    }
+
+    // with a key it becomes the lead that it proposed
+    let new = conversion(START_MS + 99, Some(stranger), "p2@example.com", None);
+    let (confirmed, ..) = convert(store, new).await;
+    assert_ne!(confirmed, first);
+    let old = store.lead(first).await.unwrap().unwrap();
+    assert_eq!(old.standing, Standing::Confirmed(confirmed));
+    assert_eq!(proposed().await, []);
+    let record = store.visitor(&site(), stranger).await.unwrap().unwrap();
+    assert_eq!((record.lead, record.proposed), (Some(confirmed), None));
 }
 
 /// Newest first, page after page.
@@ -135,7 +220,7 @@ pub(super) async fn are_read_with_all_that_is_theirs(store: &dyn Store) {
     assert_eq!(all.conversions.iter().map(|one| one.number).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(all.records, told);
     let mut expected: Vec<_> =
-        visitors.into_iter().zip(views).map(|(visitor, view)| (visitor, vec![view])).collect();
+        visitors.into_iter().zip(views.map(|view| Trail::from_iter([view]))).collect();
     expected.sort_by_key(|(visitor, _)| *visitor);
     let mut found = all.visitors.clone();
     found.sort_by_key(|(visitor, _)| *visitor);

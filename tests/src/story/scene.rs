@@ -46,7 +46,8 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
 
 /// One visitor's batch.
 pub fn arrivals(visitor: VisitorId, events: Vec<Arrival>) -> Arrivals {
-    Arrivals { site: site(), visitor, context: VisitorContext::default(), events }
+    let context = VisitorContext::default();
+    Arrivals { site: site(), visitor, context, received_at_ms: START_MS, events }
 }
 
 pub(super) fn shown(view: &PageView) -> Arrival {
@@ -74,7 +75,6 @@ pub fn conversion(
         form_name: None,
         page_url: None,
         page_title: None,
-        touches: Vec::new(),
         context: None,
     };
     NewConversion {
@@ -85,6 +85,7 @@ pub fn conversion(
         due_at_ms: at_ms + 10_000,
         idempotency: None,
         named_by: visitor.map(|_| NamedBy::Cookie),
+        proposed: false,
     }
 }
 
@@ -92,8 +93,16 @@ pub fn conversion(
 pub async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, ConversionId, bool) {
     match store.convert(new).await.unwrap() {
         Converted::Stored { lead, conversion, repeated } => (lead, conversion, repeated),
-        Converted::KeyReused => panic!("the key was not used before"),
+        refused => panic!("{refused:?}"),
     }
+}
+
+/// The same as a page says it, without a key.
+pub fn proposal(at_ms: i64, visitor: VisitorId, email: &str) -> NewConversion {
+    let mut new = conversion(at_ms, Some(visitor), email, None);
+    (new.named_by, new.proposed) = (Some(NamedBy::Page), true);
+    new.destinations = Vec::new();
+    new
 }
 
 /// A lead with a journey of one page view.

@@ -1,7 +1,7 @@
 //! What the rules of the configuration make of page views that other rules labelled: reported before it
 //! is done. Pure; it takes entities one after the other and sums them up.
 
-use clew_store::visitor::{Row, Visitor};
+use clew_store::visitor::trail;
 use clew_store::{Entity, Relabelled, Relabelling};
 use collector::settings::Settings;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use shared::evidence::Evidence;
 use shared::ids::SiteId;
 use shared::page_view::PageView;
 use shared::source::{Label, rules_name};
+use shared::visit::Journey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -64,25 +65,23 @@ impl<'a> Reclassify<'a> {
 
     /// Takes an entity; what is to be done about it, where something is.
     pub(super) fn take(&mut self, entity: Entity) -> Option<Relabelling> {
-        let Entity::Visitor { site, visitor, record, events } = entity else { return None };
-        let views = events.into_iter().filter_map(|event| match event.row {
-            Row::View(view) => Some(*view),
-            Row::Stub(_) | Row::Action(_) => None,
-        });
-        let views: Vec<PageView> = views.collect();
+        let Entity::Visitor { site, visitor, events, .. } = entity else { return None };
+        let trail = trail(events.into_iter().map(|event| event.row));
+        let views = &trail.views;
         self.difference.visitors += 1;
-        for view in &views {
+        for view in views {
             *self.difference.before.entry(view.rules).or_default() += 1;
         }
         let Some(hosts) = self.settings.site(site.as_str()).map(|site| &site.hosts) else {
             let left_alone = self.difference.left_alone.entry(site).or_default();
             *left_alone += views.len() as u64;
-            self.count_touches(&record, &record);
+            let journey = trail.journey();
+            self.count_touches(&journey, &journey);
             return None;
         };
         let rules = self.difference.rules;
         let mut labels = Vec::new();
-        for view in &views {
+        for view in views {
             let label = self.settings.rules.label(&view.evidence, hosts);
             if label != view.label {
                 self.show(view, &label);
@@ -92,9 +91,9 @@ impl<'a> Reclassify<'a> {
             labels.push((view.id, label));
         }
         let relabelling = Relabelling { site, visitor, rules, labels };
-        let change = relabelling.apply(&record, views);
+        let change = relabelling.apply(trail);
         self.difference.changed += change.counted;
-        self.count_touches(&record, change.record.as_ref().unwrap_or(&record));
+        self.count_touches(&change.before, &change.after);
         (!relabelling.labels.is_empty()).then_some(relabelling)
     }
 
@@ -119,11 +118,11 @@ impl<'a> Reclassify<'a> {
         }
     }
 
-    fn count_touches(&mut self, before: &Visitor, after: &Visitor) {
-        for touch in &before.journey.touches {
+    fn count_touches(&mut self, before: &Journey, after: &Journey) {
+        for touch in &before.touches {
             self.difference.touches.entry(touch.label.channel).or_default().0 += 1;
         }
-        for touch in &after.journey.touches {
+        for touch in &after.touches {
             self.difference.touches.entry(touch.label.channel).or_default().1 += 1;
         }
     }

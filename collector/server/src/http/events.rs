@@ -52,6 +52,10 @@ pub(super) async fn collect(
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             header::HeaderValue::from_static("true"),
         );
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            header::HeaderValue::from_static("Retry-After"),
+        );
         headers.insert(header::VARY, header::HeaderValue::from_static("Origin"));
     }
     response

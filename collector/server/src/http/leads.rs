@@ -14,6 +14,7 @@ use collector::leads::{LeadView, Moment, find, load};
 use collector::outbox::webhook::sample;
 use serde_json::json;
 use shared::ids::{LeadId, VisitorId};
+use shared::journey::Cursor;
 use shared::lead::Lead;
 
 /// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
@@ -42,10 +43,13 @@ enum Order {
     Created,
     /// By their last conversion.
     Converted,
+    /// Those that are only proposed, by when they were made.
+    Proposed,
 }
 
 /// `GET /v1/leads?after=&limit=`: newest first; `?email=` is the one lead of that address. With
-/// `?sort=-converted_at` by their last conversions, with `?flat=1` an array as subscriptions get them.
+/// `?sort=-converted_at` by their last conversions, with `?proposed=1` those that only a page proposed,
+/// with `?flat=1` an array as subscriptions get them.
 pub(super) async fn list(
     core: Data<Core>,
     key: ApiKey,
@@ -53,10 +57,14 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&request);
     let limit = query.limit()?;
-    let order = match query.text("sort") {
-        None => Order::Created,
-        Some("-converted_at") => Order::Converted,
-        Some(_) => return Err(ApiError::Invalid("`sort` should be `-converted_at`.".into())),
+    let order = match (query.text("sort"), query.flag("proposed")?) {
+        (None, true) => Order::Proposed,
+        (None, false) => Order::Created,
+        (Some("-converted_at"), false) => Order::Converted,
+        (Some("-converted_at"), true) => {
+            return Err(ApiError::Invalid("`sort` and `proposed` exclude each other.".into()));
+        }
+        (Some(_), _) => return Err(ApiError::Invalid("`sort` should be `-converted_at`.".into())),
     };
     // A `+` that was not escaped arrives as a space, which no address has.
     let email = query.text("email").map(|email| email.trim().replace(' ', "+"));
@@ -89,13 +97,17 @@ async fn page(
             let after = query.parsed("after", LeadId::parse)?;
             core.store.leads(&key.site, after, limit).await?
         }
+        Order::Proposed => {
+            let after = query.parsed("after", LeadId::parse)?;
+            core.store.proposed_leads(&key.site, after, limit).await?
+        }
         Order::Converted => {
             let after = query.parsed("after", parse_converted)?;
             core.store.leads_by_conversion(&key.site, after, limit).await?
         }
     };
     let next = leads.last().filter(|_| leads.len() == limit).map(|last| match order {
-        Order::Created => last.id.to_text(),
+        Order::Created | Order::Proposed => last.id.to_text(),
         Order::Converted => format!("{}_{}", last.converted_at_ms, last.id),
     });
     Ok((leads, next))
@@ -117,20 +129,40 @@ pub(super) async fn show(
     Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
 }
 
-/// `GET /v1/leads/{id}/journey`
+/// `GET /v1/leads/{id}/journey?after=&limit=`: the journey, oldest first.
 pub(super) async fn journey(
     core: Data<Core>,
     key: ApiKey,
     lead: Path<String>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    let query = Query::of(&request);
+    let (after, limit) = (query.parsed("after", Cursor::parse)?, query.limit()?);
     let view = view_of(&core, &key, &lead).await?;
+    let (journey, next) = view.journey_page(after, limit);
     let journey = json!({
         "lead_id": view.lead.id,
-        "journey": view.history.to_json(),
+        "journey": journey,
+        "next": next.map(|next| next.to_string()),
         "stages": view.life_cycle.to_json(),
         "deals": view.deals_json(&key.settings),
     });
     Ok(HttpResponse::Ok().json(journey))
+}
+
+/// `POST /v1/leads/{id}/confirm`: makes a lead of one that only a page proposed. Repeating it answers with
+/// the lead that it became.
+pub(super) async fn confirm(
+    core: Data<Core>,
+    conversions: Data<Conversions>,
+    key: ApiKey,
+    lead: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let lead = find_lead(&core, &key, &lead.as_str().into()).await?;
+    let lead = lead.ok_or(ApiError::NotFound("lead"))?;
+    let confirmed = conversions.confirm(&key.settings, lead).await?;
+    let view = load(&*core.store, confirmed, Moment::Now).await?;
+    Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
 }
 
 /// `DELETE /v1/leads/{id}/visitors/{visitor}`: takes a visitor from a lead that it was joined to.

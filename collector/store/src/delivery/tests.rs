@@ -13,6 +13,8 @@ fn delivery(kind: DeliveryKind, created_at_ms: i64, hash: u8) -> Delivery {
         contact: Contact::default(),
         joins: Vec::new(),
         conversions: 0,
+        page_conversions: 0,
+        standing: shared::lead::Standing::Verified,
         phone_conflict: None,
     };
     let told = (kind, Uuid::from_u128(hash.into()));
@@ -37,27 +39,6 @@ fn ids_stay_what_they_are() {
         assert_eq!(DeliveryId::parse(&id.to_text()), Some(id));
         assert_eq!(DeliveryKind::parse(name), Some(kind));
     }
-}
-
-#[test]
-fn who_is_first_in_line() {
-    use DeliveryState::{Dead, Pending, Retry, Sending, Sent};
-    let check = |line: &[(i64, u8, DeliveryState)], expected: Option<u8>| {
-        let line = line.iter().map(|(created_at_ms, hash, state)| {
-            let state = *state;
-            Delivery { state, ..delivery(DeliveryKind::Converted, *created_at_ms, *hash) }
-        });
-        let first = Delivery::first_in_line(line, &"crm".into());
-        assert_eq!(first.map(|first| first.id.hash[0]), expected);
-    };
-    check(&[], None);
-    check(&[(1, 9, Pending), (2, 1, Pending)], Some(9));
-    check(&[(1, 9, Pending), (1, 1, Retry)], Some(1));
-    check(&[(2, 2, Pending), (1, 9, Sending)], Some(9));
-    check(&[(1, 9, Sent), (2, 2, Retry), (3, 1, Pending)], Some(2));
-    check(&[(1, 9, Dead), (2, 2, Sent)], None);
-    let other = delivery(DeliveryKind::Revenue, 0, 7);
-    assert_eq!(Delivery::first_in_line([other], &"another".into()), None);
 }
 
 #[test]

@@ -11,10 +11,11 @@ use super::statements as sql;
 use crate::conversion::{Converted, Decision, Known, NewConversion, Person, UsedKey};
 use crate::error::StoreError;
 use crate::membership::Browser;
-use crate::visitor::only_views;
+use crate::visitor::Visitor;
 use deadpool_postgres::Transaction;
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{Conversion, IdentityKind, Lead};
+use shared::visit::Trail;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::Row;
@@ -60,10 +61,15 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
         return Ok(Converted::Stored { lead, conversion: own_id, repeated: true });
     }
     let mut free = BTreeSet::new();
-    let known = known(transaction, new, &mut free).await?;
-
-    let Decision { lead, conversion, visitor, other, identities, deliveries, used_key } =
-        new.clone().decide(known);
+    let known = match known(transaction, new, &mut free).await? {
+        Ok(known) => known,
+        Err(lead) => return Ok(new.is_known(lead)),
+    };
+    let Decision { lead, conversion, visitor, others, identities, deliveries, used_key } =
+        match new.clone().decide(known) {
+            Ok(decision) => decision,
+            Err(answer) => return Ok(answer),
+        };
     claim(transaction, own_key.and(lead.id.0), true).await?;
     for (kind, value) in identities {
         let key = rows::identity_key(site, kind.as_str(), &value).and(lead.id.0);
@@ -78,7 +84,7 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
         let record = rows::visitor_key(site, id).and(rows::json(&record)?);
         rows::insert(transaction, &sql::PUT_VISITORS, &record).await?;
     }
-    let leads = other.iter().chain([&lead]);
+    let leads = others.iter().chain([&lead]);
     put_leads(transaction, leads).await?;
     put_conversions(transaction, [(lead.id, &conversion)]).await?;
     let deliveries = deliveries.iter().map(|delivery| (delivery, None));
@@ -86,15 +92,15 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
     Ok(Converted::Stored { lead: lead.id, conversion: conversion.id, repeated: false })
 }
 
-/// What is stored of the person and the browser, taken until the commit; `free` gets the identities
-/// that nobody has.
+/// What is stored of the person and the browser, taken until the commit; the lead that the browser
+/// belongs to, where that is whom it proposes. `free` gets the identities that nobody has.
 async fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
     free: &mut BTreeSet<(IdentityKind, String)>,
-) -> Result<Known, Failure> {
+) -> Result<Result<Known, LeadId>, Failure> {
     let (mut email, mut phone) = (None, None);
-    for (kind, value) in new.conversion.contact.identities() {
+    for (kind, value) in new.identities() {
         let key = rows::identity_key(&new.site, kind.as_str(), &value);
         let lead = owner(transaction, &key).await?;
         match kind {
@@ -107,30 +113,47 @@ async fn known(
             free.insert((kind, value));
         }
     }
-    let person = Person::of(email, phone);
+    let mut person = Person::of(email, phone);
+    if new.proposed {
+        person = Person::proposed(None);
+    }
     let mut browser = None;
     if let Some(visitor) = new.conversion.visitor {
         let key = rows::visitor_key(&new.site, visitor);
         if let Some(taken) = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?.first() {
-            let record = rows::document(taken, 0)?;
-            let views = rows::query(transaction, &sql::EVENTS, &key).await?;
-            browser =
-                Some(Browser { record, views: only_views(rows::documents(&views)?), other: None });
+            let record: Visitor = rows::document(taken, 0)?;
+            if let Some(own) = new.proposes_own(record.lead, [email, phone]) {
+                return Ok(Err(own));
+            }
+            if new.proposed {
+                person = Person::proposed(record.proposed);
+            }
+            browser = Some(Browser { record, other: None, proposed: None });
         }
     }
-    let other = browser.as_ref().and_then(|browser| browser.record.lead);
-    let other = other.filter(|other| Some(*other) != person.lead);
+    let record = browser.as_ref().map(|browser| &browser.record);
+    let other = record.and_then(|record| record.lead);
+    let other = other.filter(|other| !new.proposed && Some(*other) != person.lead);
+    let proposed = record.and_then(|record| record.proposed).filter(|_| !new.proposed);
+    let mut trail = Trail::default();
+    if let (Some(_), Some(visitor)) = (other, new.conversion.visitor) {
+        let key = rows::visitor_key(&new.site, visitor);
+        trail = rows::trail(&rows::query(transaction, &sql::EVENTS, &key).await?)?;
+    }
     // In one order, whoever takes them.
-    let wanted: BTreeSet<LeadId> = person.lead.into_iter().chain(other).collect();
+    let wanted: BTreeSet<LeadId> = person.lead.into_iter().chain(other).chain(proposed).collect();
     let mut lead = None;
     for id in wanted {
         let taken = take_lead(transaction, id).await?;
-        match (&mut browser, Some(id) == other) {
-            (Some(browser), true) => browser.other = Some(taken),
+        match &mut browser {
+            Some(browser) if Some(id) == other => {
+                browser.other = Some((taken, std::mem::take(&mut trail)));
+            }
+            Some(browser) if Some(id) == proposed => browser.proposed = Some(taken),
             _ => lead = Some(taken),
         }
     }
-    Ok(Known { person, lead, browser })
+    Ok(Ok(Known { person, lead, browser }))
 }
 
 /// To whom an identity belongs.
@@ -206,7 +229,7 @@ pub(super) async fn put_leads<'a>(
     for lead in leads {
         all.push(rows::lead_bucket(lead.id));
         all.push(lead.id.0);
-        all.push(lead.site.as_str().to_owned());
+        all.push(rows::list(&lead.site, lead.standing));
         all.push(rows::json(lead)?);
     }
     rows::insert(transaction, &sql::PUT_LEADS, &all).await.map(drop)

@@ -6,14 +6,17 @@ use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
 use super::{delivery, statements as sql};
 use crate::delivery::{DeliveriesOf, DeliveryFilter};
-use crate::dossier::{Dossier, MOST_DELIVERIES, visitors};
+use crate::dossier::{Budget, Dossier, MOST_DELIVERIES, visitors};
 use crate::error::StoreError;
-use crate::visitor::only_views;
 use deadpool_postgres::{Object, Transaction};
-use futures_util::future::try_join3;
-use shared::ids::LeadId;
+use futures_util::future::{try_join, try_join3};
+use shared::ids::{LeadId, VisitorId};
 use shared::lead::{Conversion, Lead};
+use shared::visit::Trail;
 use tokio_postgres::{IsolationLevel, Row};
+
+/// Visitors that are asked for in one go.
+const VISITORS_AT_ONCE: usize = 4;
 
 pub(super) async fn read(
     connections: &Connections,
@@ -58,19 +61,36 @@ async fn complete(
         limit: MOST_DELIVERIES,
     };
     let (statement, parameters) = delivery::listing(&filter);
-    let joined = visitors(&lead);
-    let keys = joined.iter().map(|visitor| rows::visitor_key(&lead.site, *visitor));
-    let keys: Vec<Parameters> = keys.collect();
-    let (deliveries, events) = futures_util::future::try_join(
-        rows::query(transaction, statement, &parameters),
-        rows::query_each(transaction, &sql::EVENTS, &keys),
-    )
-    .await?;
-    let mut seen = Vec::with_capacity(joined.len());
-    for (visitor, events) in joined.into_iter().zip(events) {
-        seen.push((visitor, only_views(rows::documents(&events?)?)));
-    }
+    let (deliveries, trails) =
+        try_join(rows::query(transaction, statement, &parameters), trails(transaction, &lead))
+            .await?;
     let conversions: Vec<Conversion> = rows::documents(conversions)?;
     let deliveries: Result<_, StoreError> = deliveries.iter().map(delivery::read).collect();
-    Ok(Dossier::new(lead, conversions, rows::documents(records)?, deliveries?, seen))
+    Ok(Dossier::new(lead, conversions, rows::documents(records)?, deliveries?, trails))
+}
+
+/// What is kept of the page views of the lead's visitors, as far as the budget allows, and how many
+/// visitors are left out.
+async fn trails(
+    transaction: &Transaction<'_>,
+    lead: &Lead,
+) -> Result<(Vec<(VisitorId, Trail)>, usize), Failure> {
+    let visitors = visitors(lead);
+    let (mut trails, mut budget) = (Vec::new(), Budget::default());
+    for some in visitors.chunks(VISITORS_AT_ONCE) {
+        if !budget.has_room() {
+            break;
+        }
+        let keys = some.iter().map(|visitor| rows::visitor_key(&lead.site, *visitor));
+        let events = rows::query_each(transaction, &sql::EVENTS, &keys.collect::<Vec<_>>()).await?;
+        for (visitor, events) in some.iter().zip(events) {
+            if budget.has_room() {
+                let trail = rows::trail(&events?)?;
+                budget.spend(&trail);
+                trails.push((*visitor, trail));
+            }
+        }
+    }
+    let unread = visitors.len() - trails.len();
+    Ok((trails, unread))
 }

@@ -6,7 +6,7 @@
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
 use super::statements as sql;
-use crate::visitor::{Arrivals, Change, Row, Visitor, only_views};
+use crate::visitor::{Arrivals, Change, ChangedRow, Row, Visitor};
 use deadpool_postgres::Transaction;
 use shared::ids::{EventId, SiteId, VisitorId};
 use shared::outcome::Outcome;
@@ -55,19 +55,29 @@ async fn commit(
         let mut change = Change::of(records.remove(&key));
         let known = stored.remove(&key).unwrap_or_default();
         for index in indices {
-            let Arrivals { context, events, .. } = batches[index].clone();
-            outcomes[index] = change.take(events, context, |id| Ok(known.get(&id).cloned()))?;
+            let stored = |id| Ok(known.get(&id).cloned());
+            outcomes[index] = change.take(batches[index].clone(), stored)?;
         }
-        if change.is_stale() {
+        if change.is_over_full() {
             let all = rows::visitor_key(site, *visitor);
             let all = rows::query(transaction, &sql::EVENTS, &all).await?;
-            change.derive(&only_views(rows::documents(&all)?));
+            change.sum_up(rows::events(&all).collect::<Result<Vec<_>, _>>()?);
         }
         let changed = change.finish();
+        let mut removed = Vec::new();
         for (id, changed) in changed.rows {
-            push_visitor(&mut events, &key);
-            events.push(id.0);
-            events.push(rows::json(&changed.row)?);
+            match changed {
+                ChangedRow::Put { row, .. } => {
+                    push_visitor(&mut events, &key);
+                    events.push(id.0);
+                    events.push(rows::json(&row)?);
+                }
+                ChangedRow::Removed => removed.push(id.0),
+            }
+        }
+        if !removed.is_empty() {
+            let removed = rows::visitor_key(site, *visitor).and(removed);
+            rows::execute(transaction, &sql::REMOVE_EVENTS, &removed).await?;
         }
         if let Some(record) = changed.record {
             push_visitor(&mut changed_records, &key);

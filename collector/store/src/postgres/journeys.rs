@@ -4,11 +4,11 @@ use super::{PostgresStore, relabel, rows, statements as sql};
 use crate::error::StoreError;
 use crate::relabel::{Relabelled, Relabelling};
 use crate::verbs::Journeys;
-use crate::visitor::{Arrivals, Visitor, only_views};
+use crate::visitor::{Arrivals, Visitor};
 use async_trait::async_trait;
 use shared::ids::{SiteId, VisitorId};
 use shared::outcome::Outcome;
-use shared::page_view::PageView;
+use shared::visit::Trail;
 
 #[async_trait]
 impl Journeys for PostgresStore {
@@ -25,13 +25,8 @@ impl Journeys for PostgresStore {
         found.first().map(|row| rows::document(row, 0)).transpose()
     }
 
-    async fn page_views(
-        &self,
-        site: &SiteId,
-        visitor: VisitorId,
-    ) -> Result<Vec<PageView>, StoreError> {
-        let found = self.query(&sql::EVENTS, rows::visitor_key(site, visitor)).await?;
-        Ok(only_views(rows::documents(&found)?))
+    async fn trail(&self, site: &SiteId, visitor: VisitorId) -> Result<Trail, StoreError> {
+        rows::trail(&self.query(&sql::EVENTS, rows::visitor_key(site, visitor)).await?)
     }
 
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {

@@ -8,7 +8,7 @@ use crate::record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 use crate::verbs::Leads;
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{IdentityKind, Lead};
+use shared::lead::{IdentityKind, Lead, Standing};
 use uuid::Uuid;
 
 #[async_trait]
@@ -56,7 +56,18 @@ impl Leads for PostgresStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let before = after.map_or(Uuid::max(), |lead| lead.0);
-        let key = rows::parameters![site.as_str().to_owned(), before, limit as i64];
+        let key = rows::parameters![rows::list(site, Standing::Verified), before, limit as i64];
+        rows::documents(&self.query(&sql::LEADS, key).await?)
+    }
+
+    async fn proposed_leads(
+        &self,
+        site: &SiteId,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let before = after.map_or(Uuid::max(), |lead| lead.0);
+        let key = rows::parameters![rows::list(site, Standing::Proposed), before, limit as i64];
         rows::documents(&self.query(&sql::LEADS, key).await?)
     }
 
@@ -67,7 +78,8 @@ impl Leads for PostgresStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let (at_ms, lead) = after.map_or((i64::MAX, Uuid::max()), |(at_ms, lead)| (at_ms, lead.0));
-        let key = rows::parameters![site.as_str().to_owned(), at_ms, lead, limit as i64];
+        let list = rows::list(site, Standing::Verified);
+        let key = rows::parameters![list, at_ms, lead, limit as i64];
         rows::documents(&self.query(&sql::LEADS_BY_CONVERSION, key).await?)
     }
 

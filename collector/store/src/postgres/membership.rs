@@ -46,7 +46,7 @@ async fn attempt(
     let mut record: Visitor = rows::document(taken, 0)?;
     // As it is now that nobody else can change it.
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };
-    if !lead.joins.iter().any(|join| join.visitor == visitor) {
+    if !membership::has_had(&lead, visitor) {
         return Ok(None);
     }
     let mut leads = BTreeMap::new();

@@ -6,7 +6,7 @@ use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
 use super::statements as sql;
 use crate::relabel::{Change, Relabelled, Relabelling};
-use crate::visitor::{Row, only_views};
+use crate::visitor::Row;
 use deadpool_postgres::Transaction;
 
 pub(super) async fn relabel(
@@ -31,11 +31,11 @@ async fn attempt(
 ) -> Result<Relabelled, Failure> {
     let Relabelling { site, visitor, .. } = relabelling;
     let key = rows::visitor_key(site, *visitor);
-    let taken = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?;
-    let Some(taken) = taken.first() else { return Ok(Relabelled::default()) };
+    if rows::query(transaction, &sql::TAKE_VISITOR, &key).await?.is_empty() {
+        return Ok(Relabelled::default());
+    }
     let stored = rows::query(transaction, &sql::EVENTS, &key).await?;
-    let stored = only_views(rows::documents(&stored)?);
-    let Change { views, record, counted } = relabelling.apply(&rows::document(taken, 0)?, stored);
+    let Change { views, counted, .. } = relabelling.apply(rows::trail(&stored)?);
     let place = (rows::visitor_bucket(site, *visitor), site.clone(), *visitor);
     let mut events = Parameters::default();
     for view in views {
@@ -44,9 +44,5 @@ async fn attempt(
         events.push(rows::json(&Row::View(Box::new(view)))?);
     }
     rows::insert(transaction, &sql::PUT_EVENTS, &events).await?;
-    if let Some(record) = record {
-        let record = key.and(rows::json(&record)?);
-        rows::insert(transaction, &sql::PUT_VISITORS, &record).await?;
-    }
     Ok(counted)
 }

@@ -6,11 +6,14 @@ use crate::delivery::DeliveryId;
 use crate::error::StoreError;
 use crate::memo::MemoKind;
 use crate::record::Unmatched;
+use crate::visitor;
 use deadpool_postgres::GenericClient;
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::ids::{LeadId, SiteId, VisitorId};
+use shared::ids::{EventId, LeadId, SiteId, VisitorId};
+use shared::lead::Standing;
+use shared::visit::Trail;
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Json, ToSql};
@@ -79,6 +82,16 @@ pub(super) fn lead_key(lead: LeadId) -> Parameters {
     parameters![lead_bucket(lead), lead.0]
 }
 
+/// The list that a lead stands in, in the column `site`: its site's, or one beside it for those that
+/// are not verified. No site's name begins with these marks.
+pub(super) fn list(site: &SiteId, standing: Standing) -> String {
+    match standing {
+        Standing::Verified => site.as_str().to_owned(),
+        Standing::Proposed => format!("?{site}"),
+        Standing::Confirmed(_) => format!("!{site}"),
+    }
+}
+
 pub(super) fn delivery_key(id: DeliveryId) -> Parameters {
     lead_key(id.lead).and(id.hash.to_vec())
 }
@@ -134,6 +147,19 @@ pub(super) fn document<T: DeserializeOwned>(row: &Row, index: usize) -> Result<T
 /// The documents in the first column of rows.
 pub(super) fn documents<T: DeserializeOwned>(rows: &[Row]) -> Result<Vec<T>, StoreError> {
     rows.iter().map(|row| document(row, 0)).collect()
+}
+
+/// A visitor's rows with their ids.
+pub(super) fn events(
+    rows: &[Row],
+) -> impl Iterator<Item = Result<(EventId, crate::visitor::Row), StoreError>> {
+    rows.iter().map(|row| Ok((EventId(column(row, 0)?), document(row, 1)?)))
+}
+
+/// What is kept of a visitor's page views, from its rows.
+pub(super) fn trail(rows: &[Row]) -> Result<Trail, StoreError> {
+    let rows: Vec<_> = events(rows).map(|row| Ok(row?.1)).collect::<Result<_, StoreError>>()?;
+    Ok(visitor::trail(rows))
 }
 
 /// Reads rows.

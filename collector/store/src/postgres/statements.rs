@@ -50,11 +50,11 @@ inserts! {
         "INSERT INTO clew.events (vb, site, visitor, event, document) VALUES",
         "(?, ?, ?, ?, ?)",
         "ON CONFLICT (vb, site, visitor, event) DO UPDATE SET document = excluded.document";
-    /// Leads, new or changed.
+    /// Leads, new or changed; `site` is the list that one stands in.
     PUT_LEADS, Shard::Rows("lb"),
         "INSERT INTO clew.leads (lb, lead, site, document) VALUES",
         "(?, ?, ?, ?)",
-        "ON CONFLICT (lb, lead) DO UPDATE SET document = excluded.document";
+        "ON CONFLICT (lb, lead) DO UPDATE SET site = excluded.site, document = excluded.document";
     /// Conversions.
     PUT_CONVERSIONS, Shard::Rows("lb"),
         "INSERT INTO clew.conversions (lb, lead, conversion, document) VALUES",
@@ -104,7 +104,11 @@ statements! {
          WHERE vb = $1 AND site = $2 AND visitor = $3 AND document IS NOT NULL FOR UPDATE";
     /// A visitor's rows in the order of their ids.
     EVENTS, Shard::One("vb"),
-        "SELECT document FROM clew.events WHERE vb = $1 AND site = $2 AND visitor = $3 ORDER BY event";
+        "SELECT event, document FROM clew.events
+         WHERE vb = $1 AND site = $2 AND visitor = $3 ORDER BY event";
+    /// Removes some of a visitor's rows.
+    REMOVE_EVENTS, Shard::One("vb"),
+        "DELETE FROM clew.events WHERE vb = $1 AND site = $2 AND visitor = $3 AND event = ANY($4)";
     /// Some of a visitor's rows.
     SOME_EVENTS, Shard::One("vb"),
         "SELECT event, document FROM clew.events

@@ -2,7 +2,7 @@
 
 use super::rows::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::transaction::Transaction;
-use super::{keys, views};
+use super::{keys, trails};
 use crate::conversion::{Converted, Decision, Known, NewConversion, Person, UsedKey};
 use crate::error::StoreError;
 use crate::membership::{self, Browser};
@@ -26,15 +26,21 @@ pub(super) fn convert(
     if let Some(lead) = transaction.get(&known_key)? {
         return Ok(Converted::Stored { lead, conversion: new.conversion.id, repeated: true });
     }
-    let known = known(transaction, &new)?;
+    let known = match known(transaction, &new)? {
+        Ok(known) => known,
+        Err(lead) => return Ok(new.is_known(lead)),
+    };
     let visitor_key = new.conversion.visitor.map(|visitor| keys::visitor(&site, visitor));
 
-    let decision = new.decide(known);
+    let decision = match new.decide(known) {
+        Ok(decision) => decision,
+        Err(answer) => return Ok(answer),
+    };
     let Decision { lead, conversion, .. } = &decision;
     if let (Some(key), Some(record)) = (visitor_key, &decision.visitor) {
         transaction.put(&key, record)?;
     }
-    if let Some(other) = &decision.other {
+    for other in &decision.others {
         put_lead(transaction, other)?;
     }
     for (kind, value) in &decision.identities {
@@ -55,9 +61,14 @@ pub(super) fn convert(
     Ok(Converted::Stored { lead: lead.id, conversion: conversion.id, repeated: false })
 }
 
-fn known(transaction: &Transaction<'_>, new: &NewConversion) -> Result<Known, StoreError> {
+/// What is stored of the person and the browser; the lead that the browser belongs to, where that is
+/// whom it proposes.
+fn known(
+    transaction: &Transaction<'_>,
+    new: &NewConversion,
+) -> Result<Result<Known, LeadId>, StoreError> {
     let (mut email, mut phone) = (None, None);
-    for (kind, value) in new.conversion.contact.identities() {
+    for (kind, value) in new.identities() {
         let lead: Option<LeadId> = transaction.get(&keys::identity(&new.site, kind, &value))?;
         match kind {
             IdentityKind::Email => email = lead,
@@ -66,18 +77,31 @@ fn known(transaction: &Transaction<'_>, new: &NewConversion) -> Result<Known, St
             IdentityKind::CrmRecord | IdentityKind::Deal => {}
         }
     }
-    let person = Person::of(email, phone);
+    let mut person = Person::of(email, phone);
     let mut browser = None;
     if let Some(visitor) = new.conversion.visitor
         && let Some(record) = transaction.get::<Visitor>(&keys::visitor(&new.site, visitor))?
     {
-        let views = views::views(transaction, &new.site, visitor)?;
-        let other = record.lead.filter(|other| Some(*other) != person.lead);
-        let other = other.map(|other| transaction.expect(&keys::lead(other))).transpose()?;
-        browser = Some(Browser { record, views, other });
+        if new.proposed {
+            if let Some(own) = new.proposes_own(record.lead, [email, phone]) {
+                return Ok(Err(own));
+            }
+            person = Person::proposed(record.proposed);
+        }
+        let mut other = None;
+        if let Some(lead) = record.lead.filter(|other| !new.proposed && Some(*other) != person.lead)
+        {
+            let lead = transaction.expect(&keys::lead(lead))?;
+            other = Some((lead, trails::trail(transaction, &new.site, visitor)?));
+        }
+        let proposed = record.proposed.filter(|_| !new.proposed);
+        let proposed = proposed.map(|lead| transaction.expect(&keys::lead(lead)));
+        browser = Some(Browser { record, other, proposed: proposed.transpose()? });
+    } else if new.proposed {
+        person = Person::proposed(None);
     }
     let lead = person.lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
-    Ok(Known { person, lead, browser })
+    Ok(Ok(Known { person, lead, browser }))
 }
 
 pub(super) fn undo_join(
@@ -87,7 +111,7 @@ pub(super) fn undo_join(
     now_ms: i64,
 ) -> Result<Option<Lead>, StoreError> {
     let Some(lead) = transaction.get::<Lead>(&keys::lead(id))? else { return Ok(None) };
-    if !lead.joins.iter().any(|join| join.visitor == visitor) {
+    if !membership::has_had(&lead, visitor) {
         return Ok(None);
     }
     let visitor_key = keys::visitor(&lead.site, visitor);

@@ -171,12 +171,16 @@ fn first_in_line(
     transaction: &Transaction<'_>,
     delivery: &Delivery,
 ) -> Result<Delivery, StoreError> {
-    let first = match transaction.scan(&keys::lead_deliveries(delivery.id.lead)) {
-        Ok(of_lead) => Delivery::first_in_line(of_lead, &delivery.destination),
-        Err(StoreError::Corrupt(_)) => None,
-        Err(error) => return Err(error),
-    };
-    Ok(first.unwrap_or_else(|| delivery.clone()))
+    let line = keys::line(delivery.id.lead, &delivery.destination);
+    let first = transaction.marks(&line, &keys::line_end(&line), 1)?.pop();
+    let first = first.map(|key| {
+        let id = keys::delivery_in_line(&key).ok_or_else(|| corrupt(&key, "it names no delivery"));
+        id.and_then(|id| transaction.expect(&keys::delivery(id)))
+    });
+    match first {
+        Some(Err(StoreError::Corrupt(_))) | None => Ok(delivery.clone()),
+        Some(first) => first,
+    }
 }
 
 fn freeze(

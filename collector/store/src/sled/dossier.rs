@@ -7,9 +7,9 @@ use super::keys;
 use super::read::{page, read as read_row, scan};
 use super::snapshot::Snapshots;
 use super::transaction::failed;
-use crate::dossier::{Dossier, MOST_DELIVERIES, visitors};
+use crate::dossier::{Budget, Dossier, MOST_DELIVERIES, visitors};
 use crate::error::StoreError;
-use crate::visitor::only_views;
+use crate::visitor::trail;
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
@@ -37,9 +37,15 @@ fn gather(tree: &sled::Tree, lead: LeadId) -> Result<Option<Dossier>, StoreError
     let conversions = scan(tree, &keys::conversions(lead.id))?;
     let records = scan(tree, &keys::records(lead.id))?;
     let deliveries = page(tree, &keys::lead_deliveries(lead.id), None, MOST_DELIVERIES)?;
-    let mut seen = Vec::new();
+    let (mut trails, mut unread, mut budget) = (Vec::new(), 0, Budget::default());
     for visitor in visitors(&lead) {
-        seen.push((visitor, only_views(scan(tree, &keys::rows(&lead.site, visitor))?)));
+        if !budget.has_room() {
+            unread += 1;
+            continue;
+        }
+        let trail = trail(scan(tree, &keys::rows(&lead.site, visitor))?);
+        budget.spend(&trail);
+        trails.push((visitor, trail));
     }
-    Ok(Some(Dossier::new(lead, conversions, records, deliveries, seen)))
+    Ok(Some(Dossier::new(lead, conversions, records, deliveries, (trails, unread))))
 }

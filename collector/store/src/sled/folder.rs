@@ -26,7 +26,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 /// The layout of keys and values that this code reads and writes.
-const LAYOUT: u32 = 6;
+const LAYOUT: u32 = 7;
 
 /// Where sled's files lie.
 const TREE: &str = "tree";
@@ -172,11 +172,11 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
     };
     match db.get(keys::VERSION).map_err(failed)? {
         Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
-        Some(mark_before) if *mark_before == upgrade::OLDEST.to_be_bytes() => {
+        Some(before) if is_older(&before) => {
             tracing::info!("the store is brought up to this version's layout");
-            upgrade::add_lists(db)?;
+            upgrade::upgrade(db)?;
             db.flush().map_err(UpgradeError::from)?;
-            // The mark must not reach the disk before the lists do.
+            // The mark must not reach the disk before the rows do.
             File::open(folder.join(TREE).join("db"))?.sync_data()?;
             mark()
         }
@@ -187,6 +187,11 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
             "It was left as it is; use the version of clew that wrote it",
         )),
     }
+}
+
+/// Whether a mark is that of a layout that can be brought up to date.
+fn is_older(mark: &[u8]) -> bool {
+    mark.try_into().map(u32::from_be_bytes).is_ok_and(|it| (upgrade::OLDEST..LAYOUT).contains(&it))
 }
 
 /// The tree as it was before the engine touched it.

@@ -1,17 +1,17 @@
 //! The verbs of journeys on sled. Those that write read what is touched, and write what changes.
 
 use super::read::{read, scan};
+use super::trails::{self, rows};
 use super::transaction::Transaction;
-use super::views::views;
 use super::{SledStore, keys};
 use crate::error::StoreError;
 use crate::relabel::{self, Relabelled, Relabelling};
 use crate::verbs::Journeys;
-use crate::visitor::{Arrivals, Change, Changed, Row, Visitor, only_views};
+use crate::visitor::{Arrivals, Change, Changed, ChangedRow, Row, Visitor, trail};
 use async_trait::async_trait;
 use shared::ids::{SiteId, VisitorId};
 use shared::outcome::Outcome;
-use shared::page_view::PageView;
+use shared::visit::Trail;
 
 #[async_trait]
 impl Journeys for SledStore {
@@ -27,12 +27,8 @@ impl Journeys for SledStore {
         read(&self.db, &keys::visitor(site, visitor))
     }
 
-    async fn page_views(
-        &self,
-        site: &SiteId,
-        visitor: VisitorId,
-    ) -> Result<Vec<PageView>, StoreError> {
-        Ok(only_views(scan(&self.db, &keys::rows(site, visitor))?))
+    async fn trail(&self, site: &SiteId, visitor: VisitorId) -> Result<Trail, StoreError> {
+        Ok(trail(scan(&self.db, &keys::rows(site, visitor))?))
     }
 
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
@@ -44,20 +40,21 @@ fn ingest(
     transaction: &mut Transaction<'_>,
     arrivals: Arrivals,
 ) -> Result<Vec<Outcome>, StoreError> {
-    let Arrivals { site, visitor, context, events } = arrivals;
+    let (site, visitor) = (arrivals.site.clone(), arrivals.visitor);
     let key = keys::visitor(&site, visitor);
     let mut change = Change::of(transaction.get(&key)?);
     let row = |id| transaction.get(&keys::row(&site, visitor, id));
-    let outcomes = change.take(events, context, row)?;
-    if change.is_stale() {
-        change.derive(&views(transaction, &site, visitor)?);
+    let outcomes = change.take(arrivals, row)?;
+    if change.is_over_full() {
+        change.sum_up(rows(transaction, &site, visitor)?);
     }
     let Changed { rows, record, is_new } = change.finish();
     for (id, changed) in rows {
         let key = keys::row(&site, visitor, id);
-        match changed.is_new {
-            true => drop(transaction.put_new(key, &changed.row)?),
-            false => transaction.put(&key, &changed.row)?,
+        match changed {
+            ChangedRow::Put { row, is_new: true } => drop(transaction.put_new(key, &row)?),
+            ChangedRow::Put { row, is_new: false } => transaction.put(&key, &row)?,
+            ChangedRow::Removed => transaction.remove_value(key)?,
         }
     }
     match record {
@@ -73,16 +70,11 @@ fn relabel(
     relabelling: &Relabelling,
 ) -> Result<Relabelled, StoreError> {
     let Relabelling { site, visitor, .. } = relabelling;
-    let key = keys::visitor(site, *visitor);
-    let Some(record) = transaction.get(&key)? else { return Ok(Relabelled::default()) };
-    let stored = views(transaction, site, *visitor)?;
-    let relabel::Change { views, record, counted } = relabelling.apply(&record, stored);
+    let relabel::Change { views, counted, .. } =
+        relabelling.apply(trails::trail(transaction, site, *visitor)?);
     for view in views {
         let key = keys::row(site, *visitor, view.id);
         transaction.put(&key, &Row::View(Box::new(view)))?;
-    }
-    if let Some(record) = record {
-        transaction.put(&key, &record)?;
     }
     Ok(counted)
 }

@@ -7,6 +7,7 @@
 //! | `l` | lead | [`Lead`](shared::lead::Lead) |
 //! | `s` | site 0 lead | nothing: a site's leads in time order |
 //! | `t` | site 0 time, lead | nothing: a site's leads by their last conversion |
+//! | `p` | site 0 lead | nothing: a site's proposed leads in time order |
 //! | `c` | lead conversion | [`Conversion`](shared::lead::Conversion) |
 //! | `o` | site 0 conversion | the id of its lead |
 //! | `d` | lead hash | [`Delivery`](crate::Delivery) |
@@ -14,6 +15,7 @@
 //! | `h` | lead record | [`Record`](crate::Record): what was recorded of the lead since |
 //! | `b` | lead hash | a delivery's frozen body |
 //! | `q` | destination 0 due time, lead hash | nothing: a destination's deliveries as they fall due |
+//! | `w` | lead destination 0 time hash | nothing: what of a lead waits for a destination, in line |
 //! | `i` | site 0 kind 0 value | the lead's id |
 //! | `k` | site 0 key | an idempotency record |
 //! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
@@ -22,7 +24,7 @@
 //! | `+` | any key, number | a further chunk of that key's value |
 //! | `m` | name | the layout's version, the number of commits, an import under way |
 
-use crate::delivery::DeliveryId;
+use crate::delivery::{Delivery, DeliveryId};
 use crate::destination::DestinationId;
 use crate::memo::MemoKind;
 use crate::record::RecordId;
@@ -36,6 +38,10 @@ pub(super) const VERSION: &[u8] = b"mversion";
 pub(super) const COMMITS: &[u8] = b"mcommits";
 /// How far an import has come, until it is done.
 pub(super) const IMPORT: &[u8] = b"mimport";
+/// How far an upgrade has come: the key of the last row that it rewrote.
+pub(super) const UPGRADED: &[u8] = b"mupgraded";
+/// The prefix of all conversions.
+pub(super) const CONVERSIONS: &[u8] = b"c";
 /// The prefix of all visitors' records.
 pub(super) const VISITORS: &[u8] = b"v";
 /// The prefix of all leads.
@@ -52,6 +58,8 @@ pub(super) const DELIVERIES: &[u8] = b"d";
 pub(super) const CONVERTED: &[u8] = b"t";
 /// The prefix of all lists of a destination's deliveries.
 pub(super) const OF_DESTINATION: &[u8] = b"r";
+/// The prefix of all lines.
+pub(super) const LINES: &[u8] = b"w";
 /// The prefix of idempotency keys by age.
 pub(super) const AGED: &[u8] = b"x";
 
@@ -87,6 +95,15 @@ pub(super) fn site_leads(site: &SiteId) -> Vec<u8> {
 
 pub(super) fn site_lead(site: &SiteId, lead: LeadId) -> Vec<u8> {
     join(b's', &[site.as_str().as_bytes(), &[0], lead.as_bytes()])
+}
+
+/// The prefix of a site's proposed leads.
+pub(super) fn proposed(site: &SiteId) -> Vec<u8> {
+    join(b'p', &[site.as_str().as_bytes(), &[0]])
+}
+
+pub(super) fn proposed_lead(site: &SiteId, lead: LeadId) -> Vec<u8> {
+    join(b'p', &[site.as_str().as_bytes(), &[0], lead.as_bytes()])
 }
 
 /// The prefix of a site's leads by their last conversion.
@@ -169,6 +186,30 @@ pub(super) fn due(destination: &DestinationId, at_ms: i64, id: DeliveryId) -> Ve
 pub(super) fn due_end(destination: &DestinationId, now_ms: i64) -> Vec<u8> {
     let end = sortable(now_ms.saturating_add(1));
     join(b'q', &[destination.to_string().as_bytes(), &[0], &end])
+}
+
+/// The prefix of what of a lead waits for a destination.
+pub(super) fn line(lead: LeadId, destination: &DestinationId) -> Vec<u8> {
+    join(b'w', &[lead.as_bytes(), destination.to_string().as_bytes(), &[0]])
+}
+
+/// Behind every key of a line.
+pub(super) fn line_end(line: &[u8]) -> Vec<u8> {
+    [line, &[u8::MAX; 25]].concat()
+}
+
+/// A delivery's place in its line: by when it was made, then by its hash.
+pub(super) fn in_line(delivery: &Delivery) -> Vec<u8> {
+    let mut key = line(delivery.id.lead, &delivery.destination);
+    key.extend_from_slice(&sortable(delivery.created_at_ms));
+    key.extend_from_slice(&delivery.id.hash);
+    key
+}
+
+/// The delivery that a key of a line stands for; `None` where it is too short.
+pub(super) fn delivery_in_line(key: &[u8]) -> Option<DeliveryId> {
+    let lead = LeadId(Uuid::from_slice(key.get(1..17)?).ok()?);
+    Some(DeliveryId { lead, hash: *key.last_chunk()? })
 }
 
 /// The delivery that a key of a queue or of a destination's list ends with; `None` where it is too

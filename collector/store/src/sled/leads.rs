@@ -1,7 +1,7 @@
 //! The verbs of leads on sled.
 
 use super::read::{listed, page, read, scan};
-use super::rows::put_unmatched;
+use super::rows::{lists, put_unmatched};
 use super::transaction::{Transaction, corrupt, failed};
 use super::{SledStore, convert, dossier, keys, record};
 use crate::conversion::{Converted, NewConversion};
@@ -15,13 +15,12 @@ use shared::lead::{IdentityKind, Lead};
 
 impl SledStore {
     /// Leads of a list under a prefix, the last of the list first, beginning before a key. A lead that
-    /// has another key by now is left out: it is met under that one.
+    /// has another place by now is left out: it is met under that one.
     fn last_first(
         &self,
         list: Vec<u8>,
         before: Option<Vec<u8>>,
         limit: usize,
-        key_of: impl Fn(&Lead) -> Vec<u8>,
     ) -> Result<Vec<Lead>, StoreError> {
         // Behind every key of the list: no site's name, time or id continues with this byte.
         let end = before.unwrap_or_else(|| [list.as_slice(), &[u8::MAX; 25]].concat());
@@ -30,7 +29,7 @@ impl SledStore {
             let key = key.map_err(failed)?;
             let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
             let lead = listed(&self.db, &keys::lead(lead))?;
-            Ok((key_of(&lead) == *key).then_some(lead))
+            Ok(lists(&lead).iter().any(|place| *place == *key).then_some(lead))
         });
         leads.filter_map(Result::transpose).take(limit).collect()
     }
@@ -74,8 +73,17 @@ impl Leads for SledStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let before = after.map(|lead| keys::site_lead(site, lead));
-        let key_of = |lead: &Lead| keys::site_lead(site, lead.id);
-        self.last_first(keys::site_leads(site), before, limit, key_of)
+        self.last_first(keys::site_leads(site), before, limit)
+    }
+
+    async fn proposed_leads(
+        &self,
+        site: &SiteId,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let before = after.map(|lead| keys::proposed_lead(site, lead));
+        self.last_first(keys::proposed(site), before, limit)
     }
 
     async fn leads_by_conversion(
@@ -85,8 +93,7 @@ impl Leads for SledStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let before = after.map(|(at_ms, lead)| keys::converted_lead(site, at_ms, lead));
-        let key_of = |lead: &Lead| keys::converted_lead(site, lead.converted_at_ms, lead.id);
-        self.last_first(keys::converted(site), before, limit, key_of)
+        self.last_first(keys::converted(site), before, limit)
     }
 
     async fn dossiers(&self, leads: &[LeadId]) -> Result<Vec<Dossier>, StoreError> {

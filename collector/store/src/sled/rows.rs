@@ -8,24 +8,34 @@ use crate::error::StoreError;
 use crate::memo::Memo;
 use crate::record::{Record, Unmatched};
 use shared::ids::LeadId;
-use shared::lead::{Conversion, Lead};
+use shared::lead::{Conversion, Lead, Standing};
 
-/// A lead, and its places in its site's lists: by its id, and by its last conversion.
+/// A lead, and its places in its site's lists.
 pub(super) fn put_lead(transaction: &mut Transaction<'_>, lead: &Lead) -> Result<(), StoreError> {
-    let Lead { id, site, converted_at_ms, .. } = lead;
-    let key = keys::lead(*id);
+    let key = keys::lead(lead.id);
     let before: Option<Lead> = transaction.get(&key)?;
-    let before = before.map(|before| before.converted_at_ms);
-    if before.is_none() {
-        transaction.mark(keys::site_lead(site, *id));
+    let before = before.map_or_else(Vec::new, |before| lists(&before));
+    let after = lists(lead);
+    for gone in before.iter().filter(|place| !after.contains(place)) {
+        transaction.remove(gone.clone());
     }
-    if before != Some(*converted_at_ms) {
-        if let Some(before_ms) = before {
-            transaction.remove(keys::converted_lead(site, before_ms, *id));
-        }
-        transaction.mark(keys::converted_lead(site, *converted_at_ms, *id));
+    for new in after.iter().filter(|place| !before.contains(place)) {
+        transaction.mark(new.clone());
     }
     transaction.put(&key, lead)
+}
+
+/// A lead's places in its site's lists: by its id, and by its last conversion; where it is only
+/// proposed, in that of the proposals.
+pub(super) fn lists(lead: &Lead) -> Vec<Vec<u8>> {
+    let Lead { id, site, converted_at_ms, .. } = lead;
+    match lead.standing {
+        Standing::Verified => {
+            vec![keys::site_lead(site, *id), keys::converted_lead(site, *converted_at_ms, *id)]
+        }
+        Standing::Proposed => vec![keys::proposed_lead(site, *id)],
+        Standing::Confirmed(_) => Vec::new(),
+    }
 }
 
 /// A lead's conversion, and the lead that its id leads to.
@@ -47,13 +57,17 @@ pub(super) fn put_delivery(
     put_changed_delivery(transaction, delivery)
 }
 
-/// A delivery that is listed already and, where it waits, its place in the queue.
+/// A delivery that is listed already and, where it waits, its places in the queue and in its line.
 pub(super) fn put_changed_delivery(
     transaction: &mut Transaction<'_>,
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
+    let line = keys::in_line(delivery);
     if delivery.state.waits() {
         transaction.mark(keys::due(&delivery.destination, delivery.due_at_ms, delivery.id));
+        transaction.mark(line);
+    } else {
+        transaction.remove(line);
     }
     transaction.put(&keys::delivery(delivery.id), delivery)
 }

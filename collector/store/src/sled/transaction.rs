@@ -135,7 +135,10 @@ impl<'a> Transaction<'a> {
     }
 
     /// Keys and values under a prefix, in order, with this commit's writes among them.
-    pub(super) fn scan<T: DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
+    pub(super) fn scan<T: DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
         let mut found: BTreeMap<Vec<u8>, sled::IVec> = BTreeMap::new();
         for entry in self.tree.scan_prefix(prefix) {
             let (key, value) = entry.map_err(failed)?;
@@ -151,7 +154,11 @@ impl<'a> Transaction<'a> {
                 };
             }
         }
-        found.iter().map(|(key, value)| self.decode(key, value)).collect()
+        let read = |(key, value): (Vec<u8>, sled::IVec)| {
+            let value = self.decode(&key, &value)?;
+            Ok((key, value))
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// The marked keys under a prefix that sort before `end`, in order, at most `limit`.
@@ -261,6 +268,10 @@ mod tests {
         }
     }
 
+    fn values(transaction: &Transaction<'_>) -> Result<Vec<u8>, StoreError> {
+        Ok(transaction.scan(b"v")?.into_iter().map(|(_, value)| value).collect())
+    }
+
     #[test]
     fn long_values_are_chunked_and_shrink_without_leftovers() {
         let tree = tree();
@@ -285,11 +296,11 @@ mod tests {
         let failed = transaction.run(|transaction| {
             transaction.put(b"va", &2u8)?;
             transaction.put(b"vb", &3u8)?;
-            assert_eq!(transaction.scan::<u8>(b"v")?, [2, 3]);
+            assert_eq!(values(transaction)?, [2, 3]);
             Err::<(), _>(StoreError::Busy)
         });
         assert!(failed.is_err());
-        assert_eq!(transaction.scan::<u8>(b"v").unwrap(), [1]);
+        assert_eq!(values(&transaction).unwrap(), [1]);
         apply(&tree, &mut transaction);
         assert_eq!(tree.len(), 1);
     }

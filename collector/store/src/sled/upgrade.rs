@@ -1,47 +1,43 @@
 //! Brings a folder of an earlier layout up to this one.
 //!
 //! Layout 6 added two lists: a site's leads by their last conversion, and a destination's deliveries.
-//! They are made from the rows, which stay as they are. It runs while the folder's copy stands aside, so
-//! one that is cut off begins again from the start.
+//! Layout 7 stores no derived journeys, says who vouches for a lead, and added what of a lead waits for a
+//! destination. Rows are rewritten in the order of their keys, and each batch says how far it came, so an
+//! upgrade that is cut off goes on from there. Lists are made anew.
 
 use super::keys;
 use super::read::read_value;
+use super::rows;
+use super::transaction::Transaction;
 use crate::delivery::Delivery;
 use crate::error::StoreError;
-use shared::lead::Lead;
+use crate::visitor::Visitor;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shared::context::VisitorContext;
+use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
+use shared::lead::{Contact, Conversion, ConversionKind, Join, JourneyState, Lead, Standing};
+use shared::source::Label;
+use shared::visit::Began;
+use std::ops::Bound;
 
 /// The oldest layout that can be brought up to date.
 pub(super) const OLDEST: u32 = 5;
 
-/// List entries that are written at a time.
-const AT_ONCE: usize = 10_000;
+/// Rows or list entries that are written at a time.
+const AT_ONCE: usize = 1_000;
 
-/// Adds what the layout before did not have.
+/// Brings the tree up to date.
 ///
 /// # Errors
 /// The engine's, and [`StoreError::Corrupt`] of a row that cannot be read.
-pub(super) fn add_lists(tree: &sled::Tree) -> Result<(), UpgradeError> {
-    let mut lists = Lists { tree, batch: sled::Batch::default(), entries: 0 };
-    // A try that was cut off may have left entries of leads that have converted again since.
-    for list in [keys::CONVERTED, keys::OF_DESTINATION] {
-        for key in tree.scan_prefix(list).keys() {
-            lists.remove(key?)?;
-        }
-    }
-    lists.write()?;
-    for entry in tree.scan_prefix(keys::LEADS) {
-        let (key, value) = entry?;
-        if let Some(Lead { id, site, converted_at_ms, .. }) = read_value(tree, &key, value)? {
-            lists.add(keys::converted_lead(&site, converted_at_ms, id))?;
-        }
-    }
-    for entry in tree.scan_prefix(keys::DELIVERIES) {
-        let (key, value) = entry?;
-        if let Some(Delivery { id, destination, .. }) = read_value(tree, &key, value)? {
-            lists.add(keys::of_destination_one(&destination, id))?;
-        }
-    }
-    Ok(lists.write()?)
+pub(super) fn upgrade(tree: &sled::Tree) -> Result<(), UpgradeError> {
+    rewrite(tree, keys::CONVERSIONS, OldConversion::renew)?;
+    rewrite(tree, keys::LEADS, OldLead::renew)?;
+    rewrite(tree, keys::VISITORS, OldVisitor::renew)?;
+    make_lists(tree)?;
+    tree.remove(keys::UPGRADED)?;
+    Ok(())
 }
 
 /// Why a folder could not be brought up to date.
@@ -53,6 +49,80 @@ pub(super) enum UpgradeError {
     /// A row that cannot be read.
     #[error(transparent)]
     Row(#[from] StoreError),
+}
+
+/// Rewrites the rows under a prefix, from where a try before this one came to.
+fn rewrite<Old: DeserializeOwned, New: Serialize>(
+    tree: &sled::Tree,
+    prefix: &[u8],
+    renew: impl Fn(Old) -> New,
+) -> Result<(), UpgradeError> {
+    let done = tree.get(keys::UPGRADED)?.filter(|done| done.as_ref() >= prefix);
+    let start = done.as_deref().map_or(Bound::Included(prefix), Bound::Excluded);
+    let mut transaction = Transaction::new(tree);
+    let mut rewritten = 0;
+    let mut last = None;
+    for entry in tree.range::<&[u8], _>((start, Bound::Unbounded)) {
+        let (key, value) = entry?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        if let Some(old) = read_value(tree, &key, value)? {
+            transaction.run(|transaction| transaction.put(&key, &renew(old)))?;
+        }
+        rewritten += 1;
+        last = Some(key);
+        if rewritten % AT_ONCE == 0 {
+            write(tree, &mut transaction, last.as_deref())?;
+        }
+    }
+    write(tree, &mut transaction, last.as_deref())
+}
+
+/// Writes what was rewritten together with how far that is.
+fn write(
+    tree: &sled::Tree,
+    transaction: &mut Transaction<'_>,
+    last: Option<&[u8]>,
+) -> Result<(), UpgradeError> {
+    let mut batch = sled::Batch::default();
+    for (key, value) in transaction.take_writes() {
+        match value {
+            Some(value) => batch.insert(key, value),
+            None => batch.remove(key),
+        }
+    }
+    if let Some(last) = last {
+        batch.insert(keys::UPGRADED, last);
+    }
+    Ok(tree.apply_batch(batch)?)
+}
+
+fn make_lists(tree: &sled::Tree) -> Result<(), UpgradeError> {
+    let mut lists = Lists { tree, batch: sled::Batch::default(), entries: 0 };
+    // A try that was cut off may have left entries of leads that have converted again since.
+    for list in [keys::CONVERTED, keys::OF_DESTINATION, keys::LINES] {
+        for key in tree.scan_prefix(list).keys() {
+            lists.remove(key?)?;
+        }
+    }
+    lists.write()?;
+    for entry in tree.scan_prefix(keys::LEADS) {
+        let (key, value) = entry?;
+        if let Some(lead) = read_value(tree, &key, value)? {
+            rows::lists(&lead).into_iter().try_for_each(|place| lists.add(place))?;
+        }
+    }
+    for entry in tree.scan_prefix(keys::DELIVERIES) {
+        let (key, value) = entry?;
+        if let Some(delivery) = read_value::<Delivery>(tree, &key, value)? {
+            lists.add(keys::of_destination_one(&delivery.destination, delivery.id))?;
+            if delivery.state.waits() {
+                lists.add(keys::in_line(&delivery))?;
+            }
+        }
+    }
+    Ok(lists.write()?)
 }
 
 struct Lists<'a> {
@@ -82,5 +152,104 @@ impl Lists<'_> {
 
     fn write(&mut self) -> sled::Result<()> {
         self.tree.apply_batch(std::mem::take(&mut self.batch))
+    }
+}
+
+/// A visitor's record up to layout 6; the journey behind it is not read.
+#[derive(Deserialize)]
+struct OldVisitor {
+    lead: Option<LeadId>,
+    views: u32,
+    actions: u32,
+    context: VisitorContext,
+}
+
+impl OldVisitor {
+    fn renew(self) -> Visitor {
+        let Self { lead, views, actions, context } = self;
+        Visitor { lead, views, actions, context, ..Visitor::default() }
+    }
+}
+
+/// A lead up to layout 6.
+#[derive(Deserialize)]
+struct OldLead {
+    id: LeadId,
+    site: SiteId,
+    created_at_ms: i64,
+    converted_at_ms: i64,
+    contact: Contact,
+    joins: Vec<Join>,
+    conversions: u32,
+    phone_conflict: Option<LeadId>,
+}
+
+impl OldLead {
+    fn renew(self) -> Lead {
+        let Self { id, site, created_at_ms, converted_at_ms, contact, joins, .. } = self;
+        Lead {
+            id,
+            site,
+            created_at_ms,
+            converted_at_ms,
+            contact,
+            joins,
+            conversions: self.conversions,
+            page_conversions: 0,
+            standing: Standing::Verified,
+            phone_conflict: self.phone_conflict,
+        }
+    }
+}
+
+/// A conversion up to layout 6.
+#[derive(Deserialize)]
+struct OldConversion {
+    id: ConversionId,
+    number: u32,
+    at_ms: i64,
+    kind: ConversionKind,
+    visitor: Option<VisitorId>,
+    journey: JourneyState,
+    contact: Contact,
+    form_id: Option<String>,
+    form_name: Option<String>,
+    page_url: Option<String>,
+    page_title: Option<String>,
+    #[serde(rename = "touches")]
+    _touches: Vec<OldTouch>,
+    context: Option<VisitorContext>,
+}
+
+/// A touch as conversions kept it.
+#[derive(Deserialize)]
+struct OldTouch {
+    _at_ms: i64,
+    _page: EventId,
+    _visit: u32,
+    _began: Began,
+    _evidence: EventId,
+    _label: Label,
+    _landing_page: String,
+    _page_views: u32,
+    _engaged_ms: u64,
+}
+
+impl OldConversion {
+    fn renew(self) -> Conversion {
+        Conversion {
+            id: self.id,
+            number: self.number,
+            at_ms: self.at_ms,
+            kind: self.kind,
+            visitor: self.visitor,
+            journey: self.journey,
+            contact: self.contact,
+            form_id: self.form_id,
+            form_name: self.form_name,
+            page_url: self.page_url,
+            page_title: self.page_title,
+            context: self.context,
+        }
     }
 }

@@ -1,0 +1,169 @@
+//! Fair shares: how much one client, visitor and person may send, and a site in a day.
+//!
+//! The rates are GCRA by the crate `governor`, on this program's clock. Keys are hashes and are
+//! forgotten as soon as they have their full allowance back, so what is remembered is bounded by what
+//! was let in. The state is this process's own: of several collectors each grants the limits.
+
+mod day;
+mod rate;
+
+use crate::config::LimitsConfig;
+use crate::settings::Settings;
+use clew_core::Core;
+use day::Day;
+use rate::{Rate, Steady};
+use shared::ids::{SiteId, VisitorId};
+use shared::limits::DAY_MS;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A clock that was set back further than this ends all waits that it would make longer.
+const SET_BACK_MS: i64 = 1_000;
+const HOUR_SECONDS: u32 = 3_600;
+
+/// Grants and refuses.
+pub struct Limiter {
+    core: Arc<Core>,
+    sites: Mutex<HashMap<SiteId, Arc<SiteLimits>>>,
+    latest_ms: AtomicI64,
+}
+
+/// That something was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limited {
+    /// What there was too much of: `client`, `visitor`, `site_day`, `person`.
+    pub by: &'static str,
+    /// When to come again.
+    pub retry_after_s: u64,
+}
+
+/// One batch that wants in.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Who sent it.
+    pub client: Option<IpAddr>,
+    /// In whose name.
+    pub visitor: VisitorId,
+    /// Its events.
+    pub events: usize,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// The states of one site.
+struct SiteLimits {
+    config: LimitsConfig,
+    clients: Option<Rate>,
+    visitors: Option<Rate>,
+    persons: Option<Rate>,
+    day: Mutex<Day>,
+}
+
+impl Limiter {
+    /// With nothing counted yet.
+    pub fn new(core: Arc<Core>) -> Self {
+        let latest_ms = AtomicI64::new(i64::MIN);
+        Self { core, sites: Mutex::default(), latest_ms }
+    }
+
+    /// Lets a batch in, or says when to come again. One that is refused counts for nothing.
+    ///
+    /// # Errors
+    /// [`Limited`].
+    pub fn batch(&self, settings: &Settings, site: &SiteId, load: Load) -> Result<(), Limited> {
+        let limits = self.site(settings, site);
+        let now_ms = self.core.now_ms();
+        let events = u32::try_from(load.events).unwrap_or(u32::MAX);
+        limits.day_has_room(now_ms, u64::from(events), load.bytes as u64)?;
+        if let (Some(rate), Some(client)) = (&limits.clients, load.client) {
+            rate.take(network(client), events).map_err(limited("client"))?;
+        }
+        if let Some(rate) = &limits.visitors {
+            let key = xxh3_64(load.visitor.as_bytes());
+            rate.take(key, events).map_err(limited("visitor"))?;
+        }
+        limits.spend(site, now_ms, u64::from(events), load.bytes as u64);
+        Ok(())
+    }
+
+    /// Whether a page may name this person once more.
+    pub fn person(&self, settings: &Settings, site: &SiteId, identity: &str) -> bool {
+        let limits = self.site(settings, site);
+        let key = xxh3_64(identity.as_bytes());
+        limits.persons.as_ref().is_none_or(|rate| rate.is_small() && rate.take(key, 1).is_ok())
+    }
+
+    /// The states of a site, made anew where its limits are other ones now.
+    fn site(&self, settings: &Settings, site: &SiteId) -> Arc<SiteLimits> {
+        let own = settings.site(site.as_str()).map(|site| site.config.limits).unwrap_or_default();
+        let config = settings.config.limits.of_site(own);
+        let now_ms = self.core.now_ms();
+        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.latest_ms.swap(now_ms, Ordering::Relaxed) > now_ms.saturating_add(SET_BACK_MS) {
+            sites.clear();
+        }
+        let known = sites.get(site).filter(|limits| limits.config == config);
+        if let Some(known) = known {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(SiteLimits::new(config, Steady::of(&self.core.clock)));
+        sites.insert(site.clone(), Arc::clone(&new));
+        new
+    }
+}
+
+impl SiteLimits {
+    fn new(config: LimitsConfig, clock: Steady) -> Self {
+        let per_second = |rate, burst| Rate::new(rate, 1, burst, clock.clone());
+        Self {
+            clients: per_second(config.client_per_second, config.client_burst),
+            visitors: per_second(config.visitor_per_second, config.visitor_burst),
+            persons: Rate::new(
+                config.person_per_hour,
+                HOUR_SECONDS,
+                config.person_per_hour,
+                clock.clone(),
+            ),
+            day: Mutex::default(),
+            config,
+        }
+    }
+
+    fn day_has_room(&self, now_ms: i64, events: u64, bytes: u64) -> Result<(), Limited> {
+        let day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        if day.has_room(&self.config, now_ms, events, bytes) {
+            return Ok(());
+        }
+        let retry_after_s = ((DAY_MS - now_ms.rem_euclid(DAY_MS)) / 1000).unsigned_abs();
+        Err(Limited { by: "site_day", retry_after_s: retry_after_s.max(1) })
+    }
+
+    fn spend(&self, site: &SiteId, now_ms: i64, events: u64, bytes: u64) {
+        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        if day.spend(&self.config, now_ms, events, bytes) {
+            tracing::warn!(
+                %site,
+                "the site has sent more than four fifths of what it may send in a day; \
+                 limits.site_events_per_day and limits.site_mib_per_day say how much that is"
+            );
+        }
+    }
+}
+
+fn limited(by: &'static str) -> impl Fn(u64) -> Limited {
+    move |retry_after_s| Limited { by, retry_after_s }
+}
+
+/// The key of a client: an IPv4 address, or the /64 of an IPv6 address, which is one household's.
+fn network(client: IpAddr) -> u64 {
+    match client.to_canonical() {
+        IpAddr::V4(address) => xxh3_64(&address.octets()),
+        IpAddr::V6(address) => xxh3_64(&address.octets()[..8]),
+    }
+}
+
+#[cfg(test)]
+mod tests;
