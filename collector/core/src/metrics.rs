@@ -20,6 +20,8 @@ pub struct Metrics {
     deliveries: Family<OutcomeLabel, Counter>,
     answers: Family<AnswerLabel, Counter>,
     queued: Gauge,
+    /// No line where the store has no disk of its own.
+    free_bytes: Family<NoLabels, Gauge>,
     commit_wait: Histogram,
 }
 
@@ -47,6 +49,8 @@ struct JourneyLabel {
 struct AnswerLabel {
     answer: String,
 }
+
+type NoLabels = [(&'static str, &'static str); 0];
 
 /// How an attempt to deliver ended.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +80,7 @@ impl Default for Metrics {
             deliveries: Family::default(),
             answers: Family::default(),
             queued: Gauge::default(),
+            free_bytes: Family::default(),
             commit_wait,
         };
         // Every outcome stands there from the start, so that a rate never begins with a gap.
@@ -120,6 +125,11 @@ impl Default for Metrics {
             metrics.answers.clone(),
         );
         registry.register("store_queue", "Writes waiting to be durable", metrics.queued.clone());
+        registry.register(
+            "store_free_bytes",
+            "Free bytes of the disk that the store's folder lies on",
+            metrics.free_bytes.clone(),
+        );
         registry.register(
             "store_wait_seconds",
             "From a batch's arrival to its durability",
@@ -196,8 +206,11 @@ impl Metrics {
     }
 
     /// The text for `/metrics`.
-    pub fn encode(&self, queued: usize) -> String {
+    pub fn encode(&self, queued: usize, free_bytes: Option<u64>) -> String {
         self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        if let Some(free) = free_bytes {
+            self.free_bytes.get_or_create(&[]).set(i64::try_from(free).unwrap_or(i64::MAX));
+        }
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);

@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The queue is full; the same request may succeed in a second.
     #[error("the store's queue is full")]
     Busy,
+    /// The disk has too little room; the same request succeeds when it has more.
+    #[error("{0}")]
+    Full(String),
     /// The store is shut, or failed in a way after which it must not write.
     #[error("the store takes no writes: {0}")]
     Closed(String),
@@ -36,7 +39,7 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: String,
     },
     /// The database cannot be reached, or takes no writes; the same request may succeed later.
     #[error("the database takes no requests: {0}")]

@@ -39,5 +39,5 @@ pub use memo::{Memo, MemoChange, MemoKind};
 pub use open::{Opener, Options, open};
 pub use record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling};
-pub use verbs::{Deliveries, Journeys, Leads, Memos, Moves, Store, Upkeep};
+pub use verbs::{Deliveries, Journeys, Leads, Memos, Moves, Store, Takes, Upkeep};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor};

@@ -196,6 +196,15 @@ pub trait Moves: Send + Sync {
     async fn import(&self, part: ImportPart) -> Result<(), StoreError>;
 }
 
+/// Which writes a store takes.
+#[derive(Clone, Debug)]
+pub enum Takes {
+    /// All.
+    Everything,
+    /// Page views are refused for this reason; leads and deliveries are taken.
+    AllButPageViews(StoreError),
+}
+
 /// What keeps a store running.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
@@ -205,8 +214,11 @@ pub trait Upkeep: Send + Sync {
     /// Whether other processes may use it at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Whether it takes writes; the error says why not.
-    async fn ready(&self) -> Result<(), StoreError>;
+    /// Which writes it takes; the error says why it takes none.
+    async fn ready(&self) -> Result<Takes, StoreError>;
+
+    /// Free bytes of its disk; `None` where it has none of its own, or they cannot be measured.
+    fn free_bytes(&self) -> Option<u64>;
 
     /// Writes that are not durable yet.
     fn queued(&self) -> usize;

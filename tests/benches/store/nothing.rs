@@ -5,7 +5,7 @@ use clew_store::{
     Arrivals, Claim, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId, Dossier,
     Entities, Holding, ImportPart, Journeys, Leads, Memo, MemoChange, MemoKind, Memos, Moves,
     NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling, Settlement,
-    StoreError, Unmatched, Upkeep, Visitor,
+    StoreError, Takes, Unmatched, Upkeep, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
@@ -182,8 +182,12 @@ impl Upkeep for Nothing {
         false
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn ready(&self) -> Result<Takes, StoreError> {
+        Ok(Takes::Everything)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
     }
 
     fn queued(&self) -> usize {

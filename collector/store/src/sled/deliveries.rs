@@ -22,7 +22,7 @@ impl Deliveries for SledStore {
         // Most times nothing is due: then no commit is needed to know it.
         let queue = keys::queue(&claim.destination);
         let due = queue.as_slice()..&keys::due_end(&claim.destination, claim.now_ms);
-        if self.db.range(due).next().is_none() {
+        if self.tree()?.range(due).next().is_none() {
             return Ok(Vec::new());
         }
         loop {
@@ -39,7 +39,7 @@ impl Deliveries for SledStore {
     }
 
     async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
-        read(&self.db, &keys::body(id))
+        read(&self.tree()?, &keys::body(id))
     }
 
     async fn settle_delivery(
@@ -56,17 +56,18 @@ impl Deliveries for SledStore {
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        read(&self.db, &keys::delivery(id))
+        read(&self.tree()?, &keys::delivery(id))
     }
 
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        let tree = self.tree()?;
         let mut found = Vec::new();
         match &filter.of {
-            DeliveriesOf::Site => self.of_site(&filter, &mut found)?,
+            DeliveriesOf::Site => of_site(&tree, &filter, &mut found)?,
             DeliveriesOf::Lead(lead) => {
                 let prefix = keys::lead_deliveries(*lead);
                 let after = filter.after.map(keys::delivery);
-                let of_lead = page(&self.db, &prefix, after.as_deref(), usize::MAX)?;
+                let of_lead = page(&tree, &prefix, after.as_deref(), usize::MAX)?;
                 let wanted = of_lead.into_iter().filter(|delivery| filter.wants(delivery));
                 found.extend(wanted.take(filter.limit));
             }
@@ -74,12 +75,12 @@ impl Deliveries for SledStore {
                 let prefix = keys::of_destination(destination);
                 let after = filter.after.map(|id| keys::of_destination_one(destination, id));
                 let start = after.as_ref().map_or(Bound::Included(&prefix), Bound::Excluded);
-                for key in self.db.range::<&Vec<u8>, _>((start, Bound::Unbounded)).keys() {
+                for key in tree.range::<&Vec<u8>, _>((start, Bound::Unbounded)).keys() {
                     let key = key.map_err(failed)?;
                     if found.len() == filter.limit || !key.starts_with(&prefix) {
                         break;
                     }
-                    let delivery = listed(&self.db, &keys::delivery(id_of(&key)?))?;
+                    let delivery = listed(&tree, &keys::delivery(id_of(&key)?))?;
                     found.extend(Some(delivery).filter(|delivery| filter.wants(delivery)));
                 }
             }
@@ -88,34 +89,31 @@ impl Deliveries for SledStore {
     }
 }
 
-impl SledStore {
-    /// A site's deliveries, found by its list of leads, so that no other site's rows are read.
-    fn of_site(
-        &self,
-        filter: &DeliveryFilter,
-        found: &mut Vec<Delivery>,
-    ) -> Result<(), StoreError> {
-        let list = keys::site_leads(&filter.site);
-        let start = match filter.after {
-            Some(after) => keys::site_lead(&filter.site, after.lead),
-            None => list.clone(),
-        };
-        for key in self.db.range(start..).keys() {
-            let key = key.map_err(failed)?;
-            if found.len() == filter.limit || !key.starts_with(&list) {
-                break;
-            }
-            let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            let after = filter.after.filter(|after| after.lead == lead).map(keys::delivery);
-            let prefix = keys::lead_deliveries(lead);
-            let of_lead: Vec<Delivery> = page(&self.db, &prefix, after.as_deref(), usize::MAX)?;
-            let room = filter.limit - found.len();
-            found.extend(of_lead.into_iter().filter(|it| filter.wants(it)).take(room));
+/// A site's deliveries, found by its list of leads, so that no other site's rows are read.
+fn of_site(
+    tree: &sled::Tree,
+    filter: &DeliveryFilter,
+    found: &mut Vec<Delivery>,
+) -> Result<(), StoreError> {
+    let list = keys::site_leads(&filter.site);
+    let start = match filter.after {
+        Some(after) => keys::site_lead(&filter.site, after.lead),
+        None => list.clone(),
+    };
+    for key in tree.range(start..).keys() {
+        let key = key.map_err(failed)?;
+        if found.len() == filter.limit || !key.starts_with(&list) {
+            break;
         }
-        Ok(())
+        let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
+        let after = filter.after.filter(|after| after.lead == lead).map(keys::delivery);
+        let prefix = keys::lead_deliveries(lead);
+        let of_lead: Vec<Delivery> = page(tree, &prefix, after.as_deref(), usize::MAX)?;
+        let room = filter.limit - found.len();
+        found.extend(of_lead.into_iter().filter(|it| filter.wants(it)).take(room));
     }
+    Ok(())
 }
-
 /// Claims what is due; `None` where nothing was claimed so far, and there is more to look at.
 fn take(
     transaction: &mut Transaction<'_>,

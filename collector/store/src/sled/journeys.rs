@@ -16,7 +16,7 @@ use shared::page_view::PageView;
 #[async_trait]
 impl Journeys for SledStore {
     async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
-        self.writer.write_if_room(move |transaction| ingest(transaction, arrivals)).await
+        self.writer.write_page_views(move |transaction| ingest(transaction, arrivals)).await
     }
 
     async fn visitor(
@@ -24,7 +24,7 @@ impl Journeys for SledStore {
         site: &SiteId,
         visitor: VisitorId,
     ) -> Result<Option<Visitor>, StoreError> {
-        read(&self.db, &keys::visitor(site, visitor))
+        read(&self.tree()?, &keys::visitor(site, visitor))
     }
 
     async fn page_views(
@@ -32,7 +32,7 @@ impl Journeys for SledStore {
         site: &SiteId,
         visitor: VisitorId,
     ) -> Result<Vec<PageView>, StoreError> {
-        Ok(only_views(scan(&self.db, &keys::rows(site, visitor))?))
+        Ok(only_views(scan(&self.tree()?, &keys::rows(site, visitor))?))
     }
 
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {

@@ -25,11 +25,12 @@ impl SledStore {
     ) -> Result<Vec<Lead>, StoreError> {
         // Behind every key of the list: no site's name, time or id continues with this byte.
         let end = before.unwrap_or_else(|| [list.as_slice(), &[u8::MAX; 25]].concat());
-        let keys = self.db.range(list..end).keys().rev();
+        let tree = self.tree()?;
+        let keys = tree.range(list..end).keys().rev();
         let leads = keys.map(|key| {
             let key = key.map_err(failed)?;
             let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            let lead = listed(&self.db, &keys::lead(lead))?;
+            let lead = listed(&tree, &keys::lead(lead))?;
             Ok((key_of(&lead) == *key).then_some(lead))
         });
         leads.filter_map(Result::transpose).take(limit).collect()
@@ -55,7 +56,7 @@ impl Leads for SledStore {
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {
-        read(&self.db, &keys::lead(lead))
+        read(&self.tree()?, &keys::lead(lead))
     }
 
     async fn find_lead(
@@ -64,7 +65,7 @@ impl Leads for SledStore {
         kind: IdentityKind,
         value: &str,
     ) -> Result<Option<LeadId>, StoreError> {
-        read(&self.db, &keys::identity(site, kind, value))
+        read(&self.tree()?, &keys::identity(site, kind, value))
     }
 
     async fn leads(
@@ -90,7 +91,8 @@ impl Leads for SledStore {
     }
 
     async fn dossiers(&self, leads: &[LeadId]) -> Result<Vec<Dossier>, StoreError> {
-        let read = |lead: &LeadId| dossier::read(&self.db, &self.snapshots, *lead);
+        let tree = self.tree()?;
+        let read = |lead: &LeadId| dossier::read(&tree, &self.snapshots, *lead);
         leads.iter().filter_map(|lead| read(lead).transpose()).collect()
     }
 
@@ -99,7 +101,7 @@ impl Leads for SledStore {
     }
 
     async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError> {
-        scan(&self.db, &keys::records(lead))
+        scan(&self.tree()?, &keys::records(lead))
     }
 
     async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
@@ -113,6 +115,6 @@ impl Leads for SledStore {
         limit: usize,
     ) -> Result<Vec<Unmatched>, StoreError> {
         let after = after.map(|after| keys::unmatched(site, after));
-        page(&self.db, &keys::unmatched_of(site), after.as_deref(), limit)
+        page(&self.tree()?, &keys::unmatched_of(site), after.as_deref(), limit)
     }
 }
