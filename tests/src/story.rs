@@ -42,6 +42,7 @@ pub async fn tell(store: &dyn Store) {
     leads::are_listed_by_conversion(store).await;
     leads::are_read_with_all_that_is_theirs(store).await;
     deliveries::are_listed(store).await;
+    deliveries::are_recalled(store).await;
 }
 
 /// A visitor is given so many rows and no more, and what is there stays.

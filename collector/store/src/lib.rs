@@ -27,7 +27,7 @@ pub mod open;
 
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{
-    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState,
+    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState, Latest,
     Settlement,
 };
 pub use destination::{DestinationId, SubscriptionId};

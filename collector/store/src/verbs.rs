@@ -2,7 +2,7 @@
 //! atomic step, and durable when it answers.
 
 use crate::conversion::{Converted, NewConversion};
-use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Settlement};
+use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement};
 use crate::dossier::Dossier;
 use crate::entity::{Entities, Holding, ImportPart};
 use crate::error::StoreError;
@@ -151,6 +151,10 @@ pub trait Deliveries: Send + Sync {
         claim: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError>;
+
+    /// Makes due now what is due later than anything can be; returns how many deliveries. For the same
+    /// reason their leases end.
+    async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError>;
 
     /// Makes a delivery due now, whatever its state; `false` where there is no such delivery.
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError>;

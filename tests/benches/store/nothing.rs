@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use clew_store::{
     Arrivals, Claim, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId, Dossier,
-    Entities, Holding, ImportPart, Journeys, Leads, Memo, MemoChange, MemoKind, Memos, Moves,
-    NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling, Settlement,
-    StoreError, Takes, Unmatched, Upkeep, Visitor,
+    Entities, Holding, ImportPart, Journeys, Latest, Leads, Memo, MemoChange, MemoKind, Memos,
+    Moves, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
+    Settlement, StoreError, Takes, Unmatched, Upkeep, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
@@ -113,6 +113,10 @@ impl Deliveries for Nothing {
 
     async fn delivery_body(&self, _: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(None)
+    }
+
+    async fn recall_deliveries(&self, _: i64, _: Latest) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     async fn settle_delivery(

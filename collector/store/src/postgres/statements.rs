@@ -159,6 +159,11 @@ statements! {
     /// Forgets idempotency keys.
     FORGET_KEYS, Shard::Every,
         "DELETE FROM clew.used_keys WHERE used_at_ms < $1";
+    /// Makes due what waits for a time that nothing is due at.
+    RECALL_DELIVERIES, Shard::Every,
+        "UPDATE clew.deliveries SET due_at_ms = $1
+         WHERE (state IN ('pending', 'retry') AND due_at_ms > $2)
+             OR (state = 'sending' AND due_at_ms > $3)";
     /// In which buckets a destination's deliveries are due, the longest due first.
     DUE_BUCKETS, Shard::Every,
         "SELECT lb FROM clew.deliveries

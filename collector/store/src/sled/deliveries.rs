@@ -4,7 +4,9 @@ use super::read::{listed, page, read};
 use super::rows::put_changed_delivery;
 use super::transaction::{Transaction, corrupt, failed};
 use super::{SledStore, keys};
-use crate::delivery::{Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, Settlement};
+use crate::delivery::{
+    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement,
+};
 use crate::error::StoreError;
 use crate::verbs::Deliveries;
 use async_trait::async_trait;
@@ -49,6 +51,20 @@ impl Deliveries for SledStore {
         settlement: Settlement,
     ) -> Result<(), StoreError> {
         self.writer.write(move |transaction| settle(transaction, id, claim, settlement)).await
+    }
+
+    async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError> {
+        let mut recalled = 0;
+        // Read beside the writer: most times there is nothing to write.
+        let stranded = stranded(&self.tree()?, latest)?;
+        for some in stranded.chunks(MOST_MOVED) {
+            let some = some.to_owned();
+            recalled += self
+                .writer
+                .write(move |transaction| recall(transaction, &some, now_ms, latest))
+                .await?;
+        }
+        Ok(recalled)
     }
 
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {
@@ -198,6 +214,39 @@ fn settle(
 ) -> Result<(), StoreError> {
     let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
     change(transaction, &mut delivery, |delivery| delivery.settle(claim, settlement))
+}
+
+/// What waits in any queue for a time that nothing is due at.
+fn stranded(tree: &sled::Tree, latest: Latest) -> Result<Vec<DeliveryId>, StoreError> {
+    let mut found = Vec::new();
+    for key in tree.scan_prefix(keys::QUEUES).keys() {
+        let key = key.map_err(failed)?;
+        if keys::due_of(&key).is_some_and(|due_ms| due_ms > latest.lease_ms.min(latest.due_ms)) {
+            let id = id_of(&key)?;
+            // One that cannot be read is taken out where it is claimed.
+            let delivery: Option<Delivery> = read(tree, &keys::delivery(id)).ok().flatten();
+            found.extend(delivery.filter(|delivery| delivery.is_stranded(latest)).map(|_| id));
+        }
+    }
+    Ok(found)
+}
+
+/// Makes due what is still stranded; how many that are.
+fn recall(
+    transaction: &mut Transaction<'_>,
+    stranded: &[DeliveryId],
+    now_ms: i64,
+    latest: Latest,
+) -> Result<usize, StoreError> {
+    let mut recalled = 0;
+    for id in stranded {
+        let delivery = transaction.get::<Delivery>(&keys::delivery(*id))?;
+        if let Some(mut delivery) = delivery.filter(|delivery| delivery.is_stranded(latest)) {
+            change(transaction, &mut delivery, |delivery| delivery.due_at_ms = now_ms)?;
+            recalled += 1;
+        }
+    }
+    Ok(recalled)
 }
 
 fn replay(
