@@ -16,7 +16,7 @@ use crate::settings::{CurrentSettings, Settings};
 use crate::subscriptions::Subscriptions;
 use clew_core::Core;
 use clew_core::metrics::DeliveryOutcome;
-use clew_store::{Claim, Delivery, DestinationId, Settlement, StoreError};
+use clew_store::{Claim, Delivery, DestinationId, MOST_UNMATCHED, Settlement, StoreError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use repeat::{until_stopped, wait};
@@ -133,6 +133,14 @@ impl Outbox {
 
     async fn expire(&self) -> Result<usize, StoreError> {
         self.recall().await?;
+        let forgotten = self.core.store.forget_unmatched().await?;
+        if forgotten > 0 {
+            self.core.metrics.forgot_unmatched(forgotten);
+            tracing::warn!(
+                forgotten,
+                "a site had more than {MOST_UNMATCHED} unmatched records; the oldest were forgotten"
+            );
+        }
         self.core.store.expire(self.core.now_ms()).await
     }
 

@@ -17,6 +17,7 @@ pub struct Metrics {
     flagged: Family<ReasonLabel, Counter>,
     leads: Family<JourneyLabel, Counter>,
     bad_tokens: Counter,
+    forgotten: Counter,
     deliveries: Family<OutcomeLabel, Counter>,
     answers: Family<AnswerLabel, Counter>,
     queued: Gauge,
@@ -77,6 +78,7 @@ impl Default for Metrics {
             flagged: Family::default(),
             leads: Family::default(),
             bad_tokens: Counter::default(),
+            forgotten: Counter::default(),
             deliveries: Family::default(),
             answers: Family::default(),
             queued: Gauge::default(),
@@ -113,6 +115,11 @@ impl Default for Metrics {
             "bad_tokens",
             "Sealed tokens that were forged, damaged or of another site",
             metrics.bad_tokens.clone(),
+        );
+        registry.register(
+            "unmatched_forgotten",
+            "Unmatched records that were forgotten because their site had too many",
+            metrics.forgotten.clone(),
         );
         registry.register(
             "delivery_attempts",
@@ -182,6 +189,11 @@ impl Metrics {
     /// Counts a token that did not open.
     pub fn bad_token(&self) {
         self.bad_tokens.inc();
+    }
+
+    /// Counts unmatched records that were forgotten.
+    pub fn forgot_unmatched(&self, count: usize) {
+        self.forgotten.inc_by(count as u64);
     }
 
     /// Counts an attempt to deliver.

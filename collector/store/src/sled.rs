@@ -19,6 +19,7 @@ mod views;
 mod journeys;
 mod convert;
 mod record;
+mod unmatched;
 mod dossier;
 mod leads;
 mod deliveries;

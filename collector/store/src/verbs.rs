@@ -120,6 +120,12 @@ pub trait Leads: Send + Sync {
     /// Keeps a record that matches no lead. Repeating it changes nothing.
     async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError>;
 
+    /// Forgets the oldest unmatched records of each site that has more than [`MOST_UNMATCHED`]; returns
+    /// how many.
+    ///
+    /// [`MOST_UNMATCHED`]: crate::MOST_UNMATCHED
+    async fn forget_unmatched(&self) -> Result<usize, StoreError>;
+
     /// A site's unmatched records, in the order of their ids, beginning after `after`.
     async fn unmatched(
         &self,

@@ -87,6 +87,10 @@ impl Leads for Nothing {
         Ok(Vec::new())
     }
 
+    async fn forget_unmatched(&self) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
     async fn keep_unmatched(&self, _: Unmatched) -> Result<(), StoreError> {
         Ok(())
     }

@@ -164,6 +164,12 @@ statements! {
         "UPDATE clew.deliveries SET due_at_ms = $1
          WHERE (state IN ('pending', 'retry') AND due_at_ms > $2)
              OR (state = 'sending' AND due_at_ms > $3)";
+    /// Sites with more than so many unmatched records.
+    FULL_OF_UNMATCHED, Shard::Every,
+        "SELECT site FROM clew.unmatched GROUP BY site HAVING count(*) > $1";
+    /// Forgets an unmatched record.
+    FORGET_UNMATCHED, Shard::One("ub"),
+        "DELETE FROM clew.unmatched WHERE ub = $1 AND site = $2 AND record = $3";
     /// In which buckets a destination's deliveries are due, the longest due first.
     DUE_BUCKETS, Shard::Every,
         "SELECT lb FROM clew.deliveries

@@ -3,7 +3,7 @@
 use super::read::{listed, page, read, scan};
 use super::rows::put_unmatched;
 use super::transaction::{Transaction, corrupt, failed};
-use super::{SledStore, convert, dossier, keys, record};
+use super::{SledStore, convert, dossier, keys, record, unmatched};
 use crate::conversion::{Converted, NewConversion};
 use crate::dossier::Dossier;
 use crate::error::StoreError;
@@ -12,6 +12,9 @@ use crate::verbs::Leads;
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
+
+/// Unmatched records that are forgotten in one commit, at most.
+const AT_ONCE: usize = 1_000;
 
 impl SledStore {
     /// Leads of a list under a prefix, the last of the list first, beginning before a key. A lead that
@@ -106,6 +109,15 @@ impl Leads for SledStore {
 
     async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
         self.writer.write(move |transaction| put_unmatched(transaction, &unmatched)).await
+    }
+
+    async fn forget_unmatched(&self) -> Result<usize, StoreError> {
+        let surplus = unmatched::surplus(&self.tree()?)?;
+        for some in surplus.chunks(AT_ONCE) {
+            let some = some.to_owned();
+            self.writer.write(move |transaction| unmatched::forget(transaction, some)).await?;
+        }
+        Ok(surplus.len())
     }
 
     async fn unmatched(
