@@ -181,7 +181,8 @@ fn warn_of_gaps(Settings { config, .. }: &Settings) {
     }
     if config.token_keys.is_empty() {
         tracing::warn!(
-            "no token_keys are configured, so forms get no sealed token; `clew init` shows how"
+            "no token_keys are configured, so forms get no sealed token; add [[token_keys]] with an id and \
+             a secret that `openssl rand -base64 32` makes"
         );
     }
 }

@@ -18,7 +18,10 @@ pub enum StoreError {
     #[error("the store takes no writes: {0}")]
     Closed(String),
     /// Another process holds the folder.
-    #[error("the store's folder {} is in use by another process; stop that collector first", .0.display())]
+    #[error(
+        "the store's folder {} is in use by another process, a collector or a command: stop it, or wait for \
+         its end", .0.display()
+    )]
     InUse(PathBuf),
     /// The folder cannot be opened.
     #[error(
@@ -41,8 +44,9 @@ pub enum StoreError {
         /// What to do.
         remedy: String,
     },
-    /// The database cannot be reached, or takes no writes; the same request may succeed later.
-    #[error("the database takes no requests: {0}")]
+    /// The database cannot be reached, or takes no writes, or an export was given up; the same request
+    /// may succeed later.
+    #[error("the store takes no requests: {0}")]
     Unavailable(String),
     /// The database's schema is not the one that this program works with.
     #[error("the database's schema does not fit: {0}")]

@@ -80,9 +80,8 @@ pub(super) async fn relabel(
 }
 
 fn cut_off(error: impl Display) -> ApiError {
-    let error = StoreError::Unavailable(error.to_string());
     tracing::error!(%error, "an export was cut off");
-    ApiError::Store(error)
+    ApiError::Store(StoreError::Unavailable(error.to_string()))
 }
 
 /// `GET /metrics`

@@ -192,9 +192,14 @@ impl From<Exposed> for Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
         let remedy = match error.kind() {
             _ if is_full(&error) => "Make room on its disk",
             io::ErrorKind::PermissionDenied => "Run this as the folder's owner",
+            io::ErrorKind::ReadOnlyFilesystem => "Make its file system writable",
+            AlreadyExists | NotADirectory | NotFound => {
+                "Nothing was changed; name in store.url a folder that is there or can be made"
+            }
             _ => return Self::Damaged(error.to_string()),
         };
         Self::Shut(error.to_string(), remedy.to_owned())
@@ -264,9 +269,17 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
         None if db.is_empty() => mark(),
         None => Err(Refusal::Damaged("it holds data, but not this program's mark".into())),
         Some(mark) => Err(Refusal::Shut(
-            format!("its layout is {}, this program reads {LAYOUT}", mark.escape_ascii()),
+            format!("its layout is {}, this program reads {LAYOUT}", number(&mark)),
             "It was left as it is; use the version of clew that wrote it".to_owned(),
         )),
+    }
+}
+
+/// A mark as it is told.
+fn number(mark: &[u8]) -> String {
+    match mark.try_into() {
+        Ok(mark) => u32::from_be_bytes(mark).to_string(),
+        Err(_) => mark.escape_ascii().to_string(),
     }
 }
 

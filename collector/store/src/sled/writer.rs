@@ -136,7 +136,7 @@ impl Writer {
 }
 
 fn closed() -> StoreError {
-    StoreError::Closed("the writer has stopped; see the log".into())
+    StoreError::Closed("the writer has stopped; the log says why".into())
 }
 
 fn run(
@@ -150,7 +150,7 @@ fn run(
         let Err(failure) = commit_all(&tree, durability, writing, jobs) else { return Ok(()) };
         drop(tree);
         if !matches!(failure, StoreError::Full(_)) {
-            tracing::error!(error = %failure, "the store could not commit and takes no more writes");
+            tracing::error!(error = %failure, "the store could not commit and takes no more writes; restart the collector");
             return Err(failure);
         }
         tracing::error!(error = %failure, "the store is shut until its disk has room");
@@ -158,7 +158,7 @@ fn run(
             Ok(Some(opened)) => durability = opened,
             Ok(None) => return Err(failure),
             Err(error) => {
-                tracing::error!(%error, "the store does not open again and takes no more writes");
+                tracing::error!(%error, "the store does not open again and takes no writes; restart the collector");
                 return Err(error);
             }
         }
