@@ -85,7 +85,10 @@ impl SledStore {
     }
 
     /// What reads go to, for one reading.
+    ///
+    /// # Errors
+    /// Why the engine is shut.
     fn tree(&self) -> Result<sled::Tree, StoreError> {
-        self.engine.get()
+        self.engine.get().ok_or_else(|| self.writer.why_unanswered())
     }
 }

@@ -42,8 +42,14 @@ impl Deliveries for PostgresStore {
 
     async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError> {
         let Latest { due_ms, lease_ms } = latest;
-        let parameters = rows::parameters![now_ms, due_ms, lease_ms];
-        Ok(self.execute(&sql::RECALL_DELIVERIES, parameters).await? as usize)
+        let stranded = self.query(&sql::STRANDED_BUCKETS, rows::parameters![due_ms, lease_ms]);
+        let mut recalled = 0;
+        for row in stranded.await? {
+            let bucket: i16 = rows::column(&row, 0)?;
+            let key = rows::parameters![bucket, now_ms, due_ms, lease_ms];
+            recalled += self.execute(&sql::RECALL_DELIVERIES, key).await? as usize;
+        }
+        Ok(recalled)
     }
 
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {

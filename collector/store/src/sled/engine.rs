@@ -1,6 +1,5 @@
 //! The engine that reads go to. The writer shuts one that failed and puts another in its place.
 
-use crate::error::StoreError;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Shared by the writer and all readers. A reader keeps what [`Engine::get`] gave it for one reading
@@ -13,14 +12,10 @@ impl Engine {
         Self(Arc::new(RwLock::new(Some(db))))
     }
 
-    /// Its one tree.
-    ///
-    /// # Errors
-    /// Where it is shut.
-    pub(super) fn get(&self) -> Result<sled::Tree, StoreError> {
+    /// Its one tree; `None` where it is shut.
+    pub(super) fn get(&self) -> Option<sled::Tree> {
         let engine = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let shut = || StoreError::Full("the store is shut until its disk has room".into());
-        engine.as_deref().cloned().ok_or_else(shut)
+        engine.as_deref().cloned()
     }
 
     /// Puts another in its place; `None` shuts it.

@@ -198,11 +198,14 @@ impl Snapshot {
     /// Where the snapshot was given up.
     pub(super) fn view(&self) -> Result<View<'_>, StoreError> {
         let state = self.snapshots.lock();
-        if state.as_ref().is_none_or(|state| state.given_up) {
-            let reason = "the export was given up; the log says why";
-            return Err(StoreError::Unavailable(reason.into()));
+        let given_up = state.as_ref().is_none_or(|state| state.given_up);
+        match self.engine.get().filter(|_| !given_up) {
+            Some(tree) => Ok(View { tree, state }),
+            None => {
+                let reason = "the export was given up; the log says why";
+                Err(StoreError::Unavailable(reason.into()))
+            }
         }
-        Ok(View { tree: self.engine.get()?, state })
     }
 }
 

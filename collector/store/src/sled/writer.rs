@@ -119,8 +119,12 @@ impl Writer {
                 TrySendError::Disconnected(_) => closed(),
             });
         }
-        let unanswered = || self.room().for_others().err().unwrap_or_else(closed);
-        receiver.await.unwrap_or_else(|_| Err(unanswered()))
+        receiver.await.unwrap_or_else(|_| Err(self.why_unanswered()))
+    }
+
+    /// Why nothing is stored or read.
+    pub(super) fn why_unanswered(&self) -> StoreError {
+        self.room().for_others().err().unwrap_or_else(closed)
     }
 
     /// Waits for everything taken to be durable and ends the thread. Blocks.
@@ -146,7 +150,7 @@ fn run(
     jobs: &Receiver<Message>,
 ) -> Result<(), StoreError> {
     loop {
-        let tree = writing.engine.get()?;
+        let Some(tree) = writing.engine.get() else { return Err(closed()) };
         let Err(failure) = commit_all(&tree, durability, writing, jobs) else { return Ok(()) };
         drop(tree);
         if !matches!(failure, StoreError::Full(_)) {
@@ -158,6 +162,7 @@ fn run(
             Ok(Some(opened)) => durability = opened,
             Ok(None) => return Err(failure),
             Err(error) => {
+                writing.room.shut(closed());
                 tracing::error!(%error, "the store does not open again and takes no writes; restart the collector");
                 return Err(error);
             }
