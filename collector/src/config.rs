@@ -275,6 +275,8 @@ const OVERRIDABLE: &[&str] = &[
     "store.url",
     "store.queue",
     "store.cache_mib",
+    "store.warn_free_mib",
+    "store.min_free_mib",
     "store.connections",
     "store.statement_seconds",
     "store.tls_ca",
@@ -328,6 +330,8 @@ mod tests {
         check("listne = 1", &[], Err("listne"));
         check("", &[("CLEW_LISTEN", "nowhere")], Err("listen"));
         check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
+        check("[store]\nwarn_free_mib = 511", &[], Err("store.warn_free_mib"));
+        check("[store]\nwarn_free_mib = 0\nmin_free_mib = 0", &[], Ok(()));
         check("[delivery]\ntimeout_seconds = 0", &[], Err("delivery.timeout_seconds"));
         check("prefix = \"c\"", &[], Err("prefix"));
         check("field_prefix = \"acme\"", &[], Ok(()));

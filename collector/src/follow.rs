@@ -29,8 +29,6 @@ use work::{FollowError, Work};
 
 /// How often a connection is looked after.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A CRM that could not be read is left alone for so long.
-const REST_MS: i64 = 60_000;
 
 /// Follows leads in all connections.
 pub struct Follower {
@@ -119,7 +117,7 @@ impl Follower {
 
     /// Leaves a CRM alone that could not be read; pauses it where its credentials are not valid.
     async fn rest(&self, connection: &Connection, error: CallError) -> Result<(), StoreError> {
-        connection.rest(self.core.now_ms() + REST_MS);
+        connection.rest(self.core.now_ms());
         // What may not be read need not keep leads from being handed off.
         if let CallError::Auth(reason) = &error
             && let Err(CallError::Auth(_)) = connection.crm.probe().await

@@ -7,7 +7,7 @@
 use clew_connect::Connection;
 use clew_connect::crm::record::RecordRef;
 use clew_connect::crm::webhook::{Received, Refused, Webhook};
-use clew_core::Core;
+use clew_core::{Core, is_ahead};
 use clew_store::{Memo, MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,6 +28,13 @@ pub struct Entry {
     pub failures: u32,
     /// What went wrong last.
     pub error: Option<String>,
+}
+
+impl Entry {
+    /// Whether it is to be read now.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        !is_ahead(self.due_at_ms, RETRY_MS[RETRY_MS.len() - 1], now_ms)
+    }
 }
 
 /// An entry as it was read.

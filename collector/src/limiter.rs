@@ -9,7 +9,7 @@ mod rate;
 
 use crate::config::LimitsConfig;
 use crate::settings::Settings;
-use clew_core::Core;
+use clew_core::Clock;
 use day::Day;
 use rate::{Rate, Steady};
 use shared::ids::{SiteId, VisitorId};
@@ -26,7 +26,7 @@ const HOUR_SECONDS: u32 = 3_600;
 
 /// Grants and refuses.
 pub struct Limiter {
-    core: Arc<Core>,
+    clock: Clock,
     sites: Mutex<HashMap<SiteId, Arc<SiteLimits>>>,
     latest_ms: AtomicI64,
 }
@@ -64,9 +64,9 @@ struct SiteLimits {
 
 impl Limiter {
     /// With nothing counted yet.
-    pub fn new(core: Arc<Core>) -> Self {
+    pub fn new(clock: Clock) -> Self {
         let latest_ms = AtomicI64::new(i64::MIN);
-        Self { core, sites: Mutex::default(), latest_ms }
+        Self { clock, sites: Mutex::default(), latest_ms }
     }
 
     /// Lets a batch in, or says when to come again. One that is refused counts for nothing.
@@ -75,7 +75,7 @@ impl Limiter {
     /// [`Limited`].
     pub fn batch(&self, settings: &Settings, site: &SiteId, load: Load) -> Result<(), Limited> {
         let limits = self.site(settings, site);
-        let now_ms = self.core.now_ms();
+        let now_ms = self.clock.now_ms();
         let events = u32::try_from(load.events).unwrap_or(u32::MAX);
         limits.day_has_room(now_ms, u64::from(events), load.bytes as u64)?;
         if let (Some(rate), Some(client)) = (&limits.clients, load.client) {
@@ -100,7 +100,7 @@ impl Limiter {
     fn site(&self, settings: &Settings, site: &SiteId) -> Arc<SiteLimits> {
         let own = settings.site(site.as_str()).map(|site| site.config.limits).unwrap_or_default();
         let config = settings.config.limits.of_site(own);
-        let now_ms = self.core.now_ms();
+        let now_ms = self.clock.now_ms();
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         if self.latest_ms.swap(now_ms, Ordering::Relaxed) > now_ms.saturating_add(SET_BACK_MS) {
             sites.clear();
@@ -109,7 +109,7 @@ impl Limiter {
         if let Some(known) = known {
             return Arc::clone(known);
         }
-        let new = Arc::new(SiteLimits::new(config, Steady::of(&self.core.clock)));
+        let new = Arc::new(SiteLimits::new(config, Steady::of(&self.clock)));
         sites.insert(site.clone(), Arc::clone(&new));
         new
     }

@@ -16,13 +16,14 @@ use crate::settings::{CurrentSettings, Settings};
 use crate::subscriptions::Subscriptions;
 use clew_core::Core;
 use clew_core::metrics::DeliveryOutcome;
-use clew_store::{Claim, Delivery, DestinationId, Settlement, StoreError};
+use clew_store::{Claim, Delivery, DestinationId, MOST_UNMATCHED, Settlement, StoreError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use repeat::{until_stopped, wait};
-use schedule::settlement;
+use schedule::{latest, settlement};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use target::{Attempt, Target};
 use targets::Targets;
@@ -38,12 +39,17 @@ const SUBSCRIPTIONS_PAUSE: Duration = Duration::from_secs(2);
 /// How often expired rows are looked for: they have waited a day.
 const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 
+/// How often stranded deliveries are looked for.
+const RECALL_MS: i64 = 3_600_000;
+
 /// Delivers.
 pub struct Outbox {
     core: Arc<Core>,
     settings: Arc<CurrentSettings>,
     subscriptions: Arc<Subscriptions>,
     targets: Arc<Targets>,
+    /// When stranded deliveries were looked for last, Unix milliseconds.
+    recalled_ms: AtomicI64,
 }
 
 impl Outbox {
@@ -54,7 +60,8 @@ impl Outbox {
         subscriptions: Arc<Subscriptions>,
         targets: Arc<Targets>,
     ) -> Self {
-        Self { core, settings, subscriptions, targets }
+        let recalled_ms = AtomicI64::new(i64::MIN);
+        Self { core, settings, subscriptions, targets, recalled_ms }
     }
 
     /// Delivers until told to stop; attempts that are under way are finished first.
@@ -125,7 +132,35 @@ impl Outbox {
     }
 
     async fn expire(&self) -> Result<usize, StoreError> {
+        self.recall().await?;
+        let forgotten = self.core.store.forget_unmatched().await?;
+        if forgotten > 0 {
+            self.core.metrics.forgot_unmatched(forgotten);
+            tracing::warn!(
+                forgotten,
+                "a site had more than {MOST_UNMATCHED} unmatched records; the oldest were forgotten"
+            );
+        }
         self.core.store.expire(self.core.now_ms()).await
+    }
+
+    /// Makes due what a clock that was ahead has put off for longer than anything is: at the start, once
+    /// an hour, and when this machine's clock was put back.
+    async fn recall(&self) -> Result<(), StoreError> {
+        let now_ms = self.core.now_ms();
+        let recalled_ms = self.recalled_ms.load(Ordering::Relaxed);
+        if (0..RECALL_MS).contains(&now_ms.saturating_sub(recalled_ms)) {
+            return Ok(());
+        }
+        let settings = self.settings.get();
+        let lease_ms = crm::longest(&settings).as_millis() as i64 + LEASE_MARGIN_MS;
+        let latest = latest(&settings.config.delivery, lease_ms, now_ms);
+        let recalled = self.core.store.recall_deliveries(now_ms, latest).await?;
+        if recalled > 0 {
+            tracing::warn!(recalled, "deliveries were due later than any can be; they are due now");
+        }
+        self.recalled_ms.store(now_ms, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Attempts what is due for a destination, as many at a time as are allowed, until nothing is;

@@ -4,7 +4,7 @@
 //! The moment concerns this collector alone. Since when a receiver only fails is remembered in the
 //! store, so that no restart makes it younger, and another collector's success ends it.
 
-use clew_core::Core;
+use clew_core::{Core, is_ahead};
 use clew_store::{DestinationId, MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 use shared::limits::DAY_MS;
@@ -81,7 +81,7 @@ impl Receivers {
         let now_ms = self.core.now_ms();
         self.known.change(destination, |receiver| receiver.slow = 0);
         if let Standing::Works { seen_at_ms } = self.known.get(destination).standing
-            && now_ms - seen_at_ms < LOOK_MS
+            && is_ahead(seen_at_ms + LOOK_MS, LOOK_MS, now_ms)
         {
             return Ok(());
         }
@@ -141,16 +141,23 @@ impl Receivers {
     }
 }
 
+impl Receiver {
+    fn is_held(&self, now_ms: i64) -> bool {
+        is_ahead(self.hold_until_ms, DAY_MS, now_ms)
+    }
+}
+
 impl Known {
     fn is_held(&self, destination: &DestinationId, now_ms: i64) -> bool {
-        self.lock().get(destination).is_some_and(|receiver| receiver.hold_until_ms > now_ms)
+        self.lock().get(destination).is_some_and(|receiver| receiver.is_held(now_ms))
     }
 
     fn slow_down(&self, destination: &DestinationId, now_ms: i64, until_ms: Option<i64>) -> i64 {
         self.change(destination, |receiver| {
             let mut wait_ms = 0;
             // Attempts that are under way at the same time get the same answer, and count once.
-            if receiver.hold_until_ms <= now_ms {
+            if !receiver.is_held(now_ms) {
+                receiver.hold_until_ms = now_ms;
                 wait_ms = SLOW_MS.saturating_mul(1 << receiver.slow.min(16)).min(SLOWEST_MS);
                 receiver.slow = receiver.slow.saturating_add(1);
             }
@@ -200,5 +207,10 @@ mod tests {
         }
         (0..30).for_each(|_| check(Some(1), 1));
         check(None, SLOWEST_MS);
+        // A clock that was years ahead and is put right keeps nobody waiting.
+        let year_ms = 365 * DAY_MS;
+        assert_eq!(receivers.slow_down(&c, year_ms, None), year_ms + 10_000);
+        assert!(receivers.is_held(&c, year_ms) && !receivers.is_held(&c, 0));
+        assert_eq!(receivers.slow_down(&c, 0, None), 20_000);
     }
 }

@@ -2,12 +2,16 @@
 
 use crate::settings::{BodyShape, Webhook};
 use crate::signing::{SecretError, SigningKey, SigningKeys};
-use clew_core::Secret;
 use clew_core::seal::{Seal, SealError};
+use clew_core::{Secret, is_ahead};
 use clew_store::{DeliveryKind, SubscriptionId};
 use serde::{Deserialize, Serialize};
 use shared::ids::SiteId;
+use shared::limits::DAY_MS;
 use url::Url;
+
+/// How long a secret signs that was replaced.
+const BOTH_SIGN_MS: i64 = DAY_MS;
 
 /// One subscription, as it is stored.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -96,8 +100,9 @@ impl Subscription {
         })
     }
 
-    /// Replaces the secret by one that is sealed already; until a time the one before signs too.
-    pub(super) fn rotate(&mut self, secret: String, until_ms: i64) {
+    /// Replaces the secret by one that is sealed already; for a day the one before signs too.
+    pub(super) fn rotate(&mut self, secret: String, now_ms: i64) {
+        let until_ms = now_ms + BOTH_SIGN_MS;
         let before = std::mem::replace(&mut self.secret, secret);
         self.previous = Some(Previous { secret: before, until_ms });
     }
@@ -127,7 +132,10 @@ impl Subscription {
             Ok(SigningKey::parse(&Secret::new(secret))?)
         };
         let mut keys = vec![key(&self.secret)?];
-        let previous = self.previous.as_ref().filter(|previous| previous.until_ms > now_ms);
+        let previous = self
+            .previous
+            .as_ref()
+            .filter(|previous| is_ahead(previous.until_ms, BOTH_SIGN_MS, now_ms));
         // One that cannot be opened any more is not one that a receiver can wait for.
         keys.extend(previous.and_then(|previous| key(&previous.secret).ok()));
         Ok(Webhook {

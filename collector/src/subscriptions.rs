@@ -16,8 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Subscriptions of one site, at most.
 pub const MOST: usize = 100;
-/// For so long after a rotation the secret before signs too.
-const BOTH_SIGN_MS: i64 = DAY_MS;
 /// What was read is trusted for so long: a change by another collector is seen that much later.
 const FRESH_MS: i64 = 2_000;
 /// Memos that are read at a time.
@@ -157,8 +155,8 @@ impl Subscriptions {
     ) -> Result<Option<(Subscription, Secret)>, SubscribeError> {
         let secret = self.new_secret();
         let sealed = sealed(seal, id, &secret)?;
-        let until_ms = self.core.now_ms() + BOTH_SIGN_MS;
-        let rotated = self.change(site, id, |one| one.rotate(sealed.clone(), until_ms)).await?;
+        let now_ms = self.core.now_ms();
+        let rotated = self.change(site, id, |one| one.rotate(sealed.clone(), now_ms)).await?;
         Ok(rotated.map(|subscription| (subscription, secret)))
     }
 

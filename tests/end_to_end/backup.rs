@@ -134,7 +134,7 @@ async fn exports_that_cannot_be_say_why() {
     std::fs::remove_file(storage.folder().join("operator")).unwrap();
     refused("the store is in use, and nobody answers on");
     let serve = clew(&storage, &["serve"]);
-    let told = "is in use by another process; stop that collector first";
+    let told = "is in use by another process, a collector or a command: stop it";
     assert!(!serve.success && serve.text.contains(told), "{}", serve.text);
     assert!(collector.terminate());
     assert!(clew(&storage, &["export", &file]).success);

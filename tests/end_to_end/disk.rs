@@ -2,13 +2,18 @@
 //! refused is not half there, and whoever asks is told.
 
 use crate::backup::export_after_another;
-use tests::app::client;
+use clew_store::sled::Disk;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tests::app::{TestApp, client};
 use tests::crowd::{Acknowledged, Crowd};
 use tests::full::fill;
-use tests::load::hold_together;
+use tests::load::{hold_together, page_of};
 use tests::process::{Collector, clew, command, told, within};
 use tests::settings::{destination, settings_for};
 use tests::storage::{Backend, Storage};
+use tests::wire::new_visitor;
 
 /// The status that a collector answers with.
 async fn status(collector: &Collector, path: &str) -> u16 {
@@ -31,7 +36,7 @@ async fn nothing_is_missing(storage: &Storage, acknowledged: &Acknowledged) {
 const BROWSERS: usize = 16;
 
 /// Wherever it is that the log grows no more: until then everything is kept, from then on nothing is
-/// acknowledged.
+/// acknowledged; and when there is room, the same process goes on.
 #[actix_web::test]
 async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
     let settings = "[delivery]\nsettle_seconds = 86400\n".to_owned()
@@ -42,23 +47,73 @@ async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
         let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
         crowd.is_refused(200).await;
         assert_eq!(crowd.unanswered(), 0, "within {blocks} blocks it did not even answer");
+        assert_eq!(status(&collector, "/healthz").await, 200);
+        let ready = client().get(format!("{}/readyz", collector.url)).send().await.unwrap();
         assert_eq!(
-            (status(&collector, "/readyz").await, status(&collector, "/healthz").await),
-            (503, 200)
+            (ready.status().as_u16(), &ready.headers()["retry-after"]),
+            (503, &"60".parse().unwrap())
         );
-        collector.line_with("the store could not commit and takes no more writes");
-        let acknowledged = crowd.stop().await;
-        assert!(acknowledged.leads.len() > 10, "the disk was full before anything was stored");
-        assert!(!collector.terminate(), "it ended as if all were well");
-        nothing_is_missing(&storage, &acknowledged).await;
+        let ready = ready.text().await.unwrap();
+        assert!(ready.contains("The store's disk is full (file too large)"), "{ready}");
+        collector.line_with("the store is shut until its disk has room");
+        assert!(
+            crowd.acknowledged().leads.len() > 10,
+            "the disk was full before anything was stored"
+        );
 
-        let collector = Collector::start(&storage, &settings);
+        collector.make_room();
+        crowd.goes_on(200).await;
         assert_eq!(status(&collector, "/readyz").await, 200);
-        let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
-        crowd.goes_on(50).await;
-        crowd.stop().await;
+        let acknowledged = crowd.stop().await;
         assert!(collector.terminate());
+        nothing_is_missing(&storage, &acknowledged).await;
     }
+}
+
+/// A collector that is stopped while it waits for room says so by its exit status.
+#[actix_web::test]
+async fn a_collector_that_ends_on_a_full_disk_has_lost_nothing() {
+    let storage = Storage::new(Backend::Sled);
+    let settings = destination("crm", "http://127.0.0.1:9/");
+    let collector = Collector::start_within(2_048, &storage, &settings);
+    let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
+    crowd.is_refused(200).await;
+    let acknowledged = crowd.stop().await;
+    assert!(!collector.terminate(), "it ended as if all were well");
+    nothing_is_missing(&storage, &acknowledged).await;
+}
+
+/// Where room is short, page views are refused first, so that leads still find some.
+#[actix_web::test]
+async fn page_views_yield_to_leads() {
+    let free = Arc::new(AtomicU64::new(0));
+    let app = TestApp::start_on_disk(Disk::Simulated(Arc::clone(&free)));
+    let mut number = 0;
+    let mut check = async |free_mib: u64, page_views: u16, leads: u16, ready: (u16, &str)| {
+        free.store(free_mib << 20, Ordering::SeqCst);
+        number += 1;
+        let shown = app.send(page_of(&new_visitor().to_text())).await;
+        let email = format!("person-{number}@example.com");
+        let lead = app.post_lead(&json!({ "contact": { "email": email } })).await;
+        assert_eq!((shown.status, lead.status), (page_views, leads), "{free_mib} MiB");
+        for refused in [shown, lead].iter().filter(|answer| answer.status == 503) {
+            assert_eq!(refused.json["type"], "/problems/store_full", "{}", refused.text);
+            assert_eq!(refused.headers["retry-after"], "60");
+        }
+        let readiness = app.get("/readyz").await;
+        assert_eq!(readiness.status, ready.0, "{}", readiness.text);
+        assert!(readiness.text.contains(ready.1), "{}", readiness.text);
+        assert_eq!(app.metric("clew_store_free_bytes{} ").await, free_mib << 20);
+    };
+    let short = "less than store.min_free_mib (512): page views are not stored";
+    check(9_999, 202, 201, (200, "ready\n")).await;
+    check(2_000, 202, 201, (200, "ready\n")).await;
+    check(511, 503, 201, (200, short)).await;
+    check(63, 503, 503, (503, "less than an eighth of store.min_free_mib (512)")).await;
+    check(500, 503, 201, (200, short)).await;
+    check(600, 202, 201, (200, "ready\n")).await;
+    assert_eq!(app.metric("clew_events_total{outcome=\"overloaded\"} ").await, 3);
+    app.stop().await;
 }
 
 #[actix_web::test]
@@ -88,7 +143,7 @@ async fn commands_say_that_the_disk_is_full() {
 
     // An import that the disk cut off goes on once there is room.
     let target = Storage::new(Backend::Sled);
-    let expected = format!("clew: {file} was not imported: the store takes no writes: IO error");
+    let expected = format!("clew: {file} was not imported: the store's disk is full (");
     limited(&target, 4_000, &["import", &file], &expected);
     let answer = clew(&target, &["import", &file]);
     assert!(answer.success && answer.text.contains("that was cut off"), "{}", answer.text);

@@ -147,6 +147,9 @@ async fn foreign_origins_are_refused(backend: Backend) {
         ("https://notexample.com", 403),
         ("https://example.com.evil.example", 403),
         ("null", 403),
+        ("chrome-extension://www.example.com", 403),
+        ("moz-extension://example.com", 403),
+        ("android-app://example.com", 403),
     ] {
         let request = app.request(Method::POST, "/c/e").header("origin", origin).body(body.clone());
         let answered = answer(request).await;

@@ -20,6 +20,7 @@ tests::both_stores!(
     answers_that_need_no_second_try,
     a_claim_whose_holder_died_comes_back,
     one_that_hangs_holds_up_no_other,
+    a_clock_that_is_put_right_strands_nothing,
 );
 
 /// The demo's CRM with the clock of the test.
@@ -266,6 +267,40 @@ async fn one_that_hangs_holds_up_no_other(backend: Backend) {
     stop.send_replace(true);
     // The attempts under way would end with their time limit; the test need not wait for that.
     running.abort();
+    app.stop().await;
+    crm.stop().await;
+}
+
+/// A machine that was started with a clock a year ahead, and then asked a time server.
+async fn a_clock_that_is_put_right_strands_nothing(backend: Backend) {
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    let (clock, crm, app) = stage(backend);
+    clock.advance_ms(YEAR_MS);
+    let first = lead(&app, "early@example.com").await;
+    // One is being tried by a collector that then dies.
+    clock.advance_ms(10_000);
+    let held = Claim {
+        destination: "crm".into(),
+        now_ms: clock.now_ms(),
+        lease_until_ms: clock.now_ms() + 45_000,
+        limit: 1,
+    };
+    assert_eq!(app.app.core.store.claim_deliveries(held).await.unwrap().len(), 1);
+    let second = lead(&app, "late@example.com").await;
+    assert_eq!(app.deliver().await, 0);
+
+    clock.advance_ms(-YEAR_MS);
+    let third = lead(&app, "now@example.com").await;
+    assert_eq!(app.deliver().await, 2);
+    clock.advance_ms(10_000);
+    assert_eq!(app.deliver().await, 1);
+    // And a clock that runs ahead loses nothing.
+    let fourth = lead(&app, "then@example.com").await;
+    clock.advance_ms(YEAR_MS);
+    assert_eq!(app.deliver().await, 1);
+    for lead in [first, second, third, fourth] {
+        assert_eq!(state(&app, &lead).await, json!("sent"));
+    }
     app.stop().await;
     crm.stop().await;
 }

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use tests::app::TestApp;
 use tests::load::{browse_once, hold_together, is_ready, is_refused, page_of, until};
 use tests::postgres::Server;
-use tests::process::{Collector, binary};
+use tests::process::{ALLOW_ROOT, Collector, binary};
 use tests::settings::destination;
 use tests::storage::{Backend, Storage, postgres_options};
 use tests::wire::new_visitor;
@@ -22,6 +22,7 @@ fn clew(command: &str, url: &str) -> Command {
     let mut clew = Command::new(binary());
     clew.arg(command).current_dir(std::env::temp_dir());
     clew.env("CLEW_STORE__URL", url).env("CLEW_LOG", "trace").env("CLEW_LISTEN", "127.0.0.1:0");
+    clew.env(ALLOW_ROOT, "1");
     clew
 }
 

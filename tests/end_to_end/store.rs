@@ -1,19 +1,23 @@
 //! The story on both stores, and what only a folder on a disk can go through.
 
-use clew_store::sled::{SledOptions, SledStore};
+use clew_store::sled::{Disk, Reserve, SledOptions, SledStore};
 use clew_store::{
     Claim, Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, NewRecord, StoreError, Upkeep,
 };
 use flate2::read::GzDecoder;
 use futures_util::{StreamExt, stream};
 use shared::lifecycle::Stage;
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tests::storage::{Backend, Storage};
 use tests::story;
 
 fn open(folder: &Path) -> Result<SledStore, StoreError> {
-    SledStore::open(folder, SledOptions { cache_bytes: 64 << 20, queue: 100 })
+    let reserve = Reserve { warn_bytes: 0, min_bytes: 0 };
+    let options = SledOptions { cache_bytes: 64 << 20, queue: 100, reserve, disk: Disk::Real };
+    SledStore::open(folder, options)
 }
 
 tests::both_stores!(the_story_is_told, a_full_queue_is_busy, a_lead_is_read_as_of_one_moment,);
@@ -90,7 +94,7 @@ type Damage = fn(&Path);
 /// Every kind of damage is a sentence, and every byte is still there.
 #[actix_web::test]
 async fn a_damaged_folder_says_so_and_is_kept() {
-    let damages: [(&str, Damage); 7] = [
+    let damages: [(&str, Damage); 8] = [
         ("a log cut short", |folder| {
             let log = std::fs::read(folder.join("tree/db")).unwrap();
             std::fs::write(folder.join("tree/db"), &log[..log.len() / 2]).unwrap();
@@ -102,6 +106,7 @@ async fn a_damaged_folder_says_so_and_is_kept() {
             std::fs::write(folder.join("tree/db"), log).unwrap();
         }),
         ("a log that is gone", |folder| std::fs::remove_file(folder.join("tree/db")).unwrap()),
+        ("a tree that is gone", |folder| std::fs::remove_dir_all(folder.join("tree")).unwrap()),
         ("foreign data", |folder| {
             let db = ::sled::open(folder.join("tree")).unwrap();
             db.clear().unwrap();
@@ -129,11 +134,18 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         let before = bytes(&path);
         let error = open(&path).err().unwrap_or_else(|| panic!("{name} was not seen"));
         let told = match name {
-            "another layout" => matches!(error, StoreError::Shut { .. }),
+            "another layout" | "a folder that is a file" => {
+                matches!(error, StoreError::Shut { .. })
+            }
             _ => matches!(error, StoreError::Damaged { .. }),
         };
         assert!(told, "{name}: {error}");
-        assert!(error.to_string().contains("left as it is"), "{name}: {error}");
+        let remedy = match name {
+            "another layout" => "its layout is 99, this program reads 6. It was left as it is",
+            "a folder that is a file" => "Nothing was changed; name in store.url a folder",
+            _ => "It was left as it is. Keep a copy of it",
+        };
+        assert!(error.to_string().contains(remedy), "{name}: {error}");
         assert!(bytes(&path) == before, "{name}: the folder was changed");
     }
 }
@@ -175,6 +187,42 @@ async fn holds_all_of_layout_6(store: &SledStore) {
     let now_ms = i64::MAX / 4;
     let claim = Claim { destination: "crm".into(), now_ms, lease_until_ms: now_ms + 1, limit: 99 };
     assert_eq!(store.claim_deliveries(claim).await.unwrap().len(), 2);
+}
+
+/// The modes of a folder and of everything in it.
+fn modes(path: &Path) -> Vec<(String, u32)> {
+    let mode = std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let inside = std::fs::read_dir(path).into_iter().flatten();
+    let inside = inside.flat_map(|entry| modes(&entry.unwrap().path()));
+    [(path.display().to_string(), mode)].into_iter().chain(inside).collect()
+}
+
+#[actix_web::test]
+async fn a_folder_is_closed_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    fill(&path).await;
+    for (path, mode) in modes(&path) {
+        std::fs::set_permissions(&path, Permissions::from_mode(mode | 0o055)).unwrap();
+    }
+    let _store = open(&path).unwrap();
+    for (path, mode) in modes(&path) {
+        assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
+    }
+}
+
+#[actix_web::test]
+async fn a_folder_of_another_user_is_refused() {
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    fill(&path).await;
+    // Only root can give it away.
+    if std::os::unix::fs::chown(path.join("witness"), Some(NOBODY), None).is_err() {
+        return;
+    }
+    let error = open(&path).err().unwrap().to_string();
+    assert!(error.contains("witness belongs to user 65534, and this runs as user 0"), "{error}");
 }
 
 #[actix_web::test]

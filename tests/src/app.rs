@@ -1,10 +1,12 @@
 //! [`TestApp`]: the collector in this process, on a real socket, its clock in the test's hand.
 
 use crate::settings::{KEY, settings_for};
-use crate::storage::{Storage, open_store};
+use crate::storage::{Backend, Storage, open_store, open_store_on};
 use clew_core::{Clock, Dice};
 use clew_server::App;
 use clew_server::server::{self, Serving};
+use clew_store::Store;
+use clew_store::sled::Disk;
 use collector::config::Config;
 use collector::follow::Follower;
 use collector::outbox::Outbox;
@@ -68,6 +70,14 @@ impl TestApp {
         Self::start_adjusted(storage, listener, settings, clock, |_| {})
     }
 
+    /// On a new folder of a disk with so much room as the test says.
+    pub fn start_on_disk(disk: Disk) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = |config: &Config| open_store_on(config, disk);
+        let clock = Clock::fixed(NOW_MS);
+        Self::start_given(Storage::new(Backend::Sled), listener, "", clock, |_| {}, open)
+    }
+
     /// The same with the configuration changed after it was read.
     pub fn start_adjusted(
         storage: impl Into<Storage>,
@@ -76,12 +86,22 @@ impl TestApp {
         clock: Clock,
         adjust: impl FnOnce(&mut Config),
     ) -> Self {
-        let storage = storage.into();
+        Self::start_given(storage.into(), listener, settings, clock, adjust, open_store)
+    }
+
+    fn start_given(
+        storage: Storage,
+        listener: TcpListener,
+        settings: &str,
+        clock: Clock,
+        adjust: impl FnOnce(&mut Config),
+        open: impl FnOnce(&Config) -> Arc<dyn Store>,
+    ) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let text = format!("public_url = \"{url}\"\n{}\n{settings}", settings_for(&storage.url()));
         let mut config = Config::parse(&text, &[]).unwrap();
         adjust(&mut config);
-        let store = open_store(&config);
+        let store = open(&config);
         let app = App::new(config, store, clock, Dice::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
         let outbox = app.outbox();

@@ -12,6 +12,9 @@ use tempfile::NamedTempFile;
 /// The longest wait for a line of the log.
 const LINE: Duration = Duration::from_secs(20);
 
+/// Lets `clew serve` run as root, as who tests run in a container.
+pub const ALLOW_ROOT: &str = "CLEW_ALLOW_ROOT";
+
 /// A running `clew serve`; killed when it is dropped.
 pub struct Collector {
     child: Child,
@@ -27,7 +30,8 @@ impl Collector {
         Self::start_by(Command::new(binary()), storage, more_settings)
     }
 
-    /// The same where no file may grow beyond so many blocks of 512 bytes: a write that would fails.
+    /// The same where no file may grow beyond so many blocks of 512 bytes: a write that would fails, as
+    /// on a full disk.
     pub fn start_within(blocks: u32, storage: &Storage, more_settings: &str) -> Self {
         Self::start_by(within(blocks), storage, more_settings)
     }
@@ -37,7 +41,7 @@ impl Collector {
         let settings = format!("{}{more_settings}", settings_for(&storage.url()));
         std::fs::write(config.path(), settings).unwrap();
         let mut child = program
-            .args(["serve", "--config"])
+            .args(["serve", "--allow-root", "--config"])
             .arg(config.path())
             .stderr(Stdio::piped())
             .spawn()
@@ -60,6 +64,13 @@ impl Collector {
             log.map_while(Result::ok).for_each(|line| drop(lines.send(line)));
         });
         Self { child, log: log_read, config, url: format!("http://{address}") }
+    }
+
+    /// Makes room: its files may grow again.
+    pub fn make_room(&self) {
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &self.child.id().to_string(), "--fsize=unlimited"]);
+        assert!(prlimit.status().unwrap().success());
     }
 
     /// Writes other settings into its file, for the next time that it reads them.
@@ -113,8 +124,8 @@ impl Drop for Collector {
 /// The binary, to be given arguments, with a limit on the size of files.
 pub fn within(blocks: u32) -> Command {
     let mut shell = Command::new("sh");
-    let limited = r#"trap '' XFSZ; ulimit -f "$1"; shift; exec "$@""#;
-    shell.args(["-c", limited, "sh", &blocks.to_string()]).arg(binary());
+    let limited = r#"trap '' XFSZ; ulimit -S -f "$1"; shift; exec "$@""#;
+    shell.args(["-c", limited, "sh", &blocks.to_string()]).arg(binary()).env(ALLOW_ROOT, "1");
     shell
 }
 
@@ -138,6 +149,7 @@ pub fn clew_with(storage: &Storage, more_settings: &str, arguments: &[&str]) -> 
     // One that does not end fails the test, and does not hold it up.
     let mut bounded = Command::new("timeout");
     bounded.arg("120").arg(command.get_program()).args(command.get_args());
+    bounded.env(ALLOW_ROOT, "1");
     told(bounded)
 }
 
@@ -163,6 +175,7 @@ pub fn command_with(
     std::fs::write(config.path(), settings_for(&storage.url()) + more_settings).unwrap();
     let mut command = Command::new(binary());
     command.args(arguments).arg("--config").arg(config.path());
+    command.env(ALLOW_ROOT, "1");
     (command, config)
 }
 

@@ -3,7 +3,8 @@
 use crate::postgres::{Database, Server};
 use crate::settings::settings_for;
 use clew_store::postgres::{self, COLLECTOR, PostgresOptions};
-use clew_store::{Opener, Store};
+use clew_store::sled::Disk;
+use clew_store::{Opener, Options, Store};
 use collector::config::Config;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -94,7 +95,13 @@ impl From<Backend> for Storage {
 
 /// The store of a configuration, as a collector opens it.
 pub fn open_store(config: &Config) -> Arc<dyn Store> {
-    clew_store::open(&config.store.options(), Opener::Collector).unwrap()
+    open_store_on(config, Disk::Real)
+}
+
+/// The same on a disk of the test's own, where it is a folder.
+pub fn open_store_on(config: &Config, disk: Disk) -> Arc<dyn Store> {
+    let options = Options { disk, ..config.store.options() };
+    clew_store::open(&options, Opener::Collector).unwrap()
 }
 
 /// A database with every table and no row, which copies are made of: so much faster than to

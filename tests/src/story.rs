@@ -31,6 +31,7 @@ pub async fn tell(store: &dyn Store) {
     persons::are_joined_by_mistake(store).await;
     records::are_kept_once(store).await;
     records::are_kept_where_nobody_is_known(store).await;
+    records::are_forgotten_where_too_many_match_nobody(store).await;
     records::are_handed_off_once(store).await;
     records::link_leads_with_a_crm(store).await;
     deliveries::are_claimed_and_settled(store).await;
@@ -44,6 +45,7 @@ pub async fn tell(store: &dyn Store) {
     leads::are_listed_by_conversion(store).await;
     leads::are_read_with_all_that_is_theirs(store).await;
     deliveries::are_listed(store).await;
+    deliveries::are_recalled(store).await;
 }
 
 /// What was stored is there after closing and opening again.

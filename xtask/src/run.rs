@@ -121,7 +121,8 @@ fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let secret = fs::read_to_string(folder.join("webhook-secret"))?;
     let config: PathBuf = folder.join("clew.toml");
     let mut clew = Command::new(binary("clew"));
-    clew.arg("--config").arg(config).arg("serve");
+    // On a fresh machine, or in a container, the developer may be root.
+    clew.arg("--config").arg(config).args(["serve", "--allow-root"]);
     let mut demo = Command::new(binary("clew-demo"));
     demo.arg("--api-key-file").arg(folder.join("api-key")).env("CLEW_DEMO_WEBHOOK_SECRET", secret);
     let mut programs = Vec::new();

@@ -60,7 +60,9 @@ impl Import {
                 state.entities
             ),
             Holding::Something => {
-                bail!("the store holds data already: an import needs one that holds nothing")
+                bail!(
+                    "the store holds data already: name in store.url a folder or database that holds nothing"
+                )
             }
         };
         let bar = of_file(&self.file, "storing")?;

@@ -46,10 +46,14 @@ impl Init {
             format!("cannot write {} (an existing file is left as it is)", output.display())
         })?;
         file.write_all(text.as_bytes())?;
+        let output = output.display();
+        let config = match output.to_string() {
+            default if default == CONFIG => String::new(),
+            named => format!("--config {named} "),
+        };
+        let site = self.site;
         say(format_args!(
-            "Wrote {}. Next: `clew key --site {} --name forms`, then `clew serve`.",
-            output.display(),
-            self.site
+            "Wrote {output}. Next: `clew {config}key --site {site} --name forms`, then `clew {config}serve`."
         ));
         Ok(())
     }

@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod key;
 mod migrate;
+mod privacy;
 mod progress;
 mod reclassify;
 mod say;
@@ -42,7 +43,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the collector until SIGINT or SIGTERM; SIGHUP reads the configuration again.
-    Serve,
+    Serve(serve::Serve),
     /// Write a first `clew.toml` with a token key of its own.
     Init(init::Init),
     /// Make an API key: add its hash to the configuration and show the key once.
@@ -74,6 +75,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    privacy::make_private_files();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -100,7 +102,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let environment: Vec<_> = std::env::vars_os().filter_map(text).collect();
     let source = Source { file, environment };
     match arguments.command {
-        Command::Serve => serve::run(&source),
+        Command::Serve(serve) => serve.run(&source),
         Command::Init(init) => init.run(named),
         Command::Key(key) => key.run(source.file.as_deref(), &source.read()?),
         Command::Snippet(snippet) => snippet.run(&source.read()?),

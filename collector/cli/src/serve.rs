@@ -1,6 +1,7 @@
 //! `clew serve`: opens the store, listens, delivers; on a signal reads its settings again, or drains
 //! all of it.
 
+use crate::privacy::{ensure_not_root, warn_of_exposed};
 use crate::store::{ensure_whole, open_store, operator_socket};
 use anyhow::{Context, Result, ensure};
 use clew_core::{Clock, Dice};
@@ -16,9 +17,23 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-pub(crate) fn run(source: &Source) -> Result<()> {
-    let config = source.read()?;
-    let filter = log_filter(&config).with_context(|| source.is_wrong())?;
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Run as root, too
+    #[arg(long)]
+    allow_root: bool,
+}
+
+impl Serve {
+    pub(crate) fn run(&self, source: &Source) -> Result<()> {
+        let config = source.read()?;
+        let filter = log_filter(&config).with_context(|| source.is_wrong())?;
+        ensure_not_root(source, self.allow_root)?;
+        run(source, config, filter)
+    }
+}
+
+fn run(source: &Source, config: Config, filter: EnvFilter) -> Result<()> {
     let terminal = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -64,6 +79,7 @@ async fn serve(
         "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
     );
     let settings = app.settings.get();
+    warn_of_exposed(source.file.as_deref());
     warn_of_gaps(&settings);
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::task::spawn_local(app.outbox().run(stopped.clone()));
@@ -119,6 +135,7 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
     for setting in need_restart {
         tracing::warn!(setting, "a setting that was changed stays as it is until a restart");
     }
+    warn_of_exposed(source.file.as_deref());
     warn_of_gaps(&settings);
     Ok(())
 }
@@ -164,7 +181,8 @@ fn warn_of_gaps(Settings { config, .. }: &Settings) {
     }
     if config.token_keys.is_empty() {
         tracing::warn!(
-            "no token_keys are configured, so forms get no sealed token; `clew init` shows how"
+            "no token_keys are configured, so forms get no sealed token; add [[token_keys]] with an id and \
+             a secret that `openssl rand -base64 32` makes"
         );
     }
 }

@@ -8,8 +8,8 @@ use crate::outgoing::Outgoing;
 use crate::transport::Transport;
 use crate::vault::Vault;
 use anyhow::{Context, Result};
-use clew_core::Core;
 use clew_core::seal::Seal;
+use clew_core::{Core, is_ahead};
 use serde_json::{Map, Value};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::fields::naming::{self, Prefix};
@@ -21,6 +21,9 @@ use url::Url;
 
 /// Fields that a CRM did not take, although they were declared, are tried again after so long.
 const LEFT_OUT_MS: i64 = 3_600_000;
+
+/// A CRM that could not be read is left alone for so long.
+const REST_MS: i64 = 60_000;
 
 /// Refused webhooks are logged once in so long.
 const REFUSALS_MS: i64 = 60_000;
@@ -177,34 +180,35 @@ impl Connection {
         let until_ms = now_ms + LEFT_OUT_MS;
         let added = names.iter().filter(|name| {
             let before = left_out.insert((*name).clone(), until_ms);
-            before.is_none_or(|before_ms| before_ms <= now_ms)
+            before.is_none_or(|before_ms| !is_ahead(before_ms, LEFT_OUT_MS, now_ms))
         });
         added.count() > 0
     }
 
     /// Whether nothing is read there for now.
     pub fn rests(&self, now_ms: i64) -> bool {
-        now_ms < self.rests_until_ms.load(Ordering::Relaxed)
+        is_ahead(self.rests_until_ms.load(Ordering::Relaxed), REST_MS, now_ms)
     }
 
     /// Whether to log a refused webhook now: once a minute.
     pub fn logs_refusal(&self, now_ms: i64) -> bool {
         let logged_ms = self.refusal_logged_ms.load(Ordering::Relaxed);
-        let logs = now_ms.saturating_sub(logged_ms) >= REFUSALS_MS;
+        let logs = !is_ahead(logged_ms.saturating_add(REFUSALS_MS), REFUSALS_MS, now_ms);
         if logs {
             self.refusal_logged_ms.store(now_ms, Ordering::Relaxed);
         }
         logs
     }
 
-    /// Leaves it alone until a time.
-    pub fn rest(&self, until_ms: i64) {
-        self.rests_until_ms.store(until_ms, Ordering::Relaxed);
+    /// Reads nothing there for a while.
+    pub fn rest(&self, now_ms: i64) {
+        self.rests_until_ms.store(now_ms + REST_MS, Ordering::Relaxed);
     }
 
     fn left_out(&self, now_ms: i64) -> HashSet<String> {
-        let is_still =
-            |(name, until_ms): (&String, &i64)| (*until_ms > now_ms).then(|| name.clone());
+        let is_still = |(name, until_ms): (&String, &i64)| {
+            is_ahead(*until_ms, LEFT_OUT_MS, now_ms).then(|| name.clone())
+        };
         lock(&self.left_out).iter().filter_map(is_still).collect()
     }
 }

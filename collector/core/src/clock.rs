@@ -51,6 +51,17 @@ impl Clock {
     }
 }
 
+/// How far the clocks of two machines may be apart.
+pub const CLOCKS_DIFFER_MS: i64 = 300_000;
+
+/// Whether a time that was set at most `longest_ms` ahead is still to come.
+///
+/// One that lies further ahead was set by a clock that has been put right since; waiting for it could
+/// take years, so it counts as past.
+pub fn is_ahead(at_ms: i64, longest_ms: i64, now_ms: i64) -> bool {
+    at_ms > now_ms && at_ms.saturating_sub(now_ms) <= longest_ms.saturating_add(CLOCKS_DIFFER_MS)
+}
+
 /// A source of random bytes for ids.
 #[derive(Debug, Default)]
 pub struct Dice(Option<Mutex<ChaCha8Rng>>);
@@ -77,5 +88,22 @@ impl Dice {
             }
         }
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_nothing_sets_is_past() {
+        let check = |at_ms, now_ms, expected| {
+            assert_eq!(is_ahead(at_ms, 1_000, now_ms), expected, "{at_ms} {now_ms}");
+        };
+        check(10_000, 9_999, true);
+        check(10_000, 10_000, false);
+        check(10_000, 9_000 - CLOCKS_DIFFER_MS, true);
+        check(10_000, 8_999 - CLOCKS_DIFFER_MS, false);
+        check(i64::MAX, i64::MIN, false);
     }
 }

@@ -1,7 +1,7 @@
 //! Work that one collector at a time may do: its holder has a lease, which runs out when the holder
 //! dies.
 
-use crate::Core;
+use crate::{Core, is_ahead};
 use clew_store::{MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +28,14 @@ pub async fn hold(core: &Core, name: &str) -> Result<bool, StoreError> {
     let now_ms = core.now_ms();
     let lease = core.recall::<Lease>(MemoKind::Lease, name).await?;
     match lease.value {
-        Some(held) if held.holder == core.holder && held.until_ms > now_ms + PROLONGED_MS => {
-            return Ok(true);
+        Some(held) if is_ahead(held.until_ms, HOLDS_MS, now_ms) => {
+            if held.holder != core.holder {
+                return Ok(false);
+            }
+            if held.until_ms > now_ms + PROLONGED_MS {
+                return Ok(true);
+            }
         }
-        Some(held) if held.holder != core.holder && held.until_ms > now_ms => return Ok(false),
         _ => {}
     }
     let mine = Lease { holder: core.holder, until_ms: now_ms + HOLDS_MS };

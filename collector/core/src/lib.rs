@@ -14,7 +14,7 @@ pub mod memory;
 pub mod lease;
 pub mod pause;
 
-pub use clock::{Clock, Dice};
+pub use clock::{Clock, Dice, is_ahead};
 pub use metrics::Metrics;
 pub use pause::Pause;
 pub use secret::Secret;

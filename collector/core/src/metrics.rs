@@ -20,9 +20,12 @@ pub struct Metrics {
     bad_signatures: Counter,
     full_leads: Counter,
     limited: Family<LimitLabel, Counter>,
+    forgotten: Counter,
     deliveries: Family<OutcomeLabel, Counter>,
     answers: Family<AnswerLabel, Counter>,
     queued: Gauge,
+    /// No line where the store has no disk of its own.
+    free_bytes: Family<NoLabels, Gauge>,
     commit_wait: Histogram,
 }
 
@@ -55,6 +58,7 @@ struct AnswerLabel {
 struct LimitLabel {
     by: &'static str,
 }
+type NoLabels = [(&'static str, &'static str); 0];
 
 /// How an attempt to deliver ended.
 #[derive(Clone, Copy, Debug)]
@@ -84,9 +88,11 @@ impl Default for Metrics {
             bad_signatures: Counter::default(),
             full_leads: Counter::default(),
             limited: Family::default(),
+            forgotten: Counter::default(),
             deliveries: Family::default(),
             answers: Family::default(),
             queued: Gauge::default(),
+            free_bytes: Family::default(),
             commit_wait,
         };
         // Every outcome stands there from the start, so that a rate never begins with a gap.
@@ -136,6 +142,11 @@ impl Default for Metrics {
             metrics.limited.clone(),
         );
         registry.register(
+            "unmatched_forgotten",
+            "Unmatched records that were forgotten because their site had too many",
+            metrics.forgotten.clone(),
+        );
+        registry.register(
             "delivery_attempts",
             "Attempts to deliver by how they ended",
             metrics.deliveries.clone(),
@@ -146,6 +157,11 @@ impl Default for Metrics {
             metrics.answers.clone(),
         );
         registry.register("store_queue", "Writes waiting to be durable", metrics.queued.clone());
+        registry.register(
+            "store_free_bytes",
+            "Free bytes of the disk that the store's folder lies on",
+            metrics.free_bytes.clone(),
+        );
         registry.register(
             "store_wait_seconds",
             "From a batch's arrival to its durability",
@@ -215,6 +231,11 @@ impl Metrics {
         self.bad_tokens.inc();
     }
 
+    /// Counts unmatched records that were forgotten.
+    pub fn forgot_unmatched(&self, count: usize) {
+        self.forgotten.inc_by(count as u64);
+    }
+
     /// Counts an attempt to deliver.
     pub fn delivery(&self, outcome: DeliveryOutcome) {
         let outcome = match outcome {
@@ -237,8 +258,11 @@ impl Metrics {
     }
 
     /// The text for `/metrics`.
-    pub fn encode(&self, queued: usize) -> String {
+    pub fn encode(&self, queued: usize, free_bytes: Option<u64>) -> String {
         self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
+        if let Some(free) = free_bytes {
+            self.free_bytes.get_or_create(&[]).set(i64::try_from(free).unwrap_or(i64::MAX));
+        }
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);

@@ -1,7 +1,7 @@
 //! A destination that is paused: nothing is handed off to it until somebody has repaired what is
 //! wrong, or until a look shows that it is repaired. Deliveries wait meanwhile.
 
-use crate::Core;
+use crate::{Core, is_ahead};
 use clew_store::{MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,11 @@ impl Pause {
         let value = Self { since_ms, error, look_at_ms };
         // Where somebody else changed it meanwhile, they know better.
         core.remember(MemoKind::Pause, destination, pause.stamp, Some(&value)).await.map(drop)
+    }
+
+    /// Whether the destination is not to be probed yet.
+    pub fn is_left_alone(&self, now_ms: i64) -> bool {
+        self.look_at_ms.is_none_or(|at_ms| is_ahead(at_ms, LOOK_AGAIN_MS, now_ms))
     }
 
     /// Ends a pause; does nothing where the destination is not paused.

@@ -91,7 +91,7 @@ impl<'de> Deserialize<'de> for KeyHash {
         let text = String::deserialize(deserializer)?;
         let wrong = || {
             serde::de::Error::custom(
-                "a key's hash is `sha256:` and 64 hex digits, as `clew key` prints it",
+                "a key's hash is `sha256:` and 64 hex digits, as `clew key` writes it",
             )
         };
         let digits =

@@ -72,7 +72,7 @@ impl App {
         let subscriptions = Arc::new(subscriptions);
         let conversions = Conversions::new(Arc::clone(&core), Arc::clone(&subscriptions));
         let conversions = Arc::new(conversions);
-        let limiter = Arc::new(Limiter::new(Arc::clone(&core)));
+        let limiter = Arc::new(Limiter::new(core.clock.clone()));
         let ingest = Ingest::new(Arc::clone(&core), limiter, Arc::clone(&conversions));
         let ingest = Arc::new(ingest);
         let recorder = Recorder::new(Arc::clone(&core), Arc::clone(&subscriptions));

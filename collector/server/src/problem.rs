@@ -20,6 +20,9 @@ use serde_json::json;
 use shared::outcome::DropReason;
 use std::fmt;
 
+/// When to come again where the disk is full: room is not made in a second.
+const ROOM_SECONDS: u32 = 60;
+
 /// A refusal or failure on its way to the caller.
 #[derive(Debug)]
 pub enum ApiError {
@@ -173,6 +176,9 @@ impl ApiError {
                 "overloaded",
                 told("Too many writes are waiting. Send the same again after Retry-After."),
             ),
+            Self::Store(error @ StoreError::Full(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_full", sentence(&error.to_string()))
+            }
             Self::Store(error @ StoreError::Exporting) => {
                 (StatusCode::CONFLICT, "exporting", error.to_string())
             }
@@ -206,6 +212,13 @@ fn too_much(by: &str) -> &'static str {
              site's own, name it in trusted_proxies."
         }
     }
+}
+
+/// What the store says, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).chain(['.']).collect()
 }
 
 fn dropped(reason: DropReason) -> (StatusCode, &'static str, String) {
@@ -268,7 +281,10 @@ impl ResponseError for ApiError {
         if let Self::Store(error) = self {
             match error {
                 // Logged where the trouble is, once and not for each request.
-                StoreError::Busy | StoreError::Exporting | StoreError::Unavailable(_) => {
+                StoreError::Busy
+                | StoreError::Exporting
+                | StoreError::Full(_)
+                | StoreError::Unavailable(_) => {
                     tracing::debug!(%error, "the store failed a request");
                 }
                 _ => tracing::error!(%error, "the store failed a request"),
@@ -281,7 +297,11 @@ impl ResponseError for ApiError {
             response.insert_header((header::RETRY_AFTER, retry_after_s.to_string()));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, "1"));
+            let seconds = match self {
+                Self::Store(StoreError::Full(_)) => ROOM_SECONDS,
+                _ => 1,
+            };
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

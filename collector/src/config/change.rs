@@ -10,7 +10,16 @@ impl Config {
     pub fn keep_started(&mut self, started: &Self) -> Vec<&'static str> {
         let Self { listen, prefix, workers, store, .. } = self;
         // Every setting of the store is named, so that a new one cannot be forgotten here.
-        let StoreConfig { url, queue, cache_mib, connections, statement_seconds, tls_ca } = store;
+        let StoreConfig {
+            url,
+            queue,
+            cache_mib,
+            warn_free_mib,
+            min_free_mib,
+            connections,
+            statement_seconds,
+            tls_ca,
+        } = store;
         let differ = [
             ("listen", keep(listen, &started.listen)),
             ("prefix", keep(prefix, &started.prefix)),
@@ -18,6 +27,8 @@ impl Config {
             ("store.url", keep(url, &started.store.url)),
             ("store.queue", keep(queue, &started.store.queue)),
             ("store.cache_mib", keep(cache_mib, &started.store.cache_mib)),
+            ("store.warn_free_mib", keep(warn_free_mib, &started.store.warn_free_mib)),
+            ("store.min_free_mib", keep(min_free_mib, &started.store.min_free_mib)),
             ("store.connections", keep(connections, &started.store.connections)),
             ("store.statement_seconds", keep(statement_seconds, &started.store.statement_seconds)),
             ("store.tls_ca", keep(tls_ca, &started.store.tls_ca)),

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use clew_core::Secret;
 use clew_store::Options;
+use clew_store::sled::{Disk, Reserve};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -16,6 +17,10 @@ pub struct StoreConfig {
     pub queue: usize,
     /// sled: MiB of cache.
     pub cache_mib: u64,
+    /// sled: MiB free on its disk below which the log warns.
+    pub warn_free_mib: u64,
+    /// sled: MiB free on its disk below which page views are refused.
+    pub min_free_mib: u64,
     /// PostgreSQL: connections, at most.
     pub connections: usize,
     /// PostgreSQL: the longest statement.
@@ -52,10 +57,15 @@ impl StoreConfig {
 
     /// How the store is opened.
     pub fn options(&self) -> Options {
+        let bytes = |mib: u64| mib.saturating_mul(1 << 20);
+        let reserve =
+            Reserve { warn_bytes: bytes(self.warn_free_mib), min_bytes: bytes(self.min_free_mib) };
         Options {
             url: self.url.reveal().to_owned(),
             queue: self.queue,
-            cache_bytes: self.cache_mib * 1024 * 1024,
+            cache_bytes: bytes(self.cache_mib),
+            reserve,
+            disk: Disk::Real,
             connections: self.connections,
             statement_seconds: self.statement_seconds,
             tls_ca: self.tls_ca.clone(),
@@ -67,6 +77,11 @@ impl StoreConfig {
     pub(super) fn check(&self) -> Result<()> {
         ensure!(self.queue > 0, "store.queue: should be at least 1");
         ensure!(self.cache_mib > 0, "store.cache_mib: should be at least 1");
+        ensure!(
+            self.warn_free_mib >= self.min_free_mib,
+            "store.warn_free_mib: should be at least store.min_free_mib, {}",
+            self.min_free_mib
+        );
         ensure!(self.connections > 1, "store.connections: should be at least 2");
         ensure!(self.statement_seconds > 0, "store.statement_seconds: should be at least 1");
         Ok(())

@@ -4,6 +4,7 @@ use super::apply::apply;
 use super::work::{FollowError, Work};
 use clew_connect::crm::adapter::Polling;
 use clew_connect::crm::record::Change;
+use clew_core::clock::{CLOCKS_DIFFER_MS, is_ahead};
 use clew_store::MemoKind;
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +50,11 @@ async fn follow(
     let now_ms = core.now_ms();
     let remembered = core.recall::<Cursor>(MemoKind::Cursor, &name).await?;
     let mut stamp = remembered.stamp;
-    let mut cursor = match remembered.value {
+    // One that a clock set which was ahead would pass over what changes until then.
+    let sound = remembered.value.filter(|cursor| cursor.seen_ms <= now_ms + CLOCKS_DIFFER_MS);
+    let mut cursor = match sound {
         Some(cursor) if cursor.more_from_ms.is_some() => cursor,
-        Some(cursor) if now_ms < cursor.polled_at_ms + every_ms => return Ok(0),
+        Some(cursor) if is_ahead(cursor.polled_at_ms + every_ms, every_ms, now_ms) => return Ok(0),
         cursor => {
             let seen_ms = cursor.map_or(now_ms - FIRST_MS, |cursor| cursor.seen_ms);
             let more_from_ms = Some(seen_ms - OVERLAP_MS);

@@ -20,7 +20,7 @@ pub(super) async fn read_due(work: &Work<'_>, inbox: &Inbox) -> Result<usize, Fo
         after = Some(next);
         let now_ms = work.core.now_ms();
         let due: Vec<Waiting> =
-            waiting.into_iter().filter(|waiting| waiting.entry.due_at_ms <= now_ms).collect();
+            waiting.into_iter().filter(|waiting| waiting.entry.is_due(now_ms)).collect();
         if !due.is_empty() {
             looked += due.len();
             read(work, inbox, &due).await?;

@@ -214,14 +214,19 @@ impl Candidate {
 /// No `Origin` (a pixel, a same-origin GET) is allowed; the page's address is judged by itself.
 pub(super) fn origin_allowed(site: &Site, origin: Option<&str>) -> bool {
     let Some(origin) = origin else { return true };
-    let url = Url::parse(origin).ok();
+    let url = web_origin(origin);
     url.as_ref().and_then(Url::host_str).is_some_and(|host| site.hosts.contain(host))
+}
+
+/// A page's origin. Extensions and apps have origins of their own kind, whose host may be any word.
+fn web_origin(origin: &str) -> Option<Url> {
+    Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The domain that the tracker's cookie stuck to, where the page's host lies in it. The browser
 /// itself refuses a domain that is a public suffix.
 pub(super) fn cookie_domain(origin: Option<&str>, domain: &str) -> Option<String> {
-    let origin = Url::parse(origin?).ok()?;
+    let origin = web_origin(origin?)?;
     let host = origin.host_str()?;
     let plain = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let inside =
@@ -244,6 +249,8 @@ mod tests {
             ("https://www.example.com", "ple.com", false),
             ("https://www.example.com", "example.com; Path=/x", false),
             ("null", "example.com", false),
+            ("chrome-extension://www.example.com", "example.com", false),
+            ("moz-extension://www.example.com", "example.com", false),
         ] {
             assert_eq!(
                 cookie_domain(Some(origin), domain).is_some(),

@@ -2,8 +2,6 @@
 
 use super::*;
 use crate::config::{Config, EXAMPLE};
-use clew_core::{Clock, Dice};
-use std::path::Path;
 
 const NOW_MS: i64 = 1_795_255_200_000;
 
@@ -12,23 +10,15 @@ struct Gate {
     settings: Settings,
     site: SiteId,
     clock: Clock,
-    _folder: tempfile::TempDir,
 }
 
 fn gate(limits: &str) -> Gate {
     assert!(EXAMPLE.contains("[limits]"));
     let text = format!("[[sites]]\nname = \"demo\"\nhosts = [\"example.com\"]\n{limits}");
     let settings = Settings::new(Config::parse(&text, &[]).unwrap()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let clock = Clock::fixed(NOW_MS);
-    let core = Core::new(store(folder.path()), clock.clone(), Dice::system());
     let site = SiteId::parse("demo").unwrap();
-    Gate { limiter: Limiter::new(core), settings, site, clock, _folder: folder }
-}
-
-fn store(folder: &Path) -> Arc<dyn clew_store::Store> {
-    let options = clew_store::sled::SledOptions { cache_bytes: 1 << 20, queue: 9 };
-    Arc::new(clew_store::sled::SledStore::open(folder, options).unwrap())
+    Gate { limiter: Limiter::new(clock.clone()), settings, site, clock }
 }
 
 impl Gate {

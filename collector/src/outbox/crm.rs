@@ -4,3 +4,4 @@ mod hand_off;
 mod target;
 
 pub use target::CrmTarget;
+pub(super) use target::longest;

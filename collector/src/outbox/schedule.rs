@@ -1,7 +1,9 @@
 //! When a delivery is tried again.
 
 use super::target::Attempt;
-use clew_store::Settlement;
+use crate::config::DeliveryConfig;
+use clew_core::clock::CLOCKS_DIFFER_MS;
+use clew_store::{Latest, Settlement};
 use shared::limits;
 
 /// What an attempt means for the delivery. `attempts` counts this one; `until_ms` is what
@@ -32,6 +34,16 @@ pub(super) fn settlement(
     Settlement::Retry { at_ms: (now_ms + wait_ms + jitter_ms).max(at_ms), error }
 }
 
+/// The latest times that anything can be due at and leased until now.
+pub(super) fn latest(delivery: &DeliveryConfig, longest_lease_ms: i64, now_ms: i64) -> Latest {
+    let waits = delivery.retry_seconds.iter().chain([&delivery.settle_seconds]);
+    let longest_ms = waits.map(|seconds| i64::from(*seconds) * 1000).max().unwrap_or_default();
+    // With its jitter; what a destination asks for is a day at most.
+    let longest_ms = (longest_ms + longest_ms / 10).max(limits::DAY_MS);
+    let in_all = |wait_ms: i64| now_ms.saturating_add(wait_ms).saturating_add(CLOCKS_DIFFER_MS);
+    Latest { due_ms: in_all(longest_ms), lease_ms: in_all(longest_lease_ms) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +57,22 @@ mod tests {
             Settlement::Dead { at_ms, error } => format!("dead {at_ms} {error}"),
         };
         assert_eq!(settled, expected);
+    }
+
+    #[test]
+    fn nothing_is_due_later_than_the_schedule_says() {
+        let check = |retry_seconds: &[u32], settle_seconds, due_ms| {
+            let retry_seconds = retry_seconds.to_vec();
+            let (timeout_seconds, concurrency) = (15, 24);
+            let delivery =
+                DeliveryConfig { settle_seconds, retry_seconds, timeout_seconds, concurrency };
+            let latest = latest(&delivery, 45_000, 1_000);
+            let expected = Latest { due_ms: 301_000 + due_ms, lease_ms: 301_000 + 45_000 };
+            assert_eq!(latest, expected);
+        };
+        check(&[], 10, limits::DAY_MS);
+        check(&[5, 100_000], 10, 110_000_000);
+        check(&[5], 200_000, 220_000_000);
     }
 
     #[test]

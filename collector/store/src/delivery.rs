@@ -96,6 +96,16 @@ pub struct Claim {
     pub limit: usize,
 }
 
+/// The latest times that anything is due at, or is leased until. What lies behind them was put there
+/// by a clock that has been put right since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Latest {
+    /// Of what waits, Unix milliseconds.
+    pub due_ms: i64,
+    /// Of what is being tried, Unix milliseconds.
+    pub lease_ms: i64,
+}
+
 /// How an attempt ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Settlement {
@@ -298,6 +308,15 @@ impl Delivery {
                 (DeliveryState::Dead, at_ms, Some(storable(&error)))
             }
         };
+    }
+
+    /// Whether it waits for a time that nothing is due at.
+    pub(super) fn is_stranded(&self, latest: Latest) -> bool {
+        let latest_ms = match self.state {
+            DeliveryState::Sending => latest.lease_ms,
+            _ => latest.due_ms,
+        };
+        self.state.waits() && self.due_at_ms > latest_ms
     }
 
     /// Makes it due anew.

@@ -11,11 +11,17 @@ pub enum StoreError {
     /// The queue is full; the same request may succeed in a second.
     #[error("the store's queue is full")]
     Busy,
+    /// The disk has too little room; the same request succeeds when it has more.
+    #[error("{0}")]
+    Full(String),
     /// The store is shut, or failed in a way after which it must not write.
     #[error("the store takes no writes: {0}")]
     Closed(String),
     /// Another process holds the folder.
-    #[error("the store's folder {} is in use by another process; stop that collector first", .0.display())]
+    #[error(
+        "the store's folder {} is in use by another process, a collector or a command: stop it, or wait for \
+         its end", .0.display()
+    )]
     InUse(PathBuf),
     /// The folder cannot be opened.
     #[error(
@@ -36,10 +42,11 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: String,
     },
-    /// The database cannot be reached, or takes no writes; the same request may succeed later.
-    #[error("the database takes no requests: {0}")]
+    /// The database cannot be reached, or takes no writes, or an export was given up; the same request
+    /// may succeed later.
+    #[error("the store takes no requests: {0}")]
     Unavailable(String),
     /// The database's schema is not the one that this program works with.
     #[error("the database's schema does not fit: {0}")]

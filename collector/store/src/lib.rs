@@ -27,7 +27,7 @@ pub mod open;
 
 pub use conversion::{Converted, Idempotency, NewConversion};
 pub use delivery::{
-    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState,
+    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState, Latest,
     Settlement,
 };
 pub use destination::{DestinationId, SubscriptionId};
@@ -37,7 +37,7 @@ pub use error::StoreError;
 pub use lead_key::LeadKey;
 pub use memo::{Memo, MemoChange, MemoKind};
 pub use open::{Opener, Options, open};
-pub use record::{NewRecord, Record, RecordId, Recorded, Unmatched};
+pub use record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling};
-pub use verbs::{Deliveries, Journeys, Leads, Memos, Moves, Store, Upkeep};
+pub use verbs::{Deliveries, Journeys, Leads, Memos, Moves, Store, Takes, Upkeep};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor};

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::postgres::{COLLECTOR, PostgresOptions, PostgresStore};
-use crate::sled::{SledOptions, SledStore};
+use crate::sled::{Disk, Reserve, SledOptions, SledStore};
 use crate::verbs::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,10 @@ pub struct Options {
     pub queue: usize,
     /// sled: bytes of cache.
     pub cache_bytes: u64,
+    /// sled: how much of its disk stays free.
+    pub reserve: Reserve,
+    /// sled: its disk.
+    pub disk: Disk,
     /// PostgreSQL: connections, at most.
     pub connections: usize,
     /// PostgreSQL: seconds that a statement may take.
@@ -41,7 +45,8 @@ pub enum Opener {
 /// [`StoreError::Address`] for a url of another kind, and what the backend says.
 pub fn open(options: &Options, opener: Opener) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(folder) = options.sled_folder() {
-        let options = SledOptions { cache_bytes: options.cache_bytes, queue: options.queue };
+        let Options { cache_bytes, queue, reserve, ref disk, .. } = *options;
+        let options = SledOptions { cache_bytes, queue, reserve, disk: disk.clone() };
         return Ok(Arc::new(SledStore::open(folder, options)?));
     }
     let application = match opener {

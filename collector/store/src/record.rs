@@ -151,6 +151,16 @@ impl Unmatched {
     }
 }
 
+/// Unmatched records of one site, at most: whoever holds a webhook's secret can send any number.
+pub const MOST_UNMATCHED: usize = 10_000;
+
+/// Which of a site's unmatched records are too many, given the ids and times of all: the oldest.
+pub(super) fn surplus(mut all: Vec<(i64, RecordId)>) -> Vec<RecordId> {
+    all.sort_unstable();
+    let too_many = all.len().saturating_sub(MOST_UNMATCHED);
+    all.into_iter().take(too_many).map(|(_, id)| id).collect()
+}
+
 /// What became of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recorded {
@@ -215,6 +225,16 @@ mod tests {
         let (entered_at_ms, recorded_at_ms, reason) = (1, 2, None);
         let reference = reference.into();
         Record::Stage(StageChange { to, entered_at_ms, recorded_at_ms, by, reason, reference })
+    }
+
+    #[test]
+    fn the_oldest_unmatched_records_are_too_many() {
+        let id = |number: usize| RecordId(Uuid::from_u128(number as u128));
+        // The latest has the lowest id.
+        let all = |count: usize| (0..count).map(|number| (-(number as i64), id(number))).collect();
+        assert_eq!(surplus(all(MOST_UNMATCHED)), []);
+        let expected = [MOST_UNMATCHED + 1, MOST_UNMATCHED].map(id);
+        assert_eq!(surplus(all(MOST_UNMATCHED + 2)), expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! atomic step, and durable when it answers.
 
 use crate::conversion::{Converted, NewConversion};
-use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Settlement};
+use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement};
 use crate::dossier::Dossier;
 use crate::entity::{Entities, Holding, ImportPart};
 use crate::error::StoreError;
@@ -123,6 +123,12 @@ pub trait Leads: Send + Sync {
     /// Keeps a record that matches no lead. Repeating it changes nothing.
     async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError>;
 
+    /// Forgets the oldest unmatched records of each site that has more than [`MOST_UNMATCHED`]; returns
+    /// how many.
+    ///
+    /// [`MOST_UNMATCHED`]: crate::MOST_UNMATCHED
+    async fn forget_unmatched(&self) -> Result<usize, StoreError>;
+
     /// A site's unmatched records, in the order of their ids, beginning after `after`.
     async fn unmatched(
         &self,
@@ -154,6 +160,10 @@ pub trait Deliveries: Send + Sync {
         claim: u32,
         settlement: Settlement,
     ) -> Result<(), StoreError>;
+
+    /// Makes due now what is due later than anything can be; returns how many deliveries. For the same
+    /// reason their leases end.
+    async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError>;
 
     /// Makes a delivery due now, whatever its state; `false` where there is no such delivery.
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError>;
@@ -199,6 +209,15 @@ pub trait Moves: Send + Sync {
     async fn import(&self, part: ImportPart) -> Result<(), StoreError>;
 }
 
+/// Which writes a store takes.
+#[derive(Clone, Debug)]
+pub enum Takes {
+    /// All.
+    Everything,
+    /// Page views are refused for this reason; leads and deliveries are taken.
+    AllButPageViews(StoreError),
+}
+
 /// What keeps a store running.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
@@ -208,8 +227,11 @@ pub trait Upkeep: Send + Sync {
     /// Whether other processes may use it at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Whether it takes writes; the error says why not.
-    async fn ready(&self) -> Result<(), StoreError>;
+    /// Which writes it takes; the error says why it takes none.
+    async fn ready(&self) -> Result<Takes, StoreError>;
+
+    /// Free bytes of its disk; `None` where it has none of its own, or they cannot be measured.
+    fn free_bytes(&self) -> Option<u64>;
 
     /// Writes that are not durable yet.
     fn queued(&self) -> usize;

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use clew_store::{
     Arrivals, Claim, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId, Dossier,
-    Entities, Holding, ImportPart, Journeys, Leads, Memo, MemoChange, MemoKind, Memos, Moves,
-    NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling, Settlement,
-    StoreError, Unmatched, Upkeep, Visitor,
+    Entities, Holding, ImportPart, Journeys, Latest, Leads, Memo, MemoChange, MemoKind, Memos,
+    Moves, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
+    Settlement, StoreError, Takes, Unmatched, Upkeep, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
@@ -96,6 +96,10 @@ impl Leads for Nothing {
         Ok(Vec::new())
     }
 
+    async fn forget_unmatched(&self) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
     async fn keep_unmatched(&self, _: Unmatched) -> Result<(), StoreError> {
         Ok(())
     }
@@ -122,6 +126,10 @@ impl Deliveries for Nothing {
 
     async fn delivery_body(&self, _: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(None)
+    }
+
+    async fn recall_deliveries(&self, _: i64, _: Latest) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     async fn settle_delivery(
@@ -191,8 +199,12 @@ impl Upkeep for Nothing {
         false
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn ready(&self) -> Result<Takes, StoreError> {
+        Ok(Takes::Everything)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
     }
 
     fn queued(&self) -> usize {

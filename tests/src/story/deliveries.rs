@@ -3,7 +3,7 @@
 use super::records::stage;
 use super::scene::{MINUTE, START_MS, conversion, convert};
 use clew_store::{
-    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState,
+    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState, Latest,
     NewConversion, NewRecord, Recorded, Settlement, Store,
 };
 use shared::ids::{LeadId, SiteId};
@@ -150,6 +150,44 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     assert_eq!(store.delivery(told).await.unwrap().unwrap().kind, DeliveryKind::StageChanged);
     settle(told, 1, sent()).await;
     assert_eq!(claims(900_000).await, [(other, 2)]);
+}
+
+/// What a clock put far ahead that was wrong falls due when the clock is right, leases too; and what is
+/// due later than now for a good reason stays where it is.
+pub(super) async fn are_recalled(store: &dyn Store) {
+    let (to, now_ms) = ("recalled", START_MS + 50 * DAY_MS);
+    let year_ms = now_ms + 365 * DAY_MS;
+    let latest = Latest { due_ms: now_ms + DAY_MS, lease_ms: now_ms + MINUTE };
+    let converts = async |email: &str, due_ms| converts(store, to, email, now_ms, due_ms).await.1;
+    let claimed = converts("recalled-1@example.com", now_ms).await;
+    assert_eq!(claim(store, to, year_ms, 9).await.len(), 1);
+    let leased = converts("recalled-2@example.com", now_ms).await;
+    assert_eq!(claim(store, to, now_ms + MINUTE, 9).await.len(), 1);
+    let retried = converts("recalled-3@example.com", now_ms).await;
+    assert_eq!(claim(store, to, now_ms, 9).await.len(), 1);
+    let retry = Settlement::Retry { at_ms: year_ms, error: "500".into() };
+    store.settle_delivery(retried, 1, retry).await.unwrap();
+    let sent = converts("recalled-4@example.com", now_ms).await;
+    assert_eq!(claim(store, to, now_ms, 9).await.len(), 1);
+    store.settle_delivery(sent, 1, Settlement::Sent { at_ms: year_ms }).await.unwrap();
+    let stranded = converts("recalled-5@example.com", year_ms).await;
+    let waiting = converts("recalled-6@example.com", now_ms + DAY_MS).await;
+
+    assert_eq!(claim(store, to, now_ms, 9).await, []);
+    // Other chapters have left theirs years ahead.
+    assert!(store.recall_deliveries(now_ms, latest).await.unwrap() >= 4);
+    assert_eq!(store.recall_deliveries(now_ms, latest).await.unwrap(), 0);
+    let state = async |id| {
+        let delivery = store.delivery(id).await.unwrap().unwrap();
+        (delivery.state, delivery.due_at_ms)
+    };
+    assert_eq!(state(sent).await, (DeliveryState::Sent, year_ms));
+    assert_eq!(state(waiting).await, (DeliveryState::Pending, now_ms + DAY_MS));
+    let mut due: Vec<_> = claim(store, to, now_ms, 9).await.into_iter().map(|one| one.id).collect();
+    let mut expected = [claimed, leased, retried, stranded];
+    due.sort();
+    expected.sort();
+    assert_eq!(due, expected);
 }
 
 /// A hundred leads whose first hand-off is under way hold up neither others nor, once that is settled,

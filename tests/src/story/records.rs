@@ -2,9 +2,10 @@
 
 use super::scene::{START_MS, a_lead, site};
 use clew_store::{
-    DeliveriesOf, DeliveryFilter, DeliveryKind, DeliveryState, DestinationId, LeadKey, NewRecord,
-    Record, Recorded, Store, Unmatched,
+    DeliveriesOf, DeliveryFilter, DeliveryKind, DeliveryState, DestinationId, LeadKey,
+    MOST_UNMATCHED, NewRecord, Record, Recorded, Store, Unmatched,
 };
+use futures_util::future::join_all;
 use shared::deal::{DealEvent, LedgerEntry};
 use shared::ids::{LeadId, SiteId};
 use shared::lead::IdentityKind;
@@ -187,6 +188,31 @@ pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
     for told in [link("501", "1"), link("502", "2")] {
         assert!(records.contains(&told), "{told:?}");
     }
+}
+
+/// Of a site that has too many unmatched records, the latest are kept.
+pub(super) async fn are_forgotten_where_too_many_match_nobody(store: &dyn Store) {
+    let (full, other) = ("unmatched-full", "unmatched-other");
+    let [full, other] = [full, other].map(|name| SiteId::parse(name).unwrap());
+    let unmatched = |site: &SiteId, number: usize| Unmatched {
+        site: site.clone(),
+        keys: vec![LeadKey::Email(format!("nobody-{number}@example.com"))],
+        record: stage(Stage::Mql, START_MS + number as i64, "1"),
+        crm_record: None,
+    };
+    let of_full = (0..MOST_UNMATCHED + 3).map(|number| unmatched(&full, number));
+    let all: Vec<_> = of_full.chain([unmatched(&other, 0)]).collect();
+    for some in all.chunks(500) {
+        let kept = some.iter().map(|one| store.keep_unmatched(one.clone()));
+        join_all(kept).await.into_iter().for_each(Result::unwrap);
+    }
+    assert_eq!(store.forget_unmatched().await.unwrap(), 3);
+    assert_eq!(store.forget_unmatched().await.unwrap(), 0);
+    let left = store.unmatched(&full, None, 2 * MOST_UNMATCHED).await.unwrap();
+    let oldest = left.iter().map(|one| one.record.recorded_at_ms()).min();
+    let expected = all[3].record.recorded_at_ms();
+    assert_eq!((left.len(), oldest), (MOST_UNMATCHED, Some(expected)));
+    assert_eq!(store.unmatched(&other, None, 9).await.unwrap(), all[all.len() - 1..]);
 }
 
 /// What is told of nobody who is known is kept once, and listed page by page.

@@ -5,7 +5,7 @@ use crate::problem::ApiError;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Payload};
 use clew_core::Core;
-use clew_store::{Relabelled, StoreError};
+use clew_store::{Relabelled, StoreError, Takes};
 use collector::settings::CurrentSettings;
 use collector::transfer::Lines;
 use futures_util::StreamExt;
@@ -19,10 +19,12 @@ pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: writes are being taken.
-pub(super) async fn readiness(core: Data<Core>) -> Result<&'static str, ApiError> {
-    core.store.ready().await?;
-    Ok("ready\n")
+/// `GET /readyz`: leads are being taken; and page views too, or why not.
+pub(super) async fn readiness(core: Data<Core>) -> Result<String, ApiError> {
+    Ok(match core.store.ready().await? {
+        Takes::Everything => "ready\n".to_owned(),
+        Takes::AllButPageViews(why) => format!("ready for leads alone: {why}\n"),
+    })
 }
 
 /// `GET /export`: everything in the store, as [`collector::transfer`] writes it. An error cuts the answer
@@ -78,14 +80,13 @@ pub(super) async fn relabel(
 }
 
 fn cut_off(error: impl Display) -> ApiError {
-    let error = StoreError::Unavailable(error.to_string());
     tracing::error!(%error, "an export was cut off");
-    ApiError::Store(error)
+    ApiError::Store(StoreError::Unavailable(error.to_string()))
 }
 
 /// `GET /metrics`
 pub(super) async fn metrics(core: Data<Core>) -> HttpResponse {
-    let text = core.metrics.encode(core.store.queued());
+    let text = core.metrics.encode(core.store.queued(), core.store.free_bytes());
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(text)

@@ -28,7 +28,7 @@ impl CrmTarget {
     async fn is_paused(&self) -> Result<bool, StoreError> {
         let (core, name) = (&*self.core, self.connection.name());
         let Some(pause) = Pause::of(core, name).await? else { return Ok(false) };
-        if pause.look_at_ms.is_none_or(|at_ms| at_ms > core.now_ms()) {
+        if pause.is_left_alone(core.now_ms()) {
             return Ok(true);
         }
         match self.connection.crm.probe().await {
@@ -40,11 +40,15 @@ impl CrmTarget {
     }
 }
 
+/// The longest attempt: as many calls for the note as for the record, should each take as long as it may.
+pub(in crate::outbox) fn longest(settings: &Settings) -> Duration {
+    settings.timeout() * (2 * CALLS as u32)
+}
+
 #[async_trait]
 impl Target for CrmTarget {
-    /// As many calls for the note as for the record, should each take as long as it may.
     fn longest(&self) -> Duration {
-        self.settings.timeout() * (2 * CALLS as u32)
+        longest(&self.settings)
     }
 
     async fn room(&self, under_way: usize) -> Result<usize, StoreError> {

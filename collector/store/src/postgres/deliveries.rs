@@ -1,7 +1,7 @@
 //! The verbs of deliveries on PostgreSQL, as statements or in [`delivery`].
 
 use super::{PostgresStore, delivery, rows, statements as sql};
-use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Settlement};
+use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement};
 use crate::error::StoreError;
 use crate::verbs::Deliveries;
 use async_trait::async_trait;
@@ -38,6 +38,18 @@ impl Deliveries for PostgresStore {
             true => Ok(()),
             false => Err(StoreError::Corrupt(format!("the delivery {} is gone", id.to_text()))),
         }
+    }
+
+    async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError> {
+        let Latest { due_ms, lease_ms } = latest;
+        let stranded = self.query(&sql::STRANDED_BUCKETS, rows::parameters![due_ms, lease_ms]);
+        let mut recalled = 0;
+        for row in stranded.await? {
+            let bucket: i16 = rows::column(&row, 0)?;
+            let key = rows::parameters![bucket, now_ms, due_ms, lease_ms];
+            recalled += self.execute(&sql::RECALL_DELIVERIES, key).await? as usize;
+        }
+        Ok(recalled)
     }
 
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {

@@ -4,12 +4,15 @@ use super::{PostgresStore, convert, dossier, membership, record, rows, statement
 use crate::conversion::{Converted, NewConversion};
 use crate::dossier::Dossier;
 use crate::error::StoreError;
-use crate::record::{NewRecord, Record, RecordId, Recorded, Unmatched};
+use crate::record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmatched, surplus};
 use crate::verbs::Leads;
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead, Standing};
 use uuid::Uuid;
+
+/// Unmatched records that are read at a time.
+const AT_ONCE: usize = 1_000;
 
 #[async_trait]
 impl Leads for PostgresStore {
@@ -100,6 +103,28 @@ impl Leads for PostgresStore {
     async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
         let connections = self.connections.clone();
         self.run(async move { record::keep_unmatched(&connections, &unmatched).await }).await
+    }
+
+    async fn forget_unmatched(&self) -> Result<usize, StoreError> {
+        let most = rows::parameters![MOST_UNMATCHED as i64];
+        let mut forgotten = 0;
+        for row in self.query(&sql::FULL_OF_UNMATCHED, most).await? {
+            let site = rows::site(&row, 0)?;
+            let (mut all, mut after) = (Vec::new(), None);
+            loop {
+                let page = self.unmatched(&site, after, AT_ONCE).await?;
+                all.extend(page.iter().map(|one| (one.record.recorded_at_ms(), one.id())));
+                after = page.last().map(Unmatched::id);
+                if after.is_none() {
+                    break;
+                }
+            }
+            for id in surplus(all) {
+                let key = rows::unmatched_key(&site, id);
+                forgotten += self.execute(&sql::FORGET_UNMATCHED, key).await? as usize;
+            }
+        }
+        Ok(forgotten)
     }
 
     async fn unmatched(

@@ -90,10 +90,12 @@ impl From<Error> for Failure {
             code if ["57P", "08", "25P03"].iter().any(|class| code.starts_with(class)) => {
                 lost(told)
             }
-            // An unknown table or column: the schema was changed under the collector.
-            code if code.starts_with("42") || code == "3F000" => {
-                Self::Store(StoreError::Schema(format!("{told}; run `clew migrate`")))
-            }
+            // An unknown table, column or schema: it was changed under the collector.
+            "42P01" | "42703" | "3F000" => Self::Store(StoreError::Schema(format!(
+                "{told}; run `clew migrate`, or restore a backup of the database where that finds nothing \
+                 to do"
+            ))),
+            code if code.starts_with("42") => Self::Store(StoreError::Schema(told)),
             // Data exceptions, broken constraints, program limits.
             code if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
                 Self::Refused(told)

@@ -78,7 +78,7 @@ pub(super) async fn put_unmatched<'a>(
 ) -> Result<(), Failure> {
     let mut all = Parameters::default();
     for unmatched in unmatched {
-        all.append(rows::unmatched_key(unmatched));
+        all.append(rows::unmatched_key(&unmatched.site, unmatched.id()));
         all.push(rows::json(unmatched)?);
     }
     rows::insert(transaction, &sql::PUT_UNMATCHED, &all).await.map(drop)

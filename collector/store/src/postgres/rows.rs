@@ -5,7 +5,7 @@ use super::statement::{MultiRow, Statement};
 use crate::delivery::DeliveryId;
 use crate::error::StoreError;
 use crate::memo::MemoKind;
-use crate::record::Unmatched;
+use crate::record::RecordId;
 use crate::visitor;
 use deadpool_postgres::GenericClient;
 use futures_util::future::join_all;
@@ -102,8 +102,8 @@ pub(super) fn identity_key(site: &SiteId, kind: &'static str, value: &str) -> Pa
     parameters![bucket, site.to_owned(), kind, value.to_owned()]
 }
 
-pub(super) fn unmatched_key(unmatched: &Unmatched) -> Parameters {
-    let (site, id) = (unmatched.site.as_str(), unmatched.id());
+pub(super) fn unmatched_key(site: &SiteId, id: RecordId) -> Parameters {
+    let site = site.as_str();
     let bucket = bucket(&[site.as_bytes(), &[0], id.as_bytes()]);
     parameters![bucket, site.to_owned(), id.0]
 }

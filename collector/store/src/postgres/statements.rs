@@ -163,6 +163,23 @@ statements! {
     /// Forgets idempotency keys.
     FORGET_KEYS, Shard::Every,
         "DELETE FROM clew.used_keys WHERE used_at_ms < $1";
+    /// In which buckets deliveries wait for a time that nothing is due at.
+    STRANDED_BUCKETS, Shard::Every,
+        "SELECT lb FROM clew.deliveries
+         WHERE (state IN ('pending', 'retry') AND due_at_ms > $1)
+             OR (state = 'sending' AND due_at_ms > $2)
+         GROUP BY lb";
+    /// Makes those of one bucket due.
+    RECALL_DELIVERIES, Shard::One("lb"),
+        "UPDATE clew.deliveries SET due_at_ms = $2
+         WHERE lb = $1 AND ((state IN ('pending', 'retry') AND due_at_ms > $3)
+             OR (state = 'sending' AND due_at_ms > $4))";
+    /// Sites with more than so many unmatched records.
+    FULL_OF_UNMATCHED, Shard::Every,
+        "SELECT site FROM clew.unmatched GROUP BY site HAVING count(*) > $1";
+    /// Forgets an unmatched record.
+    FORGET_UNMATCHED, Shard::One("ub"),
+        "DELETE FROM clew.unmatched WHERE ub = $1 AND site = $2 AND record = $3";
     /// In which buckets a destination's deliveries are due, the longest due first.
     DUE_BUCKETS, Shard::Every,
         "SELECT lb FROM clew.deliveries

@@ -2,7 +2,7 @@
 
 use super::{PostgresStore, migrate, rows, statements as sql};
 use crate::error::StoreError;
-use crate::verbs::Upkeep;
+use crate::verbs::{Takes, Upkeep};
 use async_trait::async_trait;
 use shared::limits;
 use std::sync::atomic::Ordering;
@@ -18,14 +18,19 @@ impl Upkeep for PostgresStore {
         true
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
+    async fn ready(&self) -> Result<Takes, StoreError> {
         let connections = self.connections.clone();
         self.run(async move { Ok(migrate::check(&connections).await?) }).await?;
         if self.importing().await?.is_some() {
             return Err(StoreError::Unavailable("an import into it has not ended".into()));
         }
         let bucket = i16::from(self.probe.fetch_add(1, Ordering::Relaxed));
-        self.execute(&sql::PROBE, rows::parameters![bucket]).await.map(drop)
+        self.execute(&sql::PROBE, rows::parameters![bucket]).await?;
+        Ok(Takes::Everything)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
     }
 
     fn queued(&self) -> usize {

@@ -4,7 +4,9 @@ use super::read::{listed, page, read};
 use super::rows::put_changed_delivery;
 use super::transaction::{Transaction, corrupt, failed};
 use super::{SledStore, keys};
-use crate::delivery::{Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, Settlement};
+use crate::delivery::{
+    Claim, DeliveriesOf, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement,
+};
 use crate::error::StoreError;
 use crate::verbs::Deliveries;
 use async_trait::async_trait;
@@ -22,7 +24,7 @@ impl Deliveries for SledStore {
         // Most times nothing is due: then no commit is needed to know it.
         let queue = keys::queue(&claim.destination);
         let due = queue.as_slice()..&keys::due_end(&claim.destination, claim.now_ms);
-        if self.db.range(due).next().is_none() {
+        if self.tree()?.range(due).next().is_none() {
             return Ok(Vec::new());
         }
         loop {
@@ -39,7 +41,7 @@ impl Deliveries for SledStore {
     }
 
     async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError> {
-        read(&self.db, &keys::body(id))
+        read(&self.tree()?, &keys::body(id))
     }
 
     async fn settle_delivery(
@@ -51,22 +53,37 @@ impl Deliveries for SledStore {
         self.writer.write(move |transaction| settle(transaction, id, claim, settlement)).await
     }
 
+    async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError> {
+        let mut recalled = 0;
+        // Read beside the writer: most times there is nothing to write.
+        let stranded = stranded(&self.tree()?, latest)?;
+        for some in stranded.chunks(MOST_MOVED) {
+            let some = some.to_owned();
+            recalled += self
+                .writer
+                .write(move |transaction| recall(transaction, &some, now_ms, latest))
+                .await?;
+        }
+        Ok(recalled)
+    }
+
     async fn replay_delivery(&self, id: DeliveryId, now_ms: i64) -> Result<bool, StoreError> {
         self.writer.write(move |transaction| replay(transaction, id, now_ms)).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        read(&self.db, &keys::delivery(id))
+        read(&self.tree()?, &keys::delivery(id))
     }
 
     async fn deliveries(&self, filter: DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        let tree = self.tree()?;
         let mut found = Vec::new();
         match &filter.of {
-            DeliveriesOf::Site => self.of_site(&filter, &mut found)?,
+            DeliveriesOf::Site => of_site(&tree, &filter, &mut found)?,
             DeliveriesOf::Lead(lead) => {
                 let prefix = keys::lead_deliveries(*lead);
                 let after = filter.after.map(keys::delivery);
-                let of_lead = page(&self.db, &prefix, after.as_deref(), usize::MAX)?;
+                let of_lead = page(&tree, &prefix, after.as_deref(), usize::MAX)?;
                 let wanted = of_lead.into_iter().filter(|delivery| filter.wants(delivery));
                 found.extend(wanted.take(filter.limit));
             }
@@ -74,12 +91,12 @@ impl Deliveries for SledStore {
                 let prefix = keys::of_destination(destination);
                 let after = filter.after.map(|id| keys::of_destination_one(destination, id));
                 let start = after.as_ref().map_or(Bound::Included(&prefix), Bound::Excluded);
-                for key in self.db.range::<&Vec<u8>, _>((start, Bound::Unbounded)).keys() {
+                for key in tree.range::<&Vec<u8>, _>((start, Bound::Unbounded)).keys() {
                     let key = key.map_err(failed)?;
                     if found.len() == filter.limit || !key.starts_with(&prefix) {
                         break;
                     }
-                    let delivery = listed(&self.db, &keys::delivery(id_of(&key)?))?;
+                    let delivery = listed(&tree, &keys::delivery(id_of(&key)?))?;
                     found.extend(Some(delivery).filter(|delivery| filter.wants(delivery)));
                 }
             }
@@ -88,34 +105,31 @@ impl Deliveries for SledStore {
     }
 }
 
-impl SledStore {
-    /// A site's deliveries, found by its list of leads, so that no other site's rows are read.
-    fn of_site(
-        &self,
-        filter: &DeliveryFilter,
-        found: &mut Vec<Delivery>,
-    ) -> Result<(), StoreError> {
-        let list = keys::site_leads(&filter.site);
-        let start = match filter.after {
-            Some(after) => keys::site_lead(&filter.site, after.lead),
-            None => list.clone(),
-        };
-        for key in self.db.range(start..).keys() {
-            let key = key.map_err(failed)?;
-            if found.len() == filter.limit || !key.starts_with(&list) {
-                break;
-            }
-            let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            let after = filter.after.filter(|after| after.lead == lead).map(keys::delivery);
-            let prefix = keys::lead_deliveries(lead);
-            let of_lead: Vec<Delivery> = page(&self.db, &prefix, after.as_deref(), usize::MAX)?;
-            let room = filter.limit - found.len();
-            found.extend(of_lead.into_iter().filter(|it| filter.wants(it)).take(room));
+/// A site's deliveries, found by its list of leads, so that no other site's rows are read.
+fn of_site(
+    tree: &sled::Tree,
+    filter: &DeliveryFilter,
+    found: &mut Vec<Delivery>,
+) -> Result<(), StoreError> {
+    let list = keys::site_leads(&filter.site);
+    let start = match filter.after {
+        Some(after) => keys::site_lead(&filter.site, after.lead),
+        None => list.clone(),
+    };
+    for key in tree.range(start..).keys() {
+        let key = key.map_err(failed)?;
+        if found.len() == filter.limit || !key.starts_with(&list) {
+            break;
         }
-        Ok(())
+        let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
+        let after = filter.after.filter(|after| after.lead == lead).map(keys::delivery);
+        let prefix = keys::lead_deliveries(lead);
+        let of_lead: Vec<Delivery> = page(tree, &prefix, after.as_deref(), usize::MAX)?;
+        let room = filter.limit - found.len();
+        found.extend(of_lead.into_iter().filter(|it| filter.wants(it)).take(room));
     }
+    Ok(())
 }
-
 /// Claims what is due; `None` where nothing was claimed so far, and there is more to look at.
 fn take(
     transaction: &mut Transaction<'_>,
@@ -204,6 +218,39 @@ fn settle(
 ) -> Result<(), StoreError> {
     let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
     change(transaction, &mut delivery, |delivery| delivery.settle(claim, settlement))
+}
+
+/// What waits in any queue for a time that nothing is due at.
+fn stranded(tree: &sled::Tree, latest: Latest) -> Result<Vec<DeliveryId>, StoreError> {
+    let mut found = Vec::new();
+    for key in tree.scan_prefix(keys::QUEUES).keys() {
+        let key = key.map_err(failed)?;
+        if keys::due_of(&key).is_some_and(|due_ms| due_ms > latest.lease_ms.min(latest.due_ms)) {
+            let id = id_of(&key)?;
+            // One that cannot be read is taken out where it is claimed.
+            let delivery: Option<Delivery> = read(tree, &keys::delivery(id)).ok().flatten();
+            found.extend(delivery.filter(|delivery| delivery.is_stranded(latest)).map(|_| id));
+        }
+    }
+    Ok(found)
+}
+
+/// Makes due what is still stranded; how many that are.
+fn recall(
+    transaction: &mut Transaction<'_>,
+    stranded: &[DeliveryId],
+    now_ms: i64,
+    latest: Latest,
+) -> Result<usize, StoreError> {
+    let mut recalled = 0;
+    for id in stranded {
+        let delivery = transaction.get::<Delivery>(&keys::delivery(*id))?;
+        if let Some(mut delivery) = delivery.filter(|delivery| delivery.is_stranded(latest)) {
+            change(transaction, &mut delivery, |delivery| delivery.due_at_ms = now_ms)?;
+            recalled += 1;
+        }
+    }
+    Ok(recalled)
 }
 
 fn replay(

@@ -17,7 +17,8 @@
 //! be a mount point.
 
 use super::keys;
-use super::transaction::failed;
+use super::owner::{Exposed, make_private};
+use super::transaction::{failed, is_full};
 use super::upgrade::{self, UpgradeError};
 use crate::error::StoreError;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -28,8 +29,23 @@ use std::path::{Path, PathBuf};
 /// The layout of keys and values that this code reads and writes.
 const LAYOUT: u32 = 7;
 
-/// Where sled's files lie.
+/// Where sled's files lie, and the one that holds the rows.
 const TREE: &str = "tree";
+const LOG: &str = "db";
+/// The number of durable commits.
+const WITNESS: &str = "witness";
+/// The tree as it was found, while it is being opened.
+const COPY: &str = "before-opening";
+/// A folder of its owner's alone.
+const PRIVATE: u32 = 0o700;
+
+/// Which folder, and how the engine opens it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// Of the engine's cache.
+    pub(super) cache_bytes: u64,
+}
 
 /// An open folder.
 pub(super) struct Folder {
@@ -61,41 +77,84 @@ impl Durability {
     }
 }
 
-pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Folder, StoreError> {
-    let refused = |refusal| match (path.to_owned(), refusal) {
-        (path, Refusal::Shut(reason, remedy)) => StoreError::Shut { path, reason, remedy },
-        (path, Refusal::Damaged(reason)) => StoreError::Damaged { path, reason },
+pub(super) fn open(place: &Place) -> Result<Folder, StoreError> {
+    let path = place.path.as_path();
+    let failed = |error: io::Error| refused(path, error.into());
+    let mut lock = OpenOptions::new();
+    lock.write(true);
+    // Nothing is made where a store was: what is left of it would look like a new one.
+    if !is_gone(path) {
+        fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(path).map_err(failed)?;
+        lock.create(true);
+    }
+    let lock = match lock.open(path.join("lock")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(refused(path, gone())),
+        opened => opened.map_err(failed)?,
     };
-    let failed_io = |error: io::Error| refused(error.into());
-    // What is in it is about people: its owner's alone.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed_io)?;
-    let lock = File::create(path.join("lock")).map_err(failed_io)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(failed_io(error)),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    if !path.join(TREE).exists() && !path.join("before-opening").exists() {
+    if make_private(path).map_err(|error| refused(path, error.into()))? {
+        tracing::warn!(folder = %path.display(), "others had access to the store's files; now only their owner has");
+    }
+    if is_gone(path) {
+        return Err(refused(path, gone()));
+    }
+    if !path.join(TREE).exists() && !path.join(COPY).exists() {
         let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         tracing::info!(folder = %folder.display(), "a new store was made");
     }
-    let aside = Aside::make(path).map_err(failed_io)?;
-    match open_engine(path, cache_bytes) {
-        Ok((db, durability)) => {
-            aside.discard().map_err(failed_io)?;
-            Ok(Folder { db, durability, lock })
+    let (db, durability) = open_tree(place)?;
+    Ok(Folder { db, durability, lock })
+}
+
+/// Opens the tree of a folder whose lock this process holds.
+pub(super) fn open_tree(place: &Place) -> Result<(sled::Db, Durability), StoreError> {
+    let path = place.path.as_path();
+    let failed = |error: io::Error| refused(path, error.into());
+    let aside = Aside::make(path).map_err(failed)?;
+    match open_engine(place) {
+        Ok(opened) => {
+            aside.discard().map_err(failed)?;
+            Ok(opened)
         }
         Err(refusal) => {
-            aside.restore().map_err(failed_io)?;
-            Err(refused(refusal))
+            aside.restore().map_err(failed)?;
+            Err(refused(path, refusal))
         }
+    }
+}
+
+/// Whether an engine that was shut has let go of the tree's files.
+pub(super) fn is_let_go(place: &Place) -> bool {
+    let log = File::open(place.path.join(TREE).join(LOG));
+    log.is_ok_and(|log| log.try_lock().is_ok())
+}
+
+/// Whether commits were acknowledged here and nothing is left that could hold them.
+fn is_gone(path: &Path) -> bool {
+    let is_there = |name: &Path| path.join(name).exists();
+    let acknowledged = File::open(path.join(WITNESS)).is_ok_and(|witness| witnessed(&witness) > 0);
+    acknowledged && !is_there(&Path::new(TREE).join(LOG)) && !is_there(Path::new(COPY))
+}
+
+fn gone() -> Refusal {
+    Refusal::Damaged(format!("commits were acknowledged, and {TREE}/{LOG} is missing"))
+}
+
+fn refused(path: &Path, refusal: Refusal) -> StoreError {
+    match (path.to_owned(), refusal) {
+        (path, Refusal::Shut(reason, remedy)) => StoreError::Shut { path, reason, remedy },
+        (path, Refusal::Damaged(reason)) => StoreError::Damaged { path, reason },
     }
 }
 
 /// Why a folder does not open.
 enum Refusal {
     /// What the system said, and what to do: the folder itself is sound.
-    Shut(String, &'static str),
+    Shut(String, String),
     /// Anything else.
     Damaged(String),
 }
@@ -110,19 +169,46 @@ impl From<UpgradeError> for Refusal {
     }
 }
 
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        let remedy = match error.kind() {
-            _ if is_full(&error) => "Make room on its disk",
-            io::ErrorKind::PermissionDenied => "Run this as the folder's owner",
-            _ => return Self::Damaged(error.to_string()),
-        };
-        Self::Shut(error.to_string(), remedy)
+impl From<Exposed> for Refusal {
+    fn from(exposed: Exposed) -> Self {
+        match exposed {
+            Exposed::Io(error) => error.into(),
+            Exposed::Foreign { path, owner, user } => Self::Shut(
+                format!("{} belongs to user {owner}, and this runs as user {user}", path.display()),
+                format!(
+                    "Run this as user {owner}, or give the folder to user {user} with `chown -R`"
+                ),
+            ),
+            Exposed::Open { path, mode } => Self::Shut(
+                format!(
+                    "others may read {} (mode {mode:o}), and that cannot be changed",
+                    path.display()
+                ),
+                "Put the store on a file system that keeps permissions".to_owned(),
+            ),
+        }
     }
 }
 
-fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), Refusal> {
-    let config = sled::Config::new().path(path.join(TREE)).cache_capacity(cache_bytes);
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
+        let remedy = match error.kind() {
+            _ if is_full(&error) => "Make room on its disk",
+            io::ErrorKind::PermissionDenied => "Run this as the folder's owner",
+            io::ErrorKind::ReadOnlyFilesystem => "Make its file system writable",
+            AlreadyExists | NotADirectory | NotFound => {
+                "Nothing was changed; name in store.url a folder that is there or can be made"
+            }
+            _ => return Self::Damaged(error.to_string()),
+        };
+        Self::Shut(error.to_string(), remedy.to_owned())
+    }
+}
+
+fn open_engine(place: &Place) -> Result<(sled::Db, Durability), Refusal> {
+    let path = place.path.as_path();
+    let config = sled::Config::new().path(path.join(TREE)).cache_capacity(place.cache_bytes);
     // sled answers some damage with a panic; to the operator both are the same news.
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
     let db = match opened {
@@ -132,18 +218,10 @@ fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), 
         Err(_) => return Err(Refusal::Damaged("the engine panicked while reading it".into())),
     };
     bring_to_layout(&db, path)?;
-    let witness = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path.join("witness"));
-    let witness = witness?;
-    let mut bytes = [0; 8];
-    let witnessed = match witness.read_exact_at(&mut bytes, 0) {
-        Ok(()) => u64::from_be_bytes(bytes),
-        Err(_) => 0,
-    };
+    let mut witness = OpenOptions::new();
+    witness.read(true).write(true).create(true).truncate(false);
+    let witness = witness.open(path.join(WITNESS))?;
+    let witnessed = witnessed(&witness);
     let commits = commits(&db)?;
     if commits < witnessed {
         return Err(Refusal::Damaged(format!(
@@ -151,8 +229,16 @@ fn open_engine(path: &Path, cache_bytes: u64) -> Result<(sled::Db, Durability), 
             witnessed - commits
         )));
     }
-    let log = File::open(path.join(TREE).join("db"))?;
+    let log = File::open(path.join(TREE).join(LOG))?;
+    // The engine makes its files by the process's mask.
+    make_private(path)?;
     Ok((db, Durability { log, witness, commits }))
+}
+
+/// How many commits a witness saw; 0 where nothing was written to it yet.
+fn witnessed(witness: &File) -> u64 {
+    let mut bytes = [0; 8];
+    witness.read_exact_at(&mut bytes, 0).map_or(0, |()| u64::from_be_bytes(bytes))
 }
 
 fn commits(db: &sled::Db) -> Result<u64, Refusal> {
@@ -177,14 +263,14 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
             upgrade::upgrade(db)?;
             db.flush().map_err(UpgradeError::from)?;
             // The mark must not reach the disk before the rows do.
-            File::open(folder.join(TREE).join("db"))?.sync_data()?;
+            File::open(folder.join(TREE).join(LOG))?.sync_data()?;
             mark()
         }
         None if db.is_empty() => mark(),
         None => Err(Refusal::Damaged("it holds data, but not this program's mark".into())),
         Some(mark) => Err(Refusal::Shut(
-            format!("its layout is {}, this program reads {LAYOUT}", mark.escape_ascii()),
-            "It was left as it is; use the version of clew that wrote it",
+            format!("its layout is {}, this program reads {LAYOUT}", number(&mark)),
+            "It was left as it is; use the version of clew that wrote it".to_owned(),
         )),
     }
 }
@@ -192,6 +278,14 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
 /// Whether a mark is that of a layout that can be brought up to date.
 fn is_older(mark: &[u8]) -> bool {
     mark.try_into().map(u32::from_be_bytes).is_ok_and(|it| (upgrade::OLDEST..LAYOUT).contains(&it))
+}
+
+/// A mark as it is told.
+fn number(mark: &[u8]) -> String {
+    match mark.try_into() {
+        Ok(mark) => u32::from_be_bytes(mark).to_string(),
+        Err(_) => mark.escape_ascii().to_string(),
+    }
 }
 
 /// The tree as it was before the engine touched it.
@@ -208,7 +302,7 @@ impl Aside {
         let aside = Self {
             folder: folder.to_owned(),
             tree: folder.join(TREE),
-            copy: folder.join("before-opening"),
+            copy: folder.join(COPY),
             set_aside: folder.join("set-aside"),
         };
         let copying = folder.join("copying");
@@ -267,11 +361,6 @@ impl Aside {
         fs::rename(self.copy, self.tree)?;
         sync(&self.folder)
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

@@ -16,7 +16,7 @@ use shared::visit::Trail;
 #[async_trait]
 impl Journeys for SledStore {
     async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
-        self.writer.write_if_room(move |transaction| ingest(transaction, arrivals)).await
+        self.writer.write_page_views(move |transaction| ingest(transaction, arrivals)).await
     }
 
     async fn visitor(
@@ -24,11 +24,11 @@ impl Journeys for SledStore {
         site: &SiteId,
         visitor: VisitorId,
     ) -> Result<Option<Visitor>, StoreError> {
-        read(&self.db, &keys::visitor(site, visitor))
+        read(&self.tree()?, &keys::visitor(site, visitor))
     }
 
     async fn trail(&self, site: &SiteId, visitor: VisitorId) -> Result<Trail, StoreError> {
-        Ok(trail(scan(&self.db, &keys::rows(site, visitor))?))
+        Ok(trail(scan(&self.tree()?, &keys::rows(site, visitor))?))
     }
 
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {

@@ -172,6 +172,15 @@ pub(super) fn of_destination_one(destination: &DestinationId, id: DeliveryId) ->
     join(b'r', &[destination.to_string().as_bytes(), &[0], id.lead.as_bytes(), &id.hash])
 }
 
+/// The prefix of all queues.
+pub(super) const QUEUES: &[u8] = b"q";
+
+/// The due time in a key of a queue; `None` where it is too short.
+pub(super) fn due_of(key: &[u8]) -> Option<i64> {
+    let (_, at_ms) = key.get(..key.len().checked_sub(32)?)?.split_last_chunk::<8>()?;
+    Some(i64::from_be_bytes(*at_ms) ^ i64::MIN)
+}
+
 /// The prefix of a destination's queue.
 pub(super) fn queue(destination: &DestinationId) -> Vec<u8> {
     join(b'q', &[destination.to_string().as_bytes(), &[0]])
@@ -279,6 +288,8 @@ mod tests {
         assert!(!rows(&site("shop-fr"), visitor).starts_with(&site_prefix(&site("shop"))));
         let key = idempotency(&site("shop"), "abc");
         assert_eq!(idempotency_of(&aged(5, &key)), key);
+        let id = DeliveryId { lead: LeadId::new(0, [1; 10]), hash: [2; 16] };
+        assert_eq!(due_of(&due(&"crm".into(), -7, id)), Some(-7));
     }
 
     fn site_prefix(site: &SiteId) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use super::read::{listed, page, read, scan};
 use super::rows::{lists, put_unmatched};
 use super::transaction::{Transaction, corrupt, failed};
-use super::{SledStore, convert, dossier, keys, record};
+use super::{SledStore, convert, dossier, keys, record, unmatched};
 use crate::conversion::{Converted, NewConversion};
 use crate::dossier::Dossier;
 use crate::error::StoreError;
@@ -12,6 +12,9 @@ use crate::verbs::Leads;
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
+
+/// Unmatched records that are forgotten in one commit, at most.
+const AT_ONCE: usize = 1_000;
 
 impl SledStore {
     /// Leads of a list under a prefix, the last of the list first, beginning before a key. A lead that
@@ -24,11 +27,12 @@ impl SledStore {
     ) -> Result<Vec<Lead>, StoreError> {
         // Behind every key of the list: no site's name, time or id continues with this byte.
         let end = before.unwrap_or_else(|| [list.as_slice(), &[u8::MAX; 25]].concat());
-        let keys = self.db.range(list..end).keys().rev();
+        let tree = self.tree()?;
+        let keys = tree.range(list..end).keys().rev();
         let leads = keys.map(|key| {
             let key = key.map_err(failed)?;
             let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            let lead = listed(&self.db, &keys::lead(lead))?;
+            let lead = listed(&tree, &keys::lead(lead))?;
             Ok(lists(&lead).iter().any(|place| *place == *key).then_some(lead))
         });
         leads.filter_map(Result::transpose).take(limit).collect()
@@ -54,7 +58,7 @@ impl Leads for SledStore {
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {
-        read(&self.db, &keys::lead(lead))
+        read(&self.tree()?, &keys::lead(lead))
     }
 
     async fn find_lead(
@@ -63,7 +67,7 @@ impl Leads for SledStore {
         kind: IdentityKind,
         value: &str,
     ) -> Result<Option<LeadId>, StoreError> {
-        read(&self.db, &keys::identity(site, kind, value))
+        read(&self.tree()?, &keys::identity(site, kind, value))
     }
 
     async fn leads(
@@ -97,7 +101,8 @@ impl Leads for SledStore {
     }
 
     async fn dossiers(&self, leads: &[LeadId]) -> Result<Vec<Dossier>, StoreError> {
-        let read = |lead: &LeadId| dossier::read(&self.db, &self.snapshots, *lead);
+        let tree = self.tree()?;
+        let read = |lead: &LeadId| dossier::read(&tree, &self.snapshots, *lead);
         leads.iter().filter_map(|lead| read(lead).transpose()).collect()
     }
 
@@ -106,11 +111,20 @@ impl Leads for SledStore {
     }
 
     async fn records(&self, lead: LeadId) -> Result<Vec<Record>, StoreError> {
-        scan(&self.db, &keys::records(lead))
+        scan(&self.tree()?, &keys::records(lead))
     }
 
     async fn keep_unmatched(&self, unmatched: Unmatched) -> Result<(), StoreError> {
         self.writer.write(move |transaction| put_unmatched(transaction, &unmatched)).await
+    }
+
+    async fn forget_unmatched(&self) -> Result<usize, StoreError> {
+        let surplus = unmatched::surplus(&self.tree()?)?;
+        for some in surplus.chunks(AT_ONCE) {
+            let some = some.to_owned();
+            self.writer.write(move |transaction| unmatched::forget(transaction, some)).await?;
+        }
+        Ok(surplus.len())
     }
 
     async fn unmatched(
@@ -120,6 +134,6 @@ impl Leads for SledStore {
         limit: usize,
     ) -> Result<Vec<Unmatched>, StoreError> {
         let after = after.map(|after| keys::unmatched(site, after));
-        page(&self.db, &keys::unmatched_of(site), after.as_deref(), limit)
+        page(&self.tree()?, &keys::unmatched_of(site), after.as_deref(), limit)
     }
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 #[async_trait]
 impl Memos for SledStore {
     async fn memo(&self, kind: MemoKind, name: &str) -> Result<Option<Memo>, StoreError> {
-        read(&self.db, &keys::memo(kind, name))
+        read(&self.tree()?, &keys::memo(kind, name))
     }
 
     async fn memos(
@@ -22,7 +22,7 @@ impl Memos for SledStore {
         limit: usize,
     ) -> Result<Vec<Memo>, StoreError> {
         let after = after.map(|after| keys::memo(kind, &after));
-        page(&self.db, &keys::memos(kind), after.as_deref(), limit)
+        page(&self.tree()?, &keys::memos(kind), after.as_deref(), limit)
     }
 
     async fn change_memo(&self, change_to: MemoChange) -> Result<bool, StoreError> {

@@ -29,7 +29,7 @@ const ROWS_AT_ONCE: usize = 200;
 impl Moves for SledStore {
     fn export(&self) -> Entities {
         let (sender, entities) = Entities::channel();
-        let begun = self.snapshots.begin(&self.db).and_then(|snapshot| {
+        let begun = self.snapshots.begin(&self.engine).and_then(|snapshot| {
             let sender = sender.clone();
             let thread = std::thread::Builder::new().name("store-export".into());
             let export = move || export(snapshot, &sender);
@@ -43,7 +43,7 @@ impl Moves for SledStore {
     }
 
     async fn holding(&self) -> Result<Holding, StoreError> {
-        holding(&self.db)
+        holding(&self.tree()?)
     }
 
     async fn import(&self, part: ImportPart) -> Result<(), StoreError> {

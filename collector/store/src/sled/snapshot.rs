@@ -4,6 +4,7 @@
 //! before it first changes it, and the reader looks there before it looks into the tree. Both do so
 //! under one lock, which the reader holds for a few pieces at a time; what it has passed is forgotten.
 
+use super::engine::Engine;
 use super::keys;
 use super::transaction::{Writes, corrupt, decode, failed};
 use crate::error::StoreError;
@@ -55,13 +56,13 @@ struct Locks {
 
 /// A snapshot being read; it ends when it is dropped.
 pub(super) struct Snapshot {
-    tree: sled::Db,
+    engine: Engine,
     snapshots: Snapshots,
 }
 
 /// The lock, held while some pieces are read.
 pub(super) struct View<'a> {
-    tree: &'a sled::Tree,
+    tree: sled::Tree,
     state: MutexGuard<'a, Option<State>>,
 }
 
@@ -103,14 +104,22 @@ impl Passed {
 
 impl Snapshots {
     /// Begins one at this moment.
-    pub(super) fn begin(&self, tree: &sled::Db) -> Result<Snapshot, StoreError> {
+    pub(super) fn begin(&self, engine: &Engine) -> Result<Snapshot, StoreError> {
         let mut state = self.lock();
         if state.is_some() {
             return Err(StoreError::Exporting);
         }
         *state = Some(State::default());
         drop(state);
-        Ok(Snapshot { tree: tree.clone(), snapshots: self.clone() })
+        Ok(Snapshot { engine: engine.clone(), snapshots: self.clone() })
+    }
+
+    /// Ends the one that is being read, and with it what its reader holds of the engine.
+    pub(super) fn give_up(&self) {
+        if let Some(state) = &mut *self.lock() {
+            tracing::warn!("an export was given up: the store was shut for lack of room");
+            *state = State::given_up();
+        }
     }
 
     /// Applies a commit's writes, keeping what a snapshot still has to read.
@@ -154,9 +163,13 @@ impl State {
         }
         if self.bytes > BEFORE_BYTES {
             tracing::warn!("an export was given up: too much was written while its reader waited");
-            *self = Self { given_up: true, ..Self::default() };
+            *self = Self::given_up();
         }
         Ok(())
+    }
+
+    fn given_up() -> Self {
+        Self { given_up: true, ..Self::default() }
     }
 
     /// Forgets what the reader has left behind: what comes first under each prefix of its order, and
@@ -185,11 +198,14 @@ impl Snapshot {
     /// Where the snapshot was given up.
     pub(super) fn view(&self) -> Result<View<'_>, StoreError> {
         let state = self.snapshots.lock();
-        if state.as_ref().is_none_or(|state| state.given_up) {
-            let reason = "too much was written while the reader of an export waited";
-            return Err(StoreError::Unavailable(reason.into()));
+        let given_up = state.as_ref().is_none_or(|state| state.given_up);
+        match self.engine.get().filter(|_| !given_up) {
+            Some(tree) => Ok(View { tree, state }),
+            None => {
+                let reason = "the export was given up; the log says why";
+                Err(StoreError::Unavailable(reason.into()))
+            }
         }
-        Ok(View { tree: &self.tree, state })
     }
 }
 
@@ -291,9 +307,9 @@ mod tests {
 
     /// Everything that a snapshot reads, one piece a step, with writes between the steps.
     fn read(tree: &sled::Db, writes: &[Vec<(usize, Option<u8>)>]) -> Vec<(Vec<u8>, u8)> {
-        let snapshots = Snapshots::default();
-        let snapshot = snapshots.begin(tree).unwrap();
-        assert!(matches!(snapshots.begin(tree), Err(StoreError::Exporting)));
+        let (engine, snapshots) = (Engine::new(tree.clone()), Snapshots::default());
+        let snapshot = snapshots.begin(&engine).unwrap();
+        assert!(matches!(snapshots.begin(&engine), Err(StoreError::Exporting)));
         let mut writes = writes.iter();
         let mut found = Vec::new();
         for prefix in [b"v", b"l", b"i"] {

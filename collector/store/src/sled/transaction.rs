@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::limits;
 use std::collections::BTreeMap;
+use std::io;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A value's header: whole; or, in the next ten bytes, the number of further chunks and the hash of
@@ -233,8 +234,18 @@ pub(super) fn decode<T: DeserializeOwned>(
 pub(super) fn failed(error: sled::Error) -> StoreError {
     match error {
         sled::Error::Corruption { .. } => StoreError::Corrupt(error.to_string()),
+        sled::Error::Io(error) if is_full(&error) => StoreError::Full(format!(
+            "the store's disk is full ({}): nothing is stored until there is room",
+            error.kind()
+        )),
         other => StoreError::Closed(other.to_string()),
     }
+}
+
+/// Whether a disk, or somebody's share of it, takes no more.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 pub(super) fn corrupt(key: &[u8], why: &str) -> StoreError {

@@ -3,7 +3,7 @@
 use super::transaction::Transaction;
 use super::{SledStore, keys};
 use crate::error::StoreError;
-use crate::verbs::Upkeep;
+use crate::verbs::{Takes, Upkeep};
 use async_trait::async_trait;
 use shared::limits;
 
@@ -14,7 +14,7 @@ const AT_ONCE: usize = 1_000;
 impl Upkeep for SledStore {
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
         let end = keys::aged_end(now_ms - limits::IDEMPOTENCY_MS);
-        if self.db.range(keys::AGED..end.as_slice()).next().is_none() {
+        if self.tree()?.range(keys::AGED..end.as_slice()).next().is_none() {
             return Ok(0);
         }
         let expire = move |transaction: &mut Transaction<'_>| {
@@ -32,8 +32,14 @@ impl Upkeep for SledStore {
         false
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.writer.write(|_| Ok(())).await
+    async fn ready(&self) -> Result<Takes, StoreError> {
+        self.writer.write(|_| Ok(())).await?;
+        let refused = self.writer.room().for_page_views().err();
+        Ok(refused.map_or(Takes::Everything, Takes::AllButPageViews))
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.writer.room().free_bytes()
     }
 
     fn queued(&self) -> usize {

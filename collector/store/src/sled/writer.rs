@@ -2,11 +2,15 @@
 //! durable, then answers all of it (group commit).
 //!
 //! Durable means: sled's flush, and then `fdatasync` on its log file, because that flush alone
-//! leaves the disk's own cache unwritten. After a failed commit nothing more is taken: what the
+//! leaves the disk's own cache unwritten. After a commit that a full disk refused, nothing is taken
+//! until there is room (`recovery`); after any other that failed, nothing more at all, because what the
 //! disk holds is no longer known.
 
-use super::folder::Durability;
+use super::engine::Engine;
+use super::folder::{Durability, Place};
 use super::keys;
+use super::recovery::wait_for_room;
+use super::room::Room;
 use super::snapshot::Snapshots;
 use super::transaction::Transaction;
 use crate::error::StoreError;
@@ -26,51 +30,67 @@ const RESERVED: usize = 1_024;
 
 /// Run with the transaction of its commit; gives back what answers the caller once the commit is
 /// known to be durable, or not.
-type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Answer + Send>;
+pub(super) type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-enum Message {
+/// What the thread is sent.
+pub(super) enum Message {
     Run(Job),
     Stop,
+}
+
+/// What the thread shares with the rest of the store.
+#[derive(Clone)]
+pub(super) struct Writing {
+    pub(super) engine: Engine,
+    pub(super) snapshots: Snapshots,
+    pub(super) room: Arc<Room>,
+    /// Verbs taken and not yet answered.
+    pub(super) queued: Arc<AtomicUsize>,
 }
 
 /// The sending side.
 pub(super) struct Writer {
     queue: SyncSender<Message>,
-    room: usize,
-    queued: Arc<AtomicUsize>,
+    places: usize,
+    writing: Writing,
     thread: std::sync::Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
 impl Writer {
-    /// Starts the thread, with room for so many waiting verbs.
+    /// Starts the thread, with places for so many waiting verbs.
     pub(super) fn start(
-        tree: sled::Db,
+        writing: Writing,
+        place: Place,
         durability: Durability,
-        snapshots: Snapshots,
-        room: usize,
+        places: usize,
     ) -> std::io::Result<Self> {
-        let (queue, jobs) = sync_channel(room + RESERVED);
-        let queued = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&queued);
+        let (queue, jobs) = sync_channel(places + RESERVED);
+        let shared = writing.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&tree, durability, &snapshots, &jobs, &counter))?;
-        Ok(Self { queue, queued, room, thread: std::sync::Mutex::new(Some(thread)) })
+            .spawn(move || run(&shared, &place, durability, &jobs))?;
+        Ok(Self { queue, places, writing, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
     /// Verbs taken and not yet answered.
     pub(super) fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+        self.writing.queued.load(Ordering::Relaxed)
+    }
+
+    /// What the disk has room for.
+    pub(super) fn room(&self) -> &Room {
+        &self.writing.room
     }
 
     /// The same as [`Self::write`] for what browsers send, which has to come again where too much of
-    /// it waits.
-    pub(super) async fn write_if_room<T: Send + 'static>(
+    /// it waits, or the disk has little room.
+    pub(super) async fn write_page_views<T: Send + 'static>(
         &self,
         verb: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if self.queued() >= self.room {
+        self.room().for_page_views()?;
+        if self.queued() >= self.places {
             return Err(StoreError::Busy);
         }
         self.write(verb).await
@@ -81,6 +101,7 @@ impl Writer {
         &self,
         verb: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.room().for_others()?;
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let result = transaction.run(verb);
@@ -89,15 +110,21 @@ impl Writer {
                 let _ = sender.send(commit.and(result));
             })
         });
-        self.queued.fetch_add(1, Ordering::Relaxed);
+        let queued = &self.writing.queued;
+        queued.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = self.queue.try_send(Message::Run(job)) {
-            self.queued.fetch_sub(1, Ordering::Relaxed);
+            queued.fetch_sub(1, Ordering::Relaxed);
             return Err(match error {
                 TrySendError::Full(_) => StoreError::Busy,
                 TrySendError::Disconnected(_) => closed(),
             });
         }
-        receiver.await.unwrap_or_else(|_| Err(closed()))
+        receiver.await.unwrap_or_else(|_| Err(self.why_unanswered()))
+    }
+
+    /// Why nothing is stored or read.
+    pub(super) fn why_unanswered(&self) -> StoreError {
+        self.room().for_others().err().unwrap_or_else(closed)
     }
 
     /// Waits for everything taken to be durable and ends the thread. Blocks.
@@ -113,15 +140,44 @@ impl Writer {
 }
 
 fn closed() -> StoreError {
-    StoreError::Closed("the writer has stopped; see the log".into())
+    StoreError::Closed("the writer has stopped; the log says why".into())
 }
 
 fn run(
-    tree: &sled::Db,
+    writing: &Writing,
+    place: &Place,
     mut durability: Durability,
-    snapshots: &Snapshots,
     jobs: &Receiver<Message>,
-    queued: &AtomicUsize,
+) -> Result<(), StoreError> {
+    loop {
+        let Some(tree) = writing.engine.get() else { return Err(closed()) };
+        let Err(failure) = commit_all(&tree, durability, writing, jobs) else { return Ok(()) };
+        drop(tree);
+        if !matches!(failure, StoreError::Full(_)) {
+            tracing::error!(error = %failure, "the store could not commit and takes no more writes; restart the collector");
+            return Err(failure);
+        }
+        tracing::error!(error = %failure, "the store is shut until its disk has room");
+        match wait_for_room(writing, place, jobs) {
+            Ok(Some(opened)) => durability = opened,
+            Ok(None) => return Err(failure),
+            Err(error) => {
+                writing.room.shut(closed());
+                tracing::error!(%error, "the store does not open again and takes no writes; restart the collector");
+                return Err(error);
+            }
+        }
+        writing.room.reopened();
+        tracing::info!("the store is open again and takes writes");
+    }
+}
+
+/// Commits what is sent, until the store is to close.
+fn commit_all(
+    tree: &sled::Tree,
+    mut durability: Durability,
+    writing: &Writing,
+    jobs: &Receiver<Message>,
 ) -> Result<(), StoreError> {
     let mut transaction = Transaction::new(tree);
     let mut stopping = false;
@@ -146,19 +202,20 @@ fn run(
                 Err(_) => break,
             }
         }
-        let commit = commit(tree, &mut durability, snapshots, &mut transaction);
-        queued.fetch_sub(taken, Ordering::Relaxed);
+        let commit = commit(tree, &mut durability, &writing.snapshots, &mut transaction);
+        if let Err(failure @ StoreError::Full(_)) = &commit {
+            // Before anybody hears of it, so that what comes next is refused for the same reason.
+            writing.room.shut(failure.clone());
+        }
+        writing.queued.fetch_sub(taken, Ordering::Relaxed);
         let failure = commit.as_ref().err().map(|error| match error {
-            StoreError::Closed(reason) => reason.clone(),
-            other => other.to_string(),
+            StoreError::Closed(_) | StoreError::Full(_) => error.clone(),
+            other => StoreError::Closed(other.to_string()),
         });
         for answer in answers {
-            answer(failure.clone().map_or(Ok(()), |reason| Err(StoreError::Closed(reason))));
+            answer(failure.clone().map_or(Ok(()), Err));
         }
-        if let Err(error) = commit {
-            tracing::error!(%error, "the store could not commit and takes no more writes");
-            return Err(error);
-        }
+        commit?;
     }
     Ok(())
 }
@@ -175,7 +232,7 @@ fn attempt(job: Job, transaction: &mut Transaction<'_>) -> Option<Answer> {
 }
 
 fn commit(
-    tree: &sled::Db,
+    tree: &sled::Tree,
     durability: &mut Durability,
     snapshots: &Snapshots,
     transaction: &mut Transaction<'_>,

@@ -10,6 +10,7 @@ use crate::error::CallError;
 use crate::throttle::Throttle;
 use crate::token::{App, Assertion, Grant, Tokens};
 use anyhow::{Context, Result};
+use clew_core::is_ahead;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::fields::naming::Prefix;
@@ -46,7 +47,7 @@ pub(super) struct Learned {
 
 impl Learned {
     fn of(told: &BTreeMap<String, i64>, column: &str, now_ms: i64) -> bool {
-        told.get(column).is_some_and(|at_ms| now_ms < at_ms + LEARNED_MS)
+        told.get(column).is_some_and(|at_ms| is_ahead(at_ms + LEARNED_MS, LEARNED_MS, now_ms))
     }
 
     pub(super) fn is_absent(&self, column: &str, now_ms: i64) -> bool {

@@ -1,0 +1,77 @@
+//! The folder is about people, so it is its owner's alone: whoever opens it has to own it, and what
+//! others could read is closed to them.
+
+use std::fs::{self, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// What a folder and a file may allow: everything to the owner.
+const FOLDER: u32 = 0o700;
+const FILE: u32 = 0o600;
+const RIGHTS: u32 = 0o777;
+
+/// Why a path cannot be made private.
+#[derive(Debug)]
+pub(super) enum Exposed {
+    /// It belongs to another user.
+    Foreign {
+        path: PathBuf,
+        owner: u32,
+        user: u32,
+    },
+    /// Others may read it, and that cannot be changed.
+    Open {
+        path: PathBuf,
+        mode: u32,
+    },
+    Io(io::Error),
+}
+
+impl From<io::Error> for Exposed {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Closes a folder and everything in it to others; whether anything was open to them.
+///
+/// # Errors
+/// [`Exposed`].
+pub(super) fn make_private(folder: &Path) -> Result<bool, Exposed> {
+    let mut was_open = close(folder, &fs::metadata(folder)?)?;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            // What another process removed needs no closing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if metadata.is_dir() {
+            was_open |= make_private(&path)?;
+        } else if !metadata.is_symlink() {
+            was_open |= close(&path, &metadata)?;
+        }
+    }
+    Ok(was_open)
+}
+
+fn close(path: &Path, metadata: &Metadata) -> Result<bool, Exposed> {
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != user {
+        return Err(Exposed::Foreign { path: path.to_owned(), owner, user });
+    }
+    let wanted = if metadata.is_dir() { FOLDER } else { FILE };
+    let mode = metadata.permissions().mode() & RIGHTS;
+    if mode & !wanted == 0 {
+        return Ok(false);
+    }
+    let open = |mode| Exposed::Open { path: path.to_owned(), mode };
+    fs::set_permissions(path, Permissions::from_mode(wanted)).map_err(|_| open(mode))?;
+    // Some file systems say yes and change nothing.
+    match fs::metadata(path)?.permissions().mode() & RIGHTS {
+        mode if mode & !wanted == 0 => Ok(true),
+        mode => Err(open(mode)),
+    }
+}

@@ -1,0 +1,236 @@
+//! How much room the store's disk has, and what is refused for lack of it.
+//!
+//! sled cannot go on after a write that failed, so the disk must not get full. Page views are refused
+//! first, because browsers keep them; what is left then belongs to leads, settlements and operators.
+//! Below a last reserve, nothing is written at all.
+
+use crate::error::StoreError;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a measurement counts. A fast disk takes some 40 MB in that time.
+const COUNTS_FOR: Duration = Duration::from_millis(250);
+/// The part of [`Reserve::min_bytes`] that nothing may use.
+const LAST: u64 = 8;
+/// What was refused is taken again when so much more is free, so that it does not change each second.
+const MARGIN: u64 = 8;
+const MIB: u64 = 1 << 20;
+
+/// Free bytes of the disk below which something happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Reserve {
+    /// The log warns.
+    pub warn_bytes: u64,
+    /// Page views are refused; below an eighth of it, everything is. 0: nothing is.
+    pub min_bytes: u64,
+}
+
+/// Says how many bytes are free.
+#[derive(Clone, Debug)]
+pub enum Disk {
+    /// The folder's own.
+    Real,
+    /// A test's, which sets the number.
+    Simulated(Arc<AtomicU64>),
+}
+
+impl Disk {
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        match self {
+            Self::Real => {
+                let disk = rustix::fs::statvfs(folder)?;
+                Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+            }
+            Self::Simulated(free) => Ok(free.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// What the disk has room for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Level {
+    Nothing,
+    AllButPageViews,
+    AllWithWarning,
+    All,
+}
+
+/// Watches the disk of one folder.
+pub(super) struct Room {
+    disk: Disk,
+    folder: PathBuf,
+    reserve: Reserve,
+    state: Mutex<State>,
+}
+
+struct State {
+    measured: Option<Instant>,
+    /// `None` where it cannot be measured.
+    free_bytes: Option<u64>,
+    level: Level,
+    /// Why the engine is shut.
+    shut: Option<StoreError>,
+}
+
+impl Room {
+    pub(super) fn new(disk: Disk, folder: PathBuf, reserve: Reserve) -> Self {
+        let state = State { measured: None, free_bytes: None, level: Level::All, shut: None };
+        Self { disk, folder, reserve, state: Mutex::new(state) }
+    }
+
+    /// Whether page views are taken; the error says why not.
+    pub(super) fn for_page_views(&self) -> Result<(), StoreError> {
+        self.check(Level::AllWithWarning)
+    }
+
+    /// Whether anything is taken; the error says why not.
+    pub(super) fn for_others(&self) -> Result<(), StoreError> {
+        self.check(Level::AllButPageViews)
+    }
+
+    /// Free bytes of the disk; `None` where they cannot be measured.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        self.measured().free_bytes
+    }
+
+    /// Whether the engine, which is shut, may be opened again.
+    pub(super) fn is_enough_to_open(&self) -> bool {
+        self.measured().level > Level::Nothing
+    }
+
+    /// Refuses everything while the engine is shut.
+    pub(super) fn shut(&self, why: StoreError) {
+        self.lock().shut = Some(why);
+    }
+
+    /// Takes again what the disk has room for.
+    pub(super) fn reopened(&self) {
+        self.lock().shut = None;
+    }
+
+    fn check(&self, needed: Level) -> Result<(), StoreError> {
+        let state = self.measured();
+        if let Some(why) = &state.shut {
+            return Err(why.clone());
+        }
+        if state.level >= needed {
+            return Ok(());
+        }
+        let free = state.free_bytes.unwrap_or_default() / MIB;
+        let min = self.reserve.min_bytes / MIB;
+        Err(StoreError::Full(match state.level {
+            Level::Nothing => format!(
+                "{free} MiB are free on the store's disk, less than an eighth of store.min_free_mib ({min}): \
+                 nothing is stored until there is more room"
+            ),
+            _ => format!(
+                "{free} MiB are free on the store's disk, less than store.min_free_mib ({min}): page views \
+                 are not stored until there is more room"
+            ),
+        }))
+    }
+
+    fn measured(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        let is_fresh =
+            |measured: Instant| matches!(self.disk, Disk::Real) && measured.elapsed() < COUNTS_FOR;
+        if !state.measured.is_some_and(is_fresh) {
+            state.measured = Some(Instant::now());
+            state.free_bytes = self.disk.free_bytes(&self.folder).ok();
+            let level = self.level(state.free_bytes, state.level);
+            if level != state.level {
+                report(level, state.level, state.free_bytes.unwrap_or_default() / MIB);
+                state.level = level;
+            }
+        }
+        state
+    }
+
+    /// The level of so many free bytes; one above the present takes somewhat more than the present did.
+    fn level(&self, free_bytes: Option<u64>, present: Level) -> Level {
+        // Where it cannot be measured, the first write that fails tells.
+        let Some(free) = free_bytes else { return present };
+        let Reserve { warn_bytes, min_bytes } = self.reserve;
+        let bounds = [
+            (min_bytes / LAST, Level::Nothing),
+            (min_bytes, Level::AllButPageViews),
+            (warn_bytes, Level::AllWithWarning),
+        ];
+        let is_below = |(bound, level): &(u64, Level)| {
+            let margin = if present <= *level { bound / MARGIN } else { 0 };
+            free < bound.saturating_add(margin)
+        };
+        bounds.into_iter().find(is_below).map_or(Level::All, |(_, level)| level)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn report(level: Level, before: Level, free_mib: u64) {
+    match level {
+        Level::Nothing => tracing::error!(
+            free_mib,
+            "the store's disk is nearly full: nothing is stored until there is more room"
+        ),
+        Level::AllButPageViews => tracing::error!(
+            free_mib,
+            "the store's disk is nearly full: page views are not stored until there is more room; leads \
+             and deliveries go on"
+        ),
+        Level::AllWithWarning => {
+            tracing::warn!(free_mib, "the store's disk has little room left");
+            if before < level {
+                tracing::info!("page views are stored again");
+            }
+        }
+        Level::All => tracing::info!(free_mib, "the store's disk has enough room again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_at_so_many_free_bytes() {
+        let free = Arc::new(AtomicU64::new(0));
+        let room = |warn_bytes, min_bytes| {
+            let disk = Disk::Simulated(Arc::clone(&free));
+            Room::new(disk, "/".into(), Reserve { warn_bytes, min_bytes })
+        };
+        let check = |room: &Room, free_mib: u64, page_views: bool, others: bool| {
+            free.store(free_mib * MIB, Ordering::Relaxed);
+            let taken = (room.for_page_views().is_ok(), room.for_others().is_ok());
+            assert_eq!(taken, (page_views, others), "{free_mib} MiB");
+        };
+        let guarded = room(2_048 * MIB, 512 * MIB);
+        check(&guarded, 5_000, true, true);
+        check(&guarded, 2_000, true, true);
+        check(&guarded, 512, true, true);
+        check(&guarded, 511, false, true);
+        check(&guarded, 512, false, true);
+        check(&guarded, 575, false, true);
+        check(&guarded, 576, true, true);
+        check(&guarded, 63, false, false);
+        check(&guarded, 71, false, false);
+        check(&guarded, 72, false, true);
+        check(&guarded, 0, false, false);
+        check(&guarded, 5_000, true, true);
+        check(&room(0, 0), 0, true, true);
+    }
+
+    #[test]
+    fn what_shuts_the_engine_is_the_reason() {
+        let room = Room::new(Disk::Real, "/".into(), Reserve { warn_bytes: 0, min_bytes: 0 });
+        assert!(room.free_bytes().is_some());
+        room.shut(StoreError::Full("why".into()));
+        assert_eq!(room.for_others().unwrap_err().to_string(), "why");
+        room.reopened();
+        assert!(room.for_page_views().is_ok());
+    }
+}
