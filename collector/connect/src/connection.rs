@@ -8,8 +8,8 @@ use crate::outgoing::Outgoing;
 use crate::transport::Transport;
 use crate::vault::Vault;
 use anyhow::{Context, Result};
-use clew_core::Core;
 use clew_core::seal::Seal;
+use clew_core::{Core, Quiet};
 use serde_json::{Map, Value};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::fields::naming::{self, Prefix};
@@ -21,9 +21,6 @@ use url::Url;
 
 /// Fields that a CRM did not take, although they were declared, are tried again after so long.
 const LEFT_OUT_MS: i64 = 3_600_000;
-
-/// Refused webhooks are logged once in so long.
-const REFUSALS_MS: i64 = 60_000;
 
 /// One connection to a CRM.
 pub struct Connection {
@@ -43,8 +40,8 @@ pub struct Connection {
     left_out: Mutex<HashMap<String, i64>>,
     /// Before this time nothing is read there, Unix milliseconds.
     rests_until_ms: AtomicI64,
-    /// When a refused webhook was last logged, Unix milliseconds.
-    refusal_logged_ms: AtomicI64,
+    /// Webhooks that were refused.
+    pub refused: Quiet,
 }
 
 /// What the configuration says of all connections.
@@ -141,7 +138,7 @@ impl Connections {
             fields: names.into_iter().filter_map(find).collect(),
             left_out: Mutex::default(),
             rests_until_ms: AtomicI64::new(i64::MIN),
-            refusal_logged_ms: AtomicI64::new(i64::MIN),
+            refused: Quiet::default(),
         })
     }
 }
@@ -185,16 +182,6 @@ impl Connection {
     /// Whether nothing is read there for now.
     pub fn rests(&self, now_ms: i64) -> bool {
         now_ms < self.rests_until_ms.load(Ordering::Relaxed)
-    }
-
-    /// Whether to log a refused webhook now: once a minute.
-    pub fn logs_refusal(&self, now_ms: i64) -> bool {
-        let logged_ms = self.refusal_logged_ms.load(Ordering::Relaxed);
-        let logs = now_ms.saturating_sub(logged_ms) >= REFUSALS_MS;
-        if logs {
-            self.refusal_logged_ms.store(now_ms, Ordering::Relaxed);
-        }
-        logs
     }
 
     /// Leaves it alone until a time.
