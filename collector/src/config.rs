@@ -8,6 +8,7 @@ mod attribution;
 pub mod change;
 mod destination;
 mod inbound;
+mod limits;
 mod network;
 mod rules;
 mod site;
@@ -17,6 +18,7 @@ mod text;
 pub use attribution::AttributionConfig;
 pub use destination::{DestinationConfig, HooksConfig};
 pub use inbound::InboundConfig;
+pub use limits::LimitsConfig;
 pub use network::Network;
 pub use rules::RulesConfig;
 pub use site::SiteConfig;
@@ -44,6 +46,9 @@ pub const EXAMPLE: &str = include_str!("../../clew.example.toml");
 pub struct Config {
     /// Where the collector listens.
     pub listen: SocketAddr,
+    /// Where health and metrics are answered; `None`: where everything else is.
+    #[serde(deserialize_with = "text::parsed_unless_empty")]
+    pub operator_listen: Option<SocketAddr>,
     /// The address that browsers and CRMs reach it under.
     pub public_url: Url,
     /// The path that everything for browsers lies under, with a slash before and none behind.
@@ -57,6 +62,8 @@ pub struct Config {
     /// What the names of our fields begin with in a CRM.
     #[serde(deserialize_with = "text::parsed")]
     pub field_prefix: Prefix,
+    /// What clients of the public address may take.
+    pub limits: LimitsConfig,
     /// The store.
     pub store: StoreConfig,
     /// Hand-off.
@@ -209,6 +216,7 @@ impl Config {
             self.delivery.timeout_seconds > 0,
             "delivery.timeout_seconds: should be at least 1"
         );
+        self.limits.check()?;
         self.store.check()?;
         ensure!(self.delivery.concurrency > 0, "delivery.concurrency: should be at least 1");
         unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
@@ -257,11 +265,15 @@ impl Config {
 /// What the environment may override: single values, not tables of their own.
 const OVERRIDABLE: &[&str] = &[
     "listen",
+    "operator_listen",
     "public_url",
     "prefix",
     "log",
     "workers",
     "field_prefix",
+    "limits.connections",
+    "limits.connections_per_client",
+    "limits.request_seconds",
     "store.url",
     "store.queue",
     "store.cache_mib",
@@ -317,6 +329,12 @@ mod tests {
         );
         check("listne = 1", &[], Err("listne"));
         check("", &[("CLEW_LISTEN", "nowhere")], Err("listen"));
+        check("operator_listen = \"\"", &[], Ok(()));
+        check("", &[("CLEW_OPERATOR_LISTEN", "")], Ok(()));
+        check("operator_listen = \"nowhere\"", &[], Err("operator_listen"));
+        check("[limits]\nconnections = 0", &[], Err("limits.connections"));
+        check("[limits]\nconnections_per_client = 0", &[], Err("at least 1"));
+        check("", &[("CLEW_LIMITS__REQUEST_SECONDS", "0")], Err("limits.request_seconds"));
         check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
         check("[delivery]\ntimeout_seconds = 0", &[], Err("delivery.timeout_seconds"));
         check("prefix = \"c\"", &[], Err("prefix"));

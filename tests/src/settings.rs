@@ -10,7 +10,7 @@ pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 /// The settings of a test's collector on a store.
 pub fn settings_for(url: &str) -> String {
     format!(
-        "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
+        "listen = \"127.0.0.1:0\"\noperator_listen = \"\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
          [store]\nurl = \"{url}\"\n\
          [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\

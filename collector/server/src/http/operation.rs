@@ -13,15 +13,24 @@ use futures_util::future::ready;
 use futures_util::stream::{once, unfold};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
 
+/// How long the store may take to say that it takes writes. One that takes longer is too busy to be sent
+/// more, and whoever asks does not wait longer.
+const READY: Duration = Duration::from_secs(1);
+
 /// `GET /readyz`: writes are being taken.
 pub(super) async fn readiness(core: Data<Core>) -> Result<&'static str, ApiError> {
-    core.store.ready().await?;
+    match timeout(READY, core.store.ready()).await {
+        Ok(ready) => ready?,
+        Err(_) => return Err(ApiError::Busy),
+    }
     Ok("ready\n")
 }
 
