@@ -10,6 +10,7 @@ mod destination;
 mod inbound;
 mod limits;
 mod network;
+mod rates;
 mod rules;
 mod site;
 mod store;
@@ -18,8 +19,9 @@ mod text;
 pub use attribution::AttributionConfig;
 pub use destination::{DestinationConfig, HooksConfig};
 pub use inbound::InboundConfig;
-pub use limits::{LimitsConfig, SiteLimitsConfig};
+pub use limits::LimitsConfig;
 pub use network::Network;
+pub use rates::{RatesConfig, SiteRatesConfig};
 pub use rules::RulesConfig;
 pub use site::{Identify, SiteConfig};
 pub use store::StoreConfig;
@@ -46,6 +48,9 @@ pub const EXAMPLE: &str = include_str!("../../clew.example.toml");
 pub struct Config {
     /// Where the collector listens.
     pub listen: SocketAddr,
+    /// Where health and metrics are answered; `None`: where everything else is.
+    #[serde(deserialize_with = "text::parsed_unless_empty")]
+    pub operator_listen: Option<SocketAddr>,
     /// The address that browsers and CRMs reach it under.
     pub public_url: Url,
     /// The path that everything for browsers lies under, with a slash before and none behind.
@@ -59,10 +64,12 @@ pub struct Config {
     /// What the names of our fields begin with in a CRM.
     #[serde(deserialize_with = "text::parsed")]
     pub field_prefix: Prefix,
+    /// What clients of the public address may take.
+    pub limits: LimitsConfig,
     /// The store.
     pub store: StoreConfig,
     /// How much clients, visitors, persons and sites may send.
-    pub limits: LimitsConfig,
+    pub rates: RatesConfig,
     /// Hand-off.
     pub delivery: DeliveryConfig,
     /// What is added to the rules that label page views.
@@ -216,8 +223,9 @@ impl Config {
             self.delivery.timeout_seconds > 0,
             "delivery.timeout_seconds: should be at least 1"
         );
-        self.store.check()?;
         self.limits.check()?;
+        self.store.check()?;
+        self.rates.check()?;
         ensure!(self.delivery.concurrency > 0, "delivery.concurrency: should be at least 1");
         unique("sites", self.sites.iter().map(|site| site.name.as_str()))?;
         unique(
@@ -232,8 +240,8 @@ impl Config {
         unique("inbound", crms.chain(self.inbound.iter().map(|inbound| inbound.name.as_str())))?;
         for site in &self.sites {
             site.check()?;
-            let limits = self.limits.of_site(site.limits);
-            limits.check().with_context(|| format!("site `{}`", site.name))?;
+            let rates = self.rates.of_site(site.rates);
+            rates.check().with_context(|| format!("site `{}`", site.name))?;
         }
         for key in &self.keys {
             self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;
@@ -267,11 +275,15 @@ impl Config {
 /// What the environment may override: single values, not tables of their own.
 const OVERRIDABLE: &[&str] = &[
     "listen",
+    "operator_listen",
     "public_url",
     "prefix",
     "log",
     "workers",
     "field_prefix",
+    "limits.connections",
+    "limits.connections_per_client",
+    "limits.request_seconds",
     "store.url",
     "store.queue",
     "store.cache_mib",
@@ -329,6 +341,12 @@ mod tests {
         );
         check("listne = 1", &[], Err("listne"));
         check("", &[("CLEW_LISTEN", "nowhere")], Err("listen"));
+        check("operator_listen = \"\"", &[], Ok(()));
+        check("", &[("CLEW_OPERATOR_LISTEN", "")], Ok(()));
+        check("operator_listen = \"nowhere\"", &[], Err("operator_listen"));
+        check("[limits]\nconnections = 0", &[], Err("limits.connections"));
+        check("[limits]\nconnections_per_client = 0", &[], Err("at least 1"));
+        check("", &[("CLEW_LIMITS__REQUEST_SECONDS", "0")], Err("limits.request_seconds"));
         check("[store]\ncache_mib = 0", &[], Err("store.cache_mib"));
         check("[store]\nwarn_free_mib = 511", &[], Err("store.warn_free_mib"));
         check("[store]\nwarn_free_mib = 0\nmin_free_mib = 0", &[], Ok(()));

@@ -6,8 +6,8 @@
 
 use clew_connect::Connection;
 use clew_connect::crm::record::RecordRef;
-use clew_connect::crm::webhook::{Received, Refused, Webhook};
-use clew_core::{Core, is_ahead};
+use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
+use clew_core::{Core, Refusal, is_ahead};
 use clew_store::{Memo, MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -71,6 +71,22 @@ impl Inbox {
         Self { core }
     }
 
+    /// Judges a webhook by what stands before its body, so that the body of one that cannot be signed
+    /// is never read.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub fn admit(
+        &self,
+        connection: &Connection,
+        secret_path: &str,
+        header: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(), ReceiveError> {
+        let webhooks = connection.crm.webhooks().ok_or(ReceiveError::NoWebhooks)?;
+        let head = Head { secret_path, header, now_ms: self.core.now_ms() };
+        webhooks.admit(&head).map_err(|refused| self.refused(connection, refused))
+    }
+
     /// Judges a webhook and puts the records that it names into the connection's inbox; returns the
     /// answer that the vendor expects. Durable when it answers.
     ///
@@ -84,16 +100,19 @@ impl Inbox {
         body: &[u8],
     ) -> Result<Received, ReceiveError> {
         let webhooks = connection.crm.webhooks().ok_or(ReceiveError::NoWebhooks)?;
-        let (name, now_ms) = (connection.name(), self.core.now_ms());
-        let received = webhooks.receive(&Webhook { secret_path, header, body, now_ms });
-        let received = received.inspect_err(|refused| {
-            // Unsigned webhooks must not fill the log; the metrics count all of them.
-            if connection.logs_refusal(now_ms) {
-                tracing::warn!(connection = name, %refused, "a webhook was refused");
-            }
-        })?;
-        self.put(name, &received.records).await?;
+        let head = Head { secret_path, header, now_ms: self.core.now_ms() };
+        let received = webhooks.receive(&Webhook { head, body });
+        let received = received.map_err(|refused| self.refused(connection, refused))?;
+        self.put(connection.name(), &received.records).await?;
         Ok(received)
+    }
+
+    fn refused(&self, connection: &Connection, refused: Refused) -> ReceiveError {
+        self.core.metrics.refused(Refusal::Webhook);
+        if let Some(count) = connection.refused.note(self.core.now_ms()) {
+            tracing::warn!(connection = connection.name(), count, %refused, "a webhook was refused");
+        }
+        refused.into()
     }
 
     /// Puts records into a connection's inbox. Durable when it answers.

@@ -7,7 +7,7 @@
 mod day;
 mod rate;
 
-use crate::config::LimitsConfig;
+use crate::config::RatesConfig;
 use crate::settings::Settings;
 use clew_core::Clock;
 use day::Day;
@@ -55,7 +55,7 @@ pub struct Load {
 
 /// The states of one site.
 struct SiteLimits {
-    config: LimitsConfig,
+    config: RatesConfig,
     clients: Option<Rate>,
     visitors: Option<Rate>,
     persons: Option<Rate>,
@@ -98,8 +98,8 @@ impl Limiter {
 
     /// The states of a site, made anew where its limits are other ones now.
     fn site(&self, settings: &Settings, site: &SiteId) -> Arc<SiteLimits> {
-        let own = settings.site(site.as_str()).map(|site| site.config.limits).unwrap_or_default();
-        let config = settings.config.limits.of_site(own);
+        let own = settings.site(site.as_str()).map(|site| site.config.rates).unwrap_or_default();
+        let config = settings.config.rates.of_site(own);
         let now_ms = self.clock.now_ms();
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         if self.latest_ms.swap(now_ms, Ordering::Relaxed) > now_ms.saturating_add(SET_BACK_MS) {
@@ -116,7 +116,7 @@ impl Limiter {
 }
 
 impl SiteLimits {
-    fn new(config: LimitsConfig, clock: Steady) -> Self {
+    fn new(config: RatesConfig, clock: Steady) -> Self {
         let per_second = |rate, burst| Rate::new(rate, 1, burst, clock.clone());
         Self {
             clients: per_second(config.client_per_second, config.client_burst),
@@ -147,7 +147,7 @@ impl SiteLimits {
             tracing::warn!(
                 %site,
                 "the site has sent more than four fifths of what it may send in a day; \
-                 limits.site_events_per_day and limits.site_mib_per_day say how much that is"
+                 rates.site_events_per_day and rates.site_mib_per_day say how much that is"
             );
         }
     }

@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use clew_connect::connection::Surroundings;
 use clew_connect::crm::CrmConfig;
 use clew_connect::{Connection, Connections};
-use clew_core::Secret;
 use clew_core::seal::Seal;
+use clew_core::{Quiet, Secret};
 use clew_store::StoreError;
 use shared::bot::Bots;
 use shared::ids::SiteId;
@@ -68,6 +68,8 @@ pub struct Inbound {
     pub config: InboundConfig,
     /// What its webhooks are signed with; `None` where only an API key opens it.
     pub keys: Option<SigningKeys>,
+    /// Those that were refused.
+    pub refused: Quiet,
 }
 
 /// A site with what is computed from its settings once.
@@ -109,7 +111,7 @@ impl Settings {
             let keys = keys([secret.as_ref(), previous_secret.as_ref()]);
             let keys = keys.with_context(|| format!("inbound `{name}`"))?;
             let keys = (!keys.0.is_empty()).then_some(keys);
-            Ok(Inbound { config: config.clone(), keys })
+            Ok(Inbound { config: config.clone(), keys, refused: Quiet::default() })
         };
         let inbound = config.inbound.iter().map(inbound).collect::<Result<_>>()?;
         let (rules, bots) = (config.rules.read()?, config.rules.read_bots()?);

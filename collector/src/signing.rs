@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clew_core::Secret;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// Older or newer by more than this is refused, so that a recorded request is of no use later.
@@ -52,6 +52,27 @@ impl SigningKeys {
         signatures.collect::<Vec<_>>().join(" ")
     }
 
+    /// Judges what can be judged of an incoming webhook before its body is read: its time, and whether a
+    /// signature has the form of one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_head(timestamp: &str, signatures: &str, now_ms: i64) -> Result<i64, &'static str> {
+        let timestamp_s: i64 =
+            timestamp.parse().map_err(|_| "webhook-timestamp is not a number of seconds")?;
+        if timestamp_s.abs_diff(now_ms.div_euclid(1000)) > TOLERANCE_SECONDS {
+            return Err("webhook-timestamp is more than five minutes off");
+        }
+        let is_signature = |given: &str| {
+            let decoded = given.strip_prefix("v1,").and_then(|mac| STANDARD.decode(mac).ok());
+            decoded.is_some_and(|mac| mac.len() == Sha256::output_size())
+        };
+        match signatures.split(' ').any(is_signature) {
+            true => Ok(timestamp_s),
+            false => Err("webhook-signature has no signature of version 1"),
+        }
+    }
+
     /// Judges an incoming webhook by its three headers: signed with one of these keys, and less than five
     /// minutes from now.
     ///
@@ -65,11 +86,7 @@ impl SigningKeys {
         body: &[u8],
         now_ms: i64,
     ) -> Result<(), &'static str> {
-        let timestamp_s: i64 =
-            timestamp.parse().map_err(|_| "webhook-timestamp is not a number of seconds")?;
-        if timestamp_s.abs_diff(now_ms.div_euclid(1000)) > TOLERANCE_SECONDS {
-            return Err("webhook-timestamp is more than five minutes off");
-        }
+        let timestamp_s = Self::check_head(timestamp, signatures, now_ms)?;
         match self.verify(id, timestamp_s, body, signatures) {
             true => Ok(()),
             false => Err("no signature fits the body"),
@@ -117,8 +134,11 @@ mod tests {
         let body = br#"{"email":"test@example.com","username":"test_user"}"#;
         let (good, at) = ("v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=", 1_649_367_553);
         let other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        let (forged, off) =
-            ("no signature fits the body", "webhook-timestamp is more than five minutes off");
+        let (forged, off, none) = (
+            "no signature fits the body",
+            "webhook-timestamp is more than five minutes off",
+            "webhook-signature has no signature of version 1",
+        );
         let timestamp = "1649367553";
         check(timestamp, good, body, at, "");
         check(timestamp, &format!("{other} v1a,x {good}"), body, at, "");
@@ -128,9 +148,9 @@ mod tests {
         check(timestamp, good, body, at - 301, off);
         check("1649367554", good, body, at, forged);
         check(timestamp, other, body, at, forged);
-        check(timestamp, "", body, at, forged);
-        check(timestamp, &good.replace("v1,", "v2,"), body, at, forged);
-        check(timestamp, &good[..20], body, at, forged);
+        check(timestamp, "", body, at, none);
+        check(timestamp, &good.replace("v1,", "v2,"), body, at, none);
+        check(timestamp, &good[..20], body, at, none);
         check(timestamp, good, b"{}", at, forged);
         check("soon", good, body, at, "webhook-timestamp is not a number of seconds");
         check("9223372036854775807", good, body, at, off);

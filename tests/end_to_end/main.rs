@@ -10,6 +10,8 @@ mod store;
 mod events;
 mod flags;
 mod request_ids;
+mod limits;
+mod quiet_log;
 mod leads;
 mod feedback;
 mod fields;

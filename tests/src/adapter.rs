@@ -7,7 +7,7 @@ use clew_connect::crm::adapter::{Declared, Page};
 use clew_connect::crm::note::Note;
 use clew_connect::crm::push::{Push, Pushed};
 use clew_connect::crm::record::{Change, RecordRef};
-use clew_connect::crm::webhook::{Received, Refused, Webhook};
+use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
 use clew_connect::{CallError, Connection, Connections, Outgoing, Surroundings};
 use clew_core::seal::Seal;
 use clew_core::{Clock, Core, Dice};
@@ -86,6 +86,11 @@ impl Adapter {
     /// A page of changes.
     pub async fn changed(&self, feed: &str, since_ms: i64) -> Result<Page, CallError> {
         self.0.crm.polling().unwrap().changed(feed, since_ms).await
+    }
+
+    /// Judges what stands before a webhook's body.
+    pub fn admit(&self, head: &Head<'_>) -> Result<(), Refused> {
+        self.0.crm.webhooks().unwrap().admit(head)
     }
 
     /// Judges a webhook.

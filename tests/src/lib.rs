@@ -16,6 +16,7 @@ pub mod load;
 pub mod story;
 pub mod full;
 pub mod process;
+pub mod raw;
 pub mod adapter;
 pub mod crm;
 pub mod crowd;

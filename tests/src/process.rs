@@ -22,12 +22,21 @@ pub struct Collector {
     config: NamedTempFile,
     /// Its address, without a slash behind.
     pub url: String,
+    /// The address that answers operators: the same, unless it was started with one apart.
+    pub operator_url: String,
 }
 
 impl Collector {
     /// Starts on a store and waits until it is ready.
     pub fn start(storage: &Storage, more_settings: &str) -> Self {
         Self::start_by(Command::new(binary()), storage, more_settings)
+    }
+
+    /// The same with an address of their own for operators.
+    pub fn start_apart(storage: &Storage, more_settings: &str) -> Self {
+        let mut program = Command::new(binary());
+        program.env("CLEW_OPERATOR_LISTEN", "127.0.0.1:0");
+        Self::start_by(program, storage, more_settings)
     }
 
     /// The same where no file may grow beyond so many blocks of 512 bytes: a write that would fails, as
@@ -48,12 +57,15 @@ impl Collector {
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut told = Vec::new();
-        let address = loop {
+        let (address, operator_address) = loop {
             let Some(Ok(line)) = log.next() else {
                 panic!("the collector ended before it was ready:\n{}", told.join("\n"));
             };
             if let Some((_, rest)) = line.split_once("ready address=") {
-                break rest.split_whitespace().next().unwrap().to_owned();
+                let mut words = rest.split_whitespace();
+                let address = words.next().unwrap().to_owned();
+                let operators = words.next().unwrap().strip_prefix("operator_address=").unwrap();
+                break (address, operators.to_owned());
             }
             told.push(line);
         };
@@ -63,7 +75,9 @@ impl Collector {
             // Lines that come when nobody waits for them any more are dropped.
             log.map_while(Result::ok).for_each(|line| drop(lines.send(line)));
         });
-        Self { child, log: log_read, config, url: format!("http://{address}") }
+        let (url, operator_url) =
+            (format!("http://{address}"), format!("http://{operator_address}"));
+        Self { child, log: log_read, config, url, operator_url }
     }
 
     /// Makes room: its files may grow again.
@@ -88,6 +102,21 @@ impl Collector {
     pub fn terminate(mut self) -> bool {
         self.signal("TERM");
         self.child.wait().unwrap().success()
+    }
+
+    /// SIGTERM; every line of the log that nobody has waited for.
+    pub fn last_lines(mut self) -> Vec<String> {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
+        self.log.iter().collect()
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: usize = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kib << 10
     }
 
     /// SIGHUP: it reads its configuration again.

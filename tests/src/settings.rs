@@ -11,9 +11,9 @@ pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 /// limited unless a test says so.
 pub fn settings_for(url: &str) -> String {
     format!(
-        "listen = \"127.0.0.1:0\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
+        "listen = \"127.0.0.1:0\"\noperator_listen = \"\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
          [store]\nurl = \"{url}\"\n\
-         [limits]\nclient_per_second = 0\nvisitor_per_second = 0\nperson_per_hour = 0\n\
+         [rates]\nclient_per_second = 0\nvisitor_per_second = 0\nperson_per_hour = 0\n\
          [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
          [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\

@@ -26,8 +26,8 @@ const HELP: &str = "
     http://127.0.0.1:8081        the demo site: read a little, then send the contact form
     http://127.0.0.1:8083        the CRM: the lead is there ten seconds after the form
 
-  The collector is http://127.0.0.1:8080 (/metrics, /readyz, /v1/leads); the API key lies in
-  FOLDER/api-key. Ctrl-C stops all of it; ANEW.
+  The collector is http://127.0.0.1:8080 (/v1/leads) and, for operators, http://127.0.0.1:9464
+  (/metrics, /readyz); the API key lies in FOLDER/api-key. Ctrl-C stops all of it; ANEW.
 ";
 const ANEW: &str = "without FOLDER the next start begins anew";
 const ALWAYS_ANEW: &str = "the stand-in forgets everything then, so each start begins anew";

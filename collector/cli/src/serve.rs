@@ -5,12 +5,12 @@ use crate::privacy::{ensure_not_root, warn_of_exposed};
 use crate::store::{ensure_whole, open_store, operator_socket};
 use anyhow::{Context, Result, ensure};
 use clew_core::{Clock, Dice};
-use clew_server::{App, server};
+use clew_server::{App, files, server};
 use collector::config::change::Change;
 use collector::config::{Config, Source};
 use collector::settings::Settings;
 use std::io::IsTerminal;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -57,7 +57,10 @@ fn log_filter(config: &Config) -> Result<EnvFilter> {
             "log: `{level}` is none of error, warn, info, debug, trace, off"
         );
     }
-    EnvFilter::try_new(&config.log).context("log: not a filter")
+    // It logs every request that is not HTTP, as often as a stranger likes; `Refusal` counts them. What
+    // the setting says of the same part counts.
+    let filter = format!("actix_http=off,{}", config.log);
+    EnvFilter::try_new(filter).context("log: not a filter")
 }
 
 async fn serve(
@@ -65,9 +68,9 @@ async fn serve(
     config: Config,
     set_filter: impl Fn(EnvFilter) -> Result<()>,
 ) -> Result<()> {
-    let listen = config.listen;
-    let listener =
-        TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    files::raise_limit();
+    let listener = bind("listen", config.listen)?;
+    let operators = config.operator_listen.map(|at| bind("operator_listen", at)).transpose()?;
     let mut signals = Signals::listen()?;
     let store = open_store(&config)?;
     ensure_whole(&*store).await?;
@@ -85,15 +88,19 @@ async fn serve(
     let worker = tokio::task::spawn_local(app.outbox().run(stopped.clone()));
     let follower = tokio::task::spawn_local(app.follower().run(stopped));
     let address = listener.local_addr()?;
+    let operator_address = operators.as_ref().unwrap_or(&listener).local_addr()?;
+    let operators =
+        operators.map(|listener| server::serve_operators(listener, &app)).transpose()?;
     let serving = server::serve(listener, &app)?;
-    let operator = operator_socket.and_then(|path| {
-        let serving = server::serve_operator(&path, &app).inspect_err(|error| {
+    let commands = operator_socket.and_then(|path| {
+        let serving = server::serve_commands(&path, &app).inspect_err(|error| {
             let path = path.display();
             tracing::warn!(%path, %error, "commands cannot ask this collector for what is in its store");
         });
         serving.ok()
     });
-    tracing::info!(%address, store = settings.config.store.shown_url(), "the collector is ready");
+    let store_url = settings.config.store.shown_url();
+    tracing::info!(%address, %operator_address, store = store_url, "the collector is ready");
     while let Asked::Reload = signals.next().await {
         if let Err(error) = reload(source, &app, &set_filter) {
             let error = format!("{error:#}");
@@ -102,8 +109,8 @@ async fn serve(
     }
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
     serving.stop().await;
-    if let Some(operator) = operator {
-        operator.stop().await;
+    for serving in [commands, operators].into_iter().flatten() {
+        serving.stop().await;
     }
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
@@ -111,6 +118,12 @@ async fn serve(
     store.close().await.context("the store did not close cleanly")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address}; give {setting} another address if it is in use")
+    })
 }
 
 /// Reads the configuration again and puts it in force, all of it or nothing.

@@ -9,7 +9,7 @@ use crate::transport::Transport;
 use crate::vault::Vault;
 use anyhow::{Context, Result};
 use clew_core::seal::Seal;
-use clew_core::{Core, is_ahead};
+use clew_core::{Core, Quiet, is_ahead};
 use serde_json::{Map, Value};
 use shared::fields::catalogue::{CORE, Field, find};
 use shared::fields::naming::{self, Prefix};
@@ -24,9 +24,6 @@ const LEFT_OUT_MS: i64 = 3_600_000;
 
 /// A CRM that could not be read is left alone for so long.
 const REST_MS: i64 = 60_000;
-
-/// Refused webhooks are logged once in so long.
-const REFUSALS_MS: i64 = 60_000;
 
 /// One connection to a CRM.
 pub struct Connection {
@@ -46,8 +43,8 @@ pub struct Connection {
     left_out: Mutex<HashMap<String, i64>>,
     /// Before this time nothing is read there, Unix milliseconds.
     rests_until_ms: AtomicI64,
-    /// When a refused webhook was last logged, Unix milliseconds.
-    refusal_logged_ms: AtomicI64,
+    /// Webhooks that were refused.
+    pub refused: Quiet,
 }
 
 /// What the configuration says of all connections.
@@ -144,7 +141,7 @@ impl Connections {
             fields: names.into_iter().filter_map(find).collect(),
             left_out: Mutex::default(),
             rests_until_ms: AtomicI64::new(i64::MIN),
-            refusal_logged_ms: AtomicI64::new(i64::MIN),
+            refused: Quiet::default(),
         })
     }
 }
@@ -188,16 +185,6 @@ impl Connection {
     /// Whether nothing is read there for now.
     pub fn rests(&self, now_ms: i64) -> bool {
         is_ahead(self.rests_until_ms.load(Ordering::Relaxed), REST_MS, now_ms)
-    }
-
-    /// Whether to log a refused webhook now: once a minute.
-    pub fn logs_refusal(&self, now_ms: i64) -> bool {
-        let logged_ms = self.refusal_logged_ms.load(Ordering::Relaxed);
-        let logs = !is_ahead(logged_ms.saturating_add(REFUSALS_MS), REFUSALS_MS, now_ms);
-        if logs {
-            self.refusal_logged_ms.store(now_ms, Ordering::Relaxed);
-        }
-        logs
     }
 
     /// Reads nothing there for a while.

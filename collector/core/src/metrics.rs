@@ -1,5 +1,6 @@
 //! What the collector counts, in the text format that Prometheus reads.
 
+use crate::refusal::Refusal;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -23,6 +24,8 @@ pub struct Metrics {
     forgotten: Counter,
     deliveries: Family<OutcomeLabel, Counter>,
     answers: Family<AnswerLabel, Counter>,
+    refused: Family<ReasonLabel, Counter>,
+    connections: Gauge,
     queued: Gauge,
     /// No line where the store has no disk of its own.
     free_bytes: Family<NoLabels, Gauge>,
@@ -42,6 +45,12 @@ struct SenderLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
     reason: String,
+}
+
+impl From<Refusal> for ReasonLabel {
+    fn from(refusal: Refusal) -> Self {
+        Self { reason: refusal.as_str().to_owned() }
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -91,6 +100,8 @@ impl Default for Metrics {
             forgotten: Counter::default(),
             deliveries: Family::default(),
             answers: Family::default(),
+            refused: Family::default(),
+            connections: Gauge::default(),
             queued: Gauge::default(),
             free_bytes: Family::default(),
             commit_wait,
@@ -98,6 +109,9 @@ impl Default for Metrics {
         // Every outcome stands there from the start, so that a rate never begins with a gap.
         for outcome in Outcome::ALL {
             drop(metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }));
+        }
+        for refusal in Refusal::ALL {
+            drop(metrics.refused.get_or_create(&refusal.into()));
         }
         let registry = &mut metrics.registry;
         registry.register(
@@ -155,6 +169,16 @@ impl Default for Metrics {
             "api_answers",
             "Answers of the API: ok, or the problem's word",
             metrics.answers.clone(),
+        );
+        registry.register(
+            "refused",
+            "Connections and requests that were refused or cut off, by reason",
+            metrics.refused.clone(),
+        );
+        registry.register(
+            "connections",
+            "Open connections of the public address",
+            metrics.connections.clone(),
         );
         registry.register("store_queue", "Writes waiting to be durable", metrics.queued.clone());
         registry.register(
@@ -250,6 +274,16 @@ impl Metrics {
     /// Counts an answer of the API: `ok` or a problem's word, which is a closed list.
     pub fn answered(&self, answer: &str) {
         self.answers.get_or_create(&AnswerLabel { answer: answer.to_owned() }).inc();
+    }
+
+    /// Counts what a stranger was refused.
+    pub fn refused(&self, refusal: Refusal) {
+        self.refused.get_or_create(&refusal.into()).inc();
+    }
+
+    /// Says how many connections are open now.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// Records how long a batch waited for its durability.

@@ -1,5 +1,6 @@
 //! The application: makes the services and gives each what it needs. Nothing is done here.
 
+use crate::http::Bodies;
 use crate::tracker::Tracker;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Result;
@@ -45,6 +46,7 @@ pub struct App {
     pub tracker: Arc<Option<Tracker>>,
     /// The records that CRMs named.
     pub inbox: Arc<Inbox>,
+    bodies: Arc<Bodies>,
     recorder: Arc<Recorder>,
     targets: Arc<Targets>,
 }
@@ -93,6 +95,7 @@ impl App {
         };
         let targets = Arc::new(Targets::new(Arc::new(webhooks), Arc::clone(&connections)));
         let tracker = Arc::new(Tracker::built_in());
+        let bodies = Arc::new(Bodies::new(Arc::clone(&core)));
         Ok(Arc::new(Self {
             core,
             settings,
@@ -103,6 +106,7 @@ impl App {
             feedback,
             operation,
             tracker,
+            bodies,
             recorder,
             inbox,
             targets,
@@ -153,6 +157,7 @@ impl App {
             .app_data(Data::from(Arc::clone(&self.operation)))
             .app_data(Data::from(Arc::clone(&self.inbox)))
             .app_data(Data::from(Arc::clone(&self.targets)))
+            .app_data(Data::from(Arc::clone(&self.bodies)))
             .app_data(Data::from(Arc::clone(&self.tracker)));
     }
 }

@@ -20,7 +20,9 @@ mod visitors;
 
 pub use operation::RelabelAnswer;
 
-use crate::problem::{ApiError, Problem};
+pub(crate) use body::Bodies;
+
+use crate::problem::{ApiError, Problem, StoreFailure};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Delete, Get, Head, Patch, Post};
@@ -31,7 +33,7 @@ use api_key::ApiKey;
 use clew_core::Core;
 use serde_json::json;
 
-/// Adds all routes; `prefix` is where everything for browsers lies.
+/// Adds what browsers, programs and CRMs call; `prefix` is where everything for browsers lies.
 pub fn routes(config: &mut ServiceConfig, prefix: &str) {
     let browser = |path: &str| at(&format!("{prefix}/{path}"));
     config
@@ -77,23 +79,30 @@ pub fn routes(config: &mut ServiceConfig, prefix: &str) {
         .service(at("/v1/hooks/{hook}/test").route(post().to(subscriptions::test)))
         // CRMs: signed.
         .service(at("/hooks/{connection}").route(post().to(hooks::receive)))
-        .service(at("/hooks/{connection}/{secret}").route(post().to(hooks::receive_by_secret)))
-        // Operators.
+        .service(at("/hooks/{connection}/{secret}").route(post().to(hooks::receive_by_secret)));
+}
+
+/// Adds what operators and their machines ask.
+pub fn operator_routes(config: &mut ServiceConfig) {
+    config
         .service(at("/healthz").route(get().to(operation::healthy)))
         .service(at("/readyz").route(get().to(operation::readiness)))
-        .service(at("/metrics").route(get().to(operation::metrics)))
-        .default_service(web::to(no_such_address));
+        .service(at("/metrics").route(get().to(operation::metrics)));
 }
 
 /// Adds what commands of the same machine ask the collector that has the store.
-pub fn operator_routes(config: &mut ServiceConfig) {
+pub fn command_routes(config: &mut ServiceConfig) {
     config
         .service(at("/export").route(get().to(operation::export)))
         .service(at("/relabel").route(post().to(operation::relabel)))
         .service(at("/crm").route(post().to(crm::status)))
         .service(at("/crm/{name}/setup").route(post().to(crm::set_up)))
-        .service(at("/crm/{name}/test").route(post().to(crm::test)))
-        .default_service(web::to(no_such_address));
+        .service(at("/crm/{name}/test").route(post().to(crm::test)));
+}
+
+/// Every other address is answered with a problem.
+pub fn no_other_routes(config: &mut ServiceConfig) {
+    config.default_service(web::to(no_such_address));
 }
 
 fn at(path: &str) -> Resource {
@@ -129,7 +138,8 @@ async fn wrong_method() -> Result<&'static str, ApiError> {
     Err(ApiError::MethodNotAllowed)
 }
 
-/// Counts the answers to callers of the API: `ok`, or the kind of the problem.
+/// Counts the answers to callers of the API: `ok`, or the kind of the problem. What the store failed
+/// goes into the log.
 pub async fn count_answers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -137,9 +147,14 @@ pub async fn count_answers(
     let is_api = ["/v1/", "/hooks/"].iter().any(|part| request.path().starts_with(part));
     let core = request.app_data::<Data<Core>>().cloned();
     let answered = next.call(request).await?;
-    if let (true, Some(core)) = (is_api, core) {
+    if let Some(core) = core {
         let extensions = answered.response().extensions();
-        core.metrics.answered(extensions.get::<Problem>().map_or("ok", |Problem(word)| word));
+        if let Some(failure) = extensions.get::<StoreFailure>() {
+            failure.log(&core);
+        }
+        if is_api {
+            core.metrics.answered(extensions.get::<Problem>().map_or("ok", |Problem(word)| word));
+        }
     }
     Ok(answered)
 }

@@ -7,6 +7,8 @@
 
 pub mod app;
 pub mod server;
+pub mod files;
+mod sockets;
 mod request_id;
 pub mod problem;
 pub mod http;

@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use clew_connect::crm::webhook::Refused;
+use clew_core::{Core, Refusal};
 use clew_store::StoreError;
 use collector::conversion::ConversionError;
 use collector::feedback::FeedbackError;
@@ -38,6 +39,8 @@ pub enum ApiError {
     NotFound(&'static str),
     /// 405: not with this method.
     MethodNotAllowed,
+    /// 408: the body did not arrive in time.
+    TooSlow,
     /// 409: what is kept says otherwise.
     Conflict(String),
     /// 413: the body is too large.
@@ -50,12 +53,37 @@ pub enum ApiError {
     Limited(Limited),
     /// 503: the store cannot take it now.
     Store(StoreError),
+    /// 503: the bodies that are being read fill the memory that they may have.
+    NoRoom,
+    /// 503: the client has as many connections as it may have.
+    TooManyConnections,
+    /// 503: the store did not say in time whether it takes writes.
+    Busy,
     /// 503: this binary was built without the tracker.
     NoTracker,
 }
 
 /// The word of an answer's problem, for whoever counts answers.
 pub struct Problem(pub String);
+
+/// What the store failed an answer's request with, for the log.
+pub(crate) struct StoreFailure(StoreError);
+
+impl StoreFailure {
+    /// Logs it with its request, once a minute: a store that has failed fails every request.
+    pub(crate) fn log(&self, core: &Core) {
+        let Self(error) = self;
+        let count = core.refused(Refusal::Store);
+        match (error, count) {
+            // Logged where the trouble is.
+            (StoreError::Busy | StoreError::Exporting | StoreError::Unavailable(_), _) => {
+                tracing::debug!(%error, "the store failed a request");
+            }
+            (_, Some(count)) => tracing::error!(count, %error, "the store failed a request"),
+            (_, None) => {}
+        }
+    }
+}
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
@@ -154,6 +182,11 @@ impl ApiError {
                 "method_not_allowed",
                 told("This address does not take that method."),
             ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                told("The body took too long to arrive. Send the same again, faster."),
+            ),
             Self::Conflict(detail) => (StatusCode::CONFLICT, "conflict", detail.clone()),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -187,6 +220,23 @@ impl ApiError {
                 "store_unavailable",
                 told("The store takes no requests now. Send the same again after Retry-After."),
             ),
+            Self::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                told("Too many bodies are being read. Send the same again after Retry-After."),
+            ),
+            Self::TooManyConnections => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_connections",
+                told(
+                    "This client has too many connections open. Close some, or use one for several requests.",
+                ),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                told("The store did not answer in time."),
+            ),
             Self::NoTracker => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no_tracker",
@@ -205,7 +255,7 @@ fn too_much(by: &str) -> &'static str {
         }
         "site_day" => {
             "The site has sent as much as it may today. Send the same again after Retry-After, or raise \
-             limits.site_events_per_day and limits.site_mib_per_day."
+             rates.site_events_per_day and rates.site_mib_per_day."
         }
         _ => {
             "This address sends too much. Send the same again after Retry-After. If it is a proxy of the \
@@ -278,18 +328,6 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Store(error) = self {
-            match error {
-                // Logged where the trouble is, once and not for each request.
-                StoreError::Busy
-                | StoreError::Exporting
-                | StoreError::Full(_)
-                | StoreError::Unavailable(_) => {
-                    tracing::debug!(%error, "the store failed a request");
-                }
-                _ => tracing::error!(%error, "the store failed a request"),
-            }
-        }
         let (status, kind, detail) = self.parts();
         let mut response = HttpResponse::build(status);
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
@@ -315,7 +353,12 @@ impl ResponseError for ApiError {
             "request_id": request_id::current(),
         });
         let mut response = response.body(problem.to_string());
-        response.extensions_mut().insert(Problem(kind.to_owned()));
+        let mut extensions = response.extensions_mut();
+        extensions.insert(Problem(kind.to_owned()));
+        if let Self::Store(error) = self {
+            extensions.insert(StoreFailure(error.clone()));
+        }
+        drop(extensions);
         response
     }
 }

@@ -8,7 +8,7 @@ impl Config {
     /// Keeps what only a start can change as it was started; the names of the settings that another
     /// start would change.
     pub fn keep_started(&mut self, started: &Self) -> Vec<&'static str> {
-        let Self { listen, prefix, workers, store, .. } = self;
+        let Self { listen, operator_listen, prefix, workers, limits, store, .. } = self;
         // Every setting of the store is named, so that a new one cannot be forgotten here.
         let StoreConfig {
             url,
@@ -22,8 +22,10 @@ impl Config {
         } = store;
         let differ = [
             ("listen", keep(listen, &started.listen)),
+            ("operator_listen", keep(operator_listen, &started.operator_listen)),
             ("prefix", keep(prefix, &started.prefix)),
             ("workers", keep(workers, &started.workers)),
+            ("limits.connections", keep(&mut limits.connections, &started.limits.connections)),
             ("store.url", keep(url, &started.store.url)),
             ("store.queue", keep(queue, &started.store.queue)),
             ("store.cache_mib", keep(cache_mib, &started.store.cache_mib)),
@@ -125,6 +127,12 @@ mod tests {
         check_kept(
             &format!("prefix = \"/x\"\n{rest}\ncache_mib = 1"),
             &["prefix", "store.cache_mib"],
+        );
+        check_kept(
+            &format!(
+                "operator_listen = \"\"\n{rest}\n[limits]\nconnections = 900\nrequest_seconds = 2"
+            ),
+            &["operator_listen", "limits.connections"],
         );
         check_kept("[store]\nurl = \"sled:x\"", &["workers", "store.url", "store.queue"]);
     }

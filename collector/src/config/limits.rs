@@ -1,67 +1,35 @@
-//! `[limits]`: how much one client, visitor, person and site may send.
+//! The settings that bound what clients of the public address may take.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
+use std::time::Duration;
 
-/// What holds for every site, or in `[sites.limits]` for one. 0 stands for no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+/// Bounds of the public address.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Events of one client's address a second, in the long run.
-    pub client_per_second: u32,
-    /// Events of one client's address at once.
-    pub client_burst: u32,
-    /// Events of one visitor a second, in the long run.
-    pub visitor_per_second: u32,
-    /// Events of one visitor at once.
-    pub visitor_burst: u32,
-    /// How often pages may name one person within an hour.
-    pub person_per_hour: u32,
-    /// Events of the site a day, UTC.
-    pub site_events_per_day: u64,
-    /// MiB of batches of the site a day, UTC.
-    pub site_mib_per_day: u64,
-}
-
-/// What a site sets for itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiteLimitsConfig {
-    client_per_second: Option<u32>,
-    client_burst: Option<u32>,
-    visitor_per_second: Option<u32>,
-    visitor_burst: Option<u32>,
-    person_per_hour: Option<u32>,
-    site_events_per_day: Option<u64>,
-    site_mib_per_day: Option<u64>,
+    /// Open connections, in all.
+    pub connections: usize,
+    /// Open connections of one client.
+    pub connections_per_client: usize,
+    /// How long a request's head may take, and after it the body.
+    pub request_seconds: u32,
 }
 
 impl LimitsConfig {
-    /// With what a site sets for itself.
-    pub fn of_site(self, site: SiteLimitsConfig) -> Self {
-        Self {
-            client_per_second: site.client_per_second.unwrap_or(self.client_per_second),
-            client_burst: site.client_burst.unwrap_or(self.client_burst),
-            visitor_per_second: site.visitor_per_second.unwrap_or(self.visitor_per_second),
-            visitor_burst: site.visitor_burst.unwrap_or(self.visitor_burst),
-            person_per_hour: site.person_per_hour.unwrap_or(self.person_per_hour),
-            site_events_per_day: site.site_events_per_day.unwrap_or(self.site_events_per_day),
-            site_mib_per_day: site.site_mib_per_day.unwrap_or(self.site_mib_per_day),
-        }
+    pub(super) fn check(&self) -> Result<()> {
+        let Self { connections, connections_per_client, request_seconds } = *self;
+        ensure!(connections > 0, "limits.connections: should be at least 1");
+        ensure!(connections_per_client > 0, "limits.connections_per_client: should be at least 1");
+        ensure!(
+            (1..=3_600).contains(&request_seconds),
+            "limits.request_seconds: should be 1 to 3600"
+        );
+        Ok(())
     }
 
-    /// # Errors
-    /// A sentence that names the setting at fault.
-    pub(super) fn check(&self) -> Result<()> {
-        for (name, per_second, burst) in [
-            ("client", self.client_per_second, self.client_burst),
-            ("visitor", self.visitor_per_second, self.visitor_burst),
-        ] {
-            ensure!(
-                per_second == 0 || burst >= per_second,
-                "limits: {name}_burst should be at least {name}_per_second"
-            );
-        }
-        Ok(())
+    /// How long a request's head may take, and after it the body.
+    pub fn request_time(&self) -> Duration {
+        Duration::from_secs(self.request_seconds.into())
     }
 }

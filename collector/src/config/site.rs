@@ -1,6 +1,6 @@
 //! `[[sites]]`: a tracked web site.
 
-use super::{AttributionConfig, Network, SiteLimitsConfig};
+use super::{AttributionConfig, Network, SiteRatesConfig};
 use anyhow::{Context, Result, ensure};
 use clew_core::Secret;
 use serde::Deserialize;
@@ -42,7 +42,7 @@ pub struct SiteConfig {
     pub deliver_proposed: bool,
     /// How much may be sent, where that differs from what holds for every site.
     #[serde(default)]
-    pub limits: SiteLimitsConfig,
+    pub rates: SiteRatesConfig,
     /// How a lead's `attributed_…` fields are found.
     #[serde(default)]
     pub attribution: AttributionConfig,

@@ -12,3 +12,14 @@ where
 {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
+
+/// The same for a setting that an empty text leaves out.
+pub(super) fn parsed_unless_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    let parsed = (!text.is_empty()).then(|| text.parse()).transpose();
+    parsed.map_err(serde::de::Error::custom)
+}

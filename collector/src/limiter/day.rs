@@ -1,6 +1,6 @@
 //! What a site has sent on a day.
 
-use crate::config::LimitsConfig;
+use crate::config::RatesConfig;
 use shared::limits::DAY_MS;
 
 /// One day's sums, UTC.
@@ -16,7 +16,7 @@ impl Day {
     /// Whether so much more may be sent.
     pub(super) fn has_room(
         &self,
-        limits: &LimitsConfig,
+        limits: &RatesConfig,
         now_ms: i64,
         events: u64,
         bytes: u64,
@@ -31,7 +31,7 @@ impl Day {
     /// Counts it; whether it is time to warn.
     pub(super) fn spend(
         &mut self,
-        limits: &LimitsConfig,
+        limits: &RatesConfig,
         now_ms: i64,
         events: u64,
         bytes: u64,

@@ -13,7 +13,7 @@ struct Gate {
 }
 
 fn gate(limits: &str) -> Gate {
-    assert!(EXAMPLE.contains("[limits]"));
+    assert!(EXAMPLE.contains("[rates]"));
     let text = format!("[[sites]]\nname = \"demo\"\nhosts = [\"example.com\"]\n{limits}");
     let settings = Settings::new(Config::parse(&text, &[]).unwrap()).unwrap();
     let clock = Clock::fixed(NOW_MS);
@@ -35,7 +35,7 @@ fn refused(by: &'static str, retry_after_s: u64) -> Result<(), Limited> {
 
 #[test]
 fn a_client_has_its_share() {
-    let gate = gate("[sites.limits]\nclient_per_second = 10\nclient_burst = 100\n");
+    let gate = gate("[sites.rates]\nclient_per_second = 10\nclient_burst = 100\n");
     for visitor in 0..10 {
         assert_eq!(gate.batch("203.0.113.1", visitor, 10), Ok(()));
     }
@@ -57,7 +57,7 @@ fn a_client_has_its_share() {
 
 #[test]
 fn a_visitor_has_its_share() {
-    let gate = gate("[sites.limits]\nvisitor_per_second = 1\nvisitor_burst = 10\n");
+    let gate = gate("[sites.rates]\nvisitor_per_second = 1\nvisitor_burst = 10\n");
     assert_eq!(gate.batch("203.0.113.1", 1, 10), Ok(()));
     assert_eq!(gate.batch("203.0.113.2", 1, 1), refused("visitor", 2));
     assert_eq!(gate.batch("203.0.113.2", 2, 1), Ok(()));
@@ -65,7 +65,7 @@ fn a_visitor_has_its_share() {
 
 #[test]
 fn a_site_has_its_day() {
-    let gate = gate("[sites.limits]\nsite_events_per_day = 100\n");
+    let gate = gate("[sites.rates]\nsite_events_per_day = 100\n");
     let left_s = ((DAY_MS - NOW_MS.rem_euclid(DAY_MS)) / 1000).unsigned_abs();
     for visitor in 0..10 {
         assert_eq!(gate.batch("203.0.113.1", visitor, 10), Ok(()));
@@ -73,7 +73,7 @@ fn a_site_has_its_day() {
     assert_eq!(gate.batch("203.0.113.1", 1, 1), refused("site_day", left_s));
     gate.clock.advance_ms(DAY_MS);
     assert_eq!(gate.batch("203.0.113.1", 1, 1), Ok(()));
-    let gate = self::gate("[sites.limits]\nsite_mib_per_day = 1\nvisitor_burst = 1_000_000\n");
+    let gate = self::gate("[sites.rates]\nsite_mib_per_day = 1\nvisitor_burst = 1_000_000\n");
     let most = (1 << 20) / 100;
     let let_in = (0..most * 2).filter(|n| gate.batch("", *n as u8, 1).is_ok()).count();
     assert_eq!(let_in, most);
@@ -81,7 +81,7 @@ fn a_site_has_its_day() {
 
 #[test]
 fn a_person_is_named_so_often() {
-    let gate = gate("[sites.limits]\nperson_per_hour = 3\n");
+    let gate = gate("[sites.rates]\nperson_per_hour = 3\n");
     let named = |email: &str| gate.limiter.person(&gate.settings, &gate.site, email);
     assert_eq!([0; 5].map(|_| named("a@example.com")), [true, true, true, false, false]);
     assert!(named("b@example.com"));
@@ -91,7 +91,7 @@ fn a_person_is_named_so_often() {
 
 #[test]
 fn a_clock_that_is_set_back_strands_nobody() {
-    let gate = gate("[sites.limits]\nclient_per_second = 1\nclient_burst = 5\n");
+    let gate = gate("[sites.rates]\nclient_per_second = 1\nclient_burst = 5\n");
     assert_eq!(gate.batch("203.0.113.1", 1, 5), Ok(()));
     gate.clock.advance_ms(-DAY_MS);
     assert_eq!(gate.batch("203.0.113.1", 1, 5), Ok(()));
@@ -100,7 +100,7 @@ fn a_clock_that_is_set_back_strands_nobody() {
 #[test]
 fn nothing_is_limited_where_nothing_is_set() {
     let gate = gate(
-        "[limits]\nclient_per_second = 0\nvisitor_per_second = 0\nperson_per_hour = 0\n\
+        "[rates]\nclient_per_second = 0\nvisitor_per_second = 0\nperson_per_hour = 0\n\
          site_events_per_day = 0\nsite_mib_per_day = 0\n",
     );
     assert!((0..1_000).all(|_| gate.batch("203.0.113.1", 1, 250).is_ok()));

@@ -1,7 +1,7 @@
 //! Row 10: webhooks as the stand-in signs them, good, forged, old, doubled and out of order.
 
 use super::*;
-use clew_connect::crm::webhook::{Received, Refused, Webhook};
+use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
 use standin::{Delivery, Emit};
 
 /// A subscribed account.
@@ -13,12 +13,8 @@ fn subscribed() -> Account {
 
 fn receive(account: &Account, delivery: &Delivery) -> Result<Received, Refused> {
     let header = |name: &str| delivery.headers.get(name).cloned();
-    account.crm.receive(&Webhook {
-        secret_path: "",
-        header: &header,
-        body: delivery.body.as_bytes(),
-        now_ms: account.clock.now_ms(),
-    })
+    let head = Head { secret_path: "", header: &header, now_ms: account.clock.now_ms() };
+    account.crm.receive(&Webhook { head, body: delivery.body.as_bytes() })
 }
 
 #[actix_web::test]

@@ -4,7 +4,7 @@ use super::support::{HOOK_SECRET, NOW_MS, Org, anna, id};
 use clew_connect::CallError;
 use clew_connect::crm::adapter::Page;
 use clew_connect::crm::record::{Change, DealPerson, DealRecord, PersonRecord, RecordRef, StageAt};
-use clew_connect::crm::webhook::{Received, Refused, Webhook};
+use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
 use serde_json::{Map, Value, json};
 use shared::deal::DealStatus;
 use shared::lifecycle::Stage;
@@ -276,7 +276,8 @@ async fn polls_that_fail_say_so() {
 }
 
 fn receive(org: &Org, secret_path: &str, body: &[u8]) -> Result<Received, Refused> {
-    org.crm.receive(&Webhook { secret_path, header: &|_| None, body, now_ms: NOW_MS })
+    let head = Head { secret_path, header: &|_| None, now_ms: NOW_MS };
+    org.crm.receive(&Webhook { head, body })
 }
 
 #[actix_web::test]
@@ -314,6 +315,9 @@ async fn row_10_outbound_messages() {
     ] {
         let refused = receive(&org, secret_path, body.as_bytes());
         assert!(matches!(refused, Err(Refused::Signature(_))), "{refused:?}");
+        // The secret is judged before the body is read.
+        let head = Head { secret_path, header: &|_| None, now_ms: NOW_MS };
+        assert_eq!(org.crm.admit(&head).is_ok(), secret_path == HOOK_SECRET, "{secret_path}");
     }
     let without = Org::with(org.standin, json!({ "hook_secret": null }), json!({}));
     assert!(matches!(receive(&without, "", good.as_bytes()), Err(Refused::Signature(_))));

@@ -4,7 +4,7 @@
 use super::note::Note;
 use super::push::{Push, Pushed};
 use super::record::{Change, RecordRef};
-use super::webhook::{Received, Refused, Webhook};
+use super::webhook::{Head, Received, Refused, Webhook};
 use crate::error::CallError;
 use async_trait::async_trait;
 use shared::fields::catalogue::Field;
@@ -91,6 +91,13 @@ pub trait Polling: Send + Sync {
 /// A vendor that sends webhooks.
 #[async_trait]
 pub trait Webhooks: Send + Sync {
+    /// Judges a webhook by what stands before its body, so that the bodies of those that cannot be
+    /// signed are never read. [`Self::receive`] judges all of it again.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    fn admit(&self, head: &Head<'_>) -> Result<(), Refused>;
+
     /// Judges a webhook, its signature before anything else, and returns the records that it names.
     /// Makes no call.
     ///

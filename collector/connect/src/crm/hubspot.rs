@@ -28,7 +28,7 @@ use super::note::Note;
 use super::push::{Push, Pushed};
 use super::record::{Change, RecordRef};
 use super::settings::{Adapter, Settings};
-use super::webhook::{Received, Refused, Webhook};
+use super::webhook::{Head, Received, Refused, Webhook};
 use crate::call::Request;
 use crate::error::CallError;
 use account::Hubspot;
@@ -112,6 +112,10 @@ impl Polling for Hubspot {
 
 #[async_trait]
 impl Webhooks for Hubspot {
+    fn admit(&self, head: &Head<'_>) -> Result<(), Refused> {
+        self.subscriber.admit(head)
+    }
+
     fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
         self.subscriber.receive(webhook)
     }

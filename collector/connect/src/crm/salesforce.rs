@@ -24,7 +24,7 @@ use super::note::Note;
 use super::push::{Push, Pushed};
 use super::record::{Change, RecordRef};
 use super::settings::{Adapter, Settings};
-use super::webhook::{Received, Refused, Webhook};
+use super::webhook::{Head, Received, Refused, Webhook};
 use crate::error::CallError;
 use anyhow::Result;
 use async_trait::async_trait;
@@ -103,6 +103,10 @@ impl Polling for Salesforce {
 
 #[async_trait]
 impl Webhooks for Salesforce {
+    fn admit(&self, head: &Head<'_>) -> Result<(), Refused> {
+        outbound::admit(&self.own, head)
+    }
+
     fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
         outbound::receive(&self.own, webhook)
     }

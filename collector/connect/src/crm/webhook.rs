@@ -2,17 +2,24 @@
 
 use super::record::RecordRef;
 
-/// A webhook as it came in.
+/// What is there of a webhook before its body is read.
 #[derive(Clone, Copy)]
-pub struct Webhook<'a> {
+pub struct Head<'a> {
     /// What follows the connection's name in the path; empty for most.
     pub secret_path: &'a str,
     /// A header by its name in small letters.
     pub header: &'a dyn Fn(&str) -> Option<String>,
-    /// The body's bytes.
-    pub body: &'a [u8],
     /// Unix milliseconds.
     pub now_ms: i64,
+}
+
+/// A webhook as it came in.
+#[derive(Clone, Copy)]
+pub struct Webhook<'a> {
+    /// What stands before the body.
+    pub head: Head<'a>,
+    /// The body's bytes.
+    pub body: &'a [u8],
 }
 
 /// What a webhook comes to.

@@ -1,12 +1,13 @@
 //! What browsers send: batches, and the pixel of pages without script.
 
+use super::body::{BodyError, Sender, Unread};
 use super::client;
 use super::query::Query;
 use crate::problem::ApiError;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::{Data, Payload};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use clew_core::Core;
 use collector::ingest::{Accepted, Ingest, Request};
@@ -32,7 +33,7 @@ pub(super) async fn collect(
     settings: Data<CurrentSettings>,
     ingest: Data<Ingest>,
     request: HttpRequest,
-    body: Payload,
+    body: Unread,
 ) -> HttpResponse {
     let settings = settings.get();
     let mut response = match accept(&core, &ingest, &settings, &request, body).await {
@@ -66,13 +67,14 @@ async fn accept(
     ingest: &Ingest,
     settings: &Settings,
     request: &HttpRequest,
-    body: Payload,
+    body: Unread,
 ) -> Result<Accepted, ApiError> {
-    let body = match body.to_bytes_limited(limits::BODY_BYTES).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(ingest.refuse(DropReason::Malformed).into()),
-        Err(_) => return Err(ingest.refuse(DropReason::TooLarge).into()),
-    };
+    let body = body.read(Sender::Browser).await.map_err(|error| match error {
+        BodyError::BrokenOff => ingest.refuse(DropReason::Malformed).into(),
+        BodyError::TooLarge => ingest.refuse(DropReason::TooLarge).into(),
+        BodyError::NoRoom => ingest.refuse(DropReason::Overloaded).into(),
+        BodyError::TooSlow => ApiError::TooSlow,
+    })?;
     let cookie = request.cookie(COOKIE);
     // Received is what has arrived whole.
     let described = describe(settings, request, cookie.as_ref(), core.now_ms());

@@ -1,10 +1,10 @@
 //! What comes back of leads, reported by CRMs and by tools between.
 
 use super::api_key::ApiKey;
-use super::body;
+use super::body::{self, Unread};
 use super::query::Query;
 use crate::problem::ApiError;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_core::Core;
 use clew_store::{LeadKey, RecordId};
@@ -18,9 +18,9 @@ pub(super) async fn stage(
     key: ApiKey,
     lead: Path<String>,
     http: HttpRequest,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload).await?;
+    let body = body::read(body).await?;
     let reference = body::idempotency_key(&http)?;
     let lead = LeadKey::from(lead.into_inner());
     let kept = feedback.stage(&key.settings, &key.site, lead, &body, reference).await?;
@@ -32,9 +32,9 @@ pub(super) async fn revenue(
     feedback: Data<Feedback>,
     key: ApiKey,
     http: HttpRequest,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload).await?;
+    let body = body::read(body).await?;
     let reference = body::idempotency_key(&http)?;
     let kept = feedback.revenue(&key.settings, &key.site, &body, reference).await?;
     Ok(answer(kept))

@@ -1,8 +1,9 @@
 //! Webhooks of CRMs: signed, kept, answered; their records are read later.
 
-use super::{body, inbound};
+use super::body::{Sender, Unread};
+use super::inbound;
 use crate::problem::ApiError;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_connect::{Connection, Connections};
 use clew_core::Core;
@@ -17,15 +18,15 @@ pub(super) async fn receive(
     feedback: Data<Feedback>,
     connection: Path<String>,
     request: HttpRequest,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let (core, settings, connections, inbox) = services;
     let settings = settings.get();
     if let Some(inbound) = settings.inbound(&connection) {
-        return inbound::receive(&core, &feedback, &settings, inbound, &request, payload).await;
+        return inbound::receive(&core, &feedback, &settings, inbound, &request, body).await;
     }
     let connection = settings.connection(&connections, &connection)?;
-    take(&inbox, connection, "", &request, payload).await
+    take(&inbox, connection, "", &request, body).await
 }
 
 /// `POST /hooks/{connection}/{secret}`, for vendors that sign nothing.
@@ -35,11 +36,11 @@ pub(super) async fn receive_by_secret(
     inbox: Data<Inbox>,
     path: Path<(String, String)>,
     request: HttpRequest,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let (connection, secret) = path.into_inner();
     let connection = settings.get().connection(&connections, &connection)?;
-    take(&inbox, connection, &secret, &request, payload).await
+    take(&inbox, connection, &secret, &request, body).await
 }
 
 async fn take(
@@ -47,14 +48,15 @@ async fn take(
     connection: Option<Arc<Connection>>,
     secret_path: &str,
     request: &HttpRequest,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let connection = connection.ok_or(ApiError::NotFound("connection"))?;
-    let body = body::read_webhook(payload).await?;
     let header = |name: &str| {
         let value = request.headers().get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
+    inbox.admit(&connection, secret_path, &header)?;
+    let body = body.read(Sender::Crm).await?;
     let received = inbox.receive(&connection, secret_path, &header, &body).await?;
     let (content_type, answer) = received.answer;
     Ok(HttpResponse::Ok().content_type(content_type).body(answer))

@@ -1,10 +1,10 @@
 //! Leads: made by form handlers, read by CRMs.
 
 use super::api_key::ApiKey;
-use super::body;
+use super::body::{self, Unread};
 use super::query::Query;
 use crate::problem::ApiError;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_core::Core;
 use clew_store::{LeadKey, StoreError};
@@ -22,9 +22,9 @@ pub(super) async fn create(
     conversions: Data<Conversions>,
     key: ApiKey,
     request: HttpRequest,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload).await?;
+    let body = body::read(body).await?;
     let idempotency = body::idempotency_key(&request)?;
     let made = conversions.from_request(&key.settings, &key.site, &body, idempotency).await?;
     let Made { view, conversion, repeated } = made;

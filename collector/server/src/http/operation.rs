@@ -13,17 +13,29 @@ use futures_util::future::ready;
 use futures_util::stream::{once, unfold};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
 
+/// How long the store may take to say what it takes. One that takes longer is too busy to be sent more,
+/// and whoever asks does not wait longer.
+const READY: Duration = Duration::from_secs(1);
+
 /// `GET /readyz`: leads are being taken; and page views too, or why not.
 pub(super) async fn readiness(core: Data<Core>) -> Result<String, ApiError> {
-    Ok(match core.store.ready().await? {
-        Takes::Everything => "ready\n".to_owned(),
-        Takes::AllButPageViews(why) => format!("ready for leads alone: {why}\n"),
+    let takes = timeout(READY, core.store.ready()).await.map_err(|_| ApiError::Busy)?;
+    Ok(match takes? {
+        Takes::Everything => "ready
+"
+        .to_owned(),
+        Takes::AllButPageViews(why) => format!(
+            "ready for leads alone: {why}
+"
+        ),
     })
 }
 

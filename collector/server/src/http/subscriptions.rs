@@ -2,10 +2,11 @@
 //! configuration.
 
 use super::api_key::ApiKey;
+use super::body::{self, Unread};
+use super::deliveries as list_of;
 use super::query::Query;
-use super::{body, deliveries as list_of};
 use crate::problem::ApiError;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_connect::outgoing::judge;
 use clew_core::{Core, Secret};
@@ -51,9 +52,9 @@ struct Changes {
 pub(super) async fn subscribe(
     subscriptions: Data<Subscriptions>,
     key: ApiKey,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
-    let hook: NewHook = read(&body::read(payload).await?)?;
+    let hook: NewHook = read(&body::read(body).await?)?;
     let order = Order {
         target_url: target_url(&key, &hook.target_url)?,
         events: events(hook.event)?,
@@ -90,10 +91,10 @@ pub(super) async fn change(
     subscriptions: Data<Subscriptions>,
     key: ApiKey,
     id: Path<String>,
-    payload: Payload,
+    body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse(&id)?;
-    let changes: Changes = read(&body::read(payload).await?)?;
+    let changes: Changes = read(&body::read(body).await?)?;
     let target = changes.target_url.map(|text| target_url(&key, &text)).transpose()?;
     let described = changes.description.is_some();
     let description = description(changes.description)?;

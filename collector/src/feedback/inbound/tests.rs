@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::InboundConfig;
+use clew_core::Quiet;
 use serde_json::json;
 use shared::time::{parse_rfc3339, rfc3339};
 
@@ -11,7 +12,7 @@ fn inbound() -> Inbound {
         "stages": { "Demo booked": "sql", "Closed Won": "customer" },
     }))
     .unwrap();
-    Inbound { config, keys: None }
+    Inbound { config, keys: None, refused: Quiet::default() }
 }
 
 fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), FeedbackError> {

@@ -51,6 +51,53 @@ pub(super) enum SignatureError {
     Wrong,
 }
 
+/// A signature as it came, of a form that can be right: judged before the body is read.
+pub(super) enum Signature {
+    /// Version 3: base64 of the HMAC over method, address, body and time.
+    V3 {
+        /// The HMAC.
+        mac: Vec<u8>,
+        /// The time as it is signed.
+        timestamp: String,
+        /// The same, Unix milliseconds.
+        at_ms: i64,
+    },
+    /// Version 1: hex of a hash over secret and body.
+    V1(String),
+    /// Version 2: hex of a hash over secret, method, address and body.
+    V2(String),
+}
+
+impl Signature {
+    pub(super) fn v3(signature: &str, timestamp: &str) -> Result<Self, SignatureError> {
+        let at_ms = timestamp.parse().map_err(|_| SignatureError::Timestamp)?;
+        let mac = STANDARD.decode(signature).ok().filter(|mac| mac.len() == Sha256::output_size());
+        let mac = mac.ok_or(SignatureError::Wrong)?;
+        Ok(Self::V3 { mac, timestamp: timestamp.to_owned(), at_ms })
+    }
+
+    pub(super) fn legacy(signature: &str, version: &str) -> Result<Self, SignatureError> {
+        let signature = signature.to_ascii_lowercase();
+        let is_hash = signature.len() == 2 * Sha256::output_size();
+        match version {
+            "v1" | "v2" if !is_hash => Err(SignatureError::Wrong),
+            "v1" => Ok(Self::V1(signature)),
+            "v2" => Ok(Self::V2(signature)),
+            _ => Err(SignatureError::Version),
+        }
+    }
+
+    /// Refuses one of another time; the older versions hold none.
+    pub(super) fn check_time(&self, now_ms: i64) -> Result<(), SignatureError> {
+        match self {
+            Self::V3 { at_ms, .. } if now_ms.abs_diff(*at_ms) > TOLERANCE_MS => {
+                Err(SignatureError::Stale)
+            }
+            Self::V3 { .. } | Self::V1(_) | Self::V2(_) => Ok(()),
+        }
+    }
+}
+
 /// A request as its signature covers it. All webhooks are `POST`s.
 pub(super) struct Signed<'a> {
     /// The address that HubSpot was told.
@@ -60,50 +107,35 @@ pub(super) struct Signed<'a> {
 }
 
 impl Signed<'_> {
-    /// Version 3: base64 of the HMAC over method, address, body and time.
-    pub(super) fn check_v3(
-        &self,
-        secret: &str,
-        signature: &str,
-        timestamp: &str,
-        now_ms: i64,
-    ) -> Result<(), SignatureError> {
-        let at_ms: i64 = timestamp.parse().map_err(|_| SignatureError::Timestamp)?;
-        if now_ms.abs_diff(at_ms) > TOLERANCE_MS {
-            return Err(SignatureError::Stale);
-        }
-        let given = STANDARD.decode(signature).map_err(|_| SignatureError::Wrong)?;
+    /// Whether the signature was made with the secret for this request.
+    pub(super) fn check(&self, secret: &str, signature: &Signature) -> Result<(), SignatureError> {
+        let is_right = match signature {
+            Signature::V3 { mac, timestamp, .. } => self.fits_v3(secret, mac, timestamp),
+            Signature::V1(hash) => fits_hash(hash, &[secret.as_bytes(), self.body]),
+            Signature::V2(hash) => {
+                fits_hash(hash, &[secret.as_bytes(), b"POST", self.url.as_bytes(), self.body])
+            }
+        };
+        is_right.then_some(()).ok_or(SignatureError::Wrong)
+    }
+
+    fn fits_v3(&self, secret: &str, given: &[u8], timestamp: &str) -> bool {
         // A key of any length is accepted.
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| SignatureError::Wrong)?;
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
         for part in [b"POST", decoded(self.url).as_bytes(), self.body, timestamp.as_bytes()] {
             mac.update(part);
         }
-        mac.verify_slice(&given).map_err(|_| SignatureError::Wrong)
+        mac.verify_slice(given).is_ok()
     }
+}
 
-    /// Version 1 (hex of a hash over secret and body) or 2 (over secret, method, address and body).
-    pub(super) fn check_legacy(
-        &self,
-        secret: &str,
-        signature: &str,
-        version: &str,
-    ) -> Result<(), SignatureError> {
-        let parts: &[&[u8]] = match version {
-            "v1" => &[secret.as_bytes(), self.body],
-            "v2" => &[secret.as_bytes(), b"POST", self.url.as_bytes(), self.body],
-            _ => return Err(SignatureError::Version),
-        };
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(part);
-        }
-        let expected: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        match bool::from(expected.as_bytes().ct_eq(signature.to_ascii_lowercase().as_bytes())) {
-            true => Ok(()),
-            false => Err(SignatureError::Wrong),
-        }
+fn fits_hash(given: &str, parts: &[&[u8]]) -> bool {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
     }
+    let expected: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    expected.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 fn decoded(url: &str) -> String {
@@ -179,7 +211,10 @@ mod tests {
             (SECRET, URL, BODY, "now", FIRST, good, Err("not a number")),
         ] {
             let signed = Signed { url, body: body.as_bytes() };
-            let found = signed.check_v3(secret, signature, timestamp, now_ms);
+            let found = Signature::v3(signature, timestamp).and_then(|signature| {
+                signature.check_time(now_ms)?;
+                signed.check(secret, &signature)
+            });
             match (&found, expected) {
                 (Err(found), Err(part)) => {
                     assert!(found.to_string().contains(part), "{found} {timestamp}");
@@ -207,7 +242,8 @@ mod tests {
             ("", first, hash, false),
         ] {
             let signed = Signed { url: URL, body: body.as_bytes() };
-            let found = signed.check_legacy(SECRET, signature, version);
+            let found = Signature::legacy(signature, version)
+                .and_then(|signature| signed.check(SECRET, &signature));
             assert_eq!(found.is_ok(), expected, "{version} {found:?}");
         }
     }

@@ -3,10 +3,10 @@
 //! Events come more than once, in any order, and say no more than that something changed; so only the
 //! records that they name are taken from them.
 
-use super::signature::{SignatureError, Signed};
+use super::signature::{Signature, SignatureError, Signed};
 use super::words::{CONTACT, DEAL, id};
 use crate::crm::record::RecordRef;
-use crate::crm::webhook::{Received, Refused, Webhook};
+use crate::crm::webhook::{Head, Received, Refused, Webhook};
 use clew_core::Secret;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -49,8 +49,14 @@ struct Event {
 }
 
 impl Subscriber {
+    pub(super) fn admit(&self, head: &Head<'_>) -> Result<(), Refused> {
+        let signature = self.signature(head).map_err(refused)?;
+        signature.check_time(head.now_ms).map_err(refused)
+    }
+
     pub(super) fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
-        self.check(webhook).map_err(|error| Refused::Signature(error.to_string()))?;
+        self.admit(&webhook.head)?;
+        self.check(webhook).map_err(refused)?;
         let malformed = |what: &str| Refused::Malformed(what.to_owned());
         if webhook.body.len() > BODY_BYTES {
             return Err(malformed("it is longer than a hundred events can be"));
@@ -67,17 +73,24 @@ impl Subscriber {
 
     fn check(&self, webhook: &Webhook<'_>) -> Result<(), SignatureError> {
         let secret = self.secret.as_ref().ok_or(SignatureError::NoSecret)?.reveal();
-        let header = |name: &str| (webhook.header)(name);
         let signed = Signed { url: &self.url, body: webhook.body };
+        signed.check(secret, &self.signature(&webhook.head)?)
+    }
+
+    /// The signature that a webhook comes with, where it is of a version that is accepted.
+    fn signature(&self, head: &Head<'_>) -> Result<Signature, SignatureError> {
+        if self.secret.is_none() {
+            return Err(SignatureError::NoSecret);
+        }
+        let header = |name: &str| (head.header)(name);
         if let Some(signature) = header("x-hubspot-signature-v3") {
             let timestamp = header("x-hubspot-request-timestamp");
-            let timestamp = timestamp.ok_or(SignatureError::Timestamp)?;
-            return signed.check_v3(secret, &signature, &timestamp, webhook.now_ms);
+            return Signature::v3(&signature, &timestamp.ok_or(SignatureError::Timestamp)?);
         }
         match header("x-hubspot-signature") {
             Some(signature) if self.allow_legacy => {
                 let version = header("x-hubspot-signature-version").unwrap_or_default();
-                signed.check_legacy(secret, &signature, &version)
+                Signature::legacy(&signature, &version)
             }
             Some(_) => Err(SignatureError::Legacy),
             None => Err(SignatureError::Missing),
@@ -117,6 +130,10 @@ impl Event {
             false => Err("the id of an event's object is not a number"),
         }
     }
+}
+
+fn refused(error: SignatureError) -> Refused {
+    Refused::Signature(error.to_string())
 }
 
 /// What has no text may also be told as null.

@@ -3,7 +3,7 @@
 
 use super::config::SalesforceConfig;
 use crate::crm::record::RecordRef;
-use crate::crm::webhook::{Received, Refused, Webhook};
+use crate::crm::webhook::{Head, Received, Refused, Webhook};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::fmt;
@@ -23,24 +23,30 @@ const ACKNOWLEDGED: &str = "<soapenv:Envelope \
     <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack>\
     </notificationsResponse></soapenv:Body></soapenv:Envelope>";
 
-pub(super) fn receive(
-    settings: &SalesforceConfig,
-    webhook: &Webhook<'_>,
-) -> Result<Received, Refused> {
+/// The secret stands before the body.
+pub(super) fn admit(settings: &SalesforceConfig, head: &Head<'_>) -> Result<(), Refused> {
     let refused = |why: &str| Err(Refused::Signature(why.to_owned()));
     let Some(secret) = &settings.hook_secret else {
         return refused("no salesforce.hook_secret is configured");
     };
-    let told = webhook.secret_path.trim_start_matches('/').as_bytes();
-    if !bool::from(secret.reveal().as_bytes().ct_eq(told)) {
-        return refused("the last part of the address is not the hook_secret");
+    let told = head.secret_path.trim_start_matches('/').as_bytes();
+    match bool::from(secret.reveal().as_bytes().ct_eq(told)) {
+        true => Ok(()),
+        false => refused("the last part of the address is not the hook_secret"),
     }
+}
+
+pub(super) fn receive(
+    settings: &SalesforceConfig,
+    webhook: &Webhook<'_>,
+) -> Result<Received, Refused> {
+    admit(settings, &webhook.head)?;
     let message =
         Message::read(webhook.body).map_err(|error| Refused::Malformed(error.to_string()))?;
     if let Some(own) = &settings.organization
         && short(own) != short(&message.organization)
     {
-        return refused("it is of another organization");
+        return Err(Refused::Signature("it is of another organization".into()));
     }
     let answer = ("text/xml; charset=utf-8", ACKNOWLEDGED.to_owned());
     Ok(Received { records: message.records, answer })
