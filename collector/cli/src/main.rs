@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod key;
 mod migrate;
+mod output;
 mod progress;
 mod reclassify;
 mod say;
