@@ -8,6 +8,7 @@
 
 pub mod clock;
 pub mod metrics;
+pub mod json;
 pub mod secret;
 pub mod seal;
 pub mod memory;
