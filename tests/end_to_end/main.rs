@@ -10,6 +10,7 @@ mod store;
 mod events;
 mod flags;
 mod request_ids;
+mod access;
 mod leads;
 mod feedback;
 mod fields;

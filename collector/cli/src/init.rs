@@ -47,7 +47,7 @@ impl Init {
         })?;
         file.write_all(text.as_bytes())?;
         say(format_args!(
-            "Wrote {}. Next: `clew key --site {} --name forms`, then `clew serve`.",
+            "Wrote {}. Next: `clew key --site {} --name forms --scope leads:write`, then `clew serve`.",
             output.display(),
             self.site
         ));

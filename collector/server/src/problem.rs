@@ -9,6 +9,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use clew_connect::crm::webhook::Refused;
 use clew_store::StoreError;
+use collector::config::Scope;
 use collector::conversion::ConversionError;
 use collector::feedback::FeedbackError;
 use collector::inbox::ReceiveError;
@@ -17,6 +18,7 @@ use collector::leads::LoadError;
 use collector::subscriptions::SubscribeError;
 use serde_json::json;
 use shared::outcome::DropReason;
+use shared::time::rfc3339;
 use std::fmt;
 
 /// A refusal or failure on its way to the caller.
@@ -28,6 +30,12 @@ pub enum ApiError {
     Malformed(String),
     /// 401: no key, or none that is known.
     Unauthorized,
+    /// 401: the key is known, and ended at this time (Unix milliseconds).
+    KeyExpired(i64),
+    /// 403: the key lacks this scope.
+    MissingScope(Scope),
+    /// 403: the key does not open the site that is meant.
+    OtherSite,
     /// 401: a webhook that is not signed as it should be.
     NotSigned(String),
     /// 404: there is no such thing for this key.
@@ -71,9 +79,9 @@ impl From<ConversionError> for ApiError {
     fn from(error: ConversionError) -> Self {
         match error {
             ConversionError::Malformed(_) => Self::Malformed(error.to_string()),
-            ConversionError::OtherSite
-            | ConversionError::Contact(_)
-            | ConversionError::IdempotencyKey => Self::Invalid(error.to_string()),
+            ConversionError::Contact(_) | ConversionError::IdempotencyKey => {
+                Self::Invalid(error.to_string())
+            }
             ConversionError::KeyReused => Self::KeyReused,
             ConversionError::Store(error) => Self::Store(error),
         }
@@ -136,6 +144,26 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 told("Send `Authorization: Bearer KEY` with a key that `clew key` made."),
+            ),
+            Self::KeyExpired(at_ms) => (
+                StatusCode::UNAUTHORIZED,
+                "key_expired",
+                format!(
+                    "This key has expired, at {}. Make another with `clew key`.",
+                    rfc3339(*at_ms)
+                ),
+            ),
+            Self::MissingScope(scope) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!(
+                    "This key lacks the scope `{scope}`; `clew key --scope {scope}` makes one that has it."
+                ),
+            ),
+            Self::OtherSite => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                told("This key does not open that site; GET /v1/me lists those that it opens."),
             ),
             Self::NotSigned(detail) => (StatusCode::UNAUTHORIZED, "not_signed", detail.clone()),
             Self::NotFound(what) => {

@@ -1,6 +1,6 @@
 //! Leads: made by form handlers, read by CRMs.
 
-use super::api_key::ApiKey;
+use super::api_key::{Access, Admin, Allowed, Holder, LeadsRead, LeadsWrite};
 use super::body;
 use super::query::Query;
 use crate::problem::ApiError;
@@ -8,7 +8,8 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_core::Core;
 use clew_store::{LeadKey, StoreError};
-use collector::conversion::{Conversions, Made};
+use collector::config::Scope;
+use collector::conversion::{Conversions, LeadRequest, Made, idempotency};
 use collector::leads::view::lead_json;
 use collector::leads::{LeadView, Moment, find, load};
 use collector::outbox::webhook::sample;
@@ -16,20 +17,26 @@ use serde_json::json;
 use shared::ids::{LeadId, VisitorId};
 use shared::lead::Lead;
 
-/// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
+/// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one. Who may not read leads gets a
+/// receipt, which says nothing of what was known about the person before.
 pub(super) async fn create(
     conversions: Data<Conversions>,
-    key: ApiKey,
-    request: HttpRequest,
+    holder: Holder<LeadsWrite>,
+    http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(payload).await?;
-    let idempotency = body::idempotency_key(&request)?;
-    let made = conversions.from_request(&key.settings, &key.site, &body, idempotency).await?;
+    let request = LeadRequest::read(&body)?;
+    let key = holder.on(request.site.as_deref())?;
+    let idempotency = idempotency(body::idempotency_key(&http)?, &body)?;
+    let made = conversions.from_request(&key.settings, &key.site, request, idempotency).await?;
     let Made { view, conversion, repeated } = made;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
-    let mut answer = view.to_json(&key.settings);
+    let mut answer = match key.may(Scope::LeadsRead) {
+        true => view.to_json(&key.settings),
+        false => view.receipt_json(),
+    };
     answer["conversion_id"] = json!(conversion);
     answer["repeated"] = json!(repeated);
     Ok(response.json(answer))
@@ -48,7 +55,7 @@ enum Order {
 /// `?sort=-converted_at` by their last conversions, with `?flat=1` an array as subscriptions get them.
 pub(super) async fn list(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&request);
@@ -79,7 +86,7 @@ pub(super) async fn list(
 /// A page of a site's leads, and how the next one begins.
 async fn page(
     core: &Core,
-    key: &ApiKey,
+    key: &Access,
     order: Order,
     query: &Query,
     limit: usize,
@@ -110,7 +117,7 @@ fn parse_converted(text: &str) -> Option<(i64, LeadId)> {
 /// `GET /v1/leads/{id}`
 pub(super) async fn show(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let view = view_of(&core, &key, &lead).await?;
@@ -120,7 +127,7 @@ pub(super) async fn show(
 /// `GET /v1/leads/{id}/journey`
 pub(super) async fn journey(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let view = view_of(&core, &key, &lead).await?;
@@ -137,7 +144,7 @@ pub(super) async fn journey(
 /// Repeating it changes nothing.
 pub(super) async fn undo_join(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<Admin>,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (lead, visitor) = path.into_inner();
@@ -150,11 +157,11 @@ pub(super) async fn undo_join(
 }
 
 /// The lead that a path names, with its history.
-pub(super) async fn view_of(core: &Core, key: &ApiKey, lead: &str) -> Result<LeadView, ApiError> {
+pub(super) async fn view_of(core: &Core, key: &Access, lead: &str) -> Result<LeadView, ApiError> {
     let lead = find_lead(core, key, &lead.into()).await?.ok_or(ApiError::NotFound("lead"))?;
     Ok(load(&*core.store, lead.id, Moment::Now).await?)
 }
 
-async fn find_lead(core: &Core, key: &ApiKey, lead: &LeadKey) -> Result<Option<Lead>, StoreError> {
+async fn find_lead(core: &Core, key: &Access, lead: &LeadKey) -> Result<Option<Lead>, StoreError> {
     find(&*core.store, &key.site, key.settings.country(&key.site), lead).await
 }

@@ -1,6 +1,6 @@
 //! A visitor's journey, lead or not.
 
-use super::api_key::ApiKey;
+use super::api_key::{Allowed, LeadsRead};
 use crate::problem::ApiError;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -12,7 +12,7 @@ use shared::journey::History;
 /// `GET /v1/visitors/{id}/journey`
 pub(super) async fn journey(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     visitor: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let visitor = VisitorId::parse(&visitor).ok_or(ApiError::NotFound("visitor"))?;
