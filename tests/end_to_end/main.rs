@@ -11,6 +11,7 @@ mod events;
 mod flags;
 mod request_ids;
 mod access;
+mod answers;
 mod leads;
 mod feedback;
 mod fields;

@@ -47,6 +47,7 @@ pub fn serve_operator(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
         ActixApp::new()
             .configure(|config| app.provide(config))
             .wrap(from_fn(request_id::identify))
+            .wrap(http::no_sniffing())
             .configure(http::operator_routes)
     });
     let server = server.workers(1).disable_signals().shutdown_timeout(STOP_SECONDS);
@@ -68,6 +69,7 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
             .configure(|config| app.provide(config))
             .wrap(from_fn(http::count_answers))
             .wrap(from_fn(request_id::identify))
+            .wrap(http::no_sniffing())
             .configure(|routes| http::routes(routes, &prefix))
     })
     .disable_signals()
