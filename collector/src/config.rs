@@ -8,6 +8,7 @@ mod attribution;
 pub mod change;
 mod destination;
 mod inbound;
+mod key;
 mod limits;
 mod network;
 mod rates;
@@ -19,6 +20,7 @@ mod text;
 pub use attribution::AttributionConfig;
 pub use destination::{DestinationConfig, HooksConfig};
 pub use inbound::InboundConfig;
+pub use key::{Expiry, KeyConfig, Scope, Scopes};
 pub use limits::LimitsConfig;
 pub use network::Network;
 pub use rates::{RatesConfig, SiteRatesConfig};
@@ -28,7 +30,7 @@ pub use store::StoreConfig;
 
 use anyhow::{Context, Result, bail, ensure};
 use clew_connect::crm::CrmConfig;
-use clew_core::secret::{KeyHash, TokenKey};
+use clew_core::secret::TokenKey;
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
@@ -109,18 +111,6 @@ pub struct DeliveryConfig {
     pub timeout_seconds: u32,
     /// Attempts at the same time.
     pub concurrency: usize,
-}
-
-/// One API key.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyConfig {
-    /// What it is for.
-    pub name: String,
-    /// The site whose leads it opens.
-    pub site: SiteId,
-    /// Its hash.
-    pub hash: KeyHash,
 }
 
 /// Where the settings come from; it stays the same for as long as the process runs.
@@ -243,9 +233,7 @@ impl Config {
             let rates = self.rates.of_site(site.rates);
             rates.check().with_context(|| format!("site `{}`", site.name))?;
         }
-        for key in &self.keys {
-            self.site(&key.site).with_context(|| format!("key `{}`: no such site", key.name))?;
-        }
+        KeyConfig::check_all(&self.keys, &self.sites)?;
         for destination in &self.destinations {
             destination.check(&self.sites)?;
         }

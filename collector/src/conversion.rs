@@ -6,6 +6,7 @@ use crate::recipients::recipients;
 use crate::settings::{Settings, Site};
 use crate::subscriptions::Subscriptions;
 use crate::transfer::hex;
+use clew_core::json::{self, Unreadable};
 use clew_core::{Core, Secret};
 use clew_store::{Converted, DeliveryKind, Idempotency, NewConversion, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,9 +25,9 @@ use url::Url;
 /// The body of `POST /v1/leads`. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
 pub struct LeadRequest {
-    /// Must be the key's site where it is given.
+    /// Which of the key's sites is meant.
     #[serde(default)]
-    pub site: Option<SiteId>,
+    pub site: Option<String>,
     /// The value of the visitor's cookie.
     #[serde(default)]
     pub visitor: Option<String>,
@@ -44,6 +45,16 @@ pub struct LeadRequest {
     /// On which page.
     #[serde(default)]
     pub page: PageNames,
+}
+
+impl LeadRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`ConversionError::Malformed`].
+    pub fn read(body: &[u8]) -> Result<Self, ConversionError> {
+        Ok(json::read(body)?)
+    }
 }
 
 /// A form's names.
@@ -96,10 +107,7 @@ pub struct Made {
 pub enum ConversionError {
     /// The body is not a lead.
     #[error("The body is not a lead: {0}.")]
-    Malformed(#[from] serde_json::Error),
-    /// The key belongs to another site than the request names.
-    #[error("The key belongs to another site.")]
-    OtherSite,
+    Malformed(#[from] Unreadable),
     /// The contact cannot be used.
     #[error("The lead was not stored: {0}.")]
     Contact(#[from] ContactError),
@@ -140,13 +148,9 @@ impl Conversions {
         &self,
         settings: &Settings,
         site: &SiteId,
-        body: &[u8],
-        key: Option<&str>,
+        request: LeadRequest,
+        idempotency: Option<Idempotency>,
     ) -> Result<Made, ConversionError> {
-        let request: LeadRequest = serde_json::from_slice(body)?;
-        if request.site.as_ref().is_some_and(|named| named != site) {
-            return Err(ConversionError::OtherSite);
-        }
         let contact = request.contact.normalised(settings.country(site))?;
         let (visitor, token) = (request.visitor.as_deref(), request.token.as_deref());
         let (named, journey) = self.who(settings, site, visitor, token);
@@ -165,7 +169,6 @@ impl Conversions {
             page_title: text(request.page.title),
             context: None,
         };
-        let idempotency = idempotency(key, body)?;
         let trust = Trust { named_by: named.map(|(_, by)| by), ..Trust::KEY };
         let (lead, conversion, repeated) =
             self.store(settings, site, conversion, idempotency, trust).await?;
@@ -364,7 +367,11 @@ fn is_signed(secret: Option<&Secret>, contact: &Contact, signature: &str) -> boo
     genuine.as_bytes().ct_eq(signature.trim().to_ascii_lowercase().as_bytes()).into()
 }
 
-fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ConversionError> {
+/// By what a repeat of a request is known: its `Idempotency-Key`, and its body.
+///
+/// # Errors
+/// [`ConversionError::IdempotencyKey`].
+pub fn idempotency(key: Option<&str>, body: &[u8]) -> Result<Option<Idempotency>, ConversionError> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES {
         return Err(ConversionError::IdempotencyKey);

@@ -109,14 +109,14 @@ impl Limiter {
         if let Some(known) = known {
             return Arc::clone(known);
         }
-        let new = Arc::new(SiteLimits::new(config, Steady::of(&self.clock)));
+        let new = Arc::new(SiteLimits::new(config, &Steady::of(&self.clock)));
         sites.insert(site.clone(), Arc::clone(&new));
         new
     }
 }
 
 impl SiteLimits {
-    fn new(config: RatesConfig, clock: Steady) -> Self {
+    fn new(config: RatesConfig, clock: &Steady) -> Self {
         let per_second = |rate, burst| Rate::new(rate, 1, burst, clock.clone());
         Self {
             clients: per_second(config.client_per_second, config.client_burst),
@@ -134,7 +134,9 @@ impl SiteLimits {
 
     fn day_has_room(&self, now_ms: i64, events: u64, bytes: u64) -> Result<(), Limited> {
         let day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
-        if day.has_room(&self.config, now_ms, events, bytes) {
+        let has_room = day.has_room(&self.config, now_ms, events, bytes);
+        drop(day);
+        if has_room {
             return Ok(());
         }
         let retry_after_s = ((DAY_MS - now_ms.rem_euclid(DAY_MS)) / 1000).unsigned_abs();
@@ -143,7 +145,9 @@ impl SiteLimits {
 
     fn spend(&self, site: &SiteId, now_ms: i64, events: u64, bytes: u64) {
         let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
-        if day.spend(&self.config, now_ms, events, bytes) {
+        let warns = day.spend(&self.config, now_ms, events, bytes);
+        drop(day);
+        if warns {
             tracing::warn!(
                 %site,
                 "the site has sent more than four fifths of what it may send in a day; \

@@ -46,17 +46,17 @@ impl DealEvent {
     }
 }
 
-/// A name that is no event's.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is nothing that becomes of a deal; there are {names}", names = DealEvent::NAMED.map(|(name, _)| name).join(", "))]
-pub struct DealEventError(String);
+/// A name that is not an event's. Never quotes it: who shows the error names its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not what can become of a deal; use one of {names}", names = DealEvent::NAMED.map(|(name, _)| name).join(", "))]
+pub struct DealEventError;
 
 impl FromStr for DealEvent {
     type Err = DealEventError;
 
     fn from_str(text: &str) -> Result<Self, DealEventError> {
         let found = Self::NAMED.iter().find(|(name, _)| *name == text);
-        found.map(|(_, event)| *event).ok_or_else(|| DealEventError(text.to_owned()))
+        found.map(|(_, event)| *event).ok_or(DealEventError)
     }
 }
 

@@ -71,17 +71,17 @@ impl Stage {
     }
 }
 
-/// A name that is no stage's.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no stage; there are {names}", names = Stage::NAMED.map(|(name, _)| name).join(", "))]
-pub struct StageError(String);
+/// A name that is not a stage's. Never quotes it: who shows the error names its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a stage; use one of {names}", names = Stage::NAMED.map(|(name, _)| name).join(", "))]
+pub struct StageError;
 
 impl FromStr for Stage {
     type Err = StageError;
 
     fn from_str(text: &str) -> Result<Self, StageError> {
         let found = Self::NAMED.iter().find(|(name, _)| *name == text);
-        found.map(|(_, stage)| *stage).ok_or_else(|| StageError(text.to_owned()))
+        found.map(|(_, stage)| *stage).ok_or(StageError)
     }
 }
 
@@ -308,7 +308,7 @@ mod tests {
             assert_eq!(json!(stage), name);
         }
         let told = "Sold".parse::<Stage>().unwrap_err().to_string();
-        assert!(told.starts_with("`Sold` is no stage; there are anonymous, lead, "), "{told}");
+        assert!(told.starts_with("not a stage; use one of anonymous, lead, "), "{told}");
     }
 
     fn any_changes() -> impl Strategy<Value = Vec<StageChange>> {

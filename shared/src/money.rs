@@ -63,7 +63,7 @@ impl FromStr for Currency {
                 list.split_ascii_whitespace().find(|code| code.eq_ignore_ascii_case(text))?;
             Some(Self { code, exponent })
         };
-        lists.into_iter().find_map(find).ok_or_else(|| MoneyError::Currency(text.to_owned()))
+        lists.into_iter().find_map(find).ok_or(MoneyError::Currency)
     }
 }
 
@@ -79,21 +79,21 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// Why a text is no amount of money.
+/// Why a text is not an amount of money. Never quotes the text: who shows the error names its place.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MoneyError {
     /// An unknown code.
-    #[error("`{0}` is not a currency code of ISO 4217, such as EUR")]
-    Currency(String),
+    #[error("not a currency code of ISO 4217, such as EUR")]
+    Currency,
     /// Not a decimal number.
-    #[error("`{0}` is no amount: digits, and decimals behind a point, as in 1234.50")]
-    Amount(String),
+    #[error("not an amount: write digits, and decimals after a point, as in 1234.50")]
+    Amount,
     /// Decimals that the currency does not have.
-    #[error("{0} {1} has more decimals than {1} has ({exponent})", exponent = .1.exponent())]
-    Decimals(String, Currency),
+    #[error("more decimals than {0} has ({exponent})", exponent = .0.exponent())]
+    Decimals(Currency),
     /// More minor units than 64 bits hold.
-    #[error("{0} {1} is more money than can be counted")]
-    TooMuch(String, Currency),
+    #[error("more {0} than can be counted")]
+    TooMuch(Currency),
 }
 
 /// An amount.
@@ -109,15 +109,15 @@ impl Money {
     /// Reads a decimal string, such as `1234.50`.
     ///
     /// # Errors
-    /// [`MoneyError`], with the text at fault.
+    /// [`MoneyError`].
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let units = fixed::parse(text, currency.exponent).map_err(|error| match error {
-            NumberError::NoNumber => MoneyError::Amount(text.to_owned()),
-            NumberError::TooFine => MoneyError::Decimals(text.to_owned(), currency),
-            NumberError::TooLarge => MoneyError::TooMuch(text.to_owned(), currency),
+            NumberError::NoNumber => MoneyError::Amount,
+            NumberError::TooFine => MoneyError::Decimals(currency),
+            NumberError::TooLarge => MoneyError::TooMuch(currency),
         })?;
         let minor = i64::try_from(units);
-        let minor = minor.map_err(|_| MoneyError::TooMuch(text.to_owned(), currency))?;
+        let minor = minor.map_err(|_| MoneyError::TooMuch(currency))?;
         Ok(Self { minor, currency })
     }
 
@@ -125,7 +125,7 @@ impl Money {
     /// unit away from 0: for other people's amounts, which may be finer than money is.
     ///
     /// # Errors
-    /// [`MoneyError`], with the text at fault.
+    /// [`MoneyError`].
     pub fn nearest(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         const DECIMALS: u32 = 18;
         let Ok(fine) = fixed::parse(text, DECIMALS) else { return Self::parse(text, currency) };
@@ -133,7 +133,7 @@ impl Money {
         let (units, rest) = (fine / unit, fine % unit);
         let rounded = if rest.abs() * 2 >= unit { units + rest.signum() } else { units };
         let minor = i64::try_from(rounded);
-        let minor = minor.map_err(|_| MoneyError::TooMuch(text.to_owned(), currency))?;
+        let minor = minor.map_err(|_| MoneyError::TooMuch(currency))?;
         Ok(Self { minor, currency })
     }
 
@@ -175,13 +175,13 @@ mod tests {
         check("0.0001", "CLF", Ok(1));
         check("92233720368547758.07", "EUR", Ok(i64::MAX));
         check("-92233720368547758.08", "EUR", Ok(i64::MIN));
-        check("12.345", "EUR", Err("12.345 EUR has more decimals than EUR has (2)"));
-        check("0.5", "ISK", Err("0.5 ISK has more decimals than ISK has (0)"));
-        let much = "92233720368547758.08 EUR is more money than can be counted";
+        check("12.345", "EUR", Err("more decimals than EUR has (2)"));
+        check("0.5", "ISK", Err("more decimals than ISK has (0)"));
+        let much = "more EUR than can be counted";
         check("92233720368547758.08", "EUR", Err(much));
-        check("1", "XXX", Err("`XXX` is not a currency code of ISO 4217, such as EUR"));
-        check("1", "", Err("`` is not a currency code of ISO 4217, such as EUR"));
-        let none = "`1,234.50` is no amount: digits, and decimals behind a point, as in 1234.50";
+        check("1", "XXX", Err("not a currency code of ISO 4217, such as EUR"));
+        check("1", "", Err("not a currency code of ISO 4217, such as EUR"));
+        let none = "not an amount: write digits, and decimals after a point, as in 1234.50";
         check("1,234.50", "EUR", Err(none));
     }
 

@@ -44,7 +44,6 @@ fn a_first_set_up() {
             && !settings.contains(&key)
             && settings.contains("hash = \"sha256:")
     );
-    assert!(!run("key --site nobody --name x").0);
 
     let (success, text) = run("snippet --site demo");
     assert!(
@@ -62,6 +61,60 @@ fn a_first_set_up() {
     std::fs::write(folder.path().join("clew.toml"), broken).unwrap();
     let (success, text) = run("serve");
     assert!(!success && text.contains("clew.toml is wrong") && text.contains("colour"), "{text}");
+}
+
+/// Keys with scopes and an end; what cannot be is refused, and leaves the file as it was.
+#[test]
+fn keys_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| told(&clew(folder.path(), line));
+    let file = folder.path().join("clew.toml");
+    let read = || std::fs::read_to_string(&file).unwrap();
+    assert!(run("init --site demo --host example.com").0);
+    let (success, text) = run("key --site demo --name forms");
+    assert!(
+        success && text.contains("# Scopes: leads:write; sites: demo; expires: never."),
+        "{text}"
+    );
+    assert!(text.contains("Without --scope a key reports leads"), "{text}");
+    let (success, text) =
+        run("key --site demo --name x --scope leads:read --scope hooks --expires 2999-01-31");
+    assert!(
+        success && text.contains("leads:read, hooks; sites: demo; expires: 2999-01-31."),
+        "{text}"
+    );
+    let written = read();
+    let table =
+        "site = \"demo\"\nscopes = [\"leads:read\", \"hooks\"]\nexpires = \"2999-01-31\"\nhash = ";
+    assert!(
+        written.contains("scopes = [\"leads:write\"]\nhash") && written.contains(table),
+        "{written}"
+    );
+    for (line, part) in [
+        ("key --site nobody --name x", "no site `nobody`"),
+        ("key --site demo --site demo --name x", "the site `demo` is there twice"),
+        ("key --site demo --name x --scope leads", "not a scope; use leads:write, leads:read"),
+        ("key --site demo --name x --expires soon", "should be a date like \"2027-01-31\""),
+        ("key --site demo --name x --expires 2020-01-31", "--expires: 2020-01-31 has passed"),
+        ("key --site demo --name \u{1b}", "in --name use letters"),
+    ] {
+        let (success, text) = run(line);
+        assert!(!success && text.contains(part), "{line}: {text}");
+    }
+    assert_eq!(read(), written);
+    std::fs::write(
+        &file,
+        format!("{written}\n[[sites]]\nname = \"shop\"\nhosts = [\"shop.example\"]\n"),
+    )
+    .unwrap();
+    let (success, text) = run("key --site demo --site shop --name x");
+    assert!(success && text.contains("sites: demo, shop;"), "{text}");
+    let written = read();
+    assert!(written.contains("sites = [\"demo\", \"shop\"]\n"), "{written}");
+    let unscoped = written.replace("scopes = [\"leads:write\"]\n", "");
+    std::fs::write(&file, unscoped).unwrap();
+    let (success, text) = run("serve");
+    assert!(!success && text.contains("key `forms`: say what it may do"), "{text}");
 }
 
 /// The same seed is the same year: every lead with all its fields and its journey.

@@ -13,7 +13,7 @@ use tests::wire::{SITE, new_event, new_visitor, view};
 tests::both_stores!(
     the_catalogue_says_what_a_lead_has,
     a_part_of_the_fields_in_the_words_of_a_crm,
-    what_is_not_known_is_named,
+    what_is_not_known_is_placed,
     an_answer_that_the_caller_has_is_not_sent_again,
     every_touch_says_why,
     a_site_chooses_model_and_names,
@@ -130,15 +130,15 @@ async fn a_part_of_the_fields_in_the_words_of_a_crm(backend: Backend) {
     app.stop().await;
 }
 
-async fn what_is_not_known_is_named(backend: Backend) {
+async fn what_is_not_known_is_placed(backend: Backend) {
     let app = TestApp::start(backend);
     let lead = lead(&app).await;
     for (query, named) in [
-        ("fields=email,first_click", "`first_click`"),
-        ("format=xml", "`xml`"),
-        ("crm=dynamics", "`dynamics`"),
-        ("crm=HubSpot", "`HubSpot`"),
-        ("fields=clew_email&crm=hubspot", "`clew_email`"),
+        ("fields=email,first_click", "fields: name 2 is not a field"),
+        ("format=xml", "format: use `flat` or `grouped`"),
+        ("crm=dynamics", "crm: not a supported CRM"),
+        ("crm=HubSpot", "crm: not a supported CRM"),
+        ("fields=clew_email&crm=hubspot", "fields: name 1 is not a field"),
     ] {
         let answer = app.get(&format!("/v1/leads/{lead}/fields?{query}")).await;
         assert_eq!((answer.status, &answer.json["type"]), (422, &json!("/problems/invalid")));

@@ -124,8 +124,12 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
         (r#"{"contact":{"email":"nobody"}}"#, 422, "contact.email"),
         (r#"{"contact":{"phone":"call me"}}"#, 422, "contact.phone"),
         (r#"{"contact":{"email":7}}"#, 400, "string"),
-        (r#"{"contact":{"email":"a@example.com"},"site":"other"}"#, 422, "another site"),
-        (r#"{"contact":{"email":"a@example.com"},"type":"gift"}"#, 400, "gift"),
+        (r#"{"contact":{"email":"a@example.com"},"site":"other"}"#, 403, "does not open that site"),
+        (
+            r#"{"contact":{"email":"a@example.com"},"type":"gift"}"#,
+            400,
+            "expected one of `form`, `call`",
+        ),
     ] {
         let request = app.request(Method::POST, "/v1/leads").bearer_auth(KEY).body(body);
         let answered = answer(request).await;
@@ -143,7 +147,8 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
             app.request(Method::POST, "/v1/leads").bearer_auth(key).body(good.to_string());
         assert_eq!(answer(request).await.status, 401, "{key}");
     }
-    for (answer, count) in [("malformed", 5), ("invalid", 4), ("too_large", 1), ("unauthorized", 4)]
+    for (answer, count) in
+        [("malformed", 5), ("invalid", 3), ("forbidden", 1), ("too_large", 1), ("unauthorized", 4)]
     {
         let line = format!("clew_api_answers_total{{answer=\"{answer}\"}}");
         assert_eq!(app.metric(&line).await, count, "{answer}");

@@ -12,6 +12,8 @@ mod flags;
 mod request_ids;
 mod limits;
 mod quiet_log;
+mod access;
+mod answers;
 mod leads;
 mod feedback;
 mod fields;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::limits::DAY_MS;
 use std::net::TcpListener;
 use tests::app::{NOW_MS, TestApp, answer};
-use tests::settings::KEY;
+use tests::settings::{KEY, key};
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 use tests::wire::{batch, new_event, new_visitor, view};
@@ -113,9 +113,10 @@ fn trusting(backend: Backend, settings: &str) -> TestApp {
 /// `clew('identify', …)` in the page of a site that believes it: one lead however often the batch
 /// comes, none where the site says so.
 async fn a_page_may_name_the_person(backend: Backend) {
-    let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = \"off\"\n\
-                    [[keys]]\nname = \"quiet\"\nsite = \"quiet\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-    let app = trusting(backend, settings);
+    let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = \"off\"\n";
+    let opens = "site = \"quiet\"\nscopes = [\"leads:write\", \"leads:read\"]";
+    let settings = settings.to_owned() + &key("quiet", "clew_quiet-key", opens);
+    let app = trusting(backend, &settings);
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
     let named = format!(
@@ -157,7 +158,7 @@ async fn a_page_may_name_the_person(backend: Backend) {
         .replace("www.example.com", "quiet.example")
         .replace("a@ex", "b@ex");
     assert_eq!(answer(app.request(Method::POST, "/c/e").body(quiet)).await.json["stored"], 2);
-    let list = answer(app.request(Method::GET, "/v1/leads").bearer_auth("test")).await;
+    let list = answer(app.request(Method::GET, "/v1/leads").bearer_auth("clew_quiet-key")).await;
     assert_eq!(list.json["leads"], json!([]));
     app.stop().await;
 }
@@ -231,10 +232,11 @@ async fn a_join_is_undone(backend: Backend) {
 
 /// With the site's country a national number is E.164, from a form as from a page, and finds.
 async fn a_number_is_one_of_the_sites_country(backend: Backend) {
-    let settings = "[[sites]]\nname = \"french\"\nhosts = [\"french.example\"]\ncountry = \"FR\"\nidentify = \"trust\"\n\
-                    [[keys]]\nname = \"french\"\nsite = \"french\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-    let app = TestApp::start_with(backend, settings, Clock::fixed(NOW_MS));
-    let french = |method, path: &str| app.request(method, path).bearer_auth("test");
+    let settings = "[[sites]]\nname = \"french\"\nhosts = [\"french.example\"]\ncountry = \"FR\"\nidentify = \"trust\"\n";
+    let opens = "site = \"french\"\nscopes = [\"leads:write\", \"leads:read\"]";
+    let settings = settings.to_owned() + &key("french", "clew_french-key", opens);
+    let app = TestApp::start_with(backend, &settings, Clock::fixed(NOW_MS));
+    let french = |method, path: &str| app.request(method, path).bearer_auth("clew_french-key");
     let body = json!({ "contact": { "phone": "01 42 68 53 00", "email": "a@example.com" } });
     let made = answer(french(Method::POST, "/v1/leads").body(body.to_string())).await;
     assert_eq!(made.json["lead"]["contact"]["phone"], "+33142685300");

@@ -1,7 +1,6 @@
 //! SIGHUP: other settings without a restart, without a request refused or a delivery lost.
 
 use clew_core::Clock;
-use clew_core::secret::KeyHash;
 use clew_server::App;
 use collector::config::Config;
 use collector::settings::Settings;
@@ -38,8 +37,8 @@ fn site(name: &str) -> String {
 }
 
 fn key(site: &str, key: &str) -> String {
-    let hash = KeyHash::of(key);
-    format!("[[keys]]\nname = \"one of {site}\"\nsite = \"{site}\"\nhash = \"{hash}\"\n")
+    let opens = format!("site = \"{site}\"\nscopes = [\"leads:read\"]");
+    tests::settings::key(&format!("one of {site}"), key, &opens)
 }
 
 /// The demo's CRM.

@@ -61,7 +61,9 @@ async fn samples_and_lists_have_the_same_members(backend: Backend) {
     assert_eq!(app.get("/v1/leads?sort=email").await.status, 422);
     assert_eq!(app.get("/v1/leads?flat=maybe").await.status, 422);
     let me = app.get("/v1/me").await.json;
-    assert_eq!(me, json!({ "account": "demo", "site": "demo", "key_name": "test" }));
+    let expected =
+        json!({ "key_name": "test", "sites": ["demo"], "scopes": ["admin"], "expires_at": null });
+    assert_eq!(me, expected);
     app.stop().await;
     receiver.stop().await;
 }
@@ -81,14 +83,17 @@ async fn orders_that_are_refused(backend: Backend) {
         "should begin with https://; with http, set allow_private",
     )
     .await;
-    check("https://10.0.0.1/", lead.clone(), "10.0.0.1 is not a public address; set allow_private")
-        .await;
-    check("https://2130706433/", lead.clone(), "127.0.0.1 is not a public address").await;
-    check("https://localhost/", lead.clone(), "localhost is not a public address").await;
+    check("https://10.0.0.1/", lead.clone(), "target_url: it is not a public address").await;
+    check("https://2130706433/", lead.clone(), "it is not a public address").await;
+    check("https://localhost/", lead.clone(), "it is not a public address").await;
     check("https://u:p@hooks.example.com/", lead.clone(), "no user name").await;
-    check("hooks", lead.clone(), "`hooks` is not a URL").await;
-    check("https://hooks.example.com/", json!("lead.deleted"), "`lead.deleted` is not an event")
-        .await;
+    check("hooks", lead.clone(), "it is not a URL").await;
+    check(
+        "https://hooks.example.com/",
+        json!("lead.deleted"),
+        "event: not an event; use one of lead.converted",
+    )
+    .await;
     check("https://hooks.example.com/", json!([]), "name at least one event").await;
     assert_eq!(app.post("/v1/hooks", &json!({})).await.status, 400);
     let good = json!({ "target_url": "https://hooks.example.com/", "event": "lead.converted" });

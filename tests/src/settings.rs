@@ -2,8 +2,10 @@
 
 use clew_core::secret::KeyHash;
 
-/// The key that opens the test's site.
+/// The key that opens the test's site, for everything.
 pub const KEY: &str = "clew_test-key";
+/// The key of another site, for everything there.
+pub const OTHER_KEY: &str = "clew_other-key";
 /// The secret of every test's webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -17,11 +19,15 @@ pub fn settings_for(url: &str) -> String {
          [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\
          [[sites]]\nname = \"other\"\nhosts = [\"other.example\"]\n\
-         [[keys]]\nname = \"test\"\nsite = \"demo\"\nhash = \"{}\"\n\
-         [[keys]]\nname = \"other\"\nsite = \"other\"\nhash = \"{}\"\n",
-        KeyHash::of(KEY),
-        KeyHash::of("clew_other-key"),
+         {}{}",
+        key("test", KEY, "site = \"demo\"\nscopes = [\"admin\"]"),
+        key("other", OTHER_KEY, "site = \"other\"\nscopes = [\"admin\"]"),
     )
+}
+
+/// The settings of an API key; `lines` say what it opens.
+pub fn key(name: &str, key: &str, lines: &str) -> String {
+    format!("[[keys]]\nname = \"{name}\"\nhash = \"{}\"\n{lines}\n", KeyHash::of(key))
 }
 
 /// The settings of a destination.

@@ -1,7 +1,7 @@
 //! `cargo xtask run`: the collector on sled and the demo around it, until Ctrl-C; with `--crm`, a stand-in
 //! of a CRM too.
 //!
-//! The first run makes settings, an API key and a webhook secret under `target/demo`; later runs go
+//! The first run makes settings, API keys and a webhook secret under `target/demo`; later runs go
 //! on with the same store. A stand-in forgets everything when it stops, so a run with one begins anew, in
 //! a folder of its own. Nothing listens beyond this machine.
 
@@ -27,7 +27,7 @@ const HELP: &str = "
     http://127.0.0.1:8083        the CRM: the lead is there ten seconds after the form
 
   The collector is http://127.0.0.1:8080 (/v1/leads) and, for operators, http://127.0.0.1:9464
-  (/metrics, /readyz); the API key lies in FOLDER/api-key. Ctrl-C stops all of it; ANEW.
+  (/metrics, /readyz); an API key that reads leads lies in FOLDER/read-key. Ctrl-C stops all of it; ANEW.
 ";
 const ANEW: &str = "without FOLDER the next start begins anew";
 const ALWAYS_ANEW: &str = "the stand-in forgets everything then, so each start begins anew";
@@ -66,7 +66,7 @@ fn binary(name: &str) -> String {
     shell::root().join("target/debug").join(name).display().to_string()
 }
 
-/// Settings, key and secrets; `ready` is written last, so that a run cut short begins anew.
+/// Settings, keys and secrets; `ready` is written last, so that a run cut short begins anew.
 fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let told = folder.display();
     if folder.exists() {
@@ -79,12 +79,14 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     // What it says to do next is done here.
     let init = [&["init", "--site", "demo", "--output", &path], &hosts[..]].concat();
     shell::read(&binary("clew"), &init).context("`clew init` failed")?;
-    let key = shell::read(
-        &binary("clew"),
-        &["--config", &path, "key", "--site", "demo", "--name", "demo"],
-    );
-    let key = key.context("`clew key` failed")?;
-    fs::write(folder.join("api-key"), key.lines().next().unwrap_or_default())?;
+    // The form handler's reports leads and reads none; the other is for who tries the API.
+    for (name, scope) in [("forms", "leads:write"), ("read", "leads:read")] {
+        let arguments = ["--site", "demo", "--name", name, "--scope", scope];
+        let key = [&["--config", &path, "key"], &arguments[..]].concat();
+        let key = shell::read(&binary("clew"), &key).context("`clew key` failed")?;
+        let first_line = key.lines().next().unwrap_or_default();
+        fs::write(folder.join(format!("{name}-key")), first_line)?;
+    }
 
     let secret = format!("whsec_{}", STANDARD.encode(dice()?));
     fs::write(folder.join("webhook-secret"), &secret)?;
@@ -124,7 +126,9 @@ fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     // On a fresh machine, or in a container, the developer may be root.
     clew.arg("--config").arg(config).args(["serve", "--allow-root"]);
     let mut demo = Command::new(binary("clew-demo"));
-    demo.arg("--api-key-file").arg(folder.join("api-key")).env("CLEW_DEMO_WEBHOOK_SECRET", secret);
+    demo.arg("--api-key-file")
+        .arg(folder.join("forms-key"))
+        .env("CLEW_DEMO_WEBHOOK_SECRET", secret);
     let mut programs = Vec::new();
     // First: the collector leaves a CRM that it cannot reach alone for a minute.
     if let Some(vendor) = vendor {

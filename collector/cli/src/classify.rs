@@ -1,7 +1,8 @@
 //! `clew classify`: what the collector's rules say of visits that stand in a table.
 
+use crate::output::Output;
 use crate::table::{Column, Row, Table, shortened};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use collector::config::Config;
 use collector::settings::Settings;
@@ -20,7 +21,8 @@ Reads CSV with a header from standard input. Columns may stand in any order; of 
   source, medium, campaign
               dimensions as GA4 resolved them; they count where a row has no url
 
-Writes the columns as they came, and behind them
+Writes the columns as they came (a cell that a spreadsheet would take for a formula gets a ' in front), and
+behind them
   clew_source, clew_medium, clew_campaign, clew_term, clew_content, clew_channel
   clew_click_id  the one that decides, as in gclid=Ab
   clew_bot       why it looks like a program
@@ -76,8 +78,8 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
         table.written().collect::<Vec<_>>().join(", ")
     );
     // Kept until the last row is read: of an input with a bad row nothing is written.
-    let mut answer = csv::Writer::from_writer(Vec::new());
-    answer.write_record(table.written().chain(ADDED))?;
+    let mut answer = Output::new(Vec::new());
+    answer.row(table.written().chain(ADDED))?;
     table.rows(|row| {
         let [.., user_agent, _, _, _] = columns;
         // An empty cell says that nobody wrote it down, not that the browser sent none.
@@ -85,10 +87,9 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
         let bot = user_agent.and_then(|text| settings.bots.reason(text));
         let label = judge(settings, columns, row)?;
         let added = told(&label, bot.unwrap_or_default());
-        Ok(answer.write_record(row.cells().chain(added.iter().map(String::as_str)))?)
+        answer.row(row.cells().chain(added.iter().map(String::as_str)))
     })?;
-    let answer = answer.into_inner().map_err(|error| anyhow!("{}", error.error()))?;
-    output.write_all(&answer).context("the answer could not be written")
+    output.write_all(&answer.finish()?).context("the answer could not be written")
 }
 
 /// The label of a row.
@@ -299,6 +300,20 @@ mod tests {
             "google,cpc,,,,paid_search,gclid=1,,click_id:gclid/paid_search",
         );
         check("url,source", ",", "(direct),(none),,,,direct,,,nothing/direct");
+        check("id,url", "-7,https://a.example/", "(direct),(none),,,,direct,,,nothing/direct");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let input = "=id,url\n=1+1,https://a.example/?utm_source=-x&utm_campaign=@y\n";
+        let answer = answered(input.as_bytes()).unwrap();
+        let (header, row) = answer.split_once('\n').unwrap();
+        assert!(header.starts_with("'=id,url,"), "{header}");
+        assert!(
+            row.starts_with("'=1+1,https://a.example/?utm_source=-x&utm_campaign=@y,'-x,"),
+            "{row}"
+        );
+        assert!(row.contains(",'@y,"), "{row}");
     }
 
     #[test]

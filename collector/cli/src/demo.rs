@@ -13,6 +13,7 @@ use clap::Args;
 use clew_core::{Clock, Dice};
 use clew_server::{App, server};
 use collector::config::Config;
+use collector::conversion::LeadRequest;
 use collector::ingest::Request;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -131,10 +132,9 @@ impl Demo {
                     "form": { "id": "contact", "name": "Contact us" },
                     "page": { "url": format!("{origin}/contact"), "title": story::title("/contact") },
                 });
-                let body = body.to_string();
+                let request = LeadRequest::read(body.to_string().as_bytes())?;
                 let settings = app.settings.get();
-                let conversions = &app.conversions;
-                conversions.from_request(&settings, &self.site, body.as_bytes(), None).await?;
+                app.conversions.from_request(&settings, &self.site, request, None).await?;
                 Ok(())
             }
         }

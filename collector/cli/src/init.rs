@@ -53,7 +53,7 @@ impl Init {
         };
         let site = self.site;
         say(format_args!(
-            "Wrote {output}. Next: `clew {config}key --site {site} --name forms`, then `clew {config}serve`."
+            "Wrote {output}. Next: `clew {config}key --site {site} --name forms --scope leads:write`, then `clew {config}serve`."
         ));
         Ok(())
     }

@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod key;
 mod migrate;
+mod output;
 mod privacy;
 mod progress;
 mod reclassify;
@@ -104,7 +105,7 @@ fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Command::Serve(serve) => serve.run(&source),
         Command::Init(init) => init.run(named),
-        Command::Key(key) => key.run(source.file.as_deref(), &source.read()?),
+        Command::Key(key) => key.run(&source),
         Command::Snippet(snippet) => snippet.run(&source.read()?),
         Command::Migrate(migrate) => migrate.run(&source.read()?),
         Command::Export(export) => export.run(&source.read()?),

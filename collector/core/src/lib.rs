@@ -10,6 +10,7 @@ pub mod clock;
 pub mod quiet;
 pub mod refusal;
 pub mod metrics;
+pub mod json;
 pub mod secret;
 pub mod seal;
 pub mod memory;

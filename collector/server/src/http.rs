@@ -25,79 +25,102 @@ pub(crate) use body::Bodies;
 use crate::problem::{ApiError, Problem, StoreFailure};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard::{Any, Delete, Get, Head, Patch, Post};
-use actix_web::middleware::Next;
+use actix_web::guard::{self, Any};
+use actix_web::http::{Method, header};
+use actix_web::middleware::{DefaultHeaders, Next};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{Error, HttpResponse, Resource, Route};
+use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, Route};
 use api_key::ApiKey;
 use clew_core::Core;
-use serde_json::json;
+
+/// One row of a table of routes.
+struct Row {
+    method: Method,
+    path: String,
+    route: Route,
+}
+
+/// Every route; `prefix` is where everything for browsers lies. Rows of one path stand together.
+fn table(prefix: &str) -> Vec<Row> {
+    let browser = |path: &str| format!("{prefix}/{path}");
+    vec![
+        // Browsers.
+        get(browser("s.js"), assets::script),
+        get(browser("s.{hash}.js"), assets::script_by_hash),
+        get(browser("t.wasm"), assets::module),
+        get(browser("t.{hash}.wasm"), assets::module_by_hash),
+        get(browser("p.gif"), events::pixel),
+        post(browser("e"), events::collect),
+        // Form handlers, CRMs, BI: with an API key, whose scope the handler's extractor names.
+        get("/v1/leads", leads::list),
+        post("/v1/leads", leads::create),
+        get("/v1/leads/{lead}", leads::show),
+        post("/v1/leads/{lead}/confirm", leads::confirm),
+        get("/v1/leads/{lead}/fields", fields::of_lead),
+        get("/v1/leads/{lead}/journey", leads::journey),
+        delete("/v1/leads/{lead}/visitors/{visitor}", leads::undo_join),
+        post("/v1/leads/{lead}/stage", feedback::stage),
+        post("/v1/revenue", feedback::revenue),
+        get("/v1/unmatched", feedback::unmatched),
+        get("/v1/fields", fields::catalogue),
+        get("/v1/visitors/{visitor}/journey", visitors::journey),
+        get("/v1/deliveries", deliveries::list),
+        post("/v1/deliveries/{delivery}/replay", deliveries::replay),
+        get("/v1/me", me),
+        post("/v1/destinations/{name}/test", subscriptions::test_destination),
+        get("/v1/hooks", subscriptions::list),
+        post("/v1/hooks", subscriptions::subscribe),
+        get("/v1/hooks/sample", subscriptions::sample),
+        get("/v1/hooks/{hook}", subscriptions::show),
+        patch("/v1/hooks/{hook}", subscriptions::change),
+        delete("/v1/hooks/{hook}", subscriptions::unsubscribe),
+        get("/v1/hooks/{hook}/deliveries", subscriptions::deliveries),
+        post("/v1/hooks/{hook}/rotate-secret", subscriptions::rotate),
+        post("/v1/hooks/{hook}/test", subscriptions::test),
+        // CRMs and tools between: signed, or with an API key.
+        post("/hooks/{connection}", hooks::receive),
+        post("/hooks/{connection}/{secret}", hooks::receive_by_secret),
+    ]
+}
+
+/// What operators and their machines ask.
+fn operator_table() -> Vec<Row> {
+    vec![
+        get("/healthz", operation::healthy),
+        get("/readyz", operation::readiness),
+        get("/metrics", operation::metrics),
+    ]
+}
+
+/// What commands of the same machine ask the collector that has the store.
+fn command_table() -> Vec<Row> {
+    vec![
+        get("/export", operation::export),
+        post("/relabel", operation::relabel),
+        post("/crm", crm::status),
+        post("/crm/{name}/setup", crm::set_up),
+        post("/crm/{name}/test", crm::test),
+    ]
+}
+
+/// The method and the path of every route, for checks that go through all of them.
+pub fn addresses(prefix: &str) -> Vec<(Method, String)> {
+    table(prefix).into_iter().chain(operator_table()).map(|row| (row.method, row.path)).collect()
+}
 
 /// Adds what browsers, programs and CRMs call; `prefix` is where everything for browsers lies.
 pub fn routes(config: &mut ServiceConfig, prefix: &str) {
-    let browser = |path: &str| at(&format!("{prefix}/{path}"));
-    config
-        // Browsers.
-        .service(browser("s.js").route(get().to(assets::script)))
-        .service(browser("s.{hash}.js").route(get().to(assets::script_by_hash)))
-        .service(browser("t.wasm").route(get().to(assets::module)))
-        .service(browser("t.{hash}.wasm").route(get().to(assets::module_by_hash)))
-        .service(browser("p.gif").route(get().to(events::pixel)))
-        .service(browser("e").route(post().to(events::collect)))
-        // Form handlers, CRMs, BI: with an API key.
-        .service(at("/v1/leads").route(get().to(leads::list)).route(post().to(leads::create)))
-        .service(at("/v1/leads/{lead}").route(get().to(leads::show)))
-        .service(at("/v1/leads/{lead}/confirm").route(post().to(leads::confirm)))
-        .service(at("/v1/leads/{lead}/fields").route(get().to(fields::of_lead)))
-        .service(at("/v1/leads/{lead}/journey").route(get().to(leads::journey)))
-        .service(at("/v1/leads/{lead}/visitors/{visitor}").route(delete().to(leads::undo_join)))
-        .service(at("/v1/leads/{lead}/stage").route(post().to(feedback::stage)))
-        .service(at("/v1/revenue").route(post().to(feedback::revenue)))
-        .service(at("/v1/unmatched").route(get().to(feedback::unmatched)))
-        .service(at("/v1/fields").route(get().to(fields::catalogue)))
-        .service(at("/v1/visitors/{visitor}/journey").route(get().to(visitors::journey)))
-        .service(at("/v1/deliveries").route(get().to(deliveries::list)))
-        .service(at("/v1/deliveries/{delivery}/replay").route(post().to(deliveries::replay)))
-        .service(at("/v1/me").route(get().to(me)))
-        .service(
-            at("/v1/destinations/{name}/test").route(post().to(subscriptions::test_destination)),
-        )
-        .service(
-            at("/v1/hooks")
-                .route(get().to(subscriptions::list))
-                .route(post().to(subscriptions::subscribe)),
-        )
-        .service(at("/v1/hooks/sample").route(get().to(subscriptions::sample)))
-        .service(
-            at("/v1/hooks/{hook}")
-                .route(get().to(subscriptions::show))
-                .route(patch().to(subscriptions::change))
-                .route(delete().to(subscriptions::unsubscribe)),
-        )
-        .service(at("/v1/hooks/{hook}/deliveries").route(get().to(subscriptions::deliveries)))
-        .service(at("/v1/hooks/{hook}/rotate-secret").route(post().to(subscriptions::rotate)))
-        .service(at("/v1/hooks/{hook}/test").route(post().to(subscriptions::test)))
-        // CRMs: signed.
-        .service(at("/hooks/{connection}").route(post().to(hooks::receive)))
-        .service(at("/hooks/{connection}/{secret}").route(post().to(hooks::receive_by_secret)));
+    add(config, table(prefix));
 }
 
 /// Adds what operators and their machines ask.
 pub fn operator_routes(config: &mut ServiceConfig) {
-    config
-        .service(at("/healthz").route(get().to(operation::healthy)))
-        .service(at("/readyz").route(get().to(operation::readiness)))
-        .service(at("/metrics").route(get().to(operation::metrics)));
+    add(config, operator_table());
 }
 
 /// Adds what commands of the same machine ask the collector that has the store.
 pub fn command_routes(config: &mut ServiceConfig) {
-    config
-        .service(at("/export").route(get().to(operation::export)))
-        .service(at("/relabel").route(post().to(operation::relabel)))
-        .service(at("/crm").route(post().to(crm::status)))
-        .service(at("/crm/{name}/setup").route(post().to(crm::set_up)))
-        .service(at("/crm/{name}/test").route(post().to(crm::test)));
+    add(config, command_table());
 }
 
 /// Every other address is answered with a problem.
@@ -105,29 +128,61 @@ pub fn no_other_routes(config: &mut ServiceConfig) {
     config.default_service(web::to(no_such_address));
 }
 
-fn at(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(wrong_method))
+/// Adds a table: one resource a path, which knows the methods that it does not take.
+fn add(config: &mut ServiceConfig, table: Vec<Row>) {
+    let mut resources: Vec<(String, Resource)> = Vec::new();
+    for Row { path, route, .. } in table {
+        let resource = match resources.pop_if(|(last, _)| *last == path) {
+            Some((_, resource)) => resource,
+            None => web::resource(path.as_str()).default_service(web::to(wrong_method)),
+        };
+        resources.push((path, resource.route(route)));
+    }
+    for (_, resource) in resources {
+        config.service(resource);
+    }
 }
 
-fn get() -> Route {
-    web::route().guard(Any(Get()).or(Head()))
+fn get<F, Args>(path: impl Into<String>, handler: F) -> Row
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = web::route().guard(Any(guard::Get()).or(guard::Head())).to(handler);
+    Row { method: Method::GET, path: path.into(), route }
 }
 
-fn post() -> Route {
-    web::route().guard(Post())
+fn post<F, Args>(path: impl Into<String>, handler: F) -> Row
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Row { method: Method::POST, path: path.into(), route: web::post().to(handler) }
 }
 
-fn patch() -> Route {
-    web::route().guard(Patch())
+fn patch<F, Args>(path: impl Into<String>, handler: F) -> Row
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Row { method: Method::PATCH, path: path.into(), route: web::patch().to(handler) }
 }
 
-fn delete() -> Route {
-    web::route().guard(Delete())
+fn delete<F, Args>(path: impl Into<String>, handler: F) -> Row
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Row { method: Method::DELETE, path: path.into(), route: web::delete().to(handler) }
 }
 
-/// `GET /v1/me`: whose key it is, for tools that want to see that one works.
+/// `GET /v1/me`: which key it is and what it may do, for tools that want to see that one works.
 async fn me(key: ApiKey) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "account": key.site, "site": key.site, "key_name": key.name }))
+    HttpResponse::Ok().json(key.to_json())
 }
 
 async fn no_such_address() -> Result<&'static str, ApiError> {
@@ -136,6 +191,11 @@ async fn no_such_address() -> Result<&'static str, ApiError> {
 
 async fn wrong_method() -> Result<&'static str, ApiError> {
     Err(ApiError::MethodNotAllowed)
+}
+
+/// What every answer says to browsers: take it for what its type says, not for what it looks like.
+pub fn no_sniffing() -> DefaultHeaders {
+    DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }
 
 /// Counts the answers to callers of the API: `ok`, or the kind of the problem. What the store failed

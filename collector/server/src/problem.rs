@@ -10,6 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use clew_connect::crm::webhook::Refused;
 use clew_core::{Core, Refusal};
 use clew_store::StoreError;
+use collector::config::Scope;
 use collector::conversion::ConversionError;
 use collector::feedback::FeedbackError;
 use collector::inbox::ReceiveError;
@@ -19,6 +20,7 @@ use collector::limiter::Limited;
 use collector::subscriptions::SubscribeError;
 use serde_json::json;
 use shared::outcome::DropReason;
+use shared::time::rfc3339;
 use std::fmt;
 
 /// When to come again where the disk is full: room is not made in a second.
@@ -33,6 +35,12 @@ pub enum ApiError {
     Malformed(String),
     /// 401: no key, or none that is known.
     Unauthorized,
+    /// 401: the key is known, and ended at this time (Unix milliseconds).
+    KeyExpired(i64),
+    /// 403: the key lacks this scope.
+    MissingScope(Scope),
+    /// 403: the key does not open the site that is meant.
+    OtherSite,
     /// 401: a webhook that is not signed as it should be.
     NotSigned(String),
     /// 404: there is no such thing for this key.
@@ -106,9 +114,9 @@ impl From<ConversionError> for ApiError {
     fn from(error: ConversionError) -> Self {
         match error {
             ConversionError::Malformed(_) => Self::Malformed(error.to_string()),
-            ConversionError::OtherSite
-            | ConversionError::Contact(_)
-            | ConversionError::IdempotencyKey => Self::Invalid(error.to_string()),
+            ConversionError::Contact(_) | ConversionError::IdempotencyKey => {
+                Self::Invalid(error.to_string())
+            }
             ConversionError::KeyReused => Self::KeyReused,
             ConversionError::LeadFull => Self::Conflict(error.to_string()),
             ConversionError::Store(error) => Self::Store(error),
@@ -172,6 +180,26 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 told("Send `Authorization: Bearer KEY` with a key that `clew key` made."),
+            ),
+            Self::KeyExpired(at_ms) => (
+                StatusCode::UNAUTHORIZED,
+                "key_expired",
+                format!(
+                    "This key has expired, at {}. Make another with `clew key`.",
+                    rfc3339(*at_ms)
+                ),
+            ),
+            Self::MissingScope(scope) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!(
+                    "This key lacks the scope `{scope}`; `clew key --scope {scope}` makes one that has it."
+                ),
+            ),
+            Self::OtherSite => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                told("This key does not open that site; GET /v1/me lists those that it opens."),
             ),
             Self::NotSigned(detail) => (StatusCode::UNAUTHORIZED, "not_signed", detail.clone()),
             Self::NotFound(what) => {

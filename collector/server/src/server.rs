@@ -76,6 +76,7 @@ pub fn serve_commands(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
             .configure(|config| app.provide(config))
             .wrap(from_fn(http::count_answers))
             .wrap(from_fn(request_id::identify))
+            .wrap(http::no_sniffing())
             .configure(http::command_routes)
             .configure(http::no_other_routes)
     });
@@ -96,6 +97,7 @@ pub fn serve_operators(listener: TcpListener, app: &Arc<App>) -> std::io::Result
             .configure(|config| app.provide(config))
             .wrap(from_fn(http::count_answers))
             .wrap(from_fn(request_id::identify))
+            .wrap(http::no_sniffing())
             .configure(http::operator_routes)
             .configure(http::no_other_routes)
     });
@@ -141,6 +143,7 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
             .wrap(from_fn(http::count_answers))
             .wrap(from_fn(request_id::identify))
             .wrap(from_fn(sockets::watch))
+            .wrap(http::no_sniffing())
             .configure(|routes| http::routes(routes, &prefix))
             .configure(own_routes)
             .configure(http::no_other_routes)

@@ -5,7 +5,7 @@ use shared::ids::LeadId;
 use shared::lead::IdentityKind;
 use std::fmt::Display;
 
-/// What is wrong with a report.
+/// What is wrong with a report. It never quotes the report.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
     /// It cannot be read.

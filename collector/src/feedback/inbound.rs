@@ -6,7 +6,7 @@
 
 use super::error::{FeedbackError, invalid};
 use super::keep::Feedback;
-use super::read::{amount, bounded, text};
+use super::read::{amount, bounded, no_time, read, text};
 use crate::settings::{Inbound, Settings};
 use clew_store::{LeadKey, Record, Unmatched};
 use serde_json::{Map, Value};
@@ -85,11 +85,9 @@ struct Told {
 
 impl Told {
     fn read(body: &[u8]) -> Result<Self, FeedbackError> {
-        let read: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-            FeedbackError::Malformed(format!("The body is not a JSON object: {error}"))
-        })?;
+        let members: Map<String, Value> = read(body, "JSON object")?;
         let mut plain = Map::new();
-        for (name, value) in read {
+        for (name, value) in members {
             let name = plain_name(&name);
             if name == IDENTIFIERS {
                 let options = value.as_array().into_iter().flatten();
@@ -177,11 +175,9 @@ impl Told {
     fn time(&self, now_ms: i64) -> Result<Option<i64>, FeedbackError> {
         const MEMBER: &str = "occurred_at";
         let Some(at) = self.text(MEMBER, limits::TEXT_BYTES)? else { return Ok(None) };
-        let wrong =
-            || invalid(MEMBER, format!("`{at}` is not a time such as 2026-11-21T09:00:00Z"));
         // To the second: references are made of it, and tools between do not agree on fractions.
-        let at_ms = parse_utc(&at).ok_or_else(wrong)?.div_euclid(1_000) * 1_000;
-        bounded(MEMBER, &at, at_ms, now_ms).map(Some)
+        let at_ms = parse_utc(&at).ok_or_else(|| no_time(MEMBER))?.div_euclid(1_000) * 1_000;
+        bounded(MEMBER, at_ms, now_ms).map(Some)
     }
 
     fn stage(&self, inbound: &Inbound) -> Result<Option<Stage>, FeedbackError> {
@@ -219,11 +215,8 @@ impl Told {
             (Some("lost" | "closedlost"), _) => DealEvent::Lost,
             (Some("open"), _) if has_amount => DealEvent::Opened,
             (Some("open"), _) => DealEvent::Reopened,
-            (Some(other), _) => {
-                return Err(invalid(
-                    "status",
-                    format!("`{other}` is not a status; use won, lost or open"),
-                ));
+            (Some(_), _) => {
+                return Err(invalid("status", "not a status; use won, lost or open"));
             }
             (None, _) if !has_amount => return Ok(None),
             (None, _) if self.is_sale => DealEvent::Won,

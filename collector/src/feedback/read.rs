@@ -1,15 +1,17 @@
-//! What a request says, read into what cannot be wrong; or a sentence about what is.
+//! What a request says, read into what cannot be wrong; or a sentence about what is, which names the member
+//! and never repeats its value.
 
 use super::error::{FeedbackError, invalid};
-use serde::Deserialize;
+use clew_core::json;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::deal::DealEvent;
 use shared::limits;
 use shared::money::Money;
 use shared::time::parse_rfc3339;
 
-pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, FeedbackError> {
-    serde_json::from_slice(body)
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, FeedbackError> {
+    json::read(body)
         .map_err(|error| FeedbackError::Malformed(format!("The body is not a {what}: {error}")))
 }
 
@@ -48,29 +50,27 @@ pub(super) fn time(
     now_ms: i64,
 ) -> Result<Option<i64>, FeedbackError> {
     let Some(at) = at else { return Ok(None) };
-    let none = || invalid(member, format!("`{at}` is not a time such as 2026-11-21T09:00:00Z"));
-    bounded(member, at, parse_rfc3339(at).ok_or_else(none)?, now_ms).map(Some)
+    bounded(member, parse_rfc3339(at).ok_or_else(|| no_time(member))?, now_ms).map(Some)
 }
 
-/// A time that is neither in the future nor too old; `at` is how it was written.
-pub(super) fn bounded(
-    member: &str,
-    at: &str,
-    at_ms: i64,
-    now_ms: i64,
-) -> Result<i64, FeedbackError> {
+pub(super) fn no_time(member: &str) -> FeedbackError {
+    invalid(member, "it is not a time such as 2026-11-21T09:00:00Z")
+}
+
+/// A time that is neither in the future nor too old.
+pub(super) fn bounded(member: &str, at_ms: i64, now_ms: i64) -> Result<i64, FeedbackError> {
     if at_ms > now_ms + limits::EVENT_AHEAD_MS {
-        return Err(invalid(member, format!("{at} is in the future")));
+        return Err(invalid(member, "it is in the future"));
     }
     match at_ms < now_ms - limits::RECORD_AGE_MS {
-        true => Err(invalid(member, format!("{at} is more than 20 years ago"))),
+        true => Err(invalid(member, "it is more than 20 years ago")),
         false => Ok(at_ms),
     }
 }
 
 /// `provider:type:id`, such as `hubspot:contact:151`.
 pub(super) fn crm_record(told: &str) -> Result<String, FeedbackError> {
-    let wrong = || invalid("crm", format!("`{told}` is not like hubspot:contact:151"));
+    let wrong = || invalid("crm", "it is not like hubspot:contact:151");
     let record = text("crm", Some(told), limits::IDEMPOTENCY_KEY_BYTES)?.ok_or_else(wrong)?;
     let parts: Vec<&str> = record.splitn(3, ':').collect();
     match parts.len() == 3 && parts.iter().all(|part| !part.is_empty()) {
@@ -155,8 +155,8 @@ mod tests {
         check_amount(Refunded, &json!("-5"), "EUR", Err("paid back, above 0"));
         check_amount(Refunded, &json!("0"), "EUR", Err("paid back, above 0"));
         check_amount(Won, &json!("1.234"), "EUR", Err("more decimals than EUR has"));
-        check_amount(Won, &json!("1,2"), "EUR", Err("amount: `1,2` is no amount"));
-        check_amount(Won, &json!("1"), "EURO", Err("currency: `EURO` is not a currency code"));
+        check_amount(Won, &json!("1,2"), "EUR", Err("amount: not an amount"));
+        check_amount(Won, &json!("1"), "EURO", Err("currency: not a currency code"));
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(at("2026-11-21T11:00:00+01:00"), Ok(Some(now_ms)));
         assert!(at("2026-11-21T12:00:00Z").unwrap_err().contains("in the future"));
         assert!(at("1990-01-01T00:00:00Z").unwrap_err().contains("more than 20 years ago"));
-        assert!(at("soon").unwrap_err().contains("`soon` is not a time"));
+        assert!(at("soon").unwrap_err().contains("it is not a time"));
         assert_eq!(told(crm_record(" hubspot:contact:151 ")), Ok("hubspot:contact:151".into()));
         for wrong in ["", "hubspot", "hubspot:151", "hubspot::151", "a:b:c\nd"] {
             assert!(crm_record(wrong).is_err(), "{wrong}");

@@ -45,8 +45,15 @@ pub struct Kept {
     pub view: LeadView,
     /// Whether it had been told before.
     pub repeated: bool,
-    /// The answer.
+    /// The answer for a caller that may read the lead.
     pub answer: Value,
+}
+
+impl Kept {
+    /// The answer for a caller that may only report: nothing of it was known before the call.
+    pub fn receipt(&self) -> Value {
+        json!({ "lead_id": self.view.lead.id, "repeated": self.repeated })
+    }
 }
 
 impl Feedback {

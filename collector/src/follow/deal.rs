@@ -120,7 +120,8 @@ fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<Ledge
         Ok(amount) => amount,
         Err(error) => {
             let connection = work.connection.name();
-            tracing::warn!(connection, deal = deal.id, %error, "a deal's amount was left out");
+            let (id, told, currency) = (&deal.id, &deal.amount, &deal.currency);
+            tracing::warn!(connection, deal = id, amount = told, currency, %error, "a deal's amount was left out");
             None
         }
     };

@@ -13,7 +13,7 @@ use shared::fields::naming::Crm;
 use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::ConversionId;
 use shared::journey::{Cursor, History, conversion_json};
-use shared::lead::{Join, Lead, Standing};
+use shared::lead::{Conversion, Join, Lead, Standing};
 use shared::lifecycle::{LifeCycle, StageChange};
 use shared::limits;
 use shared::link::CrmLink;
@@ -200,7 +200,24 @@ impl LeadView {
         answer
     }
 
-    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}`.
+    /// The answer of `POST /v1/leads` to a caller that may only report: of the person no more than that
+    /// there is one, and of the last conversion what the call itself made.
+    pub fn receipt_json(&self) -> Value {
+        let made = |conversion: &Conversion| {
+            json!({
+                "id": conversion.id,
+                "number": conversion.number,
+                "type": conversion.kind,
+                "journey": conversion.journey,
+            })
+        };
+        json!({
+            "lead": { "id": self.lead.id },
+            "conversion": self.history.conversions.last().map(made),
+        })
+    }
+
+    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}` to a caller that may read the lead.
     pub fn to_json(&self, settings: &Settings) -> Value {
         json!({
             "lead": lead_json(&self.lead),

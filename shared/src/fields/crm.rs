@@ -17,10 +17,10 @@ pub enum Crm {
     Webhook,
 }
 
-/// A name that no CRM has.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is not a supported CRM; use one of {names}", names = names())]
-pub struct UnknownCrm(String);
+/// A name that no CRM has. Never quotes it: who shows the error names its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a supported CRM; use one of {names}", names = names())]
+pub struct UnknownCrm;
 
 fn names() -> String {
     Crm::ALL.map(Crm::as_str).join(", ")
@@ -31,7 +31,7 @@ impl FromStr for Crm {
 
     fn from_str(text: &str) -> Result<Self, UnknownCrm> {
         let found = Self::ALL.into_iter().find(|crm| crm.as_str() == text);
-        found.ok_or_else(|| UnknownCrm(text.to_owned()))
+        found.ok_or(UnknownCrm)
     }
 }
 

@@ -236,7 +236,9 @@ mod tests {
         }
         let long = Waalaxy.encode(find("journey_json").unwrap(), "ä".repeat(1_001).into());
         assert_eq!(long.unwrap().as_str().unwrap().chars().count(), 1_000);
-        assert!("dynamics".parse::<Crm>().unwrap_err().to_string().contains("`dynamics`"));
+        assert!(
+            "dynamics".parse::<Crm>().unwrap_err().to_string().contains("use one of hubspot, ")
+        );
     }
 
     #[test]

@@ -88,7 +88,7 @@ const HUBSPOT: &str = r#"
 
   Two seconds later `credit` of the journey says which touches the 1,200 EUR go to:
 
-    curl -s -H "Authorization: Bearer $(cat target/demo-hubspot/api-key)" 127.0.0.1:8080/v1/leads/deal:crm:hubspot:$deal/journey
+    curl -s -H "Authorization: Bearer $(cat target/demo-hubspot/read-key)" 127.0.0.1:8080/v1/leads/deal:crm:hubspot:$deal/journey
 
   The deal is opened again; ask for the journey once more, and the credit is gone:
 
@@ -117,7 +117,7 @@ const SALESFORCE: &str = r#"
 
   Two seconds later `credit` of the journey says which touches the 1,200 EUR go to:
 
-    curl -s -H "Authorization: Bearer $(cat target/demo-salesforce/api-key)" 127.0.0.1:8080/v1/leads/deal:crm:salesforce:$opportunity/journey
+    curl -s -H "Authorization: Bearer $(cat target/demo-salesforce/read-key)" 127.0.0.1:8080/v1/leads/deal:crm:salesforce:$opportunity/journey
 
   The opportunity is opened again; ask for the journey once more, and the credit is gone:
 

@@ -3,6 +3,7 @@
 
 use super::channels::{Channels, is_direct};
 use super::number;
+use crate::output::Output;
 use crate::table::{Column, Row, Table};
 use anyhow::{Result, ensure};
 use shared::attribution::markov::Chain;
@@ -55,8 +56,8 @@ pub(super) fn answer(
         Ok(())
     })?;
     let effects = chain.effects().conversions;
-    let mut writer = csv::Writer::from_writer(output);
-    writer.write_record(["journey", "touch", "channel", "credit", "value"])?;
+    let mut output = Output::new(output);
+    output.row(["journey", "touch", "channel", "credit", "value"])?;
     for line in &lines {
         let (credits, values) = if line.converted {
             let credits = rule.credits(&line.journey(), &effects);
@@ -66,7 +67,7 @@ pub(super) fn answer(
             (vec![0.0; line.steps.len()], vec![0; line.steps.len()])
         };
         for (touch, step) in line.steps.iter().enumerate() {
-            writer.write_record([
+            output.row([
                 &line.name,
                 &touch.to_string(),
                 &channels.names[step.channel],
@@ -75,7 +76,7 @@ pub(super) fn answer(
             ])?;
         }
     }
-    Ok(writer.flush()?)
+    output.finish().map(drop)
 }
 
 impl Columns {

@@ -2,6 +2,7 @@
 
 use super::channels::{Channels, is_direct};
 use super::number;
+use crate::output::Output;
 use crate::table::{Row, Table};
 use anyhow::{Context, Result, ensure};
 use shared::attribution::markov::{Chain, share_out};
@@ -117,13 +118,13 @@ impl Count {
             let most = self.conversions[*other].total_cmp(&self.conversions[*one]);
             most.then_with(|| names[*one].cmp(&names[*other]))
         });
-        let mut writer = csv::Writer::from_writer(output);
-        writer.write_record(["channel", "conversions", "value"])?;
+        let mut output = Output::new(output);
+        output.row(["channel", "conversions", "value"])?;
         for channel in order {
             let conversions = number::write(self.conversions[channel]);
             let value = number::write_units(self.values[channel]);
-            writer.write_record([&names[channel], &conversions, &value])?;
+            output.row([&names[channel], &conversions, &value])?;
         }
-        Ok(writer.flush()?)
+        output.finish().map(drop)
     }
 }

@@ -127,6 +127,16 @@ fn paths_as_the_field_writes_them() {
 }
 
 #[test]
+fn names_that_would_be_formulas() {
+    let paths = "path,conversions\n=1+1 > @x,2\n";
+    let counted = "channel,conversions,value\n'=1+1,1,0\n'@x,1,0\n";
+    check("--model linear", paths, 0.0, counted);
+    let journeys = "journey,path,converted,value\n-A,+b+c,1,12.5\n";
+    let credited = "journey,touch,channel,credit,value\n'-A,0,'+b+c,1,12.5\n";
+    check("--model linear", journeys, 0.0, credited);
+}
+
+#[test]
 fn options() {
     let journeys = |line: &str, path: &str, hours: &str, more: [&str; 2], expected: &str| {
         let [header, cells] = more;

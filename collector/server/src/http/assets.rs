@@ -74,8 +74,7 @@ fn answer(asset: &Asset, media_type: &str, caching: &str, headers: &HeaderMap) -
         .insert_header((header::VARY, "Accept-Encoding"))
         // The files hold nothing of anybody's, and pages of other origins load them.
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"));
     if fresh {
         return response.finish();
     }

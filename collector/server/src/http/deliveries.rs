@@ -1,6 +1,6 @@
 //! Hand-offs: listed with their state, replayed on demand.
 
-use super::api_key::ApiKey;
+use super::api_key::{Admin, Allowed, LeadsRead};
 use super::query::Query;
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
@@ -15,25 +15,25 @@ use shared::time::rfc3339;
 /// `GET /v1/deliveries?state=&lead=&after=&limit=`
 pub(super) async fn list(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&request);
     let lead = query.parsed("lead", LeadId::parse)?;
-    answer(&core, key.site, lead.map_or(DeliveriesOf::Site, DeliveriesOf::Lead), &query).await
+    answer(&core, &key.site, lead.map_or(DeliveriesOf::Site, DeliveriesOf::Lead), &query).await
 }
 
 /// A page of some of a site's deliveries, as the query wants it.
 pub(super) async fn answer(
     core: &Core,
-    site: SiteId,
+    site: &SiteId,
     of: DeliveriesOf,
     query: &Query,
 ) -> Result<HttpResponse, ApiError> {
     let state = query.parsed("state", DeliveryState::parse)?;
     let after = query.parsed("after", DeliveryId::parse)?;
     let limit = query.limit()?;
-    let filter = DeliveryFilter { site, of, state, after, limit };
+    let filter = DeliveryFilter { site: site.clone(), of, state, after, limit };
     let deliveries = core.store.deliveries(filter).await?;
     let next = deliveries.last().filter(|_| deliveries.len() == limit);
     let next = next.map(|last| last.id.to_text());
@@ -44,7 +44,7 @@ pub(super) async fn answer(
 /// `POST /v1/deliveries/{id}/replay`: 202, and it falls due at once.
 pub(super) async fn replay(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<Admin>,
     delivery: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let none = || ApiError::NotFound("delivery");

@@ -1,6 +1,6 @@
 //! The canonical fields: which there are, and those of one lead in the words of whoever asks.
 
-use super::api_key::ApiKey;
+use super::api_key::{Allowed, ApiKey, LeadsRead};
 use super::etag;
 use super::leads::view_of;
 use super::query::Query;
@@ -20,7 +20,7 @@ pub(super) async fn catalogue(_: ApiKey, request: HttpRequest) -> HttpResponse {
 /// `GET /v1/leads/{id}/fields?fields=&format=&crm=`
 pub(super) async fn of_lead(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     request: HttpRequest,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
@@ -34,22 +34,20 @@ fn selection(query: &Query) -> Result<FieldSelection, ApiError> {
     let grouped = match query.text("format") {
         None | Some("flat") => false,
         Some("grouped") => true,
-        Some(other) => {
-            let told = format!("format: `{other}` is neither `flat` nor `grouped`.");
-            return Err(ApiError::Invalid(told));
-        }
+        Some(_) => return Err(ApiError::Invalid("format: use `flat` or `grouped`.".into())),
     };
     let crm = query.text("crm").map(str::parse).transpose();
-    let known = |name: &str| match find(name) {
+    let known = |(place, name): (usize, &str)| match find(name) {
         Some(field) => Ok(field.name.clone()),
         None => {
-            let told = format!("fields: there is no field `{name}`; GET /v1/fields lists them.");
+            let place = place + 1;
+            let told = format!("fields: name {place} is not a field; GET /v1/fields lists them.");
             Err(ApiError::Invalid(told))
         }
     };
     let names = query.text("fields").map(|list| {
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        names.map(known).collect()
+        names.enumerate().map(known).collect()
     });
     Ok(FieldSelection {
         names: names.transpose()?,

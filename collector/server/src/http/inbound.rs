@@ -1,6 +1,6 @@
 //! Webhooks of tools between: signed as Standard Webhooks says, or with an API key.
 
-use super::api_key::ApiKey;
+use super::api_key::{Holder, LeadsWrite};
 use super::body::{self, Sender, Unread};
 use crate::problem::ApiError;
 use actix_web::http::header;
@@ -23,10 +23,8 @@ pub(super) async fn receive(
 ) -> Result<HttpResponse, ApiError> {
     let (id, body) = match request.headers().contains_key(header::AUTHORIZATION) {
         true => {
-            let key = ApiKey::extract(request).await?;
-            if key.site != inbound.config.site {
-                return Err(ApiError::Unauthorized);
-            }
+            let holder = Holder::<LeadsWrite>::extract(request).await?;
+            holder.on(Some(inbound.config.site.as_str()))?;
             (body::idempotency_key(request)?, body::read(body).await?)
         }
         false => {

@@ -1,6 +1,6 @@
 //! Leads: made by form handlers, read by CRMs.
 
-use super::api_key::ApiKey;
+use super::api_key::{Access, Admin, Allowed, Holder, LeadsRead, LeadsWrite};
 use super::body::{self, Unread};
 use super::query::Query;
 use crate::problem::ApiError;
@@ -8,32 +8,44 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_core::Core;
 use clew_store::{LeadKey, StoreError};
-use collector::conversion::{Conversions, Made};
+use collector::config::Scope;
+use collector::conversion::{Conversions, LeadRequest, Made, idempotency};
 use collector::leads::view::lead_json;
 use collector::leads::{LeadView, Moment, find, load};
 use collector::outbox::webhook::sample;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::ids::{LeadId, VisitorId};
 use shared::journey::Cursor;
 use shared::lead::Lead;
 
-/// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one.
+/// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one. Who may not read leads gets a
+/// receipt, which says nothing of what was known about the person before.
 pub(super) async fn create(
     conversions: Data<Conversions>,
-    key: ApiKey,
-    request: HttpRequest,
+    holder: Holder<LeadsWrite>,
+    http: HttpRequest,
     body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(body).await?;
-    let idempotency = body::idempotency_key(&request)?;
-    let made = conversions.from_request(&key.settings, &key.site, &body, idempotency).await?;
+    let request = LeadRequest::read(&body)?;
+    let key = holder.on(request.site.as_deref())?;
+    let idempotency = idempotency(body::idempotency_key(&http)?, &body)?;
+    let made = conversions.from_request(&key.settings, &key.site, request, idempotency).await?;
     let Made { view, conversion, repeated } = made;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
-    let mut answer = view.to_json(&key.settings);
+    let mut answer = shown(&key, &view);
     answer["conversion_id"] = json!(conversion);
     answer["repeated"] = json!(repeated);
     Ok(response.json(answer))
+}
+
+/// What a key may see of a lead that it wrote.
+fn shown(key: &Access, view: &LeadView) -> Value {
+    match key.may(Scope::LeadsRead) {
+        true => view.to_json(&key.settings),
+        false => view.receipt_json(),
+    }
 }
 
 /// In which order leads are listed.
@@ -52,7 +64,7 @@ enum Order {
 /// with `?flat=1` an array as subscriptions get them.
 pub(super) async fn list(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&request);
@@ -87,7 +99,7 @@ pub(super) async fn list(
 /// A page of a site's leads, and how the next one begins.
 async fn page(
     core: &Core,
-    key: &ApiKey,
+    key: &Access,
     order: Order,
     query: &Query,
     limit: usize,
@@ -122,7 +134,7 @@ fn parse_converted(text: &str) -> Option<(i64, LeadId)> {
 /// `GET /v1/leads/{id}`
 pub(super) async fn show(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let view = view_of(&core, &key, &lead).await?;
@@ -132,7 +144,7 @@ pub(super) async fn show(
 /// `GET /v1/leads/{id}/journey?after=&limit=`: the journey, oldest first.
 pub(super) async fn journey(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     lead: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -151,25 +163,25 @@ pub(super) async fn journey(
 }
 
 /// `POST /v1/leads/{id}/confirm`: makes a lead of one that only a page proposed. Repeating it answers with
-/// the lead that it became.
+/// the lead that it became, or who may not read leads with a receipt.
 pub(super) async fn confirm(
     core: Data<Core>,
     conversions: Data<Conversions>,
-    key: ApiKey,
+    key: Allowed<LeadsWrite>,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let lead = find_lead(&core, &key, &lead.as_str().into()).await?;
     let lead = lead.ok_or(ApiError::NotFound("lead"))?;
     let confirmed = conversions.confirm(&key.settings, lead).await?;
     let view = load(&*core.store, confirmed, Moment::Now).await?;
-    Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
+    Ok(HttpResponse::Ok().json(shown(&key, &view)))
 }
 
 /// `DELETE /v1/leads/{id}/visitors/{visitor}`: takes a visitor from a lead that it was joined to.
 /// Repeating it changes nothing.
 pub(super) async fn undo_join(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<Admin>,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (lead, visitor) = path.into_inner();
@@ -182,11 +194,11 @@ pub(super) async fn undo_join(
 }
 
 /// The lead that a path names, with its history.
-pub(super) async fn view_of(core: &Core, key: &ApiKey, lead: &str) -> Result<LeadView, ApiError> {
+pub(super) async fn view_of(core: &Core, key: &Access, lead: &str) -> Result<LeadView, ApiError> {
     let lead = find_lead(core, key, &lead.into()).await?.ok_or(ApiError::NotFound("lead"))?;
     Ok(load(&*core.store, lead.id, Moment::Now).await?)
 }
 
-async fn find_lead(core: &Core, key: &ApiKey, lead: &LeadKey) -> Result<Option<Lead>, StoreError> {
+async fn find_lead(core: &Core, key: &Access, lead: &LeadKey) -> Result<Option<Lead>, StoreError> {
     find(&*core.store, &key.site, key.settings.country(&key.site), lead).await
 }

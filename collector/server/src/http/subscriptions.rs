@@ -1,15 +1,15 @@
 //! Subscriptions: ordered by programs, changed, tested and ended; and the test of a destination of the
 //! configuration.
 
-use super::api_key::ApiKey;
+use super::api_key::{Access, Allowed, Hooks};
 use super::body::{self, Unread};
 use super::deliveries as list_of;
 use super::query::Query;
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use clew_connect::outgoing::judge;
-use clew_core::{Core, Secret};
+use clew_connect::outgoing::{AddressError, judge};
+use clew_core::{Core, Secret, json as outside};
 use clew_store::delivery::DeliveriesOf;
 use clew_store::{DeliveryKind, SubscriptionId};
 use collector::outbox::targets::Targets;
@@ -17,6 +17,7 @@ use collector::outbox::webhook::sample;
 use collector::subscription::{Disabled, Order, Subscription};
 use collector::subscriptions::Subscriptions;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::limits;
 use shared::time::rfc3339;
@@ -51,7 +52,7 @@ struct Changes {
 /// `POST /v1/hooks`: 201, with the secret, which is shown here and never again.
 pub(super) async fn subscribe(
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let hook: NewHook = read(&body::read(body).await?)?;
@@ -69,7 +70,7 @@ pub(super) async fn subscribe(
 /// `GET /v1/hooks`
 pub(super) async fn list(
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
 ) -> Result<HttpResponse, ApiError> {
     let found = subscriptions.of_site(&key.site).await?;
     let hooks: Vec<Value> = found.iter().map(to_json).collect();
@@ -79,7 +80,7 @@ pub(super) async fn list(
 /// `GET /v1/hooks/{id}`
 pub(super) async fn show(
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(to_json(&find(&subscriptions, &key, &id).await?)))
@@ -89,7 +90,7 @@ pub(super) async fn show(
 pub(super) async fn change(
     core: Data<Core>,
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     id: Path<String>,
     body: Unread,
 ) -> Result<HttpResponse, ApiError> {
@@ -118,7 +119,7 @@ pub(super) async fn change(
 /// `DELETE /v1/hooks/{id}`: 204.
 pub(super) async fn unsubscribe(
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     match subscriptions.unsubscribe(&key.site, parse(&id)?).await? {
@@ -130,7 +131,7 @@ pub(super) async fn unsubscribe(
 /// `POST /v1/hooks/{id}/rotate-secret`: the new one, shown here and never again.
 pub(super) async fn rotate(
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let rotated = subscriptions.rotate(&key.settings.seal, &key.site, parse(&id)?).await?;
@@ -142,7 +143,7 @@ pub(super) async fn rotate(
 pub(super) async fn test(
     subscriptions: Data<Subscriptions>,
     targets: Data<Targets>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let found = find(&subscriptions, &key, &id).await?;
@@ -155,7 +156,7 @@ pub(super) async fn test(
 /// `POST /v1/destinations/{name}/test`: the same for one of the configuration.
 pub(super) async fn test_destination(
     targets: Data<Targets>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     name: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let none = "webhook among the site's destinations; `clew crm test` tests a CRM";
@@ -169,7 +170,7 @@ pub(super) async fn test_destination(
 /// `GET /v1/hooks/sample?event=`: an array of what would come, newest first.
 pub(super) async fn sample(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&request);
@@ -182,13 +183,13 @@ pub(super) async fn sample(
 pub(super) async fn deliveries(
     core: Data<Core>,
     subscriptions: Data<Subscriptions>,
-    key: ApiKey,
+    key: Allowed<Hooks>,
     id: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let found = find(&subscriptions, &key, &id).await?;
     let of = DeliveriesOf::Destination(found.id.into());
-    list_of::answer(&core, key.site, of, &Query::of(&request)).await
+    list_of::answer(&core, &key.site, of, &Query::of(&request)).await
 }
 
 fn parse(id: &str) -> Result<SubscriptionId, ApiError> {
@@ -197,25 +198,28 @@ fn parse(id: &str) -> Result<SubscriptionId, ApiError> {
 
 async fn find(
     subscriptions: &Subscriptions,
-    key: &ApiKey,
+    key: &Access,
     id: &str,
 ) -> Result<Subscription, ApiError> {
     subscriptions.find(&key.site, parse(id)?).await?.ok_or(NONE)
 }
 
-fn read<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body)
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    outside::read(body)
         .map_err(|error| ApiError::Malformed(format!("The body is not a subscription: {error}.")))
 }
 
-fn target_url(key: &ApiKey, text: &str) -> Result<Url, ApiError> {
+fn target_url(key: &Access, text: &str) -> Result<Url, ApiError> {
     let wrong = |error: &dyn std::fmt::Display| ApiError::Invalid(format!("target_url: {error}."));
     if text.len() > limits::URL_BYTES {
         return Err(wrong(&"the address is too long"));
     }
-    let url: Url =
-        text.trim().parse().map_err(|_| wrong(&format_args!("`{text}` is not a URL")))?;
-    judge(&url, key.settings.config.hooks.allow_private).map_err(|error| wrong(&error))?;
+    let url: Url = text.trim().parse().map_err(|_| wrong(&"it is not a URL"))?;
+    judge(&url, key.settings.config.hooks.allow_private).map_err(|error| match error {
+        // It quotes the host.
+        AddressError::NotPublic(_) => wrong(&"it is not a public address"),
+        AddressError::NotHttps | AddressError::Credentials => wrong(&error),
+    })?;
     Ok(url)
 }
 
@@ -241,7 +245,7 @@ fn events(told: Events) -> Result<Vec<DeliveryKind>, ApiError> {
 fn event(text: &str) -> Result<DeliveryKind, ApiError> {
     let unknown = || {
         let names = DeliveryKind::ALL.map(DeliveryKind::as_str).join(", ");
-        ApiError::Invalid(format!("event: `{text}` is not an event; use one of {names}."))
+        ApiError::Invalid(format!("event: not an event; use one of {names}."))
     };
     DeliveryKind::parse(text).ok_or_else(unknown)
 }

@@ -1,6 +1,6 @@
 //! A visitor's journey, lead or not.
 
-use super::api_key::ApiKey;
+use super::api_key::{Allowed, LeadsRead};
 use super::query::Query;
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
@@ -13,7 +13,7 @@ use shared::journey::{Cursor, History};
 /// `GET /v1/visitors/{id}/journey?after=&limit=`: the journey, oldest first.
 pub(super) async fn journey(
     core: Data<Core>,
-    key: ApiKey,
+    key: Allowed<LeadsRead>,
     visitor: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

@@ -7,7 +7,7 @@ use super::signature::{Signature, SignatureError, Signed};
 use super::words::{CONTACT, DEAL, id};
 use crate::crm::record::RecordRef;
 use crate::crm::webhook::{Head, Received, Refused, Webhook};
-use clew_core::Secret;
+use clew_core::{Secret, json};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ impl Subscriber {
         if webhook.body.len() > BODY_BYTES {
             return Err(malformed("it is longer than a hundred events can be"));
         }
-        let events: Vec<Event> = serde_json::from_slice(webhook.body)
+        let events: Vec<Event> = json::read(webhook.body)
             .map_err(|error| Refused::Malformed(format!("it is not a list of events: {error}")))?;
         let mut records = Vec::new();
         for event in events.iter().filter(|event| !self.is_echo(event)) {

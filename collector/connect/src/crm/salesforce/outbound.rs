@@ -6,7 +6,6 @@ use crate::crm::record::RecordRef;
 use crate::crm::webhook::{Head, Received, Refused, Webhook};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use std::fmt;
 use subtle::ConstantTimeEq;
 
 /// The longest message: a hundred notifications.
@@ -52,15 +51,15 @@ pub(super) fn receive(
     Ok(Received { records: message.records, answer })
 }
 
-/// Why a message cannot be read.
+/// Why a message cannot be read. Never quotes it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 enum MessageError {
     #[error("it is longer than {MESSAGE_BYTES} bytes")]
     TooLong,
     #[error("it is not UTF-8")]
     NotUtf8,
-    #[error("{0}")]
-    Xml(String),
+    #[error("it is not well-formed XML")]
+    Xml,
     #[error("its elements are nested too deeply")]
     TooDeep,
     #[error("it has a document type")]
@@ -71,14 +70,8 @@ enum MessageError {
     NotOutbound,
     #[error("an sObject has no type")]
     Untyped,
-    #[error("the Id of a {0} is not valid")]
-    Id(String),
-}
-
-impl MessageError {
-    fn xml(error: impl fmt::Display) -> Self {
-        Self::Xml(error.to_string())
-    }
+    #[error("the Id of an sObject is not valid")]
+    Id,
 }
 
 /// What a message says that is used.
@@ -101,7 +94,7 @@ impl Message {
         let mut object = String::new();
         let mut notified = false;
         loop {
-            match reader.read_event().map_err(MessageError::xml)? {
+            match reader.read_event().map_err(|_| MessageError::Xml)? {
                 Event::Start(element) => {
                     path.push(local_name(&element)?);
                     if path.len() > DEPTH {
@@ -117,7 +110,7 @@ impl Message {
                     path.pop();
                 }
                 Event::Text(text) => {
-                    let text = text.decode().map_err(MessageError::xml)?;
+                    let text = text.decode().map_err(|_| MessageError::Xml)?;
                     let text = text.trim();
                     if path == ORGANIZATION {
                         message.organization.push_str(text);
@@ -127,7 +120,7 @@ impl Message {
                 }
                 Event::DocType(_) => return Err(MessageError::DocumentType),
                 Event::GeneralRef(reference) => {
-                    let name = reference.decode().map_err(MessageError::xml)?;
+                    let name = reference.decode().map_err(|_| MessageError::Xml)?;
                     let is_own = matches!(&*name, "amp" | "lt" | "gt" | "quot" | "apos");
                     if !is_own && !name.starts_with('#') {
                         return Err(MessageError::Entity);
@@ -147,7 +140,7 @@ impl Message {
         let is_id =
             matches!(id.len(), 15 | 18) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_id {
-            return Err(MessageError::Id(object.to_owned()));
+            return Err(MessageError::Id);
         }
         let record = RecordRef { object: object.to_owned(), id: id.to_owned() };
         if matches!(object, "Lead" | "Contact" | "Opportunity") && !self.records.contains(&record) {
@@ -166,7 +159,7 @@ fn local_name(element: &BytesStart<'_>) -> Result<String, MessageError> {
 fn kind(element: &BytesStart<'_>) -> Result<String, MessageError> {
     let mut attributes = element.attributes();
     for attribute in attributes.with_checks(false) {
-        let attribute = attribute.map_err(MessageError::xml)?;
+        let attribute = attribute.map_err(|_| MessageError::Xml)?;
         if attribute.key.local_name().as_ref() == b"type" {
             let value = String::from_utf8_lossy(&attribute.value);
             return Ok(value.rsplit(':').next().unwrap_or_default().to_owned());
@@ -259,11 +252,11 @@ mod tests {
             (good.replace("Notification", "Other"), "not an outbound message"),
             (envelope(""), "not an outbound message"),
             (good.replace("</soapenv:Envelope>", ""), ""),
-            (good.replace("</sObject>", "</sobject>"), ""),
+            (good.replace("</sObject>", "</sobject>"), "it is not well-formed XML"),
             (format!("{good}{}", " ".repeat(MESSAGE_BYTES)), "longer than"),
             (String::new(), "not an outbound message"),
             ("{\"json\":true}".to_owned(), "not an outbound message"),
-            ("<".repeat(5_000), ""),
+            ("<".repeat(5_000), "it is not well-formed XML"),
         ] {
             check(&body, Err(expected));
         }

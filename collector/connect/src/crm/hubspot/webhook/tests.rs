@@ -180,6 +180,11 @@ fn hostile_bodies() {
         (b"\xff\xfe", "not a list"),
         (b"[1]", "not a list"),
         (b"[{\"subscriptionType\":7}]", "not a list"),
+        // The place, not the value.
+        (
+            b"[{\"isSensitive\":1}, \"a@b.example\"]",
+            "events: expected an object at line 1 column 33",
+        ),
         (deep.as_bytes(), "not a list"),
         (long.as_bytes(), "longer"),
         (br#"[{"subscriptionType":"deal.creation"}]"#, "names no object"),

@@ -1,10 +1,14 @@
 //! What events make of a visitor's rows, however many there are.
 
 use super::*;
+use crate::visitor::{ActionKind, trail};
 use proptest::prelude::*;
+use shared::context::VisitorContext;
 use shared::evidence::Evidence;
+use shared::ids::{SiteId, VisitorId};
 use shared::source::{Label, Origin};
 use shared::visit::Journey;
+use uuid::Uuid;
 
 const MINUTE: i64 = 60_000;
 const VISITOR: VisitorId = VisitorId(Uuid::from_u128(1));
