@@ -78,8 +78,10 @@ impl Limiter {
         let now_ms = self.clock.now_ms();
         let events = u32::try_from(load.events).unwrap_or(u32::MAX);
         limits.day_has_room(now_ms, u64::from(events), load.bytes as u64)?;
-        if let (Some(rate), Some(client)) = (&limits.clients, load.client) {
-            rate.take(network(client), events).map_err(limited("client"))?;
+        if let Some(rate) = &limits.clients {
+            // Those whose address cannot be told share one allowance.
+            let key = load.client.map_or(0, network);
+            rate.take(key, events).map_err(limited("client"))?;
         }
         if let Some(rate) = &limits.visitors {
             let key = xxh3_64(load.visitor.as_bytes());

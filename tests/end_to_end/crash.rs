@@ -36,6 +36,9 @@ enum Victim {
     Database(Arc<Server>),
 }
 
+/// Batches that one visitor sends.
+const VISITOR_BATCHES: usize = 100;
+
 /// What the clients know, over all rounds.
 #[derive(Default)]
 struct Ledger {
@@ -163,11 +166,18 @@ impl Ledger {
     }
 }
 
-/// Batches of three page views for a visitor of its own, until the collector is gone.
+/// Batches of three page views for visitors of its own, until the collector is gone. None is given so
+/// many that older ones would be summed up.
 async fn browse(ledger: &Ledger, url: &str) {
     let (client, mut pauses) = (client(), pauses());
-    let visitor = new_visitor().to_text();
-    while !ledger.stop.load(Ordering::SeqCst) {
+    let mut visitor = new_visitor().to_text();
+    for turn in 1.. {
+        if ledger.stop.load(Ordering::SeqCst) {
+            return;
+        }
+        if turn % VISITOR_BATCHES == 0 {
+            visitor = new_visitor().to_text();
+        }
         let at_ms = now_ms();
         let ids: Vec<_> = (0..3).map(|_| new_event(at_ms)).collect();
         let views: Vec<_> =
@@ -252,7 +262,7 @@ async fn all(url: &str, list: &str) -> Vec<Value> {
 async fn check(ledger: &Ledger, url: &str, round: usize) {
     let events = ledger.events.lock().unwrap().clone();
     for (visitor, sent) in events {
-        let journey = get(url, &format!("/v1/visitors/{visitor}/journey")).await;
+        let journey = get(url, &format!("/v1/visitors/{visitor}/journey?limit=500")).await;
         let pages = journey.map_or(Value::Null, |found| found["journey"]["pages"].clone());
         let stored: Vec<_> = pages
             .as_array()

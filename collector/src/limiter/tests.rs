@@ -51,8 +51,9 @@ fn a_client_has_its_share() {
     assert_eq!(gate.batch("2001:db8::2", 53, 1), refused("client", 1));
     assert_eq!(gate.batch("2001:db8:0:1::1", 53, 1), Ok(()));
     assert_eq!(gate.batch("::ffff:203.0.113.1", 53, 1), refused("client", 1));
-    // who it is may be unknown
-    assert_eq!(gate.batch("?", 54, 250), Ok(()));
+    // those whose address cannot be told are one client
+    assert_eq!(gate.batch("?", 54, 100), Ok(()));
+    assert_eq!(gate.batch("", 55, 1), refused("client", 1));
 }
 
 #[test]
@@ -73,7 +74,9 @@ fn a_site_has_its_day() {
     assert_eq!(gate.batch("203.0.113.1", 1, 1), refused("site_day", left_s));
     gate.clock.advance_ms(DAY_MS);
     assert_eq!(gate.batch("203.0.113.1", 1, 1), Ok(()));
-    let gate = self::gate("[sites.rates]\nsite_mib_per_day = 1\nvisitor_burst = 1_000_000\n");
+    let gate = self::gate(
+        "[sites.rates]\nsite_mib_per_day = 1\nvisitor_burst = 1_000_000\nclient_per_second = 0\n",
+    );
     let most = (1 << 20) / 100;
     let let_in = (0..most * 2).filter(|n| gate.batch("", *n as u8, 1).is_ok()).count();
     assert_eq!(let_in, most);
@@ -109,7 +112,7 @@ fn nothing_is_limited_where_nothing_is_set() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let gate = gate("");
+    let gate = gate("[sites.rates]\nclient_per_second = 0\n");
     for number in 0..60_000_u32 {
         let visitor =
             VisitorId::from_random([number.to_be_bytes(); 4].concat().try_into().unwrap());

@@ -4,17 +4,23 @@
 
 mod hits;
 
+use clew_core::Clock;
+use collector::config::Config;
+use collector::limiter::{Limiter, Load};
+use collector::settings::Settings;
 use criterion::{BatchSize, Criterion, Throughput};
 use shared::attribution::markov::Chain;
 use shared::attribution::{Model, Rule};
 use shared::bot::Bots;
 use shared::fields::{self, Subject};
+use shared::ids::{SiteId, VisitorId};
 use shared::journey::History;
 use shared::lifecycle::LifeCycle;
 use shared::limits;
 use shared::source::{OwnHosts, Rules};
 use shared::visit::Journey;
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::Duration;
 use url::Url;
 
@@ -28,6 +34,7 @@ fn main() {
     lead_fields(&mut criterion);
     bot_check(&mut criterion);
     markov(&mut criterion);
+    admit(&mut criterion);
     criterion.final_summary();
 }
 
@@ -46,6 +53,30 @@ fn classify(criterion: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+/// One batch at the default rates, each from another visitor and one of 50,000 clients.
+fn admit(criterion: &mut Criterion) {
+    let text =
+        "[[sites]]\nname = \"demo\"\nhosts = [\"example.com\"]\n[rates]\nsite_events_per_day = 0\n";
+    let settings = Settings::new(Config::parse(text, &[]).expect("settings")).expect("settings");
+    let site = SiteId::parse("demo").expect("a name");
+    let limiter = Limiter::new(Clock::system());
+    let mut number = 0_u32;
+    criterion.bench_function("rates/one_batch", |bencher| {
+        bencher.iter(|| {
+            number += 1;
+            let mut visitor = [0; 16];
+            visitor[..4].copy_from_slice(&number.to_be_bytes());
+            let load = Load {
+                client: Some(IpAddr::V4((0x0a00_0000 | (number % 50_000)).into())),
+                visitor: VisitorId::from_random(visitor),
+                events: 1,
+                bytes: 500,
+            };
+            black_box(limiter.batch(&settings, &site, black_box(load)))
+        });
+    });
 }
 
 /// 200 labelled page views with 50 touches.

@@ -19,10 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Verbs in one commit; bounds the time that the first of them waits for the last.
+/// Verbs in one commit, and how long they are taken before what there is is committed: both bound the
+/// time that the first of them waits for the last. No verb takes longer than some milliseconds; the longest
+/// sums up a visitor's rows.
 const COMMIT_VERBS: usize = 1_000;
+const COMMIT_SLICE: Duration = Duration::from_millis(25);
 
 /// Places in the queue that page views cannot take: a flood of them must not keep a lead from being
 /// stored, or a delivery that was accepted from being settled.
@@ -186,6 +190,7 @@ fn commit_all(
         let mut taken = 0;
         // Wait for the first, then take whatever waits already.
         let mut next = jobs.recv().ok();
+        let began = Instant::now();
         loop {
             match next {
                 Some(Message::Run(job)) => {
@@ -194,7 +199,7 @@ fn commit_all(
                 }
                 Some(Message::Stop) | None => stopping = true,
             }
-            if stopping || taken == COMMIT_VERBS {
+            if stopping || taken == COMMIT_VERBS || began.elapsed() >= COMMIT_SLICE {
                 break;
             }
             match jobs.try_recv() {

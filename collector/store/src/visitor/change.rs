@@ -131,17 +131,15 @@ impl Change {
         // A browser that was not known then may say of a day before, but not of a month.
         let known_ms = self.record.known_at_ms.saturating_sub(limits::EVENT_BACK_DATED_MS);
         view.at_ms = view.at_ms.max(known_ms);
+        let is_past = self
+            .record
+            .summed_up
+            .is_some_and(|past| view.position() <= past.until || is_new && view.id <= past.newest);
         match found {
             Some(Row::View(_) | Row::Action(_) | Row::Past(_)) => return Ok(Outcome::Duplicate),
+            _ if is_past => return Ok(Outcome::Dropped(DropReason::VisitorFull)),
             Some(Row::Stub(totals)) => {
                 view.totals.raise(totals);
-            }
-            None if self
-                .record
-                .summed_up
-                .is_some_and(|past| view.position() <= past.until || view.id <= past.newest) =>
-            {
-                return Ok(Outcome::Dropped(DropReason::VisitorFull));
             }
             None => self.record.views += 1,
         }

@@ -100,6 +100,12 @@ fn a_visitor_stays_bounded_and_its_sums_exact() {
     let full = Outcome::Dropped(DropReason::VisitorFull);
     assert_eq!(stored.take(many, vec![view(5), raise(6, 90_000)]), [full; 2]);
     assert_eq!(stored.rows, before);
+    // nor is one whose engagement came first, and whose clock says that it was long ago
+    let Arrival::View(mut late) = view(many + 1) else { panic!("it is one") };
+    late.at_ms = 5 * MINUTE;
+    let events = vec![raise(many + 1, 1_000), Arrival::View(late)];
+    assert_eq!(stored.take(many, events), [Outcome::Stored, full]);
+    assert_eq!(i64::from(stored.journey().page_views()), many);
 }
 
 #[test]
