@@ -141,7 +141,7 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         };
         assert!(told, "{name}: {error}");
         let remedy = match name {
-            "another layout" => "its layout is 99, this program reads 6. It was left as it is",
+            "another layout" => "its layout is 99, this program reads 7. It was left as it is",
             "a folder that is a file" => "Nothing was changed; name in store.url a folder",
             _ => "It was left as it is. Keep a copy of it",
         };

@@ -4,10 +4,11 @@ use crate::postgres::{Database, Server};
 use crate::settings::settings_for;
 use clew_store::postgres::{self, COLLECTOR, PostgresOptions};
 use clew_store::sled::Disk;
-use clew_store::{Opener, Options, Store};
+use clew_store::{Opener, Options, Store, StoreError};
 use collector::config::Config;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The kind of a store.
@@ -101,7 +102,15 @@ pub fn open_store(config: &Config) -> Arc<dyn Store> {
 /// The same on a disk of the test's own, where it is a folder.
 pub fn open_store_on(config: &Config, disk: Disk) -> Arc<dyn Store> {
     let options = Options { disk, ..config.store.options() };
-    clew_store::open(&options, Opener::Collector).unwrap()
+    // Until it executes its program, a process that another test has just forked holds a copy of every
+    // file that is open here, and so of a folder's lock.
+    let patience = Instant::now() + Duration::from_secs(5);
+    loop {
+        match clew_store::open(&options, Opener::Collector) {
+            Err(StoreError::InUse(_)) if Instant::now() < patience => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// A database with every table and no row, which copies are made of: so much faster than to
