@@ -112,6 +112,7 @@
     async post(batch, transport, body) {
       let status = 0
       let given = ''
+      let wait = ''
       try {
         if (transport === 1 && navigator.sendBeacon?.(base + 'e', body)) return
         const answer = await fetch(base + 'e', {
@@ -121,11 +122,12 @@
           credentials: transport === 2 ? 'omit' : 'include',
         })
         status = answer.status
+        wait = answer.headers.get('Retry-After') || ''
         given = String((await answer.json()).token || '')
       } catch (error) {
         // No answer, or none that can be read; the status says which.
       }
-      tell(ANSWER, given, '', status, batch)
+      tell(ANSWER, given, wait, status, batch)
     },
     after(milliseconds) {
       clearTimeout(timer)
@@ -216,7 +218,7 @@
       } else sayView()
     }
     if (word === ANSWER && first) host.token(first)
-    const given = JSON.parse(second || 'null') || undefined
+    const given = (word !== ANSWER && JSON.parse(second || 'null')) || undefined
     const event = { id: eventId(at), at, page: view.id }
     // Without a visitor, the collector would make one for it.
     if (word === DEPART && visitor()) say({ ...event, kind: 'departure', host: first }, 1)

@@ -7,6 +7,7 @@ mod postgres_start;
 mod postgres_races;
 mod postgres_faults;
 mod store;
+mod erase;
 mod events;
 mod flags;
 mod request_ids;

@@ -9,6 +9,7 @@ pub mod memos;
 mod persons;
 pub mod records;
 pub mod scene;
+mod visitors;
 
 pub use scene::{START_MS, a_lead, arrivals, conversion, convert, page_view, site};
 
@@ -46,6 +47,7 @@ pub async fn tell(store: &dyn Store) {
     leads::are_read_with_all_that_is_theirs(store).await;
     deliveries::are_listed(store).await;
     deliveries::are_recalled(store).await;
+    visitors::are_erased(store).await;
 }
 
 /// What was stored is there after closing and opening again.

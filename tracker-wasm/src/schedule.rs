@@ -8,6 +8,8 @@ const GATHER_MS: i64 = 1_000;
 /// Waits after the first failures, and after all later ones.
 const RETRY_MS: [i64; 3] = [5_000, 30_000, 120_000];
 const LATER_RETRY_MS: i64 = 300_000;
+/// The longest that a collector can keep a page waiting.
+const MOST_RETRY_AFTER: u32 = 3_600;
 
 /// What an answer means for the events that it answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +38,8 @@ impl Verdict {
 pub(crate) struct Schedule {
     wanted_at: i64,
     hold_until: i64,
+    /// Until when the collector asked to be left alone; [`Self::hold_until`] is never before.
+    asked_until: i64,
     failures: usize,
     batches: u32,
 }
@@ -43,7 +47,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// Nothing to send yet.
     pub(crate) fn new() -> Self {
-        Self { wanted_at: NEVER, hold_until: 0, failures: 0, batches: 0 }
+        Self { wanted_at: NEVER, hold_until: 0, asked_until: 0, failures: 0, batches: 0 }
     }
 
     /// An event was queued; it may wait for others.
@@ -68,12 +72,14 @@ impl Schedule {
         self.batches
     }
 
-    /// A batch was answered, or failed.
-    pub(crate) fn answered(&mut self, now: i64, verdict: Verdict) {
+    /// A batch was answered, or failed; after how many seconds the collector asked to be tried again.
+    pub(crate) fn answered(&mut self, now: i64, verdict: Verdict, retry_after: u32) {
+        self.asked_until = 0;
         if verdict == Verdict::Failed {
             let wait = RETRY_MS.get(self.failures).copied().unwrap_or(LATER_RETRY_MS);
             self.failures += 1;
-            self.hold_until = now + wait;
+            self.asked_until = now + i64::from(retry_after.min(MOST_RETRY_AFTER)) * 1_000;
+            self.hold_until = self.asked_until.max(now + wait);
         } else {
             self.reachable();
         }
@@ -82,7 +88,12 @@ impl Schedule {
     /// The collector can be reached, or is worth a try again.
     pub(crate) fn reachable(&mut self) {
         self.failures = 0;
-        self.hold_until = 0;
+        self.hold_until = self.asked_until;
+    }
+
+    /// Whether the collector asked to be left alone for longer, whatever happens to the page.
+    pub(crate) fn must_wait(&self, now: i64) -> bool {
+        now < self.asked_until
     }
 }
 
@@ -108,13 +119,43 @@ mod tests {
         let mut waits = std::vec::Vec::new();
         for _ in 0..6 {
             schedule.next_batch();
-            schedule.answered(1_000, Verdict::Failed);
+            schedule.answered(1_000, Verdict::Failed, 0);
             schedule.at_once(1_000);
             waits.push((schedule.due_at() - 1_000) / 1_000);
         }
         assert_eq!(waits, [5, 30, 120, 300, 300, 300]);
-        schedule.answered(1_000, Verdict::Refused);
+        schedule.answered(1_000, Verdict::Refused, 0);
         assert_eq!(schedule.due_at(), 1_000, "an answer of any kind shows that it can be reached");
+    }
+
+    #[test]
+    fn retries_wait_as_long_as_the_collector_asks() {
+        // How the answers went, what the last one asked for; seconds to the next try, and if the network
+        // comes back before.
+        let check = |verdicts: &[Verdict], retry_after: u32, expected: [i64; 2]| {
+            let mut schedule = Schedule::new();
+            for verdict in verdicts {
+                schedule.answered(1_000, *verdict, retry_after);
+            }
+            schedule.at_once(1_000);
+            let waits = |schedule: &Schedule| (schedule.due_at() - 1_000) / 1_000;
+            let before = waits(&schedule);
+            schedule.reachable();
+            let seen = (verdicts, retry_after);
+            assert_eq!([before, waits(&schedule)], expected, "{seen:?}");
+            let asked_until = 1_000 * (1 + expected[1]);
+            assert!(schedule.must_wait(asked_until - 1) || expected[1] == 0, "{seen:?}");
+            assert!(!schedule.must_wait(asked_until), "{seen:?}");
+        };
+        use Verdict::{Accepted, Failed};
+        check(&[Failed], 0, [5, 0]);
+        check(&[Failed], 1, [5, 1]);
+        check(&[Failed], 60, [60, 60]);
+        check(&[Failed, Failed], 10, [30, 10]);
+        check(&[Failed], 3_600, [3_600, 3_600]);
+        check(&[Failed], 86_400, [3_600, 3_600]);
+        check(&[Failed], u32::MAX, [3_600, 3_600]);
+        check(&[Failed, Accepted], 60, [0, 0]);
     }
 
     #[test]

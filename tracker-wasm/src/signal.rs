@@ -45,6 +45,8 @@ pub(crate) enum Signal<'a> {
         status: u32,
         /// The sealed token that came with it, or nothing.
         token: &'a str,
+        /// How many seconds the collector asked to be left alone for, or 0.
+        retry_after: u32,
     },
     /// `clew('consent', word)`.
     Consent(&'a str),
@@ -78,13 +80,18 @@ impl<'a> Signal<'a> {
             (20, _) => Self::Wake,
             (21, _) => Self::Navigate(first),
             (22, _) => Self::Restored(first),
-            (23, _) => Self::Answer { batch, status, token: first },
+            (23, _) => Self::answer(batch, status, first, second),
             (24, _) => Self::Consent(first),
             (25, _) => Self::Custom(first, second),
             (26, _) => Self::Identify(second),
             (27, _) => Self::Depart(first),
             _ => Self::Input,
         }
+    }
+
+    /// `wait` is the header `Retry-After`. Proxies may send a date, which is ignored.
+    fn answer(batch: u32, status: u32, token: &'a str, wait: &str) -> Self {
+        Self::Answer { batch, status, token, retry_after: wait.parse().unwrap_or(0) }
     }
 }
 
@@ -130,10 +137,26 @@ mod tests {
         check("WAKE", Signal::Wake);
         check("NAVIGATE", Signal::Navigate("a"));
         check("RESTORED", Signal::Restored("a"));
-        check("ANSWER", Signal::Answer { batch: 3, status: 202, token: "a" });
+        check("ANSWER", Signal::Answer { batch: 3, status: 202, token: "a", retry_after: 0 });
         check("CONSENT", Signal::Consent("a"));
         check("EVENT", Signal::Custom("a", "b"));
         check("IDENTIFY", Signal::Identify("b"));
         check("DEPART", Signal::Depart("a"));
+    }
+
+    #[test]
+    fn retry_after() {
+        let check = |wait: &str, expected: u32| {
+            let answer = Signal::read(23, 429, 3, "", wait, None);
+            let expected =
+                Signal::Answer { batch: 3, status: 429, token: "", retry_after: expected };
+            assert_eq!(answer, expected, "{wait}");
+        };
+        check("", 0);
+        check("60", 60);
+        check("-1", 0);
+        check("1.5", 0);
+        check("99999999999", 0);
+        check("Sat, 21 Nov 2026 10:15:04 GMT", 0);
     }
 }

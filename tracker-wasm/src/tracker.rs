@@ -107,7 +107,9 @@ impl<B: Browser> Tracker<B> {
             Signal::Navigate(address) => self.navigate(now, address),
             Signal::FormFocus(form) => self.form_focus(now, form),
             Signal::FormSubmit(form) => self.form_submit(now, form),
-            Signal::Answer { batch, status, token } => self.answer(now, batch, status, token),
+            Signal::Answer { batch, status, token, retry_after } => {
+                self.answer(now, batch, status, token, retry_after);
+            }
             Signal::Consent(word) => {
                 let before = self.consent;
                 self.consent.decide(word);

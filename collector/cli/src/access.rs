@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clew_core::{Clock, Dice};
 use clew_server::http::RelabelAnswer;
 use clew_server::{App, server};
-use clew_store::{Entity, Relabelled, Relabelling, Store, StoreError};
+use clew_store::{Entity, Erased, Erasure, Relabelled, Relabelling, Store, StoreError};
 use collector::config::Config;
 use collector::operation::{ConnectionStatus, SetUp, TestResult};
 use collector::transfer::Reader;
@@ -79,6 +79,17 @@ impl Access {
                 let request = collector.client.post("http://collector/relabel").json(&some);
                 let answer: RelabelAnswer = collector.send(request)?.json()?;
                 Ok((answer.relabelled, Some(answer.rules)))
+            }
+        }
+    }
+
+    /// Erases visitors as far as they still fit; how much was erased.
+    pub(crate) fn erase(&self, some: Vec<Erasure>) -> Result<Erased> {
+        match self {
+            Self::Store(store) => Ok(server::block_on(store.erase_all(some))?),
+            Self::Collector(collector) => {
+                let request = collector.client.post("http://collector/erase").json(&some);
+                Ok(collector.send(request)?.json()?)
             }
         }
     }

@@ -8,6 +8,7 @@ mod check;
 mod classify;
 mod crm;
 mod demo;
+mod erase;
 mod export;
 mod import;
 mod init;
@@ -65,6 +66,8 @@ enum Command {
     Check,
     /// Label what is stored by the rules of the configuration, and say what that changes.
     Reclassify(reclassify::Command),
+    /// Erase what nobody needs any more.
+    Erase(erase::Erase),
     /// Set connections to CRMs up, try them out, look at them.
     Crm(crm::Crm),
     /// Fill the store with a believable year of journeys and leads.
@@ -113,6 +116,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Import(import) | Command::Restore(import) => import.run(&source.read()?),
         Command::Check => check::run(&source.read()?),
         Command::Reclassify(reclassify) => reclassify.run(&source.read()?),
+        Command::Erase(erase) => erase.run(&source.read()?),
         Command::Crm(crm) => crm.run(source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
         Command::Classify(classify) => classify.run(source.read()?),

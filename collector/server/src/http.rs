@@ -97,6 +97,7 @@ fn command_table() -> Vec<Row> {
     vec![
         get("/export", operation::export),
         post("/relabel", operation::relabel),
+        post("/erase", operation::erase),
         post("/crm", crm::status),
         post("/crm/{name}/setup", crm::set_up),
         post("/crm/{name}/test", crm::test),

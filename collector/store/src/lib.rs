@@ -1,7 +1,7 @@
 //! Where journeys, leads and deliveries are kept: the verbs of a store, and the two backends.
 //!
 //! The verbs stand in [`verbs`], one trait for each kind of reader. What a verb does to the rows is
-//! decided once, in plain code without a backend ([`visitor`], [`relabel`], [`conversion`],
+//! decided once, in plain code without a backend ([`visitor`], [`relabel`], [`erase`], [`conversion`],
 //! `membership`, [`record`], [`delivery`], [`memo`]); where the rows are kept is a backend's business
 //! ([`sled`], [`postgres`]), and [`open`](mod@open) alone chooses one. Times are Unix milliseconds and arguments;
 //! ids are made by the caller.
@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod dossier;
 pub mod memo;
 pub mod relabel;
+pub mod erase;
 pub mod entity;
 pub mod visitor;
 pub mod sled;
@@ -33,6 +34,7 @@ pub use delivery::{
 pub use destination::{DestinationId, SubscriptionId};
 pub use dossier::Dossier;
 pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
+pub use erase::{Criteria, Erased, Erasure};
 pub use error::StoreError;
 pub use lead_key::LeadKey;
 pub use memo::{Memo, MemoChange, MemoKind};

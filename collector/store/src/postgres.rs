@@ -15,6 +15,7 @@ mod migrate;
 mod ingest;
 mod lanes;
 mod relabel;
+mod erase;
 mod journeys;
 mod convert;
 mod membership;

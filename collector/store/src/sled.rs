@@ -16,6 +16,7 @@ mod writer;
 mod recovery;
 mod rows;
 mod trails;
+mod erase;
 mod journeys;
 mod convert;
 mod record;

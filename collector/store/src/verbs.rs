@@ -5,6 +5,7 @@ use crate::conversion::{Converted, NewConversion};
 use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement};
 use crate::dossier::Dossier;
 use crate::entity::{Entities, Holding, ImportPart};
+use crate::erase::{Erased, Erasure};
 use crate::error::StoreError;
 use crate::memo::{Memo, MemoChange, MemoKind};
 use crate::record::{NewRecord, Record, RecordId, Recorded, Unmatched};
@@ -17,7 +18,7 @@ use shared::lead::{IdentityKind, Lead};
 use shared::outcome::Outcome;
 use shared::visit::Trail;
 
-/// Visitors that are relabelled at the same time: more would only wait for a connection.
+/// Visitors that are relabelled or erased at the same time: more would only wait for a connection.
 const AT_ONCE: usize = 8;
 
 /// Everything that a backend can do.
@@ -55,6 +56,23 @@ pub trait Journeys: Send + Sync {
         };
         relabelled.try_fold(Relabelled::default(), sum).await
     }
+
+    /// Erases a visitor that belongs to nobody and fits the criteria, with the lead that its pages
+    /// proposed and all that is that lead's. One that was joined, or does not fit any more, stays; so
+    /// repeating it changes nothing.
+    async fn erase_visitor(&self, erasure: Erasure) -> Result<Erased, StoreError>;
+
+    /// The same for many visitors, each in a step of its own; returns how much was erased. After an
+    /// error those that are gone stay gone.
+    async fn erase_all(&self, many: Vec<Erasure>) -> Result<Erased, StoreError> {
+        let erased =
+            stream::iter(many).map(|one| self.erase_visitor(one)).buffer_unordered(AT_ONCE);
+        let sum = async |mut sum: Erased, one| {
+            sum += one;
+            Ok(sum)
+        };
+        erased.try_fold(Erased::default(), sum).await
+    }
 }
 
 /// Who the leads are, and what became of them.
@@ -64,8 +82,9 @@ pub trait Leads: Send + Sync {
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError>;
 
     /// Undoes what joined a visitor to a lead: from now on nothing that it did is the lead's, and where
-    /// it was taken from another lead, it goes back. Repeating it changes nothing. Returns the lead as
-    /// it stands; `None` where there is no such lead, or it never had the visitor.
+    /// it was taken from another lead, it goes back. Repeating it changes nothing, also where the visitor
+    /// was erased since. Returns the lead as it stands; `None` where there is no such lead, or it never
+    /// had the visitor.
     async fn undo_join(
         &self,
         lead: LeadId,
@@ -153,7 +172,7 @@ pub trait Deliveries: Send + Sync {
     async fn delivery_body(&self, id: DeliveryId) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Records how an attempt ended, named by its claim ([`Delivery::claims`]). Does nothing where the
-    /// delivery was claimed again or replayed since: the later attempt stands.
+    /// delivery was claimed again or replayed since, where the later attempt stands, or was erased.
     async fn settle_delivery(
         &self,
         id: DeliveryId,

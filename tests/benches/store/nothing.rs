@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use clew_store::{
     Arrivals, Claim, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId, Dossier,
-    Entities, Holding, ImportPart, Journeys, Latest, Leads, Memo, MemoChange, MemoKind, Memos,
-    Moves, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled, Relabelling,
-    Settlement, StoreError, Takes, Unmatched, Upkeep, Visitor,
+    Entities, Erased, Erasure, Holding, ImportPart, Journeys, Latest, Leads, Memo, MemoChange,
+    MemoKind, Memos, Moves, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled,
+    Relabelling, Settlement, StoreError, Takes, Unmatched, Upkeep, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
@@ -31,6 +31,10 @@ impl Journeys for Nothing {
 
     async fn relabel(&self, _: Relabelling) -> Result<Relabelled, StoreError> {
         Ok(Relabelled::default())
+    }
+
+    async fn erase_visitor(&self, _: Erasure) -> Result<Erased, StoreError> {
+        Ok(Erased::default())
     }
 }
 

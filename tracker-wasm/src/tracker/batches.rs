@@ -23,7 +23,7 @@ impl<B: Browser> Tracker<B> {
         if blocked { NEVER } else { self.schedule.due_at() }
     }
 
-    /// Sends one batch, if there is anything to send.
+    /// Sends one batch, if there is anything to send and the collector did not ask to be left alone.
     pub(super) fn flush(&mut self, now: i64, take: Take) {
         if !self.consent.may_send() {
             return;
@@ -32,6 +32,9 @@ impl<B: Browser> Tracker<B> {
             self.push_page_view();
             self.measure();
             self.fill_forms();
+        }
+        if self.schedule.must_wait(now) {
+            return;
         }
         let transport = match take {
             _ if !self.consent.may_store() => Transport::Bare,
@@ -69,14 +72,21 @@ impl<B: Browser> Tracker<B> {
     }
 
     /// A batch was answered, or failed.
-    pub(super) fn answer(&mut self, now: i64, batch: u32, status: u32, token: &str) {
+    pub(super) fn answer(
+        &mut self,
+        now: i64,
+        batch: u32,
+        status: u32,
+        token: &str,
+        retry_after: u32,
+    ) {
         if self.consent.refused() {
             // An answer that was under way may just have renewed the cookie.
             self.browser.forget();
             return;
         }
         let verdict = Verdict::of(status);
-        self.schedule.answered(now, verdict);
+        self.schedule.answered(now, verdict, retry_after);
         match verdict {
             Verdict::Failed => self.queue.release(batch),
             Verdict::Accepted | Verdict::Refused => self.queue.settle(batch),

@@ -40,7 +40,7 @@ impl Page {
 
     fn answer(&mut self, status: u32, token: &str) -> &mut Self {
         let batch = self.browser.state.borrow().last_batch;
-        self.after(10, Signal::Answer { batch, status, token })
+        self.after(10, Signal::Answer { batch, status, token, retry_after: 0 })
     }
 
     /// The batches since the last call: how each went, and its events in short.
@@ -214,6 +214,29 @@ fn answers() {
     check(429, true, true);
     check(503, true, true);
     check(0, true, true);
+}
+
+#[test]
+fn the_collector_is_left_alone_as_long_as_it_asks() {
+    // What happens so many milliseconds after an answer that asks for a minute; whether anything is sent.
+    let check = |milliseconds: i64, signal: Signal<'_>, sends: bool| {
+        let browser = Fake::new();
+        let mut page = Page::open(&browser, "full");
+        page.sent();
+        let batch = browser.state.borrow().last_batch;
+        page.after(10, Signal::Answer { batch, status: 429, token: "", retry_after: 60 });
+        browser.state.borrow_mut().attention = Attention::Hidden;
+        page.after(milliseconds, signal);
+        assert_eq!(!page.sent().is_empty(), sends, "{milliseconds} {signal:?}");
+        let kept = page.stored("clew_q").unwrap_or_default();
+        assert!(kept.contains("page_view"), "{milliseconds} {signal:?}: {kept}");
+    };
+    for early in [Signal::Wake, Signal::Online, Signal::Attention, Signal::Leave] {
+        check(59_999, early, false);
+    }
+    for later in [Signal::Wake, Signal::Attention, Signal::Leave] {
+        check(60_000, later, true);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use collector::transfer::Lines;
 use futures_util::StreamExt;
 use futures_util::future::ready;
 use futures_util::stream::{once, unfold};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::time::Duration;
@@ -72,8 +73,8 @@ pub struct RelabelAnswer {
     pub rules: u64,
 }
 
-/// The labels of one visitor alone, each as long as can be, fit.
-const RELABEL_BYTES: usize = 256 << 20;
+/// What a command may send at once: the labels of one visitor alone, each as long as can be, fit.
+const COMMAND_BYTES: usize = 256 << 20;
 
 /// `POST /relabel`: takes labels as a command made them by its rules.
 pub(super) async fn relabel(
@@ -81,14 +82,30 @@ pub(super) async fn relabel(
     settings: Data<CurrentSettings>,
     body: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let unreadable =
-        |what: String| ApiError::Malformed(format!("The body is not a list of labels: {what}."));
-    let body = body.to_bytes_limited(RELABEL_BYTES).await.map_err(|_| ApiError::TooLarge)?;
-    let body = body.map_err(|error| unreadable(error.to_string()))?;
-    let some = serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
-    let relabelled = core.store.relabel_all(some).await?;
+    let relabelled = core.store.relabel_all(list(body, "labels").await?).await?;
     let rules = settings.get().rules.hash();
     Ok(HttpResponse::Ok().json(RelabelAnswer { relabelled, rules }))
+}
+
+/// `POST /erase`: erases visitors as far as they still fit; answers how much was erased.
+pub(super) async fn erase(core: Data<Core>, body: Payload) -> Result<HttpResponse, ApiError> {
+    let erased = core.store.erase_all(list(body, "visitors").await?).await?;
+    tracing::info!(
+        visitors = erased.visitors,
+        page_views = erased.page_views,
+        proposed_leads = erased.proposed_leads,
+        "a command erased visitors"
+    );
+    Ok(HttpResponse::Ok().json(erased))
+}
+
+/// Reads a list of what a command sends.
+async fn list<T: DeserializeOwned>(body: Payload, of: &str) -> Result<Vec<T>, ApiError> {
+    let unreadable =
+        |what: String| ApiError::Malformed(format!("The body is not a list of {of}: {what}."));
+    let body = body.to_bytes_limited(COMMAND_BYTES).await.map_err(|_| ApiError::TooLarge)?;
+    let body = body.map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
 }
 
 fn cut_off(error: impl Display) -> ApiError {

@@ -1,6 +1,7 @@
 //! The verbs of journeys on PostgreSQL.
 
-use super::{PostgresStore, relabel, rows, statements as sql};
+use super::{PostgresStore, erase, relabel, rows, statements as sql};
+use crate::erase::{Erased, Erasure};
 use crate::error::StoreError;
 use crate::relabel::{Relabelled, Relabelling};
 use crate::verbs::Journeys;
@@ -32,5 +33,10 @@ impl Journeys for PostgresStore {
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
         let connections = self.connections.clone();
         self.run(async move { relabel::relabel(&connections, &relabelling).await }).await
+    }
+
+    async fn erase_visitor(&self, erasure: Erasure) -> Result<Erased, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { erase::erase(&connections, &erasure).await }).await
     }
 }

@@ -42,7 +42,10 @@ async fn attempt(
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };
     let key = rows::visitor_key(&lead.site, visitor);
     let taken = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?;
-    let Some(taken) = taken.first() else { return Ok(None) };
+    // One that was erased belonged to nobody.
+    let Some(taken) = taken.first() else {
+        return Ok(Some(lead).filter(|lead| membership::has_had(lead, visitor)));
+    };
     let mut record: Visitor = rows::document(taken, 0)?;
     // As it is now that nobody else can change it.
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };

@@ -109,6 +109,21 @@ statements! {
     /// Removes some of a visitor's rows.
     REMOVE_EVENTS, Shard::One("vb"),
         "DELETE FROM clew.events WHERE vb = $1 AND site = $2 AND visitor = $3 AND event = ANY($4)";
+    /// Removes all of a visitor's rows.
+    ERASE_EVENTS, Shard::One("vb"),
+        "DELETE FROM clew.events WHERE vb = $1 AND site = $2 AND visitor = $3";
+    /// Removes a visitor's record.
+    ERASE_VISITOR, Shard::One("vb"),
+        "DELETE FROM clew.visitors WHERE vb = $1 AND site = $2 AND visitor = $3";
+    /// Removes a lead; its conversions and deliveries are removed by the next two.
+    ERASE_LEAD, Shard::One("lb"), "DELETE FROM clew.leads WHERE lb = $1 AND lead = $2";
+    /// Removes a lead's conversions.
+    ERASE_CONVERSIONS, Shard::One("lb"), "DELETE FROM clew.conversions WHERE lb = $1 AND lead = $2";
+    /// Removes a lead's deliveries, with their bodies.
+    ERASE_DELIVERIES, Shard::One("lb"), "DELETE FROM clew.deliveries WHERE lb = $1 AND lead = $2";
+    /// Removes an identity.
+    ERASE_IDENTITY, Shard::One("ib"),
+        "DELETE FROM clew.identities WHERE ib = $1 AND site = $2 AND kind = $3 AND value = $4";
     /// Some of a visitor's rows.
     SOME_EVENTS, Shard::One("vb"),
         "SELECT event, document FROM clew.events

@@ -115,7 +115,8 @@ pub(super) fn undo_join(
         return Ok(None);
     }
     let visitor_key = keys::visitor(&lead.site, visitor);
-    let mut record: Visitor = transaction.expect(&visitor_key)?;
+    // One that was erased belonged to nobody.
+    let Some(mut record) = transaction.get::<Visitor>(&visitor_key)? else { return Ok(Some(lead)) };
     let mut leads = BTreeMap::new();
     for id in membership::in_line(&lead, visitor) {
         leads.insert(id, transaction.expect(&keys::lead(id))?);

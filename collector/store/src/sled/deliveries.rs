@@ -206,6 +206,9 @@ fn freeze(
     if let Some(first) = transaction.get(&key)? {
         return Ok(first);
     }
+    if !transaction.contains(&keys::delivery(id))? {
+        return Err(StoreError::Corrupt(format!("the delivery {} is gone", id.to_text())));
+    }
     transaction.put(&key, &body)?;
     Ok(body)
 }
@@ -216,7 +219,10 @@ fn settle(
     claim: u32,
     settlement: Settlement,
 ) -> Result<(), StoreError> {
-    let mut delivery: Delivery = transaction.expect(&keys::delivery(id))?;
+    // One that was erased while it was being tried.
+    let Some(mut delivery) = transaction.get::<Delivery>(&keys::delivery(id))? else {
+        return Ok(());
+    };
     change(transaction, &mut delivery, |delivery| delivery.settle(claim, settlement))
 }
 

@@ -3,7 +3,8 @@
 use super::read::{read, scan};
 use super::trails::{self, rows};
 use super::transaction::Transaction;
-use super::{SledStore, keys};
+use super::{SledStore, erase, keys};
+use crate::erase::{Erased, Erasure};
 use crate::error::StoreError;
 use crate::relabel::{self, Relabelled, Relabelling};
 use crate::verbs::Journeys;
@@ -33,6 +34,10 @@ impl Journeys for SledStore {
 
     async fn relabel(&self, relabelling: Relabelling) -> Result<Relabelled, StoreError> {
         self.writer.write(move |transaction| relabel(transaction, &relabelling)).await
+    }
+
+    async fn erase_visitor(&self, erasure: Erasure) -> Result<Erased, StoreError> {
+        self.writer.write(move |transaction| erase::erase(transaction, &erasure)).await
     }
 }
 

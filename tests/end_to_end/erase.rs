@@ -1,0 +1,225 @@
+//! Visitors of nobody are erased: shown before it is done, done as shown, with and without a collector
+//! at work.
+
+use clew_store::visitor::Row;
+use clew_store::{Arrival, Arrivals, Entity, Store};
+use shared::ids::{LeadId, VisitorId};
+use shared::page_view::PageView;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tests::crowd::Crowd;
+use tests::full;
+use tests::postgres::Server;
+use tests::process::{Collector, Told, clew};
+use tests::storage::{Backend, Storage};
+use tests::story::scene::proposal;
+use tests::story::{arrivals, conversion, convert, page_view};
+use tests::wire::new_visitor;
+
+tests::both_stores!(
+    what_belongs_to_nobody_goes,
+    a_collector_at_work_goes_on,
+    what_cannot_be_meant_is_refused,
+);
+
+/// 2020-05-20, long before everything else.
+const OLD_MS: i64 = 1_590_000_000_000;
+
+/// A visitor of those days with two page views.
+async fn a_visitor(store: &dyn Store, flags: [Option<&str>; 2]) -> VisitorId {
+    let visitor = new_visitor();
+    let view =
+        |flag: Option<&str>| PageView { bot: flag.map(Into::into), ..page_view(OLD_MS, "google") };
+    let events = flags.map(|flag| Arrival::View(Box::new(view(flag)))).into();
+    let batch = Arrivals { received_at_ms: OLD_MS, ..arrivals(visitor, events) };
+    store.ingest(batch).await.unwrap();
+    visitor
+}
+
+/// Four programs, two of which proposed somebody; one that became a lead; two people.
+async fn fill(storage: &Storage) {
+    let store = storage.open();
+    full::fill(&*store, 1_000).await;
+    let program = [Some("webdriver"), Some("prefetch")];
+    for number in 0..4 {
+        let visitor = a_visitor(&*store, program).await;
+        if number < 2 {
+            let mut new = proposal(OLD_MS, visitor, "program@example.com");
+            new.destinations = full::DESTINATIONS.map(Into::into).into();
+            convert(&*store, new).await;
+        }
+    }
+    let lead = a_visitor(&*store, program).await;
+    convert(&*store, conversion(OLD_MS, Some(lead), "old@example.com", None)).await;
+    a_visitor(&*store, [Some("webdriver"), None]).await;
+    a_visitor(&*store, [None, None]).await;
+    store.close().await.unwrap();
+}
+
+fn succeeds(told: Told) -> String {
+    assert!(told.success, "{}", told.text);
+    told.text
+}
+
+fn checked(storage: &Storage) -> String {
+    let text = succeeds(clew(storage, &["check"]));
+    assert!(text.ends_with("everything holds together\n"), "{text}");
+    text
+}
+
+fn erase(storage: &Storage, arguments: &[&str]) -> Told {
+    clew(storage, &[&["erase", "visitors"], arguments].concat())
+}
+
+async fn everything(storage: &Storage) -> Vec<Entity> {
+    let store = storage.open();
+    let (mut all, mut entities) = (Vec::new(), store.export());
+    while let Some(entity) = entities.next().await {
+        all.push(entity.unwrap());
+    }
+    store.close().await.unwrap();
+    all
+}
+
+/// What an export has, in any order.
+fn told(entities: impl IntoIterator<Item = Entity>) -> BTreeSet<String> {
+    entities.into_iter().map(|entity| serde_json::to_string(&entity).unwrap()).collect()
+}
+
+/// The rest where those visitors without a lead go that fit, and what goes with them; how many go.
+fn rest(all: Vec<Entity>, fits: impl Fn(&[&PageView]) -> bool) -> (Vec<Entity>, [usize; 3]) {
+    let (mut proposed, mut gone) = (BTreeSet::<LeadId>::new(), [0; 3]);
+    let mut rest = all;
+    rest.retain(|entity| {
+        let Entity::Visitor { record, events, .. } = entity else { return true };
+        let views = events.iter().filter_map(|event| match &event.row {
+            Row::View(view) => Some(&**view),
+            _ => None,
+        });
+        let views: Vec<&PageView> = views.collect();
+        if record.lead.is_some() || !fits(&views) {
+            return true;
+        }
+        proposed.extend(record.proposed);
+        gone[0] += 1;
+        gone[1] += views.len();
+        false
+    });
+    gone[2] = proposed.len();
+    rest.retain(
+        |entity| !matches!(entity, Entity::Lead { lead, .. } if proposed.contains(&lead.id)),
+    );
+    (rest, gone)
+}
+
+fn said(how: &str, [visitors, page_views, leads]: [usize; 3]) -> String {
+    format!(
+        "{how}: {visitors} visitors with {page_views} page views, and {leads} leads that their pages proposed\n"
+    )
+}
+
+/// Of each table, the rows of leads that are not there, and look-ups that lead to them.
+fn orphans(storage: &Storage) -> String {
+    let Storage::Postgres(database) = storage else { return "0".into() };
+    let of = |table: &str| {
+        format!(
+            "(SELECT count(*) FROM clew.{table} WHERE lead NOT IN (SELECT lead FROM clew.leads))"
+        )
+    };
+    let all =
+        ["conversions", "deliveries", "records", "identities", "used_keys"].map(of).join(" + ");
+    let events = "(SELECT count(*) FROM clew.events WHERE (site, visitor) NOT IN
+        (SELECT site, visitor FROM clew.visitors))";
+    Server::shared().psql(database.name(), &format!("SELECT {all} + {events}"))
+}
+
+async fn what_belongs_to_nobody_goes(backend: Backend) {
+    let storage = Storage::new(backend);
+    fill(&storage).await;
+    let before = checked(&storage);
+    let is_flagged =
+        |views: &[&PageView]| !views.is_empty() && views.iter().all(|view| view.bot.is_some());
+    let is_old = |views: &[&PageView]| views.iter().all(|view| view.at_ms == OLD_MS);
+
+    let bots = ["--site", "demo", "--flagged", "bots"];
+    let (rest_of_bots, gone) = rest(everything(&storage).await, is_flagged);
+    assert_eq!(gone, [4, 8, 2]);
+    let dry = succeeds(erase(&storage, &[&bots[..], &["--dry-run"]].concat()));
+    let expected = said("would be erased", gone) + "nothing was written: this was a dry run\n";
+    assert_eq!(dry, expected);
+    assert_eq!(checked(&storage), before, "a dry run changed something");
+    // All that is given has to hold.
+    let none = succeeds(erase(&storage, &[&bots[..], &["--before", "2020-05-20"]].concat()));
+    assert_eq!(none, said("erased", [0; 3]));
+    assert_eq!(checked(&storage), before);
+
+    assert_eq!(succeeds(erase(&storage, &bots)), said("erased", gone));
+    assert_eq!(told(everything(&storage).await), told(rest_of_bots.clone()));
+    checked(&storage);
+    assert_eq!(succeeds(erase(&storage, &bots)), said("erased", [0; 3]), "once is enough");
+
+    let (rest_of_old, gone) = rest(rest_of_bots, is_old);
+    assert_eq!(gone, [2, 4, 0]);
+    let old = ["--site", "demo", "--before", "2020-05-21T00:00:00Z"];
+    assert_eq!(succeeds(erase(&storage, &old)), said("erased", gone));
+    assert_eq!(told(everything(&storage).await), told(rest_of_old.clone()));
+
+    // All that belong to nobody, one with a past that is summed up and proposals of those whose join was
+    // undone among them.
+    let (with_leads, [visitors, _, leads]) = rest(rest_of_old, |_| true);
+    let all = ["--site", "demo", "--before", "2026-11-23"];
+    let dry = succeeds(erase(&storage, &[&all[..], &["--dry-run"]].concat()));
+    let made = succeeds(erase(&storage, &all));
+    assert!(made.starts_with(&format!("erased: {visitors} visitors with ")), "{made}");
+    assert!(made.ends_with(&format!(", and {leads} leads that their pages proposed\n")), "{made}");
+    assert!(dry.starts_with(&format!("would be {made}")), "{dry} {made}");
+    assert_eq!(told(everything(&storage).await), told(with_leads));
+    assert!(visitors > 20, "{visitors}");
+    checked(&storage);
+    assert_eq!(orphans(&storage).trim(), "0");
+}
+
+async fn a_collector_at_work_goes_on(backend: Backend) {
+    let storage = Arc::new(Storage::new(backend));
+    fill(&storage).await;
+    let collector = Collector::start(&storage, "");
+    let crowd = Crowd::gather(vec![collector.url.clone()], 8);
+    crowd.goes_on(50).await;
+
+    let run = async |arguments: &'static [&'static str]| {
+        let storage = Arc::clone(&storage);
+        let run = move || succeeds(erase(&storage, arguments));
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+    let gone = [6, 12, 2];
+    let dry = run(&["--site", "demo", "--before", "2021-01-01", "--dry-run"]).await;
+    assert!(dry.starts_with(&said("would be erased", gone)), "{dry}");
+    assert_eq!(run(&["--site", "demo", "--before", "2021-01-01"]).await, said("erased", gone));
+    if backend == Backend::Sled {
+        collector.line_with("a command erased visitors");
+    }
+    assert_eq!(run(&["--site", "demo", "--before", "2021-01-01"]).await, said("erased", [0; 3]));
+    crowd.goes_on(50).await;
+    assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
+    let all = crowd.stop().await;
+    assert!(collector.terminate());
+    checked(&storage);
+    assert_eq!(orphans(&storage).trim(), "0");
+    all.is_in(&*storage.open()).await;
+}
+
+async fn what_cannot_be_meant_is_refused(backend: Backend) {
+    let storage = Storage::new(backend);
+    storage.open().close().await.unwrap();
+    let check = |arguments: &[&str], expected: &str| {
+        let told = erase(&storage, arguments);
+        assert!(!told.success && told.text.contains(expected), "{arguments:?}: {}", told.text);
+    };
+    check(&["--site", "demo"], "<--before <DATE>|--flagged <AS>>");
+    check(&["--before", "2026-11-21"], "--site <SITE>");
+    check(&["--site", "demo", "--flagged", "people"], "[possible values: bots]");
+    check(&["--site", "demo", "--before", "21.11.2026"], "should be like 2026-11-21");
+    check(&["--site", "Demo", "--before", "2026-11-21"], "1 to 32 of a-z");
+    let unknown = "neither the configuration nor the store has a site `nowhere`";
+    check(&["--site", "nowhere", "--before", "2026-11-21"], unknown);
+}
