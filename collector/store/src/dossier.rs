@@ -23,7 +23,7 @@ pub struct Dossier {
     /// The first [`MOST_DELIVERIES`] deliveries, in the order of their ids.
     pub deliveries: Vec<Delivery>,
     /// The visitors that are joined to the lead, with what is kept of their page views: the first that
-    /// was joined, then the last, as far as [`Budget`] allows.
+    /// was joined, then the last, as far as a budget allows.
     pub visitors: Vec<(VisitorId, Trail)>,
     /// Visitors beyond that.
     pub unread: usize,

@@ -126,7 +126,7 @@ pub enum Row {
     Stub(Totals),
     /// Anything else that was done.
     Action(Action),
-    /// What the older page views came to; stands under [`PAST`].
+    /// What the older page views came to; stands under the nil id, which no event has.
     Past(Box<Past>),
 }
 

@@ -10,7 +10,7 @@
 //! | `p` | site 0 lead | nothing: a site's proposed leads in time order |
 //! | `c` | lead conversion | [`Conversion`](shared::lead::Conversion) |
 //! | `o` | site 0 conversion | the id of its lead |
-//! | `d` | lead hash | [`Delivery`](crate::Delivery) |
+//! | `d` | lead hash | [`Delivery`] |
 //! | `r` | destination 0 lead hash | nothing: a destination's deliveries |
 //! | `h` | lead record | [`Record`](crate::Record): what was recorded of the lead since |
 //! | `b` | lead hash | a delivery's frozen body |
