@@ -48,8 +48,10 @@ pub(crate) async fn find(address: SocketAddr, before: &Known) -> Found {
         return Found { changed, took: began.elapsed(), bytes: 0 };
     };
     let (took, mut changed) = (began.elapsed(), Vec::new());
-    if after.contact != before.contact {
-        changed.push(format!("contact {}", after.contact));
+    for (field, value) in after.contact.as_object().into_iter().flatten() {
+        if before.contact[field] != *value {
+            changed.push(format!("{field} {value}"));
+        }
     }
     for (new, old) in after.first_click.iter().zip(&before.first_click) {
         if new != old {

@@ -11,7 +11,7 @@ const MOST_BYTES: u64 = 512 << 20;
 const MOST_LINES_A_MINUTE: u64 = 200;
 
 /// The head of the table.
-pub(crate) const HEAD: &str = "| attack | pages p50, p99 (ms): calm → attacked | leads | /readyz | a timer | memory (MiB) | disk (MB/s) | log (lines/min) | attackers were answered | person's lead (ms, kB) | person | conversions, webhooks | repeated | lost |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
+pub(crate) const HEAD: &str = "| attack | pages p50, p99 (ms): calm → attacked | leads | /readyz | a bare fdatasync | memory (MiB) | disk (MB/s) | log (lines/min) | attackers were answered | person's lead (ms, kB) | person | conversions, webhooks | repeated | lost |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
 impl Trial {
     /// A row of the table.

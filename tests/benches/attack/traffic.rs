@@ -6,6 +6,7 @@ use crate::http::{Answer, Connection, batch_from, get, lead};
 use clew_core::Clock;
 use serde_json::{Value, json};
 use shared::ids::{EventId, LeadId, VisitorId};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +21,6 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 const BROWSERS: u64 = 300;
 const PACE: Duration = Duration::from_secs(3);
 const ASKED_READY: Duration = Duration::from_millis(100);
-const TIMER: Duration = Duration::from_millis(10);
 /// An attempt without an answer for so long has failed.
 const ATTEMPT: Duration = Duration::from_secs(20);
 /// What is not acknowledged so long after the attack is lost.
@@ -55,7 +55,7 @@ pub(crate) enum Kind {
     Lead,
     /// `/readyz`.
     Ready,
-    /// A timer of this program, for comparison.
+    /// A small durable write of this program, for comparison: what it waits is the machine's doing.
     Machine,
 }
 
@@ -104,6 +104,8 @@ impl Traffic {
             visitors: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
+        let writes = Arc::clone(&shared);
+        thread::spawn(move || writes.write());
         let run = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -131,14 +133,14 @@ impl Traffic {
 impl Shared {
     /// One visitor after the other in one browser, until it is told to stop.
     async fn browse(&self, number: u64) {
-        let mut connection = Connection::to(self.address);
         sleep(PACE * number as u32 / BROWSERS as u32).await;
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // They do not all begin at once, so there are leads from the start.
         let mut begun = number as usize % LIFE.len();
         while !self.stops() {
-            let visitor = new_visitor();
+            // Who is new is not connected yet.
+            let (visitor, mut connection) = (new_visitor(), Connection::to(self.address));
             let count = self.visitors.fetch_add(1, Ordering::SeqCst);
             let client = format!("10.{}.{}.{}", count >> 16 & 255, count >> 8 & 255, count & 255);
             let mut page = new_event(Clock::system().now_ms());
@@ -183,10 +185,18 @@ impl Shared {
         while !self.stops() {
             pace.tick().await;
             drop(self.acknowledged(&mut connection, Kind::Ready, &get("/readyz")).await);
+        }
+    }
+
+    /// Writes a block and waits until it is on the disk, beside the store's folder.
+    fn write(&self) {
+        let mut file = tempfile::tempfile().unwrap();
+        while !self.stops() {
             let at = Instant::now();
-            sleep(TIMER).await;
-            let took = at.elapsed().saturating_sub(TIMER);
-            self.kept.lock().unwrap().samples.push(Sample { at, kind: Kind::Machine, took });
+            file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).unwrap();
+            let sample = Sample { at, kind: Kind::Machine, took: at.elapsed() };
+            self.kept.lock().unwrap().samples.push(sample);
+            thread::sleep(ASKED_READY);
         }
     }
 

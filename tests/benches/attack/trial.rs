@@ -62,7 +62,7 @@ pub(crate) struct Waits {
     pub(crate) pages: Percentiles,
     pub(crate) leads: Percentiles,
     pub(crate) ready: Percentiles,
-    /// How late a timer of this program rang: what the machine's other work makes everybody wait.
+    /// A bare durable write: what the machine's other work makes everybody wait.
     pub(crate) machine: Percentiles,
 }
 

@@ -21,8 +21,11 @@ fn now_ms() -> i64 {
 }
 
 fn views(count: usize) -> Vec<String> {
-    let now_ms = now_ms();
-    (0..count).map(|_| view(new_event(now_ms), now_ms, HOME, "")).collect()
+    views_at(count, now_ms())
+}
+
+fn views_at(count: usize, at_ms: i64) -> Vec<String> {
+    (0..count).map(|_| view(new_event(at_ms), at_ms, HOME, "")).collect()
 }
 
 /// That the visitor is the known person, and what the stranger would like to be known of it.
@@ -54,15 +57,21 @@ pub(super) async fn one_email(field: Rc<Field>, browsers: usize, batches: usize)
     field.flood(CONNECTIONS, usize::MAX, request).await;
 }
 
-/// Fills a visitor, then raises its first page's engagement by a millisecond each time.
+/// Fills a visitor with hours of page views, then raises the first one's engagement by a millisecond each
+/// time.
 pub(super) async fn raised(field: Rc<Field>) {
-    let (visitor, first) = (new_visitor(), new_event(now_ms()));
-    let fill = 10_000 / BATCH;
+    const FILL: usize = 10_000 / BATCH;
+    let begin_ms = now_ms() - DAY_MS / 2;
+    let (visitor, first) = (new_visitor(), new_event(begin_ms));
     let sender = Rc::clone(&field);
-    let request = move |number: usize| match number {
-        0 => send(&sender, 0, visitor, &[view(first, now_ms(), HOME, "")]),
-        number if number <= fill => send(&sender, number, visitor, &views(BATCH)),
-        number => send(&sender, number, visitor, &[engagement(first, now_ms(), number as u32, 50)]),
+    let request = move |number: usize| {
+        let at_ms = begin_ms + number as i64;
+        let events = match number {
+            0 => vec![view(first, begin_ms, HOME, "")],
+            1..=FILL => views_at(BATCH, begin_ms + number as i64 * 60_000),
+            _ => vec![engagement(first, at_ms, number as u32, 50)],
+        };
+        send(&sender, number, visitor, &events)
     };
     field.flood(CONNECTIONS, usize::MAX, request).await;
 }
