@@ -36,7 +36,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "soak",
-        usage: "            run the long rounds of the crash tests",
+        usage: "[KIND]      run the long rounds: crash, rules, or attack, which measures what strangers can do",
         run: soak::run,
     },
     Task {

@@ -9,18 +9,21 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 const FUZZ_SECONDS: &str = "300";
 
-/// Runs one kind, or all: `crash`, `rules` (and then for how many seconds).
+/// Runs one kind, or all: `crash`, `rules` (and then for how many seconds), `attack` (and what its program
+/// takes).
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         [] => {
             crash()?;
-            rules(FUZZ_SECONDS)
+            rules(FUZZ_SECONDS)?;
+            attack(&[])
         }
         ["crash"] => crash(),
         ["rules"] => rules(FUZZ_SECONDS),
         ["rules", seconds] => rules(seconds),
-        _ => bail!("soak what? There is crash, and rules with a number of seconds"),
+        ["attack", ref rest @ ..] => attack(rest),
+        _ => bail!("soak what? There is crash, rules with a number of seconds, and attack"),
     }
 }
 
@@ -30,6 +33,19 @@ fn crash() -> Result<()> {
         test::tests(&[tests], &[("CLEW_CRASH_ROUNDS", rounds)])?;
     }
     Ok(())
+}
+
+/// Attacks a release build of the collector, unless another program is named.
+fn attack(arguments: &[&str]) -> Result<()> {
+    let mut line = vec!["bench", "--package", "tests", "--bench", "attack", "--"];
+    let built = shell::root().join("target/release/clew");
+    let built = built.to_string_lossy();
+    if !arguments.contains(&"--binary") {
+        shell::run("cargo", &["build", "--release", "--package", "clew"])?;
+        line.extend(["--binary", &built]);
+    }
+    line.extend(arguments);
+    shell::run("cargo", &line)
 }
 
 /// Fuzzes the rules. What it grew is kept for the next time; what broke them is named and kept, too.
