@@ -77,7 +77,10 @@ pub fn judge<'a>(
     let events = batch.events.len().max(1);
     let (site, visitor, minted) =
         open(dice, settings, request, &batch).map_err(Refusal::of(events))?;
-    let load = Load { client: request.client, visitor, events, bytes: body.len() };
+    let candidates: Vec<_> = batch.events.iter().map(|raw| Candidate::parse(raw)).collect();
+    let persons = candidates.iter().flatten().filter(|event| event.names_a_person()).count();
+    let persons = persons.min(limits::BATCH_PERSONS);
+    let load = Load { client: request.client, visitor, events, persons, bytes: body.len() };
     admit(site, load).map_err(|limited| Refusal {
         limited: Some(limited),
         ..Refusal::of(events)(DropReason::RateLimited)
@@ -107,12 +110,12 @@ pub fn judge<'a>(
         identified: Vec::new(),
     };
     let setting = steps::Setting { settings, site, request, batch: &batch };
-    for raw in &batch.events {
-        let candidate = Candidate::parse(raw);
+    let mut persons = 0;
+    for candidate in candidates {
         let id = candidate.as_ref().ok().map(|candidate| candidate.event.id);
-        let persons = judged.identified.len();
         let run = |mut candidate: Candidate| {
-            if candidate.names_a_person() && persons == limits::BATCH_PERSONS {
+            persons += usize::from(candidate.names_a_person());
+            if candidate.names_a_person() && persons > limits::BATCH_PERSONS {
                 return Err(DropReason::TooManyEvents);
             }
             STEPS.iter().try_for_each(|(_, step)| step(&mut candidate, &setting))?;

@@ -23,6 +23,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// A clock that was set back further than this ends all waits that it would make longer.
 const SET_BACK_MS: i64 = 1_000;
 const HOUR_SECONDS: u32 = 3_600;
+/// Reading a person's phone number takes as long as some twenty events: milliseconds where its country's
+/// patterns are not at hand.
+const PERSON_EVENTS: usize = 20;
 
 /// Grants and refuses.
 pub struct Limiter {
@@ -49,6 +52,8 @@ pub struct Load {
     pub visitor: VisitorId,
     /// Its events.
     pub events: usize,
+    /// Those of them that name a person and are read.
+    pub persons: usize,
     /// Its size.
     pub bytes: usize,
 }
@@ -76,7 +81,8 @@ impl Limiter {
     pub fn batch(&self, settings: &Settings, site: &SiteId, load: Load) -> Result<(), Limited> {
         let limits = self.site(settings, site);
         let now_ms = self.clock.now_ms();
-        let events = u32::try_from(load.events).unwrap_or(u32::MAX);
+        let cost = load.events + load.persons * (PERSON_EVENTS - 1);
+        let events = u32::try_from(cost).unwrap_or(u32::MAX);
         limits.day_has_room(now_ms, u64::from(events), load.bytes as u64)?;
         if let Some(rate) = &limits.clients {
             // Those whose address cannot be told share one allowance.

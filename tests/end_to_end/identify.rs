@@ -92,6 +92,12 @@ async fn a_proposal_is_a_lead_of_its_own(backend: Backend) {
     assert_eq!(fields["first_click_source"], "stranger");
     assert_eq!(fields["days_to_convert"], 1);
     assert_eq!(app.deliver().await, 0, "nothing is handed off");
+    // What names nobody is refused.
+    for nobody in [json!({ "email": "x" }), json!({}), json!({ "phone": "none" })] {
+        says(&app, new_visitor(), 0, &nobody).await;
+    }
+    assert_eq!(app.metric("clew_events_total{outcome=\"invalid_event\"}").await, 3);
+    assert_eq!(app.get("/v1/leads?proposed=1").await.json["leads"].as_array().unwrap().len(), 1);
     tests::load::hold_together(&*app.app.core.store).await;
     app.stop().await;
 }

@@ -20,6 +20,7 @@ mod feedback;
 mod fields;
 mod persons;
 mod identify;
+mod rates;
 mod history;
 mod outbox;
 mod webhooks;

@@ -1,6 +1,6 @@
 //! The application: makes the services and gives each what it needs. Nothing is done here.
 
-use crate::http::Bodies;
+use crate::http::{Bodies, Pace};
 use crate::tracker::Tracker;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Result;
@@ -47,6 +47,7 @@ pub struct App {
     /// The records that CRMs named.
     pub inbox: Arc<Inbox>,
     bodies: Arc<Bodies>,
+    pace: Arc<Pace>,
     recorder: Arc<Recorder>,
     targets: Arc<Targets>,
 }
@@ -96,6 +97,7 @@ impl App {
         let targets = Arc::new(Targets::new(Arc::new(webhooks), Arc::clone(&connections)));
         let tracker = Arc::new(Tracker::built_in());
         let bodies = Arc::new(Bodies::new(Arc::clone(&core)));
+        let pace = Arc::new(Pace::new());
         Ok(Arc::new(Self {
             core,
             settings,
@@ -107,6 +109,7 @@ impl App {
             operation,
             tracker,
             bodies,
+            pace,
             recorder,
             inbox,
             targets,
@@ -157,6 +160,7 @@ impl App {
             .app_data(Data::from(Arc::clone(&self.operation)))
             .app_data(Data::from(Arc::clone(&self.inbox)))
             .app_data(Data::from(Arc::clone(&self.targets)))
+            .app_data(Data::from(Arc::clone(&self.pace)))
             .app_data(Data::from(Arc::clone(&self.bodies)))
             .app_data(Data::from(Arc::clone(&self.tracker)));
     }

@@ -14,6 +14,7 @@ mod hooks;
 mod inbound;
 mod leads;
 mod operation;
+mod pace;
 mod query;
 mod subscriptions;
 mod visitors;
@@ -21,6 +22,7 @@ mod visitors;
 pub use operation::RelabelAnswer;
 
 pub(crate) use body::Bodies;
+pub(crate) use pace::Pace;
 
 use crate::problem::{ApiError, Problem, StoreFailure};
 use actix_web::body::MessageBody;

@@ -24,7 +24,7 @@ fn gate(limits: &str) -> Gate {
 impl Gate {
     fn batch(&self, client: &str, visitor: u8, events: usize) -> Result<(), Limited> {
         let (client, visitor) = (client.parse().ok(), VisitorId::from_random([visitor; 16]));
-        let load = Load { client, visitor, events, bytes: 100 };
+        let load = Load { client, visitor, events, persons: 0, bytes: 100 };
         self.limiter.batch(&self.settings, &self.site, load)
     }
 }
@@ -54,6 +54,17 @@ fn a_client_has_its_share() {
     // those whose address cannot be told are one client
     assert_eq!(gate.batch("?", 54, 100), Ok(()));
     assert_eq!(gate.batch("", 55, 1), refused("client", 1));
+}
+
+#[test]
+fn naming_a_person_costs_more() {
+    let gate = gate("[sites.rates]\nclient_per_second = 10\nclient_burst = 100\n");
+    let named = |persons| {
+        let (client, visitor) = ("203.0.113.1".parse().ok(), VisitorId::from_random([1; 16]));
+        let load = Load { client, visitor, events: persons, persons, bytes: 100 };
+        gate.limiter.batch(&gate.settings, &gate.site, load)
+    };
+    assert_eq!([named(3), named(2), named(1)], [Ok(()), Ok(()), refused("client", 3)]);
 }
 
 #[test]
@@ -116,7 +127,7 @@ fn what_is_remembered_is_bounded() {
     for number in 0..60_000_u32 {
         let visitor =
             VisitorId::from_random([number.to_be_bytes(); 4].concat().try_into().unwrap());
-        let load = Load { client: None, visitor, events: 1, bytes: 1 };
+        let load = Load { client: None, visitor, events: 1, persons: 0, bytes: 1 };
         assert_eq!(gate.limiter.batch(&gate.settings, &gate.site, load), Ok(()));
         if number % 10 == 0 {
             gate.clock.advance_ms(1);

@@ -72,6 +72,7 @@ fn admit(criterion: &mut Criterion) {
                 client: Some(IpAddr::V4((0x0a00_0000 | (number % 50_000)).into())),
                 visitor: VisitorId::from_random(visitor),
                 events: 1,
+                persons: 0,
                 bytes: 500,
             };
             black_box(limiter.batch(&settings, &site, black_box(load)))

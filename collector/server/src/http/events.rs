@@ -2,6 +2,7 @@
 
 use super::body::{BodyError, Sender, Unread};
 use super::client;
+use super::pace::Pace;
 use super::query::Query;
 use crate::problem::ApiError;
 use actix_web::cookie::time::Duration;
@@ -32,6 +33,7 @@ pub(super) async fn collect(
     core: Data<Core>,
     settings: Data<CurrentSettings>,
     ingest: Data<Ingest>,
+    pace: Data<Pace>,
     request: HttpRequest,
     body: Unread,
 ) -> HttpResponse {
@@ -42,7 +44,12 @@ pub(super) async fn collect(
             set_cookie(&settings, &request, &accepted, &mut response);
             response.json(answer(&accepted))
         }
-        Err(error) => error.error_response(),
+        Err(error) => {
+            if let ApiError::Limited(_) = error {
+                pace.wait().await;
+            }
+            error.error_response()
+        }
     };
     // The browser must be able to read refusals too, else it would send the same for ever. The
     // token stands only in answers to origins that the site allows.
