@@ -74,26 +74,28 @@ impl Limiter {
         Self { clock, sites: Mutex::default(), latest_ms }
     }
 
-    /// Lets a batch in, or says when to come again. One that is refused counts for nothing.
+    /// Lets a batch in, or says when to come again. What its visitor's rate refuses counts for its client
+    /// all the same; nothing that is refused counts for the site's day.
     ///
     /// # Errors
     /// [`Limited`].
     pub fn batch(&self, settings: &Settings, site: &SiteId, load: Load) -> Result<(), Limited> {
         let limits = self.site(settings, site);
         let now_ms = self.clock.now_ms();
+        let (events, bytes) = (load.events as u64, load.bytes as u64);
         let cost = load.events + load.persons * (PERSON_EVENTS - 1);
-        let events = u32::try_from(cost).unwrap_or(u32::MAX);
-        limits.day_has_room(now_ms, u64::from(events), load.bytes as u64)?;
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        limits.day_has_room(now_ms, events, bytes)?;
         if let Some(rate) = &limits.clients {
             // Those whose address cannot be told share one allowance.
             let key = load.client.map_or(0, network);
-            rate.take(key, events).map_err(limited("client"))?;
+            rate.take(key, cost).map_err(limited("client"))?;
         }
         if let Some(rate) = &limits.visitors {
             let key = xxh3_64(load.visitor.as_bytes());
-            rate.take(key, events).map_err(limited("visitor"))?;
+            rate.take(key, cost).map_err(limited("visitor"))?;
         }
-        limits.spend(site, now_ms, u64::from(events), load.bytes as u64);
+        limits.spend(site, now_ms, events, bytes);
         Ok(())
     }
 

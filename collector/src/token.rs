@@ -5,8 +5,8 @@
 //! HMAC of what is sealed (8), so it repeats only where all of the token does. The first configured key
 //! seals, all of them open.
 //!
-//! What a token proves: whoever was first given it knew the value of the browser's cookie, within the
-//! last [`limits::TOKEN_AGE_MS`]. It does not tell that value, so a token that leaks (in a page, a form's
+//! What a token proves: it was issued to a client that knew the value of the browser's cookie, within
+//! [`limits::TOKEN_AGE_MS`]. It does not tell that value, so a token that leaks (in a page, a form's
 //! address, a log) lets nobody report page views as that browser.
 
 use base64::Engine;

@@ -35,8 +35,8 @@ pub const EVENT_BACK_DATED_MS: i64 = DAY_MS;
 /// Engaged time that one page view can claim; more is `invalid_event`.
 pub const ENGAGED_MS: i64 = DAY_MS;
 
-/// Page views of one visitor that are kept one by one, and as many actions. Whoever reads more than
-/// this in one browser is rare; what is older is summed up, so that reading a journey stays cheap.
+/// Page views of one visitor that are kept one by one, and as many actions. Few people read more in one
+/// browser; older ones are summed up, so that reading a journey stays cheap.
 pub const VISITOR_ROWS: usize = 500;
 /// Rows that are summed up at once where a visitor has more than that, so that it happens seldom.
 pub const VISITOR_SUMMED_UP: usize = 100;
@@ -50,7 +50,7 @@ pub const SHOWN: usize = 200;
 pub const LEAD_JOINS: usize = 500;
 /// Browsers among them that only a page named; what anybody may say leaves room for what is known.
 pub const LEAD_PAGE_JOINS: usize = 50;
-/// Conversions of one lead. More is nobody's way to buy; the request is refused.
+/// Conversions of one lead; further ones are refused.
 pub const LEAD_CONVERSIONS: u32 = 1_000;
 /// Conversions among them that only a page reported.
 pub const LEAD_PAGE_CONVERSIONS: u32 = 100;

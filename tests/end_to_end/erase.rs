@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tests::crowd::Crowd;
 use tests::full;
 use tests::postgres::Server;
-use tests::process::{Collector, Told, clew};
+use tests::process::{Collector, Told, checked, clew, succeeds};
 use tests::storage::{Backend, Storage};
 use tests::story::scene::proposal;
 use tests::story::{arrivals, conversion, convert, page_view};
@@ -54,17 +54,6 @@ async fn fill(storage: &Storage) {
     a_visitor(&*store, [Some("webdriver"), None]).await;
     a_visitor(&*store, [None, None]).await;
     store.close().await.unwrap();
-}
-
-fn succeeds(told: Told) -> String {
-    assert!(told.success, "{}", told.text);
-    told.text
-}
-
-fn checked(storage: &Storage) -> String {
-    let text = succeeds(clew(storage, &["check"]));
-    assert!(text.ends_with("everything holds together\n"), "{text}");
-    text
 }
 
 fn erase(storage: &Storage, arguments: &[&str]) -> Told {

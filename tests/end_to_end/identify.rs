@@ -121,6 +121,15 @@ async fn a_proposal_is_confirmed_with_a_key(backend: Backend) {
     let path = format!("/v1/leads/{}", proposed["id"].as_str().unwrap());
     assert_eq!(app.get(&path).await.json["lead"]["id"], lead["id"]);
     assert_eq!(app.get("/v1/leads/email:new@example.com").await.json["lead"]["id"], lead["id"]);
+    // One with a phone that identifies nobody is confirmed once, too, also after its key is forgotten.
+    says(&app, new_visitor(), 0, &json!({ "phone": "01 42 68 53 00" })).await;
+    let proposed = app.get("/v1/leads?proposed=1").await.json["leads"][0]["id"].clone();
+    let path = format!("/v1/leads/{}/confirm", proposed.as_str().unwrap());
+    let confirmed = app.post(&path, &json!({})).await.json["lead"].clone();
+    app.app.core.clock.advance_ms(2 * DAY_MS);
+    app.app.core.store.expire(app.app.core.now_ms()).await.unwrap();
+    assert_eq!(app.post(&path, &json!({})).await.json["lead"], confirmed);
+    assert_eq!(app.get("/v1/leads?proposed=1").await.json["leads"], json!([]));
     tests::load::hold_together(&*app.app.core.store).await;
     app.stop().await;
 }
@@ -147,6 +156,18 @@ async fn a_signature_is_the_sites_word(backend: Backend) {
     let lead = app.get(&format!("/v1/leads/email:{email}")).await.json["lead"].clone();
     assert_eq!((&lead["verified"], lead["visitors"].as_array().unwrap().len()), (&json!(true), 2));
     assert_eq!(lead["visitors"][0]["by"], json!({ "person": "new", "visitor": "signed" }));
+    // A page behind a login says so on every view; that is no further conversion, unless it says more.
+    for _ in 0..3 {
+        says(&app, first, 0, &signed(&signature(email))).await;
+    }
+    let conversions = async || {
+        app.get(&format!("/v1/leads/email:{email}")).await.json["lead"]["conversions"].clone()
+    };
+    assert_eq!(conversions().await, 2);
+    let mut more = signed(&signature(email));
+    more["company"] = json!("Example");
+    says(&app, first, 0, &more).await;
+    assert_eq!(conversions().await, 3);
     let owner = app.get("/v1/leads/phone:+33142685300").await.json;
     assert_eq!((&owner["lead"]["id"], &owner["lead"]["visitors"]), (&other, &json!([])));
     app.stop().await;

@@ -21,7 +21,7 @@ use tests::app::client;
 use tests::crowd::Crowd;
 use tests::full;
 use tests::postgres::Server;
-use tests::process::{Collector, Told, clew, clew_with, command_with};
+use tests::process::{Collector, checked, clew, clew_with, command_with, succeeds};
 use tests::settings::{KEY, settings_for};
 use tests::storage::{Backend, Storage};
 use tests::story::site;
@@ -47,17 +47,6 @@ fn other_rules() -> (TempDir, String) {
 
 fn settings(storage: &Storage, more: &str) -> Settings {
     Settings::new(Config::parse(&(settings_for(&storage.url()) + more), &[]).unwrap()).unwrap()
-}
-
-fn succeeds(told: Told) -> String {
-    assert!(told.success, "{}", told.text);
-    told.text
-}
-
-fn checked(storage: &Storage) -> String {
-    let text = succeeds(clew(storage, &["check"]));
-    assert!(text.ends_with("everything holds together\n"), "{text}");
-    text
 }
 
 /// What a store holds, as far as labels go.

@@ -248,3 +248,16 @@ pub fn say(line: &str, input: &[u8]) -> Said {
         complaint: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+/// What a command that has to succeed told.
+pub fn succeeds(told: Told) -> String {
+    assert!(told.success, "{}", told.text);
+    told.text
+}
+
+/// What `clew check` told of a store that has to hold together.
+pub fn checked(storage: &Storage) -> String {
+    let text = succeeds(clew(storage, &["check"]));
+    assert!(text.ends_with("everything holds together\n"), "{text}");
+    text
+}

@@ -58,7 +58,7 @@ pub enum Identify {
     /// It proposes a lead of its own, which changes nothing that is known.
     #[default]
     Propose,
-    /// It makes a lead and joins the browser to whoever has that e-mail or phone.
+    /// It makes a lead, or joins the browser to the lead with that e-mail or phone.
     Trust,
 }
 

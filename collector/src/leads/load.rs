@@ -4,8 +4,9 @@ use super::view::{LeadView, Moment, UnknownConversion};
 use clew_store::{Leads, StoreError};
 use shared::ids::LeadId;
 
-/// Leads that are held in memory at once while a list is made.
-pub const AT_ONCE: usize = 20;
+/// Leads that are held in memory at once while a list is made; each may have page views of
+/// [`shared::limits::LEAD_BYTES`].
+pub const AT_ONCE: usize = 5;
 
 /// Why a lead could not be read.
 #[derive(Debug, thiserror::Error)]

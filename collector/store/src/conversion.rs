@@ -8,7 +8,8 @@ use crate::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{
-    Contact, Conversion, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead, NamedBy, Standing,
+    Contact, Conversion, ConversionKind, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead,
+    NamedBy, Standing,
 };
 use shared::limits;
 
@@ -181,6 +182,11 @@ impl NewConversion {
         } = self;
         let Person { found_by, phone_conflict, .. } = known.person;
         let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead, proposed));
+        let own = known.browser.as_ref().and_then(|browser| browser.record.lead);
+        if own == Some(lead.id) && says_nothing_new(&lead, &conversion, named_by) {
+            let (lead, conversion) = (lead.id, conversion.id);
+            return Err(Converted::Stored { lead, conversion, repeated: true });
+        }
         if is_full(&lead, named_by) {
             return Err(Converted::LeadFull(lead.id));
         }
@@ -226,6 +232,15 @@ impl NewConversion {
         });
         Ok(Decision { lead, conversion, visitor, others, identities, deliveries, used_key })
     }
+}
+
+/// Whether a page only says again who the browser's person is, as pages behind a login do on every view:
+/// that is no conversion.
+fn says_nothing_new(lead: &Lead, conversion: &Conversion, by: Option<NamedBy>) -> bool {
+    let by_page = matches!(by, Some(NamedBy::Page | NamedBy::Signed));
+    let mut filled = lead.contact.clone();
+    filled.fill(conversion.contact.clone());
+    by_page && conversion.kind == ConversionKind::Api && filled == lead.contact
 }
 
 /// Whether a lead takes no more conversions that are named so.

@@ -26,9 +26,8 @@ pub(super) struct Browser {
 }
 
 /// Joins the browser to the lead. A browser that was another lead's goes over to this one with what
-/// came after that lead's last conversion.
-/// Where its pages had proposed the same person, that is confirmed. Gives back the visitor's record and
-/// the other leads, where they changed.
+/// came after that lead's last conversion. Where its pages had proposed the same person, that is confirmed.
+/// Returns the visitor's record and the other leads, where they changed.
 pub(super) fn join(
     lead: &mut Lead,
     conversion: &mut Conversion,
@@ -46,7 +45,11 @@ pub(super) fn join(
         let is_new = record.proposed.replace(lead.id) != Some(lead.id);
         return (is_new.then_some(record), Vec::new());
     }
-    let same = |proposed: &Lead| conversion.contact.shares_identity(&proposed.contact);
+    let same = |proposed: &Lead| {
+        // A phone that is kept as typed identifies nobody, and may be confirmed all the same.
+        conversion.contact == proposed.contact
+            || conversion.contact.shares_identity(&proposed.contact)
+    };
     let mut confirmed = proposed.filter(|lead| lead.standing == Standing::Proposed && same(lead));
     if let Some(proposed) = &mut confirmed {
         proposed.standing = Standing::Confirmed(lead.id);

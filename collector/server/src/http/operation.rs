@@ -23,7 +23,7 @@ pub(super) async fn healthy() -> &'static str {
 }
 
 /// How long the store may take to say what it takes. One that takes longer is too busy to be sent more,
-/// and whoever asks does not wait longer.
+/// and the caller does not wait longer.
 const READY: Duration = Duration::from_secs(1);
 
 /// `GET /readyz`: leads are being taken; and page views too, or why not.

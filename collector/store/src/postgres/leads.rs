@@ -14,6 +14,20 @@ use uuid::Uuid;
 /// Unmatched records that are read at a time.
 const AT_ONCE: usize = 1_000;
 
+impl PostgresStore {
+    /// Leads of a list, newest first, beginning after `after`.
+    async fn list(
+        &self,
+        list: String,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let before = after.map_or(Uuid::max(), |lead| lead.0);
+        let key = rows::parameters![list, before, limit as i64];
+        rows::documents(&self.query(&sql::LEADS, key).await?)
+    }
+}
+
 #[async_trait]
 impl Leads for PostgresStore {
     async fn convert(&self, conversion: NewConversion) -> Result<Converted, StoreError> {
@@ -58,9 +72,7 @@ impl Leads for PostgresStore {
         after: Option<LeadId>,
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
-        let before = after.map_or(Uuid::max(), |lead| lead.0);
-        let key = rows::parameters![rows::list(site, Standing::Verified), before, limit as i64];
-        rows::documents(&self.query(&sql::LEADS, key).await?)
+        self.list(rows::list(site, Standing::Verified), after, limit).await
     }
 
     async fn proposed_leads(
@@ -69,9 +81,7 @@ impl Leads for PostgresStore {
         after: Option<LeadId>,
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
-        let before = after.map_or(Uuid::max(), |lead| lead.0);
-        let key = rows::parameters![rows::list(site, Standing::Proposed), before, limit as i64];
-        rows::documents(&self.query(&sql::LEADS, key).await?)
+        self.list(rows::list(site, Standing::Proposed), after, limit).await
     }
 
     async fn leads_by_conversion(

@@ -1,6 +1,6 @@
 //! The verbs of deliveries on sled. A delivery that waits stands in the queue under its due time.
 
-use super::read::{listed, page, read};
+use super::read::{page, read};
 use super::rows::put_changed_delivery;
 use super::transaction::{Transaction, corrupt, failed};
 use super::{SledStore, keys};
@@ -96,8 +96,9 @@ impl Deliveries for SledStore {
                     if found.len() == filter.limit || !key.starts_with(&prefix) {
                         break;
                     }
-                    let delivery = listed(&tree, &keys::delivery(id_of(&key)?))?;
-                    found.extend(Some(delivery).filter(|delivery| filter.wants(delivery)));
+                    // One may have been erased since its place was read.
+                    let delivery: Option<Delivery> = read(&tree, &keys::delivery(id_of(&key)?))?;
+                    found.extend(delivery.filter(|delivery| filter.wants(delivery)));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The verbs of leads on sled.
 
-use super::read::{listed, page, read, scan};
+use super::read::{page, read, scan};
 use super::rows::{lists, put_unmatched};
 use super::transaction::{Transaction, corrupt, failed};
 use super::{SledStore, convert, dossier, keys, record, unmatched};
@@ -32,8 +32,9 @@ impl SledStore {
         let leads = keys.map(|key| {
             let key = key.map_err(failed)?;
             let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            let lead = listed(&tree, &keys::lead(lead))?;
-            Ok(lists(&lead).iter().any(|place| *place == *key).then_some(lead))
+            // A proposal may have been erased since its place was read.
+            let lead: Option<Lead> = read(&tree, &keys::lead(lead))?;
+            Ok(lead.filter(|lead| lists(lead).iter().any(|place| *place == *key)))
         });
         leads.filter_map(Result::transpose).take(limit).collect()
     }

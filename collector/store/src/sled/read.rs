@@ -66,8 +66,3 @@ pub(super) fn page<T: DeserializeOwned>(
     }
     Ok(values)
 }
-
-/// Reads the row that an entry of an index names.
-pub(super) fn listed<T: DeserializeOwned>(tree: &sled::Tree, key: &[u8]) -> Result<T, StoreError> {
-    read(tree, key)?.ok_or_else(|| corrupt(key, "the row is listed and missing"))
-}
