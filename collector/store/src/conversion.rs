@@ -97,7 +97,7 @@ pub(super) struct Known {
     pub(super) browser: Option<Browser>,
 }
 
-/// What a conversion writes in one step.
+/// The lead after the conversion.
 pub(super) struct Decision {
     /// The lead as it is now.
     pub(super) lead: Lead,
