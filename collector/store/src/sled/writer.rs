@@ -158,7 +158,7 @@ fn run(
         let Err(failure) = commit_all(&tree, durability, writing, jobs) else { return Ok(()) };
         drop(tree);
         if !matches!(failure, StoreError::Full(_)) {
-            tracing::error!(error = %failure, "the store could not commit and accepts no more writes; restart the collector");
+            tracing::error!(error = %failure, "the store could not commit; it accepts no more writes; restart the collector");
             return Err(failure);
         }
         tracing::error!(error = %failure, "the store is closed until its disk has free space");
