@@ -99,11 +99,11 @@ fn good_and_bad_connections() {
         check(&format!("{HUBSPOT}api = '{api}'"), expected);
     }
     check(&format!("{SALESFORCE}refresh_token = 'r'"), Ok(()));
-    check(&format!("{SALESFORCE}private_key = 'k'"), Err("a private_key needs the user"));
+    check(&format!("{SALESFORCE}private_key = 'k'"), Err("private_key requires user"));
     let key = format!("{SALESFORCE}private_key = 'k'\nuser = 'u'\n");
     check(&key, Ok(()));
     check(&format!("{key}refresh_token = 'r'"), Err("either private_key or refresh_token"));
-    check(&SALESFORCE.replace("client_secret = 's'", ""), Err("it needs client_secret"));
+    check(&SALESFORCE.replace("client_secret = 's'", ""), Err("set client_secret"));
     check(&format!("{SALESFORCE}api = '68'"), Err("salesforce.api: should be like"));
     check(&format!("{SALESFORCE}hook_secret = 'short'"), Err("at least 32 random characters"));
     check(&format!("{SALESFORCE}hook_secret = '{}'", "x".repeat(32)), Ok(()));
