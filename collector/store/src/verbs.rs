@@ -219,8 +219,9 @@ pub trait Memos: Send + Sync {
 #[async_trait]
 pub trait Moves: Send + Sync {
     /// Streams everything in the store as of one moment: visitors first, then leads, identities,
-    /// idempotency keys, unmatched records, and memos except leases. Later writes are not included.
-    /// The export ends when the receiver is dropped.
+    /// idempotency keys, unmatched records, and memos except leases. Later writes are not included,
+    /// except that sled reads memos as they are when their turn comes. The export ends when the
+    /// receiver is dropped.
     fn export(&self) -> Entities;
 
     /// What an import needs to know about the store's contents.

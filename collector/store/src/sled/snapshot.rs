@@ -82,8 +82,8 @@ const OWNERS: u8 = 2;
 /// The key prefixes of each group.
 const PREFIXES: [&[u8]; 5] = [b"ve", b"lcdbh", b"i", b"k", b"u"];
 
-/// The group of a key, and what it is ordered by within the group; `None` for keys that can be
-/// rebuilt.
+/// The group of a key, and what it is ordered by within the group; `None` for keys whose old values
+/// are not saved: entries of lists, which can be rebuilt, and memos.
 fn place(key: &[u8]) -> Option<(u8, &[u8])> {
     let key = key.strip_prefix(&[keys::CHUNK]).unwrap_or(key);
     let (prefix, rest) = key.split_first()?;

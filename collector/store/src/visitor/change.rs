@@ -128,7 +128,7 @@ impl Change {
     ) -> Result<Outcome, StoreError> {
         let found = self.find(view.id, stored)?;
         let is_new = found.is_none();
-        // Events may be dated at most a day before the visitor was first seen.
+        // Page views are dated at most a day before the visitor was first seen.
         let known_ms = self.record.known_at_ms.saturating_sub(limits::EVENT_BACK_DATED_MS);
         view.at_ms = view.at_ms.max(known_ms);
         let is_past = self
