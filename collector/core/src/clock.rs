@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A source of Unix milliseconds. Clones share it.
+/// A clock that returns Unix milliseconds. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Clock {
     /// If set, `ms` is an offset to the system time; otherwise `ms` is the time itself.

@@ -99,7 +99,7 @@ pub(super) struct Known {
 
 /// The lead after the conversion.
 pub(super) struct Decision {
-    /// The lead as it is now.
+    /// The lead after the conversion.
     pub(super) lead: Lead,
     /// The conversion, complete.
     pub(super) conversion: Conversion,

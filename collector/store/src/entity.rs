@@ -180,11 +180,11 @@ pub struct ImportPart {
 /// What a store contains before an import.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Holding {
-    /// It holds nothing.
+    /// It contains nothing.
     Nothing,
-    /// It holds something, and no import is under way.
+    /// It contains something, and no import is running.
     Something,
-    /// An import has begun and not ended.
+    /// An import is unfinished.
     Import(ImportState),
 }
 

@@ -234,7 +234,7 @@ pub trait Moves: Send + Sync {
 /// Which writes a store accepts.
 #[derive(Clone, Debug)]
 pub enum Takes {
-    /// All.
+    /// All writes.
     Everything,
     /// Page views are refused for this reason; leads and deliveries are accepted.
     AllButPageViews(StoreError),

@@ -5,7 +5,7 @@
 //! FOLDER/tree/            sled's own files
 //! FOLDER/witness          how many commits were durable
 //! FOLDER/before-opening/  while opening: the tree as it was found
-//! FOLDER/set-aside/       the tree of an opening that was cut off, until the next one succeeds
+//! FOLDER/set-aside/       the tree of an interrupted opening, until an opening succeeds
 //! ```
 //!
 //! sled 0.34 truncates on disk what it cannot read, and opens with the rest. So a copy of the tree
