@@ -222,7 +222,10 @@ async fn a_folder_of_another_user_is_refused() {
         return;
     }
     let error = open(&path).err().unwrap().to_string();
-    assert!(error.contains("witness belongs to user 65534, but this process runs as user 0"), "{error}");
+    assert!(
+        error.contains("witness belongs to user 65534, but this process runs as user 0"),
+        "{error}"
+    );
 }
 
 #[actix_web::test]

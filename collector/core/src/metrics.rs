@@ -114,11 +114,7 @@ impl Default for Metrics {
             drop(metrics.refused.get_or_create(&refusal.into()));
         }
         let registry = &mut metrics.registry;
-        registry.register(
-            "events",
-            "Received events, by outcome",
-            metrics.events.clone(),
-        );
+        registry.register("events", "Received events, by outcome", metrics.events.clone());
         registry.register("batches", "Batches, by sender", metrics.batches.clone());
         registry.register(
             "visitors_minted",

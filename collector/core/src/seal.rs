@@ -40,7 +40,9 @@ pub enum SealError {
     #[error("a secret was sealed with key {0}, which is no longer in token_keys: restore that key")]
     KeyGone(u8),
     /// It was changed or truncated, or sealed with another label or key.
-    #[error("a sealed secret cannot be opened: it was changed, or sealed with another key or label")]
+    #[error(
+        "a sealed secret cannot be opened: it was changed, or sealed with another key or label"
+    )]
     Damaged,
     /// The operating system returned no random bytes, or the text is too long for the cipher.
     #[error("the secret could not be sealed on this machine")]

@@ -97,7 +97,7 @@ pub(super) struct Known {
     pub(super) browser: Option<Browser>,
 }
 
-/// The lead after the conversion.
+/// What a conversion writes in one step.
 pub(super) struct Decision {
     /// The lead after the conversion.
     pub(super) lead: Lead,

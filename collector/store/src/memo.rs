@@ -121,7 +121,8 @@ impl MemoChange {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let (kind, bytes) = (self.kind.as_str(), self.name.len());
         if bytes == 0 || bytes > NAME_BYTES {
-            let told = format!("a {kind}'s name must have 1 to {NAME_BYTES} bytes; this one has {bytes}");
+            let told =
+                format!("a {kind}'s name must have 1 to {NAME_BYTES} bytes; this one has {bytes}");
             return Err(StoreError::Refused(told));
         }
         // PostgreSQL's text type cannot hold it. (JSON escapes it.)

@@ -70,9 +70,7 @@ fn complaint(sql: &str, shard: Shard) -> Option<String> {
         for call in &words[..words.len() - 1] {
             let function = call.rsplit([' ', ',', '(']).next().unwrap();
             if !function.is_empty() && !IMMUTABLE.contains(&function) {
-                return Some(format!(
-                    "`{function}` in DO UPDATE SET is not known to be immutable"
-                ));
+                return Some(format!("`{function}` in DO UPDATE SET is not known to be immutable"));
             }
         }
     }

@@ -174,7 +174,10 @@ impl From<Exposed> for Refusal {
         match exposed {
             Exposed::Io(error) => error.into(),
             Exposed::Foreign { path, owner, user } => Self::Shut(
-                format!("{} belongs to user {owner}, but this process runs as user {user}", path.display()),
+                format!(
+                    "{} belongs to user {owner}, but this process runs as user {user}",
+                    path.display()
+                ),
                 format!(
                     "Run clew as user {owner}, or give the folder to user {user} with `chown -R`"
                 ),

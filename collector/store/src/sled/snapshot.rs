@@ -122,7 +122,9 @@ impl Snapshots {
     /// Ends the current snapshot, and with it the reader's hold on the engine.
     pub(super) fn give_up(&self) {
         if let Some(state) = &mut *self.lock() {
-            tracing::warn!("an export was abandoned: the store was closed because its disk is full");
+            tracing::warn!(
+                "an export was abandoned: the store was closed because its disk is full"
+            );
             *state = State::given_up();
         }
     }
@@ -167,7 +169,9 @@ impl State {
             }
         }
         if self.bytes > BEFORE_BYTES {
-            tracing::warn!("an export was abandoned: too much was written before its reader caught up");
+            tracing::warn!(
+                "an export was abandoned: too much was written before its reader caught up"
+            );
             *self = Self::given_up();
         }
         Ok(())

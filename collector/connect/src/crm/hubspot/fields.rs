@@ -153,7 +153,11 @@ mod tests {
     fn what_is_there_is_judged() {
         for (name, there, expected) in [
             ("visits_count", json!({ "name": "x", "type": "number" }), None),
-            ("visits_count", json!({ "name": "x", "type": "string" }), Some("but should be number")),
+            (
+                "visits_count",
+                json!({ "name": "x", "type": "string" }),
+                Some("but should be number"),
+            ),
             ("lead_id", json!({ "name": "x", "type": "string", "hasUniqueValue": true }), None),
             (
                 "lead_id",

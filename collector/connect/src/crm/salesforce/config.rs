@@ -84,9 +84,7 @@ impl SalesforceConfig {
             }
             (None, Some(_)) => {}
             (None, None) => {
-                return Err(anyhow!(
-                    "salesforce: set client_secret, or private_key with user"
-                ));
+                return Err(anyhow!("salesforce: set client_secret, or private_key with user"));
             }
         }
         let version = self.api.strip_prefix('v').and_then(|version| version.parse::<f32>().ok());

@@ -107,7 +107,9 @@ impl Salesforce {
     async fn unknown(&self, push: &Push<'_>, told: Vec<String>, message: String) -> CallError {
         let columns = person::columns(push, &self.prefix);
         if !told.iter().any(|name| columns.contains(name)) {
-            return CallError::Invalid(format!("{message}; the integration's user cannot see that field"));
+            return CallError::Invalid(format!(
+                "{message}; the integration's user cannot see that field"
+            ));
         }
         let mut names = told;
         for object in ["Lead", "Contact"] {

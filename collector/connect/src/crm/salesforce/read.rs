@@ -113,7 +113,9 @@ impl Salesforce {
     async fn rows(&self, object: &str, condition: &str) -> Result<Rows, Failure> {
         loop {
             let select = self.select(object).ok_or_else(|| {
-                Failure::Other(CallError::Invalid(format!("records of the kind {object} are not read")))
+                Failure::Other(CallError::Invalid(format!(
+                    "records of the kind {object} are not read"
+                )))
             })?;
             match self.query(&format!("{select} {condition}")).await {
                 Err(Failure::Other(CallError::UnknownField { names, message })) => {
