@@ -111,7 +111,7 @@ async fn exports_that_cannot_be_say_why() {
     let collector = Collector::start(&storage, "");
 
     let other = begin_export(&storage);
-    refused("an export or a backup of this store is under way already; wait for its end");
+    refused("another export or backup of this store is running; wait until it ends");
     drop(other);
     export_after_another(&storage, &file).await;
     std::fs::remove_file(&file).unwrap();
@@ -134,7 +134,7 @@ async fn exports_that_cannot_be_say_why() {
     std::fs::remove_file(storage.folder().join("operator")).unwrap();
     refused("the store is in use, and nobody answers on");
     let serve = clew(&storage, &["serve"]);
-    let told = "is in use by another process, a collector or a command: stop it";
+    let told = "is in use by another process (a collector or a command): stop it";
     assert!(!serve.success && serve.text.contains(told), "{}", serve.text);
     assert!(collector.terminate());
     assert!(clew(&storage, &["export", &file]).success);

@@ -55,7 +55,7 @@ async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
         );
         let ready = ready.text().await.unwrap();
         assert!(ready.contains("The store's disk is full (file too large)"), "{ready}");
-        collector.line_with("the store is shut until its disk has room");
+        collector.line_with("the store is closed until its disk has free space");
         assert!(
             crowd.acknowledged().leads.len() > 10,
             "the disk was full before anything was stored"
@@ -132,7 +132,7 @@ async fn commands_say_that_the_disk_is_full() {
         assert!(!answer.success && answer.text.contains(expected), "{}", answer.text);
         assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
     };
-    limited(&storage, 1_000, &["check"], "File too large (os error 27). Make room on its disk");
+    limited(&storage, 1_000, &["check"], "File too large (os error 27). Free up space on its disk");
     // The file to be written is too large, and not the store, which a collector has.
     let collector = Collector::start(&storage, "");
     let expected = format!("clew: {file} cannot be written: File too large (os error 27)\n");

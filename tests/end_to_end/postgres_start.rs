@@ -77,7 +77,7 @@ async fn a_store_that_cannot_be_reached_is_told_without_its_password() {
         let broken = format!("postgres://clew:a/{PASSWORD}@127.0.0.1:x/clew");
         check(&broken, "postgres://clew:***@127.0.0.1:x/clew", "store.url");
     }
-    check_told("serve", &right, &shown, "the database has none; run `clew migrate`");
+    check_told("serve", &right, &shown, "the database has no clew schema; run `clew migrate`");
 
     // The right password does not show either, and its user's own rights are enough.
     assert!(clew("migrate", &right).output().unwrap().status.success());
@@ -134,14 +134,14 @@ async fn schemas_that_do_not_fit() {
     check_schema(before_touches, older, "written by an earlier version of clew").await;
     let newer = "INSERT INTO clew.schema_history SELECT 99, 'later', applied_on, checksum
                  FROM clew.schema_history WHERE version = 1";
-    check_schema(newer, "install the newer program", "install the newer program").await;
+    check_schema(newer, "install a newer version of clew", "install a newer version of clew").await;
     let other = "UPDATE clew.schema_history SET checksum = '1'";
     check_schema(other, "", "by another program").await;
     let lost = "clew.events is missing; restore a backup";
     check_schema("DROP TABLE clew.events", lost, lost).await;
     check_schema(
         "DROP TABLE clew.schema_history",
-        "has none; run `clew migrate`",
+        "has no clew schema; run `clew migrate`",
         "already exists",
     )
     .await;
@@ -157,7 +157,7 @@ fn a_migration_that_fails_leaves_nothing() {
     let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'clew' ORDER BY tablename";
     assert_eq!(server.psql(database.name(), tables), "events\nschema_history");
     let error = told(PostgresStore::open(&postgres_options(database.url())));
-    assert!(error.contains("the database has none; run `clew migrate`"), "{error}");
+    assert!(error.contains("the database has no clew schema; run `clew migrate`"), "{error}");
 
     server.psql(database.name(), "DROP TABLE clew.events");
     assert_eq!(migrate(database.url()).unwrap().migrations.len(), 5);
@@ -233,9 +233,9 @@ async fn connections_are_encrypted_and_the_server_is_known() {
     };
     let required = "?sslmode=require";
     for (authority, expected) in [
-        (None, "its certificate authority is named in store.tls_ca"),
-        (Some(other.path()), "its certificate authority is named in store.tls_ca"),
-        (Some(none.path()), "it holds no certificate"),
+        (None, "store.tls_ca contains its certificate authority"),
+        (Some(other.path()), "store.tls_ca contains its certificate authority"),
+        (Some(none.path()), "it contains no certificate"),
         (Some(Path::new("/nowhere.pem")), "store.tls_ca: /nowhere.pem"),
     ] {
         let error = told(open(required, authority));

@@ -141,8 +141,8 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         };
         assert!(told, "{name}: {error}");
         let remedy = match name {
-            "another layout" => "its layout is 99, this program reads 7. It was left as it is",
-            "a folder that is a file" => "Nothing was changed; name in store.url a folder",
+            "another layout" => "its layout is 99, but this version reads 7. It was left as it is",
+            "a folder that is a file" => "Nothing was changed; set store.url to a folder",
             _ => "It was left as it is. Keep a copy of it",
         };
         assert!(error.to_string().contains(remedy), "{name}: {error}");
@@ -222,7 +222,10 @@ async fn a_folder_of_another_user_is_refused() {
         return;
     }
     let error = open(&path).err().unwrap().to_string();
-    assert!(error.contains("witness belongs to user 65534, and this runs as user 0"), "{error}");
+    assert!(
+        error.contains("witness belongs to user 65534, but this process runs as user 0"),
+        "{error}"
+    );
 }
 
 #[actix_web::test]

@@ -80,13 +80,13 @@ async fn orders_that_are_refused(backend: Backend) {
     check(
         "http://hooks.example.com/",
         lead.clone(),
-        "should begin with https://; with http, set allow_private",
+        "must begin with https://; to use http, set allow_private",
     )
     .await;
     check("https://10.0.0.1/", lead.clone(), "target_url: it is not a public address").await;
     check("https://2130706433/", lead.clone(), "it is not a public address").await;
     check("https://localhost/", lead.clone(), "it is not a public address").await;
-    check("https://u:p@hooks.example.com/", lead.clone(), "no user name").await;
+    check("https://u:p@hooks.example.com/", lead.clone(), "must not contain a user name").await;
     check("hooks", lead.clone(), "it is not a URL").await;
     check(
         "https://hooks.example.com/",

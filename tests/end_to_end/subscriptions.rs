@@ -300,7 +300,7 @@ async fn a_secret_that_cannot_be_opened_stops_it(backend: Backend) {
     assert_eq!(settle_and_deliver(&app).await, 0);
     let shown = app.get(&path).await.json;
     let reason = shown["disabled_reason"].as_str().unwrap();
-    assert!(reason.contains("key 1, which token_keys does not have"), "{reason}");
+    assert!(reason.contains("key 1, which is no longer in token_keys"), "{reason}");
     assert_eq!(app.post(&format!("{path}/test"), &Value::Null).await.status, 409);
     assert_eq!(app.post(&format!("{path}/rotate-secret"), &Value::Null).await.status, 200);
     assert_eq!(app.post(&format!("{path}/test"), &Value::Null).await.json["accepted"], true);

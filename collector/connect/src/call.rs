@@ -1,4 +1,4 @@
-//! One call to a vendor's API: with a valid token, and within its limits.
+//! Calls to a vendor's API, with a valid token and within rate limits.
 
 use crate::error::CallError;
 use crate::throttle::Throttle;
@@ -8,15 +8,15 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-/// Calls one account of one vendor.
+/// Calls one account at one vendor.
 pub struct Caller {
-    /// Where its paths begin, unless the token's answer names another address.
+    /// The base URL of its API, unless the token response names another address.
     pub base: Url,
-    /// Who we are there.
+    /// The account's access tokens.
     pub tokens: Tokens,
-    /// How much it allows.
+    /// The account's rate limit.
     pub throttle: Throttle,
-    /// How requests are made.
+    /// Sends the requests.
     pub transport: Transport,
 }
 
@@ -27,42 +27,42 @@ pub struct Request<'a> {
     pub method: Method,
     /// The path, with its query, percent-encoded.
     pub path: &'a str,
-    /// JSON to be sent.
+    /// The JSON body.
     pub body: Option<&'a Value>,
-    /// Further headers.
+    /// Additional headers.
     pub headers: &'a [(&'static str, &'static str)],
 }
 
 impl<'a> Request<'a> {
-    /// Without a body.
+    /// A GET request.
     pub fn get(path: &'a str) -> Self {
         Self { method: Method::GET, path, body: None, headers: &[] }
     }
 
-    /// With a body.
+    /// A POST request.
     pub fn post(path: &'a str, body: &'a Value) -> Self {
         Self { method: Method::POST, path, body: Some(body), headers: &[] }
     }
 
-    /// With a body.
+    /// A PATCH request.
     pub fn patch(path: &'a str, body: &'a Value) -> Self {
         Self { method: Method::PATCH, path, body: Some(body), headers: &[] }
     }
 }
 
 impl Caller {
-    /// The time, Unix milliseconds.
+    /// The current time, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.transport.clock.now_ms()
     }
 
-    /// Makes a call. A token that is refused is renewed once, and the call made again; the second
-    /// answer stands. No HTTP status is treated as an error: what one means is for the vendor's
-    /// adapter to say.
+    /// Makes a call. If the token is refused, renews it once and repeats the call; the second
+    /// response is final. No HTTP status is treated as an error, because its meaning is up to the
+    /// vendor's adapter.
     ///
     /// # Errors
-    /// [`CallError::RateLimited`] where our own count says so, [`CallError::Auth`] where there is no
-    /// valid token, [`CallError::Transient`] where no answer came.
+    /// [`CallError::RateLimited`] if our own rate limit is reached, [`CallError::Auth`] if there is
+    /// no valid token, [`CallError::Transient`] if there is no response.
     pub async fn call(&self, request: &Request<'_>) -> Result<Answer, CallError> {
         let token = self.tokens.get(&self.transport).await?;
         let answer = self.attempt(request, &token).await?;
@@ -94,7 +94,7 @@ impl Caller {
     }
 }
 
-/// A path under a base that may have a path of its own, such as a stand-in's.
+/// Appends a path to a base URL, which may have a path of its own.
 fn join(base: &Url, path: &str) -> Result<Url, CallError> {
     let whole = format!("{}{path}", base.as_str().trim_end_matches('/'));
     whole.parse().map_err(|error| CallError::Invalid(format!("{path} is not a path: {error}")))

@@ -1,4 +1,4 @@
-//! The connections of the configuration, ready to be called.
+//! The configured CRM connections, ready to be called.
 
 use crate::call::Caller;
 use crate::crm::CrmConfig;
@@ -19,56 +19,56 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use url::Url;
 
-/// Fields that a CRM did not take, although they were declared, are tried again after so long.
+/// How long fields are left out that a CRM refused although they were declared.
 const LEFT_OUT_MS: i64 = 3_600_000;
 
-/// A CRM that could not be read is left alone for so long.
+/// How long a CRM that could not be read is left alone.
 const REST_MS: i64 = 60_000;
 
-/// One connection to a CRM.
+/// A connection to one CRM.
 pub struct Connection {
-    /// The settings.
+    /// The connection's configuration.
     pub config: CrmConfig,
     /// The vendor's adapter.
     pub crm: Box<dyn Crm>,
-    /// What its calls go through.
+    /// Makes its calls.
     pub caller: Arc<Caller>,
-    /// What the vendor calls our fields.
+    /// The vendor's naming scheme for our fields.
     pub naming: naming::Crm,
-    /// What the names of our fields begin with.
+    /// The prefix of our fields' names.
     pub prefix: Prefix,
-    /// The fields that it gets.
+    /// The fields that this CRM receives.
     pub fields: Vec<&'static Field>,
-    /// The vendor's names of fields that it did not take, and until when they are left out.
+    /// The vendor's names of fields that it refused, and until when they are left out.
     left_out: Mutex<HashMap<String, i64>>,
-    /// Before this time nothing is read there, Unix milliseconds.
+    /// Nothing is read from the CRM before this time, Unix milliseconds.
     rests_until_ms: AtomicI64,
-    /// Webhooks that were refused.
+    /// Limits the log lines about refused webhooks.
     pub refused: Quiet,
 }
 
-/// What the configuration says of all connections.
+/// Settings that all connections share.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// What the names of our fields begin with.
+    /// The prefix of our fields' names.
     pub prefix: Prefix,
-    /// The address that CRMs reach the collector under.
+    /// The collector's public URL, at which CRMs reach it.
     pub public_url: Url,
-    /// The longest call.
+    /// The timeout of a call.
     pub timeout: Duration,
-    /// What seals tokens.
+    /// Seals tokens.
     pub seal: Arc<Seal>,
 }
 
-/// All connections, made when they are asked for, and kept for as long as their settings are the
-/// same: with them their tokens, and the count of their calls.
+/// All connections. A connection is made when it is first needed, and kept as long as its settings
+/// do not change, together with its tokens and its rate limit.
 pub struct Connections {
     core: Arc<Core>,
     outgoing: Outgoing,
     open: Mutex<HashMap<String, (Basis, Arc<Connection>)>>,
 }
 
-/// What a connection was made of.
+/// The settings that a connection was made from.
 #[derive(Clone, PartialEq)]
 struct Basis {
     config: CrmConfig,
@@ -78,15 +78,15 @@ struct Basis {
 }
 
 impl Connections {
-    /// None yet.
+    /// Starts without any connection.
     pub fn new(core: Arc<Core>, outgoing: Outgoing) -> Self {
         Self { core, outgoing, open: Mutex::default() }
     }
 
-    /// The connection of these settings.
+    /// Returns the connection for these settings.
     ///
     /// # Errors
-    /// Where they cannot be used.
+    /// If the settings are invalid.
     pub fn get(&self, config: &CrmConfig, around: &Surroundings) -> Result<Arc<Connection>> {
         let basis = Basis {
             config: config.clone(),
@@ -102,7 +102,7 @@ impl Connections {
         }
         let made = self.connect(config, around).with_context(|| format!("crm `{name}`"))?;
         let made = Arc::new(made);
-        // Two may have made it at once: the first one stays, with its tokens.
+        // If two callers made it concurrently, the first one stays, with its tokens.
         let mut open = lock(&self.open);
         let kept = open.get(name).filter(|(same, _)| *same == basis);
         let connection = kept.map_or(made, |(_, kept)| Arc::clone(kept));
@@ -147,18 +147,18 @@ impl Connections {
 }
 
 impl Connection {
-    /// Its name in deliveries.
+    /// The connection's name, which is its destination's id.
     pub fn name(&self) -> &str {
         &self.config.name
     }
 
-    /// What the vendor calls a field of ours.
+    /// The vendor's name of one of our fields.
     pub fn field_name(&self, field: &Field) -> String {
         self.naming.field_name(&self.prefix, field)
     }
 
-    /// What is to be written of these values: the fields of the connection that are known, without
-    /// those that the CRM did not take lately.
+    /// The values to write: the connection's fields that have a value, except those that the CRM
+    /// recently refused.
     pub fn values(
         &self,
         mut known: Map<String, Value>,
@@ -170,8 +170,8 @@ impl Connection {
         values.filter(|(_, value)| !value.is_null()).collect()
     }
 
-    /// Leaves fields out for a while, given by the vendor's names; whether any of them was not left
-    /// out before.
+    /// Leaves fields out for a while, given by the vendor's names. Returns whether any of them was
+    /// not yet left out.
     pub fn leave_out(&self, names: &[String], now_ms: i64) -> bool {
         let mut left_out = lock(&self.left_out);
         let until_ms = now_ms + LEFT_OUT_MS;
@@ -182,12 +182,12 @@ impl Connection {
         added.count() > 0
     }
 
-    /// Whether nothing is read there for now.
+    /// Whether nothing should be read from the CRM for now.
     pub fn rests(&self, now_ms: i64) -> bool {
         is_ahead(self.rests_until_ms.load(Ordering::Relaxed), REST_MS, now_ms)
     }
 
-    /// Reads nothing there for a while.
+    /// Stops reading from the CRM for a while.
     pub fn rest(&self, now_ms: i64) {
         self.rests_until_ms.store(now_ms + REST_MS, Ordering::Relaxed);
     }

@@ -1,9 +1,9 @@
-//! The CRMs that leads are handed off to: which vendors there are, the settings of a connection, and
-//! what an adapter does.
+//! The CRMs that leads are handed off to: the vendors, the configuration of a connection, and what
+//! an adapter does.
 //!
-//! This file is the only one that names the vendors. Each has a folder below with its words, paths and
-//! limits, and its own table of settings; the policy that all share stands in [`merge`] and [`note`].
-//! `docs/adding-a-crm.md` walks through a new one.
+//! This is the only file that lists the vendors. Each vendor has a folder with its names, paths,
+//! limits and its own configuration table. The policy that all vendors share is in [`merge`] and
+//! [`note`]. `docs/adding-a-crm.md` explains how to add one.
 
 pub mod record;
 pub mod push;
@@ -29,36 +29,36 @@ use shared::lifecycle::Stage;
 use shared::money::Currency;
 use std::collections::BTreeMap;
 
-/// One connection to a CRM. What does not depend on the vendor stands in `[[crm]]`, the rest in the
-/// vendor's own table below it.
+/// The configuration of one connection to a CRM. Settings that do not depend on the vendor are in
+/// `[[crm]]`, the others in the vendor's own table below it.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrmConfig {
-    /// Its name in deliveries, in `/hooks/NAME` and for `clew crm`.
+    /// The connection's name in deliveries, in `/hooks/NAME` and for `clew crm`.
     pub name: String,
-    /// The site whose leads it gets.
+    /// The site whose leads are handed off to this CRM.
     pub site: SiteId,
-    /// The currency of deals whose record names none.
+    /// The currency of deals that name none.
     pub currency: Currency,
-    /// The canonical fields that it gets; the core set where it is empty.
+    /// The canonical fields to write; the core set if empty.
     #[serde(default)]
     pub fields: Vec<String>,
-    /// Whether the first click there is overwritten.
+    /// Whether the first click in the CRM is overwritten.
     #[serde(default)]
     pub overwrite_first_click: bool,
     /// Whether each conversion's journey is attached as a note.
     #[serde(default = "yes")]
     pub notes: bool,
-    /// Our stage for the CRM's word for a person, over the vendor's usual ones.
+    /// Maps the CRM's lifecycle stages of a person to our stages; overrides the vendor's defaults.
     #[serde(default)]
     pub stages: BTreeMap<String, Stage>,
-    /// Our stage for the CRM's word for an open deal.
+    /// Maps the CRM's stages of an open deal to our stages.
     #[serde(default)]
     pub deal_stages: BTreeMap<String, Stage>,
-    /// How often it is asked for what changed; 0 for never.
+    /// How often the CRM is polled for changes, in minutes; 0 for never.
     #[serde(default = "five")]
     pub poll_minutes: u32,
-    /// Whether its address may lie in a private network, and be plain http.
+    /// Whether the CRM's address may be private and use plain http.
     #[serde(default)]
     pub allow_private: bool,
     /// HubSpot.
@@ -69,7 +69,7 @@ pub struct CrmConfig {
     pub salesforce: Option<SalesforceConfig>,
 }
 
-/// A vendor with its settings.
+/// A vendor and its settings.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Vendor<'a> {
     /// HubSpot.
@@ -87,12 +87,13 @@ fn five() -> u32 {
 }
 
 impl CrmConfig {
-    /// The vendor whose table it has.
+    /// The vendor whose table the connection has.
     ///
     /// # Errors
-    /// Where it has none, or several.
+    /// If it has no vendor's table, or several.
     pub fn vendor(&self) -> Result<Vendor<'_>> {
-        // Every setting is named, so that the compiler shows a vendor's table that is left out.
+        // Every setting is listed, so that the compiler reports a vendor's table that is missing
+        // here.
         let Self {
             name: _,
             site: _,
@@ -111,23 +112,24 @@ impl CrmConfig {
             [hubspot.as_ref().map(Vendor::Hubspot), salesforce.as_ref().map(Vendor::Salesforce)];
         let mut tables = tables.into_iter().flatten();
         let vendor = tables.next().filter(|_| tables.next().is_none());
-        vendor.context("it needs one table of a vendor: [crm.hubspot] or [crm.salesforce]")
+        vendor.context("it needs exactly one vendor's table: [crm.hubspot] or [crm.salesforce]")
     }
 
-    /// What the vendor calls our fields; `None` where [`Self::vendor`] fails.
+    /// The vendor's naming scheme for our fields; `None` if [`Self::vendor`] fails.
     pub fn naming(&self) -> Option<Crm> {
         self.vendor().ok().map(Vendor::naming)
     }
 
-    /// Replaces references to the environment.
+    /// Replaces `env:` references with the values of environment variables.
     ///
     /// # Errors
-    /// The variable that is not set.
+    /// If a variable is not set.
     pub fn resolve_secrets(
         &mut self,
         lookup: impl Fn(&str) -> Option<String> + Copy,
     ) -> Result<(), Unset> {
-        // Every setting is named, so that the compiler shows a vendor's table that is left out.
+        // Every setting is listed, so that the compiler reports a vendor's table that is missing
+        // here.
         let Self {
             name: _,
             site: _,
@@ -148,10 +150,10 @@ impl CrmConfig {
         secrets.iter_mut().try_for_each(|secret| secret.resolve(lookup))
     }
 
-    /// Checks the settings against each other.
+    /// Checks that the settings are consistent.
     ///
     /// # Errors
-    /// A sentence that names the setting at fault.
+    /// A message that names the setting at fault.
     pub fn check(&self) -> Result<()> {
         ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
         for name in &self.fields {
@@ -164,7 +166,7 @@ impl CrmConfig {
 }
 
 impl Vendor<'_> {
-    /// What it calls our fields.
+    /// The vendor's naming scheme for our fields.
     pub fn naming(self) -> Crm {
         match self {
             Self::Hubspot(_) => Crm::Hubspot,
@@ -172,10 +174,10 @@ impl Vendor<'_> {
         }
     }
 
-    /// Makes its adapter; nothing is called yet.
+    /// Creates the vendor's adapter. Makes no calls yet.
     ///
     /// # Errors
-    /// Where the settings cannot be used.
+    /// If the settings cannot be used.
     pub fn connect(self, settings: Settings) -> Result<Adapter> {
         match self {
             Self::Hubspot(own) => hubspot::connect(own, settings),

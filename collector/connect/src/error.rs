@@ -1,36 +1,37 @@
-//! What a call to somebody else's server comes to, by what is to be done about it.
+//! Errors of calls to other people's servers, classified by what the caller should do.
 
-/// Why a call did not do what was asked.
+/// Why a call failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CallError {
-    /// The credentials are not valid, even after a renewal. The connection pauses.
+    /// The credentials are invalid, even after a renewal. The connection is paused.
     #[error("not allowed: {0}")]
     Auth(String),
-    /// Too many calls; nothing before this time, Unix milliseconds.
+    /// Too many calls: make none before this time.
     #[error("too many calls: {message}")]
     RateLimited {
-        /// When the next call may be made.
+        /// When the next call may be made, Unix milliseconds.
         until_ms: i64,
-        /// What the vendor said.
+        /// The vendor's message.
         message: String,
     },
-    /// It may succeed later; not before this time where the server names one, Unix milliseconds.
+    /// The call may succeed later.
     #[error("{message}")]
     Transient {
-        /// When it may be tried again.
+        /// When to try again, if the server says so, Unix milliseconds.
         until_ms: Option<i64>,
         /// What went wrong.
         message: String,
     },
-    /// The vendor does not know these fields (by its names for them).
+    /// The vendor does not know these fields.
     #[error("unknown fields {}: {message}", names.join(", "))]
     UnknownField {
-        /// The vendor's names.
+        /// The vendor's names of the fields.
         names: Vec<String>,
-        /// What the vendor said.
+        /// The vendor's message.
         message: String,
     },
-    /// It will be refused every time; with the vendor's message and the id that its support asks for.
+    /// The call will always be refused. Contains the vendor's message and the request id for its
+    /// support.
     #[error("{0}")]
     Invalid(String),
 }

@@ -1,9 +1,10 @@
 //! Calls to other people's servers, and the CRMs that leads are handed off to.
 //!
-//! A vendor's words stay in its folder under [`crm`]; what all vendors share stands here: the HTTP
-//! clients ([`outgoing`]), one request ([`transport`]), one call with a valid token and within its
-//! limits ([`call`], [`token`], [`throttle`]), where tokens are kept ([`vault`]), and the connections of
-//! the configuration ([`connection`]). Nothing here knows a lead's journey, the outbox or HTTP servers.
+//! A vendor's code and terms stay in its folder under [`crm`]. This crate's other modules are what
+//! all vendors share: the HTTP clients ([`outgoing`]), a single request ([`transport`]), a call
+//! with a valid token and within rate limits ([`call`], [`token`], [`throttle`]), the storage of
+//! tokens ([`vault`]), and the configured connections ([`connection`]). Nothing here knows about
+//! journeys, the outbox or HTTP servers.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Calls to other people's servers: never into our own network unless it is allowed, never redirected,
-//! and no answer longer than can be meant.
+//! HTTP clients for other people's servers. They do not connect to private addresses unless that is
+//! allowed, follow no redirects, and limit the size of responses.
 
 mod address;
 
@@ -16,29 +16,29 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use url::{Host, Url};
 
-/// Two clients: one that reaches public addresses only, one for servers that may be private. Clones
-/// share their connections.
+/// Two clients: one for public addresses only, one that may also reach private ones. Clones share
+/// their connections.
 #[derive(Clone)]
 pub struct Outgoing {
     public: reqwest::Client,
     private: reqwest::Client,
 }
 
-/// A url that is not called.
+/// A host that must not be called.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0} is not a public address; set allow_private where it is meant")]
+#[error("{0} is not a public address; set allow_private if this is intended")]
 pub struct NotPublic(String);
 
-/// What is wrong with an address that somebody wants to be called at.
+/// Why an address cannot be used as a callback address.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AddressError {
-    /// Neither https, nor http where that is allowed.
-    #[error("the address should begin with https://; with http, set allow_private")]
+    /// Not https (or http, if that is allowed).
+    #[error("the address must begin with https://; to use http, set allow_private")]
     NotHttps,
-    /// It holds a user name or a password.
-    #[error("the address should have no user name and no password")]
+    /// It contains a user name or a password.
+    #[error("the address must not contain a user name or password")]
     Credentials,
-    /// It is private, or a name of this machine.
+    /// It is private, or a local host name.
     #[error(transparent)]
     NotPublic(NotPublic),
 }
@@ -47,29 +47,29 @@ impl Outgoing {
     /// Makes the clients.
     ///
     /// # Errors
-    /// Where the machine's certificates cannot be read.
+    /// If the system's certificates cannot be read.
     pub fn new() -> Result<Self> {
-        // Fails where a provider is installed already, which is as good.
+        // Fails if a provider is already installed, which is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
             reqwest::Client::builder()
                 .redirect(Policy::none())
-                // A proxy would resolve the name itself, past the guard.
+                // A proxy would resolve the name itself and bypass the check of addresses.
                 .no_proxy()
                 .user_agent(concat!("clew/", env!("CARGO_PKG_VERSION")))
         };
-        let failed = "cannot make the HTTP client";
+        let failed = "cannot create the HTTP client";
         Ok(Self {
             public: builder().dns_resolver(Arc::new(PublicOnly)).build().context(failed)?,
             private: builder().build().context(failed)?,
         })
     }
 
-    /// Begins a request.
+    /// Starts a request.
     ///
     /// # Errors
-    /// [`NotPublic`] where the url's host is a literal address that is private and that is not allowed.
-    /// A name that leads to one fails when the request is sent.
+    /// [`NotPublic`] if the URL's host is a literal private address and that is not allowed. A name
+    /// that resolves to a private address fails when the request is sent.
     pub fn request(
         &self,
         method: Method,
@@ -78,7 +78,7 @@ impl Outgoing {
     ) -> Result<RequestBuilder, NotPublic> {
         let client = match allow_private {
             true => &self.private,
-            // A literal address is not resolved, so it is judged here.
+            // A literal address is not resolved, so it is checked here.
             false => match url.host() {
                 Some(Host::Ipv4(ip)) if !is_public(ip.into()) => return Err(refused(url)),
                 Some(Host::Ipv6(ip)) if !is_public(ip.into()) => return Err(refused(url)),
@@ -89,8 +89,8 @@ impl Outgoing {
     }
 }
 
-/// What a failed call says, without the url, which may hold a secret: the cause at the bottom is what
-/// helps.
+/// Describes a failed call by its error and its innermost cause. Leaves out the URL, which may
+/// contain a secret.
 pub fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn Error = &error;
@@ -100,18 +100,18 @@ pub fn describe(error: reqwest::Error) -> String {
     format!("{error}: {cause}")
 }
 
-/// Why an answer could not be read.
+/// Why a response could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ReadError {
     /// The connection ended.
     #[error("{0}")]
     Broken(String),
-    /// It is longer than anything that can be meant.
-    #[error("the answer is longer than {0} bytes")]
+    /// It exceeds the size limit.
+    #[error("the response is longer than {0} bytes")]
     TooLong(usize),
 }
 
-/// Reads an answer of at most so many bytes.
+/// Reads a response of at most `most` bytes.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -128,8 +128,8 @@ pub async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, ReadEr
     Ok(body)
 }
 
-/// When it may be tried again, where an answer says it in seconds or as a date, Unix milliseconds; in a
-/// day at the latest, whatever it says.
+/// The time in a response's `Retry-After` header, given in seconds or as a date; Unix milliseconds.
+/// At most a day from now.
 pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
     let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let at_ms = match after.parse::<u32>() {
@@ -139,13 +139,13 @@ pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
     Some(at_ms.min(now_ms + DAY_MS))
 }
 
-/// Judges an address that somebody wants to be called at, before it is kept.
+/// Checks a callback address before it is stored.
 ///
-/// It should be https, without credentials, and neither a private address nor a name of this machine;
-/// with `allow_private` http too, and any host.
+/// It must be https, without credentials, and neither a private address nor a local host name. With
+/// `allow_private`, http and any host are accepted.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The reason why it is refused.
 pub fn judge(url: &Url, allow_private: bool) -> Result<(), AddressError> {
     let is_plain = url.scheme() == "http" && allow_private;
     if url.scheme() != "https" && !is_plain {
@@ -174,7 +174,8 @@ fn refused(url: &Url) -> NotPublic {
     NotPublic(url.host_str().unwrap_or("nothing").to_owned())
 }
 
-/// Resolves names to their public addresses only; the connection goes to what was judged here.
+/// Resolves names to their public addresses only. The connection is then made to the checked
+/// address.
 struct PublicOnly;
 
 impl Resolve for PublicOnly {
@@ -183,7 +184,7 @@ impl Resolve for PublicOnly {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
             if public.is_empty() {
-                return Err("the name leads to no public address".into());
+                return Err("the name does not resolve to a public address".into());
             }
             let addresses: Addrs = Box::new(public.into_iter());
             Ok(addresses)
@@ -195,7 +196,7 @@ impl Resolve for PublicOnly {
 mod tests {
     use super::*;
 
-    /// What is said of an address that is not to be kept, and empty where it is.
+    /// Checks the error for an address; empty if the address is accepted.
     fn check(url: &str, allow_private: bool, expected: &str) {
         let found = judge(&url.parse().unwrap(), allow_private);
         let found = found.err().map(|error| error.to_string()).unwrap_or_default();
@@ -251,16 +252,16 @@ mod tests {
         }
     }
 
-    /// A name that leads to this machine is seen through when it is resolved, whatever its form.
+    /// A name that resolves to this machine is detected when it is resolved, whatever its form.
     #[tokio::test]
     async fn names_are_judged_by_what_they_lead_to() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         for host in ["localhost", "LocalHost"] {
             let error = sent(&format!("https://{host}:{port}/"), false).await;
-            assert!(error.contains("leads to no public address"), "{host}: {error}");
+            assert!(error.contains("does not resolve to a public address"), "{host}: {error}");
         }
-        // Not every machine knows this form.
+        // Not every machine resolves this form.
         let error = sent(&format!("https://localhost.:{port}/"), false).await;
         assert!(error.contains("public address") || error.contains("lookup"), "{error}");
         for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::ffff:7f00:1]", "user@127.1"] {

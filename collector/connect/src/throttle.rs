@@ -1,15 +1,15 @@
-//! How many calls a CRM allows: a bucket of tokens, and a time before which nothing may be asked.
+//! A CRM's rate limit: a token bucket, and times before which no calls or no new work may start.
 
 use clew_core::is_ahead;
 use shared::limits::DAY_MS;
 use std::sync::{Mutex, PoisonError};
 
-/// The calls of one connection. Time is an argument, Unix milliseconds.
+/// The rate limit of one connection. Times are arguments, in Unix milliseconds.
 #[derive(Debug)]
 pub struct Throttle {
-    /// Calls that may be made at once.
+    /// The number of calls that may be made at once.
     burst: f64,
-    /// Calls a millisecond.
+    /// Calls per millisecond.
     rate: f64,
     state: Mutex<State>,
 }
@@ -23,7 +23,7 @@ struct State {
 }
 
 impl Throttle {
-    /// So many calls in so many milliseconds.
+    /// Allows `calls` calls in `per_ms` milliseconds.
     pub fn new(calls: u32, per_ms: u32) -> Self {
         let burst = f64::from(calls.max(1));
         let rate = burst / f64::from(per_ms.max(1));
@@ -36,22 +36,22 @@ impl Throttle {
         Self { burst, rate, state: Mutex::new(state) }
     }
 
-    /// How many calls may be made now by work that has not begun.
+    /// How many calls new work may make now.
     pub fn free(&self, now_ms: i64) -> u32 {
         let state = self.at(now_ms);
         let begins_ms = state.held_until_ms.max(state.rests_until_ms);
         if now_ms < begins_ms { 0 } else { state.tokens.max(0.0) as u32 }
     }
 
-    /// Whether less than half of the calls is left.
+    /// Whether fewer than half of the calls are left.
     pub fn is_low(&self, now_ms: i64) -> bool {
         f64::from(self.free(now_ms)) < self.burst / 2.0
     }
 
-    /// Takes one call.
+    /// Takes one call from the bucket.
     ///
     /// # Errors
-    /// When the next one may be made.
+    /// The time of the next allowed call.
     pub fn take(&self, now_ms: i64) -> Result<(), i64> {
         let state = self.at(now_ms);
         if now_ms < state.held_until_ms {
@@ -64,14 +64,14 @@ impl Throttle {
         Ok(())
     }
 
-    /// Allows nothing before a time; a later one that was said before stands.
+    /// Allows no calls before a time. An earlier call with a later time stays in force.
     pub fn hold(&self, until_ms: i64) {
         let mut state = self.lock();
         state.held_until_ms = state.held_until_ms.max(until_ms);
     }
 
-    /// Lets no work begin before a time, because calls run low. What has begun goes on: refused in the
-    /// middle, it would be done again from its beginning, and cost more.
+    /// Lets no new work begin before a time, because calls are running low. Work that has begun
+    /// continues: if it were interrupted, it would start over and cost more calls.
     pub fn rest(&self, until_ms: i64) {
         let mut state = self.lock();
         state.rests_until_ms = state.rests_until_ms.max(until_ms);
@@ -79,7 +79,8 @@ impl Throttle {
 
     fn at(&self, now_ms: i64) -> State {
         let mut state = self.lock();
-        // What a clock set that was ahead holds up nothing; a vendor's limit ends within a day.
+        // A time that a wrong clock set too far ahead is ignored. A vendor's limit ends within a
+        // day.
         let sound = |until_ms| if is_ahead(until_ms, DAY_MS, now_ms) { until_ms } else { i64::MIN };
         state.held_until_ms = sound(state.held_until_ms);
         state.rests_until_ms = sound(state.rests_until_ms);
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(throttle.take(0), Err(100));
         assert_eq!((throttle.free(99), throttle.free(100), throttle.free(550)), (0, 1, 5));
         assert_eq!(throttle.free(60_000), 10);
-        // A clock that was put back neither gives nor takes.
+        // A clock that is set back neither adds nor removes calls.
         assert_eq!(throttle.free(0), 10);
         throttle.hold(70_000);
         throttle.hold(65_000);

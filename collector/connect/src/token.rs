@@ -1,8 +1,8 @@
-//! Who we are at a CRM: a static token, or one that is granted and renewed.
+//! Access tokens for a CRM: static, or granted and renewed.
 //!
-//! However many calls meet an expired token at once, it is renewed once: whoever comes second finds
-//! the new one. What a refresh token brought is kept in the [`Vault`] before it is used, because many a
-//! vendor takes a refresh token once.
+//! If several calls meet an expired token concurrently, it is renewed only once, and the others use
+//! the new one. A token obtained with a refresh token is stored in the [`Vault`] before it is used,
+//! because many vendors accept a refresh token only once.
 
 mod assertion;
 
@@ -17,45 +17,45 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
-/// Renewed so long before it expires.
+/// How long before its expiry a token is renewed.
 const EARLY_MS: i64 = 60_000;
 
-/// How tokens are got.
+/// How to obtain tokens.
 #[derive(Clone, Debug)]
 pub enum Grant {
-    /// It never changes.
+    /// A token that never changes.
     Static(Secret),
-    /// By a refresh token (RFC 6749, 6).
+    /// With a refresh token (RFC 6749, section 6).
     Refresh {
         /// The token endpoint.
         url: Url,
-        /// The app.
+        /// The app's credentials.
         app: App,
-        /// The refresh token of the configuration.
+        /// The configured refresh token.
         refresh_token: Secret,
     },
-    /// The app for itself (RFC 6749, 4.4).
+    /// With the app's own credentials (RFC 6749, section 4.4).
     App {
         /// The token endpoint.
         url: Url,
-        /// The app.
+        /// The app's credentials.
         app: App,
     },
-    /// A statement signed with the app's key (RFC 7523).
+    /// With an assertion signed with the app's key (RFC 7523).
     Assertion {
         /// The token endpoint.
         url: Url,
-        /// What is stated.
+        /// The assertion.
         assertion: Assertion,
     },
 }
 
-/// An app, as the vendor knows it.
+/// An app registered with the vendor.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Its id.
+    /// The client id.
     pub id: String,
-    /// Its secret.
+    /// The client secret.
     pub secret: Secret,
 }
 
@@ -64,9 +64,9 @@ pub struct App {
 pub struct Token {
     /// The token.
     pub access: Secret,
-    /// Where the account's API is, where the token's answer said so.
+    /// The base URL of the account's API, if the token response named one.
     pub instance: Option<Url>,
-    /// When it expires, where that is known, Unix milliseconds.
+    /// When the token expires, if known, Unix milliseconds.
     expires_at_ms: Option<i64>,
 }
 
@@ -80,20 +80,20 @@ pub struct Tokens {
 #[derive(Default)]
 struct Held {
     token: Option<Token>,
-    /// What is not kept yet, because the store could not take it.
+    /// A token that is not stored yet because the store failed.
     unkept: Option<Kept>,
 }
 
 impl Tokens {
-    /// Of a grant; nothing is asked for before the first call.
+    /// Tokens by this grant. Nothing is requested before the first call.
     pub fn new(grant: Grant, vault: Vault) -> Self {
         Self { grant, vault, held: Mutex::default() }
     }
 
-    /// A token that is not known to have expired.
+    /// Returns a token that is not known to be expired.
     ///
     /// # Errors
-    /// Those of a renewal.
+    /// If the renewal fails.
     pub async fn get(&self, transport: &Transport) -> Result<Token, CallError> {
         let mut held = self.held.lock().await;
         let soon_ms = transport.clock.now_ms() + EARLY_MS;
@@ -110,11 +110,11 @@ impl Tokens {
         }
     }
 
-    /// Another token in place of one that was refused; `None` where there can be none. It is asked for
-    /// only where nobody else has done so meanwhile.
+    /// Returns another token in place of a refused one; `None` if there can be none. Requests a new
+    /// one only if nobody else has done so in the meantime.
     ///
     /// # Errors
-    /// [`CallError::Auth`] where the grant is refused, or the call's.
+    /// [`CallError::Auth`] if the grant is refused, or the error of the request.
     pub(super) async fn renew(
         &self,
         transport: &Transport,
@@ -125,7 +125,7 @@ impl Tokens {
         }
         let mut held = self.held.lock().await;
         self.keep(&mut held).await?;
-        // Another collector may have been there first.
+        // Another collector may have renewed it first.
         if let Some(kept) = self.kept().await?.as_ref().and_then(Token::kept)
             && kept.access != refused.access
         {
@@ -137,7 +137,7 @@ impl Tokens {
         }
     }
 
-    /// What a refresh token brought, where there is one.
+    /// The stored token, if the grant uses a refresh token.
     async fn kept(&self) -> Result<Option<Kept>, CallError> {
         let Grant::Refresh { refresh_token, .. } = &self.grant else { return Ok(None) };
         self.vault.load(refresh_token).await.map_err(not_kept)
@@ -192,7 +192,8 @@ impl Tokens {
         };
         let answer = transport.post_form(url, &form).await?;
         let granted = Granted::read(&answer, transport.allow_private, now_ms);
-        // Of two that use a refresh token at once one is refused; the other's renewal is as good.
+        // If two collectors use a refresh token concurrently, one is refused; it uses the other's
+        // token.
         if let (Err(CallError::Auth(_)), Grant::Refresh { .. }) = (&granted, &self.grant)
             && let Some(kept) = self.kept().await?
             && form.last().is_some_and(|(_, used)| kept.refresh_token != *used)
@@ -227,13 +228,13 @@ impl Token {
     }
 }
 
-/// A token that could not be kept or read is used by nobody: a crash would lose it.
+/// A token that cannot be stored must not be used: a crash would lose it.
 fn not_kept(error: impl std::fmt::Display) -> CallError {
-    let message = format!("the token could not be kept, or read where it is kept: {error}");
+    let message = format!("the token could not be stored or read: {error}");
     CallError::Transient { until_ms: None, message }
 }
 
-/// What a token endpoint answered.
+/// The response of a token endpoint.
 struct Granted {
     token: Token,
     refresh_token: Option<Secret>,
@@ -244,7 +245,8 @@ impl Granted {
         let body = &answer.body;
         let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
         if !answer.status.is_success() {
-            // RFC 6749's members, then HubSpot's. The body is not told: it could hold a token.
+            // The error members of RFC 6749, then those of HubSpot. The rest of the body is left
+            // out: it could contain a token.
             let words = [text("error"), text("status"), text("error_description"), text("message")];
             let words: Vec<&str> = words.into_iter().flatten().collect();
             let status = answer.status.as_u16();
@@ -257,10 +259,10 @@ impl Granted {
         }
         let strange = |what: &str| CallError::Transient {
             until_ms: None,
-            message: format!("the token endpoint's answer has no {what}"),
+            message: format!("the token endpoint's response has no {what}"),
         };
         let access = Secret::new(text("access_token").ok_or_else(|| strange("access_token"))?);
-        // The token is sent there: it is judged as an address of the configuration is.
+        // Tokens are sent to this address, so it is checked like an address from the configuration.
         let instance = text("instance_url").map(|text| {
             let unsafe_there =
                 |why: &dyn std::fmt::Display| CallError::Auth(format!("instance_url: {why}"));
@@ -289,7 +291,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// The token goes to no address that a webhook would not go to.
+    /// Tokens are sent only to addresses that would be accepted for a webhook.
     #[test]
     fn instances() {
         for (url, allow_private, expected) in [

@@ -1,5 +1,5 @@
-//! One HTTP request to somebody else's server and its answer: bounded in time and size, never into our
-//! own network unless that is allowed.
+//! A single HTTP request to another server, limited in time and size of the response. Private
+//! addresses are refused unless allowed.
 
 use crate::error::CallError;
 use crate::outgoing::{Outgoing, describe, read, retry_at_ms};
@@ -10,50 +10,50 @@ use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 
-/// The longest answer that can be meant: a page of records.
+/// The size limit of responses. The largest legitimate ones are pages of records.
 const ANSWER_BYTES: usize = 16 << 20;
-/// The longest part of an answer that stands in an error.
+/// How much of a response an error may contain.
 const EXCERPT_CHARACTERS: usize = 500;
 
-/// How requests of one connection are made.
+/// Sends the requests of one connection.
 #[derive(Clone)]
 pub struct Transport {
     /// The HTTP clients.
     pub outgoing: Outgoing,
-    /// Whether the address may be private, and plain http.
+    /// Whether private addresses and plain http are allowed.
     pub allow_private: bool,
-    /// The longest request.
+    /// The timeout of a request.
     pub timeout: Duration,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// What was answered, whatever its status.
+/// A response of any status.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; a text that is not valid JSON as a string, an empty body as null.
+    /// The body as JSON: a string if it is not valid JSON, null if it is empty.
     pub body: Value,
 }
 
 impl Transport {
-    /// Begins a request.
+    /// Starts a request.
     ///
     /// # Errors
-    /// [`CallError::Invalid`] where the address is private and that is not allowed.
+    /// [`CallError::Invalid`] if the address is private and that is not allowed.
     pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, CallError> {
         let request = self.outgoing.request(method, url, self.allow_private);
         let request = request.map_err(|error| CallError::Invalid(error.to_string()))?;
         Ok(request.timeout(self.timeout))
     }
 
-    /// Sends a request and reads its answer. No HTTP status is treated as an error.
+    /// Sends a request and reads the response. No HTTP status is treated as an error.
     ///
     /// # Errors
-    /// [`CallError::Transient`] where no whole answer came.
+    /// [`CallError::Transient`] if no complete response arrives.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, CallError> {
         let failed = |message: String| CallError::Transient { until_ms: None, message };
         let response = request.send().await.map_err(|error| failed(describe(error)))?;
@@ -67,12 +67,13 @@ impl Transport {
         Ok(Answer { status, headers, body })
     }
 
-    /// Posts a form.
+    /// Sends a form by POST.
     ///
     /// # Errors
-    /// Those of [`Self::request`] and [`Self::send`].
+    /// The errors of [`Self::request`] and [`Self::send`].
     pub async fn post_form(&self, url: &Url, form: &[(&str, &str)]) -> Result<Answer, CallError> {
-        // Finished here: a serializer that is kept over the call could not change threads.
+        // Finished here because a serializer held across an `await` would make the future not
+        // `Send`.
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self.request(Method::POST, url)?;
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -81,7 +82,7 @@ impl Transport {
 }
 
 impl Answer {
-    /// One that stands in the body of another; `None` where the number is not a status.
+    /// A response contained in the body of another; `None` if the number is not a valid status.
     pub fn inner(status: u16, body: Value) -> Option<Self> {
         let status = StatusCode::from_u16(status).ok()?;
         Some(Self { status, headers: HeaderMap::new(), body })
@@ -92,13 +93,13 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// When it may be tried again, where the answer says it in seconds or as a date.
+    /// When to try again, if the response says so in seconds or as a date.
     pub fn retry_at_ms(&self, now_ms: i64) -> Option<i64> {
         retry_at_ms(&self.headers, now_ms)
     }
 
-    /// What usually holds of any vendor: 408, 423, 425, 477 and 5xx may go better another time. `None`
-    /// where the status says something else.
+    /// The error for a status that usually means a temporary failure at any vendor: 408, 423, 425,
+    /// 477 or 5xx. `None` for other statuses.
     pub fn transient(&self, now_ms: i64, message: &str) -> Option<CallError> {
         let status = self.status.as_u16();
         let passes = matches!(status, 408 | 423 | 425 | 477) || status >= 500;
@@ -108,7 +109,7 @@ impl Answer {
         })
     }
 
-    /// The beginning of the body, for an error where nothing better is known.
+    /// The beginning of the body, for errors without a better description.
     pub fn excerpt(&self) -> String {
         let text = match &self.body {
             Value::Null => String::new(),

@@ -1,5 +1,5 @@
-//! Where tokens are kept that a vendor granted at run time: sealed, in the store, so that they outlive
-//! a restart and are there for every collector.
+//! Stores the tokens that a vendor granted at run time. They are sealed in the store, so that they
+//! survive a restart and all collectors share them.
 
 use clew_core::seal::{Seal, SealError};
 use clew_core::{Core, Secret};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// One connection's place.
+/// The tokens of one connection.
 #[derive(Clone)]
 pub struct Vault {
     core: Arc<Core>,
@@ -16,27 +16,27 @@ pub struct Vault {
     connection: String,
 }
 
-/// Why tokens could not be kept or read.
+/// Why a token could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The seal's.
+    /// The token could not be sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// What stands in its place is not a sealed token.
-    #[error("what is kept in place of a token is not one")]
+    /// The stored value is not a sealed token.
+    #[error("the stored value is not a sealed token")]
     NotSealed,
-    /// What was kept is not what this version keeps.
+    /// The stored token is not in the format of this version.
     #[error(transparent)]
     Unreadable(#[from] serde_json::Error),
 }
 
-/// What is kept.
+/// A stored token.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// What it was made from: the hash of the configured refresh token.
+    /// A hash of the configured refresh token that it was obtained with.
     pub(super) from: String,
     pub(super) refresh_token: String,
     pub(super) access_token: String,
@@ -57,15 +57,15 @@ impl Kept {
 }
 
 impl Vault {
-    /// Of a connection.
+    /// The vault of a connection.
     pub fn new(core: Arc<Core>, seal: Arc<Seal>, connection: &str) -> Self {
         Self { core, seal, connection: connection.to_owned() }
     }
 
-    /// What is kept that was made from the configured refresh token.
+    /// Loads the token that was obtained with the configured refresh token.
     ///
     /// # Errors
-    /// The store's or the seal's.
+    /// If the store or the seal fails.
     pub(super) async fn load(&self, configured: &Secret) -> Result<Option<Kept>, VaultError> {
         let name = self.name(&hash(configured));
         let sealed = self.core.recall::<String>(MemoKind::Token, &name).await?;
@@ -78,10 +78,10 @@ impl Vault {
         Ok(Some(serde_json::from_str(&text)?))
     }
 
-    /// Keeps it in place of what was kept before. Durable when it answers.
+    /// Stores a token in place of the previous one. It is durable when this returns.
     ///
     /// # Errors
-    /// The store's or the seal's.
+    /// If the store or the seal fails.
     pub(super) async fn keep(&self, kept: &Kept) -> Result<(), VaultError> {
         let sealed = self.seal.seal(&self.label(), &serde_json::to_string(kept)?)?;
         let name = self.name(&kept.from);
@@ -93,8 +93,8 @@ impl Vault {
         }
     }
 
-    /// One place for each refresh token that was ever configured: while a new one is put in force,
-    /// collectors with the old one are still at work.
+    /// One name for each refresh token that was ever configured: while a new one is being deployed,
+    /// collectors with the old one still run.
     fn name(&self, from: &str) -> String {
         format!("{}/{from}", self.connection)
     }

@@ -1,5 +1,5 @@
-//! What time it is, and how the dice fall. Everything asks these, so that tests move time instead of
-//! waiting for it, and a demo is the same for the same seed.
+//! The clock and the random number generator that services use. Tests can move time instead of
+//! waiting, and a demo with the same seed always produces the same data.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A source of Unix milliseconds. Clones share it.
+/// A clock that returns Unix milliseconds. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    /// The machine's time is added to `ms`; else `ms` is the time.
+    /// If set, `ms` is an offset to the system time; otherwise `ms` is the time itself.
     runs: bool,
     ms: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self { runs: true, ms: Arc::default() }
     }
 
-    /// A clock that stands at a time until it is moved.
+    /// A clock that stands still until it is moved.
     pub fn fixed(at_ms: i64) -> Self {
         Self { runs: false, ms: Arc::new(AtomicI64::new(at_ms)) }
     }
@@ -34,7 +34,7 @@ impl Clock {
         }
         #[expect(
             clippy::disallowed_methods,
-            reason = "this is the clock that everything else asks"
+            reason = "this is the one place that reads the system clock"
         )]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(ms)
@@ -45,19 +45,19 @@ impl Clock {
         self.ms.fetch_add(by_ms, Ordering::SeqCst);
     }
 
-    /// Puts a fixed clock to a time.
+    /// Sets a fixed clock.
     pub fn set_ms(&self, at_ms: i64) {
         self.advance_ms(at_ms - self.now_ms());
     }
 }
 
-/// How far the clocks of two machines may be apart.
+/// The largest difference expected between the clocks of two machines, in milliseconds.
 pub const CLOCKS_DIFFER_MS: i64 = 300_000;
 
-/// Whether a time that was set at most `longest_ms` ahead is still to come.
+/// Whether a time that was set at most `longest_ms` in advance is still in the future.
 ///
-/// One that lies further ahead was set by a clock that has been put right since; waiting for it could
-/// take years, so it counts as past.
+/// A time further ahead was set by a clock that has since been corrected. Waiting for it could take
+/// years, so it counts as past.
 pub fn is_ahead(at_ms: i64, longest_ms: i64, now_ms: i64) -> bool {
     at_ms > now_ms && at_ms.saturating_sub(now_ms) <= longest_ms.saturating_add(CLOCKS_DIFFER_MS)
 }
@@ -67,17 +67,17 @@ pub fn is_ahead(at_ms: i64, longest_ms: i64, now_ms: i64) -> bool {
 pub struct Dice(Option<Mutex<ChaCha8Rng>>);
 
 impl Dice {
-    /// The operating system's.
+    /// Uses the operating system's random numbers.
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// The same bytes for the same seed.
+    /// Returns the same bytes for the same seed.
     pub fn seeded(seed: u64) -> Self {
         Self(Some(Mutex::new(ChaCha8Rng::seed_from_u64(seed))))
     }
 
-    /// So many random bytes.
+    /// Returns `N` random bytes.
     pub fn roll<const N: usize>(&self) -> [u8; N] {
         use rand::Rng;
         let mut bytes = [0; N];

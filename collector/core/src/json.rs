@@ -1,7 +1,7 @@
-//! JSON from outside: read into a type, or refused by a sentence that never repeats what was sent.
+//! Parses JSON from outside. Error messages never repeat the input.
 //!
-//! The errors of serde quote the value at fault, which may be somebody's address. Here they name the place
-//! and what was expected there.
+//! serde's errors quote the offending value, which may be someone's address. The errors here give
+//! only the position and what was expected there.
 
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -15,10 +15,10 @@ pub struct Unreadable {
     column: usize,
 }
 
-/// Reads JSON that a stranger sent.
+/// Parses JSON from an untrusted sender.
 ///
 /// # Errors
-/// [`Unreadable`].
+/// [`Unreadable`] if the text is not valid JSON or does not match `T`.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     Ok(serde_json::from_slice(text)?)
 }
@@ -31,21 +31,22 @@ impl From<serde_json::Error> for Unreadable {
         let text = text.strip_suffix(&place).unwrap_or(&text);
         let expectation = match error.classify() {
             Category::Data => expectation(text),
-            // Of its syntax alone.
+            // Syntax errors never quote the input.
             Category::Syntax | Category::Eof | Category::Io => text.to_owned(),
         };
         Self { expectation, line, column }
     }
 }
 
-/// What serde says of a value, without the value: it stands before the last "expected". Names of members
-/// that are missing or doubled are those of our own types. Anything else could quote.
+/// Extracts the part of serde's message that does not contain the value: the text after the last ",
+/// expected". Missing and duplicate fields are safe to name, because they are fields of our own
+/// types. Any other message could quote the input.
 fn expectation(text: &str) -> String {
     let is_of_member = ["missing field ", "duplicate field "].iter().any(|it| text.starts_with(it));
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
     match text.rsplit_once(", expected ") {
         Some((told, expected)) if quotes.iter().any(|it| told.starts_with(it)) => {
-            // The names of our types say nothing to a caller.
+            // Names of our types mean nothing to a caller.
             let expected = if expected.starts_with("struct ") { "an object" } else { expected };
             format!("expected {expected}")
         }
@@ -60,7 +61,7 @@ mod tests {
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "it is only read into")]
+    #[expect(dead_code, reason = "it is only deserialized")]
     struct Body {
         text: String,
         small: Option<u8>,
@@ -79,7 +80,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(untagged)]
-    #[expect(dead_code, reason = "it is only read into")]
+    #[expect(dead_code, reason = "it is only deserialized")]
     enum Either {
         One(String),
         Several(Vec<String>),
@@ -116,7 +117,7 @@ mod tests {
             "{\"text\": \"\", \"kind\": \"marker\"}",
             "expected `form` or `call` at line 1 column 29",
         );
-        // A value that says "expected" itself.
+        // A value that contains ", expected" itself.
         check(
             "{\"text\": \"\", \"kind\": \"a`, expected marker\"}",
             "expected `form` or `call` at line 1 column 42",

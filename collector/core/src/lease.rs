@@ -1,13 +1,12 @@
-//! Work that one collector at a time may do: its holder has a lease, which runs out when the holder
-//! dies.
+//! Leases for work that only one collector may do at a time. A lease expires if its holder dies.
 
 use crate::{Core, is_ahead};
 use clew_store::{MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 
-/// How long a lease holds.
+/// How long a lease lasts.
 const HOLDS_MS: i64 = 30_000;
-/// It is prolonged when no more than this is left of it.
+/// A lease is renewed once this much of it or less is left.
 const PROLONGED_MS: i64 = 20_000;
 
 #[derive(Serialize, Deserialize)]
@@ -16,11 +15,11 @@ struct Lease {
     until_ms: i64,
 }
 
-/// Takes or prolongs the lease of a name; whether this collector has it now. A store that admits one
-/// process needs no leases.
+/// Takes or renews a lease by name. Returns whether this collector holds it now. A store that only
+/// one process can open needs no leases, so the result is always `true`.
 ///
 /// # Errors
-/// The store's.
+/// If the store fails.
 pub async fn hold(core: &Core, name: &str) -> Result<bool, StoreError> {
     if !core.store.is_shared() {
         return Ok(true);

@@ -1,8 +1,8 @@
-//! What every part of the collector stands on: the store, the time, the dice, the counters; and what
-//! needs no more than these: secrets, memos, leases and pauses.
+//! The base that every part of the collector builds on: store, clock, random numbers and metrics,
+//! plus secrets, memos, leases and pauses, which need nothing else.
 //!
-//! A service holds [`Core`] and what else it works with. Nothing here knows a destination, a vendor or
-//! HTTP.
+//! A service holds [`Core`] and the services that it uses. This crate knows nothing of
+//! destinations, vendors or HTTP.
 
 #![forbid(unsafe_code)]
 
@@ -28,36 +28,36 @@ use clew_store::Store;
 use refusal::Logged;
 use std::sync::Arc;
 
-/// What services share. It knows none of them.
+/// What all services share.
 pub struct Core {
-    /// The rows.
+    /// The store.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// The dice.
+    /// The random number generator.
     pub dice: Dice,
-    /// The counters.
+    /// The metrics.
     pub metrics: Metrics,
-    /// The name of this process where it takes a lease.
+    /// Identifies this process as the holder of leases.
     pub holder: u64,
     logged: Logged,
 }
 
 impl Core {
-    /// Around an open store, with counters at zero.
+    /// Wraps an open store; all counters start at zero.
     pub fn new(store: Arc<dyn Store>, clock: Clock, dice: Dice) -> Arc<Self> {
         let holder = u64::from_be_bytes(dice.roll());
         let (metrics, logged) = (Metrics::default(), Logged::default());
         Arc::new(Self { store, clock, dice, metrics, holder, logged })
     }
 
-    /// The time, Unix milliseconds.
+    /// The current time, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
 
-    /// Counts what a stranger was refused. Where it is time for a line of the log, returns how many
-    /// refusals of the kind there were since the last line.
+    /// Counts a refusal. If a log line is due, returns the number of refusals of this kind since
+    /// the last line.
     pub fn refused(&self, refusal: Refusal) -> Option<u64> {
         self.metrics.refused(refusal);
         self.logged.of(refusal).note(self.now_ms())

@@ -1,17 +1,17 @@
-//! Memos as values: what arises at run time and must outlive the process, read and changed by whoever
-//! knows what stands there.
+//! Typed memos: runtime data that must outlive the process. A change must name the stamp that the
+//! caller read (compare-and-swap).
 
 use crate::Core;
 use clew_store::{MemoChange, MemoKind, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What is remembered under a name.
+/// A memo's value and stamp.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Memory<T> {
-    /// The value; `None` where nothing is remembered, or something that cannot be read.
+    /// The value; `None` if there is no memo or it cannot be parsed.
     pub value: Option<T>,
-    /// The stamp that a change must name; `None` where nothing is remembered.
+    /// The stamp that a change must name; `None` if there is no memo.
     pub stamp: Option<u64>,
 }
 
@@ -19,7 +19,7 @@ impl Core {
     /// Reads a memo.
     ///
     /// # Errors
-    /// The store's.
+    /// If the store fails.
     pub async fn recall<T: DeserializeOwned>(
         &self,
         kind: MemoKind,
@@ -30,11 +30,11 @@ impl Core {
         Ok(Memory { value, stamp: memo.map(|memo| memo.stamp) })
     }
 
-    /// Changes a memo that still has the stamp `was`; a value of `None` removes it. Returns the new
-    /// stamp, or `None` where somebody else changed the memo first.
+    /// Changes a memo whose stamp is still `was`; a value of `None` removes it. Returns the new
+    /// stamp, or `None` if someone else changed the memo first.
     ///
     /// # Errors
-    /// The store's.
+    /// If the store fails.
     pub async fn remember<T: Serialize>(
         &self,
         kind: MemoKind,

@@ -1,4 +1,4 @@
-//! What the collector counts, in the text format that Prometheus reads.
+//! The collector's metrics, in the Prometheus text format.
 
 use crate::refusal::Refusal;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,7 +9,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::outcome::Outcome;
 
-/// All counters; cheap to share.
+/// All metrics.
 pub struct Metrics {
     registry: Registry,
     events: Family<OutcomeLabel, Counter>,
@@ -27,7 +27,7 @@ pub struct Metrics {
     refused: Family<ReasonLabel, Counter>,
     connections: Gauge,
     queued: Gauge,
-    /// No line where the store has no disk of its own.
+    /// Absent if the store has no disk of its own.
     free_bytes: Family<NoLabels, Gauge>,
     commit_wait: Histogram,
 }
@@ -69,14 +69,14 @@ struct LimitLabel {
 }
 type NoLabels = [(&'static str, &'static str); 0];
 
-/// How an attempt to deliver ended.
+/// How a delivery attempt ended.
 #[derive(Clone, Copy, Debug)]
 pub enum DeliveryOutcome {
     /// Accepted.
     Sent,
-    /// Failed, to be tried again.
+    /// Failed; will be tried again.
     Retry,
-    /// Not now, and not counted.
+    /// Postponed; does not count as an attempt.
     PutOff,
     /// Failed for good.
     Dead,
@@ -106,7 +106,7 @@ impl Default for Metrics {
             free_bytes: Family::default(),
             commit_wait,
         };
-        // Every outcome stands there from the start, so that a rate never begins with a gap.
+        // Every outcome exists from the start, so that rates have no gap at the beginning.
         for outcome in Outcome::ALL {
             drop(metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }));
         }
@@ -114,60 +114,56 @@ impl Default for Metrics {
             drop(metrics.refused.get_or_create(&refusal.into()));
         }
         let registry = &mut metrics.registry;
-        registry.register(
-            "events",
-            "Received events by what became of them",
-            metrics.events.clone(),
-        );
-        registry.register("batches", "Batches by what sent them", metrics.batches.clone());
+        registry.register("events", "Received events, by outcome", metrics.events.clone());
+        registry.register("batches", "Batches, by sender", metrics.batches.clone());
         registry.register(
             "visitors_minted",
-            "Visitors named by the collector because the browser had no id",
+            "Visitors that got their id from the collector because the browser had none",
             metrics.minted.clone(),
         );
         registry.register(
             "flagged_page_views",
-            "Page views that are kept but are no person's, by the kind of reason",
+            "Page views that are stored but excluded from reports, by reason",
             metrics.flagged.clone(),
         );
         registry.register(
             "conversions",
-            "Conversions by whether their journey is known",
+            "Conversions, by whether their journey is known",
             metrics.leads.clone(),
         );
         registry.register(
             "bad_tokens",
-            "Sealed tokens that were forged, damaged or of another site",
+            "Sealed tokens that were forged, damaged or from another site",
             metrics.bad_tokens.clone(),
         );
         registry.register(
             "bad_signatures",
-            "Persons named by a page with a signature that is not the site's",
+            "Persons identified by a page with an invalid signature",
             metrics.bad_signatures.clone(),
         );
         registry.register(
             "full_leads",
-            "Conversions named by a page that were not stored because their lead has too many",
+            "Conversions reported by a page that were not stored because the lead has too many",
             metrics.full_leads.clone(),
         );
         registry.register(
             "limited",
-            "Batches and conversions that were refused because there was too much of them, by what",
+            "Batches and conversions refused by a rate limit, by limit",
             metrics.limited.clone(),
         );
         registry.register(
             "unmatched_forgotten",
-            "Unmatched records that were forgotten because their site had too many",
+            "Unmatched records that were deleted because their site had too many",
             metrics.forgotten.clone(),
         );
         registry.register(
             "delivery_attempts",
-            "Attempts to deliver by how they ended",
+            "Delivery attempts, by outcome",
             metrics.deliveries.clone(),
         );
         registry.register(
             "api_answers",
-            "Answers of the API: ok, or the problem's word",
+            "API responses: ok, or the problem type",
             metrics.answers.clone(),
         );
         registry.register(
@@ -177,18 +173,18 @@ impl Default for Metrics {
         );
         registry.register(
             "connections",
-            "Open connections of the public address",
+            "Open connections on the public address",
             metrics.connections.clone(),
         );
-        registry.register("store_queue", "Writes waiting to be durable", metrics.queued.clone());
+        registry.register("store_queue", "Writes that are not durable yet", metrics.queued.clone());
         registry.register(
             "store_free_bytes",
-            "Free bytes of the disk that the store's folder lies on",
+            "Free bytes on the disk that holds the store's folder",
             metrics.free_bytes.clone(),
         );
         registry.register(
             "store_wait_seconds",
-            "From a batch's arrival to its durability",
+            "Seconds from a batch's arrival until it is durable",
             metrics.commit_wait.clone(),
         );
         metrics
@@ -196,7 +192,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts events that ended alike.
+    /// Counts events with the same outcome.
     pub fn events(&self, outcome: Outcome, count: usize) {
         if count > 0 {
             self.events
@@ -205,7 +201,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a batch; `sender` is the browser's word and only known ones get a label.
+    /// Counts a batch. `sender` comes from the browser, so unknown values are counted as `other`.
     pub fn batch(&self, sender: &str) {
         let sender = match sender {
             "module" => "module",
@@ -216,13 +212,13 @@ impl Metrics {
         self.batches.get_or_create(&SenderLabel { sender }).inc();
     }
 
-    /// Counts a visitor that the collector named.
+    /// Counts a visitor whose id the collector made.
     pub fn minted(&self) {
         self.minted.inc();
     }
 
-    /// Counts a page view that was flagged. Only the kind gets a label, what follows the colon (a
-    /// word, a network) does not; kinds stand in the rules and in the steps.
+    /// Counts a flagged page view. Only the kind becomes a label, not what follows the colon (a
+    /// word, a network). The kinds are a fixed list: those of the rules and of the ingest steps.
     pub fn flagged(&self, reason: &str) {
         let kind = reason.split(':').next().unwrap_or_default();
         self.flagged.get_or_create(&ReasonLabel { reason: kind.to_owned() }).inc();
@@ -235,32 +231,32 @@ impl Metrics {
         self.leads.get_or_create(&JourneyLabel { journey }).inc();
     }
 
-    /// Counts a signature that is not the site's.
+    /// Counts an invalid signature.
     pub fn bad_signature(&self) {
         self.bad_signatures.inc();
     }
 
-    /// Counts something that a limit refused: that of a `client`, a `visitor`, a `person`, a `site_day`.
+    /// Counts what a rate limit refused. `by` is `client`, `visitor`, `person` or `site_day`.
     pub fn limited(&self, by: &'static str) {
         self.limited.get_or_create(&LimitLabel { by }).inc();
     }
 
-    /// Counts a conversion that its lead had no room for.
+    /// Counts a conversion that was not stored because its lead has too many.
     pub fn lead_full(&self) {
         self.full_leads.inc();
     }
 
-    /// Counts a token that did not open.
+    /// Counts a token that could not be opened.
     pub fn bad_token(&self) {
         self.bad_tokens.inc();
     }
 
-    /// Counts unmatched records that were forgotten.
+    /// Counts unmatched records that were deleted.
     pub fn forgot_unmatched(&self, count: usize) {
         self.forgotten.inc_by(count as u64);
     }
 
-    /// Counts an attempt to deliver.
+    /// Counts a delivery attempt.
     pub fn delivery(&self, outcome: DeliveryOutcome) {
         let outcome = match outcome {
             DeliveryOutcome::Sent => "sent",
@@ -271,27 +267,27 @@ impl Metrics {
         self.deliveries.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// Counts an answer of the API: `ok` or a problem's word, which is a closed list.
+    /// Counts an API response: `ok` or a problem type, which is a closed list.
     pub fn answered(&self, answer: &str) {
         self.answers.get_or_create(&AnswerLabel { answer: answer.to_owned() }).inc();
     }
 
-    /// Counts what a stranger was refused.
+    /// Counts a refusal.
     pub fn refused(&self, refusal: Refusal) {
         self.refused.get_or_create(&refusal.into()).inc();
     }
 
-    /// Says how many connections are open now.
+    /// Sets the number of open connections.
     pub fn connections(&self, open: usize) {
         self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
-    /// Records how long a batch waited for its durability.
+    /// Records how long a batch waited until it was durable.
     pub fn waited(&self, seconds: f64) {
         self.commit_wait.observe(seconds);
     }
 
-    /// The text for `/metrics`.
+    /// The response body of `/metrics`.
     pub fn encode(&self, queued: usize, free_bytes: Option<u64>) -> String {
         self.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
         if let Some(free) = free_bytes {

@@ -1,11 +1,12 @@
-//! What strangers can cause as often as they like is counted, and logged at most once a minute.
+//! Rate-limits log lines that strangers can cause: everything is counted, and at most one line a
+//! minute is logged.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// How long a kind stays out of the log after a line.
+/// How long no further line is logged after one.
 const SILENCE_MS: i64 = 60_000;
 
-/// One kind of trouble: the first is logged at once, further ones with their number once a minute.
+/// One kind of event: the first is logged at once, later ones once a minute with their number.
 #[derive(Debug)]
 pub struct Quiet {
     logged_ms: AtomicI64,
@@ -19,16 +20,15 @@ impl Default for Quiet {
 }
 
 impl Quiet {
-    /// Notes one more. Where it is time for a line of the log, returns how many there were since the
-    /// last line.
+    /// Counts one more. If a log line is due, returns the number since the last line.
     pub fn note(&self, now_ms: i64) -> Option<u64> {
         self.unlogged.fetch_add(1, Ordering::Relaxed);
         let logged_ms = self.logged_ms.load(Ordering::Relaxed);
-        // A clock that was set back does not keep it silent.
+        // If the clock was set back, logging continues.
         if (0..SILENCE_MS).contains(&now_ms.saturating_sub(logged_ms)) {
             return None;
         }
-        // Of several at once, one logs.
+        // Of several concurrent callers, one logs.
         let (order, relaxed) = (Ordering::Relaxed, Ordering::Relaxed);
         self.logged_ms.compare_exchange(logged_ms, now_ms, order, relaxed).ok()?;
         Some(self.unlogged.swap(0, Ordering::Relaxed))

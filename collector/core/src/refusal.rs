@@ -1,30 +1,30 @@
-//! What strangers are refused, by kind: counted all of it, logged once a minute a kind.
+//! The kinds of refusals: each one is counted, and logged at most once a minute per kind.
 
 use crate::quiet::Quiet;
 
-/// Why a connection or a request of a stranger was refused or cut off.
+/// Why a stranger's connection or request was refused or cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// The client has as many connections as it may have.
+    /// The client has reached its limit of connections.
     ClientConnections,
     /// All connections are in use; new ones wait.
     AllConnections,
-    /// A connection ended without a request that could be read.
+    /// A connection ended without a readable request.
     NoRequest,
-    /// The next request did not come, or the answer was not read, in time.
+    /// The next request did not arrive, or the response was not read, in time.
     SlowConnection,
     /// A body did not arrive in time.
     SlowBody,
-    /// The bodies that are being read fill the memory that they may have.
+    /// The bodies being read use up the memory reserved for them.
     BodyMemory,
-    /// A webhook is not signed as it should be, or cannot be read.
+    /// A webhook's signature is invalid, or its body cannot be read.
     Webhook,
-    /// The store failed a request.
+    /// The store could not process a request.
     Store,
 }
 
 impl Refusal {
-    /// Every kind, in the order of their declaration.
+    /// Every kind, in declaration order.
     pub const ALL: [Self; 8] = [
         Self::ClientConnections,
         Self::AllConnections,
@@ -36,7 +36,7 @@ impl Refusal {
         Self::Store,
     ];
 
-    /// Its name in metrics.
+    /// The label in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientConnections => "client_connections",

@@ -1,8 +1,10 @@
-//! Sealed texts: secrets that arise at run time and are kept in the store, where no backup shows them.
+//! Seals secrets that arise at run time. They are encrypted in the store, so backups do not reveal
+//! them.
 //!
-//! `v1.`, the key's id, a dot and base64url of a nonce (12 bytes) and the text under
-//! ChaCha20-Poly1305. The keys are made of those of the sealed token by HMAC with a label of their own;
-//! the first seals, all of them open, so that keys are rotated as those are.
+//! A sealed text is `v1.`, the key's id, a dot, and the base64url of the nonce (12 bytes) and the
+//! ChaCha20-Poly1305 ciphertext. The keys are derived from `token_keys` by HMAC with a label of
+//! their own. The first key seals and all of them open, so they are rotated together with
+//! `token_keys`.
 
 use crate::secret::TokenKey;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,10 +15,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::Sha256;
 
 const VERSION: &str = "v1";
-/// Says what the derived key is for, so that it is good for nothing else.
+/// Binds the derived key to this purpose.
 const PURPOSE: &[u8] = b"clew seal v1";
 
-/// Seals texts and opens them.
+/// Seals and opens texts.
 #[derive(Default)]
 pub struct Seal {
     keys: Vec<(u8, LessSafeKey)>,
@@ -25,7 +27,7 @@ pub struct Seal {
 /// Why a secret could not be sealed or opened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SealError {
-    /// A configured key cannot be read.
+    /// The secret of a configured key is not base64.
     #[error("token_keys: the secret of key {0}: {1}")]
     Unreadable(u8, DecodeError),
     /// No key is configured.
@@ -34,11 +36,13 @@ pub enum SealError {
          configuration"
     )]
     NoKey,
-    /// The key that sealed it is not configured any more.
-    #[error("a secret was sealed with key {0}, which token_keys does not have any more")]
+    /// The key that sealed it is no longer configured.
+    #[error("a secret was sealed with key {0}, which is no longer in token_keys: restore that key")]
     KeyGone(u8),
-    /// It was changed, cut off, or sealed under another label or key.
-    #[error("a sealed secret cannot be opened: it was changed, or is not ours")]
+    /// It was changed or truncated, or sealed with another label or key.
+    #[error(
+        "a sealed secret cannot be opened: it was changed, or sealed with another key or label"
+    )]
     Damaged,
     /// The operating system returned no random bytes, or the text is too long for the cipher.
     #[error("the secret could not be sealed on this machine")]
@@ -46,10 +50,10 @@ pub enum SealError {
 }
 
 impl Seal {
-    /// From the configured keys.
+    /// Derives the sealing keys from the configured ones.
     ///
     /// # Errors
-    /// [`SealError::Unreadable`] where a key's secret is not base64.
+    /// [`SealError::Unreadable`] if a key's secret is not base64.
     pub fn new(keys: &[TokenKey]) -> Result<Self, SealError> {
         let derived = |key: &TokenKey| {
             let secret = STANDARD.decode(key.secret.reveal().trim());
@@ -62,7 +66,8 @@ impl Seal {
         Ok(Self { keys: keys.iter().map(derived).collect::<Result<_, SealError>>()? })
     }
 
-    /// Seals a text. It opens only under the same label, which says whose it is and what for.
+    /// Seals a text. Only the same label opens it; the label says whose secret it is and what it is
+    /// for.
     ///
     /// # Errors
     /// [`SealError::NoKey`] or [`SealError::Machine`].
@@ -77,7 +82,7 @@ impl Seal {
         Ok(format!("{VERSION}.{id}.{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Opens what was sealed under the same label.
+    /// Opens a text that was sealed with the same label.
     ///
     /// # Errors
     /// [`SealError::KeyGone`] or [`SealError::Damaged`].
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    /// Keys by their ids; the secret of each is its id, 32 times.
+    /// Keys with these ids; each secret is the id repeated 32 times.
     fn seal(ids: &[u8]) -> Seal {
         let key = |id: &u8| TokenKey { id: *id, secret: Secret::new(STANDARD.encode([*id; 32])) };
         let keys: Vec<_> = ids.iter().map(key).collect();

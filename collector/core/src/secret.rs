@@ -1,4 +1,4 @@
-//! Secrets: texts that never show, and API keys that are kept as hashes only.
+//! Secrets, which are never printed, and API keys, of which only hashes are kept.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,26 +7,27 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// A secret from the configuration: the text itself, or `env:NAME`, resolved when it is loaded.
+/// A secret from the configuration: the text itself, or `env:NAME`, which is resolved when the
+/// configuration is loaded.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A secret that is known already.
+    /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text. Call it where the secret is used, and nowhere else.
+    /// The text. Call this only where the secret is used.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Replaces `env:NAME` by what `lookup` finds under it.
+    /// Replaces `env:NAME` with the value that `lookup` returns for `NAME`.
     ///
     /// # Errors
-    /// [`Unset`] where the environment has no such variable.
+    /// [`Unset`] if there is no such variable.
     pub fn resolve(&mut self, lookup: impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
         if let Some(name) = self.0.strip_prefix("env:") {
             self.0 = lookup(name).ok_or_else(|| Unset(name.to_owned()))?;
@@ -35,16 +36,16 @@ impl Secret {
     }
 }
 
-/// A variable that a secret names and the environment does not have.
+/// The environment variable of an `env:NAME` secret is not set.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the environment has no {0}")]
+#[error("the environment variable {0} is not set")]
 pub struct Unset(pub String);
 
-/// One key of the configuration, from which tokens are signed and secrets are sealed.
+/// A configured key. Sealed tokens and sealed secrets are made with it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenKey {
-    /// Stands in what the key made, so that keys can be rotated.
+    /// Part of everything made with the key, so that keys can be rotated.
     pub id: u8,
     /// Base64 of at least 16 random bytes, or `env:NAME`.
     pub secret: Secret,
@@ -56,18 +57,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// An API key's hash, `sha256:` and 64 hex digits in the configuration. A key is 32 random bytes, so
-/// a fast hash is enough: there is nothing to guess.
+/// The hash of an API key, `sha256:` and 64 hex digits in the configuration. A key is 32 random
+/// bytes, which cannot be guessed, so a fast hash is enough.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// The hash of a key as a caller presents it.
+    /// Hashes a key as sent by a caller.
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
-    /// Whether the key is this one, in a time that does not depend on where they differ.
+    /// Whether this is the key's hash. Compares in constant time.
     pub fn matches(&self, key: &str) -> bool {
         self.0.ct_eq(&Self::of(key).0).into()
     }
@@ -91,7 +92,7 @@ impl<'de> Deserialize<'de> for KeyHash {
         let text = String::deserialize(deserializer)?;
         let wrong = || {
             serde::de::Error::custom(
-                "a key's hash is `sha256:` and 64 hex digits, as `clew key` writes it",
+                "an API key's hash must be `sha256:` and 64 hex digits, as `clew key` prints it",
             )
         };
         let digits =
@@ -105,7 +106,7 @@ impl<'de> Deserialize<'de> for KeyHash {
     }
 }
 
-/// A new API key from 32 random bytes.
+/// Makes a new API key from 32 random bytes.
 pub fn new_api_key(dice: [u8; 32]) -> String {
     format!("clew_{}", URL_SAFE_NO_PAD.encode(dice))
 }

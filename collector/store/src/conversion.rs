@@ -1,5 +1,5 @@
-//! A conversion, and what it makes of the person and the browser: the one definition of the verb
-//! `convert`, without any store.
+//! Conversions, and how one changes the lead and the browser. This is the one definition of the
+//! verb `convert`, independent of any backend.
 
 use crate::delivery::{Delivery, DeliveryKind};
 use crate::destination::DestinationId;
@@ -13,28 +13,29 @@ use shared::lead::{
 };
 use shared::limits;
 
-/// A conversion to be stored.
+/// A conversion to store.
 #[derive(Clone, Debug)]
 pub struct NewConversion {
-    /// Where.
+    /// The site.
     pub site: SiteId,
-    /// The conversion; its number, touches and journey state are filled in the store's step.
+    /// The conversion. The store fills in its number, journey state and context.
     pub conversion: Conversion,
-    /// The lead's id, should this be a new person.
+    /// The new lead's id, used if the person is not known yet.
     pub new_lead: LeadId,
     /// The destinations that get a delivery.
     pub destinations: Vec<DestinationId>,
     /// When the deliveries fall due, Unix milliseconds.
     pub due_at_ms: i64,
-    /// The caller's key for repeats.
+    /// The caller's idempotency key.
     pub idempotency: Option<Idempotency>,
-    /// By what the conversion's visitor was named, where one was.
+    /// How the visitor was named, if one was.
     pub named_by: Option<NamedBy>,
-    /// Whether it is only proposed: it makes or changes the browser's proposed lead and nothing else.
+    /// Whether the conversion is only proposed. Then it creates or changes the browser's proposed
+    /// lead and nothing else.
     pub proposed: bool,
 }
 
-/// A caller's key, and what it was used for.
+/// An idempotency key and the request that it belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Idempotency {
     /// The header's value.
@@ -43,21 +44,21 @@ pub struct Idempotency {
     pub request: [u8; 32],
 }
 
-/// What became of a conversion.
+/// The result of storing a conversion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Converted {
-    /// It is stored; `repeated` where it was stored before.
+    /// It is stored.
     Stored {
-        /// The person.
+        /// The lead.
         lead: LeadId,
         /// The conversion.
         conversion: ConversionId,
-        /// Whether an earlier request had stored it.
+        /// Whether an earlier request had already stored it.
         repeated: bool,
     },
-    /// The idempotency key was used for another request.
+    /// The idempotency key was already used for a different request.
     KeyReused,
-    /// The lead has as many conversions as one may have; nothing was stored.
+    /// The lead has the maximum number of conversions; nothing was stored.
     LeadFull(LeadId),
 }
 
@@ -66,7 +67,7 @@ pub enum Converted {
 pub struct UsedKey {
     /// SHA-256 of the request.
     pub request: [u8; 32],
-    /// The person.
+    /// The lead.
     pub lead: LeadId,
     /// The conversion.
     pub conversion: ConversionId,
@@ -74,47 +75,50 @@ pub struct UsedKey {
     pub used_at_ms: i64,
 }
 
-/// Whose conversion it is: the e-mail decides, then the phone.
+/// Who converted. The e-mail address decides; without one, the phone number does.
 #[derive(Clone, Copy)]
 pub(super) struct Person {
-    /// The lead, where it is known.
+    /// The lead, if the person is known.
     pub(super) lead: Option<LeadId>,
-    /// By what it was found.
+    /// How the lead was found.
     pub(super) found_by: FoundBy,
-    /// The lead that the phone names where the e-mail names another: recorded, never merged.
+    /// The lead that the phone number belongs to, if the e-mail address belongs to another. It is
+    /// recorded; the leads are never merged.
     pub(super) phone_conflict: Option<LeadId>,
 }
 
-/// What is stored of the persons and the browser that a conversion names.
+/// What is stored about the person and the browser that a conversion names.
 pub(super) struct Known {
-    /// Who it is.
+    /// The person.
     pub(super) person: Person,
     /// The person's lead.
     pub(super) lead: Option<Lead>,
-    /// The browser, where the conversion names one that has reported something.
+    /// The browser, if the conversion names one that has sent events.
     pub(super) browser: Option<Browser>,
 }
 
-/// What a conversion writes, in one step.
+/// What a conversion writes in one step.
 pub(super) struct Decision {
-    /// The lead as it is now.
+    /// The lead after the conversion.
     pub(super) lead: Lead,
     /// The conversion, complete.
     pub(super) conversion: Conversion,
-    /// The visitor's record, where it changes.
+    /// The visitor's record, if it changes.
     pub(super) visitor: Option<Visitor>,
-    /// Other leads that change: one that the browser left, one that it had proposed.
+    /// Other leads that change: the lead that the browser leaves, and the proposed lead that is
+    /// confirmed.
     pub(super) others: Vec<Lead>,
-    /// What the lead can be found by from now on, where nobody else can.
+    /// The identities that the lead can be found by from now on, unless they belong to another
+    /// lead.
     pub(super) identities: Vec<(IdentityKind, String)>,
-    /// What is to be handed off.
+    /// The deliveries to make.
     pub(super) deliveries: Vec<Delivery>,
-    /// The caller's key, and what it was used for.
+    /// The idempotency key, and what it was used for.
     pub(super) used_key: Option<(String, UsedKey)>,
 }
 
 impl UsedKey {
-    /// What a further request with the same key is answered.
+    /// The result for another request with the same key.
     pub(super) fn answer(&self, request: &[u8; 32]) -> Converted {
         match self.request == *request {
             true => {
@@ -126,12 +130,12 @@ impl UsedKey {
 }
 
 impl Person {
-    /// Of a proposal: the lead that the browser's pages proposed before.
+    /// For a proposal: the lead that the browser's pages proposed before.
     pub(super) fn proposed(lead: Option<LeadId>) -> Self {
         Self { lead, found_by: FoundBy::New, phone_conflict: None }
     }
 
-    /// From whom the e-mail and the phone belong to.
+    /// Decides from the leads that the e-mail address and the phone number belong to.
     pub(super) fn of(email: Option<LeadId>, phone: Option<LeadId>) -> Self {
         let phone_conflict = phone.filter(|phone| email.is_some_and(|email| email != *phone));
         let found_by = match (email, phone) {
@@ -144,14 +148,14 @@ impl Person {
 }
 
 impl NewConversion {
-    /// What the person may be found by. A signature is that of the first alone.
+    /// The identities that the person may be found by. A signature vouches only for the first one.
     pub(super) fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> + '_ {
         let trusted = if self.named_by == Some(NamedBy::Signed) { 1 } else { usize::MAX };
         self.conversion.contact.identities().take(trusted)
     }
 
-    /// The lead that the browser belongs to, where its page proposes just that person, by whom its e-mail
-    /// and its phone lead to.
+    /// The lead that the browser belongs to, if its page proposes that same person. `named` holds
+    /// the leads that the proposal's e-mail address and phone number belong to.
     pub(super) fn proposes_own(
         &self,
         own: Option<LeadId>,
@@ -160,15 +164,15 @@ impl NewConversion {
         own.filter(|own| self.proposed && named.contains(&Some(*own)))
     }
 
-    /// What a proposal of the person whom the browser belongs to is answered: it is known already.
+    /// The result for a proposal of the person that the browser already belongs to.
     pub(super) fn is_known(&self, lead: LeadId) -> Converted {
         Converted::Stored { lead, conversion: self.conversion.id, repeated: true }
     }
 
-    /// What it writes, given what is stored.
+    /// Decides what to write, given what is stored.
     ///
     /// # Errors
-    /// What the caller is answered where it writes nothing.
+    /// The result to return if nothing is to be written.
     pub(super) fn decide(self, known: Known) -> Result<Decision, Converted> {
         let Self {
             site,
@@ -209,7 +213,8 @@ impl NewConversion {
         let mut identities = Vec::new();
         match named_by {
             _ if proposed => lead.contact.take(conversion.contact.clone()),
-            // A page is anybody's word: it adds to a known person, it does not change them.
+            // Anyone can make a page say anything: it adds to a known person but does not change
+            // them.
             Some(NamedBy::Page) if lead.conversions > 1 => {
                 lead.contact.fill(conversion.contact.clone());
             }
@@ -234,8 +239,8 @@ impl NewConversion {
     }
 }
 
-/// Whether a page only says again who the browser's person is, as pages behind a login do on every view:
-/// that is no conversion.
+/// Whether a page only repeats who the browser's person is, as pages behind a login do on every
+/// view. That is not a conversion.
 fn says_nothing_new(lead: &Lead, conversion: &Conversion, by: Option<NamedBy>) -> bool {
     let by_page = matches!(by, Some(NamedBy::Page | NamedBy::Signed));
     let mut filled = lead.contact.clone();
@@ -243,7 +248,7 @@ fn says_nothing_new(lead: &Lead, conversion: &Conversion, by: Option<NamedBy>) -
     by_page && conversion.kind == ConversionKind::Api && filled == lead.contact
 }
 
-/// Whether a lead takes no more conversions that are named so.
+/// Whether the lead has no room for another conversion named in this way.
 fn is_full(lead: &Lead, by: Option<NamedBy>) -> bool {
     match (lead.standing, by) {
         (Standing::Proposed, _) => lead.conversions >= limits::PROPOSED_CONVERSIONS,

@@ -1,7 +1,8 @@
-//! A hand-off and its states: what claiming, settling and replaying make of it, without any store.
+//! Deliveries and their states: the effect of claiming, settling and replaying one, independent of
+//! any backend.
 //!
-//! What is handed off of one lead to one destination stands in one line, by when it was made and then
-//! by its hash. Only the first that waits is tried; the dead and the sent hold up nobody.
+//! The deliveries of one lead to one destination form a line, ordered by creation time and then by
+//! hash. Only the first one waiting is attempted. Dead and sent deliveries hold up nothing.
 
 use crate::destination::DestinationId;
 use base64::Engine;
@@ -11,12 +12,12 @@ use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::Lead;
 use uuid::Uuid;
 
-/// Where the first of a line is being tried, when the next one is looked at again, milliseconds from
-/// now: about as long as an attempt takes.
+/// If the first of a line is being attempted, the next one is looked at again after this many
+/// milliseconds: about as long as an attempt takes.
 pub(super) const LOOK_AGAIN_MS: i64 = 1_000;
 
-/// One hand-off's id: the lead, and the hash of destination, kind and subject, so that the same
-/// hand-off is the same row and the lead's shard is known.
+/// A delivery's id: the lead, and a hash of destination, kind and subject. The same hand-off is
+/// therefore always the same row, and the lead's shard is known from the id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct DeliveryId {
     /// The lead.
@@ -25,7 +26,7 @@ pub struct DeliveryId {
     pub hash: [u8; 16],
 }
 
-/// What is told with a delivery.
+/// What a delivery reports.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum DeliveryKind {
     /// A conversion.
@@ -39,101 +40,102 @@ pub enum DeliveryKind {
     Revenue,
 }
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// Not tried yet.
+    /// Not attempted yet.
     Pending,
-    /// Claimed; being tried.
+    /// Claimed; an attempt is running.
     Sending,
     /// Accepted by the destination.
     Sent,
-    /// Failed, to be tried again.
+    /// Failed; will be tried again.
     Retry,
-    /// Failed for good, until somebody replays it.
+    /// Failed for good, unless someone replays it.
     Dead,
 }
 
 /// One hand-off of one lead to one destination.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Its id.
+    /// The delivery's id.
     pub id: DeliveryId,
     /// The lead's site.
     pub site: SiteId,
-    /// Where it goes.
+    /// The destination.
     pub destination: DestinationId,
-    /// What is told with it.
+    /// What it reports.
     pub kind: DeliveryKind,
-    /// Of what it tells: the id of a conversion, or that of a record.
+    /// The id of the conversion or record that it reports.
     pub subject: Uuid,
-    /// Where it stands.
+    /// The state.
     pub state: DeliveryState,
-    /// When it falls due (while waiting) or was settled, Unix milliseconds.
+    /// While it waits, when it falls due; otherwise when it was settled. Unix milliseconds.
     pub due_at_ms: i64,
-    /// Attempts that the schedule counts, the one under way among them; from 0 again where it is
-    /// replayed.
+    /// The number of attempts that count towards the retry schedule, including a running one. A
+    /// replay resets it to 0.
     pub attempts: u32,
-    /// How often it was claimed, which names the attempt that settles it; never less than before.
+    /// How often it was claimed. The number identifies the attempt that may settle it, and never
+    /// decreases.
     pub claims: u32,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     pub created_at_ms: i64,
-    /// What the last failed attempt said.
+    /// The error of the last failed attempt.
     pub error: Option<String>,
 }
 
-/// Which deliveries to take.
+/// Which deliveries to claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Claim {
-    /// For this destination.
+    /// Only those to this destination.
     pub destination: DestinationId,
-    /// Due by now, Unix milliseconds.
+    /// Only those due by this time, Unix milliseconds.
     pub now_ms: i64,
-    /// When they are due again unless settled, Unix milliseconds.
+    /// When they fall due again unless settled, Unix milliseconds.
     pub lease_until_ms: i64,
-    /// At most so many.
+    /// The most deliveries to claim.
     pub limit: usize,
 }
 
-/// The latest times that anything is due at, or is leased until. What lies behind them was put there
-/// by a clock that has been put right since.
+/// The latest valid due time and lease end. A later time was set by a clock that has since been
+/// corrected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Latest {
-    /// Of what waits, Unix milliseconds.
+    /// For waiting deliveries, Unix milliseconds.
     pub due_ms: i64,
-    /// Of what is being tried, Unix milliseconds.
+    /// For deliveries being attempted, Unix milliseconds.
     pub lease_ms: i64,
 }
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Settlement {
-    /// Accepted, at this time.
+    /// The destination accepted it.
     Sent {
-        /// Unix milliseconds.
+        /// When, Unix milliseconds.
         at_ms: i64,
     },
-    /// Try again at this time.
+    /// The attempt failed; try again later.
     Retry {
-        /// Unix milliseconds.
+        /// When to try again, Unix milliseconds.
         at_ms: i64,
-        /// What went wrong.
+        /// The error.
         error: String,
     },
-    /// Not tried, or put off by the destination (a rate limit, credentials that it does not take):
-    /// again at this time, and the attempt does not count.
+    /// It was not attempted, or the destination put it off (because of a rate limit or rejected
+    /// credentials). Try again later; the attempt does not count.
     Wait {
-        /// Unix milliseconds.
+        /// When to try again, Unix milliseconds.
         at_ms: i64,
         /// What it waits for.
         reason: String,
     },
-    /// Never again by itself.
+    /// It failed for good; do not retry automatically.
     Dead {
-        /// Unix milliseconds.
+        /// When, Unix milliseconds.
         at_ms: i64,
-        /// What went wrong.
+        /// The error.
         error: String,
     },
 }
@@ -141,15 +143,15 @@ pub enum Settlement {
 /// Which deliveries to list.
 #[derive(Clone, Debug)]
 pub struct DeliveryFilter {
-    /// Of this site.
+    /// The site.
     pub site: SiteId,
-    /// Of all of the site, or fewer.
+    /// All of the site's deliveries, or some.
     pub of: DeliveriesOf,
-    /// In this state only.
+    /// Only those in this state.
     pub state: Option<DeliveryState>,
-    /// Beginning after this one.
+    /// Start after this one.
     pub after: Option<DeliveryId>,
-    /// At most so many.
+    /// The most deliveries to return.
     pub limit: usize,
 }
 
@@ -165,14 +167,15 @@ pub enum DeliveriesOf {
 }
 
 impl DeliveryFilter {
-    /// Whether a delivery of the right list is wanted.
+    /// Whether to list a delivery from the right list.
     pub(super) fn wants(&self, delivery: &Delivery) -> bool {
         delivery.site == self.site && self.state.is_none_or(|state| delivery.state == state)
     }
 }
 
 impl DeliveryId {
-    /// The id of a hand-off to a destination, of what it tells and of which conversion or record.
+    /// The id of a delivery to a destination, from its kind and the conversion or record it
+    /// reports.
     pub fn of(
         lead: LeadId,
         destination: &DestinationId,
@@ -183,12 +186,13 @@ impl DeliveryId {
         Self { lead, hash: xxhash_rust::xxh3::xxh3_128(name.as_bytes()).to_be_bytes() }
     }
 
-    /// The public form, which is also the webhook's id: `msg_` and base64url of both parts.
+    /// The public form, which is also the webhook's message id: `msg_` and the base64url of both
+    /// parts.
     pub fn to_text(self) -> String {
         format!("msg_{}", URL_SAFE_NO_PAD.encode([*self.lead.as_bytes(), self.hash].concat()))
     }
 
-    /// Reads the public form.
+    /// Parses the public form.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix("msg_")?).ok()?;
         let (lead, hash) = bytes.split_at_checked(16)?;
@@ -201,7 +205,7 @@ impl DeliveryKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Converted, Self::StageChanged, Self::Revenue];
 
-    /// The name that receivers read, and that stands in data.
+    /// The name in payloads and in stored data.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Converted => "lead.converted",
@@ -210,7 +214,7 @@ impl DeliveryKind {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
@@ -220,7 +224,7 @@ impl DeliveryState {
     /// Every state.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Sending, Self::Sent, Self::Retry, Self::Dead];
 
-    /// The name in data and in the API.
+    /// The name in stored data and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -231,20 +235,20 @@ impl DeliveryState {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
-    /// Whether it stands in its destination's queue: a claimed one does too, under its lease's end,
-    /// so that a claim whose holder dies comes back.
+    /// Whether it is in its destination's queue. Claimed deliveries are too, at the end of their
+    /// lease, so that a delivery comes back if its holder dies.
     pub(super) fn waits(self) -> bool {
         matches!(self, Self::Pending | Self::Sending | Self::Retry)
     }
 }
 
 impl Delivery {
-    /// One that has not been tried.
+    /// A delivery that has not been attempted.
     pub(super) fn new(
         lead: &Lead,
         destination: DestinationId,
@@ -267,13 +271,13 @@ impl Delivery {
         }
     }
 
-    /// The conversion that it hands off.
+    /// The conversion that it reports, if it reports one.
     pub fn conversion(&self) -> Option<ConversionId> {
         (self.kind == DeliveryKind::Converted).then_some(ConversionId(self.subject))
     }
 
-    /// Puts it behind the first of its line, so that what stands behind it in its destination's queue
-    /// need not wait with it.
+    /// Postpones it to after the first of its line, so that deliveries behind it in the
+    /// destination's queue do not have to wait.
     pub(super) fn wait_behind(&mut self, first: &Self, now_ms: i64) {
         self.due_at_ms = match first.state {
             DeliveryState::Sending => now_ms.saturating_add(LOOK_AGAIN_MS),
@@ -281,7 +285,7 @@ impl Delivery {
         };
     }
 
-    /// Takes it until the lease's end.
+    /// Claims it until the lease ends.
     pub(super) fn claim(&mut self, lease_until_ms: i64) {
         self.state = DeliveryState::Sending;
         self.attempts = self.attempts.saturating_add(1);
@@ -289,8 +293,8 @@ impl Delivery {
         self.due_at_ms = lease_until_ms;
     }
 
-    /// Records how an attempt ended, given by its claim; nothing where that is no longer the one under
-    /// way, because its lease ran out or somebody replayed it.
+    /// Records the outcome of the attempt with this claim number. Does nothing if that attempt is
+    /// no longer the running one, because its lease ran out or someone replayed the delivery.
     pub(super) fn settle(&mut self, claim: u32, settlement: Settlement) {
         if self.state != DeliveryState::Sending || self.claims != claim {
             return;
@@ -310,7 +314,7 @@ impl Delivery {
         };
     }
 
-    /// Whether it waits for a time that nothing is due at.
+    /// Whether its due time is later than any valid one.
     pub(super) fn is_stranded(&self, latest: Latest) -> bool {
         let latest_ms = match self.state {
             DeliveryState::Sending => latest.lease_ms,
@@ -319,7 +323,7 @@ impl Delivery {
         self.state.waits() && self.due_at_ms > latest_ms
     }
 
-    /// Makes it due anew.
+    /// Makes it due again.
     pub(super) fn replay(&mut self, now_ms: i64) {
         self.state = DeliveryState::Pending;
         self.attempts = 0;
@@ -327,8 +331,8 @@ impl Delivery {
     }
 }
 
-/// What a stranger's server said may hold what PostgreSQL's texts cannot; it is the same on every
-/// store.
+/// Replaces U+0000, which PostgreSQL's text type cannot hold but another server's error message may
+/// contain. All backends do this, so that they store the same text.
 pub(super) fn storable(error: &str) -> String {
     error.replace('\0', "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! Where a delivery goes, as rows name it.
+//! The ids of destinations.
 
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
@@ -6,29 +6,29 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// A destination's id. Its text stands in rows, in the API and in logs.
+/// A destination's id. Its text form appears in rows, in the API and in logs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum DestinationId {
-    /// A webhook or CRM of the configuration, by its name.
+    /// A webhook or CRM from the configuration, by its name.
     Configured(String),
-    /// A subscription made by API.
+    /// A subscription that was ordered by API.
     Subscription(SubscriptionId),
 }
 
-/// A subscription's id: `hk_` and the 32 hex digits of a UUIDv7. No name in the configuration is as
-/// long.
+/// A subscription's id: `hk_` and the 32 hex digits of a UUIDv7. Names in the configuration are
+/// always shorter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SubscriptionId(Uuid);
 
 /// A text that is not a subscription's id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not a subscription's id: it should be hk_ and 32 hex digits")]
+#[error("not a subscription id: it must be hk_ and 32 lowercase hex digits")]
 pub struct NotASubscriptionId;
 
 impl SubscriptionId {
-    /// From the UUID that the caller made.
+    /// Wraps a UUID that the caller generated.
     pub fn new(id: Uuid) -> Self {
         Self(id)
     }
@@ -68,7 +68,7 @@ impl fmt::Display for SubscriptionId {
 }
 
 impl DestinationId {
-    /// Whether leads are handed off to it; a subscription only hears of them.
+    /// Whether leads are handed off to this destination; a subscription is only notified of them.
     pub fn keeps_leads(&self) -> bool {
         match self {
             Self::Configured(_) => true,

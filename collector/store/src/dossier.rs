@@ -1,4 +1,4 @@
-//! A lead with everything that belongs to it, read at one moment.
+//! A lead with everything that belongs to it, read as one consistent snapshot.
 
 use crate::delivery::Delivery;
 use crate::record::Record;
@@ -8,29 +8,29 @@ use shared::limits;
 use shared::page_view::PageView;
 use shared::visit::Trail;
 
-/// Deliveries of one lead that are read, at most.
+/// The most deliveries of one lead that a dossier contains.
 pub const MOST_DELIVERIES: usize = 1_000;
 
-/// What is known of one lead.
+/// Everything known about one lead.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Dossier {
-    /// The person.
+    /// The lead.
     pub lead: Lead,
-    /// Their conversions, in the order of their numbers.
+    /// Its conversions, in the order of their numbers.
     pub conversions: Vec<Conversion>,
-    /// What was recorded since, in the order of the records' ids.
+    /// Its records, in the order of their ids.
     pub records: Vec<Record>,
     /// The first [`MOST_DELIVERIES`] deliveries, in the order of their ids.
     pub deliveries: Vec<Delivery>,
-    /// The visitors that are joined to the lead, with what is kept of their page views: the first that
-    /// was joined, then the last, as far as a budget allows.
+    /// The visitors joined to the lead with their page views: first the one that was joined first,
+    /// then the others, latest first, as far as the budget allows.
     pub visitors: Vec<(VisitorId, Trail)>,
-    /// Visitors beyond that.
+    /// The number of visitors beyond the budget.
     pub unread: usize,
 }
 
 impl Dossier {
-    /// From what a backend read.
+    /// Assembles what a backend read.
     pub(super) fn new(
         lead: Lead,
         mut conversions: Vec<Conversion>,
@@ -43,8 +43,8 @@ impl Dossier {
     }
 }
 
-/// The visitors whose page views belong to a lead, each once: the first that was joined, which has the
-/// first click, then the last.
+/// The visitors whose page views belong to a lead, each once: first the one that was joined first,
+/// which has the first click, then the others, latest first.
 pub(super) fn visitors(lead: &Lead) -> Vec<VisitorId> {
     let joins: Vec<VisitorId> = lead.valid_joins().map(|join| join.visitor).collect();
     let mut visitors = Vec::new();
@@ -56,8 +56,8 @@ pub(super) fn visitors(lead: &Lead) -> Vec<VisitorId> {
     visitors
 }
 
-/// What of a lead's visitors is read, so that a lead costs a bounded amount of memory whatever is
-/// joined to it.
+/// Bounds how much of a lead's visitors is read, so that reading a lead takes bounded memory
+/// however many visitors are joined to it.
 #[derive(Default)]
 pub(super) struct Budget {
     page_views: usize,

@@ -1,5 +1,5 @@
-//! What a store holds, in pieces that can be carried from one store to another: each is whole by
-//! itself, and the same on every backend.
+//! The pieces in which a store's contents are moved to another store. Each is complete in itself,
+//! and the same on every backend.
 
 use crate::conversion::UsedKey;
 use crate::delivery::Delivery;
@@ -14,7 +14,7 @@ use shared::ids::{EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// Entities of an export that are read before they are asked for.
+/// How many entities an export reads ahead.
 const AHEAD: usize = 64;
 
 /// One piece. Lists are in the order of their ids.
@@ -23,54 +23,54 @@ const AHEAD: usize = 64;
 pub enum Entity {
     /// A browser with everything it did.
     Visitor {
-        /// Where.
+        /// The site.
         site: SiteId,
-        /// Who.
+        /// The visitor.
         visitor: VisitorId,
         /// What is kept beside the rows.
         record: Visitor,
         /// The rows.
         events: Vec<Event>,
     },
-    /// A person with everything in the lead's bucket.
+    /// A lead with everything in its bucket.
     Lead {
-        /// The person.
+        /// The lead.
         lead: Lead,
-        /// What they did.
+        /// Its conversions.
         conversions: Vec<Conversion>,
-        /// What was handed off, or is to be.
+        /// Its deliveries, finished or not.
         deliveries: Vec<HandOff>,
-        /// What was told of them since.
+        /// The records about it.
         records: Vec<Record>,
     },
-    /// What a lead is found by.
+    /// An identity by which a lead is found.
     Identity {
-        /// Where.
+        /// The site.
         site: SiteId,
-        /// What kind of thing it is.
+        /// The kind of identity.
         kind: IdentityKind,
-        /// In the form of [`shared::lead::Contact::identities`].
+        /// The value, in the form of [`shared::lead::Contact::identities`].
         value: String,
-        /// Whose it is.
+        /// The lead that it belongs to.
         lead: LeadId,
     },
     /// An idempotency key.
     UsedKey {
-        /// Where.
+        /// The site.
         site: SiteId,
         /// The key.
         key: String,
-        /// What for.
+        /// What it was used for.
         used: UsedKey,
     },
-    /// Something that was told of nobody who is known.
+    /// An unmatched record.
     Unmatched(Unmatched),
-    /// Something that was remembered; no lease.
+    /// A memo, but never a lease.
     Memo(Memo),
 }
 
 impl Entity {
-    /// About how many rows of a store it is.
+    /// About how many rows it has in a store.
     pub fn rows(&self) -> usize {
         match self {
             Self::Visitor { events, .. } => 1 + events.len(),
@@ -82,14 +82,14 @@ impl Entity {
     }
 }
 
-/// Everything that a store holds, one after the other. What sends it tells when that was all: else
-/// one that died on the way would leave a copy that looks whole.
+/// Everything in a store, one entity after the other. The sender marks the end explicitly;
+/// otherwise a sender that died would leave a copy that looks complete.
 pub struct Entities {
     received: Receiver<Result<Option<Entity>, StoreError>>,
     ended: bool,
 }
 
-/// Where a store sends what it holds, and last of all `None`.
+/// Where a store sends its entities; the last message is `None`.
 pub(super) type Out = Sender<Result<Option<Entity>, StoreError>>;
 
 impl Entities {
@@ -98,12 +98,12 @@ impl Entities {
         (sender, Self { received, ended: false })
     }
 
-    /// Those of a store that holds nothing.
+    /// The entities of an empty store.
     pub fn none() -> Self {
         Self { received: channel(1).1, ended: true }
     }
 
-    /// The next one; `None` behind the last. After an error there is no more.
+    /// The next entity; `None` after the last. Nothing follows an error.
     pub async fn next(&mut self) -> Option<Result<Entity, StoreError>> {
         match self.ended {
             true => None,
@@ -114,7 +114,7 @@ impl Entities {
         }
     }
 
-    /// The same for a thread that has nothing else to do. Blocks.
+    /// Like [`Self::next`], for a thread that has nothing else to do. Blocks.
     pub fn blocking_next(&mut self) -> Option<Result<Entity, StoreError>> {
         match self.ended {
             true => None,
@@ -133,7 +133,7 @@ impl Entities {
         match received {
             Some(Ok(entity)) => entity.map(Ok),
             Some(Err(error)) => Some(Err(error)),
-            None => Some(Err(StoreError::Closed("an export was cut off".into()))),
+            None => Some(Err(StoreError::Closed("the export ended early".into()))),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Entities {
 pub struct Event {
     /// The event's id.
     pub id: EventId,
-    /// What is kept of it.
+    /// What is stored of it.
     pub row: Row,
 }
 
@@ -152,39 +152,39 @@ pub struct Event {
 pub struct HandOff {
     /// The delivery.
     pub delivery: Delivery,
-    /// Base64 of the body, once there is one.
+    /// The body in base64, once it is frozen.
     #[serde(with = "base64_bytes")]
     pub body: Option<Vec<u8>>,
 }
 
-/// How far an import has come.
+/// The progress of an import.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ImportState {
-    /// The digest of the file.
+    /// The digest of the imported file.
     pub file: [u8; 16],
-    /// Its entities that are stored.
+    /// The number of its entities that are stored.
     pub entities: u64,
 }
 
-/// A part of an import, stored in one step together with how far it brings the import.
+/// A part of an import, stored in one step together with the import's progress.
 #[derive(Clone, Debug)]
 pub struct ImportPart {
     /// The entities.
     pub entities: Vec<Entity>,
-    /// How far the import has come with it.
+    /// The progress after this part.
     pub state: ImportState,
-    /// Whether that is its end.
+    /// Whether this is the last part.
     pub last: bool,
 }
 
-/// What a store says before an import.
+/// What a store contains before an import.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Holding {
-    /// It holds nothing.
+    /// It contains nothing.
     Nothing,
-    /// It holds something, and no import is under way.
+    /// It contains something, and no import is running.
     Something,
-    /// An import has begun and not ended.
+    /// An import is unfinished.
     Import(ImportState),
 }
 

@@ -1,8 +1,9 @@
-//! Which visitors may be erased, and what goes with one: the one definition of the verb
-//! `erase_visitor`, without any store.
+//! Which visitors may be erased, and what is erased with them. This is the one definition of the
+//! verb `erase_visitor`, independent of any backend.
 //!
-//! Only browsers that belong to nobody are erased. A lead that the browser's pages proposed goes with it,
-//! unless something was reported of that lead since: then somebody works with it, and both stay.
+//! Only browsers that belong to no lead are erased. A lead that the browser's pages proposed is
+//! erased with it, unless something has been reported about that lead: then someone works with it,
+//! and both stay.
 
 use crate::record::Record;
 use crate::visitor::{Row, Visitor, trail};
@@ -11,33 +12,33 @@ use shared::ids::{EventId, SiteId, VisitorId};
 use shared::lead::{Lead, Standing};
 use std::ops::AddAssign;
 
-/// A visitor to be erased, if it fits when it is looked at.
+/// A visitor to erase, if it still meets the criteria when the store looks at it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Erasure {
-    /// Where.
+    /// The site.
     pub site: SiteId,
-    /// Who.
+    /// The visitor.
     pub visitor: VisitorId,
-    /// What it has to fit.
+    /// The criteria that it must meet.
     pub criteria: Criteria,
 }
 
-/// Which visitors are erased: those that fit all that is given. Where nothing is given, none fits.
+/// Which visitors to erase: those that meet all given criteria. Without any criterion, none do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Criteria {
-    /// Last active before this moment, Unix milliseconds.
+    /// The visitor was last active before this time, Unix milliseconds.
     pub before_ms: Option<i64>,
-    /// With page views, all of which are flagged, as far as they are kept one by one.
+    /// The visitor has page views, and all of those that are not summed up are flagged.
     pub flagged: bool,
 }
 
 /// How much was erased, or would be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Erased {
-    /// Visitors.
+    /// Erased visitors.
     pub visitors: u64,
-    /// Their page views, those that were summed up among them.
+    /// Their page views, including those that were summed up.
     pub page_views: u64,
     /// Leads that their pages had proposed.
     pub proposed_leads: u64,
@@ -53,7 +54,7 @@ impl AddAssign for Erased {
 }
 
 impl Criteria {
-    /// What goes with a visitor, given its record and all its rows; `None` where it stays.
+    /// What is erased with a visitor, given its record and all its rows; `None` if it stays.
     pub fn choose(&self, record: &Visitor, rows: &[(EventId, Row)]) -> Option<Erased> {
         let Self { before_ms, flagged } = *self;
         let is_any = before_ms.is_some() || flagged;
@@ -68,14 +69,14 @@ impl Criteria {
 }
 
 impl Erased {
-    /// The same with the lead that the visitor's pages proposed; `None` where both stay.
+    /// Adds the lead that the visitor's pages proposed; `None` if both stay.
     pub fn with(mut self, proposed: &Lead, records: &[Record]) -> Option<Self> {
         self.proposed_leads += 1;
         (proposed.standing == Standing::Proposed && records.is_empty()).then_some(self)
     }
 }
 
-/// The latest sign of life; where there are no rows, when the visitor was first heard of.
+/// The time of the latest activity. Without rows, the time when the visitor was first seen.
 fn last_active_ms(record: &Visitor, rows: &[(EventId, Row)]) -> i64 {
     let active = rows.iter().map(|(id, row)| match row {
         Row::View(view) => view.active_at_ms(),
@@ -83,7 +84,7 @@ fn last_active_ms(record: &Visitor, rows: &[(EventId, Row)]) -> i64 {
         Row::Stub(totals) => {
             let left_at_ms = totals.departures.last().map(|left| left.at_ms);
             let told = left_at_ms.into_iter().chain([totals.active_at_ms]).max();
-            // By the browser's clock, where nothing tells the time otherwise.
+            // Without a usable time, the time in the id, which comes from the browser's clock.
             told.filter(|at_ms| *at_ms > 0).unwrap_or_else(|| id.made_at_ms())
         }
         Row::Past(past) => {
@@ -207,16 +208,17 @@ mod tests {
         check(flagged, true, program(), None);
         check(flagged, false, people(), None);
         check(flagged, false, vec![shown(10, "bot"), shown(20, "")], None);
-        // What was summed up does not say whether it was flagged; what was only engaged is no page view.
+        // What is summed up does not say whether it was flagged; engagement alone is not a page
+        // view.
         check(flagged, false, vec![past(5), shown(10, "bot")], Some(2));
         check(flagged, false, vec![Row::Stub(active(10)), shown(10, "bot")], Some(1));
         check(flagged, false, vec![Row::Stub(active(10))], None);
         check(flagged, false, vec![], None);
-        // all that is given
+        // All criteria must be met.
         check((Some(50), true), false, program(), Some(2));
         check((Some(50), true), false, people(), None);
         check((Some(20), true), false, program(), None);
-        // nothing is given
+        // No criterion is given.
         check((None, false), false, program(), None);
     }
 }

@@ -1,29 +1,29 @@
-//! What a store can fail with, in sentences that say what to do.
+//! Errors of a store. Their texts say what to do.
 
 use std::path::PathBuf;
 
-/// What a store can fail with.
+/// Why a store operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The url names no backend.
+    /// The URL names no backend.
     #[error("store.url: should be like \"sled:./data\" or \"postgres://user@host/database\"")]
     Address,
-    /// The queue is full; the same request may succeed in a second.
+    /// The queue is full. The same request may succeed in a second.
     #[error("the store's queue is full")]
     Busy,
-    /// The disk has too little room; the same request succeeds when it has more.
+    /// The disk is too full. The same request will succeed once there is more space.
     #[error("{0}")]
     Full(String),
-    /// The store is shut, or failed in a way after which it must not write.
-    #[error("the store takes no writes: {0}")]
+    /// The store is shut down, or has failed and must not write any more.
+    #[error("the store accepts no writes: {0}")]
     Closed(String),
-    /// Another process holds the folder.
+    /// Another process has the folder open.
     #[error(
-        "the store's folder {} is in use by another process, a collector or a command: stop it, or wait for \
-         its end", .0.display()
+        "the store's folder {} is in use by another process (a collector or a command): stop it, or wait \
+         until it ends", .0.display()
     )]
     InUse(PathBuf),
-    /// The folder cannot be opened.
+    /// The folder cannot be opened because its contents are damaged.
     #[error(
         "the store's folder {} cannot be opened: {reason}. It was left as it is. Keep a copy of it, then \
          restore a backup into another folder and point store.url there", path.display()
@@ -31,33 +31,33 @@ pub enum StoreError {
     Damaged {
         /// The folder.
         path: PathBuf,
-        /// What the engine said.
+        /// The engine's message.
         reason: String,
     },
-    /// The folder cannot be opened, and nothing is wrong with what is in it.
+    /// The folder cannot be opened, but its contents are intact.
     #[error("the store's folder {} cannot be opened: {reason}. {remedy}", path.display())]
     Shut {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's message.
         reason: String,
-        /// What to do.
+        /// What to do about it.
         remedy: String,
     },
-    /// The database cannot be reached, or takes no writes, or an export was given up; the same request
-    /// may succeed later.
-    #[error("the store takes no requests: {0}")]
+    /// The database is unreachable or accepts no writes, or an export was abandoned. The same
+    /// request may succeed later.
+    #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The database's schema is not the one that this program works with.
-    #[error("the database's schema does not fit: {0}")]
+    /// The database's schema is not the one this version needs.
+    #[error("the database's schema does not match this version: {0}")]
     Schema(String),
-    /// No store takes these values, or this database does not; the same request will fail again.
-    #[error("the store refused what it was to keep: {0}")]
+    /// No store accepts these values, or this database does not. The same request will fail again.
+    #[error("the store refused the data: {0}")]
     Refused(String),
-    /// Another export of the same store has not ended.
-    #[error("an export or a backup of this store is under way already; wait for its end")]
+    /// Another export of the same store is still running.
+    #[error("another export or backup of this store is running; wait until it ends")]
     Exporting,
-    /// A row that this version cannot read.
-    #[error("the store holds a row that cannot be read: {0}")]
+    /// A row cannot be read by this version.
+    #[error("the store contains a row that cannot be read: {0}")]
     Corrupt(String),
 }

@@ -1,4 +1,4 @@
-//! What a lead is looked up by.
+//! The keys by which a lead can be looked up.
 
 use serde::{Deserialize, Serialize};
 use shared::ids::LeadId;
@@ -6,37 +6,37 @@ use shared::lead::{Country, IdentityKind, e164, email_identity};
 use shared::lifecycle::Origin;
 use std::fmt;
 
-/// One way to name a lead. As text it is `UUID`, `email:ADDRESS`, `phone:NUMBER`,
+/// A key that names a lead. Its text form is `UUID`, `email:ADDRESS`, `phone:NUMBER`,
 /// `crm:PROVIDER:TYPE:ID` or `deal:SOURCE:ID`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum LeadKey {
-    /// By its id.
+    /// The lead's id.
     Id(LeadId),
-    /// By an e-mail address, as written.
+    /// An e-mail address, as written.
     Email(String),
-    /// By a phone number, as written.
+    /// A phone number, as written.
     Phone(String),
-    /// By the record of a CRM that it is: `PROVIDER:TYPE:ID`.
+    /// The lead's record in a CRM: `PROVIDER:TYPE:ID`.
     CrmRecord(String),
-    /// By one of its deals: `SOURCE:ID`.
+    /// One of the lead's deals: `SOURCE:ID`.
     Deal(String),
-    /// A text of another form: an id that is spelled otherwise, or nothing that names a lead.
+    /// Any other text: an id in another spelling, or something that names no lead.
     Other(String),
 }
 
 impl LeadKey {
-    /// The record of a CRM.
+    /// A key for a CRM record.
     pub fn crm_record(provider: &str, object: &str, id: &str) -> Self {
         Self::CrmRecord(format!("{provider}:{object}:{id}"))
     }
 
-    /// A deal, by its id in the system that reported it.
+    /// A key for a deal, by its id in the system that reported it.
     pub fn deal(source: &Origin, id: &str) -> Self {
         Self::Deal(format!("{source}:{id}"))
     }
 
-    /// The id that it is, in any spelling.
+    /// The lead's id in any spelling, if the key is one.
     pub fn id(&self) -> Option<LeadId> {
         match self {
             Self::Id(lead) => Some(*lead),
@@ -45,8 +45,9 @@ impl LeadKey {
         }
     }
 
-    /// What the store knows the lead by, in normalised form; `None` for an id, and for a value that
-    /// cannot identify anybody. A phone number without a country is read as one of `country`.
+    /// The identity that the store knows the lead by, normalised; `None` for an id and for values
+    /// that cannot identify anyone. A phone number without a country code is read as one of
+    /// `country`.
     pub fn identity(&self, country: Option<Country>) -> Option<(IdentityKind, String)> {
         match self {
             Self::Email(email) => email_identity(email).map(|value| (IdentityKind::Email, value)),
@@ -65,7 +66,8 @@ impl From<&str> for LeadKey {
             Some(("phone", phone)) => Self::Phone(phone.to_owned()),
             Some(("crm", record)) => Self::CrmRecord(record.to_owned()),
             Some(("deal", deal)) => Self::Deal(deal.to_owned()),
-            // Another spelling of an id keeps its text, which records that match no lead are known by.
+            // Another spelling of an id keeps its text, because the ids of unmatched records
+            // include it.
             _ => match LeadId::parse(text).filter(|lead| lead.to_text() == text) {
                 Some(lead) => Self::Id(lead),
                 None => Self::Other(text.to_owned()),

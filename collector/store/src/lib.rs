@@ -1,10 +1,11 @@
-//! Where journeys, leads and deliveries are kept: the verbs of a store, and the two backends.
+//! The storage of journeys, leads and deliveries: the store's operations ("verbs") and its two
+//! backends.
 //!
-//! The verbs stand in [`verbs`], one trait for each kind of reader. What a verb does to the rows is
-//! decided once, in plain code without a backend ([`visitor`], [`relabel`], [`erase`], [`conversion`],
-//! `membership`, [`record`], [`delivery`], [`memo`]); where the rows are kept is a backend's business
-//! ([`sled`], [`postgres`]), and [`open`](mod@open) alone chooses one. Times are Unix milliseconds and arguments;
-//! ids are made by the caller.
+//! [`verbs`] declares the verbs, one trait per kind of caller. What a verb does to the rows is
+//! decided once, in plain code without a backend ([`visitor`], [`relabel`], [`erase`],
+//! [`conversion`], `membership`, [`record`], [`delivery`], [`memo`]). The backends ([`sled`],
+//! [`postgres`]) only keep the rows, and [`open`](mod@open) alone chooses one. Callers pass in the
+//! time (Unix milliseconds) and generate the ids.
 
 #![forbid(unsafe_code)]
 

@@ -1,11 +1,11 @@
-//! Whose a browser is: a conversion joins it to a lead, and a join that was wrong is undone. The one
-//! definition of both, without any store.
+//! Which lead a browser belongs to. A conversion joins a browser to a lead, and a wrong join can be
+//! undone. This is the one definition of both, independent of any backend.
 //!
-//! A browser's memberships that are valid follow each other in time: each but the last ends where
-//! the next begins, both sides name each other, and the browser's record names the last one's lead.
-//! Undoing one takes it out of that line: its stretch of time goes back to the lead before it, and
-//! where there is none, to nobody. It never goes on to the lead behind it, whose person may not see
-//! what was done before.
+//! A browser's valid memberships form a line in time: each but the last ends where the next begins,
+//! both sides name each other, and the browser's record names the last one's lead. Undoing a
+//! membership removes it from that line: its period goes back to the lead before it, or to no lead
+//! if there is none. It never goes to the lead after it, because that person must not see what was
+//! done earlier.
 
 use crate::visitor::Visitor;
 use shared::ids::{LeadId, VisitorId};
@@ -17,17 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The browser that a conversion names.
 pub(super) struct Browser {
-    /// Its record.
+    /// The browser's record.
     pub(super) record: Visitor,
-    /// The lead that it belongs to, where that is not the person's, and what the browser did.
+    /// The lead that it belongs to, if that is another lead, and the browser's page views.
     pub(super) other: Option<(Lead, Trail)>,
     /// The lead that its pages proposed.
     pub(super) proposed: Option<Lead>,
 }
 
-/// Joins the browser to the lead. A browser that was another lead's goes over to this one with what
-/// came after that lead's last conversion. Where its pages had proposed the same person, that is confirmed.
-/// Returns the visitor's record and the other leads, where they changed.
+/// Joins the browser to the lead. A browser that belonged to another lead moves to this one, with
+/// everything after the other lead's last conversion. If its pages had proposed the same person,
+/// the proposal is confirmed. Returns the visitor's record and the other leads, if they changed.
 pub(super) fn join(
     lead: &mut Lead,
     conversion: &mut Conversion,
@@ -46,7 +46,7 @@ pub(super) fn join(
         return (is_new.then_some(record), Vec::new());
     }
     let same = |proposed: &Lead| {
-        // A phone that is kept as typed identifies nobody, and may be confirmed all the same.
+        // A phone number stored as typed is no identity, but it can still confirm a proposal.
         conversion.contact == proposed.contact
             || conversion.contact.shares_identity(&proposed.contact)
     };
@@ -73,8 +73,8 @@ pub(super) fn join(
     (Some(record), others.collect())
 }
 
-/// Whether another browser may be joined to the lead. Those that only a page named leave room for
-/// those that a key or a token did.
+/// Whether another browser may be joined to the lead. Browsers that only a page named have their
+/// own limit, so that they leave room for those that a key or a token named.
 fn has_room(lead: &Lead, by: NamedBy) -> bool {
     let of_pages = lead.joins.iter().filter(|join| join.by.visitor == NamedBy::Page).count();
     match by {
@@ -85,19 +85,19 @@ fn has_room(lead: &Lead, by: NamedBy) -> bool {
     }
 }
 
-/// Whether the lead has or had the browser as its own; a proposed lead has none.
+/// Whether the browser belongs or belonged to the lead. A proposed lead owns no browsers.
 pub(super) fn has_had(lead: &Lead, visitor: VisitorId) -> bool {
     lead.standing == Standing::Verified && lead.joins.iter().any(|join| join.visitor == visitor)
 }
 
-/// The lead, and those that stand beside it in the browser's line.
+/// The lead and its neighbours in the browser's line.
 pub(super) fn in_line(lead: &Lead, visitor: VisitorId) -> BTreeSet<LeadId> {
     let own = lead.valid_joins().filter(|join| join.visitor == visitor);
     own.flat_map(|join| [join.from_lead, join.until_lead]).flatten().chain([lead.id]).collect()
 }
 
-/// Undoes the lead's memberships of the browser; whether anything changed. `leads` holds those of
-/// [`in_line`].
+/// Undoes the lead's memberships of the browser. Returns whether anything changed. `leads` holds
+/// the leads of [`in_line`].
 pub(super) fn undo(
     leads: &mut BTreeMap<LeadId, Lead>,
     record: &mut Visitor,
@@ -106,7 +106,8 @@ pub(super) fn undo(
     now_ms: i64,
 ) -> bool {
     let mut changed = false;
-    // The last first, so that it may go back to an earlier one, which then goes the same way.
+    // Start with the last, so that its period can go back to an earlier one, which is then undone
+    // in turn.
     while let Some(join) = leads.get_mut(&lead).and_then(|lead| last(lead, visitor, |_| true)) {
         join.undone_at_ms = Some(now_ms);
         let Join { from_ms, from_lead, until_ms, until_lead, .. } = join.clone();
@@ -131,7 +132,7 @@ pub(super) fn undo(
     changed
 }
 
-/// The lead's last valid membership of the browser that is such a one.
+/// The lead's last valid membership of the browser that matches.
 fn last(lead: &mut Lead, visitor: VisitorId, is_it: impl Fn(&Join) -> bool) -> Option<&mut Join> {
     let mut joins = lead.joins.iter_mut();
     joins.rfind(|join| join.is_valid() && join.visitor == visitor && is_it(join))
@@ -150,7 +151,7 @@ mod tests {
     const VISITOR: VisitorId = VisitorId(uuid::Uuid::from_u128(1));
     const HOUR: i64 = 3_600_000;
 
-    /// A browser with a visit every hour, and the persons who convert in it, by number.
+    /// A browser with a visit every hour, and the people who convert in it, by number.
     #[derive(Default)]
     struct Town {
         record: Visitor,
@@ -179,7 +180,7 @@ mod tests {
     }
 
     impl Town {
-        /// Half an hour into the next visit, a person converts.
+        /// A person converts half an hour into the next visit.
         fn convert(&mut self, number: u8) {
             self.now_ms += HOUR;
             let (at_ms, id) = (self.now_ms + HOUR / 2, person(number));
@@ -236,22 +237,22 @@ mod tests {
             changed
         }
 
-        /// Whose each hour is, in digits; a dot where nobody's.
+        /// The owner of each hour as a digit; a dot if there is none.
         fn hours(&self) -> String {
             let owner = |view: &PageView| {
                 let holds = |lead: &&Lead| lead.joins.iter().any(|join| join.holds(view.at_ms));
                 let mut owners = self.leads.values().filter(holds);
                 let owner =
                     owners.next().map_or(".".into(), |lead| lead.id.as_bytes()[15].to_string());
-                assert_eq!(owners.next().map(|lead| lead.id), None, "an hour is two persons'");
+                assert_eq!(owners.next().map(|lead| lead.id), None, "an hour has two owners");
                 owner
             };
             views(self.now_ms).iter().map(owner).collect()
         }
     }
 
-    /// What happens, a person's digit for a conversion and a minus before it for an undoing, and
-    /// whose each hour is then.
+    /// Plays a story (a person's digit is a conversion, a minus before it undoes the person's
+    /// joins) and compares the owner of each hour afterwards.
     fn check(story: &str, expected: &str) {
         let mut town = Town::default();
         for act in story.split(' ') {
@@ -270,7 +271,7 @@ mod tests {
         check("1 2", "112");
         check("1 2 3", "1123");
         check("1 2 1", "1121");
-        // undone: nobody's, or whose it was before
+        // Undone: the period goes to nobody, or back to the previous owner.
         check("1 -1", "..");
         check("1 2 -2", "111");
         check("1 2 -1", "..2");
@@ -282,7 +283,7 @@ mod tests {
         check("1 2 1 -1", "..22");
         check("1 2 1 -2", "1111");
         check("1 2 1 -2 -1", "....");
-        // it may be joined again
+        // The browser can be joined again.
         check("1 -1 1", "111");
         check("1 2 -2 2", "1122");
         check("1 2 -1 3", "..23");
@@ -302,8 +303,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, no hour is two persons', the line holds together, and in which order
-        /// some are undone is no matter.
+        /// Whatever happens, no hour has two owners and the line stays consistent, and the order in
+        /// which joins are undone does not matter.
         #[test]
         fn the_line_holds_together(
             acts in proptest::collection::vec((1..5u8, any::<bool>()), 1..20),

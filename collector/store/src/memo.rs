@@ -1,70 +1,70 @@
-//! What arises at run time and is kept beside journeys and leads.
+//! Memos: runtime data kept beside journeys and leads.
 //!
-//! Rotated tokens, how far a poll has come, destinations that are paused, subscriptions, what a CRM sent
-//! and nobody has worked yet, and who does what only one may do.
+//! Examples: rotated tokens, poll cursors, paused destinations, subscriptions, records that a CRM
+//! sent and that are not processed yet, and leases.
 //!
-//! A memo is changed by whoever knows what stands there: of two that change it at the same time, one
-//! learns that it came too late.
+//! A memo is changed by compare-and-swap: the change names the stamp that the caller read. Of two
+//! concurrent changes, one is told that it came too late.
 
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a name, at most: it is part of keys.
+/// The most bytes in a memo's name, which is part of store keys.
 pub const NAME_BYTES: usize = 512;
 
-/// What a memo is about.
+/// The kind of a memo.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemoKind {
-    /// A token of a connection; its value is sealed.
+    /// A connection's token; its value is sealed.
     Token,
-    /// How far a connection was polled.
+    /// How far a connection has been polled.
     Cursor,
-    /// That a destination gets nothing for now.
+    /// A destination is paused.
     Pause,
-    /// Since when a webhook's receiver takes nothing.
+    /// Since when a webhook's receiver has been failing.
     Failing,
-    /// A subscription that was made by API.
+    /// A subscription that was ordered by API.
     Hook,
-    /// What a CRM sent and nobody has worked yet.
+    /// What a CRM sent that is not processed yet.
     Inbox,
-    /// Who does for a while what only one may do. It ends by itself, so no export has it.
+    /// A lease. It expires, so exports do not contain it.
     Lease,
 }
 
-/// Something that was remembered.
+/// A stored memo.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Memo {
-    /// What it is about.
+    /// The kind.
     pub kind: MemoKind,
-    /// Of what of that kind; at most [`NAME_BYTES`].
+    /// The name within its kind; at most [`NAME_BYTES`].
     pub name: String,
-    /// Another one with each change.
+    /// Changes with every change of the memo.
     pub stamp: u64,
     /// JSON text.
     pub value: String,
 }
 
-/// A change of a memo, made where there stands what the caller knows of.
+/// A compare-and-swap of a memo.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MemoChange {
-    /// What it is about.
+    /// The kind.
     pub kind: MemoKind,
-    /// Of what of that kind; at most [`NAME_BYTES`].
+    /// The name within its kind; at most [`NAME_BYTES`].
     pub name: String,
-    /// The stamp that must stand there; `None` where nothing may.
+    /// The stamp that the stored memo must have; `None` if there must be no memo.
     pub was: Option<u64>,
-    /// The stamp that is to stand there: random, so that nobody else's is the same.
+    /// The new stamp: random, so that nobody else chooses the same.
     pub stamp: u64,
-    /// JSON text; `None` removes what stands there.
+    /// JSON text; `None` removes the memo.
     pub value: Option<String>,
 }
 
 impl MemoChange {
-    /// A change to a value, which is kept as JSON text, or (`None`) to nothing.
+    /// A change to `value`, which is stored as JSON text; `None` removes the memo.
     ///
     /// # Errors
-    /// Where the value is none that JSON has.
+    /// If the value cannot be serialised as JSON.
     pub fn new<T: Serialize>(
         kind: MemoKind,
         name: impl Into<String>,
@@ -102,49 +102,50 @@ impl MemoKind {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// The kinds that an export has.
+    /// The kinds that exports contain.
     pub(super) fn carried() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|kind| *kind != Self::Lease)
     }
 }
 
 impl MemoChange {
-    /// Whether it can be stored, on every store.
+    /// Checks that every backend can store it.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] with what is wrong.
+    /// [`StoreError::Refused`] with the reason.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let (kind, bytes) = (self.kind.as_str(), self.name.len());
         if bytes == 0 || bytes > NAME_BYTES {
-            let told = format!("a {kind}'s name has 1 to {NAME_BYTES} bytes, this one has {bytes}");
+            let told =
+                format!("a {kind}'s name must have 1 to {NAME_BYTES} bytes; this one has {bytes}");
             return Err(StoreError::Refused(told));
         }
-        // No text of PostgreSQL holds it, and JSON writes it in other characters.
+        // PostgreSQL's text type cannot hold it. (JSON escapes it.)
         if self.name.contains('\0') || self.value.as_ref().is_some_and(|value| value.contains('\0'))
         {
-            return Err(StoreError::Refused(format!("a {kind}'s name or value holds U+0000")));
+            return Err(StoreError::Refused(format!("a {kind}'s name or value contains U+0000")));
         }
         Ok(())
     }
 
-    /// What stands there once it is made.
+    /// The memo after the change.
     pub(super) fn memo(self) -> Option<Memo> {
         let Self { kind, name, stamp, value, .. } = self;
         value.map(|value| Memo { kind, name, stamp, value })
     }
 
-    /// Whether it may be made over what stands there.
+    /// Whether the change applies to the stored memo.
     pub(super) fn fits(&self, standing: Option<&Memo>) -> bool {
         self.was == standing.map(|memo| memo.stamp)
     }
 
-    /// Whether what stands there is what it makes: one that was made, and whose answer was lost, is
-    /// asked for again.
+    /// Whether the stored memo is already the result of this change: a change whose response was
+    /// lost is sent again.
     pub(super) fn is_made(&self, standing: Option<&Memo>) -> bool {
         match (&self.value, standing) {
             (Some(value), Some(memo)) => (self.stamp, value) == (memo.stamp, &memo.value),

@@ -1,4 +1,4 @@
-//! Opens the store that a url names: the one place that chooses a backend.
+//! Opens the store that a URL names. This is the only place that chooses a backend.
 
 use crate::error::StoreError;
 use crate::postgres::{COLLECTOR, PostgresOptions, PostgresStore};
@@ -7,28 +7,28 @@ use crate::verbs::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where a store is and how it is used.
+/// The location of a store and its settings.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `sled:FOLDER` or `postgres://user:password@host/database`.
     pub url: String,
-    /// Writes that may wait; further ones are answered with [`StoreError::Busy`].
+    /// The most writes that may wait; further ones fail with [`StoreError::Busy`].
     pub queue: usize,
-    /// sled: bytes of cache.
+    /// sled: cache size in bytes.
     pub cache_bytes: u64,
-    /// sled: how much of its disk stays free.
+    /// sled: how much of the disk must stay free.
     pub reserve: Reserve,
-    /// sled: its disk.
+    /// sled: the disk.
     pub disk: Disk,
-    /// PostgreSQL: connections, at most.
+    /// PostgreSQL: the most connections.
     pub connections: usize,
-    /// PostgreSQL: seconds that a statement may take.
+    /// PostgreSQL: the longest that a statement may take, in seconds.
     pub statement_seconds: u32,
-    /// PostgreSQL: a file of certificates to trust in place of the machine's own.
+    /// PostgreSQL: a file of certificates to trust instead of the system's.
     pub tls_ca: Option<PathBuf>,
 }
 
-/// Who opens it: an import must not run beside a collector.
+/// Who opens the store. An import must not run beside a collector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Opener {
     /// A collector.
@@ -42,7 +42,7 @@ pub enum Opener {
 /// Opens a store.
 ///
 /// # Errors
-/// [`StoreError::Address`] for a url of another kind, and what the backend says.
+/// [`StoreError::Address`] if the URL is neither form, and the backend's errors.
 pub fn open(options: &Options, opener: Opener) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(folder) = options.sled_folder() {
         let Options { cache_bytes, queue, reserve, ref disk, .. } = *options;
@@ -59,13 +59,13 @@ pub fn open(options: &Options, opener: Opener) -> Result<Arc<dyn Store>, StoreEr
 }
 
 impl Options {
-    /// The folder of a sled store.
+    /// The folder, if the URL names a sled store.
     pub fn sled_folder(&self) -> Option<&Path> {
         let folder = self.url.strip_prefix("sled:").filter(|folder| !folder.is_empty());
         folder.map(Path::new)
     }
 
-    /// How a database is reached; `None` where the url names none.
+    /// The connection options, if the URL names a PostgreSQL database.
     pub fn postgres(&self, application: &'static str) -> Option<PostgresOptions> {
         let (scheme, _) = self.url.split_once(':')?;
         matches!(scheme, "postgres" | "postgresql").then(|| PostgresOptions {

@@ -1,9 +1,9 @@
-//! The store for more than one machine: PostgreSQL 15 or newer, or a Citus cluster of it.
+//! The store for more than one machine: PostgreSQL 15 or newer, optionally as a Citus cluster.
 //!
-//! Collectors keep nothing of their own: any number of them work on one database, and what they
-//! must not do at once they lock there. All statements stand in [`statements`], with the shard that
-//! each runs on. The work runs on threads of the store's own, so that it does not matter from where
-//! it is asked for.
+//! Collectors keep no state of their own. Any number of them can share one database, where they
+//! lock what they must not do concurrently. All statements are in [`statements`], with the shard
+//! that each runs on. The work runs on the store's own threads, so it can be started from any
+//! runtime.
 
 mod options;
 mod statement;
@@ -42,17 +42,17 @@ use statement::Statement;
 use std::sync::atomic::AtomicU8;
 use threads::Threads;
 
-/// A store in a database.
+/// A store in a PostgreSQL database.
 pub struct PostgresStore {
     connections: Connections,
     lanes: Lanes,
-    /// Which bucket the next probe writes to.
+    /// The bucket that the next readiness probe writes to.
     probe: AtomicU8,
     threads: Threads,
 }
 
 impl PostgresStore {
-    /// Connects, and sees that the schema fits.
+    /// Connects and checks that the schema is this version's.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Schema`].
@@ -71,7 +71,7 @@ impl PostgresStore {
         Ok(Self { connections, lanes, probe: AtomicU8::new(0), threads })
     }
 
-    /// Runs work on the store's own threads; it goes on even where nobody waits for it any more.
+    /// Runs work on the store's own threads. It continues even if the caller stops waiting.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
@@ -98,7 +98,7 @@ impl PostgresStore {
         .await
     }
 
-    /// Changes rows with one statement; how many.
+    /// Changes rows with one statement. Returns how many.
     async fn execute(
         &self,
         statement: &'static Statement,

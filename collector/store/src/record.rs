@@ -1,8 +1,8 @@
-//! What is told of a lead after it converted, and when it is kept: the one definition of the verb
-//! `record`, without any store.
+//! Records of what was reported about a lead after it converted. This is the one definition of the
+//! verb `record`, independent of any backend.
 //!
-//! Records are only added. Each is known by its origin and a reference, so that telling it again
-//! changes nothing.
+//! Records are only ever added. Each is identified by its origin and a reference, so that a
+//! repeated report changes nothing.
 
 use crate::delivery::{Delivery, DeliveryKind};
 use crate::destination::DestinationId;
@@ -16,19 +16,19 @@ use shared::link::CrmLink;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Something that was told of a lead.
+/// Something reported about a lead.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
-    /// A stage that it entered.
+    /// A stage that the lead entered.
     Stage(StageChange),
-    /// What became of a deal of it.
+    /// What became of one of its deals.
     Deal(LedgerEntry),
-    /// Which record of a CRM it is.
+    /// The lead's record in a CRM.
     Link(CrmLink),
 }
 
-/// A record's id among those of its lead: XXH3-128 of what it is, origin and reference.
+/// A record's id, unique within its lead: XXH3-128 of its type, origin and reference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordId(pub(super) Uuid);
 
@@ -48,14 +48,14 @@ impl RecordId {
         self.0.hyphenated().to_string()
     }
 
-    /// The 16 bytes that stand in store keys.
+    /// The 16 bytes used in store keys.
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
 }
 
 impl Record {
-    /// Its id.
+    /// The record's id.
     pub fn id(&self) -> RecordId {
         let (kind, origin, reference) = match self {
             Self::Stage(change) => ("stage", change.by.to_string(), &change.reference),
@@ -66,7 +66,8 @@ impl Record {
         RecordId(Uuid::from_u128(hash))
     }
 
-    /// What the lead is found by with it: a deal of its, or a record of a CRM that it is.
+    /// The identity that the lead can be found by from now on: one of its deals, or its record in a
+    /// CRM.
     pub fn identity(&self) -> Option<(IdentityKind, String)> {
         match self {
             Self::Stage(_) => None,
@@ -86,7 +87,7 @@ impl Record {
         }
     }
 
-    /// As what it is handed off, where it is.
+    /// The kind of delivery that reports it, if any.
     pub fn delivered_as(&self) -> Option<DeliveryKind> {
         match self {
             Self::Stage(_) => Some(DeliveryKind::StageChanged),
@@ -95,8 +96,8 @@ impl Record {
         }
     }
 
-    /// Whether two records under one id say the same. When it was told, and in what words, does not
-    /// matter.
+    /// Whether two records with the same id have the same content. When it was reported, and in
+    /// what words, does not matter.
     fn says_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Stage(one), Self::Stage(other)) => one.to == other.to,
@@ -111,38 +112,37 @@ impl Record {
     }
 }
 
-/// A record to be kept.
+/// A record to store.
 #[derive(Clone, Debug)]
 pub struct NewRecord {
-    /// Of whom.
+    /// The lead.
     pub lead: LeadId,
-    /// What was told.
+    /// What was reported.
     pub record: Record,
-    /// The record of a CRM that the lead is, in the form of [`IdentityKind::CrmRecord`].
+    /// The lead's record in a CRM, in the form of [`IdentityKind::CrmRecord`].
     pub crm_record: Option<String>,
-    /// The destinations that get a delivery, where it is kept and was not before; a link is handed
-    /// off to none.
+    /// The destinations that get a delivery if the record is new. Links are never delivered.
     pub destinations: Vec<DestinationId>,
-    /// When those fall due, Unix milliseconds.
+    /// When the deliveries fall due, Unix milliseconds.
     pub due_at_ms: i64,
 }
 
 /// A record that matches no lead.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Unmatched {
-    /// Where.
+    /// The site.
     pub site: SiteId,
-    /// What the lead was looked up by.
+    /// The keys by which the lead was looked up.
     #[serde(rename = "names")]
     pub keys: Vec<LeadKey>,
-    /// What was told.
+    /// What was reported.
     pub record: Record,
-    /// The record of a CRM that was told with it.
+    /// The CRM record that was reported with it.
     pub crm_record: Option<String>,
 }
 
 impl Unmatched {
-    /// Its id: XXH3-128 of the keys' texts and of the record's id.
+    /// Its id: XXH3-128 of the record's id and the keys' texts.
     pub fn id(&self) -> RecordId {
         let keys: Vec<String> = self.keys.iter().map(LeadKey::to_string).collect();
         let keys = keys.join("\0");
@@ -151,41 +151,43 @@ impl Unmatched {
     }
 }
 
-/// Unmatched records of one site, at most: whoever holds a webhook's secret can send any number.
+/// The most unmatched records of one site: anyone who has a webhook's secret can send any number of
+/// them.
 pub const MOST_UNMATCHED: usize = 10_000;
 
-/// Which of a site's unmatched records are too many, given the ids and times of all: the oldest.
+/// Which of a site's unmatched records exceed the limit: the oldest. Takes the times and ids of
+/// all.
 pub(super) fn surplus(mut all: Vec<(i64, RecordId)>) -> Vec<RecordId> {
     all.sort_unstable();
     let too_many = all.len().saturating_sub(MOST_UNMATCHED);
     all.into_iter().take(too_many).map(|(_, id)| id).collect()
 }
 
-/// What became of a record.
+/// The result of storing a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recorded {
-    /// It is kept; `repeated` where it was before.
+    /// It is stored.
     Kept {
-        /// Whether it had been told before.
+        /// Whether it was already stored before.
         repeated: bool,
     },
-    /// The reference was used for something else.
+    /// The reference is already used for a different report.
     ReferenceUsed,
-    /// The deal, or the CRM's record, is another lead's.
+    /// The deal or the CRM record belongs to another lead.
     Taken(IdentityKind, LeadId),
     /// There is no such lead.
     NoLead,
 }
 
 impl NewRecord {
-    /// What the lead can be found by from now on.
+    /// The identities that the lead can be found by from now on.
     pub(super) fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> {
         let crm_record = self.crm_record.clone().map(|value| (IdentityKind::CrmRecord, value));
         let of_record = self.record.identity().filter(|own| Some(own) != crm_record.as_ref());
         crm_record.into_iter().chain(of_record)
     }
 
-    /// What is to be handed off, where it is kept and not repeated.
+    /// The deliveries to make if the record is new.
     pub(super) fn deliveries(&self, lead: &Lead) -> Vec<Delivery> {
         let Some(kind) = self.record.delivered_as() else { return Vec::new() };
         let (told, recorded_at_ms) = ((kind, self.record.id().0), self.record.recorded_at_ms());
@@ -195,9 +197,9 @@ impl NewRecord {
         self.destinations.iter().map(deliver).collect()
     }
 
-    /// What becomes of it, given what is stored under its id and whose its identities are. It is to be
-    /// written where it is kept and not repeated, together with the identities that nobody has and
-    /// with its deliveries.
+    /// Decides the result, given the record stored under the same id and the owners of its
+    /// identities. If it is kept and not repeated, the caller writes the record, the identities
+    /// that nobody owns, and the deliveries.
     pub(super) fn decide(
         &self,
         stored: Option<&Record>,

@@ -1,5 +1,5 @@
-//! Other labels on page views that are stored, and the journey that they make: the one definition of
-//! the verb `relabel`, without any store.
+//! Replaces the labels of stored page views. This is the one definition of the verb `relabel`,
+//! independent of any backend.
 
 use serde::{Deserialize, Serialize};
 use shared::ids::{EventId, SiteId, VisitorId};
@@ -9,41 +9,41 @@ use shared::visit::{Journey, Touch, Trail};
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
-/// What other rules make of a visitor's page views.
+/// The labels that other rules give a visitor's page views.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Relabelling {
-    /// Where.
+    /// The site.
     pub site: SiteId,
-    /// Who.
+    /// The visitor.
     pub visitor: VisitorId,
-    /// The hash of the rules.
+    /// The hash of the new rules.
     pub rules: u64,
-    /// The labels of page views; those that are not named keep theirs.
+    /// The new labels. Page views that are not listed keep theirs.
     pub labels: Vec<(EventId, Label)>,
 }
 
 /// How much was changed, or would be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Relabelled {
-    /// Page views that were judged by other rules before, whatever those said.
+    /// Page views that were last judged by other rules, whether or not their label changed.
     pub page_views: u64,
-    /// Those among them whose label is another one now.
+    /// Page views among them whose label changed.
     pub labels: u64,
-    /// Visitors with such a label.
+    /// Visitors with a changed label.
     pub visitors: u64,
-    /// Touches that are new, are gone, or have another label.
+    /// Touches that were added, removed or relabelled.
     pub touches: u64,
 }
 
-/// What is to be written.
+/// The changes to write, and their effect.
 pub struct Change {
     /// The page views that change.
     pub views: Vec<PageView>,
-    /// The journey as it was.
+    /// The journey before the change.
     pub before: Journey,
-    /// The journey that they make.
+    /// The journey after the change.
     pub after: Journey,
-    /// How much that is.
+    /// The counts.
     pub counted: Relabelled,
 }
 
@@ -58,7 +58,7 @@ impl AddAssign for Relabelled {
 }
 
 impl Relabelling {
-    /// What it changes of a visitor, given what is stored of its page views.
+    /// Computes the change for a visitor's stored page views.
     pub fn apply(&self, mut trail: Trail) -> Change {
         let before = trail.journey();
         let labels: HashMap<EventId, &Label> =
@@ -86,7 +86,7 @@ impl Relabelling {
     }
 }
 
-/// A touch is known by the page view that began it.
+/// Counts changed touches. A touch is identified by the page view that began it.
 fn touches_changed(before: &[Touch], after: &[Touch]) -> u64 {
     let mut old: HashMap<EventId, &Label> =
         before.iter().map(|touch| (touch.page, &touch.label)).collect();
@@ -136,8 +136,8 @@ mod tests {
         Relabelling { site, visitor: VisitorId::from_random([1; 16]), rules: 2, labels }
     }
 
-    /// The sources of page views an hour apart before and after; page views, labels and touches that
-    /// change.
+    /// Page views an hour apart, given by their sources before and after. Expects the numbers of
+    /// page views, labels and touches that change.
     fn check(before: &str, after: &str, expected: (u64, u64, u64)) {
         let source = |source: &str| source.trim_matches('-').to_owned();
         let views: Vec<PageView> = before
@@ -154,24 +154,24 @@ mod tests {
 
     #[test]
     fn what_is_counted() {
-        // the mark alone
+        // Only the rules' hash changes.
         check("a b", "a b", (2, 0, 0));
-        // one touch has another label
+        // One touch is relabelled.
         check("a b", "a c", (2, 1, 1));
-        // a direct page view belongs to the touch before it
+        // A direct page view belongs to the touch before it.
         check("a - b", "a - c", (3, 1, 1));
-        // two touches become one, and one becomes two
+        // Two touches become one, and one becomes two.
         check("a b", "a a", (2, 1, 1));
         check("a a", "a b", (2, 1, 1));
-        // the direct touch takes the evidence: its page stays, its label is another one
+        // The direct touch takes on the evidence: its page stays, its label changes.
         check("- a", "- b", (2, 1, 1));
-        // what shows no origin any more is part of the touch before it
+        // A page view that no longer shows an origin becomes part of the touch before it.
         check("a b", "a -", (2, 1, 1));
         check("a b", "- -", (2, 2, 2));
     }
 
     proptest! {
-        /// What is counted is what the journey shows, and once is enough.
+        /// The counts match the journey, and relabelling again changes nothing.
         #[test]
         fn relabelled_is_as_if_it_came_so(
             rows in proptest::collection::vec((0..300i64, 0..4usize, 0..4usize, any::<bool>()), 1..20),

@@ -1,7 +1,7 @@
 //! The embedded store: sled 0.34 behind one writer thread.
 //!
-//! Writes go through `writer`, reads straight to sled. One key space (`keys`), so that one batch
-//! holds everything that belongs together.
+//! Writes go through `writer`; reads go straight to sled. All rows share one key space (`keys`), so
+//! that one batch can hold everything that belongs together.
 
 mod engine;
 mod room;
@@ -40,34 +40,34 @@ use writer::{Writer, Writing};
 
 pub use room::{Disk, Reserve};
 
-/// A store in a folder of this machine.
+/// A store in a local folder.
 pub struct SledStore {
     engine: Engine,
     writer: Writer,
     snapshots: Snapshots,
-    /// Let go last: whoever gets it finds the engine's own lock free.
+    /// Dropped last: a process that gets this lock then finds the engine's own lock free.
     _lock: File,
 }
 
-/// How the folder is opened.
+/// Options for opening the folder.
 #[derive(Clone, Debug)]
 pub struct SledOptions {
-    /// Bytes of cache.
+    /// Cache size in bytes.
     pub cache_bytes: u64,
-    /// Verbs that may wait; more are answered with [`StoreError::Busy`].
+    /// The most verbs that may wait; further ones fail with [`StoreError::Busy`].
     pub queue: usize,
-    /// How much of the disk stays free.
+    /// How much of the disk must stay free.
     pub reserve: Reserve,
     /// The disk.
     pub disk: Disk,
 }
 
 impl SledStore {
-    /// Opens or makes the folder.
+    /// Opens the folder, or creates it.
     ///
     /// # Errors
-    /// [`StoreError::InUse`], [`StoreError::Shut`] or [`StoreError::Damaged`]; the folder is left as it
-    /// was found.
+    /// [`StoreError::InUse`], [`StoreError::Shut`] or [`StoreError::Damaged`]. The folder is left
+    /// as it was.
     pub fn open(path: &Path, options: SledOptions) -> Result<Self, StoreError> {
         let SledOptions { cache_bytes, queue, reserve, disk } = options;
         let place = Place { path: path.to_owned(), cache_bytes };
@@ -85,10 +85,10 @@ impl SledStore {
         Ok(Self { engine, writer, snapshots, _lock: lock })
     }
 
-    /// What reads go to, for one reading.
+    /// The tree to use for one read.
     ///
     /// # Errors
-    /// Why the engine is shut.
+    /// The reason why the engine is shut.
     fn tree(&self) -> Result<sled::Tree, StoreError> {
         self.engine.get().ok_or_else(|| self.writer.why_unanswered())
     }

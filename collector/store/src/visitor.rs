@@ -1,9 +1,9 @@
-//! A visitor's rows and record, and what its events change of them: the one definition of the verb
-//! `ingest`, without any store.
+//! A visitor's rows and record, and how its events change them. This is the one definition of the
+//! verb `ingest`, independent of any backend.
 //!
-//! What an event costs is bounded by the event: it reads and writes its own row and its page view's.
-//! Journeys are derived when they are read. A visitor has a bounded number of rows; where there are
-//! more, the oldest are summed up in one step that reads all of them.
+//! The cost of an event is bounded: it reads and writes its own row and its page view's. Journeys
+//! are derived when they are read. A visitor has a bounded number of rows; beyond that, the oldest
+//! are summed up in one step that reads all of them.
 
 mod change;
 
@@ -16,50 +16,50 @@ use shared::page_view::{PageView, Totals};
 use shared::visit::{Past, Trail};
 use uuid::Uuid;
 
-/// The row that holds what is summed up; no event has this id.
+/// The id of the row that holds what is summed up. No event has this id.
 pub(super) const PAST: EventId = EventId(Uuid::nil());
 
-/// One visitor's events of one batch, judged and labelled.
+/// One visitor's events from one batch, judged and labelled.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
-    /// Where.
+    /// The site.
     pub site: SiteId,
-    /// Who.
+    /// The visitor.
     pub visitor: VisitorId,
-    /// What the browser said of itself.
+    /// What the browser reports about itself.
     pub context: VisitorContext,
     /// When the batch was received, Unix milliseconds.
     pub received_at_ms: i64,
-    /// What, in the order sent.
+    /// The events, in the order sent.
     pub events: Vec<Arrival>,
 }
 
-/// One event for the store.
+/// One event, ready to be stored.
 #[derive(Clone, Debug)]
 pub enum Arrival {
-    /// A page was shown.
+    /// A page view.
     View(Box<PageView>),
-    /// A page's totals rise.
+    /// Raises a page view's totals.
     Raise {
         /// The page view.
         page: EventId,
-        /// To at least these.
+        /// The minimum values after the raise.
         totals: Totals,
     },
-    /// Something was done on a page: a row of its own.
+    /// An action on a page, stored as a row of its own.
     Act(Action),
 }
 
-/// A thing that a visitor did, beside viewing.
+/// Something that a visitor did, other than view a page.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Action {
     /// The event's id.
     pub id: EventId,
     /// The page view that it happened on.
     pub page: EventId,
-    /// Corrected Unix milliseconds.
+    /// Unix milliseconds, corrected.
     pub at_ms: i64,
-    /// What it was.
+    /// What the visitor did.
     pub kind: ActionKind,
 }
 
@@ -71,62 +71,62 @@ pub enum ActionKind {
         /// The form's id or name.
         form: String,
     },
-    /// An event of the site's own.
+    /// A custom event of the site.
     Custom {
         /// Its name.
         name: String,
-        /// JSON text, or empty.
+        /// JSON text; may be empty.
         props: String,
     },
-    /// Named the person; the conversion holds whom.
+    /// Identified the person. The contact is kept in the conversion.
     Identify,
 }
 
-/// What the store keeps of a visitor beside its rows.
+/// What the store keeps about a visitor beside its rows.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Visitor {
-    /// The lead it belongs to.
+    /// The lead that the visitor belongs to.
     pub lead: Option<LeadId>,
-    /// The lead that its pages proposed, until that is confirmed.
+    /// The lead that the visitor's pages proposed, until it is confirmed.
     #[serde(default)]
     pub proposed: Option<LeadId>,
-    /// Page views and stubs kept one by one, against `limits::VISITOR_ROWS`.
+    /// The number of page views and stubs stored as rows; counts towards `limits::VISITOR_ROWS`.
     pub views: u32,
-    /// Actions kept, against the same limit.
+    /// The number of actions stored as rows; counts towards the same limit.
     pub actions: u32,
     /// The latest context.
     pub context: VisitorContext,
-    /// When it was first heard of, Unix milliseconds; 0 where that was not recorded yet.
+    /// When the visitor was first seen, Unix milliseconds; 0 in records older than this field.
     #[serde(default)]
     pub known_at_ms: i64,
-    /// How far its rows are summed up.
+    /// Which of the visitor's rows are summed up.
     #[serde(default)]
     pub summed_up: Option<SummedUp>,
 }
 
-/// How far a visitor's rows are summed up.
+/// Which of a visitor's rows are summed up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SummedUp {
-    /// The position of the newest page view among them: whatever comes later and lies before it is
-    /// refused.
+    /// The position of the newest page view among them. Page views that arrive later and lie before
+    /// it are refused.
     pub until: (i64, EventId),
-    /// The newest id among them: whatever raises an older page view that has no row is refused.
+    /// The newest id among them. Raises for an older page view that has no row are refused.
     pub newest: EventId,
-    /// Actions among them, which are counted alone.
+    /// The number of actions among them; nothing else of them is kept.
     pub actions: u32,
 }
 
-/// What is kept of one event.
+/// What is stored of one event.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Row {
     /// A page view.
     View(Box<PageView>),
-    /// Totals whose page view has not come yet.
+    /// Totals whose page view has not arrived yet.
     Stub(Totals),
-    /// Anything else that was done.
+    /// Any other action.
     Action(Action),
-    /// What the older page views came to; stands under the nil id, which no event has.
+    /// The summary of the older page views. Its id is the nil id, which no event has.
     Past(Box<Past>),
 }
 
@@ -143,7 +143,7 @@ impl Arrival {
 }
 
 impl Row {
-    /// The page view, where it is one.
+    /// The page view, if the row is one.
     pub(super) fn view(&self) -> Option<&PageView> {
         match self {
             Self::View(view) => Some(view),
@@ -151,7 +151,7 @@ impl Row {
         }
     }
 
-    /// Where it stands among the visitor's rows; a stub where its page view's id says.
+    /// Its position among the visitor's rows. A stub's position comes from its page view's id.
     pub(super) fn position(&self, id: EventId) -> (i64, EventId) {
         match self {
             Self::View(view) => view.position(),
@@ -161,7 +161,7 @@ impl Row {
     }
 }
 
-/// The page views among rows, and what is summed up.
+/// The page views among the rows, and the summary.
 pub fn trail(rows: impl IntoIterator<Item = Row>) -> Trail {
     let mut trail = Trail::default();
     for row in rows {

@@ -187,7 +187,7 @@ async fn refusals_are_told_and_others_go_on() {
         (207, batch(json!([]), error.clone()), CallError::Invalid("no".into())),
         (200, batch(json!([{ "id": "1", "new": true }]), error), CallError::Invalid("no".into())),
         (200, json!({ "status": "COMPLETE", "results": [] }), unreadable("id of the contact")),
-        (200, json!({ "results": [{ "id": "1" }] }), unreadable("word on what is new")),
+        (200, json!({ "results": [{ "id": "1" }] }), unreadable("member \"new\"")),
         (200, json!("<html>"), unreadable("id of the contact")),
         (200, json!([1, 2]), unreadable("id of the contact")),
     ] {
@@ -199,7 +199,7 @@ async fn refusals_are_told_and_others_go_on() {
 }
 
 fn unreadable(what: &str) -> CallError {
-    CallError::Transient { until_ms: None, message: format!("HubSpot's answer has no {what}") }
+    CallError::Transient { until_ms: None, message: format!("HubSpot's response has no {what}") }
 }
 
 /// An account that put other stages in place of HubSpot's own loses no lead by it.

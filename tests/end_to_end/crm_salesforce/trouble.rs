@@ -250,25 +250,25 @@ async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
             "/composite",
             200,
             part(200, json!({})),
-            transient("Salesforce's answer has no list of records"),
+            transient("Salesforce's response has no list of records"),
         ),
         (
             "/composite",
             200,
             json!({ "compositeResponse": [] }),
-            transient("Salesforce's answer has no answer to each part"),
+            transient("Salesforce's response has no result for each part"),
         ),
         (
             "/composite",
             200,
             json!("<html>"),
-            transient("Salesforce's answer has no answer to each part"),
+            transient("Salesforce's response has no result for each part"),
         ),
         (
             upsert,
             201,
             json!({ "created": true }),
-            transient("Salesforce's answer has no id of the lead"),
+            transient("Salesforce's response has no id of the lead"),
         ),
         (
             upsert,
@@ -282,7 +282,7 @@ async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
             json!([{ "errorCode": "INVALID_FIELD", "message": "No such column 'Title' on sobject of type Lead" }]),
             CallError::Invalid(
                 "Salesforce 400 INVALID_FIELD: No such column 'Title' on sobject of type Lead; \
-                 its user may not see that field"
+                 the integration's user cannot see that field"
                     .into(),
             ),
         ),

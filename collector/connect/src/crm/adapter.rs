@@ -1,5 +1,5 @@
-//! What a vendor's adapter does. Pushing a person is all that it must do; the rest are capabilities,
-//! each a trait of its own that the adapter offers where its vendor has what it takes.
+//! What a vendor's adapter does. It must be able to push a person. Everything else is a capability:
+//! a separate trait that the adapter offers if its vendor supports it.
 
 use super::note::Note;
 use super::push::{Push, Pushed};
@@ -12,51 +12,51 @@ use shared::fields::catalogue::Field;
 /// One account of a vendor.
 #[async_trait]
 pub trait Crm: Send + Sync {
-    /// Finds the person's record or makes it, and writes the values into its fields. Safe to repeat
-    /// at any point: there is one record afterwards.
+    /// Finds or creates the person's record, and writes the values into its fields. Safe to repeat
+    /// at any point: there is exactly one record afterwards.
     ///
     /// # Errors
-    /// [`CallError::UnknownField`] where a field is not declared; nothing was written then.
+    /// [`CallError::UnknownField`] if a field is not declared; then nothing was written.
     async fn push(&self, push: &Push<'_>) -> Result<Pushed, CallError>;
 
     /// Makes a small call that succeeds only with valid credentials. An adapter without such a call
-    /// succeeds, and the next hand-off shows.
+    /// returns `Ok`, and the next hand-off shows whether they are valid.
     ///
     /// # Errors
-    /// [`CallError::Auth`] where the credentials are not valid.
+    /// [`CallError::Auth`] if the credentials are invalid.
     async fn probe(&self) -> Result<(), CallError> {
         Ok(())
     }
 
-    /// Attaching notes to records.
+    /// The capability to attach notes to records.
     fn notes(&self) -> Option<&dyn Notes> {
         None
     }
 
-    /// Declaring fields.
+    /// The capability to declare fields.
     fn fields(&self) -> Option<&dyn Fields> {
         None
     }
 
-    /// Asking for what changed.
+    /// The capability to poll for changes.
     fn polling(&self) -> Option<&dyn Polling> {
         None
     }
 
-    /// Receiving webhooks.
+    /// The capability to receive webhooks.
     fn webhooks(&self) -> Option<&dyn Webhooks> {
         None
     }
 }
 
-/// A vendor that keeps notes with a person's record.
+/// A vendor that attaches notes to a person's record.
 #[async_trait]
 pub trait Notes: Send + Sync {
-    /// Attaches a note to a record. Notes have no key of their own: with `look_first`, because an
-    /// earlier attempt may have made it, the note is searched for by its marker and not made twice.
+    /// Attaches a note to a record. Vendors do not deduplicate notes. With `look_first`, because an
+    /// earlier attempt may have created it, the note is first searched for by its marker.
     ///
     /// # Errors
-    /// [`CallError::Transient`] also where it is unknown whether the note was made.
+    /// [`CallError::Transient`] also if it is unknown whether the note was created.
     async fn attach(
         &self,
         record: &RecordRef,
@@ -68,61 +68,61 @@ pub trait Notes: Send + Sync {
 /// A vendor whose fields can be declared by API.
 #[async_trait]
 pub trait Fields: Send + Sync {
-    /// Declares the fields that are missing there. Repeating it changes nothing.
+    /// Declares the fields that are missing in the CRM. Repeating it changes nothing.
     ///
     /// # Errors
-    /// Where the CRM refuses it.
+    /// If the CRM refuses it.
     async fn declare(&self, wanted: &[&'static Field]) -> Result<Declared, CallError>;
 }
 
-/// A vendor that can be asked for what changed.
+/// A vendor that can be polled for changes.
 #[async_trait]
 pub trait Polling: Send + Sync {
-    /// The lists that are asked, in the order in which they should be.
+    /// The lists to poll, in this order.
     fn feeds(&self) -> &'static [&'static str];
 
-    /// A page of what changed in a list since a time, the oldest change first.
+    /// A page of the changes in a list since a time, oldest first.
     ///
     /// # Errors
-    /// The call's.
+    /// The error of the call.
     async fn changed(&self, feed: &str, since_ms: i64) -> Result<Page, CallError>;
 }
 
 /// A vendor that sends webhooks.
 #[async_trait]
 pub trait Webhooks: Send + Sync {
-    /// Judges a webhook by what stands before its body, so that the bodies of those that cannot be
-    /// signed are never read. [`Self::receive`] judges all of it again.
+    /// Checks what is known of a webhook before its body is read, so that the bodies of webhooks
+    /// that cannot be signed are never read. [`Self::receive`] checks everything again.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// Why the webhook is refused.
     fn admit(&self, head: &Head<'_>) -> Result<(), Refused>;
 
-    /// Judges a webhook, its signature before anything else, and returns the records that it names.
-    /// Makes no call.
+    /// Checks a webhook, its signature first, and returns the records that it names. Makes no
+    /// calls.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// Why the webhook is refused.
     fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused>;
 
-    /// Reads records as they stand now. Those that are gone come as [`Change::PersonGone`] and
+    /// Reads the current state of records. Deleted ones are returned as [`Change::PersonGone`] and
     /// [`Change::DealGone`].
     ///
     /// # Errors
-    /// The call's.
+    /// The error of the call.
     async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError>;
 }
 
 /// The result of declaring fields.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Declared {
-    /// Every wanted field with the vendor's name for it, its type there, and whether it was made now.
+    /// Every wanted field, with its name and type in the CRM and whether it was created now.
     pub fields: Vec<DeclaredField>,
-    /// What somebody has to do by hand.
+    /// What someone has to do by hand.
     pub advice: Vec<String>,
 }
 
-/// A field as it stands in a CRM.
+/// A field in a CRM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeclaredField {
     /// Our name.
@@ -131,16 +131,16 @@ pub struct DeclaredField {
     pub there: String,
     /// The vendor's type.
     pub kind: String,
-    /// Whether it was made now.
+    /// Whether it was created now.
     pub made: bool,
 }
 
-/// A page of what changed.
+/// A page of changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
-    /// What changed.
+    /// The changes.
     pub changes: Vec<Change>,
-    /// The time of the last change on it, Unix milliseconds: where the next page begins. `None` where
-    /// there is no more now.
+    /// The time of the last change on this page, Unix milliseconds: where the next page begins.
+    /// `None` if there are no more changes now.
     pub more_from_ms: Option<i64>,
 }

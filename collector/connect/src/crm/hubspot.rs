@@ -1,7 +1,7 @@
-//! HubSpot: contacts with our properties, notes, deals, signed webhooks.
+//! HubSpot: contacts with our properties, notes, deals, and signed webhooks.
 //!
-//! What HubSpot calls things is known in the modules below and nowhere else. `docs/hubspot.md` is the
-//! page for whoever connects an account.
+//! HubSpot's names appear only in the modules below. `docs/hubspot.md` explains how to connect an
+//! account.
 
 mod config;
 mod words;
@@ -38,10 +38,10 @@ use shared::fields::catalogue::Field;
 use std::sync::Arc;
 use words::{CONTACT, DEAL};
 
-/// Makes the adapter; nothing is called yet.
+/// Creates the adapter. Makes no calls yet.
 ///
 /// # Errors
-/// Where the settings cannot be used.
+/// If the settings cannot be used.
 pub(super) fn connect(own: &HubspotConfig, settings: Settings) -> Result<Adapter> {
     let account = Hubspot::new(own, settings)?;
     Ok(Adapter { caller: Arc::clone(&account.caller), crm: Box::new(account) })
@@ -100,7 +100,7 @@ impl Fields for Hubspot {
 
 #[async_trait]
 impl Polling for Hubspot {
-    /// Contacts first, so that the persons of a deal are known when it comes.
+    /// Contacts first, so that the people of a deal are known when the deal is read.
     fn feeds(&self) -> &'static [&'static str] {
         &[CONTACT, DEAL]
     }

@@ -1,51 +1,52 @@
-//! What is written into a record that may hold something already: one policy for every CRM.
+//! What is written into a record that may already have values: one policy for every CRM.
 //!
-//! - What a form said of the person fills what is empty: a correction made in the CRM stays.
+//! - A value that a form gave for the person is written only into an empty field, so a correction
+//!   made in the CRM stays.
 //! - The first click, the first visit and the lead's id are written once, unless the connection
-//!   overwrites them. All other fields of ours are written where they differ.
-//! - A value that is not known is never written, so nothing is ever emptied.
-//! - What stands for an unknown value that the vendor requires (`[not provided]`) goes into a new
-//!   record only, and counts as empty.
+//!   overwrites them. All our other fields are written if they differ.
+//! - Unknown values are never written, so no field is ever cleared.
+//! - A placeholder for an unknown value that the vendor requires (`[not provided]`) is written only
+//!   into a new record, and counts as empty.
 //!
-//! A vendor's adapter says what its fields are called, how long they are, and which two values are the
-//! same to it.
+//! A vendor's adapter provides the names and maximum lengths of fields, and decides whether two
+//! values are equal in the CRM.
 
 use serde_json::{Map, Value};
 use shared::fields::catalogue::{Field, FieldKind};
 use shared::lead::Contact;
 
-/// What one field of a record should hold.
+/// The value that one field of a record should have.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The vendor's name of the field.
     pub name: String,
-    /// The value as the vendor takes it; null where it is not known.
+    /// The value in the vendor's format; null if it is not known.
     pub value: Value,
-    /// What a new record gets in place of a value that is not known.
+    /// What a new record gets instead of an unknown value.
     pub placeholder: Value,
-    /// What happens to a value that is there.
+    /// What to do if the field already has a value.
     pub rule: Rule,
-    /// What the field holds, where it is one of ours.
+    /// The kind of field, if it is one of ours.
     pub kind: Option<FieldKind>,
 }
 
-/// What happens to a value that is there.
+/// What to do if a field already has a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
-    /// It stays.
+    /// Keep it.
     Fill,
-    /// It is replaced where it differs.
+    /// Replace it if it differs.
     Replace,
 }
 
 impl Wanted {
-    /// A field of the CRM's own, such as its e-mail address.
+    /// A standard field of the CRM, such as the e-mail address.
     pub fn own(name: &str, value: Option<String>) -> Self {
         let (value, placeholder) = (value.map_or(Value::Null, Value::from), Value::Null);
         Self { name: name.to_owned(), value, placeholder, rule: Rule::Fill, kind: None }
     }
 
-    /// A field of ours under the vendor's name, its value as the vendor takes it.
+    /// One of our fields, with its name and value in the vendor's format.
     pub fn ours(name: String, field: &Field, value: Option<Value>, overwrite_first: bool) -> Self {
         let rule = match is_written_once(field) && !overwrite_first {
             true => Rule::Fill,
@@ -56,8 +57,8 @@ impl Wanted {
     }
 }
 
-/// The members to write over a record as it stands, or (`None`) into one that is to be made.
-/// `is_same` says whether a value that is there is the wanted one in the vendor's way of writing it.
+/// The fields to write into an existing record, or (`None`) into a new one. `is_same` decides
+/// whether an existing value equals the wanted one in the vendor's format.
 pub fn merge<'a>(
     wanted: impl IntoIterator<Item = &'a Wanted>,
     there: Option<&Value>,
@@ -82,19 +83,19 @@ pub fn merge<'a>(
     members
 }
 
-/// CRMs tell a field without a value as null or as an empty text.
+/// CRMs represent an empty field as null or as an empty text.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value == ""
 }
 
-/// Whether a field keeps the first value that a CRM got: the lead's id, the first visit and the first
-/// click.
+/// Whether a field keeps the first value that the CRM got: the lead's id, the first visit and the
+/// first click.
 fn is_written_once(field: &Field) -> bool {
     let name = field.name.as_str();
     matches!(name, "lead_id" | "first_visit_at") || name.starts_with("first_click_")
 }
 
-/// A person's name in two parts, as every CRM has it.
+/// A person's name in two parts, as all CRMs store it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PersonName<'a> {
     /// The given name.
@@ -104,8 +105,8 @@ pub struct PersonName<'a> {
 }
 
 impl<'a> PersonName<'a> {
-    /// The parts that the form asked for; else the one name that it asked for, divided before its last
-    /// word. A name of one word is the last name, which is the part that CRMs require.
+    /// The parts that the form asked for. If it asked for one full name, that is split before its
+    /// last word. A single word is the last name, which is the part that CRMs require.
     pub fn of(contact: &'a Contact) -> Self {
         let (first, last) = (contact.first_name.as_deref(), contact.last_name.as_deref());
         let whole = contact.full_name.as_deref().filter(|_| first.is_none() && last.is_none());
@@ -123,7 +124,8 @@ mod tests {
     use serde_json::json;
     use shared::fields::catalogue::find;
 
-    /// A field of a record: what is wanted, what is there (`None`: the record is new), what is written.
+    /// One field: the wanted value, the existing value (`None`: the record is new), and what is
+    /// written.
     fn check(wanted: &Wanted, there: Option<&Value>, expected: &Value) {
         let there = there.map(|there| json!({ "field": there }));
         let written = merge([wanted], there.as_ref(), |wanted, there| *there == wanted.value);

@@ -1,39 +1,39 @@
-//! A conversion's journey as a note that people read, and the marker by which it is found again.
+//! A conversion's journey as a note for people, and the marker by which the note is found again.
 //!
-//! What is left out of a note that is too long is decided here, for every vendor: the first line and
-//! the newest ones stay. A vendor says how long a note may be and how a line is written.
+//! If a note is too long, this module decides for every vendor what is left out: the first line and
+//! the newest lines stay. A vendor provides the maximum length and the format of a line.
 
 use shared::cut;
 use shared::ids::LeadId;
 use std::fmt;
 
-/// The longest line, in characters, before a vendor writes it in its own form.
+/// The longest line, in characters, before the vendor formats it.
 pub const LINE_CHARACTERS: usize = 2_000;
 
 /// A conversion's journey.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
-    /// Its title, such as `Attribution journey #1`.
+    /// The title, such as `Attribution journey #1`.
     pub title: String,
-    /// Its lines, plain text, oldest touch first.
+    /// The lines in plain text, oldest touch first.
     pub lines: Vec<String>,
-    /// Stands on its last line.
+    /// The marker, which is the note's last line.
     pub marker: NoteMarker,
     /// The conversion's time, Unix milliseconds.
     pub at_ms: i64,
 }
 
-/// What names a note: `clew-journey:LEAD:NUMBER`.
+/// Identifies a note: `clew-journey:LEAD:NUMBER`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoteMarker {
     /// The lead.
     pub lead: LeadId,
-    /// The conversion's number among the lead's.
+    /// The conversion's number within the lead.
     pub number: u32,
 }
 
 impl NoteMarker {
-    /// Whether a text holds this marker, and not one that only begins like it: `…:1` is not `…:12`.
+    /// Whether a text contains this marker, and not just a longer one: `…:1` is not `…:12`.
     pub fn is_in(self, text: &str) -> bool {
         let marker = self.to_string();
         let mut ends = text.match_indices(&marker).map(|(at, _)| &text[at + marker.len()..]);
@@ -48,8 +48,8 @@ impl fmt::Display for NoteMarker {
 }
 
 impl Note {
-    /// The lines as `write` puts them, in at most `room` characters: the first, how many are left out,
-    /// and the newest that fit.
+    /// The lines as formatted by `write`, in at most `room` characters. If they do not all fit: the
+    /// first line, the number of lines left out, and the newest lines that fit.
     pub fn fit(&self, room: usize, write: impl Fn(&str) -> String) -> String {
         let lines = self.lines.iter().map(|line| cut::text(line.clone(), LINE_CHARACTERS));
         let lines: Vec<String> = lines.map(|line| write(&line)).collect();
@@ -118,7 +118,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the lines are, the room is kept as soon as it holds a word about what is missing.
+        /// Whatever the lines are, the limit is kept if it has room for the line that says what is
+        /// left out.
         #[test]
         fn the_room_is_kept(lines in prop::collection::vec(".{0,60}", 0..30), room in 40..400_usize) {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! A person to be written into a CRM.
+//! Input and output of writing a person into a CRM.
 
 use super::record::RecordRef;
 use serde_json::Value;
@@ -6,30 +6,30 @@ use shared::fields::catalogue::Field;
 use shared::ids::LeadId;
 use shared::lead::Contact;
 
-/// A person to be written.
+/// A person to write into a CRM.
 #[derive(Clone, Debug)]
 pub struct Push<'a> {
-    /// Who.
+    /// The lead.
     pub lead: LeadId,
-    /// By what they are reached, normalised.
+    /// The contact data, normalised.
     pub contact: &'a Contact,
-    /// The fields to be written with their canonical values, none of them null.
+    /// The fields to write with their canonical values; none of them is null.
     pub values: &'a [(&'static Field, Value)],
-    /// The words for people of the last touch's channel, such as `Paid Search`.
+    /// The display name of the last touch's channel, such as `Paid Search`.
     pub channel: Option<&'a str>,
     /// The record that an earlier hand-off wrote.
     pub known: Option<&'a RecordRef>,
-    /// Whether what was written once, such as the first click, is overwritten.
+    /// Whether to overwrite fields that are written once, such as the first click.
     pub overwrite_first: bool,
 }
 
-/// A record that was written.
+/// A record that has been written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pushed {
-    /// Which.
+    /// The record.
     pub record: RecordRef,
-    /// Whether it was made now.
+    /// Whether it was created now.
     pub created: bool,
-    /// Where people see it.
+    /// The record's page in the CRM.
     pub url: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Records of a CRM as they stand there, in our words.
+//! The current state of a CRM's records, in our terms.
 
 use serde::{Deserialize, Serialize};
 use shared::deal::DealStatus;
@@ -8,37 +8,39 @@ use shared::lifecycle::Stage;
 /// One record of a CRM.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RecordRef {
-    /// The vendor's word for what it is: `contact`, `deal`; `Lead`, `Contact`, `Opportunity`.
+    /// The vendor's name for the type of record: `contact`, `deal`; `Lead`, `Contact`,
+    /// `Opportunity`.
     pub object: String,
-    /// Its id there.
+    /// The id in the CRM.
     pub id: String,
 }
 
-/// How something stands in a CRM.
+/// The current state of a record in a CRM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     /// A person's record.
     Person(PersonRecord),
     /// A deal.
     Deal(DealRecord),
-    /// A person's record that is no more.
+    /// A person's record that no longer exists.
     PersonGone(RecordRef),
-    /// A deal that is no more, by its id.
+    /// A deal that no longer exists, by its id.
     DealGone(String),
 }
 
 /// A person's record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PersonRecord {
-    /// Which.
+    /// The record.
     pub record: RecordRef,
-    /// Records that became this one, by merging or converting.
+    /// Records that were merged or converted into this one.
     pub formerly: Vec<RecordRef>,
     /// The e-mail address.
     pub email: Option<String>,
-    /// Our lead, where its field says so.
+    /// Our lead, if the record's lead field names one.
     pub lead: Option<LeadId>,
-    /// The stages that it is known to have entered, and when; the last is where it stands.
+    /// The stages that the person is known to have entered, with times; the last one is the current
+    /// stage.
     pub stages: Vec<StageAt>,
     /// When it was last changed, Unix milliseconds.
     pub changed_at_ms: i64,
@@ -49,36 +51,36 @@ pub struct PersonRecord {
 pub struct StageAt {
     /// The stage.
     pub stage: Stage,
-    /// When, Unix milliseconds.
+    /// When it was entered, Unix milliseconds.
     pub at_ms: i64,
-    /// In the vendor's word; the reason, where the stage is `lost`.
+    /// The vendor's word for it; the reason, if the stage is `lost`.
     pub word: String,
 }
 
 /// A deal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DealRecord {
-    /// Its id there.
+    /// The id in the CRM.
     pub id: String,
-    /// How it stands.
+    /// The deal's status.
     pub status: DealStatus,
     /// The vendor's word for its stage.
     pub word: String,
-    /// Our stage for that word, where the configuration or the vendor says more than `status` does.
+    /// Our stage for that word, if the configuration or the vendor says more than `status` does.
     pub stage: Option<Stage>,
     /// Its amount as a decimal text.
     pub amount: Option<String>,
-    /// Its currency code, where the CRM says one.
+    /// Its currency code, if the CRM has one.
     pub currency: Option<String>,
-    /// When it was made, Unix milliseconds.
+    /// When it was created, Unix milliseconds.
     pub created_at_ms: i64,
-    /// When it was closed, where it is, Unix milliseconds.
+    /// When it was closed, if it was, Unix milliseconds.
     pub closed_at_ms: Option<i64>,
     /// When it was last changed, Unix milliseconds.
     pub changed_at_ms: i64,
-    /// The persons of the deal; the one that the CRM marks as the first comes first.
+    /// The people of the deal, the CRM's main contact first.
     pub persons: Vec<DealPerson>,
-    /// Our lead, where a field of the deal says so.
+    /// Our lead, if a field of the deal names one.
     pub lead: Option<LeadId>,
 }
 
@@ -87,7 +89,7 @@ pub struct DealRecord {
 pub struct DealPerson {
     /// The person's record.
     pub record: RecordRef,
-    /// The e-mail address, where it was told.
+    /// The e-mail address, if it is known.
     pub email: Option<String>,
     /// Whether the CRM marks this one as the deal's main contact.
     pub is_primary: bool,

@@ -1,7 +1,8 @@
-//! Salesforce: leads, contacts and opportunities by its REST API, and its outbound messages.
+//! Salesforce: leads, contacts and opportunities through its REST API, and its outbound messages.
 //!
-//! A person is a Lead until somebody converts it, and a Contact from then on; the id of our lead is an
-//! external id of either. `docs/salesforce.md` is the page for whoever connects an organization.
+//! A person is a Lead until someone converts it, and a Contact from then on. Our lead's id is
+//! stored in an external id field of both. `docs/salesforce.md` explains how to connect an
+//! organization.
 
 mod config;
 mod error;
@@ -32,10 +33,10 @@ use organization::Salesforce;
 use shared::fields::catalogue::Field;
 use std::sync::Arc;
 
-/// Makes the adapter; nothing is called yet.
+/// Creates the adapter. Makes no calls yet.
 ///
 /// # Errors
-/// Where the settings cannot be used.
+/// If the settings cannot be used.
 pub(super) fn connect(own: &SalesforceConfig, settings: Settings) -> Result<Adapter> {
     let organization = Salesforce::new(own, settings)?;
     Ok(Adapter { caller: Arc::clone(&organization.caller), crm: Box::new(organization) })
@@ -48,7 +49,7 @@ impl Crm for Salesforce {
     }
 
     async fn probe(&self) -> Result<(), CallError> {
-        // `/limits` would ask for a permission that nothing else needs.
+        // `/limits` would require a permission that nothing else needs.
         self.query("SELECT Id FROM Lead LIMIT 1").await?;
         Ok(())
     }
@@ -92,7 +93,8 @@ impl Fields for Salesforce {
 #[async_trait]
 impl Polling for Salesforce {
     fn feeds(&self) -> &'static [&'static str] {
-        // A converted lead comes before the opportunity of its contact.
+        // Leads first, so that a converted lead is known before the opportunity of its contact is
+        // read.
         &["Lead", "Opportunity"]
     }
 

@@ -1,4 +1,5 @@
-//! What every vendor's adapter is made from beside its own table, and the checks that all tables share.
+//! The inputs of every vendor's adapter, beside its own table, and the checks that all vendors
+//! share.
 
 use super::adapter::Crm;
 use crate::call::Caller;
@@ -11,40 +12,40 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::Url;
 
-/// Calls that may be made in ten seconds, unless the settings say otherwise.
+/// The default number of calls per ten seconds.
 pub(super) const CALLS_IN_10_SECONDS: u32 = 100;
-/// The fewest calls in ten seconds that a connection can work with: with fewer than a hand-off takes,
-/// none would ever begin.
+/// The fewest calls per ten seconds that a connection can work with. With fewer calls than a
+/// hand-off takes, none would ever begin.
 const LEAST_CALLS: u32 = 10;
 
-/// What an adapter is made from.
+/// The inputs of an adapter.
 pub struct Settings {
     /// The connection's name.
     pub name: String,
-    /// What the names of our fields begin with.
+    /// The prefix of our fields' names.
     pub prefix: Prefix,
     /// The address of the connection's webhooks: `PUBLIC_URL/hooks/NAME`.
     pub hook_url: Url,
-    /// Our stage for the CRM's word for a person, over the vendor's usual ones.
+    /// Maps the CRM's lifecycle stages of a person to our stages; overrides the vendor's defaults.
     pub stages: BTreeMap<String, Stage>,
-    /// Our stage for the CRM's word for an open deal.
+    /// Maps the CRM's stages of an open deal to our stages.
     pub deal_stages: BTreeMap<String, Stage>,
-    /// How requests are made.
+    /// Sends the requests.
     pub transport: Transport,
-    /// Where tokens are kept.
+    /// Stores tokens.
     pub vault: Vault,
 }
 
-/// An adapter that is ready to be used.
+/// An adapter that is ready for use.
 pub struct Adapter {
-    /// What it does.
+    /// The adapter.
     pub crm: Box<dyn Crm>,
-    /// What its calls go through.
+    /// Makes its calls.
     pub caller: Arc<Caller>,
 }
 
 pub(super) fn check_calls(setting: &str, calls: u32) -> Result<()> {
-    ensure!(calls >= LEAST_CALLS, "{setting}: should be {LEAST_CALLS} at least");
+    ensure!(calls >= LEAST_CALLS, "{setting}: should be at least {LEAST_CALLS}");
     Ok(())
 }
 
@@ -57,8 +58,8 @@ pub(super) fn check_url(setting: &str, url: &Url, allow_private: bool) -> Result
     Ok(())
 }
 
-/// An address that stands in the code.
+/// Parses a URL literal.
 pub(super) fn literal(text: &str) -> Url {
-    #[expect(clippy::unwrap_used, reason = "texts of the code alone, all of which a test reads")]
+    #[expect(clippy::unwrap_used, reason = "only literals, all of which a test parses")]
     text.parse().unwrap()
 }

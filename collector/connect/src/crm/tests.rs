@@ -1,4 +1,4 @@
-//! What settings of a connection are taken, and that the example tells their defaults.
+//! Which settings of a connection are accepted, and that the example shows their defaults.
 
 use super::*;
 use figment::Figment;
@@ -14,7 +14,7 @@ fn read(text: &str) -> CrmConfig {
     Figment::from(Toml::string(text)).extract().unwrap()
 }
 
-/// A connection with one vendor's table as the example has it, all of it in force.
+/// A connection with one vendor's table, with all of the example's lines in force.
 fn example(vendor: &str) -> CrmConfig {
     let (_, block) = EXAMPLE.split_once("# [[crm]]\n").unwrap();
     let lines = block.lines().map_while(|line| line.strip_prefix("# "));
@@ -79,19 +79,19 @@ fn check(text: &str, expected: Result<(), &str>) {
 fn good_and_bad_connections() {
     check(HUBSPOT, Ok(()));
     check(SALESFORCE, Ok(()));
-    check("", Err("it needs one table of a vendor"));
-    check(&format!("{HUBSPOT}{SALESFORCE}"), Err("it needs one table of a vendor"));
+    check("", Err("it needs exactly one vendor's table"));
+    check(&format!("{HUBSPOT}{SALESFORCE}"), Err("it needs exactly one vendor's table"));
     check(&format!("fields = ['gclid']\n{HUBSPOT}"), Ok(()));
     check(&format!("fields = ['shoes']\n{HUBSPOT}"), Err("there is no field `shoes`"));
     let plain = format!("{HUBSPOT}base_url = 'http://127.0.0.1:8084'");
     check(&plain, Err("hubspot.base_url: should be https"));
     check(&format!("allow_private = true\n{plain}"), Ok(()));
     for (vendor, name) in [(HUBSPOT, "hubspot"), (SALESFORCE, "salesforce")] {
-        let few = format!("{name}.calls_in_10_seconds: should be 10 at least");
+        let few = format!("{name}.calls_in_10_seconds: should be at least 10");
         check(&format!("{vendor}calls_in_10_seconds = 9"), Err(&few));
         check(&format!("{vendor}calls_in_10_seconds = 10"), Ok(()));
     }
-    check("[hubspot]\nclient_id = 'i'", Err("it needs token, or client_id"));
+    check("[hubspot]\nclient_id = 'i'", Err("set token, or client_id"));
     check("[hubspot]\nclient_id = 'i'\nclient_secret = 's'\nrefresh_token = 'r'", Ok(()));
     check(&format!("{HUBSPOT}client_secret = 's'"), Ok(()));
     check(&format!("{HUBSPOT}refresh_token = 'r'"), Err("either token, or refresh_token"));
@@ -99,11 +99,11 @@ fn good_and_bad_connections() {
         check(&format!("{HUBSPOT}api = '{api}'"), expected);
     }
     check(&format!("{SALESFORCE}refresh_token = 'r'"), Ok(()));
-    check(&format!("{SALESFORCE}private_key = 'k'"), Err("a private_key needs the user"));
+    check(&format!("{SALESFORCE}private_key = 'k'"), Err("private_key requires user"));
     let key = format!("{SALESFORCE}private_key = 'k'\nuser = 'u'\n");
     check(&key, Ok(()));
     check(&format!("{key}refresh_token = 'r'"), Err("either private_key or refresh_token"));
-    check(&SALESFORCE.replace("client_secret = 's'", ""), Err("it needs client_secret"));
+    check(&SALESFORCE.replace("client_secret = 's'", ""), Err("set client_secret"));
     check(&format!("{SALESFORCE}api = '68'"), Err("salesforce.api: should be like"));
     check(&format!("{SALESFORCE}hook_secret = 'short'"), Err("at least 32 random characters"));
     check(&format!("{SALESFORCE}hook_secret = '{}'", "x".repeat(32)), Ok(()));

@@ -1,10 +1,11 @@
-//! Which addresses of the internet are anybody's, by the registries of special-purpose addresses (IANA,
-//! RFC 6890 and what came after it).
+//! Which IP addresses are public, according to the IANA registries of special-purpose addresses
+//! (RFC 6890 and later).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Not loopback, private, link-local (cloud metadata too), shared, documentation or reserved; an
-/// address inside another is judged by what is inside.
+/// Whether an address is neither loopback, private, link-local (which includes cloud metadata),
+/// shared, documentation nor reserved. An address embedded in another is judged by the embedded
+/// one.
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -14,13 +15,13 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let reserved = match ip.octets() {
-        // This network, multicast, and what is kept for later.
+        // "This network", multicast, and reserved for future use.
         [0 | 224.., ..] => true,
-        // Shared behind a provider's translation.
+        // Shared address space (carrier-grade NAT).
         [100, 64..128, ..] => true,
-        // Protocols, and relays of 6to4.
+        // Protocol assignments, and 6to4 relays.
         [192, 0, 0, _] | [192, 88, 99, _] => true,
-        // Benchmarks.
+        // Benchmarking.
         [198, 18..20, ..] => true,
         _ => false,
     };
@@ -34,13 +35,13 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
     let embedded = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match ip.segments() {
-        // NAT64, as everybody uses it.
+        // NAT64 with the well-known prefix.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded(high, low)),
         // 6to4.
         [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
-        // Protocols (Teredo, benchmarks, ORCHID), and documentation twice.
+        // Protocol assignments (Teredo, benchmarking, ORCHID), and both documentation ranges.
         [0x2001, 0..0x200 | 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false,
-        // Global unicast, and nothing else.
+        // Only global unicast.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

@@ -1,4 +1,4 @@
-//! A statement in place of a password: RFC 7523, signed with RS256.
+//! Signed assertions in place of a password (RFC 7523, RS256).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,41 +9,41 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::json;
 
-/// How long a statement holds; vendors take at most three minutes.
+/// How long an assertion is valid, in seconds; vendors accept at most three minutes.
 const HOLDS_S: i64 = 180;
 
-/// What is stated: that an app acts for a user.
+/// States that an app acts for a user.
 #[derive(Clone, Debug)]
 pub struct Assertion {
     /// The app's id.
     pub app: String,
     /// The user's name.
     pub user: String,
-    /// To whom it is stated.
+    /// The audience that the assertion is meant for.
     pub audience: String,
     /// The app's RSA key, PEM (PKCS #8 or PKCS #1).
     pub key: Secret,
 }
 
-/// A private key that cannot sign.
+/// Why a private key cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It is not PEM, or not a key that RSA works with.
+    /// It is not PEM, or not a valid RSA key.
     #[error("the private key: {0}")]
     Unreadable(String),
-    /// It is a key of another kind.
+    /// It is not an RSA key.
     #[error("the private key is not an RSA key in PKCS #8 or PKCS #1")]
     NotRsa,
-    /// It was read and does not sign.
-    #[error("the private key could not sign")]
+    /// Signing failed.
+    #[error("signing with the private key failed")]
     Failed,
 }
 
 impl Assertion {
-    /// The signed statement.
+    /// The signed assertion.
     ///
     /// # Errors
-    /// Where the key cannot be used.
+    /// If the key cannot be used.
     pub fn sign(&self, now_ms: i64) -> Result<String, KeyError> {
         let pair = self.pair()?;
         let claims = json!({
@@ -61,10 +61,10 @@ impl Assertion {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Sees that the key can be used.
+    /// Checks that the key can be used.
     ///
     /// # Errors
-    /// Where it cannot.
+    /// The reason why it cannot.
     pub fn check(&self) -> Result<(), KeyError> {
         self.pair().map(drop)
     }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn statements_hold_by_their_signature() {
-        // Made for this test, and used nowhere else.
+        // Generated for this test and used nowhere else.
         let stated = assertion(include_str!("throwaway-key.pem"));
         let signed = stated.sign(1_795_255_200_999).unwrap();
         let (said, signature) = signed.rsplit_once('.').unwrap();

@@ -1,4 +1,4 @@
-//! Hand-offs by themselves: ids, lines, and what counts as an attempt.
+//! Unit tests of deliveries: ids, the order per lead, and what counts as an attempt.
 
 use super::*;
 use shared::lead::Contact;
@@ -23,7 +23,7 @@ fn delivery(kind: DeliveryKind, created_at_ms: i64, hash: u8) -> Delivery {
     delivery
 }
 
-/// Receivers know hand-offs by their ids: they must never change.
+/// Receivers identify deliveries by these ids, so they must never change.
 #[test]
 fn ids_stay_what_they_are() {
     let lead = LeadId::parse("0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11").unwrap();
@@ -77,6 +77,7 @@ fn what_counts_and_what_does_not() {
     check(&retry(2), (DeliveryState::Retry, 1, 2));
     check(&|delivery| delivery.replay(7), (DeliveryState::Pending, 0, 2));
     check(&claim, (DeliveryState::Sending, 1, 3));
-    // Who was trying when it was replayed comes too late, though it was its first attempt too.
+    // The attempt that was running during the replay settles too late, although it too was a first
+    // attempt.
     check(&retry(1), (DeliveryState::Sending, 1, 3));
 }

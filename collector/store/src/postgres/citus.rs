@@ -1,5 +1,5 @@
-//! The statements and the schema, read against what Citus was measured to refuse. Plain PostgreSQL
-//! takes all of it, so that no other test would notice.
+//! Checks the statements and the schema against what Citus is known to refuse. Plain PostgreSQL
+//! accepts all of it, so no other test would notice.
 
 use super::migrate::{DISTRIBUTED, REFERENCE};
 use super::statements::{ALL, INSERTS, Shard};
@@ -11,16 +11,16 @@ const SCHEMA: &[&str] = &[
     include_str!("migrations/V5__lists.sql"),
 ];
 
-/// Refused, or refused in some of its forms, or not known to work over shards.
+/// Refused by Citus, refused in some forms, or not known to work across shards.
 const REFUSED: &[&str] = &[
-    // The clock, dice and counters of one node: parameters instead.
+    // The clock, random numbers and sequences of one node: pass parameters instead.
     "now()",
     "current_timestamp",
     "clock_timestamp",
     "random()",
     "gen_random_uuid",
     "nextval",
-    // Over more than one shard.
+    // Not supported across shards.
     " join ",
     "rollup",
     "grouping sets",
@@ -28,27 +28,27 @@ const REFUSED: &[&str] = &[
     "tablesample",
     "recursive",
     "exists",
-    // Slow on Citus, or taken on one node alone.
+    // Slow on Citus, or taken on one node only.
     "unnest",
     "copy ",
     "advisory",
     "listen",
 ];
-/// Functions that may stand in what a conflict sets: they are immutable.
+/// Immutable functions, which `DO UPDATE SET` may call.
 const IMMUTABLE: &[&str] = &["greatest", "least", "coalesce"];
 
-/// Lower case, one space between words.
+/// Lower case, with single spaces.
 fn plain(sql: &str) -> String {
     sql.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What a statement does that is refused; `None` where nothing is.
+/// What Citus would refuse in a statement, if anything.
 fn complaint(sql: &str, shard: Shard) -> Option<String> {
     let sql = plain(sql);
     if shard == Shard::Node {
-        // Of the node's own; what is asked of tables is asked of a shard.
+        // Only about the node itself; anything about tables belongs to a shard.
         let asks = [" from clew.", " into clew.", "update clew.", " join clew."];
-        return asks.iter().any(|asks| sql.contains(asks)).then(|| "it asks a table".to_owned());
+        return asks.iter().any(|asks| sql.contains(asks)).then(|| "it reads a table".to_owned());
     }
     if let Some(refused) = REFUSED.iter().find(|refused| sql.contains(**refused)) {
         return Some(format!("`{refused}` is refused"));
@@ -70,9 +70,7 @@ fn complaint(sql: &str, shard: Shard) -> Option<String> {
         for call in &words[..words.len() - 1] {
             let function = call.rsplit([' ', ',', '(']).next().unwrap();
             if !function.is_empty() && !IMMUTABLE.contains(&function) {
-                return Some(format!(
-                    "`{function}` in what a conflict sets is not known to be immutable"
-                ));
+                return Some(format!("`{function}` in DO UPDATE SET is not known to be immutable"));
             }
         }
     }
@@ -115,7 +113,7 @@ fn nothing_that_citus_refuses() {
     }
 }
 
-/// The reader above sees what it is there to see.
+/// The check above detects what it is meant to detect.
 #[test]
 fn what_is_refused_is_seen() {
     let one = Shard::One("lb");
@@ -163,7 +161,7 @@ fn every_key_begins_with_its_bucket() {
                 && !code.contains("foreign key")
                 && !code.contains("serial")
         );
-        assert!(!code.contains("unique"), "nothing is unique over buckets");
+        assert!(!code.contains("unique"), "nothing can be unique across buckets");
         for table in code.split("create table ").skip(1) {
             let (name, rest) = table.split_once(" (").unwrap();
             let key = rest.split_once("primary key (").unwrap().1.split_once(')').unwrap().0;
@@ -187,7 +185,7 @@ fn every_key_begins_with_its_bucket() {
         }
     }
     let known = DISTRIBUTED.iter().map(|(name, _)| *name).chain(REFERENCE.iter().copied());
-    // The history is made by the migrations' own library.
+    // The migration library makes the history table.
     let mut known: Vec<&str> = known.filter(|name| *name != "clew.schema_history").collect();
     known.sort_unstable();
     tables.sort_unstable();

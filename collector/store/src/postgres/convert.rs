@@ -1,8 +1,8 @@
-//! The verb `convert` on PostgreSQL: one transaction over the buckets of the browser, the person and
-//! what the person is found by.
+//! The verb `convert` on PostgreSQL: one transaction over the buckets of the browser, the lead and
+//! the lead's identities.
 //!
-//! Nothing is locked before it is known to be there, so identities are claimed by inserting them:
-//! where another transaction was faster, this one begins anew and finds them.
+//! A row that does not exist yet cannot be locked, so identities are claimed by inserting them. If
+//! another transaction was faster, this one is retried and finds them.
 
 use super::delivery;
 use super::pool::{Connections, Failure};
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::Row;
 
-/// The kind of identity that a conversion's own id is.
+/// The identity kind under which a conversion's own id is stored.
 pub(super) const CONVERSION: &str = "conversion";
 
 pub(super) async fn convert(
@@ -39,7 +39,7 @@ pub(super) async fn convert(
                     && again
                     && *conversion == new.conversion.id
                 {
-                    // The attempt before this one was kept, and only its answer was lost.
+                    // The previous attempt was committed, and only its response was lost.
                     *repeated = false;
                 }
                 Ok(converted)
@@ -92,8 +92,9 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
     Ok(Converted::Stored { lead: lead.id, conversion: conversion.id, repeated: false })
 }
 
-/// What is stored of the person and the browser, taken until the commit; the lead that the browser
-/// belongs to, where that is whom it proposes. `free` gets the identities that nobody has.
+/// What is stored about the person and the browser, locked until the commit. The error is the lead
+/// that the browser belongs to, if the conversion proposes that same person. `free` receives the
+/// identities that nobody has.
 async fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
@@ -106,7 +107,7 @@ async fn known(
         match kind {
             IdentityKind::Email => email = lead,
             IdentityKind::Phone => phone = lead,
-            // No contact is found by these.
+            // Contacts do not contain these.
             IdentityKind::CrmRecord | IdentityKind::Deal => {}
         }
         if lead.is_none() {
@@ -140,7 +141,7 @@ async fn known(
         let key = rows::visitor_key(&new.site, visitor);
         trail = rows::trail(&rows::query(transaction, &sql::EVENTS, &key).await?)?;
     }
-    // In one order, whoever takes them.
+    // Always lock in the same order.
     let wanted: BTreeSet<LeadId> = person.lead.into_iter().chain(other).chain(proposed).collect();
     let mut lead = None;
     for id in wanted {
@@ -156,7 +157,7 @@ async fn known(
     Ok(Ok(Known { person, lead, browser }))
 }
 
-/// To whom an identity belongs.
+/// The lead that an identity belongs to.
 pub(super) async fn owner(
     transaction: &Transaction<'_>,
     key: &Parameters,
@@ -167,11 +168,11 @@ pub(super) async fn owner(
 
 pub(super) async fn take_lead(transaction: &Transaction<'_>, id: LeadId) -> Result<Lead, Failure> {
     let found = rows::query(transaction, &sql::TAKE_LEAD, &rows::lead_key(id)).await?;
-    // On a cluster, what one transaction stored on two nodes may be seen on one of them first.
+    // On a cluster, the parts of a transaction on two nodes may become visible at different times.
     Ok(rows::document(found.first().ok_or(Failure::Raced)?, 0)?)
 }
 
-/// Claims an identity. One that was free a moment ago must become this lead's.
+/// Claims an identity. If it was free a moment ago, it must become this lead's.
 pub(super) async fn claim(
     transaction: &Transaction<'_>,
     identity: Parameters,
@@ -193,7 +194,7 @@ async fn used_key(
     Ok(found.first().map(read_used_key).transpose()?)
 }
 
-/// What a key was used for, from the first columns of its statements.
+/// Reads what a key was used for, from the first columns of its statements.
 pub(super) fn read_used_key(row: &Row) -> Result<UsedKey, StoreError> {
     let request: Vec<u8> = rows::column(row, 0)?;
     let wrong = |_| StoreError::Corrupt("a request's hash is not 32 bytes".into());
@@ -205,7 +206,7 @@ pub(super) fn read_used_key(row: &Row) -> Result<UsedKey, StoreError> {
     })
 }
 
-/// Stores what keys were used for, where nobody has used them; for how many that is so.
+/// Stores what keys were used for, unless they are already in use. Returns how many were stored.
 pub(super) async fn use_keys<'a>(
     transaction: &Transaction<'_>,
     keys: impl IntoIterator<Item = (&'a SiteId, &'a str, &'a UsedKey)>,

@@ -1,4 +1,4 @@
-//! The verbs of deliveries on PostgreSQL, as statements or in [`delivery`].
+//! The verbs of `Deliveries` on PostgreSQL: single statements, or functions in [`delivery`].
 
 use super::{PostgresStore, delivery, rows, statements as sql};
 use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement};
@@ -33,7 +33,7 @@ impl Deliveries for PostgresStore {
     ) -> Result<(), StoreError> {
         let connections = self.connections.clone();
         let settle = move |delivery: &mut Delivery| delivery.settle(claim, settlement.clone());
-        // One that was erased while it was being tried is not there.
+        // If the delivery was erased in the meantime, nothing changes.
         self.run(async move { delivery::change(&connections, id, settle).await }).await.map(drop)
     }
 

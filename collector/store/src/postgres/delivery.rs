@@ -1,5 +1,5 @@
-//! The verbs of deliveries on PostgreSQL. What is due is looked for in all buckets and claimed in
-//! one at a time, where rows that another collector is claiming are passed over.
+//! Claims, changes and lists deliveries on PostgreSQL. Looks for due deliveries in all buckets, and
+//! claims them one bucket at a time, skipping rows that another collector is claiming.
 
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-/// How many due rows are looked at for each that is wanted: enough to find others where another
-/// collector is claiming the first.
+/// How many due rows to look at for each one wanted: enough to find others if another collector is
+/// claiming the first ones.
 const LOOK: usize = 4;
 
 pub(super) async fn claim(
@@ -28,21 +28,22 @@ pub(super) async fn claim(
     connections.work(claim, |client, claim| Box::pin(claim_with(client, claim))).await
 }
 
-/// Looks again, at twice as much, where all that was due stood before another of its lead, and was
-/// moved.
+/// Claims deliveries. If everything due was blocked by an earlier delivery of its lead and was
+/// moved, looks again at twice as many rows.
 async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>, Failure> {
     let (mut claimed, mut rows) = (Vec::new(), claim.limit.saturating_mul(LOOK));
     loop {
         match look(client, claim, rows, &mut claimed).await {
             Ok(moved) if claimed.is_empty() && moved > 0 => rows = rows.saturating_mul(2),
             Err(failure) if claimed.is_empty() => return Err(failure),
-            // What was claimed is claimed, whatever became of another bucket's claim.
+            // What was claimed stays claimed, even if the claim in another bucket failed.
             _ => return Ok(claimed),
         }
     }
 }
 
-/// Claims what one look finds; how many deliveries were moved behind the first of their line.
+/// Claims what one look finds. Returns how many deliveries were moved behind the first of their
+/// line.
 async fn look(
     client: &Object,
     claim: &Claim,
@@ -65,7 +66,7 @@ async fn look(
     Ok(moved)
 }
 
-/// In which buckets something is due, and how much of it was seen.
+/// The buckets with due deliveries, and how many were seen in each.
 async fn due_buckets(
     client: &Object,
     claim: &Claim,
@@ -78,13 +79,15 @@ async fn due_buckets(
         *buckets.entry(rows::column(&row, 0)?).or_default() += 1;
     }
     let mut buckets: Vec<_> = buckets.into_iter().collect();
-    // Not everybody's first bucket: whoever comes second there would wait, and find less.
+    // Start at a random bucket: if all collectors started at the same one, all but the first would
+    // wait and find less.
     let first = rand::random_range(0..buckets.len().max(1));
     buckets.rotate_left(first);
     Ok(buckets)
 }
 
-/// Claims so much in each bucket; the buckets that gave less, and by how much.
+/// Claims up to a number of deliveries in each bucket. Returns the buckets that yielded fewer, and
+/// how many are missing.
 async fn claim_in(
     client: &Object,
     claim: &Claim,
@@ -114,7 +117,8 @@ async fn claim_in(
     failure.map_or(Ok(short), Err)
 }
 
-/// Puts so much in each bucket behind the first of its line; how many were moved.
+/// In each bucket, moves up to a number of deliveries behind the first of their line. Returns how
+/// many were moved.
 async fn move_blocked(
     client: &Object,
     claim: &Claim,
@@ -133,7 +137,7 @@ async fn move_blocked(
     Ok(moved)
 }
 
-/// Changes a delivery; `false` where there is none.
+/// Changes a delivery; `false` if it does not exist.
 pub(super) async fn change(
     connections: &Connections,
     id: DeliveryId,
@@ -162,7 +166,7 @@ pub(super) async fn change(
         .await
 }
 
-/// The statement of a list.
+/// The statement and parameters that list deliveries.
 pub(super) fn listing(filter: &DeliveryFilter) -> (&'static Statement, Parameters) {
     let states = match filter.state {
         Some(state) => vec![state.as_str()],
@@ -186,7 +190,7 @@ pub(super) fn listing(filter: &DeliveryFilter) -> (&'static Statement, Parameter
     }
 }
 
-/// Stores deliveries that are not there yet, with their bodies.
+/// Stores deliveries that are not stored yet, with their bodies.
 pub(super) async fn put<'a>(
     client: &impl GenericClient,
     deliveries: impl IntoIterator<Item = (&'a Delivery, Option<&'a [u8]>)>,
@@ -206,14 +210,14 @@ pub(super) async fn put<'a>(
         all.push(delivery.attempts as i32);
         all.push(delivery.claims as i32);
         all.push(delivery.created_at_ms);
-        // One that an older version stored on sled may not be storable here.
+        // An error that an older version stored on sled may contain U+0000.
         all.push(delivery.error.as_deref().map(storable));
         all.push(body.map(<[u8]>::to_vec));
     }
     rows::insert(client, &sql::PUT_DELIVERIES, &all).await.map(drop)
 }
 
-/// A delivery from the columns that all its statements read.
+/// Reads a delivery from the columns that all its statements return.
 pub(super) fn read(row: &Row) -> Result<Delivery, StoreError> {
     let wrong = |what: &str| StoreError::Corrupt(format!("a delivery's {what}"));
     let hash: Vec<u8> = rows::column(row, 1)?;

@@ -1,6 +1,6 @@
-//! Leads with everything that belongs to them, in one read-only transaction: as they stood at one
-//! moment. The workers of a Citus cluster give each statement a moment of its own; there a conversion
-//! that comes while its lead is read may show without what it joined.
+//! Reads leads with everything that belongs to them in one read-only transaction, as one consistent
+//! snapshot. The workers of a Citus cluster take a snapshot per statement; there, a conversion that
+//! arrives while its lead is read may appear without the visitor that it joined.
 
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
@@ -15,7 +15,7 @@ use shared::lead::{Conversion, Lead};
 use shared::visit::Trail;
 use tokio_postgres::{IsolationLevel, Row};
 
-/// Visitors that are asked for in one go.
+/// How many visitors are requested at once.
 const VISITORS_AT_ONCE: usize = 4;
 
 pub(super) async fn read(
@@ -28,7 +28,7 @@ pub(super) async fn read(
 async fn read_with(client: &mut Object, ids: &[LeadId]) -> Result<Vec<Dossier>, Failure> {
     let transaction = client.build_transaction().read_only(true);
     let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead).start().await?;
-    // Sent one behind the other, without waiting in between.
+    // Pipelined: sent without waiting for responses in between.
     let keys: Vec<Parameters> = ids.iter().map(|lead| rows::lead_key(*lead)).collect();
     let (leads, conversions, records) = try_join3(
         rows::query_each(&transaction, &sql::LEAD, &keys),
@@ -46,7 +46,7 @@ async fn read_with(client: &mut Object, ids: &[LeadId]) -> Result<Vec<Dossier>, 
     Ok(dossiers)
 }
 
-/// Adds what is found by what the lead says.
+/// Adds the deliveries and the visitors' page views to a lead.
 async fn complete(
     transaction: &Transaction<'_>,
     lead: Lead,
@@ -69,8 +69,8 @@ async fn complete(
     Ok(Dossier::new(lead, conversions, rows::documents(records)?, deliveries?, trails))
 }
 
-/// What is kept of the page views of the lead's visitors, as far as the budget allows, and how many
-/// visitors are left out.
+/// The page views of the lead's visitors, as far as the budget allows, and the number of visitors
+/// left out.
 async fn trails(
     transaction: &Transaction<'_>,
     lead: &Lead,

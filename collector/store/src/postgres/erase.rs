@@ -1,5 +1,5 @@
-//! The verb `erase_visitor` on PostgreSQL: one transaction that holds the visitor and the lead that its
-//! pages proposed, taken in the order in which a conversion takes them.
+//! The verb `erase_visitor` on PostgreSQL: one transaction that locks the visitor and the lead that
+//! its pages proposed, in the same order as a conversion does.
 
 use super::convert::{CONVERSION, take_lead};
 use super::pool::{Connections, Failure};
@@ -47,7 +47,7 @@ async fn attempt(transaction: &Transaction<'_>, erasure: &Erasure) -> Result<Era
     Ok(erased)
 }
 
-/// Removes a lead that nothing was reported of, and that nobody is found by.
+/// Removes a lead that has no records and no identities.
 async fn remove_lead(transaction: &Transaction<'_>, lead: &Lead) -> Result<(), Failure> {
     let key = rows::lead_key(lead.id);
     let conversions = rows::query(transaction, &sql::CONVERSIONS, &key).await?;

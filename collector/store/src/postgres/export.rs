@@ -1,6 +1,6 @@
-//! Everything out of PostgreSQL, bucket by bucket, in one read-only transaction: on one server that
-//! is one moment; a Citus cluster has no moment that all its nodes share, so stop the collectors
-//! there for a copy that is to be exact.
+//! Exports everything from PostgreSQL, bucket by bucket, in one read-only transaction. On a single
+//! server this is a consistent snapshot. The nodes of a Citus cluster share no snapshot, so stop
+//! the collectors there for an exact copy.
 
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters, parameters};
@@ -18,21 +18,21 @@ use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
 const BUCKETS: std::ops::Range<i16> = 0..256;
-/// Visitors and leads that are read at once, with all that is theirs.
+/// How many visitors or leads are read at once, with everything that belongs to them.
 const AT_ONCE: i64 = 50;
-/// Rows of visitors that are read at once, beyond those of one visitor.
+/// The most rows of visitors that are read at once, unless a single visitor has more.
 const EVENTS_AT_ONCE: u32 = 5_000;
-/// The same for what is one row.
+/// How many entities that are a single row are read at once.
 const ROWS_AT_ONCE: i64 = 1_000;
 
-/// Where entities go; an error ends the export.
+/// Receives the entities; a send error ends the export.
 struct Out(entity::Out);
 
-/// Sends everything; ends early where nobody receives any more.
+/// Sends everything. Ends early if the receiver is gone.
 pub(super) async fn export(connections: Connections, sender: entity::Out) {
     let out = Out(sender);
     let sent = everything(&connections, &out).await;
-    // Where it cannot be sent, nobody is there to hear of it.
+    // If sending fails, the receiver is gone.
     let _ = out.0.send(sent.map(|()| None).map_err(StoreError::from)).await;
 }
 
@@ -65,7 +65,7 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
 
 impl Out {
     async fn send(&self, entity: Entity) -> Result<(), Failure> {
-        let closed = |_| StoreError::Closed("nobody reads the export any more".into());
+        let closed = |_| StoreError::Closed("the reader of the export is gone".into());
         Ok(self.0.send(Ok(Some(entity))).await.map_err(closed)?)
     }
 }
@@ -148,7 +148,7 @@ async fn identities(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Re
         for row in &found {
             let kind: &str = rows::column(row, 1)?;
             let unknown =
-                || StoreError::Corrupt(format!("an identity is of the unknown kind {kind}"));
+                || StoreError::Corrupt(format!("an identity has the unknown kind {kind}"));
             out.send(Entity::Identity {
                 site: rows::site(row, 0)?,
                 kind: IdentityKind::parse(kind).ok_or_else(unknown)?,

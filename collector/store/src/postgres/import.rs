@@ -1,4 +1,4 @@
-//! Everything into PostgreSQL: each part in one transaction with how far it brings the import.
+//! Imports into PostgreSQL: each part is one transaction, together with the import's progress.
 
 use super::convert::{self, CONVERSION};
 use super::options::COLLECTOR;
@@ -10,10 +10,10 @@ use crate::error::StoreError;
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
-/// How far an import has come.
+/// Reads the progress of an import.
 pub(super) fn state(row: &Row) -> Result<ImportState, StoreError> {
     let (file, entities): (Vec<u8>, i64) = (rows::column(row, 0)?, rows::column(row, 1)?);
-    let wrong = || StoreError::Corrupt("how far an import has come is not readable".into());
+    let wrong = || StoreError::Corrupt("the progress of an import is unreadable".into());
     Ok(ImportState {
         file: file.try_into().map_err(|_| wrong())?,
         entities: u64::try_from(entities).map_err(|_| wrong())?,
@@ -33,7 +33,7 @@ pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Resu
                 let ImportState { file, entities } = part.state;
                 let row = parameters![file.to_vec(), entities as i64];
                 if rows::execute(&transaction, &sql::PUT_IMPORTING, &row).await? == 0 {
-                    let other = "another import has stored something since this one looked";
+                    let other = "another import has stored something in the meantime";
                     return Err(StoreError::Unavailable(other.into()).into());
                 }
                 if part.last {
@@ -46,8 +46,8 @@ pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Resu
         .await
 }
 
-/// Sees that no collector is writing to the same database: what it writes and what is imported would
-/// get in each other's way. One that starts later sees the import, and does not.
+/// Checks that no collector is connected to the same database: its writes and the import would
+/// conflict. A collector that starts later sees the import and does not write.
 async fn alone(transaction: &Transaction<'_>) -> Result<(), Failure> {
     let collectors = rows::query(transaction, &sql::COLLECTORS, &parameters![COLLECTOR]).await?;
     let collectors: i64 = collectors.first().map_or(Ok(0), |row| rows::column(row, 0))?;
@@ -103,8 +103,7 @@ async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(),
     rows::insert(transaction, &sql::CLAIM_IDENTITIES, &ids).await.map(drop)
 }
 
-/// What leads are found by, what keys were used for, what was told of nobody who is known, and what was
-/// remembered.
+/// Stores identities, idempotency keys, unmatched records and memos.
 async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
     let (mut identities, mut keys) = (Parameters::default(), Vec::new());
     let (mut unmatched, mut remembered) = (Vec::new(), Vec::new());

@@ -1,7 +1,8 @@
-//! The verb `ingest` on PostgreSQL: one transaction for many visitors' batches.
+//! The verb `ingest` on PostgreSQL: one transaction for the batches of many visitors.
 //!
-//! The visitors are taken first, in the order of their keys; then what their events touch is read,
-//! changed and written back. Whoever holds a visitor is the only one who changes its rows.
+//! It locks the visitors first, in the order of their keys; then it reads the rows that their
+//! events touch, changes them and writes them back. Only the holder of a visitor's lock changes its
+//! rows.
 
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
@@ -15,10 +16,10 @@ use std::sync::LazyLock;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
-/// Bucket, site and visitor: the order in which visitors are taken.
+/// Bucket, site and visitor: the order in which visitors are locked.
 pub(super) type Key = (i16, SiteId, VisitorId);
 
-/// The outcomes of each batch.
+/// Ingests batches and returns the outcomes of each.
 pub(super) async fn ingest(
     connections: &Connections,
     batches: &[Arrivals],
@@ -89,7 +90,7 @@ async fn commit(
     Ok(outcomes)
 }
 
-/// Takes visitors until the commit, making those that are new; the records of those that are not.
+/// Locks visitors until the commit, creating new ones. Returns the records of those that existed.
 async fn take(
     transaction: &Transaction<'_>,
     visitors: impl Iterator<Item = &Key>,
@@ -100,7 +101,7 @@ async fn take(
     let mut records = HashMap::with_capacity(taken.len());
     for row in taken {
         let (site, visitor) = (rows::site(&row, 0)?, VisitorId(rows::column(&row, 1)?));
-        // One that is made here has none yet.
+        // A visitor that was just created has no record yet.
         if let Some(Json(record)) = rows::column::<Option<Json<Visitor>>>(&row, 2)? {
             let bucket = rows::visitor_bucket(&site, visitor);
             records.insert((bucket, site, visitor), record);
@@ -109,9 +110,9 @@ async fn take(
     Ok(records)
 }
 
-/// One statement, whatever their number: so a cluster, which goes through a statement's rows shard by
-/// shard, takes them in the same order for every collector. Planning is a quarter of the work for
-/// numbers that come often, so those are prepared.
+/// Locks all visitors with one statement, whatever their number. A cluster processes a statement's
+/// rows shard by shard, so every collector locks them in the same order. Planning is a quarter of
+/// the work for common numbers of rows, so those statements are prepared.
 async fn take_at_once(
     transaction: &Transaction<'_>,
     visitors: &Parameters,
@@ -133,7 +134,7 @@ async fn take_at_once(
     Ok(transaction.query_typed(&sql::TAKE_VISITORS.text(rows), &visitors).await?)
 }
 
-/// The rows that events of known visitors may change, as they are stored.
+/// The stored rows of known visitors that the events may change.
 async fn stored_rows(
     transaction: &Transaction<'_>,
     visitors: &BTreeMap<Key, Vec<usize>>,
@@ -159,7 +160,7 @@ async fn stored_rows(
     Ok(stored)
 }
 
-/// A visitor's columns, the first of all its rows.
+/// Appends a visitor's key, the first columns of all its rows.
 pub(super) fn push_visitor(parameters: &mut Parameters, (bucket, site, visitor): &Key) {
     parameters.push(*bucket);
     parameters.push(site.as_str().to_owned());

@@ -1,4 +1,4 @@
-//! The verbs of journeys on PostgreSQL.
+//! The verbs of `Journeys` on PostgreSQL.
 
 use super::{PostgresStore, erase, relabel, rows, statements as sql};
 use crate::erase::{Erased, Erasure};

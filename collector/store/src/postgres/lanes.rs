@@ -1,8 +1,8 @@
-//! Group commit: what arrives while a batch is being committed is the next batch.
+//! Group commit: whatever arrives during a commit goes into the next one.
 //!
-//! Each lane is a task with its own share of the buckets; it takes what waits for it, commits all of
-//! it in one transaction and then answers all of it. Two collectors may meet on one visitor: they
-//! take visitors in one order, and whoever comes second waits.
+//! Each lane is a task with its own share of the buckets. It takes what is waiting, commits it in
+//! one transaction, and then answers all callers. If two collectors need the same visitor, the
+//! second waits; both lock visitors in the same order.
 
 use super::ingest;
 use super::options::PostgresOptions;
@@ -18,13 +18,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// Batches of browsers in one transaction; bounds the time that the first waits for the last.
+/// The most batches in one transaction; this bounds how long the first waits for the last.
 const COMMIT_BATCHES: usize = 500;
-/// While one waits for the disk, the other works. More make smaller commits of the same work, which
-/// cost more processor time and wait no less (`docs/performance.md`).
+/// While one lane waits for the disk, the other works. More lanes would only split the same work
+/// into smaller commits, which cost more processor time and do not shorten the wait
+/// (`docs/performance.md`).
 const MOST_LANES: usize = 2;
 
-/// One visitor's events, and who waits for them.
+/// One visitor's events, and where to send the result.
 struct Job {
     arrivals: Arrivals,
     answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
@@ -32,7 +33,7 @@ struct Job {
 
 /// The sending side of all lanes.
 pub(super) struct Lanes {
-    /// Gone once the store is closed.
+    /// `None` once the store is closed.
     senders: Mutex<Option<Vec<mpsc::UnboundedSender<Job>>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     queued: Arc<AtomicUsize>,
@@ -40,10 +41,10 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Starts the tasks on the runtime that is entered.
+    /// Starts the tasks on the current runtime.
     pub(super) fn start(connections: &Connections, options: &PostgresOptions) -> Self {
         let queued = Arc::new(AtomicUsize::new(0));
-        // At least half of the connections are left to reads, conversions and deliveries.
+        // At least half of the connections are left for reads, conversions and deliveries.
         let lanes = (options.connections / 2).clamp(1, MOST_LANES);
         let start = |_| {
             let (sender, jobs) = mpsc::unbounded_channel();
@@ -55,14 +56,14 @@ impl Lanes {
         Self { senders, tasks, queued: Arc::clone(&queued), room: options.queue }
     }
 
-    /// Batches taken and not yet answered.
+    /// The number of batches accepted and not yet answered.
     pub(super) fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
     }
 
     pub(super) async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
-        let closed = || StoreError::Closed("it is shut".into());
-        // Counted first, so that many at once cannot all find room.
+        let closed = || StoreError::Closed("it is closed".into());
+        // Count first, so that concurrent callers cannot all find room.
         if self.queued.fetch_add(1, Ordering::Relaxed) >= self.room {
             self.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(StoreError::Busy);
@@ -82,12 +83,12 @@ impl Lanes {
         senders.as_ref().map(|senders| senders[bucket as usize % senders.len()].clone())
     }
 
-    /// Waits until everything taken is answered.
+    /// Waits until everything accepted is answered.
     pub(super) async fn stop(&self) {
         drop(self.senders.lock().unwrap_or_else(PoisonError::into_inner).take());
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // A lane that panicked has said so in the log.
+            // If a lane panicked, that is in the log.
             let _ = task.await;
         }
     }
@@ -104,23 +105,23 @@ async fn run(
         let (arrivals, answers): (Vec<_>, Vec<_>) =
             waiting.drain(..).map(|job| (job.arrivals, job.answer)).unzip();
         let connections = connections.clone();
-        // A task of its own: one that panics is a defect, and fails alone.
+        // A separate task, so that a panic (a bug) fails only this commit.
         let results = tokio::spawn(async move { commit(&connections, arrivals).await }).await;
         queued.fetch_sub(taken, Ordering::Relaxed);
         let results = results.unwrap_or_else(|error| {
-            tracing::error!(%error, "a commit was cut off");
+            tracing::error!(%error, "a commit was interrupted");
             let cut_off = StoreError::Unavailable(error.to_string());
             answers.iter().map(|_| Err(cut_off.clone())).collect()
         });
         for (answer, result) in answers.into_iter().zip(results) {
-            // The caller may have gone away; what it asked for is stored all the same.
+            // The caller may be gone; its events are stored nevertheless.
             let _ = answer.send(result);
         }
     }
 }
 
-/// Commits batches together. Where the database refuses them for what is in them, or one's visitor
-/// may be held by somebody else, each goes alone, so that one cannot keep the others out.
+/// Commits batches together. If the database refuses their contents, or another transaction may
+/// hold one of their visitors, commits each batch alone, so that one cannot block the others.
 async fn commit(
     connections: &Connections,
     batches: Vec<Arrivals>,
@@ -138,9 +139,9 @@ async fn commit(
     batches.iter().map(|_| Err(error.clone())).collect()
 }
 
-/// Commits each batch by itself, for as long as one piece of work may take: where it is not one
-/// visitor but the database that is slow, nobody waits for hundreds of attempts. The rest fails as
-/// all of them together did.
+/// Commits each batch alone, within the time limit of one piece of work: if the database as a whole
+/// is slow, nobody waits for hundreds of attempts. The remaining batches fail with the error of the
+/// joint commit.
 async fn commit_alone(
     connections: &Connections,
     batches: &[Arrivals],

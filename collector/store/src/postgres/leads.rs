@@ -1,4 +1,4 @@
-//! The verbs of leads on PostgreSQL.
+//! The verbs of `Leads` on PostgreSQL.
 
 use super::{PostgresStore, convert, dossier, membership, record, rows, statements as sql};
 use crate::conversion::{Converted, NewConversion};
@@ -11,11 +11,11 @@ use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead, Standing};
 use uuid::Uuid;
 
-/// Unmatched records that are read at a time.
+/// How many unmatched records are read at a time.
 const AT_ONCE: usize = 1_000;
 
 impl PostgresStore {
-    /// Leads of a list, newest first, beginning after `after`.
+    /// The leads in a list, newest first, starting after `after`.
     async fn list(
         &self,
         list: String,
@@ -57,7 +57,7 @@ impl Leads for PostgresStore {
         kind: IdentityKind,
         value: &str,
     ) -> Result<Option<LeadId>, StoreError> {
-        // No text column can hold it, so it is nobody's.
+        // A text column cannot hold U+0000, so there is no such identity.
         if value.contains('\0') {
             return Ok(None);
         }

@@ -1,8 +1,8 @@
-//! The verb `undo_join` on PostgreSQL: one transaction over the buckets of the browser and of the leads
-//! that had it.
+//! The verb `undo_join` on PostgreSQL: one transaction over the buckets of the browser and of the
+//! leads that had it.
 //!
-//! Whoever changes whose a browser is takes the browser first, so once it is taken, what leads say of
-//! it stays as it is; they are then taken in one order, as a conversion takes them.
+//! A browser's memberships change only under a lock on the browser. So this locks the browser
+//! first, and then the leads, in the same order as a conversion does.
 
 use super::convert::{put_leads, take_lead};
 use super::pool::{Connections, Failure};
@@ -42,12 +42,12 @@ async fn attempt(
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };
     let key = rows::visitor_key(&lead.site, visitor);
     let taken = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?;
-    // One that was erased belonged to nobody.
+    // A visitor that was erased belonged to no lead.
     let Some(taken) = taken.first() else {
         return Ok(Some(lead).filter(|lead| membership::has_had(lead, visitor)));
     };
     let mut record: Visitor = rows::document(taken, 0)?;
-    // As it is now that nobody else can change it.
+    // Read again, now that nobody else can change it.
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };
     if !membership::has_had(&lead, visitor) {
         return Ok(None);

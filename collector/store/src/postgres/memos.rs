@@ -1,5 +1,5 @@
-//! The verbs of memos on PostgreSQL. A change is one statement, which finds what it must find, or
-//! changes nothing.
+//! The verbs of `Memos` on PostgreSQL. A change is one statement, which changes nothing unless it
+//! finds the expected stamp.
 
 use super::pool::{Connections, Failure};
 use super::rows::{self, Parameters};
@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 #[async_trait]
 impl Memos for PostgresStore {
     async fn memo(&self, kind: MemoKind, name: &str) -> Result<Option<Memo>, StoreError> {
-        // No text column can hold it, so nothing is under it.
+        // A text column cannot hold U+0000, so there is no such memo.
         if name.contains('\0') {
             return Ok(None);
         }
@@ -63,7 +63,7 @@ async fn change_with(client: &mut Object, change: &MemoChange) -> Result<bool, F
     Ok(change.is_made(standing.as_ref()))
 }
 
-/// Memos, where there is none of their name; of how many that is so.
+/// Stores memos whose name is not in use yet. Returns how many.
 pub(super) async fn put_memos<'a>(
     client: &impl GenericClient,
     memos: impl IntoIterator<Item = &'a Memo>,
@@ -77,15 +77,15 @@ pub(super) async fn put_memos<'a>(
     rows::insert(client, &sql::PUT_MEMOS, &all).await
 }
 
-/// A memo from the columns that all its statements read.
+/// Reads a memo from the columns that all its statements return.
 pub(super) fn read(row: &Row) -> Result<Memo, StoreError> {
     let kind: &str = rows::column(row, 0)?;
-    let unknown = || StoreError::Corrupt(format!("`{kind}` is no kind of memo"));
+    let unknown = || StoreError::Corrupt(format!("`{kind}` is not a kind of memo"));
     let stamp: i64 = rows::column(row, 2)?;
     Ok(Memo {
         kind: MemoKind::parse(kind).ok_or_else(unknown)?,
         name: rows::column(row, 1)?,
-        // The column holds its bits.
+        // The signed column holds the same bits.
         stamp: stamp as u64,
         value: rows::column(row, 3)?,
     })

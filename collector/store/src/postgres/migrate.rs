@@ -1,4 +1,4 @@
-//! The schema: brought up to date by `clew migrate`, looked at by every collector.
+//! The database schema: `clew migrate` updates it, and every collector checks it.
 
 use super::options::PostgresOptions;
 use super::pool::{Connections, Failure, told};
@@ -9,19 +9,20 @@ use deadpool_postgres::Object;
 use refinery::error::Kind;
 
 mod embedded {
-    //! The migrations as they stand in this binary; each runs in a transaction of its own.
+    //! The migrations embedded in this binary. Each runs in its own transaction.
     refinery::embed_migrations!("src/postgres/migrations");
 }
 
-/// Where the migrations that ran are written down.
+/// The table that records which migrations have run.
 const HISTORY: &str = "clew.schema_history";
-/// Whoever migrates holds this advisory lock; the number only has to be nobody else's.
+/// The advisory lock held while migrating. The number is arbitrary; nobody else should use it.
 const LOCK: i64 = 0x636c_6577;
 
-/// The oldest server that the statements were written for.
+/// The oldest server version that the statements support.
 const OLDEST_SERVER: i32 = 15;
 
-/// The tables that are distributed on Citus, and by which column. All lie together, bucket by bucket.
+/// The tables that are distributed on Citus, with their distribution column. They are all
+/// co-located, bucket by bucket.
 pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.visitors", "vb"),
     ("clew.events", "vb"),
@@ -35,20 +36,20 @@ pub(super) const DISTRIBUTED: &[(&str, &str)] = &[
     ("clew.memos", "mb"),
     ("clew.readiness", "rb"),
 ];
-/// The tables that every node of Citus has whole.
+/// The reference tables: every node of a Citus cluster has a full copy.
 pub(super) const REFERENCE: &[&str] = &["clew.importing", HISTORY];
 
-/// What a migration did.
+/// What a run of `clew migrate` did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Migrated {
-    /// The names of the migrations that ran now.
+    /// The names of the migrations that ran.
     pub migrations: Vec<String>,
-    /// The tables that were distributed now.
+    /// The tables that were distributed.
     pub distributed: Vec<String>,
 }
 
-/// Brings the schema up to date; with `citus`, distributes its tables over the cluster. Waits while
-/// another is doing the same. What was done already is left as it is. Blocks.
+/// Updates the schema. With `citus`, also distributes the tables over the cluster. If another
+/// process is migrating, waits for it. What is already done is not repeated. Blocks.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] or [`StoreError::Schema`].
@@ -80,12 +81,12 @@ async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Fail
     Ok(Migrated { migrations, distributed })
 }
 
-/// All tables in one transaction: never half of them.
+/// Distributes all tables in one transaction: all or none.
 async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
     let transaction = client.transaction().await?;
     if transaction.query_opt(sql::CITUS_VERSION.sql, &[]).await?.is_none() {
-        let missing = "this database has no extension citus; run CREATE EXTENSION citus first, or leave \
-                       --citus out";
+        let missing = "the extension citus is not installed in this database; run CREATE EXTENSION citus \
+                       first, or omit --citus";
         return Err(StoreError::Schema(missing.into()).into());
     }
     let known = transaction.query(sql::CITUS_TABLES.sql, &[]).await?;
@@ -109,10 +110,10 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
     Ok(done)
 }
 
-/// Sees that the schema is this binary's.
+/// Checks that the schema is the one this binary needs.
 ///
 /// # Errors
-/// [`StoreError::Schema`], with what to do.
+/// [`StoreError::Schema`] with the remedy.
 pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
     Ok(connections.work(&(), |client, ()| Box::pin(fits(client))).await?)
 }
@@ -122,7 +123,7 @@ async fn fits(client: &Object) -> Result<(), Failure> {
     complete(client).await
 }
 
-/// Sees that no table is missing that the migrations made.
+/// Checks that all tables made by the migrations exist.
 async fn complete(client: &Object) -> Result<(), Failure> {
     let tables = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied());
     let tables: Vec<&str> = tables.collect();
@@ -135,23 +136,23 @@ async fn complete(client: &Object) -> Result<(), Failure> {
     Err(StoreError::Schema(told).into())
 }
 
-/// In another encoding than UTF-8, one page's title would be refused for ever.
+/// With an encoding other than UTF-8, some page titles could never be stored.
 async fn can_hold_all(client: &Object) -> Result<(), Failure> {
     let server = client.query_one(sql::SERVER.sql, &[]).await?;
     let (encoding, version): (&str, i32) = (server.get(0), server.get(1));
     let told = match (encoding, version / 10_000) {
         ("UTF8", OLDEST_SERVER..) => return Ok(()),
         ("UTF8", version) => {
-            format!("the server is PostgreSQL {version}, and {OLDEST_SERVER} or newer is needed")
+            format!("the server is PostgreSQL {version}, but {OLDEST_SERVER} or newer is required")
         }
         (other, _) => format!(
-            "the database's encoding is {other}; make one with ENCODING 'UTF8' TEMPLATE template0"
+            "the database's encoding is {other}; create one with ENCODING 'UTF8' TEMPLATE template0"
         ),
     };
     Err(StoreError::Schema(told).into())
 }
 
-/// The newest migration that ran, `None` where none did.
+/// The newest migration that has run; `None` if none has.
 async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
     if !client.query(sql::MISSING_TABLES.sql, &[&vec![HISTORY]]).await?.is_empty() {
         return Ok(None);
@@ -159,7 +160,7 @@ async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
     Ok(client.query_one(sql::NEWEST_MIGRATION.sql, &[]).await?.get(0))
 }
 
-/// The newest migration that this binary knows.
+/// The newest migration in this binary.
 fn newest() -> i32 {
     let runner = embedded::migrations::runner();
     runner.get_migrations().iter().map(|migration| migration.version()).max().unwrap_or(0)
@@ -168,20 +169,21 @@ fn newest() -> i32 {
 fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
     let told = match applied {
         Some(applied) if applied == newest => return Ok(()),
-        None => "the database has none; run `clew migrate`".to_owned(),
+        None => "the database has no clew schema; run `clew migrate`".to_owned(),
         Some(applied) if applied < newest => {
             format!(
-                "the database has version {applied}, this program needs {newest}; run `clew migrate`"
+                "the database has version {applied}, but this program needs {newest}; run `clew migrate`"
             )
         }
         Some(applied) => format!(
-            "the database has version {applied}, this program knows {newest}; install the newer program"
+            "the database has version {applied}, but this program needs {newest}; install a newer version of clew"
         ),
     };
     Err(StoreError::Schema(told))
 }
 
-/// What became of the migrations. Each runs in a transaction, so one that failed left nothing.
+/// Converts an error of the migrations. Each runs in a transaction, so a failed one changed
+/// nothing.
 fn schema(error: &refinery::Error) -> Failure {
     let told = match error.kind() {
         Kind::Connection(doing, cause) => match cause.downcast_ref::<tokio_postgres::Error>() {
@@ -192,10 +194,10 @@ fn schema(error: &refinery::Error) -> Failure {
             None => format!("{doing}: {cause}"),
         },
         Kind::DivergentVersion(applied, known) => format!(
-            "the database was migrated by another program: its {applied} is not this one's {known}"
+            "the database was migrated by another program: its {applied} is not this program's {known}"
         ),
         Kind::MissingVersion(applied) => format!(
-            "the database was migrated by another program: this one does not know its {applied}"
+            "the database was migrated by another program: this one does not know {applied}"
         ),
         _ => error.to_string(),
     };
@@ -219,6 +221,6 @@ mod tests {
         check(Some(3), "");
         check(None, "run `clew migrate`");
         check(Some(2), "needs 3; run `clew migrate`");
-        check(Some(4), "install the newer program");
+        check(Some(4), "install a newer version of clew");
     }
 }

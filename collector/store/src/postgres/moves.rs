@@ -1,4 +1,4 @@
-//! The verbs of moves on PostgreSQL.
+//! Export and import on PostgreSQL.
 
 use super::{PostgresStore, export, import, rows, statements as sql};
 use crate::entity::{Entities, Holding, ImportPart, ImportState};
@@ -7,7 +7,7 @@ use crate::verbs::Moves;
 use async_trait::async_trait;
 
 impl PostgresStore {
-    /// How far an import has come that has not ended.
+    /// The progress of an unfinished import.
     pub(super) async fn importing(&self) -> Result<Option<ImportState>, StoreError> {
         let found = self.query(&sql::IMPORTING, rows::Parameters::default()).await?;
         found.first().map(import::state).transpose()

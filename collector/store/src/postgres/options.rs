@@ -1,23 +1,25 @@
-//! How a database is reached.
+//! Connection options of a database.
 
 use std::path::PathBuf;
 
-/// How the database is reached.
+/// Connection options of a database.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     /// `postgres://user:password@host/database`
     pub url: String,
-    /// Connections, at most.
+    /// The most connections.
     pub connections: usize,
-    /// Seconds that a statement may take.
+    /// The longest that a statement may take, in seconds.
     pub statement_seconds: u32,
-    /// A file of certificates to trust in place of the machine's own.
+    /// A file of certificates to trust instead of the system's.
     pub tls_ca: Option<PathBuf>,
-    /// Batches that may wait; more are answered with [`StoreError::Busy`](crate::StoreError::Busy).
+    /// The most batches that may wait; further ones fail with
+    /// [`StoreError::Busy`](crate::StoreError::Busy).
     pub queue: usize,
-    /// What the server calls its connections; [`COLLECTOR`] for those that imports keep away from.
+    /// The application name of the connections. Imports look for [`COLLECTOR`] to detect running
+    /// collectors.
     pub application: &'static str,
 }
 
-/// What the server calls the connections of collectors.
+/// The application name of collectors' connections.
 pub const COLLECTOR: &str = "clew collector";

@@ -1,4 +1,4 @@
-//! Connections: how they are made, how long anything may take, and what an error means.
+//! Database connections: how they are made, time limits, and the meaning of errors.
 
 use super::options::PostgresOptions;
 use crate::error::StoreError;
@@ -15,34 +15,34 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The longest that a connection may take to be made, or to become free.
+/// The longest time to make a connection, or to wait for a free one.
 const CONNECT: Duration = Duration::from_secs(5);
-/// What a piece of work may take beyond the statement's own limit: a connection, the network, and
-/// other statements.
+/// How much longer than the statement timeout a piece of work may take: for getting a connection,
+/// the network, and other statements.
 const MARGIN: Duration = Duration::from_secs(2);
-/// The longest wait for what another transaction holds; with short statements it is half of one. It
-/// ends before the statement's own limit does, so that the error says which of the two it was.
+/// The longest wait for another transaction's lock; half the statement timeout if that is shorter.
+/// It ends before the statement timeout does, so that the error shows which of the two it was.
 const LOCK: Duration = Duration::from_secs(2);
-/// How often a transaction is begun anew that lost against another one, or its connection.
+/// How often a transaction is retried after it lost a race against another, or its connection.
 const ATTEMPTS: usize = 10;
 const LOST_CONNECTIONS: usize = 2;
 
-/// What to do where an encrypted connection does not come about.
-const TLS_HINT: &str = "; see that the server has TLS on and that its certificate authority is named \
-                        in store.tls_ca, or add ?sslmode=disable to store.url where the network between is \
-                        your own";
+/// The remedy if no encrypted connection can be made.
+const TLS_HINT: &str = "; check that the server has TLS enabled and that store.tls_ca contains its \
+                        certificate authority, or add ?sslmode=disable to store.url if you trust the \
+                        network in between";
 
-/// Why a piece of work did not succeed.
+/// Why a piece of work failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It lost against another transaction; nothing of it was kept.
+    /// It lost a race against another transaction and was rolled back.
     Raced,
-    /// The connection is of no more use: it broke, and whether a commit under way was kept is not
-    /// known; or what was agreed at its beginning is no longer so, and nothing was kept.
+    /// The connection is unusable. Either it broke, and it is unknown whether a running commit
+    /// succeeded; or its session state is no longer valid, and nothing was committed.
     Lost(StoreError),
-    /// The database does not take these values, whoever asks.
+    /// The database refuses these values, whoever sends them.
     Refused(String),
-    /// It took too long, perhaps because of what another transaction holds; nothing was kept.
+    /// It took too long, perhaps because of another transaction's lock, and was rolled back.
     Slow(String),
     /// Anything else.
     Store(StoreError),
@@ -69,7 +69,7 @@ impl From<Error> for Failure {
         match code.code() {
             _ if *code == SqlState::T_R_SERIALIZATION_FAILURE => Self::Raced,
             _ if *code == SqlState::T_R_DEADLOCK_DETECTED => Self::Raced,
-            // A connection stays as read-only as the database was when it was made.
+            // A connection stays read-only if the database was read-only when it was made.
             _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => lost(format!(
                 "{told}; the database is read-only: is this a standby, or is it being moved?"
             )),
@@ -77,26 +77,26 @@ impl From<Error> for Failure {
                 Self::Slow(format!("{told}; it took longer than store.statement_seconds"))
             }
             _ if *code == SqlState::LOCK_NOT_AVAILABLE => {
-                Self::Slow(format!("{told}; another transaction holds what it needs"))
+                Self::Slow(format!("{told}; another transaction holds a lock that it needs"))
             }
             _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                let hint = "; grant store.url's user what it needs, or let it own the schema clew";
+                let hint = "; grant the missing privileges to the user in store.url, or make it the owner of the schema clew";
                 Self::Store(StoreError::Unavailable(format!("{told}{hint}")))
             }
-            // A prepared statement that is gone, or whose tables have changed since.
+            // A prepared statement that no longer exists, or whose tables have changed since.
             "26000" => lost(told),
             "0A000" if told.starts_with("cached plan") => lost(told),
-            // The server is going down, coming up, or gone; it has ended a transaction that slept.
+            // The server is shutting down, starting or gone, or has ended an idle transaction.
             code if ["57P", "08", "25P03"].iter().any(|class| code.starts_with(class)) => {
                 lost(told)
             }
-            // An unknown table, column or schema: it was changed under the collector.
+            // An unknown table, column or schema: it was changed while the collector was running.
             "42P01" | "42703" | "3F000" => Self::Store(StoreError::Schema(format!(
-                "{told}; run `clew migrate`, or restore a backup of the database where that finds nothing \
+                "{told}; run `clew migrate`, or restore a backup of the database if that finds nothing \
                  to do"
             ))),
             code if code.starts_with("42") => Self::Store(StoreError::Schema(told)),
-            // Data exceptions, broken constraints, program limits.
+            // Data exceptions, violated constraints, program limits.
             code if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
                 Self::Refused(told)
             }
@@ -105,7 +105,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// A sentence of what the server or the network said, with its causes.
+/// The message of the server or the network, with its causes.
 pub(super) fn told(error: &Error) -> String {
     if let Some(error) = error.as_db_error() {
         return format!("{} ({})", error.message(), error.code().code());
@@ -122,22 +122,22 @@ pub(super) fn told(error: &Error) -> String {
     text
 }
 
-/// Connections that are kept and shared.
+/// A shared pool of connections.
 #[derive(Clone)]
 pub(super) struct Connections {
     pool: Pool,
     patience: Duration,
-    /// What was last told of the database, while it is in trouble.
+    /// The current error, while the database is failing. Each error is logged once.
     trouble: Arc<Mutex<Option<String>>>,
 }
 
-/// What the address says, completed with what every connection needs.
+/// Parses the URL and adds the settings that every connection needs.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] where it is no address.
+/// [`StoreError::Unavailable`] if the URL is not valid.
 pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreError> {
     let wrong = |reason: &str| StoreError::Unavailable(format!("store.url: {reason}"));
-    // What the parser says may hold the password.
+    // The parser's message may contain the password.
     let unreadable = |_| {
         wrong(
             "it should be like postgres://user:password@host/database, with @ in a password written as \
@@ -149,12 +149,13 @@ pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreEr
         return Err(wrong("it names no host"));
     }
     if config.get_ssl_mode() == SslMode::Prefer {
-        // What is meant where nothing is said: whoever stands between could make it nothing. So it is
-        // verified, or not there at all.
+        // `Prefer` is the default if the URL does not say. An attacker on the network could
+        // downgrade it, so TLS is either required and verified, or not used at all.
         let near = config.get_hosts().iter().all(is_near);
         config.ssl_mode(if near { SslMode::Disable } else { SslMode::Require });
     }
-    // A collector that was cut off in a transaction must not hold visitors until TCP gives it up.
+    // If a collector loses its connection during a transaction, its locks must not last until TCP
+    // times out.
     let statement = Duration::from_secs(options.statement_seconds.into());
     let asleep = match statement.is_zero() {
         true => Duration::ZERO,
@@ -186,7 +187,7 @@ fn is_near(host: &Host) -> bool {
 }
 
 impl Connections {
-    /// A pool; no connection is made yet.
+    /// Makes a pool. It does not connect yet.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
         let config = configuration(options)?;
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -205,7 +206,7 @@ impl Connections {
         Ok(Self { pool, patience, trouble: Arc::default() })
     }
 
-    /// A connection.
+    /// Takes a connection from the pool.
     pub(super) async fn get(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| {
             let reason = match &error {
@@ -217,8 +218,8 @@ impl Connections {
                     }
                 }
                 deadpool_postgres::PoolError::Timeout(_) => {
-                    "no connection within 5 seconds; is the database there, and is store.connections \
-                     enough?"
+                    "no connection within 5 seconds; is the database running, and is store.connections \
+                     high enough?"
                         .to_owned()
                 }
                 other => other.to_string(),
@@ -232,9 +233,9 @@ impl Connections {
         self.patience
     }
 
-    /// Does a piece of work, anew where it lost against another transaction or lost its connection.
-    /// Everything that a store does may be done twice: the second time finds it done. `given` is what
-    /// the work reads.
+    /// Runs a piece of work, and retries it if it lost a race against another transaction or lost
+    /// its connection. All work of a store is idempotent, so it may run twice. `given` is the
+    /// work's input.
     pub(super) async fn work<G: Sync, T: Send>(
         &self,
         given: &G,
@@ -250,15 +251,16 @@ impl Connections {
         done
     }
 
-    /// Logs when trouble begins, when it becomes another, and when it is over: not once a request.
+    /// Logs when an error begins, when it changes, and when it is over, instead of once per
+    /// request.
     fn tell(&self, trouble: Option<&dyn Display>) {
         let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match trouble.map(ToString::to_string) {
-            None if told.take().is_some() => tracing::info!("the database takes requests again"),
+            None if told.take().is_some() => tracing::info!("the database accepts requests again"),
             None => {}
             Some(error) if told.as_ref() == Some(&error) => {}
             Some(error) => {
-                tracing::error!(error, "the store is in trouble");
+                tracing::error!(error, "the database is failing");
                 *told = Some(error);
             }
         }
@@ -270,7 +272,7 @@ impl Connections {
         work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
         let deadline = Instant::now() + self.patience;
-        let reason = || format!("no answer within {} seconds", self.patience.as_secs());
+        let reason = || format!("no response within {} seconds", self.patience.as_secs());
         let late = |_| StoreError::Unavailable(reason());
         let mut lost = 0;
         for tried in 0..ATTEMPTS {
@@ -279,14 +281,15 @@ impl Connections {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(Failure::Raced)) => {
                     drop(client);
-                    // Not in step with those it lost against.
+                    // A random pause, so that it does not run in step with the transactions it lost
+                    // against.
                     let pause = Duration::from_millis(rand::random_range(0..=5 << tried.min(5)));
                     #[expect(clippy::disallowed_methods, reason = "a pause that time has to end")]
                     tokio::time::sleep(pause).await;
                 }
                 Ok(Err(Failure::Lost(error))) => {
                     drop(Object::take(client));
-                    // What befell one has befallen all, or soon will.
+                    // What happened to one connection has happened to all of them, or soon will.
                     self.pool.retain(|_, _| false);
                     lost += 1;
                     if lost == LOST_CONNECTIONS {
@@ -295,18 +298,18 @@ impl Connections {
                 }
                 Ok(Err(other)) => return Err(other),
                 Err(elapsed) => {
-                    // Whatever it is doing, nobody waits for it any more.
+                    // Whatever it is doing, nobody is waiting for it any more.
                     drop(Object::take(client));
                     self.pool.retain(|_, _| false);
                     return Err(late(elapsed).into());
                 }
             }
         }
-        let reason = format!("it lost against other transactions {ATTEMPTS} times");
+        let reason = format!("it conflicted with other transactions {ATTEMPTS} times");
         Err(StoreError::Unavailable(reason).into())
     }
 
-    /// Lets all connections go.
+    /// Closes all connections.
     pub(super) fn close(&self) {
         self.pool.close();
     }
@@ -316,14 +319,14 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Store(error) | Failure::Lost(error) => error,
-            Failure::Raced => Self::Unavailable("it lost against other transactions".into()),
+            Failure::Raced => Self::Unavailable("it conflicted with another transaction".into()),
             Failure::Slow(reason) => Self::Unavailable(reason),
             Failure::Refused(reason) => Self::Refused(reason),
         }
     }
 }
 
-/// TLS that trusts what the machine trusts, or one certificate authority alone.
+/// TLS that trusts the system's certificates, or only the configured certificate authority.
 fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
@@ -346,7 +349,7 @@ fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
         roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(unreadable("it holds no certificate".into()));
+        return Err(unreadable("it contains no certificate".into()));
     }
     Ok(MakeRustlsConnect::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }

@@ -1,5 +1,5 @@
-//! The verb `record` on PostgreSQL: one transaction over the lead's bucket and those of what it is
-//! found by.
+//! The verb `record` on PostgreSQL: one transaction over the buckets of the lead and of its
+//! identities.
 
 use super::convert::{claim, owner};
 use super::delivery;
@@ -71,7 +71,7 @@ pub(super) async fn keep_unmatched(
         .await
 }
 
-/// What was told of nobody who is known, where it is not there.
+/// Stores unmatched records that are not stored yet.
 pub(super) async fn put_unmatched<'a>(
     transaction: &Transaction<'_>,
     unmatched: impl IntoIterator<Item = &'a Unmatched>,
@@ -84,7 +84,7 @@ pub(super) async fn put_unmatched<'a>(
     rows::insert(transaction, &sql::PUT_UNMATCHED, &all).await.map(drop)
 }
 
-/// Records of leads, where they are not there.
+/// Stores records of leads that are not stored yet.
 pub(super) async fn put_records<'a>(
     transaction: &Transaction<'_>,
     records: impl IntoIterator<Item = (LeadId, &'a Record)>,

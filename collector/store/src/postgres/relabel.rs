@@ -1,5 +1,4 @@
-//! The verb `relabel` on PostgreSQL: one transaction that holds the visitor, as those do that take what
-//! browsers send.
+//! The verb `relabel` on PostgreSQL: one transaction that locks the visitor, as ingest does.
 
 use super::ingest::push_visitor;
 use super::pool::{Connections, Failure};

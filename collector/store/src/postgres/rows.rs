@@ -1,4 +1,5 @@
-//! Between rows and the domain's types: keys, buckets, documents, and statements with parameters.
+//! Converts between rows and the domain's types: keys, buckets, documents, and statements with
+//! parameters.
 
 use super::pool::Failure;
 use super::statement::{MultiRow, Statement};
@@ -22,12 +23,12 @@ use xxhash_rust::xxh3::xxh3_64;
 /// A parameter of a statement.
 pub(super) type Parameter = Arc<dyn ToSql + Send + Sync>;
 
-/// A statement's parameters, or those of many rows one after the other.
+/// A statement's parameters, or those of many rows in sequence.
 #[derive(Clone, Default)]
 pub(super) struct Parameters(Vec<Parameter>);
 
 impl Parameters {
-    /// The same with one more behind.
+    /// Appends one more.
     pub(super) fn and(mut self, value: impl ToSql + Send + Sync + 'static) -> Self {
         self.push(value);
         self
@@ -61,7 +62,7 @@ macro_rules! parameters {
 }
 pub(super) use parameters;
 
-/// The bucket of a key's bytes. Public: it is in every row.
+/// The bucket of a key's bytes. It is part of every row, and so of the stored format.
 fn bucket(parts: &[&[u8]]) -> i16 {
     (xxh3_64(&parts.concat()) % 256) as i16
 }
@@ -82,8 +83,8 @@ pub(super) fn lead_key(lead: LeadId) -> Parameters {
     parameters![lead_bucket(lead), lead.0]
 }
 
-/// The list that a lead stands in, in the column `site`: its site's, or one beside it for those that
-/// are not verified. No site's name begins with these marks.
+/// The list that a lead is in, stored in the column `site`: its site's list of verified leads, or a
+/// separate list for leads that are not verified. No site name begins with these marks.
 pub(super) fn list(site: &SiteId, standing: Standing) -> String {
     match standing {
         Standing::Verified => site.as_str().to_owned(),
@@ -120,7 +121,7 @@ pub(super) fn used_key(site: &SiteId, key: &str) -> Parameters {
     parameters![bucket, site.to_owned(), key.to_owned()]
 }
 
-/// A value as a document.
+/// Serialises a value as a document.
 pub(super) fn json<T: Serialize>(
     value: &T,
 ) -> Result<Json<Box<serde_json::value::RawValue>>, StoreError> {
@@ -128,23 +129,23 @@ pub(super) fn json<T: Serialize>(
     raw.map(Json).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// A column of a row.
+/// Reads a column of a row.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|error| StoreError::Corrupt(super::pool::told(&error)))
 }
 
-/// A column that names a site.
+/// Reads a column that contains a site.
 pub(super) fn site(row: &Row, index: usize) -> Result<SiteId, StoreError> {
     let name: &str = column(row, index)?;
-    SiteId::parse(name).ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no site's name")))
+    SiteId::parse(name).ok_or_else(|| StoreError::Corrupt(format!("`{name}` is not a site name")))
 }
 
-/// A document of a row.
+/// Reads a document from a row.
 pub(super) fn document<T: DeserializeOwned>(row: &Row, index: usize) -> Result<T, StoreError> {
     column::<Json<T>>(row, index).map(|Json(value)| value)
 }
 
-/// The documents in the first column of rows.
+/// Reads the documents in the first column of rows.
 pub(super) fn documents<T: DeserializeOwned>(rows: &[Row]) -> Result<Vec<T>, StoreError> {
     rows.iter().map(|row| document(row, 0)).collect()
 }
@@ -156,7 +157,7 @@ pub(super) fn events(
     rows.iter().map(|row| Ok((EventId(column(row, 0)?), document(row, 1)?)))
 }
 
-/// What is kept of a visitor's page views, from its rows.
+/// A visitor's page views and summary, from its rows.
 pub(super) fn trail(rows: &[Row]) -> Result<Trail, StoreError> {
     let rows: Vec<_> = events(rows).map(|row| Ok(row?.1)).collect::<Result<_, StoreError>>()?;
     Ok(visitor::trail(rows))
@@ -172,7 +173,7 @@ pub(super) async fn query(
     Ok(client.query(&prepared, &parameters.as_refs()).await?)
 }
 
-/// Changes rows; how many.
+/// Changes rows. Returns how many.
 pub(super) async fn execute(
     client: &impl GenericClient,
     statement: &Statement,
@@ -182,7 +183,8 @@ pub(super) async fn execute(
     Ok(client.execute(&prepared, &parameters.as_refs()).await?)
 }
 
-/// Runs one statement for many keys, without waiting for one answer before the next is asked for.
+/// Runs one statement for many keys, pipelined: without waiting for a response before sending the
+/// next.
 pub(super) async fn query_each(
     client: &impl GenericClient,
     statement: &Statement,
@@ -196,8 +198,7 @@ pub(super) async fn query_each(
     Ok(join_all(keys.iter().map(|key| client.query(&prepared, key))).await)
 }
 
-/// Inserts many rows, given as their parameters one after the other; how many were inserted or
-/// changed.
+/// Inserts many rows, given as a sequence of parameters. Returns how many were inserted or changed.
 pub(super) async fn insert(
     client: &impl GenericClient,
     statement: &MultiRow,
@@ -212,7 +213,7 @@ pub(super) async fn insert(
         parts.push((client.prepare_cached(text).await?, part));
         rest = behind;
     }
-    // Sent one behind the other, without waiting in between.
+    // Pipelined: sent without waiting for responses in between.
     let mut inserted = 0;
     for count in join_all(parts.iter().map(|(text, part)| client.execute(text, part))).await {
         inserted += count?;
@@ -224,7 +225,7 @@ pub(super) async fn insert(
 mod tests {
     use super::*;
 
-    /// The buckets are in every row of every database: they must never change. The values were
+    /// Buckets are part of every row of every database, so they must never change. The values were
     /// computed with the reference implementation (Python's `xxhash`).
     #[test]
     fn buckets_stay_what_they_are() {

@@ -1,4 +1,4 @@
-//! What a statement is: its text, the shard on which it runs, and inserts of as many rows as there are.
+//! SQL statements: their text, the shard they run on, and multi-row inserts.
 
 use std::sync::LazyLock;
 
@@ -9,11 +9,11 @@ pub enum Shard {
     One(&'static str),
     /// Each row on the shard of its own bucket, in this column.
     Rows(&'static str),
-    /// On every shard, without locks on rows that it only reads.
+    /// On every shard, without locking rows that it only reads.
     Every,
-    /// On a reference table, which every node has whole.
+    /// On a reference table, of which every node has a full copy.
     Reference,
-    /// On the node that is asked, about itself.
+    /// On the connected node, about the node itself.
     Node,
 }
 
@@ -26,14 +26,14 @@ pub struct Statement {
     pub shard: Shard,
 }
 
-/// An insert of as many rows as there are.
+/// An insert of any number of rows.
 #[derive(Debug)]
 pub struct MultiRow {
     /// From `INSERT` to `VALUES`.
     pub head: &'static str,
-    /// One row, a `?` for each parameter.
+    /// The text of one row, with a `?` for each parameter.
     pub row: &'static str,
-    /// What follows the rows.
+    /// The text after the rows.
     pub tail: &'static str,
     /// Where it runs.
     pub shard: Shard,
@@ -41,23 +41,24 @@ pub struct MultiRow {
     pub(super) texts: LazyLock<Vec<String>>,
 }
 
-/// Rows of the longest text: a further doubling saves little, and every text is planned once a
-/// connection.
+/// The number of rows in the longest text. Doubling it again would save little, and every
+/// connection plans every text.
 pub(super) const MOST_ROWS: usize = 128;
 
 impl MultiRow {
-    /// How many parameters a row has.
+    /// The number of parameters in a row.
     pub(super) fn width(&self) -> usize {
         self.row.matches('?').count()
     }
 
-    /// The text with so many rows that is the longest to fit into `rows`, which is not 0.
+    /// The longest prepared text with at most this many rows, and its number of rows. `rows` must
+    /// not be 0.
     pub(super) fn fitting(&self, rows: usize) -> (usize, &str) {
         let power = rows.min(MOST_ROWS).ilog2();
         (1 << power, &self.texts[power as usize])
     }
 
-    /// The text with exactly so many rows.
+    /// The text for exactly this many rows.
     pub(super) fn text(&self, rows: usize) -> String {
         let mut number = 0;
         let mut values = Vec::with_capacity(rows);

@@ -1,10 +1,10 @@
-//! The store's own threads: what is asked for from any runtime is done on these.
+//! The store's own threads. Work started from any runtime runs on these.
 
 use crate::error::StoreError;
 use tokio::runtime::{EnterGuard, Runtime};
 
-/// Threads for connections and for the work on them. Let go without waiting, because that may be
-/// done from within another runtime: what is under way then is cut off, as by a crash.
+/// The threads for connections and their work. Dropping it does not wait, because it may be dropped
+/// inside another runtime: running work is then cut off, as in a crash.
 pub(super) struct Threads(Option<Runtime>);
 
 impl Threads {
@@ -18,15 +18,15 @@ impl Threads {
     }
 
     pub(super) fn runtime(&self) -> Result<&Runtime, StoreError> {
-        self.0.as_ref().ok_or_else(|| StoreError::Closed("it is shut".into()))
+        self.0.as_ref().ok_or_else(|| StoreError::Closed("it is closed".into()))
     }
 
-    /// What is spawned meanwhile is spawned there.
+    /// While the guard lives, tasks are spawned on these threads.
     pub(super) fn enter(&self) -> Result<EnterGuard<'_>, StoreError> {
         Ok(self.runtime()?.enter())
     }
 
-    /// Waits for work, also from within another runtime; blocks.
+    /// Waits for work, even from within another runtime. Blocks.
     pub(super) fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What keeps a store on PostgreSQL running.
+//! Maintenance and health of a store on PostgreSQL.
 
 use super::{PostgresStore, migrate, rows, statements as sql};
 use crate::error::StoreError;
@@ -22,7 +22,7 @@ impl Upkeep for PostgresStore {
         let connections = self.connections.clone();
         self.run(async move { Ok(migrate::check(&connections).await?) }).await?;
         if self.importing().await?.is_some() {
-            return Err(StoreError::Unavailable("an import into it has not ended".into()));
+            return Err(StoreError::Unavailable("an import is not finished".into()));
         }
         let bucket = i16::from(self.probe.fetch_add(1, Ordering::Relaxed));
         self.execute(&sql::PROBE, rows::parameters![bucket]).await?;

@@ -1,4 +1,4 @@
-//! The verbs `convert` and `undo_join` on sled: they read what is known, and write what becomes of it.
+//! The verbs `convert` and `undo_join` on sled: they read what is known and write what changes.
 
 use super::rows::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::transaction::Transaction;
@@ -45,7 +45,7 @@ pub(super) fn convert(
     }
     for (kind, value) in &decision.identities {
         let key = keys::identity(&site, *kind, value);
-        // Whoever came first keeps it.
+        // The first lead to claim an identity keeps it.
         if !transaction.contains(&key)? {
             transaction.put(&key, &lead.id)?;
         }
@@ -61,8 +61,8 @@ pub(super) fn convert(
     Ok(Converted::Stored { lead: lead.id, conversion: conversion.id, repeated: false })
 }
 
-/// What is stored of the person and the browser; the lead that the browser belongs to, where that is
-/// whom it proposes.
+/// What is stored about the person and the browser. The error is the lead that the browser belongs
+/// to, if the conversion proposes that same person.
 fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
@@ -73,7 +73,7 @@ fn known(
         match kind {
             IdentityKind::Email => email = lead,
             IdentityKind::Phone => phone = lead,
-            // No contact is found by these.
+            // Contacts do not contain these.
             IdentityKind::CrmRecord | IdentityKind::Deal => {}
         }
     }
@@ -115,7 +115,7 @@ pub(super) fn undo_join(
         return Ok(None);
     }
     let visitor_key = keys::visitor(&lead.site, visitor);
-    // One that was erased belonged to nobody.
+    // A visitor that was erased belonged to no lead.
     let Some(mut record) = transaction.get::<Visitor>(&visitor_key)? else { return Ok(Some(lead)) };
     let mut leads = BTreeMap::new();
     for id in membership::in_line(&lead, visitor) {

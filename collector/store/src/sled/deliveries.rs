@@ -1,4 +1,5 @@
-//! The verbs of deliveries on sled. A delivery that waits stands in the queue under its due time.
+//! The verbs of `Deliveries` on sled. A waiting delivery is in its destination's queue, under its
+//! due time.
 
 use super::read::{page, read};
 use super::rows::put_changed_delivery;
@@ -14,14 +15,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Bound;
 
-/// Deliveries that are put behind the first of their line in one commit, at most: the writer has other
-/// things to do.
+/// The most deliveries that one commit moves behind the first of their line: the writer has other
+/// work.
 const MOST_MOVED: usize = 1_000;
 
 #[async_trait]
 impl Deliveries for SledStore {
     async fn claim_deliveries(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
-        // Most times nothing is due: then no commit is needed to know it.
+        // Usually nothing is due, and that can be seen without a commit.
         let queue = keys::queue(&claim.destination);
         let due = queue.as_slice()..&keys::due_end(&claim.destination, claim.now_ms);
         if self.tree()?.range(due).next().is_none() {
@@ -55,7 +56,7 @@ impl Deliveries for SledStore {
 
     async fn recall_deliveries(&self, now_ms: i64, latest: Latest) -> Result<usize, StoreError> {
         let mut recalled = 0;
-        // Read beside the writer: most times there is nothing to write.
+        // Read outside of a commit: usually there is nothing to write.
         let stranded = stranded(&self.tree()?, latest)?;
         for some in stranded.chunks(MOST_MOVED) {
             let some = some.to_owned();
@@ -96,7 +97,7 @@ impl Deliveries for SledStore {
                     if found.len() == filter.limit || !key.starts_with(&prefix) {
                         break;
                     }
-                    // One may have been erased since its place was read.
+                    // The delivery may have been erased since its list entry was read.
                     let delivery: Option<Delivery> = read(&tree, &keys::delivery(id_of(&key)?))?;
                     found.extend(delivery.filter(|delivery| filter.wants(delivery)));
                 }
@@ -106,7 +107,7 @@ impl Deliveries for SledStore {
     }
 }
 
-/// A site's deliveries, found by its list of leads, so that no other site's rows are read.
+/// A site's deliveries, found through its list of leads, so that no other site's rows are read.
 fn of_site(
     tree: &sled::Tree,
     filter: &DeliveryFilter,
@@ -131,7 +132,7 @@ fn of_site(
     }
     Ok(())
 }
-/// Claims what is due; `None` where nothing was claimed so far, and there is more to look at.
+/// Claims due deliveries; `None` if nothing has been claimed so far but there is more to look at.
 fn take(
     transaction: &mut Transaction<'_>,
     claim: &Claim,
@@ -150,11 +151,11 @@ fn take(
                 id_of(&key).and_then(|id| transaction.expect::<Delivery>(&keys::delivery(id)));
             let mut delivery = match found {
                 Ok(delivery) => delivery,
-                // One row that cannot be read must not hold up all that stand behind it.
+                // A row that cannot be read must not hold up all those behind it.
                 Err(StoreError::Corrupt(reason)) => {
                     tracing::error!(
                         reason,
-                        "a delivery cannot be read and was taken out of the queue"
+                        "a delivery cannot be read and was removed from the queue"
                     );
                     transaction.remove(key);
                     continue;
@@ -181,7 +182,7 @@ fn take(
     Ok((!is_cut_off).then_some(claimed))
 }
 
-/// The first of a delivery's line: itself, where the others cannot be read.
+/// The first delivery of the line that this one is in, or this one if that cannot be read.
 fn first_in_line(
     transaction: &Transaction<'_>,
     delivery: &Delivery,
@@ -220,21 +221,21 @@ fn settle(
     claim: u32,
     settlement: Settlement,
 ) -> Result<(), StoreError> {
-    // One that was erased while it was being tried.
+    // The delivery was erased while it was being attempted.
     let Some(mut delivery) = transaction.get::<Delivery>(&keys::delivery(id))? else {
         return Ok(());
     };
     change(transaction, &mut delivery, |delivery| delivery.settle(claim, settlement))
 }
 
-/// What waits in any queue for a time that nothing is due at.
+/// Waiting deliveries whose due time is later than any valid one.
 fn stranded(tree: &sled::Tree, latest: Latest) -> Result<Vec<DeliveryId>, StoreError> {
     let mut found = Vec::new();
     for key in tree.scan_prefix(keys::QUEUES).keys() {
         let key = key.map_err(failed)?;
         if keys::due_of(&key).is_some_and(|due_ms| due_ms > latest.lease_ms.min(latest.due_ms)) {
             let id = id_of(&key)?;
-            // One that cannot be read is taken out where it is claimed.
+            // A delivery that cannot be read is removed from the queue when it is claimed.
             let delivery: Option<Delivery> = read(tree, &keys::delivery(id)).ok().flatten();
             found.extend(delivery.filter(|delivery| delivery.is_stranded(latest)).map(|_| id));
         }
@@ -242,7 +243,7 @@ fn stranded(tree: &sled::Tree, latest: Latest) -> Result<Vec<DeliveryId>, StoreE
     Ok(found)
 }
 
-/// Makes due what is still stranded; how many that are.
+/// Makes deliveries due that are still stranded. Returns how many.
 fn recall(
     transaction: &mut Transaction<'_>,
     stranded: &[DeliveryId],
@@ -272,7 +273,7 @@ fn replay(
     Ok(true)
 }
 
-/// Takes the delivery out of the queue, changes it and, where it waits, puts it in at its new time.
+/// Removes the delivery from the queue, changes it and, if it waits, adds it again at its new time.
 fn change(
     transaction: &mut Transaction<'_>,
     delivery: &mut Delivery,
@@ -283,7 +284,7 @@ fn change(
     put_changed_delivery(transaction, delivery)
 }
 
-/// The delivery that an entry of a list names.
+/// The delivery that a list entry names.
 fn id_of(key: &[u8]) -> Result<DeliveryId, StoreError> {
     keys::delivery_of(key).ok_or_else(|| corrupt(key, "it names no delivery"))
 }

@@ -1,7 +1,7 @@
-//! One lead with everything that belongs to it, as it stood at one moment.
+//! Reads a lead with everything that belongs to it as one consistent snapshot.
 //!
-//! Each commit counts itself in the same batch. So what is read between two equal counts belongs
-//! together; where commits come too fast for that, the writer waits for one reading.
+//! Each commit increases a counter in its own batch. What is read between two equal counts is
+//! therefore consistent. If commits arrive too fast for that, the writer waits for one read.
 
 use super::keys;
 use super::read::{page, read as read_row, scan};
@@ -13,7 +13,7 @@ use crate::visitor::trail;
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
-/// Readings beside the writer; then it waits for one that is certain.
+/// How many reads to try concurrently with the writer. After that, the writer has to wait.
 const LOOKS: usize = 2;
 
 pub(super) fn read(

@@ -1,5 +1,5 @@
-//! The verb `erase_visitor` on sled: it removes every row of the visitor and of the lead that its pages
-//! proposed, and their places in lists.
+//! The verb `erase_visitor` on sled: removes all rows of the visitor and of the lead that its pages
+//! proposed, and their entries in lists.
 
 use super::transaction::Transaction;
 use super::{keys, rows, trails};
@@ -39,7 +39,7 @@ fn records(transaction: &Transaction<'_>, lead: &Lead) -> Result<Vec<Record>, St
     Ok(records.into_iter().map(|(_, record)| record).collect())
 }
 
-/// Removes a lead that nothing was reported of, and that nobody is found by.
+/// Removes a lead that has no records and no identities.
 fn remove_lead(transaction: &mut Transaction<'_>, lead: &Lead) -> Result<(), StoreError> {
     for (key, conversion) in transaction.scan::<Conversion>(&keys::conversions(lead.id))? {
         transaction.remove_value(keys::conversion_lead(&lead.site, conversion.id))?;
@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    /// Rows, lists, queues, lines, bodies, further chunks: no key is left of what was written.
+    /// No key is left: rows, lists, queues, lines, bodies and further chunks are all removed.
     #[test]
     fn nothing_is_left() {
         let tree = sled::Config::new().temporary(true).open().unwrap();

@@ -1,20 +1,19 @@
-//! Opens the store's folder so that damage is seen and survives being looked at.
+//! Opens the store's folder. Detects damage, and keeps it from getting worse.
 //!
 //! ```text
 //! FOLDER/lock             held by the one collector that has the store open
 //! FOLDER/tree/            sled's own files
 //! FOLDER/witness          how many commits were durable
 //! FOLDER/before-opening/  while opening: the tree as it was found
-//! FOLDER/set-aside/       the tree of an opening that was cut off, until the next one succeeds
+//! FOLDER/set-aside/       the tree of an interrupted opening, until an opening succeeds
 //! ```
 //!
-//! sled 0.34 cuts off what it cannot read, on disk, and opens with what is left. So a copy stands
-//! aside while it opens; then the number of commits that the tree knows of is held against the
-//! witness, which is written after each durable commit. Where commits are missing, or the engine
-//! fails, the copy takes the tree's place again. The copy is synced before it counts, and its removal
-//! before anything is acknowledged, so that a power cut cannot bring an old one back. Everything
-//! happens inside the one folder, which may
-//! be a mount point.
+//! sled 0.34 truncates on disk what it cannot read, and opens with the rest. So a copy of the tree
+//! is kept while sled opens it. Afterwards, the number of commits in the tree is compared with the
+//! witness, which is written after each durable commit. If commits are missing, or the engine
+//! fails, the copy replaces the tree. The copy is synced before it counts, and its removal is
+//! synced before anything is acknowledged, so that a power cut cannot bring back an old copy.
+//! Everything happens inside this one folder, which may be a mount point.
 
 use super::keys;
 use super::owner::{Exposed, make_private};
@@ -26,24 +25,24 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
-/// The layout of keys and values that this code reads and writes.
+/// The version of the key and value layout that this code reads and writes.
 const LAYOUT: u32 = 7;
 
-/// Where sled's files lie, and the one that holds the rows.
+/// The folder of sled's files, and the file among them that holds the rows.
 const TREE: &str = "tree";
 const LOG: &str = "db";
 /// The number of durable commits.
 const WITNESS: &str = "witness";
-/// The tree as it was found, while it is being opened.
+/// A copy of the tree as it was found, kept while it is being opened.
 const COPY: &str = "before-opening";
-/// A folder of its owner's alone.
+/// Access for the owner only.
 const PRIVATE: u32 = 0o700;
 
-/// Which folder, and how the engine opens it.
+/// A folder, and how the engine opens it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    /// Of the engine's cache.
+    /// The size of the engine's cache.
     pub(super) cache_bytes: u64,
 }
 
@@ -51,11 +50,11 @@ pub(super) struct Place {
 pub(super) struct Folder {
     pub(super) db: sled::Db,
     pub(super) durability: Durability,
-    /// To be held as long as the store lives.
+    /// Must be held for the lifetime of the store.
     pub(super) lock: File,
 }
 
-/// What makes a commit durable and remembers that it was.
+/// Makes commits durable and counts them in the witness.
 pub(super) struct Durability {
     log: File,
     witness: File,
@@ -63,13 +62,14 @@ pub(super) struct Durability {
 }
 
 impl Durability {
-    /// The number of the commit that is being made; it belongs into its batch.
+    /// The number of the next commit; it must be part of the commit's batch.
     pub(super) fn next_commit(&self) -> u64 {
         self.commits + 1
     }
 
-    /// After the batch is applied and flushed: to the disk itself, then witnessed. The witness is
-    /// not synced; after a power cut it may lag behind, which never makes a false alarm.
+    /// Called once the batch is applied and flushed: syncs it to disk, then updates the witness.
+    /// The witness itself is not synced. After a power cut it may lag behind, which never causes a
+    /// false alarm.
     pub(super) fn commit(&mut self) -> io::Result<()> {
         self.log.sync_data()?;
         self.commits += 1;
@@ -82,7 +82,7 @@ pub(super) fn open(place: &Place) -> Result<Folder, StoreError> {
     let failed = |error: io::Error| refused(path, error.into());
     let mut lock = OpenOptions::new();
     lock.write(true);
-    // Nothing is made where a store was: what is left of it would look like a new one.
+    // If there was a store here, create nothing: the remains would look like a new store.
     if !is_gone(path) {
         fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(path).map_err(failed)?;
         lock.create(true);
@@ -97,14 +97,14 @@ pub(super) fn open(place: &Place) -> Result<Folder, StoreError> {
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     if make_private(path).map_err(|error| refused(path, error.into()))? {
-        tracing::warn!(folder = %path.display(), "others had access to the store's files; now only their owner has");
+        tracing::warn!(folder = %path.display(), "other users had access to the store's files; removed it");
     }
     if is_gone(path) {
         return Err(refused(path, gone()));
     }
     if !path.join(TREE).exists() && !path.join(COPY).exists() {
         let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        tracing::info!(folder = %folder.display(), "a new store was made");
+        tracing::info!(folder = %folder.display(), "created a new store");
     }
     let (db, durability) = open_tree(place)?;
     Ok(Folder { db, durability, lock })
@@ -127,13 +127,13 @@ pub(super) fn open_tree(place: &Place) -> Result<(sled::Db, Durability), StoreEr
     }
 }
 
-/// Whether an engine that was shut has let go of the tree's files.
+/// Whether an engine that was shut has released the tree's files.
 pub(super) fn is_let_go(place: &Place) -> bool {
     let log = File::open(place.path.join(TREE).join(LOG));
     log.is_ok_and(|log| log.try_lock().is_ok())
 }
 
-/// Whether commits were acknowledged here and nothing is left that could hold them.
+/// Whether commits were acknowledged here, but nothing is left that could contain them.
 fn is_gone(path: &Path) -> bool {
     let is_there = |name: &Path| path.join(name).exists();
     let acknowledged = File::open(path.join(WITNESS)).is_ok_and(|witness| witnessed(&witness) > 0);
@@ -151,9 +151,9 @@ fn refused(path: &Path, refusal: Refusal) -> StoreError {
     }
 }
 
-/// Why a folder does not open.
+/// Why a folder cannot be opened.
 enum Refusal {
-    /// What the system said, and what to do: the folder itself is sound.
+    /// The system's message and the remedy. The folder's contents are intact.
     Shut(String, String),
     /// Anything else.
     Damaged(String),
@@ -162,7 +162,7 @@ enum Refusal {
 impl From<UpgradeError> for Refusal {
     fn from(error: UpgradeError) -> Self {
         match error {
-            // A full disk says nothing of the folder.
+            // A full disk does not mean that the folder is damaged.
             UpgradeError::Engine(sled::Error::Io(error)) => error.into(),
             error => Self::Damaged(error.to_string()),
         }
@@ -174,17 +174,20 @@ impl From<Exposed> for Refusal {
         match exposed {
             Exposed::Io(error) => error.into(),
             Exposed::Foreign { path, owner, user } => Self::Shut(
-                format!("{} belongs to user {owner}, and this runs as user {user}", path.display()),
                 format!(
-                    "Run this as user {owner}, or give the folder to user {user} with `chown -R`"
+                    "{} belongs to user {owner}, but this process runs as user {user}",
+                    path.display()
+                ),
+                format!(
+                    "Run clew as user {owner}, or give the folder to user {user} with `chown -R`"
                 ),
             ),
             Exposed::Open { path, mode } => Self::Shut(
                 format!(
-                    "others may read {} (mode {mode:o}), and that cannot be changed",
+                    "other users have access to {} (mode {mode:o}), and that cannot be changed",
                     path.display()
                 ),
-                "Put the store on a file system that keeps permissions".to_owned(),
+                "Put the store on a file system that supports permissions".to_owned(),
             ),
         }
     }
@@ -194,11 +197,11 @@ impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
         let remedy = match error.kind() {
-            _ if is_full(&error) => "Make room on its disk",
-            io::ErrorKind::PermissionDenied => "Run this as the folder's owner",
+            _ if is_full(&error) => "Free up space on its disk",
+            io::ErrorKind::PermissionDenied => "Run clew as the folder's owner",
             io::ErrorKind::ReadOnlyFilesystem => "Make its file system writable",
             AlreadyExists | NotADirectory | NotFound => {
-                "Nothing was changed; name in store.url a folder that is there or can be made"
+                "Nothing was changed; set store.url to a folder that exists or can be created"
             }
             _ => return Self::Damaged(error.to_string()),
         };
@@ -209,7 +212,7 @@ impl From<io::Error> for Refusal {
 fn open_engine(place: &Place) -> Result<(sled::Db, Durability), Refusal> {
     let path = place.path.as_path();
     let config = sled::Config::new().path(path.join(TREE)).cache_capacity(place.cache_bytes);
-    // sled answers some damage with a panic; to the operator both are the same news.
+    // sled panics on some kinds of damage; for the operator that is the same as an error.
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
     let db = match opened {
         Ok(Ok(db)) => db,
@@ -230,12 +233,12 @@ fn open_engine(place: &Place) -> Result<(sled::Db, Durability), Refusal> {
         )));
     }
     let log = File::open(path.join(TREE).join(LOG))?;
-    // The engine makes its files by the process's mask.
+    // The engine creates its files with the process's umask.
     make_private(path)?;
     Ok((db, Durability { log, witness, commits }))
 }
 
-/// How many commits a witness saw; 0 where nothing was written to it yet.
+/// The number of commits in a witness; 0 if nothing has been written to it yet.
 fn witnessed(witness: &File) -> u64 {
     let mut bytes = [0; 8];
     witness.read_exact_at(&mut bytes, 0).map_or(0, |()| u64::from_be_bytes(bytes))
@@ -244,12 +247,12 @@ fn witnessed(witness: &File) -> u64 {
 fn commits(db: &sled::Db) -> Result<u64, Refusal> {
     let value = db.get(keys::COMMITS).map_err(|error| Refusal::Damaged(error.to_string()))?;
     let Some(value) = value else { return Ok(0) };
-    let unreadable = |_| Refusal::Damaged("the number of commits is not a number".into());
+    let unreadable = |_| Refusal::Damaged("the number of commits is unreadable".into());
     Ok(u64::from_be_bytes(value.as_ref().try_into().map_err(unreadable)?))
 }
 
-/// Marks a new folder with the layout, and brings that of an earlier version up to it. A folder
-/// without a mark, or with a later one, is refused.
+/// Marks a new folder with this layout, or upgrades the folder of an earlier version. Refuses a
+/// folder with data but without a mark, and one with any other mark.
 fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
     let failed = |error| Refusal::Damaged(failed(error).to_string());
     let mark = || {
@@ -259,28 +262,28 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
     match db.get(keys::VERSION).map_err(failed)? {
         Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
         Some(before) if is_older(&before) => {
-            tracing::info!("the store is brought up to this version's layout");
+            tracing::info!("upgrading the store to this version's layout");
             upgrade::upgrade(db)?;
             db.flush().map_err(UpgradeError::from)?;
-            // The mark must not reach the disk before the rows do.
+            // The mark must not reach the disk before the rows.
             File::open(folder.join(TREE).join(LOG))?.sync_data()?;
             mark()
         }
         None if db.is_empty() => mark(),
-        None => Err(Refusal::Damaged("it holds data, but not this program's mark".into())),
+        None => Err(Refusal::Damaged("it contains data, but no layout mark".into())),
         Some(mark) => Err(Refusal::Shut(
-            format!("its layout is {}, this program reads {LAYOUT}", number(&mark)),
+            format!("its layout is {}, but this version reads {LAYOUT}", number(&mark)),
             "It was left as it is; use the version of clew that wrote it".to_owned(),
         )),
     }
 }
 
-/// Whether a mark is that of a layout that can be brought up to date.
+/// Whether a mark is that of an older layout that can be upgraded.
 fn is_older(mark: &[u8]) -> bool {
     mark.try_into().map(u32::from_be_bytes).is_ok_and(|it| (upgrade::OLDEST..LAYOUT).contains(&it))
 }
 
-/// A mark as it is told.
+/// A mark as shown in messages.
 fn number(mark: &[u8]) -> String {
     match mark.try_into() {
         Ok(mark) => u32::from_be_bytes(mark).to_string(),
@@ -288,11 +291,11 @@ fn number(mark: &[u8]) -> String {
     }
 }
 
-/// The tree as it was before the engine touched it.
+/// The tree as it was before the engine opened it.
 struct Aside {
     folder: PathBuf,
     tree: PathBuf,
-    /// Complete and synced wherever it exists.
+    /// If it exists, it is complete and synced.
     copy: PathBuf,
     set_aside: PathBuf,
 }
@@ -317,9 +320,9 @@ impl Aside {
         }
         match copy_folder(&aside.tree, &copying) {
             Ok(()) => fs::rename(&copying, &aside.copy)?,
-            // A full disk must not keep a sound store shut.
+            // A full disk must not prevent an intact store from opening.
             Err(error) if is_full(&error) => {
-                tracing::warn!("no room for a copy of the store; opening it without one");
+                tracing::warn!("no space for a copy of the store; opening it without one");
                 remove(&copying)?;
             }
             Err(error) => return Err(error),
@@ -328,7 +331,8 @@ impl Aside {
         Ok(aside)
     }
 
-    /// The last opening was cut off, and nothing was acknowledged since its copy.
+    /// The last opening was interrupted. Nothing has been acknowledged since the copy was made, so
+    /// start again from the copy.
     fn begin_anew(&self) -> io::Result<()> {
         if self.set_aside.exists() {
             remove(&self.tree)?;
@@ -339,8 +343,8 @@ impl Aside {
         sync(&self.folder)
     }
 
-    /// The engine read it all. What is no longer needed is renamed first, so that half a copy never
-    /// counts as one.
+    /// The engine opened the tree successfully. Each folder is renamed before it is removed, so
+    /// that half a copy never counts as a copy.
     fn discard(self) -> io::Result<()> {
         let leaving = self.folder.join("leaving");
         for folder in [self.copy, self.set_aside] {
@@ -370,7 +374,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// To the disk itself: a file's content, or a folder's names.
+/// Syncs a file's content, or a folder's entries, to disk.
 fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -1,4 +1,5 @@
-//! The verbs of journeys on sled. Those that write read what is touched, and write what changes.
+//! The verbs of `Journeys` on sled. Writing verbs read only the rows that they touch and write only
+//! those that change.
 
 use super::read::{read, scan};
 use super::trails::{self, rows};

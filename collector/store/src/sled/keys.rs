@@ -1,4 +1,5 @@
-//! The keys of sled's one key space: a prefix byte, then fixed parts that sort as they are read.
+//! The keys in sled's one key space: a prefix byte, then parts of fixed order, so that keys sort in
+//! the order in which they are read.
 //!
 //! | prefix | key | value |
 //! | --- | --- | --- |
@@ -12,17 +13,17 @@
 //! | `o` | site 0 conversion | the id of its lead |
 //! | `d` | lead hash | [`Delivery`] |
 //! | `r` | destination 0 lead hash | nothing: a destination's deliveries |
-//! | `h` | lead record | [`Record`](crate::Record): what was recorded of the lead since |
+//! | `h` | lead record | [`Record`](crate::Record): what was reported about the lead |
 //! | `b` | lead hash | a delivery's frozen body |
 //! | `q` | destination 0 due time, lead hash | nothing: a destination's deliveries as they fall due |
-//! | `w` | lead destination 0 time hash | nothing: what of a lead waits for a destination, in line |
+//! | `w` | lead destination 0 time hash | nothing: a lead's waiting deliveries to a destination, in line |
 //! | `i` | site 0 kind 0 value | the lead's id |
 //! | `k` | site 0 key | an idempotency record |
-//! | `x` | time, site 0 key | nothing: idempotency keys in the order in which they were made |
+//! | `x` | time, site 0 key | nothing: idempotency keys by age |
 //! | `u` | site 0 record | [`Unmatched`](crate::Unmatched): a record that matches no lead |
 //! | `n` | kind 0 name | [`Memo`](crate::Memo) |
 //! | `+` | any key, number | a further chunk of that key's value |
-//! | `m` | name | the layout's version, the number of commits, an import under way |
+//! | `m` | name | the layout's version, the number of commits, an import's progress |
 
 use crate::delivery::{Delivery, DeliveryId};
 use crate::destination::DestinationId;
@@ -32,13 +33,13 @@ use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::IdentityKind;
 use uuid::Uuid;
 
-/// The layout's version, written when the folder is made.
+/// The layout's version, written when the folder is created.
 pub(super) const VERSION: &[u8] = b"mversion";
-/// How many commits the tree holds; written with each.
+/// The number of commits in the tree; written with each commit.
 pub(super) const COMMITS: &[u8] = b"mcommits";
-/// How far an import has come, until it is done.
+/// The progress of an import, until it is complete.
 pub(super) const IMPORT: &[u8] = b"mimport";
-/// How far an upgrade has come: the key of the last row that it rewrote.
+/// The progress of an upgrade: the key of the last row that it rewrote.
 pub(super) const UPGRADED: &[u8] = b"mupgraded";
 /// The prefix of all conversions.
 pub(super) const CONVERSIONS: &[u8] = b"c";
@@ -175,7 +176,7 @@ pub(super) fn of_destination_one(destination: &DestinationId, id: DeliveryId) ->
 /// The prefix of all queues.
 pub(super) const QUEUES: &[u8] = b"q";
 
-/// The due time in a key of a queue; `None` where it is too short.
+/// The due time in a queue key; `None` if the key is too short.
 pub(super) fn due_of(key: &[u8]) -> Option<i64> {
     let (_, at_ms) = key.get(..key.len().checked_sub(32)?)?.split_last_chunk::<8>()?;
     Some(i64::from_be_bytes(*at_ms) ^ i64::MIN)
@@ -197,17 +198,17 @@ pub(super) fn due_end(destination: &DestinationId, now_ms: i64) -> Vec<u8> {
     join(b'q', &[destination.to_string().as_bytes(), &[0], &end])
 }
 
-/// The prefix of what of a lead waits for a destination.
+/// The prefix of a lead's line for a destination.
 pub(super) fn line(lead: LeadId, destination: &DestinationId) -> Vec<u8> {
     join(b'w', &[lead.as_bytes(), destination.to_string().as_bytes(), &[0]])
 }
 
-/// Behind every key of a line.
+/// A key that sorts after every key of a line.
 pub(super) fn line_end(line: &[u8]) -> Vec<u8> {
     [line, &[u8::MAX; 25]].concat()
 }
 
-/// A delivery's place in its line: by when it was made, then by its hash.
+/// A delivery's place in its line: ordered by creation time, then by hash.
 pub(super) fn in_line(delivery: &Delivery) -> Vec<u8> {
     let mut key = line(delivery.id.lead, &delivery.destination);
     key.extend_from_slice(&sortable(delivery.created_at_ms));
@@ -215,13 +216,13 @@ pub(super) fn in_line(delivery: &Delivery) -> Vec<u8> {
     key
 }
 
-/// The delivery that a key of a line stands for; `None` where it is too short.
+/// The delivery in a line key; `None` if the key is too short.
 pub(super) fn delivery_in_line(key: &[u8]) -> Option<DeliveryId> {
     let lead = LeadId(Uuid::from_slice(key.get(1..17)?).ok()?);
     Some(DeliveryId { lead, hash: *key.last_chunk()? })
 }
 
-/// The delivery that a key of a queue or of a destination's list ends with; `None` where it is too
+/// The delivery at the end of a key in a queue or a destination's list; `None` if the key is too
 /// short.
 pub(super) fn delivery_of(key: &[u8]) -> Option<DeliveryId> {
     let (_, id) = key.split_at_checked(key.len().checked_sub(32)?)?;
@@ -229,7 +230,7 @@ pub(super) fn delivery_of(key: &[u8]) -> Option<DeliveryId> {
     Some(DeliveryId { lead: LeadId(Uuid::from_slice(lead).ok()?), hash: hash.try_into().ok()? })
 }
 
-/// The lead that a key of a site's list ends with; `None` where it is too short.
+/// The lead at the end of a key in a site's list; `None` if the key is too short.
 pub(super) fn lead_of(key: &[u8]) -> Option<LeadId> {
     let (_, lead) = key.split_at_checked(key.len().checked_sub(16)?)?;
     Uuid::from_slice(lead).ok().map(LeadId)
@@ -247,12 +248,12 @@ pub(super) fn aged(made_at_ms: i64, idempotency: &[u8]) -> Vec<u8> {
     join(b'x', &[&sortable(made_at_ms), &idempotency[1..]])
 }
 
-/// The first aged key that is still to be kept.
+/// The first aged key that must be kept.
 pub(super) fn aged_end(kept_from_ms: i64) -> Vec<u8> {
     join(b'x', &[&sortable(kept_from_ms)])
 }
 
-/// The idempotency key that an aged key stands for.
+/// The idempotency key that belongs to an aged key.
 pub(super) fn idempotency_of(aged: &[u8]) -> Vec<u8> {
     join(b'k', &[aged.get(9..).unwrap_or_default()])
 }
@@ -264,14 +265,14 @@ pub(super) fn chunk(key: &[u8], number: u16) -> Vec<u8> {
 /// The prefix of chunks.
 pub(super) const CHUNK: u8 = b'+';
 
-/// Splits off the site that a key's first part names.
+/// Splits off the site at the start of a key's parts.
 pub(super) fn split_site(part: &[u8]) -> Option<(SiteId, &[u8])> {
     let end = part.iter().position(|byte| *byte == 0)?;
     let site = SiteId::parse(std::str::from_utf8(&part[..end]).ok()?)?;
     Some((site, &part[end + 1..]))
 }
 
-/// Big-endian with the sign bit turned, so that bytes sort as numbers do.
+/// Big-endian with the sign bit flipped, so that bytes sort like the numbers.
 fn sortable(at_ms: i64) -> [u8; 8] {
     (at_ms ^ i64::MIN).to_be_bytes()
 }

@@ -1,4 +1,4 @@
-//! The verbs of leads on sled.
+//! The verbs of `Leads` on sled.
 
 use super::read::{page, read, scan};
 use super::rows::{lists, put_unmatched};
@@ -13,26 +13,26 @@ use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
 
-/// Unmatched records that are forgotten in one commit, at most.
+/// The most unmatched records that are deleted in one commit.
 const AT_ONCE: usize = 1_000;
 
 impl SledStore {
-    /// Leads of a list under a prefix, the last of the list first, beginning before a key. A lead that
-    /// has another place by now is left out: it is met under that one.
+    /// The leads in a list, in reverse order, starting before a key. A lead whose place in the list
+    /// has changed is left out here: it is listed at its new place.
     fn last_first(
         &self,
         list: Vec<u8>,
         before: Option<Vec<u8>>,
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
-        // Behind every key of the list: no site's name, time or id continues with this byte.
+        // After every key of the list: no site name, time or id continues with this byte.
         let end = before.unwrap_or_else(|| [list.as_slice(), &[u8::MAX; 25]].concat());
         let tree = self.tree()?;
         let keys = tree.range(list..end).keys().rev();
         let leads = keys.map(|key| {
             let key = key.map_err(failed)?;
             let lead = keys::lead_of(&key).ok_or_else(|| corrupt(&key, "it names no lead"))?;
-            // A proposal may have been erased since its place was read.
+            // A proposed lead may have been erased since its list entry was read.
             let lead: Option<Lead> = read(&tree, &keys::lead(lead))?;
             Ok(lead.filter(|lead| lists(lead).iter().any(|place| *place == *key)))
         });

@@ -1,4 +1,4 @@
-//! The verbs of memos on sled.
+//! The verbs of `Memos` on sled.
 
 use super::read::{page, read};
 use super::rows::put_memo;

@@ -1,4 +1,4 @@
-//! The verbs of moves on sled: everything out of it, and into it.
+//! Export and import on sled.
 
 use super::read::read;
 use super::rows::{
@@ -21,7 +21,8 @@ use shared::ids::{EventId, LeadId, VisitorId};
 use shared::lead::{Conversion, IdentityKind, Lead};
 use uuid::Uuid;
 
-/// Pieces that are read while the writer waits, and rows in them, whichever comes first.
+/// How many entities, and how many rows in them, are read while the writer waits: whichever comes
+/// first.
 const AT_ONCE: usize = 20;
 const ROWS_AT_ONCE: usize = 200;
 
@@ -36,7 +37,7 @@ impl Moves for SledStore {
             thread.spawn(export).map(drop).map_err(|error| StoreError::Closed(error.to_string()))
         });
         if let Err(error) = begun {
-            // There is room in a channel that is new.
+            // A new channel has room for one message.
             let _ = sender.try_send(Err(error));
         }
         entities
@@ -51,7 +52,7 @@ impl Moves for SledStore {
     }
 }
 
-/// Sends everything; ends early where nobody receives any more. Blocks.
+/// Sends everything. Ends early if the receiver is gone. Blocks.
 fn export(snapshot: Snapshot, out: &Out) {
     let sent = pieces(&snapshot, keys::VISITORS, out, visitor)
         .and_then(|()| pieces(&snapshot, keys::LEADS, out, lead))
@@ -65,9 +66,9 @@ fn export(snapshot: Snapshot, out: &Out) {
                 pieces(&snapshot, &keys::memos(kind), out, |_, _, memo| Ok(Entity::Memo(memo)))
             })
         });
-    // Whoever hears of the end may begin the next one.
+    // The caller may start the next export as soon as it sees the end.
     drop(snapshot);
-    // Where it cannot be sent, nobody is there to hear of it.
+    // If sending fails, the receiver is gone.
     let _ = out.blocking_send(sent.map(|()| None));
 }
 
@@ -92,7 +93,7 @@ fn pieces<T: DeserializeOwned>(
     }
 }
 
-/// Some pieces behind a key, and the last key that is done with.
+/// Reads some entities after a key. Returns them and the last key that was processed.
 fn some<T: DeserializeOwned>(
     mut view: View<'_>,
     prefix: &[u8],
@@ -160,7 +161,7 @@ fn used_key(_: &View<'_>, key: &[u8], used: UsedKey) -> Result<Entity, StoreErro
     read().ok_or_else(|| corrupt(key, "it names no idempotency key"))
 }
 
-/// What the store holds, as far as an import wants to know.
+/// What the store contains, as far as an import needs to know.
 fn holding(tree: &sled::Tree) -> Result<Holding, StoreError> {
     if let Some(state) = read::<ImportState>(tree, keys::IMPORT)? {
         return Ok(Holding::Import(state));
@@ -173,7 +174,7 @@ fn holding(tree: &sled::Tree) -> Result<Holding, StoreError> {
     Ok(if something { Holding::Something } else { Holding::Nothing })
 }
 
-/// Stores a part of an import, and how far it has come.
+/// Stores a part of an import, and the import's progress.
 fn import(transaction: &mut Transaction<'_>, part: ImportPart) -> Result<(), StoreError> {
     for entity in part.entities {
         put(transaction, entity)?;

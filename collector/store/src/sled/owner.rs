@@ -1,12 +1,12 @@
-//! The folder is about people, so it is its owner's alone: whoever opens it has to own it, and what
-//! others could read is closed to them.
+//! File permissions. The folder contains personal data, so only its owner may have access: the
+//! process must run as the owner, and access is taken from everyone else.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What a folder and a file may allow: everything to the owner.
+/// The permissions that a folder and a file may have: all for the owner, none for others.
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 const RIGHTS: u32 = 0o777;
@@ -20,7 +20,7 @@ pub(super) enum Exposed {
         owner: u32,
         user: u32,
     },
-    /// Others may read it, and that cannot be changed.
+    /// Others have access, and that cannot be changed.
     Open {
         path: PathBuf,
         mode: u32,
@@ -34,7 +34,7 @@ impl From<io::Error> for Exposed {
     }
 }
 
-/// Closes a folder and everything in it to others; whether anything was open to them.
+/// Removes everyone else's access to a folder and its contents. Returns whether there was any.
 ///
 /// # Errors
 /// [`Exposed`].
@@ -44,7 +44,7 @@ pub(super) fn make_private(folder: &Path) -> Result<bool, Exposed> {
         let path = entry?.path();
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
-            // What another process removed needs no closing.
+            // Another process has removed it in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error.into()),
         };
@@ -69,7 +69,7 @@ fn close(path: &Path, metadata: &Metadata) -> Result<bool, Exposed> {
     }
     let open = |mode| Exposed::Open { path: path.to_owned(), mode };
     fs::set_permissions(path, Permissions::from_mode(wanted)).map_err(|_| open(mode))?;
-    // Some file systems say yes and change nothing.
+    // Some file systems report success and change nothing.
     match fs::metadata(path)?.permissions().mode() & RIGHTS {
         mode if mode & !wanted == 0 => Ok(true),
         mode => Err(open(mode)),

@@ -1,4 +1,4 @@
-//! Reads from sled alone, beside the writer and outside of any commit.
+//! Reads from sled, concurrently with the writer and outside of any commit.
 
 use super::keys;
 use super::transaction::{chunk_count, corrupt, decode, failed};
@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use serde::de::DeserializeOwned;
 use std::ops::Bound;
 
-/// How often a reader looks again before it believes that a value is damaged.
+/// How often a reader tries again before it concludes that a value is damaged.
 const LOOKS: usize = 1_000;
 
 /// Reads a value.
@@ -18,7 +18,7 @@ pub(super) fn read<T: DeserializeOwned>(
     read_value(tree, key, value)
 }
 
-/// Reads a value that a scan of sled found; `None` where it was removed since.
+/// Reads a value that a scan of sled found; `None` if it has been removed since.
 pub(super) fn read_value<T: DeserializeOwned>(
     tree: &sled::Tree,
     key: &[u8],
@@ -37,7 +37,7 @@ pub(super) fn read_value<T: DeserializeOwned>(
             decoded => return decoded.map(Some),
         }
     }
-    Err(corrupt(key, "its chunks do not belong together"))
+    Err(corrupt(key, "its chunks do not match"))
 }
 
 /// Reads all values under a prefix, in the order of their keys.
@@ -48,7 +48,7 @@ pub(super) fn scan<T: DeserializeOwned>(
     page(tree, prefix, None, usize::MAX)
 }
 
-/// Reads some values under a prefix, behind a key.
+/// Reads up to `limit` values under a prefix, starting after a key.
 pub(super) fn page<T: DeserializeOwned>(
     tree: &sled::Tree,
     prefix: &[u8],

@@ -1,9 +1,9 @@
-//! What follows a write that a full disk refused: the engine is shut and, when there is room, opened
-//! again as a start would open it.
+//! Recovery after a write that failed because the disk is full. The engine is shut and, once there
+//! is space, opened again in the same way as at a start.
 //!
-//! Only a full disk is waited out. It refuses a write before anything of it counts, so what a new
-//! opening reads is what is on the disk. After any other failure that is not known, and the store stays
-//! shut until somebody has looked.
+//! Only a full disk is handled in this way. It makes a write fail before any of it counts, so the
+//! next opening reads exactly what is on the disk. After any other failure that is not certain, so
+//! the store stays shut until an operator intervenes.
 
 use super::folder::{self, Durability, Place};
 use super::writer::{Message, Writing};
@@ -12,19 +12,19 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How often an opening is tried. Each reads the whole store.
+/// How often to try to reopen the engine. Each attempt reads the whole store.
 const TRY_EVERY: Duration = Duration::from_secs(5);
 
-/// Waits for room and opens the engine again. `None` where the store was closed meanwhile.
+/// Waits for space and opens the engine again. `None` if the store is closed in the meantime.
 ///
 /// # Errors
-/// Where the folder cannot be opened for another reason than a full disk.
+/// If the folder cannot be opened for any reason other than a full disk.
 pub(super) fn wait_for_room(
     writing: &Writing,
     place: &Place,
     jobs: &Receiver<Message>,
 ) -> Result<Option<Durability>, StoreError> {
-    // Exports and readings that are under way end now: the engine lets go of its files after the last.
+    // End running exports and reads: the engine releases its files only after the last of them.
     writing.engine.replace(None);
     writing.snapshots.give_up();
     loop {
@@ -40,19 +40,19 @@ pub(super) fn wait_for_room(
                 return Ok(Some(durability));
             }
             Err(error @ StoreError::Shut { .. }) => {
-                tracing::warn!(%error, "the store is not open again yet");
+                tracing::warn!(%error, "the store could not be reopened yet");
             }
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Refuses what arrives for so long; `false` where the store is to close.
+/// Refuses incoming verbs for this long; `false` if the store is to be closed.
 fn refuse_for(time: Duration, writing: &Writing, jobs: &Receiver<Message>) -> bool {
     let end = Instant::now() + time;
     loop {
         match jobs.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            // Its caller sees the answer's channel closed, and asks why.
+            // The caller sees the response channel closed, and looks up the reason.
             Ok(Message::Run(job)) => {
                 drop(job);
                 writing.queued.fetch_sub(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! How much room the store's disk has, and what is refused for lack of it.
+//! Monitors the free space of the store's disk, and decides what is refused when it runs low.
 //!
-//! sled cannot go on after a write that failed, so the disk must not get full. Page views are refused
-//! first, because browsers keep them; what is left then belongs to leads, settlements and operators.
-//! Below a last reserve, nothing is written at all.
+//! sled cannot continue after a failed write, so the disk must never get full. Page views are
+//! refused first, because browsers keep them; the remaining space is for leads, settlements and
+//! operators. Below a last reserve, nothing is written at all.
 
 use crate::error::StoreError;
 use std::io;
@@ -11,29 +11,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a measurement counts. A fast disk takes some 40 MB in that time.
+/// How long a measurement is used. A fast disk takes about 40 MB in that time.
 const COUNTS_FOR: Duration = Duration::from_millis(250);
-/// The part of [`Reserve::min_bytes`] that nothing may use.
+/// The divisor for the last reserve: this fraction of [`Reserve::min_bytes`] is never used.
 const LAST: u64 = 8;
-/// What was refused is taken again when so much more is free, so that it does not change each second.
+/// Hysteresis: writes are accepted again once the free space exceeds the bound by this fraction of
+/// it, so that the state does not change every second.
 const MARGIN: u64 = 8;
 const MIB: u64 = 1 << 20;
 
-/// Free bytes of the disk below which something happens.
+/// Thresholds of free bytes on the disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Reserve {
-    /// The log warns.
+    /// Below this, a warning is logged.
     pub warn_bytes: u64,
-    /// Page views are refused; below an eighth of it, everything is. 0: nothing is.
+    /// Below this, page views are refused; below an eighth of it, everything is. 0: nothing is
+    /// refused.
     pub min_bytes: u64,
 }
 
-/// Says how many bytes are free.
+/// Measures the free bytes.
 #[derive(Clone, Debug)]
 pub enum Disk {
-    /// The folder's own.
+    /// The disk that contains the folder.
     Real,
-    /// A test's, which sets the number.
+    /// A simulated disk; tests set the free bytes.
     Simulated(Arc<AtomicU64>),
 }
 
@@ -49,7 +51,7 @@ impl Disk {
     }
 }
 
-/// What the disk has room for.
+/// What the disk has space for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Level {
     Nothing,
@@ -58,7 +60,7 @@ enum Level {
     All,
 }
 
-/// Watches the disk of one folder.
+/// Monitors the disk of one folder.
 pub(super) struct Room {
     disk: Disk,
     folder: PathBuf,
@@ -68,10 +70,10 @@ pub(super) struct Room {
 
 struct State {
     measured: Option<Instant>,
-    /// `None` where it cannot be measured.
+    /// `None` if it cannot be measured.
     free_bytes: Option<u64>,
     level: Level,
-    /// Why the engine is shut.
+    /// The reason, while the engine is shut.
     shut: Option<StoreError>,
 }
 
@@ -81,22 +83,22 @@ impl Room {
         Self { disk, folder, reserve, state: Mutex::new(state) }
     }
 
-    /// Whether page views are taken; the error says why not.
+    /// Whether page views are accepted; the error says why not.
     pub(super) fn for_page_views(&self) -> Result<(), StoreError> {
         self.check(Level::AllWithWarning)
     }
 
-    /// Whether anything is taken; the error says why not.
+    /// Whether other writes are accepted; the error says why not.
     pub(super) fn for_others(&self) -> Result<(), StoreError> {
         self.check(Level::AllButPageViews)
     }
 
-    /// Free bytes of the disk; `None` where they cannot be measured.
+    /// Free bytes on the disk; `None` if they cannot be measured.
     pub(super) fn free_bytes(&self) -> Option<u64> {
         self.measured().free_bytes
     }
 
-    /// Whether the engine, which is shut, may be opened again.
+    /// Whether there is enough space to reopen the engine.
     pub(super) fn is_enough_to_open(&self) -> bool {
         self.measured().level > Level::Nothing
     }
@@ -106,7 +108,7 @@ impl Room {
         self.lock().shut = Some(why);
     }
 
-    /// Takes again what the disk has room for.
+    /// Accepts writes again, as far as the disk has space.
     pub(super) fn reopened(&self) {
         self.lock().shut = None;
     }
@@ -124,11 +126,11 @@ impl Room {
         Err(StoreError::Full(match state.level {
             Level::Nothing => format!(
                 "{free} MiB are free on the store's disk, less than an eighth of store.min_free_mib ({min}): \
-                 nothing is stored until there is more room"
+                 nothing is stored until there is more space"
             ),
             _ => format!(
                 "{free} MiB are free on the store's disk, less than store.min_free_mib ({min}): page views \
-                 are not stored until there is more room"
+                 are not stored until there is more space"
             ),
         }))
     }
@@ -149,9 +151,9 @@ impl Room {
         state
     }
 
-    /// The level of so many free bytes; one above the present takes somewhat more than the present did.
+    /// The level for this many free bytes. To rise above the present level takes an extra margin.
     fn level(&self, free_bytes: Option<u64>, present: Level) -> Level {
-        // Where it cannot be measured, the first write that fails tells.
+        // If it cannot be measured, the first failing write shows it.
         let Some(free) = free_bytes else { return present };
         let Reserve { warn_bytes, min_bytes } = self.reserve;
         let bounds = [
@@ -175,20 +177,20 @@ fn report(level: Level, before: Level, free_mib: u64) {
     match level {
         Level::Nothing => tracing::error!(
             free_mib,
-            "the store's disk is nearly full: nothing is stored until there is more room"
+            "the store's disk is nearly full: nothing is stored until there is more space"
         ),
         Level::AllButPageViews => tracing::error!(
             free_mib,
-            "the store's disk is nearly full: page views are not stored until there is more room; leads \
-             and deliveries go on"
+            "the store's disk is nearly full: page views are not stored until there is more space; leads \
+             and deliveries continue"
         ),
         Level::AllWithWarning => {
-            tracing::warn!(free_mib, "the store's disk has little room left");
+            tracing::warn!(free_mib, "the store's disk is low on space");
             if before < level {
                 tracing::info!("page views are stored again");
             }
         }
-        Level::All => tracing::info!(free_mib, "the store's disk has enough room again"),
+        Level::All => tracing::info!(free_mib, "the store's disk has enough space again"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is written together: a row, and its places in the lists that lead to it.
+//! Writes a row together with its entries in lists.
 
 use super::keys;
 use super::transaction::Transaction;
@@ -10,7 +10,7 @@ use crate::record::{Record, Unmatched};
 use shared::ids::LeadId;
 use shared::lead::{Conversion, Lead, Standing};
 
-/// A lead, and its places in its site's lists.
+/// Writes a lead and its entries in its site's lists.
 pub(super) fn put_lead(transaction: &mut Transaction<'_>, lead: &Lead) -> Result<(), StoreError> {
     let key = keys::lead(lead.id);
     let before: Option<Lead> = transaction.get(&key)?;
@@ -25,8 +25,8 @@ pub(super) fn put_lead(transaction: &mut Transaction<'_>, lead: &Lead) -> Result
     transaction.put(&key, lead)
 }
 
-/// A lead's places in its site's lists: by its id, and by its last conversion; where it is only
-/// proposed, in that of the proposals.
+/// The entries of a lead in its site's lists: by id and by last conversion, or in the list of
+/// proposed leads.
 pub(super) fn lists(lead: &Lead) -> Vec<Vec<u8>> {
     let Lead { id, site, converted_at_ms, .. } = lead;
     match lead.standing {
@@ -38,7 +38,7 @@ pub(super) fn lists(lead: &Lead) -> Vec<Vec<u8>> {
     }
 }
 
-/// A lead's conversion, and the lead that its id leads to.
+/// Writes a conversion, and the reference from its id to its lead.
 pub(super) fn put_conversion(
     transaction: &mut Transaction<'_>,
     lead: &Lead,
@@ -48,7 +48,8 @@ pub(super) fn put_conversion(
     transaction.put(&keys::conversion(lead.id, conversion.id), conversion)
 }
 
-/// A new delivery, and its places in its destination's list and, where it waits, in the queue.
+/// Writes a new delivery and its entries in its destination's list and, if it waits, in the queue
+/// and its line.
 pub(super) fn put_delivery(
     transaction: &mut Transaction<'_>,
     delivery: &Delivery,
@@ -57,7 +58,8 @@ pub(super) fn put_delivery(
     put_changed_delivery(transaction, delivery)
 }
 
-/// A delivery that is listed already and, where it waits, its places in the queue and in its line.
+/// Writes a delivery that is already listed and, if it waits, its entries in the queue and its
+/// line.
 pub(super) fn put_changed_delivery(
     transaction: &mut Transaction<'_>,
     delivery: &Delivery,
@@ -72,7 +74,7 @@ pub(super) fn put_changed_delivery(
     transaction.put(&keys::delivery(delivery.id), delivery)
 }
 
-/// What an idempotency key was used for, and when it may be forgotten.
+/// Writes what an idempotency key was used for, and its entry in the list of keys by age.
 pub(super) fn put_used_key(
     transaction: &mut Transaction<'_>,
     key: &[u8],
@@ -82,7 +84,7 @@ pub(super) fn put_used_key(
     transaction.put(key, used)
 }
 
-/// A record of a lead.
+/// Writes a record of a lead.
 pub(super) fn put_record(
     transaction: &mut Transaction<'_>,
     lead: LeadId,
@@ -91,7 +93,7 @@ pub(super) fn put_record(
     transaction.put(&keys::record(lead, record.id()), record)
 }
 
-/// An unmatched record; the one that was kept first stays.
+/// Writes an unmatched record, unless it is already stored.
 pub(super) fn put_unmatched(
     transaction: &mut Transaction<'_>,
     unmatched: &Unmatched,
@@ -103,7 +105,7 @@ pub(super) fn put_unmatched(
     }
 }
 
-/// A memo.
+/// Writes a memo.
 pub(super) fn put_memo(transaction: &mut Transaction<'_>, memo: &Memo) -> Result<(), StoreError> {
     transaction.put(&keys::memo(memo.kind, &memo.name), memo)
 }

@@ -1,8 +1,9 @@
-//! The store as it stood at one moment, read piece by piece while the writer goes on.
+//! A snapshot of the store that is read piece by piece while the writer continues.
 //!
-//! sled has no snapshots. So, as long as one is being read, the writer keeps what stood under a key
-//! before it first changes it, and the reader looks there before it looks into the tree. Both do so
-//! under one lock, which the reader holds for a few pieces at a time; what it has passed is forgotten.
+//! sled has no snapshots. So, while one is being read, the writer saves the old value of a key
+//! before it first changes it, and the reader looks at the saved values before it looks at the
+//! tree. Both hold the same lock; the reader holds it for a few pieces at a time. Saved values that
+//! the reader has passed are dropped.
 
 use super::engine::Engine;
 use super::keys;
@@ -12,73 +13,77 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What stood under keys that were changed since; `None` where nothing did.
+/// The old values of keys that have changed since the snapshot began; `None` if the key did not
+/// exist.
 type Before = BTreeMap<Vec<u8>, Option<sled::IVec>>;
 
-/// What the reader has left behind: it reads one order after the other, and each by its keys.
+/// How far the reader has come. It reads one group of prefixes after the other, and each group in
+/// the order of its keys.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 struct Passed {
     order: u8,
     key: Vec<u8>,
 }
 
-/// Some of what stands under a prefix.
+/// Some of the values under a prefix.
 pub(super) struct Run<T> {
     /// Keys and values.
     pub(super) values: Vec<(Vec<u8>, T)>,
-    /// The last key that was looked at; `None` where there were no more.
+    /// The last key that was read; `None` if there were no more.
     pub(super) last: Option<Vec<u8>>,
 }
 
-/// What the writer may keep for a reader that is slow; then the snapshot is given up.
+/// How many bytes of old values the writer saves for a slow reader. Beyond that, the snapshot is
+/// abandoned.
 const BEFORE_BYTES: usize = 256 << 20;
 
 #[derive(Default)]
 struct State {
     before: Before,
-    /// Of keys and values in `before`.
+    /// The size of the keys and values in `before`.
     bytes: usize,
     passed: Passed,
     given_up: bool,
 }
 
-/// Shared by the writer and the reader; holds a state while a snapshot is being read.
+/// Shared by the writer and the reader. Contains a state while a snapshot is being read.
 #[derive(Clone, Default)]
 pub(super) struct Snapshots(Arc<Locks>);
 
 #[derive(Default)]
 struct Locks {
     state: Mutex<Option<State>>,
-    /// Held while waiting for the state. The reader wants it again as soon as it has let it go: so
-    /// a writer that waits comes next, however often.
+    /// Held while waiting for `state`. The reader wants `state` again as soon as it has released
+    /// it; this lock makes sure that a waiting writer gets it next.
     turn: Mutex<()>,
 }
 
-/// A snapshot being read; it ends when it is dropped.
+/// A snapshot that is being read. It ends when it is dropped.
 pub(super) struct Snapshot {
     engine: Engine,
     snapshots: Snapshots,
 }
 
-/// The lock, held while some pieces are read.
+/// Holds the lock while some pieces are read.
 pub(super) struct View<'a> {
     tree: sled::Tree,
     state: MutexGuard<'a, Option<State>>,
 }
 
-/// Nothing is committed as long as it is held.
+/// While this is held, nothing is committed.
 #[must_use]
 pub(super) struct Still<'a> {
     _state: MutexGuard<'a, Option<State>>,
 }
 
-/// The last of the orders in which other rows belong to what is read.
+/// The last of the groups in which other rows belong to the row that is read.
 const OWNERS: u8 = 2;
 
-/// What begins the keys of each order.
+/// The key prefixes of each group.
 const PREFIXES: [&[u8]; 5] = [b"ve", b"lcdbh", b"i", b"k", b"u"];
 
-/// In which order a key is read, and what it is compared by; `None` for what can be made anew.
+/// The group of a key, and what it is ordered by within the group; `None` for keys whose old values
+/// are not saved: entries of lists, which can be rebuilt, and memos.
 fn place(key: &[u8]) -> Option<(u8, &[u8])> {
     let key = key.strip_prefix(&[keys::CHUNK]).unwrap_or(key);
     let (prefix, rest) = key.split_first()?;
@@ -92,8 +97,8 @@ impl Passed {
         match order.cmp(&self.order) {
             std::cmp::Ordering::Less => true,
             std::cmp::Ordering::Equal => {
-                // A visitor's rows and a lead's conversions begin with what names it; one identity
-                // may begin with another and be none of it.
+                // The rows of a visitor or lead begin with the id of their owner. In the other
+                // groups a key may begin with another key without belonging to it.
                 let owns = self.order <= OWNERS;
                 rest <= self.key.as_slice() || (owns && rest.starts_with(&self.key))
             }
@@ -103,7 +108,7 @@ impl Passed {
 }
 
 impl Snapshots {
-    /// Begins one at this moment.
+    /// Starts a snapshot of the current state.
     pub(super) fn begin(&self, engine: &Engine) -> Result<Snapshot, StoreError> {
         let mut state = self.lock();
         if state.is_some() {
@@ -114,15 +119,17 @@ impl Snapshots {
         Ok(Snapshot { engine: engine.clone(), snapshots: self.clone() })
     }
 
-    /// Ends the one that is being read, and with it what its reader holds of the engine.
+    /// Ends the current snapshot, and with it the reader's hold on the engine.
     pub(super) fn give_up(&self) {
         if let Some(state) = &mut *self.lock() {
-            tracing::warn!("an export was given up: the store was shut for lack of room");
+            tracing::warn!(
+                "an export was abandoned: the store was closed because its disk is full"
+            );
             *state = State::given_up();
         }
     }
 
-    /// Applies a commit's writes, keeping what a snapshot still has to read.
+    /// Applies a commit's writes. Saves the old values that a snapshot has not read yet.
     pub(super) fn apply(&self, tree: &sled::Tree, writes: Writes) -> Result<(), StoreError> {
         let mut state = self.lock();
         if let Some(state) = state.as_mut().filter(|state| !state.given_up) {
@@ -140,7 +147,7 @@ impl Snapshots {
         applied
     }
 
-    /// Keeps the writer from committing.
+    /// Prevents the writer from committing while the result is held.
     pub(super) fn hold(&self) -> Still<'_> {
         Still { _state: self.lock() }
     }
@@ -152,7 +159,7 @@ impl Snapshots {
 }
 
 impl State {
-    /// Keeps what stands under keys that are about to change.
+    /// Saves the values of keys that are about to change.
     fn keep(&mut self, tree: &sled::Tree, writes: &Writes) -> Result<(), StoreError> {
         for key in writes.keys() {
             if !self.passed.holds(key) && !self.before.contains_key(key) {
@@ -162,7 +169,9 @@ impl State {
             }
         }
         if self.bytes > BEFORE_BYTES {
-            tracing::warn!("an export was given up: too much was written while its reader waited");
+            tracing::warn!(
+                "an export was abandoned: too much was written before its reader caught up"
+            );
             *self = Self::given_up();
         }
         Ok(())
@@ -172,8 +181,8 @@ impl State {
         Self { given_up: true, ..Self::default() }
     }
 
-    /// Forgets what the reader has left behind: what comes first under each prefix of its order, and
-    /// all of the orders before.
+    /// Drops what the reader has passed: the first keys under each prefix of its group, and
+    /// everything of earlier groups.
     fn forget(&mut self) {
         let read = PREFIXES.iter().take(self.passed.order.into()).flat_map(|order| order.iter());
         for prefix in read {
@@ -192,17 +201,17 @@ impl State {
 }
 
 impl Snapshot {
-    /// Holds the writer up while pieces are read.
+    /// Locks out the writer while pieces are read.
     ///
     /// # Errors
-    /// Where the snapshot was given up.
+    /// If the snapshot was abandoned.
     pub(super) fn view(&self) -> Result<View<'_>, StoreError> {
         let state = self.snapshots.lock();
         let given_up = state.as_ref().is_none_or(|state| state.given_up);
         match self.engine.get().filter(|_| !given_up) {
             Some(tree) => Ok(View { tree, state }),
             None => {
-                let reason = "the export was given up; the log says why";
+                let reason = "the export was abandoned; see the log for the reason";
                 Err(StoreError::Unavailable(reason.into()))
             }
         }
@@ -227,12 +236,12 @@ impl View<'_> {
         }
     }
 
-    /// A value as it stood.
+    /// A value as of the snapshot.
     pub(super) fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.bytes(key)?.map(|value| self.decode(key, &value)).transpose()
     }
 
-    /// Keys and values under a prefix behind a key, in order, at most `limit` of them.
+    /// Up to `limit` keys and values under a prefix, in order, starting after a key.
     pub(super) fn next<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
@@ -263,7 +272,7 @@ impl View<'_> {
         Ok(Run { values, last })
     }
 
-    /// All of them.
+    /// All keys and values under a prefix.
     pub(super) fn all<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
@@ -280,7 +289,7 @@ impl View<'_> {
         }
     }
 
-    /// Tells that everything up to this key, and what belongs to it, has been read.
+    /// Marks everything up to this key, and everything that belongs to it, as read.
     pub(super) fn pass(&mut self, key: &[u8]) {
         let Some(state) = &mut *self.state else { return };
         if let Some((order, rest)) = place(key) {
@@ -305,7 +314,7 @@ mod tests {
 
     const KEYS: [&[u8]; 9] = [b"va", b"ea1", b"vb", b"eb1", b"eb2", b"la", b"ia", b"iaa", b"iab"];
 
-    /// Everything that a snapshot reads, one piece a step, with writes between the steps.
+    /// Reads a whole snapshot, one piece per step, with writes between the steps.
     fn read(tree: &sled::Db, writes: &[Vec<(usize, Option<u8>)>]) -> Vec<(Vec<u8>, u8)> {
         let (engine, snapshots) = (Engine::new(tree.clone()), Snapshots::default());
         let snapshot = snapshots.begin(&engine).unwrap();
@@ -344,7 +353,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is written while a snapshot is read, it reads what stood there when it began.
+        /// Whatever is written in the meantime, a snapshot reads what was stored when it began.
         #[test]
         fn a_snapshot_does_not_move(
             first in proptest::collection::vec(proptest::option::of(0..9u8), 9),

@@ -1,4 +1,4 @@
-//! A visitor's rows within a commit.
+//! Reads a visitor's rows within a commit.
 
 use super::keys;
 use super::transaction::{Transaction, corrupt};
@@ -8,7 +8,7 @@ use shared::ids::{EventId, SiteId, VisitorId};
 use shared::visit::Trail;
 use uuid::Uuid;
 
-/// A visitor's rows with their ids, in the order of these.
+/// A visitor's rows with their ids, in the order of the ids.
 pub(super) fn rows(
     transaction: &Transaction<'_>,
     site: &SiteId,
@@ -22,7 +22,7 @@ pub(super) fn rows(
     rows.collect()
 }
 
-/// What is kept of a visitor's page views.
+/// A visitor's page views and summary.
 pub(super) fn trail(
     transaction: &Transaction<'_>,
     site: &SiteId,

@@ -1,8 +1,8 @@
-//! What one verb reads and writes: sled as it stands, with the writes of this commit laid over it.
+//! The reads and writes of one verb: sled's data overlaid with the writes of the current commit.
 //!
-//! A verb that fails takes its own writes back; a commit applies all that is left as one batch.
-//! Values are postcard behind a header of one byte; longer ones are split into chunks, because sled
-//! 0.34 writes large values to files that its flush does not sync.
+//! A verb that fails is rolled back. A commit applies all remaining writes as one batch. A value is
+//! postcard behind a one-byte header. Long values are split into chunks, because sled 0.34 writes
+//! large values to files that its flush does not sync.
 
 use super::keys;
 use crate::error::StoreError;
@@ -13,20 +13,20 @@ use std::collections::BTreeMap;
 use std::io;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A value's header: whole; or, in the next ten bytes, the number of further chunks and the hash of
-/// the whole. A reader beside the writer can meet the head of one commit and a chunk of another: the
-/// hash tells, and it looks again.
+/// A value's header. A chunked value has ten more header bytes: the number of further chunks and a
+/// hash of the whole. A concurrent reader may see the head of one commit and a chunk of another;
+/// the hash shows it, and the reader tries again.
 const WHOLE: u8 = 1;
 const CHUNKED: u8 = 2;
 const CHUNKED_HEAD: usize = 1 + 2 + 8;
 
-/// Values by key; `None` removes what stands there.
+/// Values by key; `None` removes the key.
 pub(super) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// Reads see the writes before them; nothing reaches sled before [`Transaction::take_writes`].
+/// Reads see earlier writes. Nothing reaches sled before [`Transaction::take_writes`].
 pub(super) struct Transaction<'a> {
     tree: &'a sled::Tree,
-    /// Writes of the verbs that succeeded in this commit.
+    /// The writes of verbs in this commit that succeeded.
     kept: Writes,
     /// Writes of the running verb.
     running: Writes,
@@ -37,7 +37,7 @@ impl<'a> Transaction<'a> {
         Self { tree, kept: Writes::new(), running: Writes::new() }
     }
 
-    /// Runs one verb; its writes stay only where it succeeds.
+    /// Runs one verb. Its writes are kept only if it succeeds.
     pub(super) fn run<T>(
         &mut self,
         verb: impl FnOnce(&mut Self) -> Result<T, StoreError>,
@@ -50,12 +50,12 @@ impl<'a> Transaction<'a> {
         result
     }
 
-    /// Drops the writes of a verb that did not come to its end.
+    /// Drops the writes of a verb that did not finish.
     pub(super) fn abandon(&mut self) {
         self.running.clear();
     }
 
-    /// Everything written since the last call.
+    /// All writes since the last call.
     pub(super) fn take_writes(&mut self) -> Writes {
         std::mem::take(&mut self.kept)
     }
@@ -75,7 +75,7 @@ impl<'a> Transaction<'a> {
         self.bytes(key)?.map(|value| self.decode(key, &value)).transpose()
     }
 
-    /// Reads a row that another row says is there.
+    /// Reads a row that must exist because another row refers to it.
     pub(super) fn expect<T: DeserializeOwned>(&self, key: &[u8]) -> Result<T, StoreError> {
         self.get(key)?.ok_or_else(|| corrupt(key, "the row is missing"))
     }
@@ -89,8 +89,8 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Puts a value under a key that holds none, which saves the look at the old one; gives back
-    /// how many further chunks it took.
+    /// Writes a value under a key that is not in use, which saves reading the old value. Returns
+    /// the number of further chunks.
     pub(super) fn put_new<T: Serialize>(
         &mut self,
         key: Vec<u8>,
@@ -104,7 +104,7 @@ impl<'a> Transaction<'a> {
             let rest = whole.split_off(limits::VALUE_BYTES);
             for (number, piece) in rest.chunks(limits::VALUE_BYTES).enumerate() {
                 chunks = u16::try_from(number + 1)
-                    .map_err(|_| corrupt(&key, "the value is over a gigabyte"))?;
+                    .map_err(|_| corrupt(&key, "the value is larger than a gigabyte"))?;
                 self.running.insert(keys::chunk(&key, chunks), Some(piece.to_vec()));
             }
             let head = [CHUNKED].into_iter().chain(chunks.to_be_bytes()).chain(hash.to_be_bytes());
@@ -115,7 +115,7 @@ impl<'a> Transaction<'a> {
         Ok(chunks)
     }
 
-    /// Marks a key that holds nothing but itself.
+    /// Writes a key with an empty value.
     pub(super) fn mark(&mut self, key: Vec<u8>) {
         self.running.insert(key, Some(Vec::new()));
     }
@@ -125,7 +125,7 @@ impl<'a> Transaction<'a> {
         self.running.insert(key, None);
     }
 
-    /// Removes a key with its value's further chunks.
+    /// Removes a key and the further chunks of its value.
     pub(super) fn remove_value(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
         let chunks = self.bytes(&key)?.map_or(0, |value| chunk_count(&value));
         for number in 1..=chunks {
@@ -135,7 +135,7 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Keys and values under a prefix, in order, with this commit's writes among them.
+    /// Keys and values under a prefix, in order, including this commit's writes.
     pub(super) fn scan<T: DeserializeOwned>(
         &self,
         prefix: &[u8],
@@ -207,7 +207,7 @@ pub(super) fn chunk_count(value: &[u8]) -> u16 {
     }
 }
 
-/// Reads a value; `chunk` finds its further chunks by their number.
+/// Decodes a value; `chunk` reads its further chunks by number.
 pub(super) fn decode<T: DeserializeOwned>(
     key: &[u8],
     value: &[u8],
@@ -222,11 +222,11 @@ pub(super) fn decode<T: DeserializeOwned>(
                 whole.extend_from_slice(&chunk(number)?);
             }
             if head[3..] != xxh3_64(&whole).to_be_bytes() {
-                return Err(corrupt(key, "its chunks do not belong together"));
+                return Err(corrupt(key, "its chunks do not match"));
             }
             postcard::from_bytes(&whole)
         }
-        _ => return Err(corrupt(key, "an unknown header")),
+        _ => return Err(corrupt(key, "its header is unknown")),
     };
     parsed.map_err(|error| corrupt(key, &error.to_string()))
 }
@@ -235,14 +235,14 @@ pub(super) fn failed(error: sled::Error) -> StoreError {
     match error {
         sled::Error::Corruption { .. } => StoreError::Corrupt(error.to_string()),
         sled::Error::Io(error) if is_full(&error) => StoreError::Full(format!(
-            "the store's disk is full ({}): nothing is stored until there is room",
+            "the store's disk is full ({}): nothing is stored until there is space",
             error.kind()
         )),
         other => StoreError::Closed(other.to_string()),
     }
 }
 
-/// Whether a disk, or somebody's share of it, takes no more.
+/// Whether the disk, or the user's quota, is full.
 pub(super) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)

@@ -1,4 +1,4 @@
-//! Unmatched records that are too many, on sled.
+//! Finds and deletes unmatched records beyond the limit, on sled.
 
 use super::keys;
 use super::read::read;
@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::record::{self, MOST_UNMATCHED, Unmatched};
 use std::collections::BTreeMap;
 
-/// The keys of the oldest records of each site that has too many.
+/// The keys of the oldest unmatched records of each site that has too many.
 pub(super) fn surplus(tree: &sled::Tree) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut counts = BTreeMap::new();
     for key in tree.scan_prefix(keys::UNMATCHED).keys() {

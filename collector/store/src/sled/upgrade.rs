@@ -1,9 +1,9 @@
-//! Brings a folder of an earlier layout up to this one.
+//! Upgrades a folder from an earlier layout.
 //!
-//! Layout 6 added two lists: a site's leads by their last conversion, and a destination's deliveries.
-//! Layout 7 stores no derived journeys, says who vouches for a lead, and added what of a lead waits for a
-//! destination. Rows are rewritten in the order of their keys, and each batch says how far it came, so an
-//! upgrade that is cut off goes on from there. Lists are made anew.
+//! Layout 6 added two lists: a site's leads by their last conversion, and a destination's
+//! deliveries. Layout 7 stores no derived journeys, adds the standing of a lead, and adds the lines
+//! of waiting deliveries. Rows are rewritten in the order of their keys, and each batch records its
+//! progress, so an interrupted upgrade continues from there. Lists are rebuilt.
 
 use super::keys;
 use super::read::read_value;
@@ -21,16 +21,16 @@ use shared::source::Label;
 use shared::visit::Began;
 use std::ops::Bound;
 
-/// The oldest layout that can be brought up to date.
+/// The oldest layout that can be upgraded.
 pub(super) const OLDEST: u32 = 5;
 
-/// Rows or list entries that are written at a time.
+/// How many rows or list entries are written at a time.
 const AT_ONCE: usize = 1_000;
 
-/// Brings the tree up to date.
+/// Upgrades the tree.
 ///
 /// # Errors
-/// The engine's, and [`StoreError::Corrupt`] of a row that cannot be read.
+/// The engine's errors, and [`StoreError::Corrupt`] for a row that cannot be read.
 pub(super) fn upgrade(tree: &sled::Tree) -> Result<(), UpgradeError> {
     rewrite(tree, keys::CONVERSIONS, OldConversion::renew)?;
     rewrite(tree, keys::LEADS, OldLead::renew)?;
@@ -40,18 +40,18 @@ pub(super) fn upgrade(tree: &sled::Tree) -> Result<(), UpgradeError> {
     Ok(())
 }
 
-/// Why a folder could not be brought up to date.
+/// Why a folder could not be upgraded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UpgradeError {
-    /// The engine's: a full disk, say.
+    /// The engine failed, for example because the disk is full.
     #[error(transparent)]
     Engine(#[from] sled::Error),
-    /// A row that cannot be read.
+    /// A row cannot be read.
     #[error(transparent)]
     Row(#[from] StoreError),
 }
 
-/// Rewrites the rows under a prefix, from where a try before this one came to.
+/// Rewrites the rows under a prefix, starting where an interrupted attempt ended.
 fn rewrite<Old: DeserializeOwned, New: Serialize>(
     tree: &sled::Tree,
     prefix: &[u8],
@@ -79,7 +79,7 @@ fn rewrite<Old: DeserializeOwned, New: Serialize>(
     write(tree, &mut transaction, last.as_deref())
 }
 
-/// Writes what was rewritten together with how far that is.
+/// Writes the rewritten rows together with the progress.
 fn write(
     tree: &sled::Tree,
     transaction: &mut Transaction<'_>,
@@ -100,7 +100,7 @@ fn write(
 
 fn make_lists(tree: &sled::Tree) -> Result<(), UpgradeError> {
     let mut lists = Lists { tree, batch: sled::Batch::default(), entries: 0 };
-    // A try that was cut off may have left entries of leads that have converted again since.
+    // An interrupted attempt may have left entries of leads that have converted again since.
     for list in [keys::CONVERTED, keys::OF_DESTINATION, keys::LINES] {
         for key in tree.scan_prefix(list).keys() {
             lists.remove(key?)?;
@@ -155,7 +155,7 @@ impl Lists<'_> {
     }
 }
 
-/// A visitor's record up to layout 6; the journey behind it is not read.
+/// A visitor's record up to layout 6. The journey that follows it is not read.
 #[derive(Deserialize)]
 struct OldVisitor {
     lead: Option<LeadId>,
@@ -221,7 +221,7 @@ struct OldConversion {
     context: Option<VisitorContext>,
 }
 
-/// A touch as conversions kept it.
+/// A touch as stored in conversions up to layout 6.
 #[derive(Deserialize)]
 struct OldTouch {
     _at_ms: i64,

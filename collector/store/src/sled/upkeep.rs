@@ -1,4 +1,4 @@
-//! What keeps a store on sled running.
+//! Maintenance and health of a store on sled.
 
 use super::transaction::Transaction;
 use super::{SledStore, keys};
@@ -7,7 +7,7 @@ use crate::verbs::{Takes, Upkeep};
 use async_trait::async_trait;
 use shared::limits;
 
-/// Keys that are forgotten in one commit, at most.
+/// The most idempotency keys that are deleted in one commit.
 const AT_ONCE: usize = 1_000;
 
 #[async_trait]

@@ -1,10 +1,10 @@
-//! The one thread that writes: takes what waits in the queue, commits it as one batch, makes it
-//! durable, then answers all of it (group commit).
+//! The writer thread (group commit). It takes what waits in the queue, commits it as one batch,
+//! makes the batch durable, and then answers all callers.
 //!
-//! Durable means: sled's flush, and then `fdatasync` on its log file, because that flush alone
-//! leaves the disk's own cache unwritten. After a commit that a full disk refused, nothing is taken
-//! until there is room (`recovery`); after any other that failed, nothing more at all, because what the
-//! disk holds is no longer known.
+//! Durable means sled's flush and then `fdatasync` on its log file, because the flush alone does
+//! not empty the disk's own cache. After a commit that failed because the disk is full, nothing is
+//! accepted until there is space (`recovery`). After any other failed commit, nothing is accepted
+//! any more, because it is unknown what is on the disk.
 
 use super::engine::Engine;
 use super::folder::{Durability, Place};
@@ -22,22 +22,22 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Verbs in one commit, and how long they are taken before what there is is committed: both bound the
-/// time that the first of them waits for the last. No verb takes longer than some milliseconds; the longest
+/// The most verbs in one commit, and for how long verbs are collected before it. Both bound how
+/// long the first verb waits for the last. A verb takes a few milliseconds at most; the longest one
 /// sums up a visitor's rows.
 const COMMIT_VERBS: usize = 1_000;
 const COMMIT_SLICE: Duration = Duration::from_millis(25);
 
-/// Places in the queue that page views cannot take: a flood of them must not keep a lead from being
-/// stored, or a delivery that was accepted from being settled.
+/// Places in the queue that page views cannot use: a flood of page views must not prevent a lead
+/// from being stored, or an accepted delivery from being settled.
 const RESERVED: usize = 1_024;
 
-/// Run with the transaction of its commit; gives back what answers the caller once the commit is
-/// known to be durable, or not.
+/// Runs with the transaction of its commit. Returns a function that answers the caller once it is
+/// known whether the commit is durable.
 pub(super) type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// What the thread is sent.
+/// A message to the thread.
 pub(super) enum Message {
     Run(Job),
     Stop,
@@ -49,11 +49,11 @@ pub(super) struct Writing {
     pub(super) engine: Engine,
     pub(super) snapshots: Snapshots,
     pub(super) room: Arc<Room>,
-    /// Verbs taken and not yet answered.
+    /// Verbs accepted and not yet answered.
     pub(super) queued: Arc<AtomicUsize>,
 }
 
-/// The sending side.
+/// The sending side of the queue.
 pub(super) struct Writer {
     queue: SyncSender<Message>,
     places: usize,
@@ -62,7 +62,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, with places for so many waiting verbs.
+    /// Starts the thread with a queue of this many places.
     pub(super) fn start(
         writing: Writing,
         place: Place,
@@ -77,18 +77,18 @@ impl Writer {
         Ok(Self { queue, places, writing, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
-    /// Verbs taken and not yet answered.
+    /// The number of verbs accepted and not yet answered.
     pub(super) fn queued(&self) -> usize {
         self.writing.queued.load(Ordering::Relaxed)
     }
 
-    /// What the disk has room for.
+    /// The state of the disk.
     pub(super) fn room(&self) -> &Room {
         &self.writing.room
     }
 
-    /// The same as [`Self::write`] for what browsers send, which has to come again where too much of
-    /// it waits, or the disk has little room.
+    /// Like [`Self::write`], for page views. Browsers must send them again if the queue is full or
+    /// the disk is low on space.
     pub(super) async fn write_page_views<T: Send + 'static>(
         &self,
         verb: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -110,7 +110,7 @@ impl Writer {
         let job: Job = Box::new(move |transaction| {
             let result = transaction.run(verb);
             Box::new(move |commit| {
-                // The caller may have gone away; what it asked for is stored all the same.
+                // The caller may be gone; its verb is stored nevertheless.
                 let _ = sender.send(commit.and(result));
             })
         });
@@ -126,12 +126,12 @@ impl Writer {
         receiver.await.unwrap_or_else(|_| Err(self.why_unanswered()))
     }
 
-    /// Why nothing is stored or read.
+    /// Why nothing can be stored or read.
     pub(super) fn why_unanswered(&self) -> StoreError {
         self.room().for_others().err().unwrap_or_else(closed)
     }
 
-    /// Waits for everything taken to be durable and ends the thread. Blocks.
+    /// Waits until everything accepted is durable, and ends the thread. Blocks.
     pub(super) fn stop(&self) -> Result<(), StoreError> {
         let _ = self.queue.send(Message::Stop);
         let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -144,7 +144,7 @@ impl Writer {
 }
 
 fn closed() -> StoreError {
-    StoreError::Closed("the writer has stopped; the log says why".into())
+    StoreError::Closed("the writer has stopped; see the log for the reason".into())
 }
 
 fn run(
@@ -158,25 +158,25 @@ fn run(
         let Err(failure) = commit_all(&tree, durability, writing, jobs) else { return Ok(()) };
         drop(tree);
         if !matches!(failure, StoreError::Full(_)) {
-            tracing::error!(error = %failure, "the store could not commit and takes no more writes; restart the collector");
+            tracing::error!(error = %failure, "the store could not commit; it accepts no more writes; restart the collector");
             return Err(failure);
         }
-        tracing::error!(error = %failure, "the store is shut until its disk has room");
+        tracing::error!(error = %failure, "the store is closed until its disk has free space");
         match wait_for_room(writing, place, jobs) {
             Ok(Some(opened)) => durability = opened,
             Ok(None) => return Err(failure),
             Err(error) => {
                 writing.room.shut(closed());
-                tracing::error!(%error, "the store does not open again and takes no writes; restart the collector");
+                tracing::error!(%error, "the store cannot be reopened and accepts no writes; restart the collector");
                 return Err(error);
             }
         }
         writing.room.reopened();
-        tracing::info!("the store is open again and takes writes");
+        tracing::info!("the store is open again and accepts writes");
     }
 }
 
-/// Commits what is sent, until the store is to close.
+/// Commits what is sent, until the store is closed.
 fn commit_all(
     tree: &sled::Tree,
     mut durability: Durability,
@@ -188,7 +188,7 @@ fn commit_all(
     while !stopping {
         let mut answers: Vec<Answer> = Vec::new();
         let mut taken = 0;
-        // Wait for the first, then take whatever waits already.
+        // Wait for the first message, then take those that are already waiting.
         let mut next = jobs.recv().ok();
         let began = Instant::now();
         loop {
@@ -209,7 +209,8 @@ fn commit_all(
         }
         let commit = commit(tree, &mut durability, &writing.snapshots, &mut transaction);
         if let Err(failure @ StoreError::Full(_)) = &commit {
-            // Before anybody hears of it, so that what comes next is refused for the same reason.
+            // Set before any caller is answered, so that later requests are refused for the same
+            // reason.
             writing.room.shut(failure.clone());
         }
         writing.queued.fetch_sub(taken, Ordering::Relaxed);
@@ -225,12 +226,12 @@ fn commit_all(
     Ok(())
 }
 
-/// Runs a verb. One that panics is a defect and fails alone: its writes are dropped, and its caller
-/// sees the answer's channel closed.
+/// Runs a verb. A panic is a bug, but only that verb fails: its writes are dropped, and its caller
+/// sees the response channel closed.
 fn attempt(job: Job, transaction: &mut Transaction<'_>) -> Option<Answer> {
     let answer = std::panic::catch_unwind(AssertUnwindSafe(|| job(transaction)));
     if answer.is_err() {
-        tracing::error!("a verb of the store panicked; its writes were dropped");
+        tracing::error!("a store operation panicked; its writes were dropped");
         transaction.abandon();
     }
     answer.ok()

@@ -1,4 +1,4 @@
-//! What a batch's events change of a visitor's rows and record.
+//! How a batch's events change a visitor's rows and record.
 
 use super::{Action, Arrival, Arrivals, PAST, Row, SummedUp, Visitor};
 use crate::error::StoreError;
@@ -8,44 +8,44 @@ use shared::outcome::{DropReason, Outcome};
 use shared::page_view::{PageView, Totals};
 use std::collections::BTreeMap;
 
-/// A visitor being changed by its events.
+/// A visitor while its events are applied.
 pub(crate) struct Change {
     before: Option<Visitor>,
     record: Visitor,
     rows: BTreeMap<EventId, ChangedRow>,
 }
 
-/// What becomes of a row.
+/// What happens to a row.
 pub(crate) enum ChangedRow {
-    /// It is written.
+    /// The row is written.
     Put {
-        /// As what.
+        /// The new content.
         row: Row,
-        /// Whether nothing stands under its key yet.
+        /// Whether no row with this key is stored yet.
         is_new: bool,
     },
-    /// It is removed.
+    /// The row is removed.
     Removed,
 }
 
-/// What is to be written.
+/// The changes to write.
 pub(crate) struct Changed {
     /// Rows by their event's id.
     pub(crate) rows: BTreeMap<EventId, ChangedRow>,
-    /// The record, where it changed.
+    /// The record, if it changed.
     pub(crate) record: Option<Visitor>,
     /// Whether there was no record before.
     pub(crate) is_new: bool,
 }
 
 impl Change {
-    /// Begins from the record as it is stored; without one there are no rows either.
+    /// Starts from the stored record. A visitor without a record has no rows either.
     pub(crate) fn of(before: Option<Visitor>) -> Self {
         let record = before.clone().unwrap_or_default();
         Self { before, record, rows: BTreeMap::new() }
     }
 
-    /// Takes a batch's events in order; `stored` finds a row as it is stored.
+    /// Applies a batch's events in order. `stored` looks up a stored row.
     pub(crate) fn take(
         &mut self,
         arrivals: Arrivals,
@@ -69,12 +69,12 @@ impl Change {
         Ok(outcomes)
     }
 
-    /// Whether [`Self::sum_up`] must be called before the change is finished.
+    /// Whether [`Self::sum_up`] must be called before [`Self::finish`].
     pub(crate) fn is_over_full(&self) -> bool {
         self.record.views.max(self.record.actions) as usize > limits::VISITOR_ROWS
     }
 
-    /// Sums up the oldest rows, given all rows as they are stored.
+    /// Sums up the oldest rows, given all stored rows.
     pub(crate) fn sum_up(&mut self, stored: impl IntoIterator<Item = (EventId, Row)>) {
         let mut rows: BTreeMap<EventId, Row> = stored.into_iter().collect();
         for (id, changed) in &self.rows {
@@ -114,7 +114,7 @@ impl Change {
         self.put(PAST, Row::Past(past), is_new);
     }
 
-    /// What is to be written.
+    /// The changes to write.
     pub(crate) fn finish(self) -> Changed {
         let Self { before, record, rows } = self;
         let changed = !rows.is_empty() && before.as_ref() != Some(&record);
@@ -128,7 +128,7 @@ impl Change {
     ) -> Result<Outcome, StoreError> {
         let found = self.find(view.id, stored)?;
         let is_new = found.is_none();
-        // A browser that was not known then may say of a day before, but not of a month.
+        // Page views are dated at most a day before the visitor was first seen.
         let known_ms = self.record.known_at_ms.saturating_sub(limits::EVENT_BACK_DATED_MS);
         view.at_ms = view.at_ms.max(known_ms);
         let is_past = self
@@ -183,7 +183,7 @@ impl Change {
         Ok(Outcome::Stored)
     }
 
-    /// An action is a row of its own, and a sign of life on its page.
+    /// An action is a row of its own, and also shows that its page is still active.
     fn act(
         &mut self,
         action: Action,
@@ -222,7 +222,7 @@ impl Change {
     }
 }
 
-/// How many of so many rows are summed up.
+/// How many of this many rows are to be summed up.
 fn oldest(rows: usize) -> usize {
     match rows > limits::VISITOR_ROWS {
         true => rows - (limits::VISITOR_ROWS - limits::VISITOR_SUMMED_UP),

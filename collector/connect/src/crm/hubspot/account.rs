@@ -1,4 +1,4 @@
-//! One HubSpot account: how it is reached, and a call that is judged.
+//! One HubSpot account: its address, its settings, and calls with checked responses.
 
 use super::config::HubspotConfig;
 use super::error::{self, Refusal};
@@ -24,23 +24,23 @@ pub(super) struct Hubspot {
     pub(super) caller: Arc<Caller>,
     pub(super) paths: Paths,
     pub(super) prefix: Prefix,
-    /// The property that holds our lead's id; its values are unique.
+    /// The property that contains our lead's id; its values are unique.
     pub(super) lead_property: String,
     /// Our stage for a contact's `lifecyclestage`.
     pub(super) stages: BTreeMap<String, Stage>,
     /// Our stage for a deal's `dealstage`.
     pub(super) deal_stages: BTreeMap<String, Stage>,
-    /// What stands before a contact's id in the address of its page.
+    /// The URL of a contact's page without the contact's id.
     pub(super) pages: Option<String>,
     pub(super) subscriber: Subscriber,
     pub(super) interrupted: Interrupted,
 }
 
 impl Hubspot {
-    /// From a connection's settings; nothing is called yet.
+    /// Creates the account from a connection's settings. Makes no calls yet.
     ///
     /// # Errors
-    /// Where the table holds no complete credentials.
+    /// If the credentials are incomplete.
     pub(super) fn new(own: &HubspotConfig, settings: Settings) -> Result<Self> {
         let Settings { prefix, hook_url, stages, deal_stages, transport, vault, .. } = settings;
         let paths = Paths::new(&own.api);
@@ -82,8 +82,8 @@ impl Hubspot {
         })
     }
 
-    /// Makes a call, minds what its answer says of limits, and gives the body of a yes. Of a batch's
-    /// inner errors those of one category may be put up with.
+    /// Makes a call, obeys the rate limit in the response, and returns the body of a successful
+    /// response. In a batch, inner errors of the category `tolerated` are ignored.
     pub(super) async fn ask(
         &self,
         request: &Request<'_>,
@@ -98,13 +98,13 @@ impl Hubspot {
         Ok(answer.body)
     }
 
-    /// `POST`s a body; every inner error counts.
+    /// Sends a body by `POST`. Every inner error counts.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
         self.ask(&Request::post(path, body), "").await
     }
 }
 
-/// A path under a base that may have one of its own.
+/// Appends a path to a base URL, which may have a path of its own.
 fn under(base: &Url, path: &str) -> Result<Url> {
     let whole = format!("{}{path}", base.as_str().trim_end_matches('/'));
     whole.parse().with_context(|| format!("{whole} is not an address"))

@@ -1,11 +1,11 @@
-//! What changed since a time, by search.
+//! Finds what changed since a time, by search.
 //!
-//! A search goes no further than 10,000 results, so a page is never asked for by its number: the time
-//! of the last change is the bound of the next search. Where a whole page has one time, the ids behind
-//! that time are walked instead.
+//! A search returns no more than 10,000 results, so paging by number does not work. Instead, the
+//! time of the last change is the lower bound of the next search. If all changes on a page have the
+//! same time, the ids with that time are walked instead.
 //!
-//! What a search shows may be older than what is there: it says which records changed, and they are
-//! read by their ids. Else a deal that a webhook told to be won would be opened again by a late search.
+//! Search results may be outdated. They only say which records changed; those are then read by id.
+//! Otherwise an outdated search result could reopen a deal that a webhook reported as won.
 
 use super::account::Hubspot;
 use super::read::results;
@@ -49,7 +49,8 @@ impl Hubspot {
         Ok(Page { changes, more_from_ms })
     }
 
-    /// Everything that changed in one millisecond, by id: what an import of thousands may do.
+    /// Everything that changed in one millisecond, by id: an import can change thousands of records
+    /// at once.
     async fn all_at(
         &self,
         kind: &'static str,
@@ -83,7 +84,7 @@ impl Hubspot {
         }
     }
 
-    /// The first page of a search in rising order, and whether there is another.
+    /// The first page of a search in ascending order, and whether there are more.
     async fn search(
         &self,
         kind: &str,

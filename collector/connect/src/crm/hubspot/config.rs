@@ -1,4 +1,4 @@
-//! `[crm.hubspot]`.
+//! The configuration table `[crm.hubspot]`.
 
 use crate::crm::settings::{CALLS_IN_10_SECONDS, check_calls, check_url, literal};
 use anyhow::{Result, ensure};
@@ -6,44 +6,44 @@ use clew_core::Secret;
 use serde::Deserialize;
 use url::Url;
 
-/// What is particular to HubSpot.
+/// The settings specific to HubSpot.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubspotConfig {
-    /// A service key, or the token of a private or a project app.
+    /// A service key, or the access token of a private app or a project's app.
     #[serde(default)]
     pub token: Option<Secret>,
-    /// An app with OAuth, in place of a token.
+    /// The client id of an app with OAuth, used instead of a token.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// The app's secret; webhooks are signed with it.
+    /// The app's client secret. HubSpot signs webhooks with it.
     #[serde(default)]
     pub client_secret: Option<Secret>,
-    /// Its refresh token.
+    /// The app's refresh token.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
-    /// The app's id: its own changes are ignored when they come back.
+    /// The app's id. Changes made by the app itself are ignored when a webhook reports them.
     #[serde(default)]
     pub app_id: Option<u64>,
     /// The account's id, for links to its records.
     #[serde(default)]
     pub account: Option<u64>,
-    /// Where its API is.
+    /// The base URL of the API.
     #[serde(default = "base_url")]
     pub base_url: Url,
-    /// Where its pages are.
+    /// The base URL of HubSpot's web pages.
     #[serde(default = "app_url")]
     pub app_url: Url,
     /// `2026-09` or a later dated version, or `v3`.
     #[serde(default = "api")]
     pub api: String,
-    /// The address that it was told to send webhooks to, unless that is `PUBLIC_URL/hooks/NAME`.
+    /// The address configured in HubSpot for webhooks, if it is not `PUBLIC_URL/hooks/NAME`.
     #[serde(default)]
     pub webhook_url: Option<Url>,
-    /// Whether signatures of versions 1 and 2 are accepted, which carry no timestamp.
+    /// Whether signatures of versions 1 and 2, which have no timestamp, are accepted.
     #[serde(default)]
     pub allow_legacy_signature: bool,
-    /// What the plan allows, 10 at least.
+    /// The rate limit of the account's plan; at least 10.
     #[serde(default = "calls")]
     pub calls_in_10_seconds: u32,
 }
@@ -65,16 +65,16 @@ fn calls() -> u32 {
 }
 
 impl HubspotConfig {
-    /// The secrets that may be references.
+    /// The secrets, which may be `env:` references.
     pub(in crate::crm) fn secrets(&mut self) -> impl Iterator<Item = &mut Secret> {
         let Self { token, client_secret, refresh_token, .. } = self;
         [token, client_secret, refresh_token].into_iter().flatten()
     }
 
-    /// Checks the settings against each other.
+    /// Checks that the settings are consistent.
     ///
     /// # Errors
-    /// A sentence that names the setting at fault.
+    /// A message that names the setting at fault.
     pub(in crate::crm) fn check(&self, allow_private: bool) -> Result<()> {
         check_url("hubspot.base_url", &self.base_url, allow_private)?;
         check_calls("hubspot.calls_in_10_seconds", self.calls_in_10_seconds)?;
@@ -83,11 +83,11 @@ impl HubspotConfig {
         match self.token {
             Some(_) => ensure!(
                 self.refresh_token.is_none(),
-                "hubspot: either token, or refresh_token with client_id and client_secret"
+                "hubspot: set either token, or refresh_token with client_id and client_secret"
             ),
             None => ensure!(
                 oauth == [true; 3],
-                "hubspot: it needs token, or client_id, client_secret and refresh_token"
+                "hubspot: set token, or client_id, client_secret and refresh_token"
             ),
         }
         let digits =

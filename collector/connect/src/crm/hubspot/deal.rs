@@ -1,4 +1,4 @@
-//! A deal as it was answered.
+//! Converts deals from HubSpot's format.
 
 use super::account::Hubspot;
 use super::words::{id, text, time, unreadable};
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const CLOSED: &str = "hs_is_closed";
 const WON: &str = "hs_is_closed_won";
 
-/// What is asked for of a deal, beside our lead's id.
+/// The properties of a deal to request, beside our lead's id.
 const PROPERTIES: [&str; 10] = [
     "dealname",
     "dealstage",
@@ -26,15 +26,15 @@ const PROPERTIES: [&str; 10] = [
     "hs_lastmodifieddate",
 ];
 
-/// What each stage of each pipeline makes of a deal, by pipeline and stage.
+/// The status that a stage means, by pipeline and stage.
 pub(super) type Closing = BTreeMap<(String, String), DealStatus>;
 
-/// Whether a deal says itself how it stands.
+/// Whether a deal contains its own status.
 pub(super) fn says_status(deal: &Value) -> bool {
     text(&deal["properties"], CLOSED).is_some()
 }
 
-/// Reads the pipelines: a stage that closes a deal wins it where its probability is whole.
+/// Reads the pipelines. A closing stage wins the deal if its probability is 1.
 pub(super) fn closing(pipelines: &Value) -> Closing {
     let pipelines = pipelines["results"].as_array().into_iter().flatten();
     let stages = pipelines.flat_map(|pipeline| {
@@ -49,7 +49,7 @@ pub(super) fn closing(pipelines: &Value) -> Closing {
     stages.collect()
 }
 
-/// `1`, `1.0`: a whole probability.
+/// Whether a probability is 1 (`1`, `1.0`).
 fn is_one(probability: &str) -> bool {
     let (whole, part) = probability.split_once('.').unwrap_or((probability, ""));
     whole == "1" && part.bytes().all(|digit| digit == b'0')
@@ -68,12 +68,12 @@ fn status(is_closed: bool, is_won: bool) -> DealStatus {
 }
 
 impl Hubspot {
-    /// What is asked for of a deal.
+    /// The properties of a deal to request.
     pub(super) fn deal_properties(&self) -> Vec<String> {
         PROPERTIES.map(str::to_owned).into_iter().chain([self.lead_property.clone()]).collect()
     }
 
-    /// A deal, without its persons.
+    /// A deal without its people.
     pub(super) fn deal(&self, found: &Value, closing: &Closing) -> Result<DealRecord, CallError> {
         let properties = &found["properties"];
         let word = text(properties, "dealstage").unwrap_or_default().to_owned();
@@ -90,7 +90,7 @@ impl Hubspot {
         let created_at_ms = time(&properties["createdate"])
             .or_else(|| time(&found["createdAt"]))
             .ok_or_else(|| unreadable("createdate"))?;
-        // Of an open deal it is a hope.
+        // The close date of an open deal is only an estimate.
         let closed_at_ms = (status != DealStatus::Open)
             .then(|| time(&properties["closedate"]).unwrap_or(changed_at_ms));
         Ok(DealRecord {

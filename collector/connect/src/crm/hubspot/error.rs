@@ -1,27 +1,27 @@
-//! What HubSpot's refusals mean.
+//! Interprets HubSpot's error responses.
 
 use crate::error::CallError;
 use crate::transport::Answer;
 use serde_json::Value;
 use shared::cut;
 
-/// The longest sentence of the vendor's that is shown.
+/// The most characters of a message from HubSpot that are shown.
 const TOLD_CHARACTERS: usize = 500;
-/// How long the rolling limit looks back, where no header says it.
+/// The window of the rolling limit, if no header states it.
 const ROLLING_MS: i64 = 10_000;
 const SECOND_MS: i64 = 1_000;
 const HOUR_MS: i64 = 3_600_000;
-/// The code of a property that is not declared.
+/// The error code for a property that is not declared.
 const UNKNOWN: &str = "PROPERTY_DOESNT_EXIST";
 
-/// A no, by what the caller may make of it.
+/// A refusal, classified by what the caller can do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Refusal {
-    /// There is no such record.
+    /// The record does not exist.
     Missing(String),
-    /// Another record has a value that is unique.
+    /// Another record already has a unique value.
     Conflict(String),
-    /// Everything else.
+    /// Anything else.
     Other(CallError),
 }
 
@@ -40,8 +40,8 @@ impl From<CallError> for Refusal {
     }
 }
 
-/// Judges an answer. A batch is one whole: an inner error refuses it, whatever the status, unless it
-/// is of the category that is tolerated.
+/// Checks a response. A batch succeeds or fails as a whole: an inner error makes it fail whatever
+/// the status, unless the error's category is `tolerated`.
 pub(super) fn judge(answer: &Answer, tolerated: &str, now_ms: i64) -> Result<(), Refusal> {
     let body = &answer.body;
     let status = answer.status.as_u16();
@@ -61,7 +61,8 @@ pub(super) fn judge(answer: &Answer, tolerated: &str, now_ms: i64) -> Result<(),
         return Err(error.into());
     }
     Err(match status {
-        // A scope that is missing is given by somebody, as a token is; no lead should die of it.
+        // A missing scope can be granted, just as a token can be replaced; no lead should be lost
+        // because of it.
         401 => CallError::Auth(message).into(),
         403 if body["category"] == "MISSING_SCOPES" => CallError::Auth(message).into(),
         404 => Refusal::Missing(message),
@@ -70,7 +71,7 @@ pub(super) fn judge(answer: &Answer, tolerated: &str, now_ms: i64) -> Result<(),
     })
 }
 
-/// A refusal by what its body says, which may be a part of a batch's.
+/// The refusal that an error object means: a response's body, or an inner error of a batch.
 fn refusal(body: &Value, message: &str) -> Refusal {
     if body["category"] == "CONFLICT" {
         return Refusal::Conflict(message.to_owned());
@@ -83,10 +84,10 @@ fn refusal(body: &Value, message: &str) -> Refusal {
     }
 }
 
-/// The vendor's sentence, with the id that its support asks for.
+/// The message with the correlation id, which HubSpot's support asks for.
 fn told(body: &Value) -> Option<String> {
     let sentence = body["message"].as_str().filter(|message| !message.is_empty())?;
-    // A sentence that ends in a list is told by what stands in the list.
+    // A message may end in a JSON list. Show the messages in the list.
     let sentence = match listed(sentence) {
         Some((head, parts)) => {
             let parts: Vec<&str> =
@@ -103,14 +104,14 @@ fn told(body: &Value) -> Option<String> {
     })
 }
 
-/// `Property values were not valid: [{…}]`, divided.
+/// Splits `Property values were not valid: [{…}]` into the text and the list.
 fn listed(message: &str) -> Option<(&str, Vec<Value>)> {
     let (head, list) = message.split_once(": [")?;
     let list = format!("[{list}");
     Some((head, serde_json::from_str(&list).ok()?))
 }
 
-/// The properties that are not declared, by the list in the message or by the list beside it.
+/// The undeclared properties, from the list in the message or the one beside it.
 fn unknown(body: &Value) -> Vec<String> {
     let in_message = body["message"].as_str().and_then(listed).map(|(_, parts)| parts);
     let of_message = in_message.iter().flatten().filter(|part| part["error"] == UNKNOWN);
@@ -124,7 +125,7 @@ fn unknown(body: &Value) -> Vec<String> {
     names
 }
 
-/// Until when a 429 forbids calls: what the header says, else what is usual for the limit's name.
+/// When calls are allowed again after a 429: as the header says, or as is usual for that limit.
 fn limited_until_ms(answer: &Answer, now_ms: i64) -> i64 {
     if let Some(until_ms) = answer.retry_at_ms(now_ms) {
         return until_ms;
@@ -140,13 +141,13 @@ fn limited_until_ms(answer: &Answer, now_ms: i64) -> i64 {
     }
 }
 
-/// The day's limit ends at midnight in the account's time zone, which we are not told. So we ask each
-/// full hour, which costs a call and oversleeps nowhere by more than an hour.
+/// The daily limit resets at midnight in the account's time zone, which we do not know. So we try
+/// again at every full hour, which costs a call and wastes less than an hour.
 fn next_hour_ms(now_ms: i64) -> i64 {
     (now_ms.div_euclid(HOUR_MS) + 1) * HOUR_MS
 }
 
-/// Until when the answer says that nothing more should be asked.
+/// When calls are allowed again, if the response says that no more should be made.
 pub(super) fn held_until_ms(answer: &Answer, now_ms: i64) -> Option<i64> {
     if answer.status.as_u16() == 429 {
         return Some(limited_until_ms(answer, now_ms));

@@ -1,4 +1,4 @@
-//! Declaring our properties, in a group of their own.
+//! Declares our properties, in a property group of their own.
 
 use super::account::Hubspot;
 use super::error::Refusal;
@@ -11,13 +11,13 @@ use shared::fields::catalogue::{self, Field, FieldKind};
 use shared::fields::naming::Crm;
 use std::collections::BTreeMap;
 
-/// The group that our properties stand in.
+/// The group of our properties.
 const GROUP: &str = "clew";
 const GROUP_LABEL: &str = "Clew";
 
 impl Hubspot {
-    /// Declares what is missing. The lead's id always belongs to it: contacts without an address have
-    /// no other key.
+    /// Declares missing properties. The lead's id is always included: it is the only key of
+    /// contacts without an e-mail address.
     pub(super) async fn declare_properties(
         &self,
         wanted: &[&'static Field],
@@ -51,7 +51,7 @@ impl Hubspot {
         Ok(declared)
     }
 
-    /// The contact's properties by name.
+    /// The contact properties by name.
     async fn properties(&self) -> Result<BTreeMap<String, Value>, CallError> {
         let path = self.paths.properties("contacts");
         let body = self.ask(&Request::get(&path), "").await?;
@@ -67,22 +67,22 @@ impl Hubspot {
         }
         let group = json!({ "name": GROUP, "label": GROUP_LABEL, "displayOrder": -1 });
         match self.post(&self.paths.properties("contacts/groups"), &group).await {
-            // It is there.
+            // The group already exists.
             Ok(_) | Err(Refusal::Conflict(_)) => {}
             Err(refusal) => return Err(refusal.into()),
         }
         let path = self.paths.properties("contacts/batch/create");
         for inputs in missing.chunks(BATCH) {
             let body = json!({ "inputs": inputs });
-            // Somebody else may declare them at the same time.
+            // Someone else may declare them at the same time.
             self.ask(&Request::post(&path, &body), "OBJECT_ALREADY_EXISTS").await?;
         }
         Ok(())
     }
 }
 
-/// HubSpot's type of values, and the kind of form field that shows it. Words of a list are texts: a
-/// list there would refuse a word that is new here.
+/// HubSpot's value type and form field type. Enumerations are declared as text: a HubSpot
+/// enumeration would refuse values that are added here later.
 fn types(kind: FieldKind) -> (&'static str, &'static str) {
     match kind {
         FieldKind::Text(_) | FieldKind::Url(_) | FieldKind::Enum(_) => ("string", "text"),
@@ -104,22 +104,22 @@ fn property(field: &Field, name: &str) -> Value {
     property
 }
 
-/// What is wrong with a property that is there; it is not ours to change.
+/// What is wrong with an existing property. We do not change it.
 fn advice(field: &Field, there: &Value) -> Option<String> {
     let name = there["name"].as_str().unwrap_or_default();
     let (expected, _) = types(field.kind);
     let found = there["type"].as_str().unwrap_or_default();
     if found != expected {
         return Some(format!(
-            "the property {name} is of the type {found} and should be {expected}: archive it in \
-             HubSpot and run the set-up again, or take `{}` out of `fields`",
+            "the property {name} has the type {found} but should be {expected}: archive it in \
+             HubSpot and run `clew crm setup` again, or remove `{}` from `fields`",
             field.name
         ));
     }
     if field.name == "lead_id" && there["hasUniqueValue"] == false {
         return Some(format!(
-            "the property {name} does not require unique values, so leads without an e-mail cannot \
-             be handed over: archive it in HubSpot and run the set-up again"
+            "the property {name} does not require unique values, so leads without an e-mail \
+             address cannot be handed off: archive it in HubSpot and run `clew crm setup` again"
         ));
     }
     None
@@ -153,7 +153,11 @@ mod tests {
     fn what_is_there_is_judged() {
         for (name, there, expected) in [
             ("visits_count", json!({ "name": "x", "type": "number" }), None),
-            ("visits_count", json!({ "name": "x", "type": "string" }), Some("should be number")),
+            (
+                "visits_count",
+                json!({ "name": "x", "type": "string" }),
+                Some("but should be number"),
+            ),
             ("lead_id", json!({ "name": "x", "type": "string", "hasUniqueValue": true }), None),
             (
                 "lead_id",

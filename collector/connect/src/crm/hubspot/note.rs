@@ -1,4 +1,4 @@
-//! The journey as a note on the contact.
+//! Attaches a journey to a contact as a note.
 
 use super::account::Hubspot;
 use super::read::results;
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use shared::cut;
 use shared::time::rfc3339;
 
-/// The longest note, in characters.
+/// The maximum length of a note, in characters.
 const MOST_CHARACTERS: usize = 65_536;
-/// HubSpot's number for a note's belonging to a contact.
+/// HubSpot's id of the association type from a note to a contact.
 const NOTE_TO_CONTACT: u32 = 202;
 
 impl Hubspot {
@@ -32,7 +32,7 @@ impl Hubspot {
         Ok(())
     }
 
-    /// Whether the contact has a note with the marker. What was made last is looked at first.
+    /// Whether the contact has a note with the marker. Looks at the newest notes first.
     pub(super) async fn has_note(
         &self,
         record: &RecordRef,
@@ -60,7 +60,7 @@ impl Hubspot {
     }
 }
 
-/// The note, within HubSpot's limit.
+/// The note as HTML, within HubSpot's limit.
 fn html(note: &Note) -> String {
     let title = cut::text(note.title.clone(), LINE_CHARACTERS);
     let head = format!("<b>{}</b><ol>", escaped(&title));
@@ -70,7 +70,7 @@ fn html(note: &Note) -> String {
     format!("{head}{lines}{tail}")
 }
 
-/// As text in HTML, whatever it is.
+/// Escapes any text for HTML.
 fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -132,7 +132,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the lines are: within the limit, the marker last, and no tag but ours.
+        /// Whatever the lines are, the note is within the limit, ends with the marker and contains
+        /// only our tags.
         #[test]
         fn notes_fit(lines in proptest::collection::vec("[<&'\"äx]{0,3000}", 0..40)) {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

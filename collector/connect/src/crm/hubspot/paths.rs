@@ -1,24 +1,25 @@
-//! Where HubSpot's calls are: by date, as since March 2026, or by number as before.
+//! The paths of HubSpot's API: with a date, as since March 2026, or with a version number, as
+//! before.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What may stand in a segment of a path as it is.
+/// Percent-encodes everything in a path segment except these characters.
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
-/// The beginnings of paths.
+/// The base paths.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Paths {
     objects: String,
     properties: String,
     associations: String,
     pipelines: String,
-    /// The whole path of the token endpoint.
+    /// The full path of the token endpoint.
     pub(super) token: &'static str,
 }
 
 impl Paths {
-    /// Of a dated version, or of `v3`.
+    /// The paths of a dated version, or of `v3`.
     pub(super) fn new(api: &str) -> Self {
         if api == "v3" {
             return Self {
@@ -38,27 +39,27 @@ impl Paths {
         }
     }
 
-    /// `…/contacts`, and what lies below: `…/contacts/batch/upsert`.
+    /// The path of objects, such as `…/contacts/batch/upsert`.
     pub(super) fn objects(&self, below: &str) -> String {
         format!("{}/{below}", self.objects)
     }
 
-    /// One object by its id, or by the value of a property that is unique.
+    /// The path of one object, by its id or by the value of a unique property.
     pub(super) fn object(&self, kind: &str, id: &str) -> String {
         format!("{}/{kind}/{}", self.objects, utf8_percent_encode(id, SEGMENT))
     }
 
-    /// The properties of a kind of object, and what lies below.
+    /// The path of the properties of a kind of object.
     pub(super) fn properties(&self, below: &str) -> String {
         format!("{}/{below}", self.properties)
     }
 
-    /// What of one kind belongs to what of another.
+    /// The path for reading associations from one kind of object to another.
     pub(super) fn associated(&self, from: &str, to: &str) -> String {
         format!("{}/{from}/{to}/batch/read", self.associations)
     }
 
-    /// The pipelines of deals.
+    /// The path of the deal pipelines.
     pub(super) fn pipelines(&self) -> String {
         format!("{}/deals", self.pipelines)
     }

@@ -1,4 +1,4 @@
-//! A contact as a person's record, with the stages that it entered.
+//! Converts contacts from HubSpot's format, with the stages that they entered.
 
 use super::account::Hubspot;
 use super::words::{contact, id, text, time, unreadable};
@@ -9,20 +9,20 @@ use shared::ids::LeadId;
 use shared::lifecycle::Stage;
 use std::collections::BTreeMap;
 
-/// When a stage was entered; HubSpot has one such property a stage.
+/// The prefix of the properties that contain the time when a stage was entered.
 const ENTERED: &str = "hs_v2_date_entered_";
-/// The contacts that were merged into this one.
+/// The property that lists the contacts merged into this one.
 const MERGED: &str = "hs_merged_object_ids";
 
 impl Hubspot {
-    /// What is asked for of a contact.
+    /// The properties of a contact to request.
     pub(super) fn person_properties(&self) -> Vec<String> {
         let names = ["email", "lifecyclestage", "lastmodifieddate", MERGED];
         let names = names.map(str::to_owned).into_iter().chain([self.lead_property.clone()]);
         names.chain(self.stages.keys().map(|word| format!("{ENTERED}{word}"))).collect()
     }
 
-    /// A contact as it was answered.
+    /// A contact from a response.
     pub(super) fn person(&self, found: &Value) -> Result<PersonRecord, CallError> {
         let id = id(&found["id"]).ok_or_else(|| unreadable("id"))?;
         let properties = &found["properties"];
@@ -42,8 +42,8 @@ impl Hubspot {
     }
 }
 
-/// The stages that are known to have been entered, in their order, where it stands last. Its time
-/// is that of the change where HubSpot does not say it.
+/// The stages known to have been entered, in order, the current one last. If HubSpot does not say
+/// when that was entered, the time of the change is used.
 fn entered(
     stages: &BTreeMap<String, Stage>,
     properties: &Value,
@@ -85,7 +85,7 @@ mod tests {
                 }),
                 &[(Stage::Lead, 1_000), (Stage::Mql, 2_000), (Stage::Opportunity, 3_500)],
             ),
-            // Put back: it stands where it stands, whatever was entered later.
+            // Set back: the current stage comes last, even if another was entered later.
             (
                 &BTreeMap::new(),
                 json!({
@@ -95,7 +95,7 @@ mod tests {
                 }),
                 &[(Stage::Customer, 3_000), (Stage::Lead, 1_000)],
             ),
-            // No time is told.
+            // HubSpot gives no time.
             (
                 &BTreeMap::new(),
                 json!({ "lifecyclestage": "customer" }),
@@ -106,7 +106,7 @@ mod tests {
                 json!({ "lifecyclestage": "evangelist" }),
                 &[(Stage::Customer, 9_000)],
             ),
-            // The account's own stages, and one that nobody mapped.
+            // The account's own stages, and one that is not mapped.
             (&own, json!({ "lifecyclestage": "98765" }), &[(Stage::Recycled, 9_000)]),
             (&own, json!({ "lifecyclestage": "evangelist" }), &[(Stage::Advocate, 9_000)]),
             (&own, json!({ "lifecyclestage": "12345" }), &[]),

@@ -1,7 +1,8 @@
-//! A person's contact: found or made, and filled.
+//! Finds or creates a person's contact, and writes it.
 //!
-//! It is read first, by what is known of it, and only what differs is written. A contact that is not
-//! there is made by an upsert on a unique property, so that two who make it at once make one.
+//! The contact is read first, by what is known about it, and only differences are written. A new
+//! contact is created by an upsert on a unique property, so that two concurrent callers create only
+//! one.
 
 use super::account::Hubspot;
 use super::error::Refusal;
@@ -14,11 +15,11 @@ use crate::error::CallError;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Where a person stands who converted.
+/// The property with a contact's stage, and the stage of someone who has just converted.
 const LIFECYCLE: &str = "lifecyclestage";
 const NEW: &str = "lead";
 
-/// A contact as it stands.
+/// An existing contact.
 struct Found {
     id: String,
     properties: Value,
@@ -35,17 +36,17 @@ impl Hubspot {
         Ok(Pushed { record: contact(id), created, url })
     }
 
-    /// By the record of an earlier hand-off, else by what is unique.
+    /// Finds the contact by the record of an earlier hand-off, or else by a unique property.
     async fn find(&self, push: &Push<'_>, wanted: &[Wanted]) -> Result<Option<Found>, CallError> {
         if let Some(known) = push.known {
             return match self.get(wanted, None, &known.id).await? {
                 Some(found) => Ok(Some(found)),
-                // It was deleted, or merged into another that took its values over.
+                // It was deleted, or merged into another contact that took over its values.
                 None => self.find_again(push, wanted).await,
             };
         }
         match &push.contact.email {
-            // A secondary address finds its contact, too.
+            // This also finds a contact by a secondary address.
             Some(email) => Ok(self.get(wanted, Some("email"), email).await?),
             None => self.by_lead(push, wanted).await,
         }
@@ -63,8 +64,8 @@ impl Hubspot {
         }
     }
 
-    /// By our lead's id. Where that property is not declared yet nobody has it; what is to be done
-    /// about it the write says.
+    /// Finds the contact by our lead's id. If that property is not declared yet, no contact has it;
+    /// the write will report what to do.
     async fn by_lead(
         &self,
         push: &Push<'_>,
@@ -77,7 +78,7 @@ impl Hubspot {
         }
     }
 
-    /// `GET`, which shows what was written a moment ago; a search does not.
+    /// Uses `GET`, which sees recent writes; a search does not.
     async fn get(
         &self,
         wanted: &[Wanted],
@@ -110,8 +111,8 @@ impl Hubspot {
     ) -> Result<String, CallError> {
         let mut changes = merge(wanted, Some(&found.properties), values::is_same);
         match self.patch(&found.id, &changes).await {
-            // Another contact has the address or the lead's id. Both contacts stay as they are in
-            // that: to merge people is somebody's decision.
+            // Another contact has the e-mail address or the lead's id. Leave both as they are:
+            // merging people is for someone at the CRM to decide.
             Err(Refusal::Conflict(_)) => {
                 changes.remove("email");
                 changes.remove(&self.lead_property);
@@ -119,7 +120,7 @@ impl Hubspot {
             }
             done => done?,
         }
-        // An earlier attempt made it and came no further.
+        // An earlier attempt created the contact and failed before it set the stage.
         let is_ours = found.properties[&self.lead_property] == push.lead.to_string();
         if is_ours && text(&found.properties, LIFECYCLE).is_none() {
             self.begin(&found.id).await?;
@@ -139,7 +140,7 @@ impl Hubspot {
         }]});
         let made = match self.post(&self.paths.objects("contacts/batch/upsert"), &body).await {
             Ok(body) => body["results"][0].clone(),
-            // Somebody was faster, or the lead's id is another contact's.
+            // Someone else was faster, or another contact has the lead's id.
             Err(refused @ (Refusal::Conflict(_) | Refusal::Other(CallError::Invalid(_)))) => {
                 return match self.find_again(push, wanted).await? {
                     Some(found) => Ok((self.update(push, wanted, found).await?, false)),
@@ -149,20 +150,20 @@ impl Hubspot {
             Err(refused) => return Err(refused.into()),
         };
         let id = id(&made["id"]).ok_or_else(|| unreadable("id of the contact"))?;
-        let is_new = made["new"].as_bool().ok_or_else(|| unreadable("word on what is new"))?;
+        let is_new = made["new"].as_bool().ok_or_else(|| unreadable("member \"new\""))?;
         if is_new {
             self.begin(&id).await?;
         }
         Ok((id, is_new))
     }
 
-    /// Gives a new contact its stage. An account may have put other stages in place of HubSpot's own;
-    /// that is no reason to hold up a lead.
+    /// Gives a new contact its stage. An account may have replaced HubSpot's default stages; that
+    /// must not hold up a lead.
     async fn begin(&self, id: &str) -> Result<(), CallError> {
         let stage = Map::from_iter([(LIFECYCLE.to_owned(), json!(NEW))]);
         match self.patch(id, &stage).await {
             Err(Refusal::Other(CallError::Invalid(message))) => {
-                tracing::warn!(contact = id, message, "HubSpot did not take the stage `{NEW}`");
+                tracing::warn!(contact = id, message, "HubSpot refused the stage `{NEW}`");
                 Ok(())
             }
             done => Ok(done?),

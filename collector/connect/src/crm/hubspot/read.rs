@@ -1,4 +1,4 @@
-//! Records as they stand now, by their ids.
+//! Reads the current state of records by their ids.
 
 use super::account::Hubspot;
 use super::deal;
@@ -9,14 +9,14 @@ use crate::error::CallError;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Pages of one record's associations; a page has hundreds.
+/// The most pages of one record's associations to read; a page has hundreds.
 const MOST_PAGES: usize = 20;
 
-/// What belongs to a record.
+/// An associated record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Associated {
     pub(super) id: String,
-    /// Whether a label says that it is the main one.
+    /// Whether a label marks it as the primary one.
     is_primary: bool,
 }
 
@@ -27,7 +27,7 @@ impl Hubspot {
     ) -> Result<Vec<Change>, CallError> {
         let ids = |object: &str| -> Vec<String> {
             let of_object = records.iter().filter(|record| record.object == object);
-            // The same id twice in a batch is refused.
+            // HubSpot refuses a batch that contains the same id twice.
             let unique: BTreeSet<&String> = of_object.map(|record| &record.id).collect();
             unique.into_iter().cloned().collect()
         };
@@ -55,7 +55,7 @@ impl Hubspot {
         Ok(changes)
     }
 
-    /// Objects by their ids; those that are not there are left out.
+    /// Objects by their ids. Objects that do not exist are left out.
     async fn batch(
         &self,
         kind: &str,
@@ -75,12 +75,12 @@ impl Hubspot {
         Ok(all)
     }
 
-    /// Deals with their persons.
+    /// Deals with their people.
     async fn deals(&self, found: &[Value]) -> Result<Vec<Change>, CallError> {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        // A deal says itself whether it is closed; where it does not, its stage does.
+        // Usually a deal contains its status; otherwise its stage determines it.
         let closing = match found.iter().all(deal::says_status) {
             true => BTreeMap::new(),
             false => deal::closing(&self.ask(&Request::get(&self.paths.pipelines()), "").await?),
@@ -96,7 +96,7 @@ impl Hubspot {
         Ok(changes)
     }
 
-    /// The contacts of deals with their addresses, the main one first.
+    /// The contacts of deals with their e-mail addresses, the primary one first.
     async fn persons(
         &self,
         deals: &[String],
@@ -121,7 +121,7 @@ impl Hubspot {
         Ok(persons)
     }
 
-    /// What of one kind belongs to records of another: pairs of the record's id and what belongs to it.
+    /// Reads associations: pairs of a record's id and an associated record.
     pub(super) async fn associated(
         &self,
         from: &str,
@@ -134,7 +134,7 @@ impl Hubspot {
             let mut inputs: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
             for _ in 0..MOST_PAGES {
                 let body = json!({ "inputs": inputs });
-                // A record without any may be left out, or be an inner error.
+                // A record without associations may be left out, or reported as an inner error.
                 let body = self.ask(&Request::post(&path, &body), MISSING).await?;
                 inputs = Vec::new();
                 for found in results(&body)? {
@@ -154,7 +154,7 @@ impl Hubspot {
     }
 }
 
-/// An association as each style has it: `toObjectId` as a text or a number, or `id`.
+/// An association in any of HubSpot's formats: `toObjectId` as text or number, or `id`.
 fn associate(to: &Value) -> Option<Associated> {
     let labels = to["associationTypes"].as_array().into_iter().flatten();
     let is_primary = labels
@@ -164,7 +164,7 @@ fn associate(to: &Value) -> Option<Associated> {
     Some(Associated { id, is_primary })
 }
 
-/// The contacts that were asked for and neither are there nor became another that is.
+/// The requested contacts that neither exist nor were merged into one that does.
 fn gone(asked: &[String], found: &[Change]) -> Vec<String> {
     let mut there = BTreeSet::new();
     for change in found {
@@ -176,7 +176,7 @@ fn gone(asked: &[String], found: &[Change]) -> Vec<String> {
     asked.iter().filter(|id| !there.contains(id)).cloned().collect()
 }
 
-/// The list of an answer.
+/// The list in a response.
 pub(super) fn results(body: &Value) -> Result<&[Value], CallError> {
     body["results"].as_array().map(Vec::as_slice).ok_or_else(|| unreadable("results"))
 }

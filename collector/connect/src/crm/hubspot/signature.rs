@@ -1,4 +1,4 @@
-//! HubSpot's signatures of webhooks: version 3, and the older ones where they are allowed.
+//! Verifies the signatures of HubSpot's webhooks: version 3, and the older versions if allowed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// How far a signed time may be off, in either direction.
+/// How far a signed time may differ from ours, in either direction.
 const TOLERANCE_MS: u64 = 300_000;
 
-/// What HubSpot decodes of the address before it signs; every other escape stays as it is.
+/// The escapes that HubSpot decodes in the URL before signing. All others stay as they are.
 const DECODED: [(&str, char); 12] = [
     ("3A", ':'),
     ("2F", '/'),
@@ -25,46 +25,46 @@ const DECODED: [(&str, char); 12] = [
     ("3B", ';'),
 ];
 
-/// What is wrong with a webhook's signature.
+/// Why a webhook's signature is not accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum SignatureError {
-    /// There is nothing to compare it with.
+    /// No secret is configured.
     #[error("no client_secret is configured")]
     NoSecret,
-    /// The webhook has none.
+    /// The webhook has no signature.
     #[error("it has no signature")]
     Missing,
-    /// It is of version 1 or 2, and only 3 is accepted.
+    /// It is version 1 or 2, but only version 3 is accepted.
     #[error("its signature is of an older version, which is not allowed")]
     Legacy,
-    /// It is of a version that does not exist.
+    /// It is an unknown version.
     #[error("its signature is of an unknown version")]
     Version,
-    /// It comes without a time, or with one that cannot be read.
+    /// Its time is missing or cannot be parsed.
     #[error("its timestamp is missing or not a number")]
     Timestamp,
-    /// It was made for another time.
+    /// Its time is too far from ours.
     #[error("it is signed for another time")]
     Stale,
-    /// It was made with another secret, or for another request.
+    /// It was made with another secret or for another request.
     #[error("the signature is wrong")]
     Wrong,
 }
 
-/// A signature as it came, of a form that can be right: judged before the body is read.
+/// A received signature of a valid form. It can be checked before the body is read.
 pub(super) enum Signature {
-    /// Version 3: base64 of the HMAC over method, address, body and time.
+    /// Version 3: the base64 HMAC of method, URL, body and time.
     V3 {
         /// The HMAC.
         mac: Vec<u8>,
-        /// The time as it is signed.
+        /// The signed text of the time.
         timestamp: String,
-        /// The same, Unix milliseconds.
+        /// The time, Unix milliseconds.
         at_ms: i64,
     },
-    /// Version 1: hex of a hash over secret and body.
+    /// Version 1: the hex hash of secret and body.
     V1(String),
-    /// Version 2: hex of a hash over secret, method, address and body.
+    /// Version 2: the hex hash of secret, method, URL and body.
     V2(String),
 }
 
@@ -87,7 +87,7 @@ impl Signature {
         }
     }
 
-    /// Refuses one of another time; the older versions hold none.
+    /// Refuses a signature made at another time. The older versions contain no time.
     pub(super) fn check_time(&self, now_ms: i64) -> Result<(), SignatureError> {
         match self {
             Self::V3 { at_ms, .. } if now_ms.abs_diff(*at_ms) > TOLERANCE_MS => {
@@ -98,16 +98,16 @@ impl Signature {
     }
 }
 
-/// A request as its signature covers it. All webhooks are `POST`s.
+/// What a signature covers. All webhooks are `POST` requests.
 pub(super) struct Signed<'a> {
-    /// The address that HubSpot was told.
+    /// The webhook URL configured in HubSpot.
     pub(super) url: &'a str,
     /// The body's bytes.
     pub(super) body: &'a [u8],
 }
 
 impl Signed<'_> {
-    /// Whether the signature was made with the secret for this request.
+    /// Checks that the signature was made with the secret for this request.
     pub(super) fn check(&self, secret: &str, signature: &Signature) -> Result<(), SignatureError> {
         let is_right = match signature {
             Signature::V3 { mac, timestamp, .. } => self.fits_v3(secret, mac, timestamp),
@@ -174,7 +174,7 @@ mod tests {
     fn version_3() {
         let good = 1_693_657_560_000;
         for (secret, url, body, timestamp, signature, now_ms, expected) in [
-            // The vectors.
+            // HubSpot's published examples.
             (SECRET, URL, BODY, "1693657560000", FIRST, good, Ok(())),
             (
                 SECRET,
@@ -194,13 +194,13 @@ mod tests {
                 1_790_000_001_000,
                 Ok(()),
             ),
-            // As old, and as far ahead, as it may be; and beyond.
+            // At and beyond the tolerance, in both directions.
             (SECRET, URL, BODY, "1693657560000", FIRST, good + 300_000, Ok(())),
             (SECRET, URL, BODY, "1693657560000", FIRST, good - 300_000, Ok(())),
             (SECRET, URL, BODY, "1693657560000", FIRST, good + 300_001, Err("another time")),
             (SECRET, URL, BODY, "1693657560000", FIRST, good - 300_001, Err("another time")),
             (SECRET, URL, BODY, "-9223372036854775808", FIRST, i64::MAX, Err("another time")),
-            // Anything else that is not as it was signed.
+            // Anything that differs from what was signed.
             ("other", URL, BODY, "1693657560000", FIRST, good, Err("wrong")),
             (SECRET, "https://www.example.com/", BODY, "1693657560000", FIRST, good, Err("wrong")),
             (SECRET, URL, "{}", "1693657560000", FIRST, good, Err("wrong")),

@@ -1,9 +1,9 @@
-//! Our stages for HubSpot's lifecycle stages.
+//! Maps HubSpot's lifecycle stages to our stages.
 
 use shared::lifecycle::Stage;
 use std::collections::BTreeMap;
 
-/// The stages that every account begins with, by the values of `lifecyclestage`.
+/// The default stages of every account, by the values of `lifecyclestage`.
 const STAGES: [(&str, Stage); 7] = [
     ("subscriber", Stage::Lead),
     ("lead", Stage::Lead),
@@ -13,7 +13,7 @@ const STAGES: [(&str, Stage); 7] = [
     ("customer", Stage::Customer),
     ("evangelist", Stage::Customer),
 ];
-/// The stages by HubSpot's words, those of the configuration over the usual ones.
+/// The mapping in force: the configured stages override the defaults.
 pub(super) fn all(configured: &BTreeMap<String, Stage>) -> BTreeMap<String, Stage> {
     let usual = STAGES.iter().map(|(word, stage)| ((*word).to_owned(), *stage));
     usual.chain(configured.iter().map(|(word, stage)| (word.clone(), *stage))).collect()

@@ -1,4 +1,4 @@
-//! What a contact's properties should be, and when two values are the same to HubSpot.
+//! The values that a contact's properties should have, and when two values are equal in HubSpot.
 
 use super::words::time;
 use crate::crm::merge::{PersonName, Wanted};
@@ -8,8 +8,8 @@ use shared::cut;
 use shared::fields::catalogue::FieldKind;
 use shared::fields::naming::{Crm, Prefix};
 
-/// All properties of a push. The lead's id is among them where the connection wants it, or where it is
-/// the only key.
+/// All properties of a push. The lead's id is included if the connection wants it, or if it is the
+/// only key.
 pub(super) fn wanted(push: &Push<'_>, prefix: &Prefix, lead_property: &str) -> Vec<Wanted> {
     let contact = push.contact;
     let name = PersonName::of(contact);
@@ -39,7 +39,7 @@ fn short(text: &str) -> String {
     cut::text(text.to_owned(), Crm::Hubspot.long_text())
 }
 
-/// HubSpot does not return every value as it was sent.
+/// HubSpot may return a value in a different format than it was sent.
 pub(super) fn is_same(wanted: &Wanted, there: &Value) -> bool {
     let (Some(value), Some(found)) = (wanted.value.as_str(), there.as_str()) else { return false };
     match wanted.kind {
@@ -49,7 +49,7 @@ pub(super) fn is_same(wanted: &Wanted, there: &Value) -> bool {
     }
 }
 
-/// A decimal number without zeros that say nothing; digits are compared, never a float.
+/// A decimal number without trailing zeros. Compares digits instead of parsing floats.
 fn plain(number: &str) -> &str {
     match number.contains('.') {
         true => number.trim_end_matches('0').trim_end_matches('.'),
@@ -108,7 +108,7 @@ mod tests {
                 json!({ "email": "a@b.example", "firstname": "A", "phone": "+33612345678",
                     "clew_first_click_source": "google" }),
             ),
-            // What somebody corrected stays; what is empty is filled.
+            // A corrected value stays; an empty one is filled.
             (
                 &person,
                 &[],
@@ -116,7 +116,8 @@ mod tests {
                 json!({ "email": "c@d.example", "firstname": "Anna", "phone": "" }),
                 json!({ "phone": "+33612345678" }),
             ),
-            // The first click stays unless it is to be overwritten; the last one does not.
+            // The first click stays unless it is to be overwritten; the last click is always
+            // written.
             (
                 &none,
                 &first,
@@ -138,7 +139,7 @@ mod tests {
                 json!({ "email": "a@b.example", "clew_last_click_source": "x" }),
                 json!({ "clew_last_click_source": "bing" }),
             ),
-            // The same in another form is the same.
+            // Equal values in different formats.
             (
                 &none,
                 &at,
@@ -167,7 +168,7 @@ mod tests {
                 json!({ "clew_visits_count": "1", "clew_lead_id": "x" }),
                 json!({ "clew_visits_count": "10" }),
             ),
-            // Nothing is ever cleared.
+            // No field is ever cleared.
             (
                 &none,
                 &[("gclid", Value::Null), ("form_name", json!(""))],
@@ -175,7 +176,7 @@ mod tests {
                 json!({ "clew_gclid": "y", "clew_lead_id": "x" }),
                 json!({}),
             ),
-            // A form that asked for one name.
+            // A form that asked for a full name.
             (
                 &json!({ "full_name": "Ann Example" }),
                 &[],

@@ -1,23 +1,23 @@
-//! A walk through the changes of one millisecond, which goes on where a limit interrupted it.
+//! Walks through the changes of one millisecond, and can resume after a rate limit.
 
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 
-/// What was found so far of the changes of one millisecond, where a limit came in between: searches
-/// are few a second, and to begin anew each time would never come to an end.
+/// The results of an interrupted walk. Few searches are allowed per second, so a walk that always
+/// started over would never finish.
 #[derive(Default)]
 pub(super) struct Interrupted(Mutex<Option<Walk>>);
 
 pub(super) struct Walk {
     pub(super) kind: &'static str,
     pub(super) at_ms: i64,
-    /// The highest id that was seen.
+    /// The highest id found so far.
     pub(super) after: u64,
     pub(super) found: Vec<Value>,
 }
 
 impl Interrupted {
-    /// The walk through that millisecond, from where it was interrupted or from the beginning.
+    /// Resumes the interrupted walk through that millisecond, or starts a new one.
     pub(super) fn resume(&self, kind: &'static str, at_ms: i64) -> Walk {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let same = held.filter(|walk| walk.kind == kind && walk.at_ms == at_ms);

@@ -1,7 +1,7 @@
-//! What HubSpot tells by webhook: which records are to be read again.
+//! Receives HubSpot's webhooks and extracts which records to read again.
 //!
-//! Events come more than once, in any order, and say no more than that something changed; so only the
-//! records that they name are taken from them.
+//! Events arrive repeatedly and in any order, and say only that something changed. So nothing but
+//! the records that they name is used.
 
 use super::signature::{Signature, SignatureError, Signed};
 use super::words::{CONTACT, DEAL, id};
@@ -11,23 +11,23 @@ use clew_core::{Secret, json};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// A hundred events are a fraction of this.
+/// A hundred events take a fraction of this.
 const BODY_BYTES: usize = 1 << 20;
 
-/// What webhooks are judged by.
+/// How webhooks are checked.
 pub(super) struct Subscriber {
-    /// The address that HubSpot was told.
+    /// The webhook URL configured in HubSpot.
     pub(super) url: String,
     pub(super) secret: Option<Secret>,
-    /// Whether signatures of versions 1 and 2 are taken.
+    /// Whether signatures of versions 1 and 2 are accepted.
     pub(super) allow_legacy: bool,
-    /// Our app: what it changed itself is no news.
+    /// Our app's id: changes made by our app are ignored.
     pub(super) app_id: Option<u64>,
-    /// What the names of our properties begin with.
+    /// The prefix of our properties' names.
     pub(super) own_properties: String,
 }
 
-/// An event, as far as it matters.
+/// The members of an event that matter.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct Event {
     #[serde(deserialize_with = "text_or_nothing")]
     subscription_type: String,
     object_id: Value,
-    /// Of events that are called `object.…`.
+    /// Only in `object.…` events.
     #[serde(deserialize_with = "text_or_nothing")]
     object_type_id: String,
     #[serde(deserialize_with = "text_or_nothing")]
@@ -43,7 +43,7 @@ struct Event {
     #[serde(deserialize_with = "text_or_nothing")]
     change_source: String,
     source_id: Value,
-    /// Of a merge: what came of it, and what it was made of.
+    /// Only in merge events: the resulting record, and the one that the others were merged into.
     new_object_id: Value,
     primary_object_id: Value,
 }
@@ -77,7 +77,7 @@ impl Subscriber {
         signed.check(secret, &self.signature(&webhook.head)?)
     }
 
-    /// The signature that a webhook comes with, where it is of a version that is accepted.
+    /// The webhook's signature, if its version is accepted.
     fn signature(&self, head: &Head<'_>) -> Result<Signature, SignatureError> {
         if self.secret.is_none() {
             return Err(SignatureError::NoSecret);
@@ -97,7 +97,7 @@ impl Subscriber {
         }
     }
 
-    /// Whether it reports what this program wrote itself.
+    /// Whether the event reports a change that we made ourselves.
     fn is_echo(&self, event: &Event) -> bool {
         let source = id(&event.source_id).unwrap_or_default();
         let source = source.rsplit(':').next().unwrap_or_default();
@@ -108,7 +108,7 @@ impl Subscriber {
 }
 
 impl Event {
-    /// The record to be read; `None` where the event is of no kind that matters.
+    /// The record to read; `None` if the event does not matter.
     fn record(&self) -> Result<Option<RecordRef>, &'static str> {
         let Some((noun, verb)) = self.subscription_type.split_once('.') else { return Ok(None) };
         let object = match (noun, self.object_type_id.as_str()) {
@@ -117,7 +117,7 @@ impl Event {
             _ => return Ok(None),
         };
         let named = match verb {
-            // The old records end; the new one says what it was made of when it is read.
+            // The old records end; the new one lists them when it is read.
             "merge" => [&self.new_object_id, &self.primary_object_id, &self.object_id],
             "creation" | "deletion" | "privacyDeletion" | "propertyChange" | "restore" => {
                 [&self.object_id, &Value::Null, &Value::Null]
@@ -136,7 +136,7 @@ fn refused(error: SignatureError) -> Refused {
     Refused::Signature(error.to_string())
 }
 
-/// What has no text may also be told as null.
+/// An empty text may also be null.
 fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

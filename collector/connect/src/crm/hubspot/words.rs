@@ -1,4 +1,4 @@
-//! HubSpot's words, and how its values are read.
+//! HubSpot's names, and how its values are parsed.
 
 use crate::crm::record::RecordRef;
 use crate::error::CallError;
@@ -8,28 +8,28 @@ use serde_json::Value;
 pub(super) const CONTACT: &str = "contact";
 /// A deal's record.
 pub(super) const DEAL: &str = "deal";
-/// The category of a batch's inner error that a record is not there.
+/// The category of an inner batch error for a record that does not exist.
 pub(super) const MISSING: &str = "OBJECT_NOT_FOUND";
-/// The most records in one batch, and on one page that is asked for.
+/// The most records in a batch, or on a requested page.
 pub(super) const BATCH: usize = 100;
 
-/// What an answer of the right status without what it should hold comes to.
+/// The error for a successful response that lacks something.
 pub(super) fn unreadable(what: &str) -> CallError {
-    CallError::Transient { until_ms: None, message: format!("HubSpot's answer has no {what}") }
+    CallError::Transient { until_ms: None, message: format!("HubSpot's response has no {what}") }
 }
 
-/// A time as HubSpot has it in values: ISO 8601, or Unix milliseconds.
+/// A time in one of HubSpot's formats: ISO 8601 or Unix milliseconds.
 pub(super) fn time(value: &Value) -> Option<i64> {
     let text = value.as_str()?;
     shared::time::parse_rfc3339(text).or_else(|| text.parse().ok())
 }
 
-/// A property that has a value.
+/// A property's value, if it is not empty.
 pub(super) fn text<'a>(properties: &'a Value, name: &str) -> Option<&'a str> {
     properties[name].as_str().filter(|text| !text.is_empty())
 }
 
-/// An id as a text or a number, both of which HubSpot has for the same things.
+/// An id, which HubSpot writes as text or as a number.
 pub(super) fn id(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! Declaring our fields on Lead and Contact, and letting the integration's user see them.
+//! Declares our fields on Lead and Contact, and gives the integration's user access to them.
 
 use super::error::{Failure, strange};
 use super::organization::Salesforce;
@@ -12,15 +12,15 @@ use shared::fields::catalogue::{Field, FieldKind, find};
 use shared::fields::naming::Crm;
 use std::collections::BTreeMap;
 
-/// The kinds of records that a person is.
+/// The types of records that represent a person.
 const OBJECTS: [&str; 2] = ["Lead", "Contact"];
-/// Parts that one composite call takes.
+/// The most requests in one composite call.
 const PARTS: usize = 25;
 const MAP_LEAD_FIELDS: &str = "Setup > Object Manager > Lead > Fields & Relationships > Map Lead \
-    Fields: map each of these fields of the Lead to the Contact's field of the same name, so that it \
-    outlives the Lead's conversion.";
+    Fields: map each of these Lead fields to the Contact field of the same name, so that its value is \
+    kept when the Lead is converted.";
 
-/// The fields of an object that the user may see, by their names.
+/// The fields of an object that the user can see, by name.
 pub(super) type Described = BTreeMap<String, Value>;
 
 impl Salesforce {
@@ -36,8 +36,8 @@ impl Salesforce {
         Ok(named.collect())
     }
 
-    /// Makes what is missing, and permits each as soon as it is made: an attempt that ends halfway is
-    /// taken up where it ended.
+    /// Creates missing fields and grants access to them as it goes, so that an interrupted attempt
+    /// can continue where it stopped.
     pub(super) async fn declare_fields(
         &self,
         wanted: &[&'static Field],
@@ -75,9 +75,9 @@ impl Salesforce {
         self.learned().absent.clear();
         if self.own.permission_set.is_none() && declared.fields.iter().any(|field| field.made) {
             declared.advice.push(
-                "Nobody may see a new field at first. Give the integration's user read and edit \
-                 access to them in a permission set, or name its id as salesforce.permission_set \
-                 and do this again."
+                "At first nobody can see a new field. Give the integration's user read and edit \
+                 access to the fields in a permission set, or set salesforce.permission_set to \
+                 its id and run `clew crm setup` again."
                     .into(),
             );
         }
@@ -85,7 +85,7 @@ impl Salesforce {
         Ok(declared)
     }
 
-    /// Whether it was made; `false` where it was there and could not be seen.
+    /// Creates a field. Returns `false` if it already existed but was not visible.
     async fn make(&self, full: &str, metadata: &Value) -> Result<bool, Failure> {
         let path = format!("{}/tooling/sobjects/CustomField", self.data);
         let body = json!({ "FullName": full, "Metadata": metadata });
@@ -124,17 +124,17 @@ impl Salesforce {
         Ok(())
     }
 
-    /// So that declaring more than may be done at once goes on where it was stopped, also where the
-    /// user does not see what was made.
+    /// Remembers a declared field, so that an interrupted declaration can continue where it
+    /// stopped, even if the user cannot see the field.
     fn keep_declared(&self, full: &str) {
         let now_ms = self.caller.now_ms();
         self.learned().declared.insert(full.to_owned(), now_ms);
     }
 }
 
-/// What a field is declared as.
+/// The metadata to declare a field with.
 fn metadata(field: &Field, there: &str, is_key: bool) -> Value {
-    // A label has forty characters, as a name has.
+    // Labels, like names, have at most 40 characters.
     let label = there.trim_end_matches("__c").replace('_', " ");
     let mut metadata = match field.kind {
         FieldKind::Text(limit) if limit <= SHORT_TEXT => json!({ "type": "Text", "length": limit }),
@@ -161,7 +161,7 @@ fn metadata(field: &Field, there: &str, is_key: bool) -> Value {
     metadata
 }
 
-/// A type in words: `Text(255)`.
+/// A type as text: `Text(255)`.
 fn words(metadata: &Value) -> String {
     let kind = metadata["type"].as_str().unwrap_or_default();
     match metadata["length"].as_u64() {
@@ -170,7 +170,7 @@ fn words(metadata: &Value) -> String {
     }
 }
 
-/// The same of a field that is there.
+/// The type of an existing field as text.
 fn describe_words(described: &Value) -> String {
     let kind = match described["type"].as_str().unwrap_or_default() {
         "string" => "Text",
@@ -187,21 +187,21 @@ fn describe_words(described: &Value) -> String {
     }
 }
 
-/// What somebody has to see to, of a field that is there.
+/// What someone has to correct in an existing field.
 fn amiss(full: &str, described: &Value, metadata: &Value) -> Vec<String> {
     let mut advice = Vec::new();
     let (found, wanted) = (describe_words(described), words(metadata));
     let kind = |words: &str| words.split('(').next().map(str::to_owned);
     if kind(&found) != kind(&wanted) {
-        advice.push(format!("{full} is {found} there; it should be {wanted}."));
+        advice.push(format!("{full} has the type {found}; it should be {wanted}."));
     } else if described["length"].as_u64() < metadata["length"].as_u64() {
-        advice.push(format!("{full} is {found} there; what is longer is refused."));
+        advice.push(format!("{full} has the type {found}; longer values are refused."));
     }
     if described["updateable"] != true {
-        advice.push(format!("{full}: the integration's user may not edit it."));
+        advice.push(format!("{full}: the integration's user cannot edit it."));
     }
     if metadata["externalId"] == true && described["externalId"] != true {
-        advice.push(format!("{full} should be an External ID, and unique."));
+        advice.push(format!("{full} should be a unique External ID."));
     }
     advice
 }

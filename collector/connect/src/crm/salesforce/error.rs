@@ -1,37 +1,38 @@
-//! What Salesforce's refusals mean: arrays of `{"message", "errorCode", "fields"}`.
+//! Interprets Salesforce's error responses: arrays of `{"message", "errorCode", "fields"}`.
 
 use crate::crm::record::RecordRef;
 use crate::error::CallError;
 use crate::transport::Answer;
 use serde_json::Value;
 
-/// The day's calls are used up; they come back one by one over 24 hours, and no header says when.
+/// How long to wait when the daily calls are used up. They become available again one by one over
+/// 24 hours, and no header says when.
 pub(super) const DAY_USED_UP_MS: i64 = 15 * 60_000;
-/// Too many long calls at once.
+/// How long to wait after too many concurrent long-running calls.
 pub(super) const BUSY_MS: i64 = 5_000;
-/// The longest message that is told on.
+/// The most characters of a message that are shown.
 const MESSAGE_CHARACTERS: usize = 500;
 
-/// What keeps a step from its end. Some of it another step can mend.
+/// Why a step failed. Another step can recover from some of these.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Failure {
-    /// The record is deleted or converted.
+    /// The record was deleted or converted.
     Gone(String),
-    /// What was to be made is there already.
+    /// The record to create already exists.
     Exists {
-        /// Which, where that was told.
+        /// The existing record, if it is known.
         record: Option<RecordRef>,
-        /// What was said.
+        /// The message.
         message: String,
     },
-    /// A list does not have the value of these fields.
+    /// These fields are restricted to a list of values that does not contain the value.
     NotListed {
         /// The fields.
         fields: Vec<String>,
-        /// What was said.
+        /// The message.
         message: String,
     },
-    /// Nothing that can be mended here.
+    /// Nothing that the adapter can recover from.
     Other(CallError),
 }
 
@@ -52,20 +53,20 @@ impl From<Failure> for CallError {
     }
 }
 
-/// An answer of a good status without what it should hold.
+/// The error for a successful response that lacks something.
 pub(super) fn strange(what: &str) -> Failure {
-    let message = format!("Salesforce's answer has no {what}");
+    let message = format!("Salesforce's response has no {what}");
     Failure::Other(CallError::Transient { until_ms: None, message })
 }
 
-/// A part of a composite answer, as if it had been answered alone.
+/// A part of a composite response, as a response of its own.
 pub(super) fn part(part: &Value) -> Result<Answer, Failure> {
     let status = part["httpStatusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
     let inner = status.and_then(|status| Answer::inner(status, part["body"].clone()));
     inner.ok_or_else(|| strange("status of a part"))
 }
 
-/// The body of an answer that refuses nothing.
+/// The body of a successful response, or the failure.
 pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
     if answer.status.is_success() && answer.body["success"] != false {
         return Ok(answer.body);
@@ -98,7 +99,7 @@ pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
         (_, "DUPLICATE_VALUE" | "DUPLICATE_EXTERNAL_ID" | "DUPLICATE_DEVELOPER_NAME") => {
             Failure::Exists { record: None, message }
         }
-        // The last two are said of a reference to a record that is not there.
+        // The last two are also returned for a reference to a record that does not exist.
         (404, _)
         | (
             _,
@@ -117,7 +118,7 @@ pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
     })
 }
 
-/// The first error of a body.
+/// The first error in a body.
 struct Part<'a> {
     whole: &'a Value,
     code: &'a str,
@@ -128,13 +129,13 @@ impl<'a> Part<'a> {
     fn first(body: &'a Value) -> Self {
         let list = if body.is_array() { body } else { &body["errors"] };
         let whole = &list[0];
-        // In collections and in `errors` the code is called `statusCode`.
+        // In collections and in `errors`, the code is called `statusCode`.
         let code = whole["errorCode"].as_str().or(whole["statusCode"].as_str());
         let message = whole["message"].as_str().unwrap_or_default();
         Self { whole, code: code.unwrap_or_default(), message }
     }
 
-    /// The sentence, with what Salesforce's support asks for.
+    /// The message, with the request id that Salesforce's support asks for.
     fn told(&self, answer: &Answer) -> String {
         let status = answer.status.as_u16();
         let mut told = format!("Salesforce {status}");
@@ -161,7 +162,8 @@ impl<'a> Part<'a> {
         fields.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
     }
 
-    /// The columns that are not there; queries tell only the first, and only in the sentence.
+    /// The columns that do not exist. Errors of queries contain only the first, and only in the
+    /// message.
     fn columns(&self) -> Vec<String> {
         let fields = self.fields();
         if !fields.is_empty() {
@@ -173,7 +175,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The first record that a 300 lists by its address.
+/// The first record that a 300 response lists by its URL.
 fn listed(body: &Value) -> Option<RecordRef> {
     let mut parts = body[0].as_str()?.rsplit('/');
     let (id, object) = (parts.next()?, parts.next()?);
@@ -333,7 +335,7 @@ mod tests {
                             .into(),
                 },
             ),
-            // A success with an inner error is none.
+            // A success status with an inner error is an error.
             (
                 200,
                 json!({ "success": false, "errors": [{ "statusCode": "UNABLE_TO_LOCK_ROW", "message": "busy" }] }),

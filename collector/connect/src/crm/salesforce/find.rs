@@ -1,4 +1,5 @@
-//! Finding a person: one call that asks in every way, and the choice among what it found.
+//! Finds a person's record: one composite call searches in every way, then the best result is
+//! chosen.
 
 use super::error::Failure;
 use super::organization::Salesforce;
@@ -9,24 +10,24 @@ use reqwest::Method;
 use serde_json::Value;
 use shared::ids::LeadId;
 
-/// Who is sought.
+/// Whom to look for.
 pub(super) struct Sought<'a> {
     pub(super) lead: LeadId,
     pub(super) email: Option<&'a str>,
     /// The record that an earlier hand-off wrote.
     pub(super) known: Option<&'a RecordRef>,
-    /// The names of our fields that are read with it.
+    /// The names of our fields to read with it.
     pub(super) columns: &'a [String],
 }
 
-/// A record as it stands.
+/// An existing record.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Found {
     pub(super) record: RecordRef,
     pub(super) row: Value,
 }
 
-/// A way in which a person is asked for.
+/// A way of looking for a person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     Known,
@@ -35,8 +36,9 @@ enum Way {
 }
 
 impl Salesforce {
-    /// The record to be written: the known one, else that of our lead, else that of the e-mail; a Lead
-    /// before a Contact, and for a converted Lead the Contact that it became.
+    /// The record to write: the known record, or else the one with our lead's id, or else the one
+    /// with the e-mail address. A Lead is preferred to a Contact. A converted Lead leads to its
+    /// Contact.
     pub(super) async fn find(&self, sought: &Sought<'_>) -> Result<Option<Found>, Failure> {
         let questions = self.questions(sought);
         let parts = questions.iter().map(|(_, object, condition)| {
@@ -52,8 +54,8 @@ impl Salesforce {
                 candidates.push((*way, Found { record, row }));
             }
         }
-        // A converted Lead that is found by its e-mail alone comes last: who has the address now is
-        // the better choice. The order is otherwise that of the questions.
+        // A converted Lead that was found only by its e-mail address comes last: a record that has
+        // the address now is the better choice. Otherwise the order is that of the queries.
         candidates.sort_by_key(|(way, found)| *way == Way::Email && found.is_converted());
         for (_, found) in candidates {
             if !found.is_converted() {
@@ -68,7 +70,7 @@ impl Salesforce {
         Ok(None)
     }
 
-    /// Of each way the way, the object and the condition; at most five, which is what one call takes.
+    /// The queries as way, object and condition; at most five, the limit of one composite call.
     fn questions(&self, sought: &Sought<'_>) -> Vec<(Way, &'static str, String)> {
         let mut questions = Vec::new();
         if let Some(RecordRef { object, id }) = sought.known

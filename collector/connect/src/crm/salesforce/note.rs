@@ -1,4 +1,4 @@
-//! A journey as a completed task of the person, which Salesforce shows among its activities.
+//! Attaches a journey as a completed task, which Salesforce shows among the person's activities.
 
 use super::error::Failure;
 use super::find::Sought;
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use shared::cut;
 use shared::time::rfc3339;
 
-/// The longest subject.
+/// The maximum length of a subject, in characters.
 const SUBJECT: usize = 255;
-/// The longest description.
+/// The maximum length of a description, in characters.
 const DESCRIPTION: usize = 32_000;
 
 impl Salesforce {
@@ -25,7 +25,7 @@ impl Salesforce {
         look_first: bool,
     ) -> Result<(), Failure> {
         match self.attach_to(&record.id, note, look_first).await {
-            // Its activities went to the contact with it.
+            // A converted Lead's activities have moved to the Contact.
             Err(Failure::Gone(message)) => match self.successor(record, note).await? {
                 Some(successor) => self.attach_to(&successor.id, note, look_first).await,
                 None => Err(Failure::Other(CallError::Invalid(message))),
@@ -44,7 +44,8 @@ impl Salesforce {
         Ok(())
     }
 
-    /// The subject can be filtered and the description, which has the whole marker, cannot.
+    /// Queries can filter by the subject, but not by the description, which contains the full
+    /// marker.
     async fn is_attached(&self, who: &str, subject: &str, note: &Note) -> Result<bool, Failure> {
         let (who, subject) = (quote(who), quote(subject));
         let soql =
@@ -61,7 +62,7 @@ impl Salesforce {
         }
     }
 
-    /// What a record became that a task cannot be attached to.
+    /// The record that replaced one to which no task can be attached.
     async fn successor(
         &self,
         record: &RecordRef,
@@ -73,7 +74,7 @@ impl Salesforce {
     }
 }
 
-/// `Attribution journey #1 (0197a2b4)`: people can tell it, and a query finds it.
+/// `Attribution journey #1 (0197a2b4)`: readable for people, and specific enough for a query.
 fn subject(note: &Note) -> String {
     let key: String = note.marker.lead.to_text().chars().take(8).collect();
     let title = cut::text(note.title.clone(), SUBJECT - key.len() - 3);

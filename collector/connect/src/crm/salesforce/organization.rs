@@ -1,4 +1,4 @@
-//! One Salesforce organization: how it is reached, and calls that are judged.
+//! One Salesforce organization: its address, its settings, and calls with checked responses.
 
 use super::config::SalesforceConfig;
 use super::error::{self, Failure, judge, strange};
@@ -24,24 +24,27 @@ pub(super) struct Salesforce {
     pub(super) caller: Arc<Caller>,
     pub(super) own: SalesforceConfig,
     pub(super) prefix: Prefix,
-    /// Our stage for a Lead's status, over the usual ones.
+    /// Our stages by a Lead's status; they override the defaults.
     pub(super) stages: BTreeMap<String, Stage>,
-    /// Our stage for an open opportunity's.
+    /// Our stages by an open opportunity's stage.
     pub(super) deal_stages: BTreeMap<String, Stage>,
-    /// Where its paths begin: `/services/data/v68.0`.
+    /// The base path of the API: `/services/data/v68.0`.
     pub(super) data: String,
     learned: Mutex<Learned>,
 }
 
-/// What is learned is asked again after so long: somebody may have changed it.
+/// How long learned facts are used before they are checked again: someone may have changed the
+/// organization.
 const LEARNED_MS: i64 = 600_000;
 
-/// What calls have told of the organization, by the names of columns, `Lead.Clew_Lead_Id__c`; and when.
+/// What calls have revealed about the organization's columns, by name (`Lead.Clew_Lead_Id__c`) with
+/// the time.
 #[derive(Default)]
 pub(super) struct Learned {
-    /// Those that only some organizations have, and this one has not: `Opportunity.CurrencyIsoCode`.
+    /// Optional columns that this organization does not have, such as
+    /// `Opportunity.CurrencyIsoCode`.
     pub(super) absent: BTreeMap<String, i64>,
-    /// Those that were declared. Not all may be seen.
+    /// Columns that were declared. The user may not see all of them.
     pub(super) declared: BTreeMap<String, i64>,
 }
 
@@ -60,10 +63,10 @@ impl Learned {
 }
 
 impl Salesforce {
-    /// From a connection's settings; nothing is called yet.
+    /// Creates the organization from a connection's settings. Makes no calls yet.
     ///
     /// # Errors
-    /// Where the credentials cannot be used.
+    /// If the credentials cannot be used.
     pub(super) fn new(own: &SalesforceConfig, settings: Settings) -> Result<Self> {
         let Settings { prefix, stages, deal_stages, transport, vault, .. } = settings;
         let caller = Caller {
@@ -83,7 +86,7 @@ impl Salesforce {
         })
     }
 
-    /// Calls, and judges the answer.
+    /// Makes a call and checks the response.
     pub(super) async fn call(&self, request: &Request<'_>) -> Result<Value, Failure> {
         let answer = self.caller.call(request).await?;
         let now_ms = self.caller.now_ms();
@@ -98,14 +101,14 @@ impl Salesforce {
         judged
     }
 
-    /// Asks for records.
+    /// Runs a query.
     pub(super) async fn query(&self, soql: &str) -> Result<soql::Rows, Failure> {
         let body = self.call(&Request::get(&soql::path(&self.data, soql))).await?;
         soql::Rows::read(body)
     }
 
-    /// Several requests in one call, each with its own answer. Texts of strangers stand in paths only:
-    /// in a body `@{…}` would be read as a reference.
+    /// Sends several requests in one call; each has its own response. Text from outside may appear
+    /// only in paths: in a body, `@{…}` would be read as a reference.
     pub(super) async fn composite(
         &self,
         parts: Vec<(Method, String, Value)>,
@@ -124,13 +127,13 @@ impl Salesforce {
         let path = format!("{}/composite", self.data);
         let answered = self.call(&Request::post(&path, &body)).await?;
         let now_ms = self.caller.now_ms();
-        // They may be carried out, and told of, in another order.
+        // The parts may be executed and returned in another order.
         let of = |asked: &Value| {
             let answered = answered["compositeResponse"].as_array()?;
             answered.iter().find(|part| part["referenceId"] == asked["referenceId"])
         };
         let judged = |asked: &Value| {
-            let part = of(asked).ok_or_else(|| strange("answer to each part"))?;
+            let part = of(asked).ok_or_else(|| strange("result for each part"))?;
             Ok(judge(error::part(part)?, now_ms))
         };
         named.iter().map(judged).collect()
@@ -141,21 +144,21 @@ impl Salesforce {
     }
 }
 
-/// How tokens are got, by what is configured.
+/// The grant for the configured credentials.
 fn grant(own: &SalesforceConfig) -> Result<Grant> {
     let login = own.login_url.as_str().trim_end_matches('/');
     let url: Url = format!("{login}/services/oauth2/token").parse()?;
     if let Some(key) = &own.private_key {
         let assertion = Assertion {
             app: own.client_id.clone(),
-            user: own.user.clone().context("a private_key needs the user")?,
+            user: own.user.clone().context("private_key requires user")?,
             audience: own.audience.clone(),
             key: key.clone(),
         };
         assertion.check().context("salesforce.private_key")?;
         return Ok(Grant::Assertion { url, assertion });
     }
-    let secret = own.client_secret.clone().context("it needs the client_secret")?;
+    let secret = own.client_secret.clone().context("client_secret is missing")?;
     let app = App { id: own.client_id.clone(), secret };
     Ok(match &own.refresh_token {
         Some(token) => Grant::Refresh { url, app, refresh_token: token.clone() },

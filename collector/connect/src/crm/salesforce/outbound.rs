@@ -1,5 +1,6 @@
-//! Outbound messages: SOAP that nothing signs. What proves the sender is the secret in the address,
-//! and the organization's id; what a message says is read again from the organization itself.
+//! Outbound messages: SOAP without a signature. The sender is authenticated by the secret in the
+//! URL and the organization's id. A message's contents are not trusted; its records are read from
+//! the organization.
 
 use super::config::SalesforceConfig;
 use crate::crm::record::RecordRef;
@@ -8,21 +9,21 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use subtle::ConstantTimeEq;
 
-/// The longest message: a hundred notifications.
+/// The longest accepted message; it contains at most a hundred notifications.
 const MESSAGE_BYTES: usize = 1 << 20;
-/// Elements in elements; a message has six.
+/// The deepest accepted nesting of elements; a message has six levels.
 const DEPTH: usize = 16;
 const ORGANIZATION: [&str; 4] = ["Envelope", "Body", "notifications", "OrganizationId"];
 const NOTIFICATION: [&str; 4] = ["Envelope", "Body", "notifications", "Notification"];
 const RECORD: [&str; 5] = ["Envelope", "Body", "notifications", "Notification", "sObject"];
 const RECORD_ID: [&str; 6] = ["Envelope", "Body", "notifications", "Notification", "sObject", "Id"];
-/// Without it Salesforce sends the message again, for a day.
+/// The acknowledgement. Without it, Salesforce repeats the message for a day.
 const ACKNOWLEDGED: &str = "<soapenv:Envelope \
     xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
     <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack>\
     </notificationsResponse></soapenv:Body></soapenv:Envelope>";
 
-/// The secret stands before the body.
+/// Checks the secret, which is known before the body.
 pub(super) fn admit(settings: &SalesforceConfig, head: &Head<'_>) -> Result<(), Refused> {
     let refused = |why: &str| Err(Refused::Signature(why.to_owned()));
     let Some(secret) = &settings.hook_secret else {
@@ -31,7 +32,7 @@ pub(super) fn admit(settings: &SalesforceConfig, head: &Head<'_>) -> Result<(), 
     let told = head.secret_path.trim_start_matches('/').as_bytes();
     match bool::from(secret.reveal().as_bytes().ct_eq(told)) {
         true => Ok(()),
-        false => refused("the last part of the address is not the hook_secret"),
+        false => refused("the last part of the URL is not the hook_secret"),
     }
 }
 
@@ -45,13 +46,13 @@ pub(super) fn receive(
     if let Some(own) = &settings.organization
         && short(own) != short(&message.organization)
     {
-        return Err(Refused::Signature("it is of another organization".into()));
+        return Err(Refused::Signature("it is from another organization".into()));
     }
     let answer = ("text/xml; charset=utf-8", ACKNOWLEDGED.to_owned());
     Ok(Received { records: message.records, answer })
 }
 
-/// Why a message cannot be read. Never quotes it.
+/// Why a message cannot be read. Never quotes the message.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 enum MessageError {
     #[error("it is longer than {MESSAGE_BYTES} bytes")]
@@ -74,11 +75,11 @@ enum MessageError {
     Id,
 }
 
-/// What a message says that is used.
+/// The parts of a message that are used.
 #[derive(Default)]
 struct Message {
     organization: String,
-    /// Of the kinds that are read, each once.
+    /// The records of supported types, each once.
     records: Vec<RecordRef>,
 }
 
@@ -105,7 +106,7 @@ impl Message {
                         object = kind(&element)?;
                     }
                 }
-                // It closes what was opened; another name is an error of the reader's.
+                // The parser checks that the names match.
                 Event::End(_) => {
                     path.pop();
                 }
@@ -155,7 +156,7 @@ fn local_name(element: &BytesStart<'_>) -> Result<String, MessageError> {
     String::from_utf8(name.as_ref().to_vec()).map_err(|_| MessageError::NotUtf8)
 }
 
-/// `Opportunity` of `xsi:type="sf:Opportunity"`.
+/// `Opportunity`, from `xsi:type="sf:Opportunity"`.
 fn kind(element: &BytesStart<'_>) -> Result<String, MessageError> {
     let mut attributes = element.attributes();
     for attribute in attributes.with_checks(false) {
@@ -168,7 +169,7 @@ fn kind(element: &BytesStart<'_>) -> Result<String, MessageError> {
     Err(MessageError::Untyped)
 }
 
-/// Ids have fifteen characters, or three more that check them.
+/// The 15-character form of an id, without the three check characters.
 fn short(id: &str) -> &str {
     id.get(..15).unwrap_or(id)
 }
@@ -227,7 +228,7 @@ mod tests {
         check(&envelope(&both), Ok(&two));
         check(&envelope(&notification("Case", "<sf:Id>500B00000000001</sf:Id>")), Ok(&[]));
         check(&envelope(&notification("Lead", "<sf:Name>x</sf:Name>")), Ok(&[]));
-        // An Id of something inside the record is not the record's.
+        // An Id of something nested in the record is not the record's Id.
         let nested = format!("<sf:Owner><sf:Id>005B00000000001</sf:Id></sf:Owner>{lead}");
         check(&envelope(&notification("Lead", &nested)), Ok(&two[1..]));
     }
@@ -264,7 +265,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever comes, it is read or refused.
+        /// Any input is either read or refused.
         #[test]
         fn any_bytes(cut in 0..1_000usize, with in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..20)) {
             let mut body = envelope(&notification("Lead", "<sf:Id>00QB00000000001</sf:Id>")).into_bytes();

@@ -1,4 +1,4 @@
-//! What a person's record should hold: Salesforce's own fields, and ours.
+//! The values that a person's record should have, in Salesforce's own fields and in ours.
 
 use crate::crm::merge::{PersonName, Wanted, merge};
 use crate::crm::push::Push;
@@ -8,20 +8,21 @@ use shared::fields::catalogue::{Field, FieldKind, find};
 use shared::fields::naming::{Crm, Prefix};
 use shared::time::parse_rfc3339;
 
-/// The longest text of several lines.
+/// The maximum length of a multi-line text.
 pub(super) const LONG_TEXT: usize = 32_768;
-/// The longest text of one line, and the longest address of the type `Url`.
+/// The maximum length of a single-line text and of a `Url`.
 pub(super) const SHORT_TEXT: usize = 255;
-/// The longest word of a closed list.
+/// The maximum length of an enumeration's values.
 pub(super) const WORD: usize = 40;
-/// The longest last name.
+/// The maximum length of a last name.
 const LAST_NAME: usize = 80;
-/// Stands for a company or a name that nobody gave.
+/// The placeholder for an unknown company or name.
 const NOT_PROVIDED: &str = "[not provided]";
-/// A longer address is refused, and a cut one is somebody else's.
+/// The maximum length of an e-mail address. A longer one is refused, and a truncated one would be
+/// someone else's.
 const EMAIL: usize = 80;
 
-/// Salesforce's own fields of a kind of record that are read and written.
+/// The standard fields of a type of record that are read and written.
 pub(super) fn own_fields(object: &str) -> &'static [&'static str] {
     match object {
         "Lead" => &["LastName", "FirstName", "Company", "Title", "Email", "Phone", "LeadSource"],
@@ -29,12 +30,12 @@ pub(super) fn own_fields(object: &str) -> &'static [&'static str] {
     }
 }
 
-/// The field that holds our lead's id.
+/// The field that contains our lead's id.
 pub(super) fn key(prefix: &Prefix) -> String {
     find("lead_id").map(|field| Crm::Salesforce.field_name(prefix, field)).unwrap_or_default()
 }
 
-/// The names of our fields that a push writes, the key first.
+/// The names of our fields that a push writes, starting with the key.
 pub(super) fn columns(push: &Push<'_>, prefix: &Prefix) -> Vec<String> {
     let names = push.values.iter().map(|(field, _)| Crm::Salesforce.field_name(prefix, field));
     let key = key(prefix);
@@ -42,7 +43,7 @@ pub(super) fn columns(push: &Push<'_>, prefix: &Prefix) -> Vec<String> {
     std::iter::once(key).chain(others).collect()
 }
 
-/// The members to write over a record as it stands; of a record that is to be made (`None`), all.
+/// The fields to write into an existing record; if the record is new (`None`), all of them.
 pub(super) fn changes(
     push: &Push<'_>,
     prefix: &Prefix,
@@ -60,7 +61,7 @@ pub(super) fn changes(
     merge(&wanted, there, is_same)
 }
 
-/// A field of Salesforce's own, no longer than it may be. A Lead needs a company and a last name.
+/// A standard field, truncated to its maximum length. A Lead requires a company and a last name.
 fn own_field(push: &Push<'_>, name: &str) -> Wanted {
     let contact = push.contact;
     let PersonName { first, last } = PersonName::of(contact);
@@ -87,11 +88,11 @@ fn own_field(push: &Push<'_>, name: &str) -> Wanted {
     Wanted { placeholder, ..Wanted::own(name, value) }
 }
 
-/// A value as Salesforce takes it, no longer than its field.
+/// A value in Salesforce's format, truncated to its field's length.
 fn encode(field: &Field, value: &Value) -> Option<Value> {
     let value = Crm::Salesforce.encode(field, value.clone())?;
     let Value::String(text) = value else { return Some(value) };
-    // An empty text is Salesforce's null, which would empty the field.
+    // Salesforce treats an empty text as null, which would clear the field.
     let text = Some(text).filter(|text| !text.is_empty())?;
     Some(match field.kind {
         FieldKind::Decimal => number(&text).unwrap_or_else(|| text.into()),
@@ -103,20 +104,20 @@ fn encode(field: &Field, value: &Value) -> Option<Value> {
     })
 }
 
-/// Money as JSON's number, which is what a `Number` takes: only where it comes out with the very same
-/// digits.
+/// An amount as a JSON number, which `Number` fields expect; `None` if a float would not have
+/// exactly the same digits.
 fn number(text: &str) -> Option<Value> {
     let number: f64 = text.parse().ok()?;
     let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     (format!("{number:.decimals$}") == text).then(|| number.into())
 }
 
-/// Whether a field holds the value already, in Salesforce's way of writing it.
+/// Whether a field already has the value, in Salesforce's format.
 fn is_same(wanted: &Wanted, held: &Value) -> bool {
     match (held, &wanted.value) {
         (Value::String(held), Value::String(value)) => match wanted.kind {
             Some(FieldKind::Time) => parse_rfc3339(held) == parse_rfc3339(value),
-            // It trims texts, and may end lines in its own way.
+            // Salesforce trims texts and may change line endings.
             _ => held.replace("\r\n", "\n").trim() == value.replace("\r\n", "\n").trim(),
         },
         (Value::Number(held), Value::Number(value)) => held.as_f64() == value.as_f64(),
@@ -133,7 +134,7 @@ mod tests {
 
     const LEAD: &str = "0197a2b4-7c1e-7d8a-9f00-5b2f6f1f0c11";
 
-    /// What is written of `values` where `there` is, past the key.
+    /// Checks what is written for `values` into a record with `there`, apart from the key.
     fn check(values: &[(&str, Value)], there: &Value, expected: &Value) {
         let values: Vec<_> =
             values.iter().map(|(name, value)| (find(name).unwrap(), value.clone())).collect();
@@ -207,7 +208,7 @@ mod tests {
             ),
             ("revenue", json!("1200.50"), json!({ "Clew_Revenue__c": 1200.5 }), json!({})),
             ("revenue", json!("1200.50"), json!({}), json!({ "Clew_Revenue__c": 1200.5 })),
-            // A float would not be the same money.
+            // A float would not be exactly the same amount.
             (
                 "revenue",
                 json!("92233720368547758.07"),

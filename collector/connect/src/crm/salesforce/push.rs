@@ -1,4 +1,4 @@
-//! Writing a person: into the record that is there, or into one that is made by our lead's id.
+//! Writes a person into the existing record, or into a new one whose key is our lead's id.
 
 use super::error::{Failure, strange};
 use super::find::{Found, Sought};
@@ -11,11 +11,12 @@ use crate::crm::record::RecordRef;
 use crate::error::CallError;
 use serde_json::{Map, Value};
 
-/// Our own rules decide who is who; a rule of the organization that only warns is not to stop a lead.
+/// We decide who is who by our own rules. A duplicate rule of the organization that only warns must
+/// not stop a lead.
 const ALLOW_DUPLICATES: (&str, &str) = ("Sforce-Duplicate-Rule-Header", "allowSave=true");
 
 impl Salesforce {
-    /// Finds or makes the record, and writes what differs.
+    /// Finds or creates the record, and writes the differences.
     pub(super) async fn push_person(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
         let written = self.try_again(push).await;
         let (record, created) = match written.map_err(CallError::from) {
@@ -32,8 +33,8 @@ impl Salesforce {
         Ok(Pushed { record, created, url })
     }
 
-    /// Between reading and writing somebody may have made, deleted or converted the record: then it is
-    /// looked for once more.
+    /// Someone may create, delete or convert the record between the read and the write. In that
+    /// case, looks for it once more.
     async fn try_again(&self, push: &Push<'_>) -> Result<(RecordRef, bool), Failure> {
         match self.try_once(push, push.known).await {
             Err(Failure::Gone(_)) => self.try_once(push, None).await,
@@ -69,23 +70,24 @@ impl Salesforce {
         Ok((record, false))
     }
 
-    /// Made by our lead's id, so that two who do so at once make one record.
+    /// Creates the record by an upsert on our lead's id, so that two concurrent callers create only
+    /// one.
     async fn create(&self, push: &Push<'_>) -> Result<(RecordRef, bool), Failure> {
         let mut body = person::changes(push, &self.prefix, "Lead", None);
         let key = person::key(&self.prefix);
         body.remove(&key);
         let path = format!("{}/sobjects/Lead/{key}/{}", self.data, push.lead);
         let made = self.write(&path, body).await?;
-        // Before version 46 the answer to an update was empty.
+        // Before API version 46, the response to an update was empty.
         if made.is_null() {
-            let message = "the record was there already".to_owned();
+            let message = "the record already existed".to_owned();
             return Err(Failure::Exists { record: None, message });
         }
         let id = text(&made, "id").ok_or_else(|| strange("id of the lead"))?.to_owned();
         Ok((RecordRef { object: "Lead".to_owned(), id }, made["created"] == true))
     }
 
-    /// `LeadSource` may be a closed list, and a lead is worth more than its source there.
+    /// `LeadSource` may be a restricted list. The lead matters more than its source there.
     async fn write(&self, path: &str, mut body: Map<String, Value>) -> Result<Value, Failure> {
         match self.patch(path, &body.clone().into()).await {
             Err(Failure::NotListed { fields, .. }) if fields == ["LeadSource"] => {
@@ -101,11 +103,13 @@ impl Salesforce {
         self.call(&Request { headers, ..Request::patch(path, body) }).await
     }
 
-    /// Salesforce tells one unknown field at a time; whoever declares or leaves out fields wants all.
+    /// Salesforce reports only one unknown field at a time, but the caller needs all of them.
     async fn unknown(&self, push: &Push<'_>, told: Vec<String>, message: String) -> CallError {
         let columns = person::columns(push, &self.prefix);
         if !told.iter().any(|name| columns.contains(name)) {
-            return CallError::Invalid(format!("{message}; its user may not see that field"));
+            return CallError::Invalid(format!(
+                "{message}; the integration's user cannot see that field"
+            ));
         }
         let mut names = told;
         for object in ["Lead", "Contact"] {

@@ -1,4 +1,4 @@
-//! What stands in Salesforce now: certain records, or what changed since a time.
+//! Reads the current state of Salesforce's records: given ones, or those that changed since a time.
 
 use super::error::Failure;
 use super::organization::Salesforce;
@@ -12,15 +12,16 @@ use serde_json::Value;
 use shared::time::rfc3339;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ids in one question, so that its address stays short enough.
+/// The most ids in one query, so that its URL stays short enough.
 const IDS: usize = 200;
-/// Deleted records are told for fifteen days.
+/// How far back deleted records are reported: just under fifteen days.
 const DELETED_MS: i64 = 15 * 86_400_000 - 3_600_000;
-/// They are told for a stretch of more than a minute, and seconds do not count.
+/// The shortest period for which deleted records can be requested: more than a minute, ignoring
+/// seconds.
 const SHORTEST_MS: i64 = 120_000;
 
 impl Salesforce {
-    /// Records as they stand; what is not found is gone.
+    /// The current state of records. Those that are not found are gone.
     pub(super) async fn read_records(&self, records: &[RecordRef]) -> Result<Vec<Change>, Failure> {
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for record in records {
@@ -49,8 +50,8 @@ impl Salesforce {
         Ok(changes)
     }
 
-    /// What changed since a time, and what was deleted. Whole seconds are asked for, and a page ends
-    /// only behind the second that it began with: so the next one begins later.
+    /// What changed or was deleted since a time. Times are queried in whole seconds, and a page
+    /// always extends beyond the second in which it began, so that the next one begins later.
     pub(super) async fn changed_since(&self, feed: &str, since_ms: i64) -> Result<Page, Failure> {
         let since_ms = since_ms.div_euclid(1000) * 1000;
         let since = rfc3339(since_ms);
@@ -74,7 +75,7 @@ impl Salesforce {
         Ok(Page { changes, more_from_ms })
     }
 
-    /// What was deleted in the time of a page.
+    /// What was deleted during the time covered by a page.
     async fn deleted(
         &self,
         object: &str,
@@ -87,13 +88,14 @@ impl Salesforce {
         if end_ms - start_ms < SHORTEST_MS {
             return Ok(Vec::new());
         }
-        // With an offset, as the vendor's examples have it.
+        // With an offset, as in Salesforce's examples.
         let time = |at_ms| rfc3339(at_ms).replace('Z', "%2B00:00");
         let (start, end) = (time(start_ms), time(end_ms));
         let path = format!("{}/sobjects/{object}/deleted?start={start}&end={end}", self.data);
         let body = match self.call(&Request::get(&path)).await {
             Ok(body) => body,
-            // A younger organization, or a purged recycle bin: nobody knows any more.
+            // The organization is younger than that, or its recycle bin was purged: deletions are
+            // unknown.
             Err(Failure::Other(CallError::Invalid(message)))
                 if message.contains("INVALID_REPLICATION_DATE") =>
             {
@@ -106,11 +108,14 @@ impl Salesforce {
         Ok(ids.map(|id| gone_record(object, id)).collect())
     }
 
-    /// The first page of an answer; without the columns that this organization turns out not to have.
+    /// The first page of a query's result. Leaves out columns that turn out not to exist in this
+    /// organization.
     async fn rows(&self, object: &str, condition: &str) -> Result<Rows, Failure> {
         loop {
             let select = self.select(object).ok_or_else(|| {
-                Failure::Other(CallError::Invalid(format!("nothing is read of {object}")))
+                Failure::Other(CallError::Invalid(format!(
+                    "records of the kind {object} are not read"
+                )))
             })?;
             match self.query(&format!("{select} {condition}")).await {
                 Err(Failure::Other(CallError::UnknownField { names, message })) => {
@@ -135,7 +140,7 @@ impl Salesforce {
     }
 }
 
-/// Ids come with fifteen characters, or with three more that check them.
+/// The 15-character form of an id, without the three check characters.
 fn short(id: &str) -> &str {
     id.get(..15).unwrap_or(id)
 }

@@ -1,4 +1,4 @@
-//! Salesforce's records in our words.
+//! Converts records from Salesforce's format.
 
 use super::error::{Failure, strange};
 use super::organization::Salesforce;
@@ -10,10 +10,10 @@ use shared::deal::DealStatus;
 use shared::ids::LeadId;
 use shared::lifecycle::Stage;
 
-/// A deal's close date is the day of the office: as far as that can lie from the day in UTC.
+/// A close date is a day in the office's time zone. This is how far it can be from the day in UTC.
 const ABOUT_A_DAY_MS: i64 = 36 * 3_600_000;
 
-/// Our stages for the usual values of `Lead.Status`; every organization has its own.
+/// Our stages for the default values of `Lead.Status`. Organizations can define their own.
 const STATUSES: [(&str, Stage); 3] = [
     ("Open - Not Contacted", Stage::Lead),
     ("Working - Contacted", Stage::Mql),
@@ -21,7 +21,7 @@ const STATUSES: [(&str, Stage); 3] = [
 ];
 
 impl Salesforce {
-    /// The columns of a kind of record, without those that the organization does not have.
+    /// The query for a type of record, without the columns that the organization does not have.
     pub(super) fn select(&self, object: &str) -> Option<String> {
         let key = person::key(&self.prefix);
         let mut columns = match object {
@@ -60,7 +60,8 @@ impl Salesforce {
         Some(format!("SELECT {} FROM {object}", columns.join(",")))
     }
 
-    /// Takes note that a column is not there; whether that is news, and one can do without.
+    /// Remembers that a column does not exist. Returns whether it was optional and not known to be
+    /// absent.
     pub(super) fn is_dispensable(&self, object: &str, names: &[String]) -> bool {
         let key = person::key(&self.prefix);
         let missing = optional(&key, object).filter(|name| names.iter().any(|told| told == name));
@@ -74,7 +75,7 @@ impl Salesforce {
         news.count() > 0
     }
 
-    /// A Lead or a Contact; a converted Lead is the Contact that it became.
+    /// A Lead or a Contact. A converted Lead is represented by its Contact.
     pub(super) fn person(&self, object: &str, row: &Value) -> Result<PersonRecord, Failure> {
         let own = RecordRef { object: object.to_owned(), id: id(row)?.to_owned() };
         let contact = text(row, "ConvertedContactId").filter(|_| row["IsConverted"] == true);
@@ -103,7 +104,7 @@ impl Salesforce {
         let (created_ms, changed_ms) = (time(row, "CreatedDate"), changed_at(row)?);
         let is_converted = row["IsConverted"] == true;
         if is_converted && text(row, "ConvertedOpportunityId").is_some() {
-            // It may have been converted into an opportunity that was there before.
+            // It may have been converted into an existing opportunity.
             let opened_ms = time(&row["ConvertedOpportunity"], "CreatedDate");
             let at_ms = opened_ms.max(day(row, "ConvertedDate")).max(created_ms);
             let at_ms = at_ms.unwrap_or(changed_ms);
@@ -138,7 +139,7 @@ impl Salesforce {
             status,
             word: word.to_owned(),
             stage: self.deal_stages.get(word).copied(),
-            // Never by an exponent, and the shortest that is the same number.
+            // Displayed without an exponent, in the shortest form that is the same number.
             amount: row["Amount"].as_f64().map(|amount| amount.to_string()),
             currency: text(row, "CurrencyIsoCode").map(str::to_owned),
             created_at_ms: time(row, "CreatedDate").unwrap_or(changed_at_ms),
@@ -150,8 +151,8 @@ impl Salesforce {
     }
 }
 
-/// Columns that an organization may do without: the currency where there is one only, our lead's id
-/// where it is not declared.
+/// Columns that an organization may not have: the currency if it uses only one, and our lead's id
+/// if it is not declared.
 fn optional<'a>(key: &'a str, object: &str) -> impl Iterator<Item = &'a str> {
     let currency = (object == "Opportunity").then_some("CurrencyIsoCode");
     std::iter::once(key).chain(currency)
@@ -165,8 +166,8 @@ pub(super) fn changed_at(row: &Value) -> Result<i64, Failure> {
     time(row, "SystemModstamp").ok_or_else(|| strange("SystemModstamp of a record"))
 }
 
-/// When a deal came to its stage, if that is about the day that it is said to be closed on; else the
-/// beginning of that day: people date a sale back.
+/// The time when a deal entered its stage, if that is about the day of its close date; otherwise
+/// the beginning of that day, because people backdate sales.
 fn closed_at(row: &Value, word: &str) -> Option<i64> {
     let day_ms = day(row, "CloseDate");
     let history = children(row, "OpportunityHistories");
@@ -174,7 +175,7 @@ fn closed_at(row: &Value, word: &str) -> Option<i64> {
     let since_ms = of_stage.filter_map(|entry| time(entry, "CreatedDate")).last();
     match (day_ms, since_ms) {
         (Some(day_ms), Some(since_ms)) => {
-            // The day's middle.
+            // Measured from the middle of the day.
             let apart_ms = (since_ms - day_ms - 12 * 3_600_000).abs();
             Some(if apart_ms <= ABOUT_A_DAY_MS { since_ms } else { day_ms })
         }
@@ -182,7 +183,7 @@ fn closed_at(row: &Value, word: &str) -> Option<i64> {
     }
 }
 
-/// The records of a sub-query, which is null where there are none.
+/// The records of a sub-query; its result is null if there are none.
 fn children<'a>(row: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     row[name]["records"].as_array().into_iter().flatten()
 }

@@ -1,10 +1,10 @@
-//! Questions in SOQL, and what their answers hold.
+//! SOQL queries and their results.
 
 use super::error::{Failure, strange};
 use serde_json::Value;
 use shared::time::parse_rfc3339;
 
-/// A text between quotes, whatever it holds.
+/// Quotes and escapes any text.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');
@@ -21,18 +21,18 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
-/// Where a question is asked.
+/// The path of a query.
 pub(super) fn path(data: &str, soql: &str) -> String {
     let encoded: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
     format!("{data}/query?q={encoded}")
 }
 
-/// A page of an answer.
+/// A page of a result.
 #[derive(Debug)]
 pub(super) struct Rows {
     /// The records.
     pub(super) records: Vec<Value>,
-    /// Where the next page is.
+    /// The path of the next page.
     pub(super) next: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl Rows {
     }
 }
 
-/// A text that is there and not empty.
+/// A text that is present and not empty.
 pub(super) fn text<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
     row[name].as_str().filter(|text| !text.is_empty())
 }
@@ -62,12 +62,12 @@ pub(super) fn id(row: &Value) -> Result<&str, Failure> {
     text(row, "Id").ok_or_else(|| strange("Id of a record"))
 }
 
-/// A time, Unix milliseconds: `2026-11-21T10:15:03.000+0000`.
+/// A time such as `2026-11-21T10:15:03.000+0000`, Unix milliseconds.
 pub(super) fn time(row: &Value, name: &str) -> Option<i64> {
     parse_rfc3339(text(row, name)?)
 }
 
-/// A day's beginning in UTC, Unix milliseconds.
+/// The beginning of a day in UTC, Unix milliseconds.
 pub(super) fn day(row: &Value, name: &str) -> Option<i64> {
     parse_rfc3339(&format!("{}T00:00:00Z", text(row, name)?))
 }
@@ -123,7 +123,7 @@ mod tests {
         }
     }
     proptest::proptest! {
-        /// Read as Salesforce does, it is the text again; no quote ends it before its end.
+        /// Unescaping as Salesforce does yields the original text, and no quote ends it early.
         #[test]
         fn no_text_ends_early(text in ".{0,40}|['\\\\nr]{0,9}") {
             let quoted = quote(&text);

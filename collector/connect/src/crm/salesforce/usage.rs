@@ -1,20 +1,21 @@
-//! How much of the day's calls is used, which every answer tells.
+//! How many of the daily calls are used, which every response states.
 
 use super::error::{BUSY_MS, DAY_USED_UP_MS};
 
-/// How much of the day's calls is used.
+/// How many of the daily calls are used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Usage {
-    /// There are enough.
+    /// Enough are left.
     Fine,
-    /// More than nine tenths.
+    /// More than nine tenths are used.
     Low,
-    /// All.
+    /// All are used.
     UsedUp,
 }
 
 impl Usage {
-    /// Of `api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)`, the worst.
+    /// The worst of all parts of a header such as `api-usage=25/5000;
+    /// per-app-api-usage=17/250(appName=sample-app)`.
     pub(super) fn of(header: &str) -> Self {
         let parts = header.split(';').filter_map(|part| {
             let (used, rest) = part.split_once('=')?.1.split_once('/')?;
@@ -29,7 +30,7 @@ impl Usage {
         judged.max_by_key(|usage| *usage as u8).unwrap_or(Self::Fine)
     }
 
-    /// How long no work should begin.
+    /// For how long no work should begin.
     pub(super) fn rest_ms(self) -> Option<i64> {
         match self {
             Self::Fine => None,

@@ -1,4 +1,4 @@
-//! What events make of a visitor's rows, however many there are.
+//! How events change a visitor's rows, and that their number stays bounded.
 
 use super::*;
 use crate::visitor::{ActionKind, trail};
@@ -95,12 +95,12 @@ fn a_visitor_stays_bounded_and_its_sums_exact() {
     let engaged = journey.touches.iter().map(|touch| touch.engaged_ms).sum::<u64>();
     assert_eq!((engaged + journey.left_out.engaged_ms) as i64, many * 1_000);
     assert_eq!(journey.touches[0].at_ms, 0);
-    // what is summed up is neither counted twice nor raised
+    // What is summed up is neither counted twice nor raised.
     let before = stored.rows.clone();
     let full = Outcome::Dropped(DropReason::VisitorFull);
     assert_eq!(stored.take(many, vec![view(5), raise(6, 90_000)]), [full; 2]);
     assert_eq!(stored.rows, before);
-    // nor is one whose engagement came first, and whose clock says that it was long ago
+    // Nor is a page view whose engagement arrived first and whose clock dates it long ago.
     let Arrival::View(mut late) = view(many + 1) else { panic!("it is one") };
     late.at_ms = 5 * MINUTE;
     let events = vec![raise(many + 1, 1_000), Arrival::View(late)];
@@ -144,7 +144,7 @@ fn nobody_is_known_from_long_before() {
     let first = |stored: &Stored| stored.journey().touches[0].at_ms / MINUTE;
     stored.take(40 * DAY, vec![view(11 * DAY)]);
     assert_eq!(first(&stored), 39 * DAY);
-    // of a browser that was known by then, an event may come late
+    // A visitor that was already known then may send an event late.
     stored.take(60 * DAY, vec![view(45 * DAY)]);
     let touches = stored.journey().touches;
     assert_eq!(touches.last().unwrap().at_ms / MINUTE, 45 * DAY);
@@ -153,7 +153,7 @@ fn nobody_is_known_from_long_before() {
 }
 
 proptest! {
-    /// As long as nothing is summed up, the order of arrival is no matter.
+    /// As long as nothing is summed up, the order of arrival does not matter.
     #[test]
     fn any_order_of_arrival(
         minutes in proptest::collection::vec(0..300i64, 1..30),

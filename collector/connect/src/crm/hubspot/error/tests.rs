@@ -1,4 +1,4 @@
-//! HubSpot's answers, and what each comes to.
+//! HubSpot's responses, and how each is interpreted.
 
 use super::*;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -91,7 +91,7 @@ fn limits() {
     let daily = "You have reached your daily limit.";
     check(429, &[], &body("x", "TEN_SECONDLY_ROLLING"), &limited(NOW_MS + 10_000, "x"));
     check(429, &[], &body("x", "SECONDLY"), &limited(NOW_MS + 1_000, "x"));
-    // 11:00: the zone of the account's midnight is not known.
+    // 11:00, because the time zone of the account's midnight is not known.
     check(429, &[], &body("x", "DAILY"), &limited(1_795_258_800_000, "x"));
     check(429, &[], &json!({ "message": daily }), &limited(1_795_258_800_000, daily));
     let secondly = "You have reached your secondly limit.";
@@ -161,7 +161,7 @@ fn unknown_properties() {
         ]}),
         &Err(CallError::UnknownField { names: vec!["clew_a".into()], message: "no".into() }.into()),
     );
-    // A list that is none stays a sentence.
+    // A list that is not valid JSON stays part of the message.
     check(400, &[], &json!({ "message": "odd: [{]" }), &invalid("odd: [{]"));
     let long = "x".repeat(9_000);
     check(

@@ -1,4 +1,4 @@
-//! Webhooks: who may tell us something, and what is taken from it.
+//! Which webhooks are accepted, and what is extracted from them.
 
 use super::*;
 use base64::Engine;
@@ -43,7 +43,7 @@ fn receive(
         headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     };
     let head = Head { secret_path: "", header: &header, now_ms: NOW_MS };
-    // What is refused before the body is read is refused with it, for the same reason.
+    // A webhook refused before its body is read is also refused with it, for the same reason.
     let received = subscriber.receive(&Webhook { head, body });
     if let Err(refused) = subscriber.admit(&head) {
         assert_eq!(received, Err(refused));
@@ -65,7 +65,7 @@ fn refused_by_the_head_alone() {
         (vec![v3_of(&forged), old], false),
         (vec![v3_of("***"), now.clone()], false),
         (vec![v3_of(&STANDARD.encode([0; 31])), now.clone()], false),
-        // Only the body can tell.
+        // Only the body can show that it is forged.
         (vec![v3_of(&forged), now], true),
     ] {
         let header = |name: &str| {
@@ -76,7 +76,7 @@ fn refused_by_the_head_alone() {
     }
 }
 
-/// What a well signed body names; the text of a refusal.
+/// The records named by a correctly signed body, or the text of its refusal.
 fn check(body: &[u8], expected: Result<&[(&str, &str)], &str>) {
     let headers =
         [("x-hubspot-signature-v3", v3(body)), ("x-hubspot-request-timestamp", NOW_MS.to_string())];
@@ -119,7 +119,7 @@ fn records_that_are_named() {
         person,
     );
     told(&json!({ "subscriptionType": "contact.privacyDeletion", "objectId": 151 }), person);
-    // A merge names what came of it, in the newer form and in the older.
+    // A merge names the resulting record, in the newer format and in the older one.
     told(
         &json!({ "subscriptionType": "contact.merge", "objectId": 151, "primaryObjectId": 151,
             "mergedObjectIds": [152], "newObjectId": 153, "numberOfPropertiesMoved": 4 }),
@@ -129,7 +129,7 @@ fn records_that_are_named() {
         &json!({ "subscriptionType": "contact.merge", "objectId": 150, "primaryObjectId": 151 }),
         person,
     );
-    // What does not matter.
+    // Events that do not matter.
     for kind in
         ["company.creation", "object.propertyChange", "contact.somethingNew", "nonsense", ""]
     {
@@ -139,7 +139,7 @@ fn records_that_are_named() {
         &json!({ "objectTypeId": "0-2", "subscriptionType": "object.creation", "objectId": 1 }),
         &[],
     );
-    // The same twice, and in another order, is the same.
+    // Repeats and order do not matter.
     check(
         json!([event("deal.creation"), event("deal.propertyChange"), event("deal.creation")])
             .to_string()
@@ -180,7 +180,7 @@ fn hostile_bodies() {
         (b"\xff\xfe", "not a list"),
         (b"[1]", "not a list"),
         (b"[{\"subscriptionType\":7}]", "not a list"),
-        // The place, not the value.
+        // The position, not the value.
         (
             b"[{\"isSensitive\":1}, \"a@b.example\"]",
             "events: expected an object at line 1 column 33",
@@ -214,7 +214,7 @@ fn signatures() {
         (subscriber(), vec![old(), version()], Some("not allowed")),
         (legacy(), vec![old(), version()], None),
         (legacy(), vec![old()], Some("unknown version")),
-        // The newer signature counts where there is one.
+        // If there is a newer signature, it counts.
         (legacy(), vec![old(), version(), new(), at(1)], Some("wrong")),
         (bare, vec![new(), at(0)], Some("no client_secret")),
     ] {
@@ -227,7 +227,7 @@ fn signatures() {
             (found, _) => panic!("{found:?}, expected {expected:?}"),
         }
     }
-    // The signature is judged before the body.
+    // The signature is checked before the body.
     let refused = receive(&subscriber(), &[], b"nonsense");
     assert!(matches!(refused, Err(Refused::Signature(_))));
 }
