@@ -48,7 +48,7 @@ async fn a_store_moves_to_postgres_and_back() {
     assert!(told.iter().all(|other| other == first), "{told:#?}");
     let all = page_views + limits::VISITOR_ROWS + 1;
     assert!(first.contains(&format!("{:<24} {all:>12}", "page views")), "{first}");
-    assert!(first.ends_with("everything holds together\n"), "{first}");
+    assert!(first.ends_with("the store is consistent\n"), "{first}");
 
     for station in &stations[1..] {
         let store = station.open();
@@ -172,7 +172,7 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
     succeeds(&target, &["restore", &good]);
     assert_eq!(checked(&target), source);
     let again = clew(&target, &["import", &good]);
-    assert!(!again.success && again.text.contains("holds data already"), "{}", again.text);
+    assert!(!again.success && again.text.contains("already holds data"), "{}", again.text);
     assert_eq!(checked(&target), source);
 }
 
@@ -241,11 +241,11 @@ async fn a_killed_import_goes_on(backend: Backend) {
         &["backup", folder.path().to_str().unwrap()],
         &["demo", "--site", "demo"],
     ] {
-        refused(arguments, "run `clew import` with the same file again");
+        refused(arguments, "run `clew import` again with the same file");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    refused(&["import", &other], "go on with that file");
+    refused(&["import", &other], "continue with that file");
     let stored = succeeds(&target, &["import", &good]);
-    assert!(stored.contains("of them by an import that was cut off"), "{stored}");
+    assert!(stored.contains("of them in an earlier, interrupted import"), "{stored}");
     assert_eq!(checked(&target), source);
 }
