@@ -60,7 +60,7 @@ fn a_first_set_up() {
     let broken = settings.replace("[store]", "[store]\ncolour = 1");
     std::fs::write(folder.path().join("clew.toml"), broken).unwrap();
     let (success, text) = run("serve");
-    assert!(!success && text.contains("clew.toml is wrong") && text.contains("colour"), "{text}");
+    assert!(!success && text.contains("clew.toml is not valid") && text.contains("colour"), "{text}");
 }
 
 /// Keys with scopes and an end; what cannot be is refused, and leaves the file as it was.
@@ -114,7 +114,7 @@ fn keys_are_made() {
     let unscoped = written.replace("scopes = [\"leads:write\"]\n", "");
     std::fs::write(&file, unscoped).unwrap();
     let (success, text) = run("serve");
-    assert!(!success && text.contains("key `forms`: say what it may do"), "{text}");
+    assert!(!success && text.contains("key `forms`: scopes are missing"), "{text}");
 }
 
 /// The same seed is the same year: every lead with all its fields and its journey.

@@ -137,7 +137,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
         configure(wrong);
         collector.hang_up();
         let line = collector.line_with(REFUSED);
-        assert!(line.contains(" is wrong") && line.contains(setting), "{line}");
+        assert!(line.contains(" is not valid") && line.contains(setting), "{line}");
         assert_eq!((visit("later").await, list(NEW_KEY).await), (202, 200), "{wrong}");
     }
 
