@@ -92,7 +92,7 @@ fn keys_are_made() {
     );
     for (line, part) in [
         ("key --site nobody --name x", "no site `nobody`"),
-        ("key --site demo --site demo --name x", "the site `demo` is there twice"),
+        ("key --site demo --site demo --name x", "site `demo` is listed twice"),
         ("key --site demo --name x --scope leads", "not a scope; use leads:write, leads:read"),
         ("key --site demo --name x --expires soon", "should be a date like \"2027-01-31\""),
         ("key --site demo --name x --expires 2020-01-31", "--expires: 2020-01-31 has passed"),
