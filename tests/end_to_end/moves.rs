@@ -145,8 +145,8 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
     check(None, "No such file");
     check(Some(b""), "it is empty");
     check(Some(b"\x1f"), "line 1: the file is cut short");
-    check(Some(b"id,name\n1,a\n"), "line 1: this is no export of Clew");
-    check(Some(b"\xff\xfe\n"), "line 1: this is no export of Clew");
+    check(Some(b"id,name\n1,a\n"), "line 1: this is not a Clew export");
+    check(Some(b"\xff\xfe\n"), "line 1: this is not a Clew export");
     check(edited("\"clew_export\":4", "\"clew_export\":1").as_deref(), "line 1: the format is 1");
     check(Some(&text.as_bytes()[..text.len() / 2]), "the file is cut short in this line");
     check(Some(without_end.as_bytes()), &format!("line {lines}: the file is cut short"));
@@ -156,15 +156,15 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
     );
     check(
         edited("{\"visitor\":", "{\"guest\":").as_deref(),
-        "line 2: this is nothing that a store holds",
+        "line 2: this is not a valid entity",
     );
     check(
         Some((text.clone() + &text).as_bytes()),
-        &format!("line {}: there is something behind", lines + 1),
+        &format!("line {}: there is data after", lines + 1),
     );
-    check(Some(&packed[..packed.len() / 2]), "it cannot be read on");
-    check(Some(&packed[..packed.len() - 4]), "it cannot be read on");
-    check(Some(&packed[..2]), "line 1: it cannot be read on");
+    check(Some(&packed[..packed.len() / 2]), "it cannot be read");
+    check(Some(&packed[..packed.len() - 4]), "it cannot be read");
+    check(Some(&packed[..2]), "line 1: it cannot be read");
 
     let nothing = checked(&target);
     let zeros = nothing.lines().filter(|line| line.ends_with(&format!("{:>12}", 0))).count();
