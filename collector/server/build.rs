@@ -1,7 +1,7 @@
 //! Embeds the tracker built by `cargo xtask tracker` into the binary.
 //!
-//! Without it, the collector still compiles, for tests and lints, and reports at run time that the tracker
-//! is missing.
+//! Without it, the collector still compiles, for tests and lints, and reports at run time that the
+//! tracker is missing.
 
 use std::path::Path;
 use std::{env, fs};

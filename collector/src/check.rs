@@ -1,5 +1,5 @@
-//! Checks that a store is consistent: stored counts match the rows, and references between entities match
-//! on both sides. Pure; it takes entities one by one and reports at the end.
+//! Checks that a store is consistent: stored counts match the rows, and references between entities
+//! match on both sides. Pure; it takes entities one by one and reports at the end.
 
 use crate::transfer::hex;
 use clew_store::visitor::{Row, Visitor, trail};
@@ -24,12 +24,13 @@ pub struct Check {
     leads: HashSet<LeadId>,
     /// For each visitor, the lead that its record names and the lead that claims it now.
     members: HashMap<(SiteId, VisitorId), Membership>,
-    /// For each deal or CRM record, the lead that it is looked up as and the lead that it was reported for.
+    /// For each deal or CRM record, the lead that it is looked up as and the lead that it was
+    /// reported for.
     told_of: HashMap<(SiteId, IdentityKind, String), Membership>,
     /// Leads that another entity refers to, and what that entity is.
     named: HashMap<LeadId, &'static str>,
-    /// For each handover of a visitor, the number of leads that gave it minus those that took it; 0 if both
-    /// sides agree.
+    /// For each handover of a visitor, the number of leads that gave it minus those that took it; 0
+    /// if both sides agree.
     handovers: HashMap<Handover, i32>,
 }
 

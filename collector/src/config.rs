@@ -1,8 +1,9 @@
-//! The configuration: `clew.example.toml` has the defaults, a file overrides them, `CLEW_…` overrides both.
+//! The configuration: `clew.example.toml` has the defaults, a file overrides them, `CLEW_…`
+//! overrides both.
 //!
-//! It is parsed into types that admit only valid values, at the start and on SIGHUP; the environment is an
-//! argument. Sites, keys and destinations exist only in the configuration, so any number of collectors can
-//! share one file.
+//! It is parsed into types that admit only valid values, at the start and on SIGHUP; the
+//! environment is an argument. Sites, keys and destinations exist only in the configuration, so any
+//! number of collectors can share one file.
 
 mod attribution;
 pub mod change;
@@ -122,8 +123,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the file over the defaults, then `CLEW_…` variables over both, and resolves `env:NAME` from the
-    /// environment.
+    /// Reads the file over the defaults, then `CLEW_…` variables over both, and resolves `env:NAME`
+    /// from the environment.
     ///
     /// # Errors
     /// If the file cannot be read or a setting is not valid; the error names both.

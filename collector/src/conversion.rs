@@ -185,8 +185,8 @@ impl Conversions {
         Ok(Made { view, conversion, repeated })
     }
 
-    /// Creates or proposes a lead from a person that a page named, depending on the site's settings. The
-    /// event's id makes repeats harmless.
+    /// Creates or proposes a lead from a person that a page named, depending on the site's
+    /// settings. The event's id makes repeats harmless.
     ///
     /// # Errors
     /// The store's errors.
@@ -240,8 +240,8 @@ impl Conversions {
         Ok(())
     }
 
-    /// Confirms a proposed lead, as if a form handler had named the person. Returns the verified lead that
-    /// it became part of; a lead that is already verified is returned unchanged.
+    /// Confirms a proposed lead, as if a form handler had named the person. Returns the verified
+    /// lead that it became part of; a lead that is already verified is returned unchanged.
     ///
     /// # Errors
     /// [`ConversionError`].
@@ -282,7 +282,8 @@ impl Conversions {
         Ok(lead)
     }
 
-    /// Stores a conversion. Returns the lead, the conversion, and whether an earlier request had stored it.
+    /// Stores a conversion. Returns the lead, the conversion, and whether an earlier request had
+    /// stored it.
     async fn store(
         &self,
         settings: &Settings,
@@ -315,8 +316,8 @@ impl Conversions {
         }
     }
 
-    /// Finds the visitor. The token is sealed, so it comes first; if it is not valid, the cookie's value is
-    /// used.
+    /// Finds the visitor. The token is sealed, so it comes first; if it is not valid, the cookie's
+    /// value is used.
     fn who(
         &self,
         settings: &Settings,
@@ -360,8 +361,8 @@ impl Trust {
     }
 }
 
-/// Whether a signature is the site's signature of the contact: the hex HMAC-SHA256 of the e-mail in lower
-/// case, or of the phone number if there is no e-mail.
+/// Whether a signature is the site's signature of the contact: the hex HMAC-SHA256 of the e-mail in
+/// lower case, or of the phone number if there is no e-mail.
 fn is_signed(secret: Option<&Secret>, contact: &Contact, signature: &str) -> bool {
     let Some((secret, (_, value))) = secret.zip(contact.identities().next()) else { return false };
     let mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes());

@@ -1,10 +1,10 @@
-//! Follows leads in their CRMs: reads the records that webhooks named, polls for changes, and records new
-//! stages and deals.
+//! Follows leads in their CRMs: reads the records that webhooks named, polls for changes, and
+//! records new stages and deals.
 //!
-//! Webhooks are not trusted. They only name records, which wait in the [inbox](crate::inbox) and are then
-//! read from the CRM. So webhooks may arrive in any order, repeatedly or not at all: the [`poll`] finds the
-//! same changes. What is read is compared with what is known (`person`, `deal`), and only differences are
-//! recorded.
+//! Webhooks are not trusted. They only name records, which wait in the [inbox](crate::inbox) and
+//! are then read from the CRM. So webhooks may arrive in any order, repeatedly or not at all: the
+//! [`poll`] finds the same changes. What is read is compared with what is known (`person`, `deal`),
+//! and only differences are recorded.
 
 mod work;
 mod person;
@@ -73,8 +73,8 @@ impl Follower {
         }
     }
 
-    /// Reads the records that wait in the inboxes, and polls the connections that are due. Returns how many
-    /// records were read.
+    /// Reads the records that wait in the inboxes, and polls the connections that are due. Returns
+    /// how many records were read.
     ///
     /// # Errors
     /// The store's errors.
@@ -115,7 +115,8 @@ impl Follower {
         Ok(looked)
     }
 
-    /// Stops reading from a CRM for a while after an error; pauses it if its credentials are not valid.
+    /// Stops reading from a CRM for a while after an error; pauses it if its credentials are not
+    /// valid.
     async fn rest(&self, connection: &Connection, error: CallError) -> Result<(), StoreError> {
         connection.rest(self.core.now_ms());
         // If only reading is forbidden, leads can still be handed off.

@@ -1,8 +1,8 @@
 //! The inbox: CRM records that webhooks named and that are still to be read.
 //!
-//! An entry only says that a record has to be read again, so a hundred webhooks about one deal make one
-//! entry. A webhook that arrives while the record is being read changes the entry's stamp, so the entry
-//! stays.
+//! An entry only says that a record has to be read again, so a hundred webhooks about one deal make
+//! one entry. A webhook that arrives while the record is being read changes the entry's stamp, so
+//! the entry stays.
 
 use clew_connect::Connection;
 use clew_connect::crm::record::RecordRef;
@@ -71,8 +71,8 @@ impl Inbox {
         Self { core }
     }
 
-    /// Checks a webhook's path and headers, so that the body of a webhook that cannot have a valid signature
-    /// is never read.
+    /// Checks a webhook's path and headers, so that the body of a webhook that cannot have a valid
+    /// signature is never read.
     ///
     /// # Errors
     /// [`ReceiveError`].
@@ -87,8 +87,8 @@ impl Inbox {
         webhooks.admit(&head).map_err(|refused| self.refused(connection, refused))
     }
 
-    /// Checks a webhook and puts the records that it names into the connection's inbox. Returns the response
-    /// that the vendor expects, once the entries are durable.
+    /// Checks a webhook and puts the records that it names into the connection's inbox. Returns the
+    /// response that the vendor expects, once the entries are durable.
     ///
     /// # Errors
     /// [`ReceiveError`].
@@ -130,8 +130,8 @@ impl Inbox {
                 error: None,
             };
             let name = format!("{}{}/{}", prefix(connection), record.object, record.id);
-            // A concurrent change means that the record is being read or was named again. Either way, the
-            // entry needs a new stamp.
+            // A concurrent change means that the record is being read or was named again. Either
+            // way, the entry needs a new stamp.
             loop {
                 let was = self.core.recall::<Entry>(MemoKind::Inbox, &name).await?.stamp;
                 let put = self.core.remember(MemoKind::Inbox, &name, was, Some(&entry)).await?;
@@ -143,8 +143,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// A page of a connection's inbox: at most `limit` entries after `after`, and the `after` of the next
-    /// page; `None` after the last page.
+    /// A page of a connection's inbox: at most `limit` entries after `after`, and the `after` of
+    /// the next page; `None` after the last page.
     ///
     /// # Errors
     /// The store's errors.

@@ -1,8 +1,9 @@
 //! Ingest: judges a batch of events in named steps, each of which keeps an event or drops it with a
 //! reason, and stores what is kept.
 //!
-//! First the batch as a whole is checked (`open`), then each event (`STEPS`). Judging is independent of
-//! HTTP and of the store: it takes a [`Request`] and returns a [`Judged`] batch, which [`Ingest`] stores.
+//! First the batch as a whole is checked (`open`), then each event (`STEPS`). Judging is
+//! independent of HTTP and of the store: it takes a [`Request`] and returns a [`Judged`] batch,
+//! which [`Ingest`] stores.
 
 mod request;
 mod steps;
@@ -38,7 +39,8 @@ pub struct Judged<'a> {
     pub sender: String,
     /// What the store should keep, in the order sent.
     pub arrivals: Arrivals,
-    /// The id and outcome of each event, in the order sent; the outcome is `None` if the store decides.
+    /// The id and outcome of each event, in the order sent; the outcome is `None` if the store
+    /// decides.
     pub outcomes: Vec<(Option<EventId>, Option<Outcome>)>,
     /// The persons that the events name.
     pub identified: Vec<Identified>,
@@ -61,8 +63,8 @@ impl Refusal {
     }
 }
 
-/// Parses a batch, checks it against the rate limits (`admit`), and judges its events. A visitor without an
-/// id gets one from the dice.
+/// Parses a batch, checks it against the rate limits (`admit`), and judges its events. A visitor
+/// without an id gets one from the dice.
 ///
 /// # Errors
 /// If the whole batch is refused.
@@ -226,8 +228,8 @@ impl Ingest {
             duplicate: 0,
             dropped: Vec::new(),
         };
-        // Events without a known outcome went to the store, which returns one outcome per event in order, or
-        // fails for all.
+        // Events without a known outcome went to the store, which returns one outcome per event in
+        // order, or fails for all.
         let answers = stored.as_ref().map(|outcomes| outcomes.iter().copied());
         let mut answers = answers.into_iter().flatten();
         let mut kept = HashSet::new();

@@ -1,8 +1,8 @@
 //! Rate limits for clients, visitors and persons, and daily limits for sites.
 //!
-//! The rates use GCRA by the crate `governor`, on this program's clock. Keys are hashes, and are forgotten
-//! once their full allowance is restored, so memory is bounded by what was admitted. The state is local to
-//! the process: each of several collectors grants the full limits.
+//! The rates use GCRA by the crate `governor`, on this program's clock. Keys are hashes, and are
+//! forgotten once their full allowance is restored, so memory is bounded by what was admitted. The
+//! state is local to the process: each of several collectors grants the full limits.
 
 mod day;
 mod rate;
@@ -74,8 +74,8 @@ impl Limiter {
         Self { clock, sites: Mutex::default(), latest_ms }
     }
 
-    /// Admits a batch or says when to retry. A batch refused by its visitor's rate still counts for its
-    /// client; refused batches never count for the site's day.
+    /// Admits a batch or says when to retry. A batch refused by its visitor's rate still counts for
+    /// its client; refused batches never count for the site's day.
     ///
     /// # Errors
     /// [`Limited`].

@@ -1,8 +1,8 @@
 //! The outbox: claims deliveries that are due, attempts them and records the result.
 //!
-//! [`Outbox::run`] delivers in loops until it is stopped. [`Outbox::step`] attempts everything that is due
-//! now; tests call it after moving the clock. A delivery is settled only by the result of an attempt. If a
-//! collector dies in between, its lease expires and the delivery is claimed again.
+//! [`Outbox::run`] delivers in loops until it is stopped. [`Outbox::step`] attempts everything that
+//! is due now; tests call it after moving the clock. A delivery is settled only by the result of an
+//! attempt. If a collector dies in between, its lease expires and the delivery is claimed again.
 
 pub mod target;
 mod schedule;
@@ -36,7 +36,8 @@ const LEASE_MARGIN_MS: i64 = 30_000;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often new subscriptions are looked for.
 const SUBSCRIPTIONS_PAUSE: Duration = Duration::from_secs(2);
-/// How often expired rows are looked for; they expire after a day or more, so this need not be exact.
+/// How often expired idempotency keys are deleted; they are kept for a day, so a minute is precise
+/// enough.
 const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often stranded deliveries are looked for.
@@ -85,8 +86,8 @@ impl Outbox {
         Ok(attempts)
     }
 
-    /// Runs one loop per destination, so that one that hangs does not hold up the others. New destinations
-    /// in changed settings get a loop; the loop of a removed destination ends.
+    /// Runs one loop per destination, so that one that hangs does not hold up the others. New
+    /// destinations in changed settings get a loop; the loop of a removed destination ends.
     async fn deliver_to_all(&self, mut stop: watch::Receiver<bool>) {
         let mut changes = self.settings.watch();
         let (mut loops, mut running) = (FuturesUnordered::new(), HashSet::new());
@@ -144,8 +145,8 @@ impl Outbox {
         self.core.store.expire(self.core.now_ms()).await
     }
 
-    /// Makes deliveries due that a clock that was ahead has scheduled further in the future than possible.
-    /// Runs at the start, once an hour, and whenever this machine's clock was set back.
+    /// Makes deliveries due that a clock that was ahead has scheduled further in the future than
+    /// possible. Runs at the start, once an hour, and whenever this machine's clock was set back.
     async fn recall(&self) -> Result<(), StoreError> {
         let now_ms = self.core.now_ms();
         let recalled_ms = self.recalled_ms.load(Ordering::Relaxed);
@@ -163,8 +164,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// Attempts a destination's due deliveries, as many concurrently as the target allows, until none is
-    /// left. Returns how many attempts were made; `None` if the destination does not exist.
+    /// Attempts a destination's due deliveries, as many concurrently as the target allows, until
+    /// none is left. Returns how many attempts were made; `None` if the destination does not exist.
     async fn work(
         &self,
         destination: &DestinationId,
@@ -202,8 +203,8 @@ impl Outbox {
         Ok(None)
     }
 
-    /// Claims as many of a destination's due deliveries as the target has room for; `None` if the destination
-    /// does not exist.
+    /// Claims as many of a destination's due deliveries as the target has room for; `None` if the
+    /// destination does not exist.
     async fn claim(
         &self,
         settings: &Arc<Settings>,

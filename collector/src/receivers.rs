@@ -1,8 +1,9 @@
-//! The health of webhook receivers: which one has to be left alone for a while, since when one has been
-//! failing, and when to give up on it.
+//! The health of webhook receivers: which one has to be left alone for a while, since when one has
+//! been failing, and when to give up on it.
 //!
-//! How long to leave a receiver alone is local to this collector. Since when a receiver has been failing is
-//! kept in the store, so that it survives restarts and ends with any collector's success.
+//! How long to leave a receiver alone is local to this collector. Since when a receiver has been
+//! failing is kept in the store, so that it survives restarts and ends with any collector's
+//! success.
 
 use clew_core::{Core, is_ahead};
 use clew_store::{DestinationId, MemoKind, StoreError};
@@ -15,7 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const GIVE_UP_MS: i64 = 5 * DAY_MS;
 /// How often a success clears a failure that another collector may have stored.
 const LOOK_MS: i64 = 3_600_000;
-/// The first wait for an overloaded receiver that names no time; each further wait is twice as long.
+/// The first wait for an overloaded receiver that names no time; each further wait is twice as
+/// long.
 const SLOW_MS: i64 = 5_000;
 /// The longest of these waits.
 const SLOWEST_MS: i64 = 300_000;
@@ -67,8 +69,8 @@ impl Receivers {
         self.known.is_held(destination, self.core.now_ms())
     }
 
-    /// Leaves a receiver alone until the time that it names, or for a growing wait. Returns until when, Unix
-    /// milliseconds.
+    /// Leaves a receiver alone until the time that it names, or for a growing wait. Returns until
+    /// when, Unix milliseconds.
     pub fn slow_down(&self, destination: &DestinationId, until_ms: Option<i64>) -> i64 {
         self.known.slow_down(destination, self.core.now_ms(), until_ms)
     }
@@ -91,7 +93,8 @@ impl Receivers {
         Ok(())
     }
 
-    /// Notes that an attempt at a receiver failed; returns whether it is time to give up on the receiver.
+    /// Notes that an attempt at a receiver failed; returns whether it is time to give up on the
+    /// receiver.
     ///
     /// # Errors
     /// The store's errors.

@@ -1,4 +1,5 @@
-//! Which destinations get a delivery about a lead: the configured webhooks and CRMs, and the subscriptions.
+//! Which destinations get a delivery about a lead: the configured webhooks and CRMs, and the
+//! subscriptions.
 
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;

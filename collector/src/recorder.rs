@@ -20,7 +20,8 @@ impl Recorder {
         Self { core, subscriptions }
     }
 
-    /// Stores a record of a site's lead, and the CRM record (`PROVIDER:TYPE:ID`) that was reported with it.
+    /// Stores a record of a site's lead, and the CRM record (`PROVIDER:TYPE:ID`) that was reported
+    /// with it.
     ///
     /// # Errors
     /// The store's errors.

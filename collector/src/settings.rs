@@ -1,7 +1,7 @@
 //! The settings in use: one configuration with everything that is computed from it.
 //!
-//! [`Settings`] are an immutable snapshot. Each reload of the configuration makes a new one, and work that
-//! began with one snapshot ends with it.
+//! [`Settings`] are an immutable snapshot. Each reload of the configuration makes a new one, and
+//! work that began with one snapshot ends with it.
 
 use crate::config::{Config, DestinationConfig, InboundConfig, SiteConfig};
 use crate::signing::{SecretError, SigningKey, SigningKeys};
@@ -187,8 +187,8 @@ fn keys(secrets: [Option<&Secret>; 2]) -> Result<SigningKeys, SecretError> {
     secrets.into_iter().flatten().map(SigningKey::parse).collect::<Result<_, _>>().map(SigningKeys)
 }
 
-/// The current settings. Work reads them once when it begins and keeps that snapshot, so that it never mixes
-/// two versions of the configuration.
+/// The current settings. Work reads them once when it begins and keeps that snapshot, so that it
+/// never mixes two versions of the configuration.
 pub struct CurrentSettings(watch::Sender<Arc<Settings>>);
 
 impl CurrentSettings {

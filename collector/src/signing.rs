@@ -7,7 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// How far a webhook's timestamp may differ from now, so that a recorded request cannot be replayed later.
+/// How far a webhook's timestamp may differ from now, so that a recorded request cannot be replayed
+/// later.
 const TOLERANCE_SECONDS: u64 = 5 * 60;
 
 /// The signing key of one secret.
@@ -52,8 +53,8 @@ impl SigningKeys {
         signatures.collect::<Vec<_>>().join(" ")
     }
 
-    /// Checks an incoming webhook before its body is read: its timestamp, and whether any signature is well
-    /// formed. Returns the timestamp, Unix seconds.
+    /// Checks an incoming webhook before its body is read: its timestamp, and whether any signature
+    /// is well formed. Returns the timestamp, Unix seconds.
     ///
     /// # Errors
     /// A sentence about the header at fault.
@@ -73,8 +74,8 @@ impl SigningKeys {
         }
     }
 
-    /// Verifies an incoming webhook by its three headers: it has to be signed with one of these keys, and at
-    /// most five minutes ago or ahead.
+    /// Verifies an incoming webhook by its three headers: it has to be signed with one of these
+    /// keys, and at most five minutes ago or ahead.
     ///
     /// # Errors
     /// A sentence about what is wrong.
@@ -93,7 +94,8 @@ impl SigningKeys {
         }
     }
 
-    /// Whether any of a webhook's signatures was made by one of these keys, compared in constant time.
+    /// Whether any of a webhook's signatures was made by one of these keys, compared in constant
+    /// time.
     fn verify(&self, id: &str, timestamp_s: i64, body: &[u8], signatures: &str) -> bool {
         let is_given = |ours: String| {
             let same = |given: &str| bool::from(given.as_bytes().ct_eq(ours.as_bytes()));
@@ -116,7 +118,8 @@ mod tests {
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
     }
 
-    /// Receives the specification's test vector; expects the error, or an empty string if it is accepted.
+    /// Receives the specification's test vector; expects the error, or an empty string if it is
+    /// accepted.
     fn check(timestamp: &str, signatures: &str, body: &[u8], now_s: i64, expected: &str) {
         let keys =
             ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];

@@ -1,7 +1,7 @@
 //! Subscriptions: creates, changes and deletes them, and lists them for deliveries.
 //!
-//! Each subscription is a memo named by its site and its id. The list is cached for two seconds, so that
-//! conversions do not have to read it.
+//! Each subscription is a memo named by its site and its id. The list is cached for two seconds, so
+//! that conversions do not have to read it.
 
 use crate::receivers::Receivers;
 use crate::subscription::{Disabled, Order, Subscription, sealed};
@@ -98,7 +98,8 @@ impl Subscriptions {
     /// Creates a subscription. Its secret is returned only here.
     ///
     /// # Errors
-    /// If the site has too many subscriptions or the secret cannot be sealed, and the store's errors.
+    /// If the site has too many subscriptions or the secret cannot be sealed, and the store's
+    /// errors.
     pub async fn subscribe(
         &self,
         seal: &Seal,
@@ -141,8 +142,8 @@ impl Subscriptions {
         Err(StoreError::Busy)
     }
 
-    /// Gives a subscription a new secret, which is returned only here. For a day, both secrets sign. Returns
-    /// `None` if the subscription does not exist.
+    /// Gives a subscription a new secret, which is returned only here. For a day, both secrets
+    /// sign. Returns `None` if the subscription does not exist.
     ///
     /// # Errors
     /// If the secret cannot be sealed, and the store's errors.
@@ -174,7 +175,8 @@ impl Subscriptions {
         disabled.await.map(drop)
     }
 
-    /// Enables a subscription that [`Self::disable`] disabled. One that was disabled by request stays disabled.
+    /// Enables a subscription that [`Self::disable`] disabled. One that was disabled by request
+    /// stays disabled.
     ///
     /// # Errors
     /// The store's errors.
@@ -190,13 +192,14 @@ impl Subscriptions {
         enabled.await.map(drop)
     }
 
-    /// Deletes a subscription and settles its pending deliveries as dead; returns `false` if it does not exist.
+    /// Deletes a subscription and settles its pending deliveries as dead; returns `false` if it
+    /// does not exist.
     ///
     /// # Errors
     /// The store's errors.
     pub async fn unsubscribe(&self, site: &SiteId, id: SubscriptionId) -> Result<bool, StoreError> {
-        // First it is disabled, then pending deliveries are settled, then it is deleted, so that an interrupted
-        // caller can repeat the request.
+        // First it is disabled, then pending deliveries are settled, then it is deleted, so that an
+        // interrupted caller can repeat the request.
         let asked_for = Disabled { since_ms: self.core.now_ms(), reason: None };
         let ending = self.change(site, id, |one| one.disabled = Some(asked_for.clone()));
         if ending.await?.is_none() {
@@ -216,8 +219,9 @@ impl Subscriptions {
         removed.map_or(Err(StoreError::Busy), |_| Ok(true))
     }
 
-    /// Settles the pending deliveries of a subscription that is being deleted. It claims them as of a time far
-    /// in the future, later each round, so that deliveries queued behind another of their lead are reached too.
+    /// Settles the pending deliveries of a subscription that is being deleted. It claims them as of
+    /// a time far in the future, later each round, so that deliveries queued behind another of
+    /// their lead are reached too.
     async fn give_up(&self, destination: &DestinationId) -> Result<(), StoreError> {
         let at_ms = self.core.now_ms();
         for round in 1.. {

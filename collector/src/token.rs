@@ -1,13 +1,14 @@
 //! The sealed token: names a visitor to a form handler; only the collector can make or read it.
 //!
-//! It is base64url of the version, the key's id, a nonce (12 bytes) and the visitor's id (16 bytes) sealed
-//! with ChaCha20-Poly1305, with the site's name as associated data: 62 characters. The nonce is the second
-//! in which the token was issued (4 bytes) and an HMAC of what is sealed (8 bytes), so it repeats only if
-//! the whole token does. The first configured key seals; all configured keys open.
+//! It is base64url of the version, the key's id, a nonce (12 bytes) and the visitor's id (16 bytes)
+//! sealed with ChaCha20-Poly1305, with the site's name as associated data: 62 characters. The nonce
+//! is the second in which the token was issued (4 bytes) and an HMAC of what is sealed (8 bytes),
+//! so it repeats only if the whole token does. The first configured key seals; all configured keys
+//! open.
 //!
-//! A token proves that it was issued, within [`limits::TOKEN_AGE_MS`], to a client that knew the value of the
-//! visitor's cookie. It does not reveal that value, so a leaked token (in a page, a form's URL, a log) does
-//! not allow anyone to report page views as that visitor.
+//! A token proves that it was issued, within [`limits::TOKEN_AGE_MS`], to a client that knew the
+//! value of the visitor's cookie. It does not reveal that value, so a leaked token (in a page, a
+//! form's URL, a log) does not allow anyone to report page views as that visitor.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -67,7 +68,8 @@ impl Tokens {
         Some(URL_SAFE_NO_PAD.encode([&[VERSION, key.id], nonce.as_slice(), &sealed].concat()))
     }
 
-    /// The visitor that a token names; `None` if it is forged, damaged, too old or from another site.
+    /// The visitor that a token names; `None` if it is forged, damaged, too old or from another
+    /// site.
     pub fn open(&self, site: &SiteId, token: &str, now_ms: i64) -> Option<VisitorId> {
         let bytes = URL_SAFE_NO_PAD.decode(token.trim()).ok()?;
         let (head, rest) = bytes.split_at_checked(HEAD_BYTES)?;

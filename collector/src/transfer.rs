@@ -11,8 +11,8 @@
 //! {"end":{"entities":6,"digest":"…"}}
 //! ```
 //!
-//! The digest is the XXH3-128 of all bytes before the last line, so that a truncated or edited file is
-//! detected before anything is stored. Files may be compressed with gzip.
+//! The digest is the XXH3-128 of all bytes before the last line, so that a truncated or edited file
+//! is detected before anything is stored. Files may be compressed with gzip.
 
 use anyhow::{Context, Result, bail, ensure};
 use clew_store::Entity;
@@ -225,7 +225,8 @@ impl<P: Fn(u64)> Read for Counted<P> {
     }
 }
 
-/// Writes a file completely or not at all: to a temporary file in the same folder, synced, then renamed.
+/// Writes a file completely or not at all: to a temporary file in the same folder, synced, then
+/// renamed.
 ///
 /// # Errors
 /// If it cannot be written; nothing is left behind.

@@ -1,7 +1,7 @@
 //! Access to the store for commands.
 //!
-//! Only one process can open a sled store. If a collector has it open, the command asks that collector
-//! over its socket while it keeps running; otherwise the command opens the store itself.
+//! Only one process can open a sled store. If a collector has it open, the command asks that
+//! collector over its socket while it keeps running; otherwise the command opens the store itself.
 
 use crate::store::{ensure_whole, open_existing_store, operator_socket};
 use anyhow::{Context, Result, bail};
@@ -70,8 +70,8 @@ impl Access {
         Ok(())
     }
 
-    /// Relabels visitors. Returns what changed and, if a collector did it, the hash of the rules that it
-    /// uses.
+    /// Relabels visitors. Returns what changed and, if a collector did it, the hash of the rules
+    /// that it uses.
     pub(crate) fn relabel(&self, some: Vec<Relabelling>) -> Result<(Relabelled, Option<u64>)> {
         match self {
             Self::Store(store) => Ok((server::block_on(store.relabel_all(some))?, None)),

@@ -1,7 +1,8 @@
-//! `clew attribute`: applies an attribution model to journeys or paths from any system, CSV in and out.
+//! `clew attribute`: applies an attribution model to journeys or paths from any system, CSV in and
+//! out.
 //!
-//! The models are those of [`shared::attribution`], as the collector applies them. Nothing is written
-//! until the whole input has been read and validated.
+//! The models are those of [`shared::attribution`], as the collector applies them. Nothing is
+//! written until the whole input has been read and validated.
 
 mod channels;
 mod journeys;
@@ -46,21 +47,23 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_long_help = FORMATS)]
 pub(crate) struct Attribute {
-    /// Attribution model: first, last, last-non-direct, linear, position, time-decay, u, w, full-path,
-    /// j, inverse-j, markov or shapley.
+    /// Attribution model: first, last, last-non-direct, linear, position, time-decay, u, w,
+    /// full-path, j, inverse-j, markov or shapley.
     #[arg(long, value_name = "MODEL")]
     model: Model,
     /// For time-decay: half-life in days; a touch that is this much older gets half the credit.
     #[arg(long, value_name = "N", default_value = "7", allow_negative_numbers = true)]
     half_life_days: Days,
-    /// For position: shares of the first touch, of all middle touches together, and of the last touch.
+    /// For position: shares of the first touch, of all middle touches together, and of the last
+    /// touch.
     #[arg(long, value_name = "A/B/C", default_value = "40/20/40", allow_hyphen_values = true)]
     weights: Weights,
-    /// Give no credit to touches more than this many days before the conversion; by default all count.
+    /// Give no credit to touches more than this many days before the conversion; by default all
+    /// count.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     lookback_days: Option<Days>,
-    /// Whether direct touches get credit when there are others: keep or drop. A touch is direct if its
-    /// channel is `direct` or `(direct)`, in upper or lower case.
+    /// Whether direct touches get credit when there are others: keep or drop. A touch is direct if
+    /// its channel is `direct` or `(direct)`, in upper or lower case.
     #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = direct)]
     direct: Direct,
 }

@@ -140,8 +140,8 @@ fn names(hosts: &[String]) -> impl Iterator<Item = &str> {
 /// Reads a URL as logs have it: with or without scheme, with or without host.
 fn address(text: &str) -> Option<Url> {
     if let Ok(url) = Url::parse(text) {
-        // `localhost:3000/x` also parses, with `localhost` as its scheme; so does `about:blank`, which is
-        // not a page of a site.
+        // `localhost:3000/x` also parses, with `localhost` as its scheme; so does `about:blank`,
+        // which is not a page of a site.
         let is_port = text.split_once(':').is_some_and(|(_, behind)| behind.starts_with(is_digit));
         if url.has_host() || !is_port {
             return Some(url).filter(Url::has_host);

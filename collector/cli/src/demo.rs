@@ -1,7 +1,7 @@
 //! `clew demo`: a realistic year of journeys and leads; the same seed gives the same year.
 //!
-//! Uses the collector's own path (wire, steps, store, conversion) with a clock set to the time of each
-//! act, so everything in the store could have come from browsers. Destinations get nothing.
+//! Uses the collector's own path (wire, steps, store, conversion) with a clock set to the time of
+//! each act, so everything in the store could have come from browsers. Destinations get nothing.
 
 mod story;
 

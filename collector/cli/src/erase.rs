@@ -1,9 +1,9 @@
 //! `clew erase visitors`: erases visitors that belong to no lead, and the leads that their pages
 //! proposed.
 //!
-//! Matching visitors are found in an export and checked again in the atomic step that erases them. So
-//! a visitor that is joined to a lead or returns in the meantime stays, and an interrupted run can
-//! simply be repeated.
+//! Matching visitors are found in an export and checked again in the atomic step that erases them.
+//! So a visitor that is joined to a lead or returns in the meantime stays, and an interrupted run
+//! can simply be repeated.
 
 use crate::access::Access;
 use crate::progress;

@@ -1,7 +1,8 @@
 //! `clew import` and `clew restore`: import an export into an empty store.
 //!
-//! The whole file is verified before anything is stored, so a truncated or edited file stores nothing.
-//! An interrupted import continues where it stopped when it is run again with the same file.
+//! The whole file is verified before anything is stored, so a truncated or edited file stores
+//! nothing. An interrupted import continues where it stopped when it is run again with the same
+//! file.
 
 use crate::progress;
 use crate::say::say;

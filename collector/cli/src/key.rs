@@ -18,12 +18,12 @@ pub(crate) struct Key {
     /// What the key is for.
     #[arg(long)]
     name: String,
-    /// What the key may do: leads:write, leads:read, reports:read, hooks or admin. May be repeated. The
-    /// default is leads:write, which is what a form handler needs.
+    /// What the key may do: leads:write, leads:read, reports:read, hooks or admin. May be repeated.
+    /// The default is leads:write, which is what a form handler needs.
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
-    /// When the key expires: a date (valid to the end of that day, UTC) or an RFC 3339 time. By default it
-    /// never does.
+    /// When the key expires: a date (valid to the end of that day, UTC) or an RFC 3339 time. By
+    /// default it never does.
     #[arg(long, value_name = "TIME")]
     expires: Option<Expiry>,
 }

@@ -5,8 +5,8 @@ use anyhow::{Result, anyhow};
 use std::borrow::Cow;
 use std::io::Write;
 
-/// First characters that make spreadsheets treat a cell as a formula. They skip a leading tab or carriage
-/// return.
+/// First characters that make spreadsheets treat a cell as a formula. They skip a leading tab or
+/// carriage return.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Writes rows of CSV.
@@ -31,8 +31,8 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Puts a quote before a cell that a spreadsheet would run as a formula. Plain numbers, signed or not, stay
-/// as they are.
+/// Puts a quote before a cell that a spreadsheet would run as a formula. Plain numbers, signed or
+/// not, stay as they are.
 fn cell(text: &str) -> Cow<'_, str> {
     match text.starts_with(FORMULA) && !is_number(text) {
         true => Cow::Owned(format!("'{text}")),

@@ -9,16 +9,17 @@ use std::path::Path;
 /// Environment variable that, set to 1, has the same effect as `--allow-root`.
 const ALLOW_ROOT: &str = "CLEW_ALLOW_ROOT";
 
-/// Makes every file that the program creates from now on accessible only to its owner, regardless of the
-/// shell's umask.
+/// Makes every file that the program creates from now on accessible only to its owner, regardless
+/// of the shell's umask.
 pub(crate) fn make_private_files() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Refuses to run as root unless that is allowed: root can read and change everything on the machine.
+/// Refuses to run as root unless that is allowed: root can read and change everything on the
+/// machine.
 ///
 /// # Errors
-/// If the process runs as root without permission; the error says what to do instead.
+/// If the process runs as root and that is not allowed; the error says what to do instead.
 pub(crate) fn ensure_not_root(source: &Source, allowed: bool) -> Result<()> {
     let variable =
         source.environment.iter().any(|(name, value)| name == ALLOW_ROOT && value == "1");

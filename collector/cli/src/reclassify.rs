@@ -1,7 +1,8 @@
-//! `clew reclassify`: relabels stored page views with the configured rules, and reports what changes.
+//! `clew reclassify`: relabels stored page views with the configured rules, and reports what
+//! changes.
 //!
-//! Each visitor is relabelled in one atomic step, and visitors that are already up to date are skipped,
-//! so an interrupted run can simply be repeated.
+//! Each visitor is relabelled in one atomic step, and visitors that are already up to date are
+//! skipped, so an interrupted run can simply be repeated.
 
 mod difference;
 
@@ -17,7 +18,8 @@ use difference::Reclassify;
 use shared::source::rules_name;
 use std::ops::ControlFlow;
 
-/// Visitors, and labels of their page views, in one request to a collector, whichever limit comes first.
+/// Visitors, and labels of their page views, in one request to a collector, whichever limit comes
+/// first.
 const PART_VISITORS: usize = 200;
 const PART_LABELS: usize = 2_000;
 

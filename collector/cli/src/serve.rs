@@ -1,5 +1,5 @@
-//! `clew serve`: opens the store, serves requests and delivers leads. SIGHUP reloads the configuration;
-//! SIGINT and SIGTERM drain and stop.
+//! `clew serve`: opens the store, serves requests and delivers leads. SIGHUP reloads the
+//! configuration; SIGINT and SIGTERM drain and stop.
 
 use crate::privacy::{ensure_not_root, warn_of_exposed};
 use crate::store::{ensure_whole, open_store, operator_socket};
@@ -57,8 +57,8 @@ fn log_filter(config: &Config) -> Result<EnvFilter> {
             "log: `{level}` is not a level; use error, warn, info, debug, trace or off"
         );
     }
-    // actix_http would log every request that is not HTTP, as often as strangers send one; `Refusal` counts
-    // them instead. The setting can override this.
+    // actix_http would log every request that is not HTTP, as often as strangers send one;
+    // `Refusal` counts them instead. The setting can override this.
     let filter = format!("actix_http=off,{}", config.log);
     EnvFilter::try_new(filter).context("log: not a valid filter")
 }

@@ -58,7 +58,8 @@ pub(crate) async fn ensure_whole(store: &dyn Store) -> Result<()> {
     Ok(())
 }
 
-/// The socket on which a running collector answers commands; only for stores that one process can open.
+/// The socket on which a running collector answers commands; only for stores that one process can
+/// open.
 pub(crate) fn operator_socket(config: &Config) -> Option<PathBuf> {
     config.store.options().sled_folder().map(|folder| folder.join("operator"))
 }

@@ -1,4 +1,5 @@
-//! CSV input with a header: looks up columns by name, parses cells and reports errors with their line.
+//! CSV input with a header: looks up columns by name, parses cells and reports errors with their
+//! line.
 
 mod lines;
 
@@ -88,8 +89,8 @@ impl<R: BufRead> Table<R> {
         loop {
             let read = self.reader.read_record(&mut record);
             let lines = self.reader.get_ref();
-            // A quoted field may span lines; the row's number is that of its first line. If a quote is never
-            // closed, the field includes the end of the last line.
+            // A quoted field may span lines; the row's number is that of its first line. If a quote
+            // is never closed, the field includes the end of the last line.
             let breaks = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count();
             let line = lines.count() + u64::from(lines.has_ended());
             let line = line.saturating_sub(breaks as u64);

@@ -1,4 +1,5 @@
-//! The application: creates the services and gives each what it needs. It contains no logic of its own.
+//! The application: creates the services and gives each what it needs. It contains no logic of its
+//! own.
 
 use crate::http::{Bodies, Pace};
 use crate::tracker::Tracker;

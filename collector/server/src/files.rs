@@ -14,8 +14,8 @@ pub fn raise_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// How many connections may be open at once: `limits.connections`, or fewer if the limit of open files is
-/// too low for that.
+/// How many connections may be open at once: `limits.connections`, or fewer if the limit of open
+/// files is too low for that.
 pub(crate) fn connections(config: &Config) -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let fit = fit(usize::try_from(files).unwrap_or(usize::MAX), reserved(config));
@@ -37,7 +37,8 @@ fn reserved(config: &Config) -> usize {
     OTHER_FILES + config.store.connections + destinations * config.delivery.concurrency
 }
 
-/// How many connections fit. At least half of all descriptors go to connections, whatever is configured.
+/// How many connections fit. At least half of all descriptors go to connections, whatever is
+/// configured.
 fn fit(files: usize, reserved: usize) -> usize {
     let left = files.saturating_sub(reserved).max(files / 2);
     (left / FILES_PER_CONNECTION).max(1)

@@ -1,7 +1,7 @@
 //! The collector's HTTP side: the application that wires the services, the routes and the servers.
 //!
-//! Only this crate uses actix-web, and only [`problem`] and [`http`] choose status codes. A handler names
-//! the services it needs, extracts its input, calls one of them and responds.
+//! Only this crate uses actix-web, and only [`problem`] and [`http`] choose status codes. A handler
+//! names the services it needs, extracts its input, calls one of them and responds.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! The API's only error type, sent as RFC 9457 problem details, and the one place that maps errors to
-//! statuses.
+//! The API's only error type, sent as RFC 9457 problem details, and the one place that maps errors
+//! to statuses.
 //!
-//! Internal errors are logged and never sent. Every problem has a sentence that says what to do, and the
-//! request's id.
+//! Internal errors are logged and never sent. Every problem has a sentence that says what to do,
+//! and the request's id.
 
 use crate::request_id;
 use actix_web::http::StatusCode;
@@ -79,7 +79,8 @@ pub struct Problem(pub String);
 pub(crate) struct StoreFailure(StoreError);
 
 impl StoreFailure {
-    /// Logs the error within its request's span, at most once a minute: a failed store fails every request.
+    /// Logs the error within its request's span, at most once a minute: a failed store fails every
+    /// request.
     pub(crate) fn log(&self, core: &Core) {
         let Self(error) = self;
         let count = core.refused(Refusal::Store);

@@ -1,5 +1,5 @@
-//! The id of a request: in the response's `X-Request-Id`, in every problem, and in every log line that the
-//! request causes.
+//! The id of a request: in the response's `X-Request-Id`, in every problem, and in every log line
+//! that the request causes.
 //!
 //! Trusted proxies may send an id of their own; all other requests get a new one.
 

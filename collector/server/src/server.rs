@@ -1,5 +1,5 @@
-//! The HTTP servers: for the public, for operators and for commands. Each function starts one and returns
-//! a handle that stops it.
+//! The HTTP servers: for the public, for operators and for commands. Each function starts one and
+//! returns a handle that stops it.
 
 use crate::app::App;
 use crate::http;
@@ -25,8 +25,8 @@ const STOP_SECONDS: u64 = 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How long a client may take to notice that its connection was closed.
 const DISCONNECT: Duration = Duration::from_secs(1);
-/// Connections that the system queues until they are accepted. With the default of 128, a burst of new
-/// visitors overflows the queue, and their browsers retry a second later.
+/// Connections that the system queues until they are accepted. With the default of 128, a burst of
+/// new visitors overflows the queue, and their browsers retry a second later.
 const BACKLOG: i32 = 1024;
 /// Open connections of operators, at most.
 const OPERATOR_CONNECTIONS: usize = 32;
@@ -58,7 +58,8 @@ pub fn block_on<F: Future>(work: F) -> F::Output {
     actix_web::rt::System::new().block_on(work)
 }
 
-/// Starts the server for commands on a Unix socket; only the owner of the socket's file can connect.
+/// Starts the server for commands on a Unix socket; only the owner of the socket's file can
+/// connect.
 ///
 /// # Errors
 /// If the socket cannot be created, for example because its path is longer than about 100 bytes.
@@ -84,8 +85,8 @@ pub fn serve_commands(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
     Ok(Serving::start(server.listen_uds(listener)?.run(), None))
 }
 
-/// Starts the server for operators. It has its own thread and connections, so it responds even while the
-/// public address is busy or full.
+/// Starts the server for operators. It has its own thread and connections, so it responds even
+/// while the public address is busy or full.
 ///
 /// # Errors
 /// If the listener cannot be used.
@@ -153,7 +154,8 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
         .workers(workers)
         .max_connections(per_worker)
         .on_connect(move |connection, data| open.accept(connection, data))
-        // Shorter than the request time, so that an idle connection is closed before it counts as slow.
+        // Shorter than the request time, so that an idle connection is closed before it counts as
+        // slow.
         .keep_alive(KEEP_ALIVE.min(request_time / 2))
         .client_request_timeout(request_time)
         .client_disconnect_timeout(DISCONNECT)

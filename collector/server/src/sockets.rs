@@ -1,10 +1,10 @@
-//! The open connections of the public address: how many there are, how many each client has, and how
-//! long one may idle.
+//! The open connections of the public address: how many there are, how many each client has, and
+//! how long one may idle.
 //!
-//! actix-web has a deadline for the first request head of a connection, and request bodies have their own
-//! ([`crate::http`]). This module adds two limits. Each client may hold only so many connections at once.
-//! And after each response, a client has limited time to read it and to send the next complete head;
-//! otherwise it could hold a connection forever with a byte a minute.
+//! actix-web has a deadline for the first request head of a connection, and request bodies have
+//! their own ([`crate::http`]). This module adds two limits. Each client may hold only so many
+//! connections at once. And after each response, a client has limited time to read it and to send
+//! the next complete head; otherwise it could hold a connection forever with a byte a minute.
 
 use crate::problem::ApiError;
 use actix_web::Error;
@@ -27,7 +27,8 @@ use std::time::{Duration, Instant};
 const SWEEP: Duration = Duration::from_millis(500);
 /// The slowest rate at which a client may read a response.
 const READ_BYTES_PER_SECOND: u64 = 16 << 10;
-/// The response to a client that has reached its limit of connections, sent before its request is read.
+/// The response to a client that has reached its limit of connections, sent before its request is
+/// read.
 const REFUSED: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
     Connection: close\r\n\r\n";
@@ -95,7 +96,8 @@ impl Sockets {
         }
     }
 
-    /// The client to count the connection for; `None` for a trusted proxy, which serves many clients.
+    /// The client to count the connection for; `None` for a trusted proxy, which serves many
+    /// clients.
     fn bounded(&self, stream: &TcpStream) -> Option<IpAddr> {
         let peer = stream.peer_addr().ok()?.ip().to_canonical();
         let settings = self.settings.get();
@@ -221,8 +223,8 @@ impl Drop for Entry {
     }
 }
 
-/// Middleware that suspends a connection's idle deadline while a request is processed, and restarts it with
-/// the response.
+/// Middleware that suspends a connection's idle deadline while a request is processed, and restarts
+/// it with the response.
 pub(crate) async fn watch(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

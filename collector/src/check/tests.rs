@@ -46,7 +46,8 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
     Entity::Lead { lead, conversions, deliveries, records }
 }
 
-/// Checks a visitor that passed from the first lead to the second; expects a part of the problem, if any.
+/// Checks a visitor that passed from the first lead to the second; expects a part of the problem,
+/// if any.
 fn check(first: impl FnOnce(&mut Join), second: impl FnOnce(&mut Join), expected: Option<&str>) {
     let record = Visitor { lead: Some(id(2)), ..Visitor::default() };
     let site = SiteId::parse("demo").unwrap();

@@ -1,12 +1,12 @@
-//! What a reload of the configuration changes: which settings need a restart, and how many sites, keys and
-//! destinations differ.
+//! What a reload of the configuration changes: which settings need a restart, and how many sites,
+//! keys and destinations differ.
 
 use super::{Config, StoreConfig};
 use std::fmt;
 
 impl Config {
-    /// Resets the settings that need a restart to their values at the start. Returns the names of those that
-    /// differed.
+    /// Resets the settings that need a restart to their values at the start. Returns the names of
+    /// those that differed.
     pub fn keep_started(&mut self, started: &Self) -> Vec<&'static str> {
         let Self { listen, operator_listen, prefix, workers, limits, store, .. } = self;
         // Every setting of the store is listed, so that a new one cannot be forgotten here.

@@ -1,4 +1,5 @@
-//! Settings of webhooks: `[[destinations]]`, and `[hooks]` for subscriptions, which programs order by API.
+//! Settings of webhooks: `[[destinations]]`, and `[hooks]` for subscriptions, which programs order
+//! by API.
 
 use super::SiteConfig;
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,5 @@
-//! Settings of inbound webhooks, by which other tools, or CRMs without a connection, report stages and deals.
+//! Settings of inbound webhooks, by which other tools, or CRMs without a connection, report stages
+//! and deals.
 
 use super::SiteConfig;
 use anyhow::{Context, Result, ensure};

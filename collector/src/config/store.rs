@@ -31,8 +31,9 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// The URL without its password, for logs and messages. It is taken apart as plain text, because a
-    /// password with an unencoded character makes the URL invalid but must stay hidden all the same.
+    /// The URL without its password, for logs and messages. It is taken apart as plain text,
+    /// because a password with an unencoded character makes the URL invalid but must stay hidden
+    /// all the same.
     pub fn shown_url(&self) -> String {
         let url = self.url.reveal();
         let Some((scheme, rest)) = url.split_once("://") else {

@@ -1,8 +1,8 @@
 //! Inbound webhooks: a lead's stage, an event of a deal, or both, in the sender's own terms.
 //!
-//! Each member has several accepted names, so that webhooks set up for another tool work unchanged. Case,
-//! underscores, hyphens and spaces are ignored. If a body uses several names for the same member, the first
-//! one in [`NAMES`] counts.
+//! Each member has several accepted names, so that webhooks set up for another tool work unchanged.
+//! Case, underscores, hyphens and spaces are ignored. If a body uses several names for the same
+//! member, the first one in [`NAMES`] counts.
 
 use super::error::{FeedbackError, invalid};
 use super::keep::Feedback;
@@ -45,8 +45,8 @@ pub struct Taken {
 }
 
 impl Feedback {
-    /// Records what a webhook reports. A repeat is recognized by its `event_id`, or else by the signed id of
-    /// the webhook.
+    /// Records what a webhook reports. A repeat is recognized by its `event_id`, or else by the
+    /// signed id of the webhook.
     ///
     /// # Errors
     /// [`FeedbackError`]. Records that match no lead are kept as unmatched.
@@ -200,8 +200,8 @@ impl Told {
         }
     }
 
-    /// The reported event of a deal; `None` if no deal is reported. Without a status, the stage decides;
-    /// without a stage, it is a sale.
+    /// The reported event of a deal; `None` if no deal is reported. Without a status, the stage
+    /// decides; without a stage, it is a sale.
     fn deal_event(
         &self,
         inbound: &Inbound,
@@ -230,7 +230,8 @@ impl Told {
         Ok(Some((event, amount)))
     }
 
-    /// The CRM record of the lead: `provider:type:id` as written, or any other id under the sender's name.
+    /// The CRM record of the lead: `provider:type:id` as written, or any other id under the
+    /// sender's name.
     fn crm_record(&self, inbound: &Inbound) -> Result<Option<String>, FeedbackError> {
         let record = self.text("crm_record_id", limits::TAG_BYTES - 48)?;
         Ok(record.map(|record| {

@@ -21,8 +21,9 @@ impl Feedback {
         Self { core, recorder }
     }
 
-    /// Stores a record of the lead that its keys name. Returns the lead including the record, and whether
-    /// the record had been stored before. A record that matches no lead is kept as unmatched.
+    /// Stores a record of the lead that its keys name. Returns the lead including the record, and
+    /// whether the record had been stored before. A record that matches no lead is kept as
+    /// unmatched.
     pub(super) async fn keep(
         &self,
         settings: &Settings,

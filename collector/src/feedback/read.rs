@@ -1,5 +1,5 @@
-//! Parses the members of a report into types that admit only valid values. Errors name the member and
-//! never quote its value.
+//! Parses the members of a report into types that admit only valid values. Errors name the member
+//! and never quote its value.
 
 use super::error::{FeedbackError, invalid};
 use clew_core::json;
@@ -79,7 +79,8 @@ pub(super) fn crm_record(told: &str) -> Result<String, FeedbackError> {
     }
 }
 
-/// The amount of a deal's event; the amount of a refund is negative. `None` if the event has no amount.
+/// The amount of a deal's event; the amount of a refund is negative. `None` if the event has no
+/// amount.
 pub(super) fn amount(
     event: DealEvent,
     amount: Option<&Value>,

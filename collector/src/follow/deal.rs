@@ -8,8 +8,8 @@ use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::money::{Currency, Money, MoneyError};
 
-/// Records what changed in a deal since it was last read, and the stage that follows from the lead's deals.
-/// A deal that matches no lead is kept as an unmatched record.
+/// Records what changed in a deal since it was last read, and the stage that follows from the
+/// lead's deals. A deal that matches no lead is kept as an unmatched record.
 pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, deal).await? else { return keep_unmatched(work, deal).await };
     let records = work.core.store.records(lead.id).await?;
@@ -38,8 +38,8 @@ pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
     keep_stage(work, &lead, &records, &ledger, None).await
 }
 
-/// Finds the lead of a deal: by the deal itself if it was seen before; else by its persons, the primary one
-/// first and then the earliest lead; else by the lead id in the deal.
+/// Finds the lead of a deal: by the deal itself if it was seen before; else by its persons, the
+/// primary one first and then the earliest lead; else by the lead id in the deal.
 async fn find(work: &Work<'_>, deal: &DealRecord) -> Result<Option<Lead>, StoreError> {
     if let Some(lead) = work.find(&key(work, &deal.id)).await? {
         return Ok(Some(lead));
@@ -133,8 +133,8 @@ fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<Ledge
 /// An event of a deal, its amount and its time.
 type Step = (DealEvent, Option<Money>, i64);
 
-/// The steps from the deal's state in the ledger to its state in the CRM. A new deal without an amount gets
-/// the amount `nothing`.
+/// The steps from the deal's state in the ledger to its state in the CRM. A new deal without an
+/// amount gets the amount `nothing`.
 fn steps(
     deal: &DealRecord,
     ledger: &[LedgerEntry],
@@ -146,8 +146,8 @@ fn steps(
     let known = deals.iter().find(|known| known.id == deal.id);
     let mut after_ms = last_ms(ledger, &deal.id);
     let mut steps = Vec::new();
-    // Each step comes after the one before it and not after the change that shows it, whatever date was
-    // entered in the CRM.
+    // Each step comes after the one before it and not after the change that shows it, whatever date
+    // was entered in the CRM.
     let known_ms = deal.changed_at_ms.min(now_ms);
     let mut step = |event: DealEvent, amount: Option<Money>, at_ms: i64| {
         after_ms = at_ms.min(known_ms).max(after_ms.saturating_add(1));
@@ -190,8 +190,8 @@ fn amount(deal: &DealRecord, usual: Currency) -> Result<Option<Money>, MoneyErro
     Ok(Some(Money::nearest(amount, currency)?))
 }
 
-/// Records the stage that follows from the lead's deals, if it has changed: customer if one is won; else
-/// opportunity (or the stage configured for the open deal) if one is open; else lost.
+/// Records the stage that follows from the lead's deals, if it has changed: customer if one is won;
+/// else opportunity (or the stage configured for the open deal) if one is open; else lost.
 async fn keep_stage(
     work: &Work<'_>,
     lead: &Lead,
@@ -228,7 +228,8 @@ async fn keep_stage(
 /// Prefix of the references of stages that follow from deals.
 const OF_DEALS: &str = "deals ";
 
-/// The stage that follows from a lead's deals, and since when; `last` is the one that followed before.
+/// The stage that follows from a lead's deals, and since when; `last` is the one that followed
+/// before.
 fn stage(
     deals: &[Deal<'_>],
     read: Option<&DealRecord>,

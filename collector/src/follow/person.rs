@@ -8,7 +8,8 @@ use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::link::CrmLink;
 
-/// Records the lead's link to the CRM record, and new stages. CRM records that match no lead are ignored.
+/// Records the lead's link to the CRM record, and new stages. CRM records that match no lead are
+/// ignored.
 pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, person).await? else { return Ok(()) };
     let records = work.core.store.records(lead.id).await?;
@@ -33,7 +34,8 @@ async fn find(work: &Work<'_>, person: &PersonRecord) -> Result<Option<Lead>, St
     Ok(None)
 }
 
-/// Records the link to the CRM record if the lead had none, or if its former record became this one.
+/// Records the link to the CRM record if the lead had none, or if its former record became this
+/// one.
 async fn link(
     work: &Work<'_>,
     lead: LeadId,
@@ -67,9 +69,10 @@ async fn link(
     work.keep(lead, Record::Link(link)).await
 }
 
-/// The stages that are new. Past stages are new if their time is not known yet. The present stage is new if
-/// it differs from the last one by this CRM; its time may be that of any change of the record. If a lead
-/// was moved back to an earlier stage, that stage counts from the change that moved it.
+/// The stages that are new. Past stages are new if their time is not known yet. The present stage
+/// is new if it differs from the last one by this CRM; its time may be that of any change of the
+/// record. If a lead was moved back to an earlier stage, that stage counts from the change that
+/// moved it.
 fn news(connection: &str, person: &PersonRecord, records: &[Record]) -> Vec<StageAt> {
     // Stages of a record that became this one are known already.
     let own = std::iter::once(&person.record).chain(&person.formerly);
@@ -120,7 +123,8 @@ fn reference(record: &RecordRef) -> String {
 mod tests {
     use super::*;
 
-    /// Stages as `stage@time`: those known before, those of the record, and those expected to be new.
+    /// Stages as `stage@time`: those known before, those of the record, and those expected to be
+    /// new.
     fn check(told: &str, read: &str, expected: &str) {
         let record = RecordRef { object: "contact".into(), id: "1".into() };
         let split = |word: &str| {

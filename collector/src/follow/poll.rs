@@ -8,8 +8,8 @@ use clew_core::clock::{CLOCKS_DIFFER_MS, is_ahead};
 use clew_store::MemoKind;
 use serde::{Deserialize, Serialize};
 
-/// How far each poll reaches back before the last change seen, because a CRM may show a change later than
-/// its timestamp.
+/// How far each poll reaches back before the last change seen, because a CRM may show a change
+/// later than its timestamp.
 const OVERLAP_MS: i64 = 120_000;
 /// How far back the first poll reaches.
 const FIRST_MS: i64 = 30 * 86_400_000;
@@ -38,8 +38,8 @@ pub(super) async fn poll(work: &Work<'_>) -> Result<usize, FollowError> {
     Ok(looked)
 }
 
-/// Reads a list page by page if it is due. The cursor is stored after each page, so an interrupted poll
-/// continues where it stopped. Returns how many records were read.
+/// Reads a list page by page if it is due. The cursor is stored after each page, so an interrupted
+/// poll continues where it stopped. Returns how many records were read.
 async fn follow(
     work: &Work<'_>,
     polling: &dyn Polling,

@@ -28,8 +28,8 @@ pub(super) async fn read_due(work: &Work<'_>, inbox: &Inbox) -> Result<usize, Fo
     }
 }
 
-/// Reads records in one call. If the CRM refuses the call, each half is read on its own, so that one
-/// unreadable record does not hold up the others.
+/// Reads records in one call. If the CRM refuses the call, each half is read on its own, so that
+/// one unreadable record does not hold up the others.
 async fn read(work: &Work<'_>, inbox: &Inbox, due: &[Waiting]) -> Result<(), FollowError> {
     let Some(webhooks) = work.connection.crm.webhooks() else { return Ok(()) };
     let mut parts = vec![due];

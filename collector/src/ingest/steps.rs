@@ -66,7 +66,8 @@ pub(super) fn forbidden(site: &Site, request: Request<'_>, batch: &Batch<'_>) ->
         || (batch.dnt && config.honour_dnt)
 }
 
-/// Corrects the event's time if the browser's clock was off by more than the limit when it sent the batch.
+/// Corrects the event's time if the browser's clock was off by more than the limit when it sent the
+/// batch.
 fn clock(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     let received_at_ms = setting.request.received_at_ms;
     let skew_ms = received_at_ms.saturating_sub(setting.batch.sent_at);
@@ -134,7 +135,8 @@ fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
     Ok(())
 }
 
-/// Normalises a named person's contact; phone numbers without a country code get the site's country.
+/// Normalises a named person's contact; phone numbers without a country code get the site's
+/// country.
 fn contact(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     if let Body::Identify { contact, .. } = &mut candidate.event.body {
         let normal = std::mem::take(contact).normalised(setting.site.config.country);
@@ -210,8 +212,8 @@ impl Candidate {
     }
 }
 
-/// Whether a request's `Origin` is allowed. Requests without one (a pixel, a same-origin GET) are, because
-/// the page's URL is checked on its own.
+/// Whether a request's `Origin` is allowed. Requests without one (a pixel, a same-origin GET) are,
+/// because the page's URL is checked on its own.
 pub(super) fn origin_allowed(site: &Site, origin: Option<&str>) -> bool {
     let Some(origin) = origin else { return true };
     let url = web_origin(origin);
@@ -223,8 +225,8 @@ fn web_origin(origin: &str) -> Option<Url> {
     Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// The domain on which the tracker managed to set its cookie, if it contains the page's host. Browsers
-/// refuse public suffixes themselves.
+/// The domain on which the tracker managed to set its cookie, if it contains the page's host.
+/// Browsers refuse public suffixes themselves.
 pub(super) fn cookie_domain(origin: Option<&str>, domain: &str) -> Option<String> {
     let origin = web_origin(origin?)?;
     let host = origin.host_str()?;

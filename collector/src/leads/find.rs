@@ -4,8 +4,8 @@ use clew_store::{LeadKey, Leads, StoreError};
 use shared::ids::SiteId;
 use shared::lead::{Country, Lead, Standing};
 
-/// Finds a lead of a site, without its history. A confirmed proposed lead resolves to the lead that it became.
-/// A phone number without a country code gets that of `country`.
+/// Finds a lead of a site, without its history. A confirmed proposed lead resolves to the lead that
+/// it became. A phone number without a country code gets that of `country`.
 ///
 /// # Errors
 /// The store's errors.

@@ -35,8 +35,8 @@ pub async fn load(
     Ok(LeadView::new(dossier, moment)?)
 }
 
-/// Loads leads as of now, [`AT_ONCE`] at a time, and passes each to `make`. Leads that no longer exist are
-/// left out.
+/// Loads leads as of now, [`AT_ONCE`] at a time, and passes each to `make`. Leads that no longer
+/// exist are left out.
 ///
 /// # Errors
 /// The store's errors.

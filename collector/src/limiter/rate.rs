@@ -13,7 +13,7 @@ use std::time::Duration;
 /// From this many keys on, those with a full allowance are forgotten, at most once a second.
 const SWEPT_KEYS: usize = 10_000;
 const SWEPT_MS: i64 = 1_000;
-/// So many keys indicate an attack.
+/// From this many keys on, it is an attack.
 const MANY_KEYS: usize = 200_000;
 
 /// The program's clock, adapted to the crate `governor`.
@@ -45,7 +45,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// Creates a rate of `count` per period; `None` if `count` or `burst` is 0, which means no limit.
+    /// Creates a rate of `count` per period; `None` if `count` or `burst` is 0, which means no
+    /// limit.
     pub(super) fn new(count: u32, period_s: u32, burst: u32, clock: Steady) -> Option<Self> {
         let (count, burst) = (NonZeroU32::new(count)?, NonZeroU32::new(burst)?);
         let quota = Quota::with_period(Duration::from_secs(period_s.into()) / count.get())?;

@@ -4,8 +4,8 @@ use clew_store::StoreError;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Repeats `work` until `stop` is set or the work returns `None`, which ends the loop. Pauses after a run that
-/// did nothing or failed.
+/// Repeats `work` until `stop` is set or the work returns `None`, which ends the loop. Pauses after
+/// a run that did nothing or failed.
 pub(super) async fn until_stopped(
     mut stop: watch::Receiver<bool>,
     pause: Duration,

@@ -10,8 +10,8 @@ pub trait Target: Send + Sync {
     /// The longest time that an attempt can take.
     fn longest(&self) -> Duration;
 
-    /// How many deliveries may start now in addition to those in progress. 0 if the target is paused, asked
-    /// for a wait, or is served by another collector.
+    /// How many deliveries may start now in addition to those in progress. 0 if the target is
+    /// paused, asked for a wait, or is served by another collector.
     ///
     /// # Errors
     /// The store's errors.
@@ -23,9 +23,9 @@ pub trait Target: Send + Sync {
     /// The store's errors; the delivery is then attempted again when its claim ends.
     async fn deliver(&self, delivery: &Delivery) -> Result<Attempt, StoreError>;
 
-    /// Records what an attempt shows about the target itself: that it works, is too busy or has to be paused.
-    /// Returns the time before which the delivery must not be retried, Unix milliseconds, if the target
-    /// gives one.
+    /// Records what an attempt shows about the target itself: that it works, is too busy or has to
+    /// be paused. Returns the time before which the delivery must not be retried, Unix
+    /// milliseconds, if the target gives one.
     ///
     /// # Errors
     /// The store's errors.
@@ -53,7 +53,8 @@ pub enum Attempt {
         /// The target's reason.
         reason: String,
     },
-    /// The target accepts nothing until its owner fixes something. This does not count as an attempt.
+    /// The target accepts nothing until its owner fixes something. This does not count as an
+    /// attempt.
     Refused(String),
     /// Retrying cannot help.
     Hopeless(String),

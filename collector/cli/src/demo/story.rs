@@ -1,5 +1,5 @@
-//! The demo's visitors: where they come from, what they read and whether they convert. Pure: randomness
-//! is an argument.
+//! The demo's visitors: where they come from, what they read and whether they convert. Pure:
+//! randomness is an argument.
 
 use rand::{Rng, RngExt};
 use shared::ids::VisitorId;

@@ -1,5 +1,5 @@
-//! Computes what the configured rules change in page views that other rules labelled. Pure; it takes
-//! entities one by one and sums up the changes.
+//! Computes what the configured rules change in page views that other rules labelled. Pure; it
+//! takes entities one by one and sums up the changes.
 
 use clew_store::visitor::trail;
 use clew_store::{Entity, Relabelled, Relabelling};

@@ -1,7 +1,7 @@
 //! Passes its input on line by line, and so knows the current line number.
 //!
-//! The CSV reader's own count is wrong for CRLF and empty lines, and it silently accepts a quote that is
-//! never closed, which would swallow rows.
+//! The CSV reader's own count is wrong for CRLF and empty lines, and it silently accepts a quote
+//! that is never closed, which would swallow rows.
 
 use std::io::{BufRead, Read, Result};
 
@@ -24,8 +24,8 @@ impl<R> Lines<R> {
         self.count
     }
 
-    /// Whether the reader asked for more at the end of the input. Every line is passed on with a line
-    /// break, even the last, so the reader asks for more only inside an open quote.
+    /// Whether the reader asked for more at the end of the input. Every line is passed on with a
+    /// line break, even the last, so the reader asks for more only inside an open quote.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }

@@ -24,8 +24,8 @@ fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), Fe
     Ok((records, keys.iter().map(LeadKey::to_string).collect()))
 }
 
-/// A body's records as text: `stage to at reference`, `deal id event amount at reference`, and the keys by
-/// which the lead is looked up.
+/// A body's records as text: `stage to at reference`, `deal id event amount at reference`, and the
+/// keys by which the lead is looked up.
 fn check(body: &Value, expected: &[&str]) {
     let shown = body.to_string();
     let (records, names) =

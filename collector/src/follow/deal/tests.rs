@@ -22,7 +22,8 @@ fn deal(status: DealStatus, amount: &str, changed_at_ms: i64) -> DealRecord {
     }
 }
 
-/// Reads a deal several times; expects what each reading adds to the ledger, as `event amount@time`.
+/// Reads a deal several times; expects what each reading adds to the ledger, as `event
+/// amount@time`.
 fn check(looks: &[(DealRecord, &str)]) {
     let mut ledger: Vec<LedgerEntry> = Vec::new();
     for (read, expected) in looks {
@@ -84,8 +85,8 @@ fn each_look_adds_what_is_new() {
     check(&[(early, "opened 5.00@10, won 5.00@20")]);
 }
 
-/// Reads deals given as `id status stage@changed`, one after the other; expects the stages of their lead as
-/// `stage@time`.
+/// Reads deals given as `id status stage@changed`, one after the other; expects the stages of their
+/// lead as `stage@time`.
 fn check_stages(looks: &str, expected: &str) {
     let (mut ledger, mut told): (Vec<LedgerEntry>, Vec<(Stage, i64)>) = Default::default();
     for look in looks.split(", ") {

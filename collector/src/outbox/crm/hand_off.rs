@@ -1,7 +1,8 @@
-//! A hand-off to a CRM: writes the person's record with the lead's fields, then the journey as a note.
+//! A hand-off to a CRM: writes the person's record with the lead's fields, then the journey as a
+//! note.
 //!
-//! If a hand-off is interrupted at any point, by a crash or a lost response, it is repeated from the
-//! beginning: the record is found again, and so is the note, by its marker.
+//! If a hand-off is interrupted at any point, by a crash or a lost response, it is repeated from
+//! the beginning: the record is found again, and so is the note, by its marker.
 
 use crate::leads::{LeadView, LoadError, Moment, load};
 use crate::settings::Settings;
@@ -40,8 +41,8 @@ impl From<LoadError> for HandOffError {
     }
 }
 
-/// Hands off the lead of a conversion. The record gets the lead's current fields, so that hand-offs of several
-/// conversions may end in any order; the note has the journey of this conversion.
+/// Hands off the lead of a conversion. The record gets the lead's current fields, so that hand-offs
+/// of several conversions may end in any order; the note has the journey of this conversion.
 pub(super) async fn hand_off(
     core: &Core,
     settings: &Settings,
@@ -62,7 +63,8 @@ pub(super) async fn hand_off(
     };
     let gone = || HandOffError::Gone("the lead has no conversion".into());
     let note = note(settings, connection, &then).ok_or_else(gone)?;
-    // If the note were still being written when the claim ends, another collector might write it too.
+    // If the note were still being written when the claim ends, another collector might write it
+    // too.
     let call_ms = settings.timeout().as_millis() as i64;
     if core.now_ms() + CALLS as i64 * call_ms > delivery.due_at_ms {
         let message = "the hand-off took longer than its claim".into();
@@ -72,8 +74,8 @@ pub(super) async fn hand_off(
     Ok(notes.attach(&written.record, &note, delivery.claims > 1).await?)
 }
 
-/// Writes the record. Fields that the CRM lacks are created; if that fails, they are left out, because a lead
-/// is worth more than one of its fields.
+/// Writes the record. Fields that the CRM lacks are created; if that fails, they are left out,
+/// because a lead is worth more than one of its fields.
 async fn push(
     core: &Core,
     settings: &Settings,
@@ -106,8 +108,8 @@ async fn push(
             declared = true;
             match declaring.declare(&connection.fields).await {
                 Ok(_) => continue,
-                // Without permission to create fields, leads can still be handed off. If something else is
-                // wrong, the next write will fail.
+                // Without permission to create fields, leads can still be handed off. If something
+                // else is wrong, the next write will fail.
                 Err(CallError::Invalid(error) | CallError::Auth(error)) => {
                     tracing::warn!(connection = name, error, "fields could not be created");
                 }
@@ -120,8 +122,8 @@ async fn push(
         }
         let is_written =
             |name: &String| values.iter().any(|(field, _)| connection.field_name(field) == *name);
-        // Another hand-off may have left them out first. What matters is whether the next write has fewer
-        // fields.
+        // Another hand-off may have left them out first. What matters is whether the next write has
+        // fewer fields.
         if !names.iter().any(is_written) {
             return Err(CallError::UnknownField { names, message });
         }

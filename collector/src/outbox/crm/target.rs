@@ -24,7 +24,8 @@ impl CrmTarget {
         Self { core, settings, connection }
     }
 
-    /// Whether the connection is paused. When a probe is due, its result decides whether the pause ends.
+    /// Whether the connection is paused. When a probe is due, its result decides whether the pause
+    /// ends.
     async fn is_paused(&self) -> Result<bool, StoreError> {
         let (core, name) = (&*self.core, self.connection.name());
         let Some(pause) = Pause::of(core, name).await? else { return Ok(false) };
@@ -40,7 +41,8 @@ impl CrmTarget {
     }
 }
 
-/// The longest attempt: the note may take as many calls as the record, and each call its full timeout.
+/// The longest attempt: the note may take as many calls as the record, and each call its full
+/// timeout.
 pub(in crate::outbox) fn longest(settings: &Settings) -> Duration {
     settings.timeout() * (2 * CALLS as u32)
 }
@@ -61,8 +63,8 @@ impl Target for CrmTarget {
         Ok(hand_offs.min(places))
     }
 
-    /// Each call has a timeout, but the attempt as a whole is never aborted: if the CRM had just rotated a
-    /// token, the new token would be lost.
+    /// Each call has a timeout, but the attempt as a whole is never aborted: if the CRM had just
+    /// rotated a token, the new token would be lost.
     async fn deliver(&self, delivery: &Delivery) -> Result<Attempt, StoreError> {
         let done = hand_off(&self.core, &self.settings, &self.connection, delivery).await;
         let error = match done {
