@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// If the clock is set back by more than this, all rates start afresh, so that nobody waits longer.
+/// If the clock is set back by more than this, all limits start afresh, so that nobody waits longer.
 const SET_BACK_MS: i64 = 1_000;
 const HOUR_SECONDS: u32 = 3_600;
 /// An event that names a person costs as much as this many events: parsing a phone number takes

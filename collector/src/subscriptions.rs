@@ -160,7 +160,7 @@ impl Subscriptions {
         Ok(rotated.map(|subscription| (subscription, secret)))
     }
 
-    /// Disables a subscription because of an error; its pending deliveries wait.
+    /// Disables a subscription that cannot be delivered to; its pending deliveries wait.
     ///
     /// # Errors
     /// The store's errors.

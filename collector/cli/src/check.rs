@@ -29,7 +29,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     for (what, count) in [
         ("visitors", visitors),
         ("page views", page_views),
-        ("missing page views", stubs),
+        ("page views yet to arrive", stubs),
         ("actions", actions),
         ("touches", touches),
         ("leads", leads),

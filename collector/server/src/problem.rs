@@ -60,7 +60,7 @@ pub enum ApiError {
     KeyReused,
     /// 429: the client, the visitor or the site sends too much.
     Limited(Limited),
-    /// 503 (409 during an export): the store refused or failed the request.
+    /// 503, or 409 if another export is in progress: the store refused or failed the request.
     Store(StoreError),
     /// 503: the request bodies being read use all the memory they may have.
     NoRoom,
