@@ -201,10 +201,7 @@ impl<R: BufRead> Reader<R> {
         if read == 0 {
             return Ok(false);
         }
-        ensure!(
-            (read as u64) < LONGEST,
-            "line {number}: it is longer than any valid line"
-        );
+        ensure!((read as u64) < LONGEST, "line {number}: it is longer than any valid line");
         ensure!(self.line.ends_with(b"\n"), "line {number}: the file is cut short in this line");
         self.number = number;
         Ok(true)

@@ -90,11 +90,7 @@ fn what_is_wrong_is_named() {
             check("--model linear", input.as_bytes(), &format!("line 3: {part}"));
         }
     }
-    check(
-        "--model linear",
-        b"path,conversions\n\n\"a\",1\n\n\xff,1\n",
-        "line 5: not valid UTF-8",
-    );
+    check("--model linear", b"path,conversions\n\n\"a\",1\n\n\xff,1\n", "line 5: not valid UTF-8");
     let quoted = b"path,conversions,note\na,1,\"\n\n\"\nb,1,\"\nc,1,2\n";
     check("--model linear", quoted, "line 5: a quote is never closed");
     for (row, part) in [

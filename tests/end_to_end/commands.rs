@@ -60,7 +60,10 @@ fn a_first_set_up() {
     let broken = settings.replace("[store]", "[store]\ncolour = 1");
     std::fs::write(folder.path().join("clew.toml"), broken).unwrap();
     let (success, text) = run("serve");
-    assert!(!success && text.contains("clew.toml is not valid") && text.contains("colour"), "{text}");
+    assert!(
+        !success && text.contains("clew.toml is not valid") && text.contains("colour"),
+        "{text}"
+    );
 }
 
 /// Keys with scopes and an end; what cannot be is refused, and leaves the file as it was.

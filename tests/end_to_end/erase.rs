@@ -207,7 +207,10 @@ async fn what_cannot_be_meant_is_refused(backend: Backend) {
     check(&["--site", "demo"], "<--before <DATE>|--flagged <AS>>");
     check(&["--before", "2026-11-21"], "--site <SITE>");
     check(&["--site", "demo", "--flagged", "people"], "[possible values: bots]");
-    check(&["--site", "demo", "--before", "21.11.2026"], "should be a date or time such as 2026-11-21");
+    check(
+        &["--site", "demo", "--before", "21.11.2026"],
+        "should be a date or time such as 2026-11-21",
+    );
     check(&["--site", "Demo", "--before", "2026-11-21"], "1 to 32 of a-z");
     let unknown = "neither the configuration nor the store has a site `nowhere`";
     check(&["--site", "nowhere", "--before", "2026-11-21"], unknown);

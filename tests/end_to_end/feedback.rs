@@ -300,7 +300,12 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
         (&stage, json!({ "stage": "mql", "at": "now" }), 422, "at: it is not a valid time"),
         (&stage, json!({ "stage": "mql", "at": "2026-11-21T12:00:00Z" }), 422, "is in the future"),
         (&stage, json!({ "stage": "mql", "at": "1999-11-21T12:00:00Z" }), 422, "20 years ago"),
-        (&stage, json!({ "stage": "mql", "crm": "151" }), 422, "crm: it should be provider:type:id"),
+        (
+            &stage,
+            json!({ "stage": "mql", "crm": "151" }),
+            422,
+            "crm: it should be provider:type:id",
+        ),
         (&stage, json!({ "stage": "mql", "reference": "a\u{0}b" }), 422, "control characters"),
         (
             &stage,

@@ -154,10 +154,7 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
         edited("www.example.com", "www.example.org").as_deref(),
         &format!("line {lines}: the file was changed"),
     );
-    check(
-        edited("{\"visitor\":", "{\"guest\":").as_deref(),
-        "line 2: this is not a valid entity",
-    );
+    check(edited("{\"visitor\":", "{\"guest\":").as_deref(), "line 2: this is not a valid entity");
     check(
         Some((text.clone() + &text).as_bytes()),
         &format!("line {}: there is data after", lines + 1),

@@ -317,8 +317,7 @@ async fn sites_that_are_not_configured_are_left_alone(backend: Backend) {
     let told = succeeds(tests::process::told(command));
     let there = told.lines().find_map(|line| line.strip_prefix("page views"));
     let there = there.and_then(|line| line.split_whitespace().next()).unwrap();
-    let left =
-        format!("left unchanged: {there} page views of {}, which is not configured", site());
+    let left = format!("left unchanged: {there} page views of {}, which is not configured", site());
     assert!(told.contains(&left) && changed(&told, "page views") == 0, "{told}");
     assert_eq!(checked(&storage), before);
 }

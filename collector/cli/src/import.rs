@@ -61,9 +61,7 @@ impl Import {
                 state.entities
             ),
             Holding::Something => {
-                bail!(
-                    "the store already holds data: set store.url to an empty folder or database"
-                )
+                bail!("the store already holds data: set store.url to an empty folder or database")
             }
         };
         let bar = of_file(&self.file, "storing")?;

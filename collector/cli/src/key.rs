@@ -64,7 +64,9 @@ impl Key {
             self.sites().join(", ")
         ));
         if self.scopes.is_empty() {
-            say("# Without --scope, a key can report leads, as form handlers do, but not read them.");
+            say(
+                "# Without --scope, a key can report leads, as form handlers do, but not read them.",
+            );
         }
         Ok(())
     }

@@ -44,7 +44,8 @@ fn run(source: &Source, config: Config, filter: EnvFilter) -> Result<()> {
         .with_filter_reloading();
     let handle = log.reload_handle();
     log.init();
-    let set_filter = move |filter| handle.reload(filter).context("the log filter cannot be changed");
+    let set_filter =
+        move |filter| handle.reload(filter).context("the log filter cannot be changed");
     server::block_on(serve(source, config, set_filter))
 }
 
@@ -104,7 +105,10 @@ async fn serve(
     while let Asked::Reload = signals.next().await {
         if let Err(error) = reload(source, &app, &set_filter) {
             let error = format!("{error:#}");
-            tracing::error!(error, "the configuration was refused; the previous one stays in force");
+            tracing::error!(
+                error,
+                "the configuration was refused; the previous one stays in force"
+            );
         }
     }
     tracing::info!("stopping: no more requests; finishing deliveries and writes");

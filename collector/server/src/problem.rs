@@ -201,7 +201,9 @@ impl ApiError {
             Self::OtherSite => (
                 StatusCode::FORBIDDEN,
                 "forbidden",
-                told("This key has no access to that site. GET /v1/me lists the sites it can access."),
+                told(
+                    "This key has no access to that site. GET /v1/me lists the sites it can access.",
+                ),
             ),
             Self::NotSigned(detail) => (StatusCode::UNAUTHORIZED, "not_signed", detail.clone()),
             Self::NotFound(what) => {

@@ -248,7 +248,10 @@ mod tests {
         check(&table(scopes), Err("key `forms`: name either `site` or a list of `sites`"));
         check(&table(&format!("sites = []\n{scopes}")), Err("name either `site` or"));
         check(&table(&format!("{one}\nsites = [\"shop\"]")), Err("name either `site` or"));
-        check(&table(&format!("site = \"other\"\n{scopes}")), Err("site `other` is not configured"));
+        check(
+            &table(&format!("site = \"other\"\n{scopes}")),
+            Err("site `other` is not configured"),
+        );
         let twice = format!("sites = [\"demo\", \"demo\"]\n{scopes}");
         check(&table(&twice), Err("`demo` is listed twice"));
         check(

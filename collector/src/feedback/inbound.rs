@@ -192,10 +192,9 @@ impl Told {
             invalid("stage", format!("{error}; {table}"))
         })?;
         match stage {
-            Stage::Anonymous => Err(invalid(
-                "stage",
-                "a lead is identified, so its stage cannot be `anonymous`",
-            )),
+            Stage::Anonymous => {
+                Err(invalid("stage", "a lead is identified, so its stage cannot be `anonymous`"))
+            }
             stage => Ok(Some(stage)),
         }
     }

@@ -49,12 +49,7 @@ impl Work<'_> {
             refused => {
                 let (lead, connection) = (lead.to_text(), self.connection.name());
                 // The record or deal may belong to another lead, and then does so at every reading.
-                tracing::debug!(
-                    lead,
-                    connection,
-                    ?refused,
-                    "a record from the CRM was not stored"
-                );
+                tracing::debug!(lead, connection, ?refused, "a record from the CRM was not stored");
             }
         }
         Ok(())

@@ -13,7 +13,9 @@ const DIGITS: usize = 10;
 /// Reads a value.
 pub(super) fn units(text: &str) -> Result<i128> {
     match fixed::parse(text, DECIMALS) {
-        Ok(units) if units < 0 => bail!("is negative: subtract a refund from the value of its sale"),
+        Ok(units) if units < 0 => {
+            bail!("is negative: subtract a refund from the value of its sale")
+        }
         Ok(units) => Ok(units),
         Err(NumberError::NoNumber) => bail!("is not a number"),
         Err(NumberError::TooFine) => bail!("has more than {DECIMALS} decimal places"),

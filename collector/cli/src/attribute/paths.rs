@@ -27,8 +27,7 @@ pub(super) fn answer(
     table: Table<impl BufRead>,
     output: &mut impl Write,
 ) -> Result<()> {
-    let why =
-        "paths need path and conversions, journeys need journey, path and converted";
+    let why = "paths need path and conversions, journeys need journey, path and converted";
     let [path, conversions] = table.need(["path", "conversions"], why)?;
     let (nulls, value) = (table.find("nulls")?, table.find("value")?);
     ensure!(
@@ -44,10 +43,7 @@ pub(super) fn answer(
         let conversions = row.number(conversions)?;
         let nulls = nulls.map_or(Ok(None), |column| row.optional_number(column))?.unwrap_or(0.0);
         let units = number::value(row, value, conversions > 0.0)?;
-        ensure!(
-            units == 0 || conversions > 0.0,
-            "the row has a value but no conversions"
-        );
+        ensure!(units == 0 || conversions > 0.0, "the row has a value but no conversions");
         let mut steps = Vec::new();
         for name in row.list(path)? {
             let (name, times) = repeated(name)?;

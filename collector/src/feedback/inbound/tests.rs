@@ -182,8 +182,16 @@ fn bodies_that_are_refused() {
         id,
         "currency: not a currency code",
     );
-    check_refused(&json!({ "amount": "5" }), None, "deal_id: a deal needs a deal_id or an event_id");
-    check_refused(&json!({ "stage": "sql", "date": "soon" }), id, "occurred_at: it is not a valid time");
+    check_refused(
+        &json!({ "amount": "5" }),
+        None,
+        "deal_id: a deal needs a deal_id or an event_id",
+    );
+    check_refused(
+        &json!({ "stage": "sql", "date": "soon" }),
+        id,
+        "occurred_at: it is not a valid time",
+    );
     check_refused(
         &json!({ "stage": "sql", "date": "2027-01-01" }),
         id,
