@@ -123,7 +123,7 @@ fn paths_as_the_field_writes_them() {
     let last = "channel,conversions,value\nc,1,0\ndirect,0,0\n";
     check("--model last-non-direct", "path,conversions\nc > direct ×2,1\n", 0.0, last);
     let cut = answer("--model linear", "path,conversions\na > … > b,1\n".as_bytes());
-    assert!(cut.unwrap_err().contains("line 2: the path was cut"));
+    assert!(cut.unwrap_err().contains("line 2: the path was shortened"));
 }
 
 #[test]
