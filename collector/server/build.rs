@@ -1,7 +1,7 @@
-//! Takes the tracker that `cargo xtask tracker` built into the binary.
+//! Embeds the tracker built by `cargo xtask tracker` into the binary.
 //!
-//! Without it the collector still compiles (for its tests and lints) and says at run time what is
-//! missing.
+//! Without it, the collector still compiles, for tests and lints, and reports at run time that the
+//! tracker is missing.
 
 use std::path::Path;
 use std::{env, fs};

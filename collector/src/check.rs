@@ -1,5 +1,5 @@
-//! Whether a store holds together: counts are those of the rows, and what one entity says of another is
-//! so. Pure; it takes entities one after the other and tells at the end.
+//! Checks that a store is consistent: stored counts match the rows, and references between entities
+//! match on both sides. Pure; it takes entities one by one and reports at the end.
 
 use crate::transfer::hex;
 use clew_store::visitor::{Row, Visitor, trail};
@@ -10,10 +10,10 @@ use shared::time::rfc3339;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Problems that are told one by one; further ones are counted.
+/// Problems that are reported one by one; further ones are only counted.
 const TOLD: usize = 20;
 
-/// Takes everything that a store holds.
+/// A check in progress; takes every entity of a store.
 #[derive(Default)]
 pub struct Check {
     counts: Counts,
@@ -22,17 +22,19 @@ pub struct Check {
     problems: Vec<String>,
     further: u64,
     leads: HashSet<LeadId>,
-    /// Which lead a browser's record names, and which leads name the browser as theirs now.
+    /// For each visitor, the lead that its record names and the lead that claims it now.
     members: HashMap<(SiteId, VisitorId), Membership>,
-    /// To which lead a deal or a record of a CRM leads, and of which it was told.
+    /// For each deal or CRM record, the lead that it is looked up as and the lead that it was
+    /// reported for.
     told_of: HashMap<(SiteId, IdentityKind, String), Membership>,
-    /// Leads that something else names, and what.
+    /// Leads that another entity refers to, and what that entity is.
     named: HashMap<LeadId, &'static str>,
-    /// Where browsers change hands: how many leads say that they gave one, less those that took it.
+    /// For each handover of a visitor, the number of leads that gave it minus those that took it; 0
+    /// if both sides agree.
     handovers: HashMap<Handover, i32>,
 }
 
-/// Site, browser, time, from whom, to whom.
+/// Site, visitor, time, giving lead, taking lead.
 type Handover = (SiteId, VisitorId, i64, LeadId, LeadId);
 
 #[derive(Default)]
@@ -41,49 +43,49 @@ struct Membership {
     by_lead: Option<LeadId>,
 }
 
-/// How much there is.
+/// The number of entities of each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Browsers.
+    /// Visitors.
     pub visitors: u64,
     /// Page views.
     pub page_views: u64,
-    /// Totals whose page view has not come.
+    /// Engagement totals whose page view has not arrived.
     pub stubs: u64,
-    /// Forms, custom events, identifications.
+    /// Form submissions, custom events and identifications.
     pub actions: u64,
     /// Touches of all journeys.
     pub touches: u64,
-    /// Persons.
+    /// Leads.
     pub leads: u64,
-    /// What they did.
+    /// Conversions of leads.
     pub conversions: u64,
-    /// What was handed off, or is to be.
+    /// Deliveries in any state.
     pub deliveries: u64,
-    /// What was told of leads since.
+    /// Stages, deals and links recorded for leads.
     pub records: u64,
-    /// What was told of nobody who is known.
+    /// Records that match no lead.
     pub unmatched: u64,
-    /// What was remembered.
+    /// Memos: the state of background work, and subscriptions.
     pub memos: u64,
-    /// What leads are found by.
+    /// Identities by which leads are looked up.
     pub identities: u64,
     /// Idempotency keys.
     pub used_keys: u64,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
-    /// How much there is.
+    /// The number of entities.
     pub counts: Counts,
     /// Page views by the hash of the rules that labelled them.
     pub rules: BTreeMap<u64, u64>,
-    /// The same for the same entities in any order, on any backend.
+    /// Digest of all entities, independent of their order and of the backend.
     pub digest: String,
-    /// What does not hold together, in sentences.
+    /// Inconsistencies, one sentence each.
     pub problems: Vec<String>,
-    /// Problems beyond those.
+    /// The number of problems that are not listed.
     pub further: u64,
 }
 
@@ -91,7 +93,7 @@ impl Check {
     /// Takes an entity.
     ///
     /// # Errors
-    /// None that a correct serializer makes.
+    /// If the entity cannot be serialized, which should not happen.
     pub fn take(&mut self, entity: &Entity) -> serde_json::Result<()> {
         self.digest = self.digest.wrapping_add(xxh3_128(&serde_json::to_vec(entity)?));
         match entity {
@@ -122,11 +124,11 @@ impl Check {
         Ok(())
     }
 
-    /// What was found.
+    /// Compares what all entities said and returns the report.
     pub fn finish(mut self) -> Report {
         for (lead, what) in std::mem::take(&mut self.named) {
             if !self.leads.contains(&lead) {
-                self.complain(format!("{what} names the lead {lead}, which is not there"));
+                self.complain(format!("{what} refers to lead {lead}, which does not exist"));
             }
         }
         for ((site, visitor), member) in std::mem::take(&mut self.members) {
@@ -134,17 +136,17 @@ impl Check {
                 let told = |lead: Option<LeadId>| lead.map_or("none".into(), |lead| lead.to_text());
                 let (record, lead) = (told(member.by_record), told(member.by_lead));
                 self.complain(format!(
-                    "visitor {visitor} of {site}: its record names the lead {record}, the leads name {lead}"
+                    "visitor {visitor} of {site}: its record names lead {record}, but the leads say {lead}"
                 ));
             }
         }
         for ((site, kind, name), member) in std::mem::take(&mut self.told_of) {
-            // A record of a CRM may have been told with something else.
+            // A CRM record may have been reported together with a stage or a deal.
             let told_with = kind == IdentityKind::CrmRecord && member.by_lead.is_none();
             if member.by_record != member.by_lead && !told_with {
                 let kind = kind.as_str();
                 self.complain(format!(
-                    "{kind} {name} of {site}: the lead of which it was told is not found by it"
+                    "{kind} {name} of {site}: does not lead to the lead that it was reported for"
                 ));
             }
         }
@@ -152,8 +154,8 @@ impl Check {
             if sides != 0 {
                 let at = rfc3339(at_ms);
                 self.complain(format!(
-                    "visitor {visitor} of {site}: that it went from the lead {from} to {to} at {at}, only one \
-                     of them says"
+                    "visitor {visitor} of {site}: it passed from lead {from} to lead {to} at {at}, but only one \
+                     of them says so"
                 ));
             }
         }
@@ -188,7 +190,7 @@ impl Check {
         let name = || format!("visitor {visitor} of {site}");
         if (record.views, record.actions) != (views.len() as u32 + stubs, actions) {
             self.complain(format!(
-                "{}: {} page views and {actions} actions are there, {} and {} are counted",
+                "{}: has {} page views and {actions} actions, but its record counts {} and {}",
                 name(),
                 views.len() as u32 + stubs,
                 record.views,
@@ -197,14 +199,14 @@ impl Check {
         }
         if record.summed_up.is_some() != trail.past.is_some() {
             self.complain(format!(
-                "{}: its record and its rows do not agree on whether rows were summed up",
+                "{}: its record and its rows disagree on whether rows were summed up",
                 name()
             ));
         }
         if let Some(until) = record.summed_up.map(|summed_up| summed_up.until)
             && views.iter().any(|view| view.position() <= until)
         {
-            self.complain(format!("{}: a page view is there and summed up, too", name()));
+            self.complain(format!("{}: a page view is both stored and summed up", name()));
         }
         if let Some(lead) = record.proposed {
             self.named.insert(lead, "a visitor");
@@ -227,7 +229,7 @@ impl Check {
             self.counts.deliveries += 1;
             if id.lead != lead.id {
                 self.complain(format!(
-                    "lead {}: a delivery of the lead {} is with it",
+                    "lead {}: is stored with a delivery of lead {}",
                     lead.id, id.lead
                 ));
             }
@@ -237,11 +239,11 @@ impl Check {
         numbers.sort_unstable();
         if !numbers.iter().copied().eq(1..=lead.conversions) {
             self.complain(format!(
-                "lead {}: {} conversions are counted, and those that are there are numbered {numbers:?}",
+                "lead {}: counts {} conversions, but the stored ones are numbered {numbers:?}",
                 lead.id, lead.conversions
             ));
         }
-        // A proposal takes no browser.
+        // A proposed lead takes over no visitors.
         if lead.standing != Standing::Verified {
             return;
         }
@@ -260,7 +262,7 @@ impl Check {
             if let Some(other) = member.by_lead.replace(lead.id).filter(|other| *other != lead.id) {
                 let visitor = join.visitor;
                 self.complain(format!(
-                    "visitor {visitor}: the leads {other} and {} both have it now",
+                    "visitor {visitor}: leads {other} and {} both have it now",
                     lead.id
                 ));
             }
@@ -274,7 +276,7 @@ impl Check {
             let before = member.by_lead.replace(lead.id);
             if let Some(other) = before.filter(|other| *other != lead.id) {
                 let (kind, lead) = (kind.as_str(), lead.id);
-                self.complain(format!("the leads {other} and {lead} both were told of one {kind}"));
+                self.complain(format!("the same {kind} was reported for leads {other} and {lead}"));
             }
         }
     }

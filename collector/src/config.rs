@@ -1,8 +1,9 @@
-//! The settings: `clew.example.toml` is the default, a file overrides it, `CLEW_…` overrides both.
+//! The configuration: `clew.example.toml` has the defaults, a file overrides them, `CLEW_…`
+//! overrides both.
 //!
-//! Read into types that cannot be wrong, at the start and whenever the collector is told to; the
-//! environment is an argument. The configuration is the truth for sites, keys and destinations, so
-//! that any number of collectors read the same file.
+//! It is parsed into types that admit only valid values, at the start and on SIGHUP; the
+//! environment is an argument. Sites, keys and destinations exist only in the configuration, so any
+//! number of collectors can share one file.
 
 mod attribution;
 pub mod change;
@@ -41,40 +42,40 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// The commented file that is also the default.
+/// The commented example file, which also holds the defaults.
 pub const EXAMPLE: &str = include_str!("../../clew.example.toml");
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where the collector listens.
     pub listen: SocketAddr,
-    /// Where health and metrics are answered; `None`: where everything else is.
+    /// Address for health and metrics; `None`: they are served at `listen`.
     #[serde(deserialize_with = "text::parsed_unless_empty")]
     pub operator_listen: Option<SocketAddr>,
-    /// The address that browsers and CRMs reach it under.
+    /// The URL under which browsers and CRMs reach the collector.
     pub public_url: Url,
-    /// The path that everything for browsers lies under, with a slash before and none behind.
+    /// The path prefix of everything for browsers; begins with a slash and does not end with one.
     pub prefix: String,
     /// The log filter.
     pub log: String,
-    /// Threads that answer requests; 0 means one a core.
+    /// Threads that handle requests; 0 means one per core.
     pub workers: usize,
-    /// The proxies in front of the collector, whose word on clients' addresses is believed.
+    /// The proxies in front of the collector, trusted to report clients' addresses.
     pub trusted_proxies: Vec<Network>,
-    /// What the names of our fields begin with in a CRM.
+    /// Prefix of our field names in a CRM.
     #[serde(deserialize_with = "text::parsed")]
     pub field_prefix: Prefix,
-    /// What clients of the public address may take.
+    /// Limits for clients of the public address.
     pub limits: LimitsConfig,
     /// The store.
     pub store: StoreConfig,
-    /// How much clients, visitors, persons and sites may send.
+    /// Rate limits for clients, visitors, persons and sites.
     pub rates: RatesConfig,
-    /// Hand-off.
+    /// When and how often leads are delivered.
     pub delivery: DeliveryConfig,
-    /// What is added to the rules that label page views.
+    /// Additions to the rules that label page views.
     #[serde(default)]
     pub rules: RulesConfig,
     /// The keys of the sealed token.
@@ -86,15 +87,15 @@ pub struct Config {
     /// API keys.
     #[serde(default)]
     pub keys: Vec<KeyConfig>,
-    /// Where leads are delivered to.
+    /// Webhooks that leads are delivered to.
     #[serde(default)]
     pub destinations: Vec<DestinationConfig>,
-    /// What holds for subscriptions.
+    /// Settings of all subscriptions.
     pub hooks: HooksConfig,
     /// The CRMs that leads are handed off to.
     #[serde(default)]
     pub crm: Vec<CrmConfig>,
-    /// Who tells of leads by webhook.
+    /// Inbound webhooks, which report stages and deals.
     #[serde(default)]
     pub inbound: Vec<InboundConfig>,
 }
@@ -103,30 +104,30 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryConfig {
-    /// From the conversion to the first attempt.
+    /// Time from a conversion to the first attempt.
     pub settle_seconds: u32,
     /// Waits between attempts.
     pub retry_seconds: Vec<u32>,
-    /// The longest attempt.
+    /// The longest call to a receiver or CRM.
     pub timeout_seconds: u32,
-    /// Attempts at the same time.
+    /// Concurrent attempts per destination.
     pub concurrency: usize,
 }
 
-/// Where the settings come from; it stays the same for as long as the process runs.
+/// Where the settings are read from; fixed for the life of the process.
 pub struct Source {
-    /// The file, where there is one.
+    /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
-    /// The environment's variables.
+    /// The environment variables.
     pub environment: Vec<(String, String)>,
 }
 
 impl Source {
-    /// Reads the file over the defaults, then the environment's `CLEW_…` over both. The environment
-    /// also resolves `env:NAME`.
+    /// Reads the file over the defaults, then `CLEW_…` variables over both, and resolves `env:NAME`
+    /// from the environment.
     ///
     /// # Errors
-    /// A sentence that names the file and the setting at fault.
+    /// If the file cannot be read or a setting is not valid; the error names both.
     pub fn read(&self) -> Result<Config> {
         let text = match &self.file {
             Some(path) => std::fs::read_to_string(path)
@@ -141,24 +142,24 @@ impl Source {
         Ok(config)
     }
 
-    /// What an error of a setting begins with.
+    /// The context for errors about settings.
     pub fn is_wrong(&self) -> String {
         match &self.file {
-            Some(path) => format!("the configuration {} is wrong", path.display()),
-            None => "the configuration is wrong".to_owned(),
+            Some(path) => format!("the configuration {} is not valid", path.display()),
+            None => "the configuration is not valid".to_owned(),
         }
     }
 }
 
 impl Config {
-    /// Reads a text over the defaults, then the environment's `CLEW_…` over both.
+    /// Parses `text` over the defaults, then `CLEW_…` variables over both.
     ///
     /// # Errors
-    /// A sentence that names the setting at fault.
+    /// If a setting is not valid; the error names it.
     pub fn parse(text: &str, environment: &[(String, String)]) -> Result<Self> {
         let mut figment = Figment::from(Toml::string(EXAMPLE)).merge(Toml::string(text));
         for (name, value) in environment {
-            // CLEW_DEMO_… and the like belong to other programs of this workspace.
+            // Other variables, such as CLEW_DEMO_…, belong to other programs of this workspace.
             let Some(key) = name.strip_prefix("CLEW_") else { continue };
             let key = key.to_lowercase().replace("__", ".");
             if OVERRIDABLE.contains(&key.as_str()) {
@@ -202,9 +203,9 @@ impl Config {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte);
         ensure!(
             !segments.is_empty() && !prefix.ends_with('/') && segments.bytes().all(plain),
-            "prefix: `{prefix}` should be like \"/c\""
+            "prefix: `{prefix}` should be a path such as \"/c\""
         );
-        ensure!(!prefix.starts_with("/v1"), "prefix: /v1 is the API's");
+        ensure!(!prefix.starts_with("/v1"), "prefix: /v1 is reserved for the API");
         ensure!(
             matches!(self.public_url.scheme(), "http" | "https"),
             "public_url: should begin with http:// or https://"
@@ -225,7 +226,7 @@ impl Config {
                 .map(|destination| destination.name.as_str())
                 .chain(self.crm.iter().map(|crm| crm.name.as_str())),
         )?;
-        // Both have addresses under /hooks.
+        // Both kinds have paths under /hooks.
         let crms = self.crm.iter().map(|crm| crm.name.as_str());
         unique("inbound", crms.chain(self.inbound.iter().map(|inbound| inbound.name.as_str())))?;
         for site in &self.sites {
@@ -244,23 +245,24 @@ impl Config {
         for crm in &self.crm {
             let name = &crm.name;
             crm.check().with_context(|| format!("crm `{name}`"))?;
-            self.site(&crm.site).with_context(|| format!("crm `{name}`: no such site"))?;
-            // Records are known by vendor, kind and id.
+            let is_missing = || format!("crm `{name}`: site `{}` is not configured", crm.site);
+            self.site(&crm.site).with_context(is_missing)?;
+            // CRM records are identified by vendor, kind and id.
             ensure!(
                 vendors.insert((&crm.site, crm.naming())),
-                "crm `{name}`: the site has another connection to the same vendor"
+                "crm `{name}`: the site already has a connection to this vendor"
             );
         }
         Ok(())
     }
 
-    /// A site by its name.
+    /// Looks up a site by its name.
     pub fn site(&self, name: &SiteId) -> Option<&SiteConfig> {
         self.sites.iter().find(|site| site.name == *name)
     }
 }
 
-/// What the environment may override: single values, not tables of their own.
+/// Settings that `CLEW_…` variables may override: single values outside of double-bracketed tables.
 const OVERRIDABLE: &[&str] = &[
     "listen",
     "operator_listen",
@@ -295,7 +297,7 @@ fn scalar(value: &str) -> figment::value::Value {
 fn unique<'a>(what: &str, mut names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = HashSet::new();
     match names.find(|name| !seen.insert(*name)) {
-        Some(twice) => bail!("{what}: `{twice}` stands there twice"),
+        Some(twice) => bail!("{what}: the name `{twice}` is used twice"),
         None => Ok(()),
     }
 }
@@ -348,7 +350,7 @@ mod tests {
         check(&format!("{SITE}own_traffic = [\"203.0.113.0/24\"]"), &[], Ok(()));
         check(&format!("{SITE}own_traffic = [\"1.2.3.4/40\"]"), &[], Err("own_traffic"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
-        check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
+        check(&format!("{SITE}{SITE}"), &[], Err("`demo` is used twice"));
         check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));
         check(&SITE.replace("example.com", "https://example.com"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));

@@ -1,4 +1,4 @@
-//! From a person that a form handler or a page names to a lead.
+//! Conversions: turns a person named by a form handler or a page into a lead.
 
 use crate::config::Identify;
 use crate::leads::{LeadView, LoadError, Moment, load};
@@ -25,30 +25,30 @@ use url::Url;
 /// The body of `POST /v1/leads`. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
 pub struct LeadRequest {
-    /// Which of the key's sites is meant.
+    /// Which of the key's sites to use.
     #[serde(default)]
     pub site: Option<String>,
     /// The value of the visitor's cookie.
     #[serde(default)]
     pub visitor: Option<String>,
-    /// The sealed token from the form's hidden field; believed before `visitor`.
+    /// The sealed token from the form's hidden field; takes precedence over `visitor`.
     #[serde(default)]
     pub token: Option<String>,
-    /// What made the conversion.
+    /// The kind of conversion.
     #[serde(default, rename = "type")]
     pub kind: ConversionKind,
-    /// Who.
+    /// The person.
     pub contact: Contact,
-    /// Which form.
+    /// The form.
     #[serde(default)]
     pub form: FormNames,
-    /// On which page.
+    /// The page with the form.
     #[serde(default)]
     pub page: PageNames,
 }
 
 impl LeadRequest {
-    /// Reads a body.
+    /// Parses a request body.
     ///
     /// # Errors
     /// [`ConversionError::Malformed`].
@@ -57,21 +57,21 @@ impl LeadRequest {
     }
 }
 
-/// A form's names.
+/// A form's id and name.
 #[derive(Debug, Default, Deserialize)]
 pub struct FormNames {
     /// Its id in the page.
     #[serde(default)]
     pub id: Option<String>,
-    /// Its name for people.
+    /// Its name for humans.
     #[serde(default)]
     pub name: Option<String>,
 }
 
-/// A page's names.
+/// A page's URL and title.
 #[derive(Debug, Default, Deserialize)]
 pub struct PageNames {
-    /// Its address.
+    /// Its URL.
     #[serde(default)]
     pub url: Option<String>,
     /// Its title.
@@ -82,27 +82,27 @@ pub struct PageNames {
 /// A person that a page named.
 #[derive(Clone, Debug)]
 pub struct Identified {
-    /// The event that said so; the conversion takes its id.
+    /// The event that named the person; the conversion takes over its id.
     pub event: EventId,
-    /// Who.
+    /// The person.
     pub contact: Contact,
-    /// The form, where the page named one.
+    /// The form, if the page named one.
     pub form: Option<String>,
-    /// The site's signature of who it is, where the page brought one.
+    /// The site's signature of the person's e-mail or phone number, if the page sent one.
     pub signature: Option<String>,
 }
 
-/// What a conversion became.
+/// The result of a conversion.
 pub struct Made {
-    /// The lead as it stands now.
+    /// The lead with its history up to the conversion.
     pub view: LeadView,
     /// The conversion.
     pub conversion: ConversionId,
-    /// Whether an earlier request had made it.
+    /// Whether an earlier request with the same idempotency key had already made the conversion.
     pub repeated: bool,
 }
 
-/// Why no lead was made.
+/// Why no lead was created.
 #[derive(Debug, thiserror::Error)]
 pub enum ConversionError {
     /// The body is not a lead.
@@ -111,38 +111,38 @@ pub enum ConversionError {
     /// The contact cannot be used.
     #[error("The lead was not stored: {0}.")]
     Contact(#[from] ContactError),
-    /// The idempotency key has no usable length.
+    /// The idempotency key is empty or too long.
     #[error("Idempotency-Key should have 1 to 255 characters.")]
     IdempotencyKey,
     /// The idempotency key was used for another request.
     #[error("This Idempotency-Key was used for another request; use a new one.")]
     KeyReused,
-    /// The person has as many conversions as one may have.
+    /// The person has reached the limit of conversions.
     #[error(
-        "The lead was not stored: this person has {} conversions already. Tests should use other addresses.",
+        "The lead was not stored: this person already has {} conversions. Use other addresses for tests.",
         limits::LEAD_CONVERSIONS
     )]
     LeadFull,
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Makes leads.
+/// Creates leads.
 pub struct Conversions {
     core: Arc<Core>,
     subscriptions: Arc<Subscriptions>,
 }
 
 impl Conversions {
-    /// On a store.
+    /// Creates the service.
     pub fn new(core: Arc<Core>, subscriptions: Arc<Subscriptions>) -> Self {
-        // The tables of phone numbers are read with the first one, which takes a tenth of a second.
+        // Parsing the first phone number loads tables, which takes a tenth of a second: do it now.
         drop(e164("+41446681800", None));
         Self { core, subscriptions }
     }
 
-    /// Makes a lead of a form handler's request.
+    /// Creates a lead, or finds the existing one, from a form handler's request.
     ///
     /// # Errors
     /// [`ConversionError`].
@@ -177,7 +177,7 @@ impl Conversions {
         let view = load(&*self.core.store, lead, Moment::Conversion(conversion)).await;
         let view = view.map_err(|error| match error {
             LoadError::Store(error) => error,
-            missing => StoreError::Corrupt(format!("a lead was just stored, and {missing}")),
+            missing => StoreError::Corrupt(format!("a lead was just stored, but {missing}")),
         })?;
         if let (false, Some(made)) = (repeated, view.history.conversions.last()) {
             self.core.metrics.conversion(made.journey);
@@ -185,11 +185,11 @@ impl Conversions {
         Ok(Made { view, conversion, repeated })
     }
 
-    /// Makes a lead of a person that a page named, or proposes one, as the site says; the event's id
-    /// makes repeats harmless.
+    /// Creates or proposes a lead from a person that a page named, depending on the site's
+    /// settings. The event's id makes repeats harmless.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn from_page(
         &self,
         settings: &Settings,
@@ -233,15 +233,15 @@ impl Conversions {
         match self.store(settings, name, conversion, None, trust).await {
             Ok((.., false)) => self.core.metrics.conversion(JourneyState::Known),
             Ok((.., true)) => {}
-            // Nobody is there to be told; the events themselves are kept.
+            // The page gets no error: its events themselves are stored.
             Err(ConversionError::LeadFull) => self.core.metrics.lead_full(),
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// Makes a lead of one that a page proposed, as if a form handler had named the person; the lead that
-    /// it became. One that is verified stays as it is.
+    /// Confirms a proposed lead, as if a form handler had named the person. Returns the verified
+    /// lead that it became part of; a lead that is already verified is returned unchanged.
     ///
     /// # Errors
     /// [`ConversionError`].
@@ -271,7 +271,7 @@ impl Conversions {
             page_title: None,
             context: None,
         };
-        // Two that confirm it at once make one conversion.
+        // Concurrent confirmations make only one conversion.
         let idempotency = idempotency(Some(&format!("confirm {id}")), id.as_bytes())?;
         let trust = Trust::named_by(NamedBy::Cookie);
         let (lead, _, repeated) =
@@ -282,7 +282,8 @@ impl Conversions {
         Ok(lead)
     }
 
-    /// The lead, the conversion, and whether an earlier request had stored it.
+    /// Stores a conversion. Returns the lead, the conversion, and whether an earlier request had
+    /// stored it.
     async fn store(
         &self,
         settings: &Settings,
@@ -315,7 +316,8 @@ impl Conversions {
         }
     }
 
-    /// The token is sealed and so trusted first; a bad one still leaves the cookie's value.
+    /// Finds the visitor. The token is sealed, so it comes first; if it is not valid, the cookie's
+    /// value is used.
     fn who(
         &self,
         settings: &Settings,
@@ -342,16 +344,16 @@ impl Conversions {
     }
 }
 
-/// How far what a conversion says is believed.
+/// How far a conversion is trusted.
 struct Trust {
     named_by: Option<NamedBy>,
     proposed: bool,
-    /// Whether the site's destinations get it.
+    /// Whether the lead is delivered to the site's destinations.
     delivered: bool,
 }
 
 impl Trust {
-    /// Somebody with an API key says it.
+    /// The request had an API key.
     const KEY: Self = Self { named_by: None, proposed: false, delivered: true };
 
     fn named_by(by: NamedBy) -> Self {
@@ -359,8 +361,8 @@ impl Trust {
     }
 }
 
-/// Whether a signature is the site's, of who the contact is: hex of HMAC-SHA256 of what the person is
-/// found by, the e-mail in lower case, or the phone where there is no e-mail.
+/// Whether a signature is the site's signature of the contact: the hex HMAC-SHA256 of the e-mail in
+/// lower case, or of the phone number if there is no e-mail.
 fn is_signed(secret: Option<&Secret>, contact: &Contact, signature: &str) -> bool {
     let Some((secret, (_, value))) = secret.zip(contact.identities().next()) else { return false };
     let mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes());
@@ -369,7 +371,7 @@ fn is_signed(secret: Option<&Secret>, contact: &Contact, signature: &str) -> boo
     genuine.as_bytes().ct_eq(signature.trim().to_ascii_lowercase().as_bytes()).into()
 }
 
-/// By what a repeat of a request is known: its `Idempotency-Key`, and its body.
+/// Identifies repeats of a request by its `Idempotency-Key` and a hash of its body.
 ///
 /// # Errors
 /// [`ConversionError::IdempotencyKey`].

@@ -1,10 +1,10 @@
-//! Follows leads in their CRMs: reads again what a webhook named, asks for what changed, and keeps what
-//! became of leads and deals.
+//! Follows leads in their CRMs: reads the records that webhooks named, polls for changes, and
+//! records new stages and deals.
 //!
-//! Webhooks are not trusted: they name records, which wait in the [inbox](crate::inbox) and are read as
-//! they stand. So it does not matter in which order webhooks come, how often, or that one is lost: the
-//! [`poll`] finds the same. What is read is compared with what is known (`person`, `deal`), and only the
-//! difference is kept.
+//! Webhooks are not trusted. They only name records, which wait in the [inbox](crate::inbox) and
+//! are then read from the CRM. So webhooks may arrive in any order, repeatedly or not at all: the
+//! [`poll`] finds the same changes. What is read is compared with what is known (`person`, `deal`),
+//! and only differences are recorded.
 
 mod work;
 mod person;
@@ -27,10 +27,10 @@ use tokio::sync::watch;
 use tracing::Instrument;
 use work::{FollowError, Work};
 
-/// How often a connection is looked after.
+/// The pause between two steps.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Follows leads in all connections.
+/// The background service that follows leads in all connected CRMs.
 pub struct Follower {
     core: Arc<Core>,
     settings: Arc<CurrentSettings>,
@@ -40,7 +40,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Of these services.
+    /// Creates the service.
     pub fn new(
         core: Arc<Core>,
         settings: Arc<CurrentSettings>,
@@ -51,15 +51,15 @@ impl Follower {
         Self { core, settings, connections, recorder, inbox }
     }
 
-    /// Follows until told to stop.
+    /// Runs until `stop` is set.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut logged = HashSet::new();
         while !*stop.borrow() {
             if let Err(error) = self.step().await {
-                // The same trouble is logged once, not every second.
+                // The same error is logged once, not every second.
                 let error = error.to_string();
                 if logged.insert(error.clone()) {
-                    tracing::error!(error, "leads could not be followed");
+                    tracing::error!(error, "following leads failed");
                 }
             } else {
                 logged.clear();
@@ -73,15 +73,15 @@ impl Follower {
         }
     }
 
-    /// Reads what waits, and asks for what changed where it is time to; returns how many records were
-    /// looked at.
+    /// Reads the records that wait in the inboxes, and polls the connections that are due. Returns
+    /// how many records were read.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn step(&self) -> Result<usize, StoreError> {
         let settings = self.settings.get();
         let names = settings.config.crm.iter().map(|crm| crm.name.as_str());
-        // Side by side, so that one that is slow does not come before the others.
+        // Concurrently, so that a slow CRM does not delay the others.
         let follow = |name| {
             self.follow(&settings, name)
                 .instrument(tracing::error_span!("follow", connection = name))
@@ -115,10 +115,11 @@ impl Follower {
         Ok(looked)
     }
 
-    /// Leaves a CRM alone that could not be read; pauses it where its credentials are not valid.
+    /// Stops reading from a CRM for a while after an error; pauses it if its credentials are not
+    /// valid.
     async fn rest(&self, connection: &Connection, error: CallError) -> Result<(), StoreError> {
         connection.rest(self.core.now_ms());
-        // What may not be read need not keep leads from being handed off.
+        // If only reading is forbidden, leads can still be handed off.
         if let CallError::Auth(reason) = &error
             && let Err(CallError::Auth(_)) = connection.crm.probe().await
         {

@@ -1,8 +1,8 @@
-//! Records that webhooks of CRMs named, until they were read.
+//! The inbox: CRM records that webhooks named and that are still to be read.
 //!
-//! An entry says that a record is to be read again, and nothing else: a hundred webhooks about one
-//! deal are one entry. One that comes while the record is being read gives the entry another stamp, and
-//! it stays.
+//! An entry only says that a record has to be read again, so a hundred webhooks about one deal make
+//! one entry. A webhook that arrives while the record is being read changes the entry's stamp, so
+//! the entry stays.
 
 use clew_connect::Connection;
 use clew_connect::crm::record::RecordRef;
@@ -12,32 +12,32 @@ use clew_store::{Memo, MemoKind, StoreError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Waits between attempts, in milliseconds; the last one is repeated for as long as it takes.
+/// Waits between attempts, in milliseconds; the last one repeats until the record could be read.
 const RETRY_MS: [i64; 5] = [5_000, 60_000, 300_000, 1_800_000, 7_200_000];
 
 /// A record to be read.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Which.
+    /// The record.
     pub record: RecordRef,
-    /// When it was named last, Unix milliseconds.
+    /// When a webhook last named it, Unix milliseconds.
     pub named_at_ms: i64,
-    /// When it is to be read, Unix milliseconds.
+    /// When it is due to be read, Unix milliseconds.
     pub due_at_ms: i64,
-    /// How often that failed.
+    /// How many times reading it failed.
     pub failures: u32,
-    /// What went wrong last.
+    /// The last error.
     pub error: Option<String>,
 }
 
 impl Entry {
-    /// Whether it is to be read now.
+    /// Whether it is due to be read.
     pub fn is_due(&self, now_ms: i64) -> bool {
         !is_ahead(self.due_at_ms, RETRY_MS[RETRY_MS.len() - 1], now_ms)
     }
 }
 
-/// An entry as it was read.
+/// An entry as it was loaded, with the stamp that it had.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Waiting {
     /// The entry.
@@ -46,16 +46,16 @@ pub struct Waiting {
     stamp: u64,
 }
 
-/// Why a webhook of a CRM is not taken.
+/// Why a CRM's webhook is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
-    /// The vendor sends none.
+    /// The vendor has no webhooks.
     #[error("the CRM sends no webhooks")]
     NoWebhooks,
-    /// The adapter's.
+    /// The adapter refused it.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -66,13 +66,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// On a store.
+    /// Creates the service.
     pub fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
 
-    /// Judges a webhook by what stands before its body, so that the body of one that cannot be signed
-    /// is never read.
+    /// Checks a webhook's path and headers, so that the body of a webhook that cannot have a valid
+    /// signature is never read.
     ///
     /// # Errors
     /// [`ReceiveError`].
@@ -87,8 +87,8 @@ impl Inbox {
         webhooks.admit(&head).map_err(|refused| self.refused(connection, refused))
     }
 
-    /// Judges a webhook and puts the records that it names into the connection's inbox; returns the
-    /// answer that the vendor expects. Durable when it answers.
+    /// Checks a webhook and puts the records that it names into the connection's inbox. Returns the
+    /// response that the vendor expects, once the entries are durable.
     ///
     /// # Errors
     /// [`ReceiveError`].
@@ -115,10 +115,10 @@ impl Inbox {
         refused.into()
     }
 
-    /// Puts records into a connection's inbox. Durable when it answers.
+    /// Puts records into a connection's inbox. The entries are durable when it returns.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn put(&self, connection: &str, records: &[RecordRef]) -> Result<(), StoreError> {
         for record in records {
             let now_ms = self.core.now_ms();
@@ -130,7 +130,8 @@ impl Inbox {
                 error: None,
             };
             let name = format!("{}{}/{}", prefix(connection), record.object, record.id);
-            // Whoever changes it meanwhile reads it, or names it as well; the stamp must be a new one.
+            // A concurrent change means that the record is being read or was named again. Either
+            // way, the entry needs a new stamp.
             loop {
                 let was = self.core.recall::<Entry>(MemoKind::Inbox, &name).await?.stamp;
                 let put = self.core.remember(MemoKind::Inbox, &name, was, Some(&entry)).await?;
@@ -142,11 +143,11 @@ impl Inbox {
         Ok(())
     }
 
-    /// A page of what waits in a connection's inbox: at most `limit` entries behind one of them, and how
-    /// the next page begins; `None` behind the last.
+    /// A page of a connection's inbox: at most `limit` entries after `after`, and the `after` of
+    /// the next page; `None` after the last page.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn page(
         &self,
         connection: &str,
@@ -161,19 +162,19 @@ impl Inbox {
         Ok((memos.into_iter().filter_map(parse).collect(), next))
     }
 
-    /// Removes an entry whose record was read, unless it was named again meanwhile.
+    /// Removes an entry whose record was read, unless it was named again in the meantime.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn remove(&self, read: &Waiting) -> Result<(), StoreError> {
         let none: Option<&Entry> = None;
         self.change(read, none).await
     }
 
-    /// Leaves an entry for later, because its record could not be read.
+    /// Postpones an entry whose record could not be read.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn put_off(&self, waiting: &Waiting, error: &str) -> Result<(), StoreError> {
         let entry = &waiting.entry;
         let wait_ms = RETRY_MS[(entry.failures as usize).min(RETRY_MS.len() - 1)];
@@ -196,7 +197,7 @@ fn parse(Memo { name, stamp, value, .. }: Memo) -> Option<Waiting> {
     match serde_json::from_str(&value) {
         Ok(entry) => Some(Waiting { entry, name, stamp }),
         Err(error) => {
-            tracing::error!(name, %error, "an entry of the inbox cannot be read");
+            tracing::error!(name, %error, "an inbox entry cannot be read");
             None
         }
     }

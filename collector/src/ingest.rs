@@ -1,8 +1,9 @@
-//! What becomes of a batch: named steps that keep an event or drop it with a reason.
+//! Ingest: judges a batch of events in named steps, each of which keeps an event or drops it with a
+//! reason, and stores what is kept.
 //!
-//! First the batch as a whole (`open`), then each event (`STEPS`). Judging knows neither HTTP
-//! nor a store: the request comes in as [`Request`], what is to be kept goes out as [`Judged`], and
-//! [`Ingest`] stores it.
+//! First the batch as a whole is checked (`open`), then each event (`STEPS`). Judging is
+//! independent of HTTP and of the store: it takes a [`Request`] and returns a [`Judged`] batch,
+//! which [`Ingest`] stores.
 
 mod request;
 mod steps;
@@ -24,34 +25,35 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use steps::{Candidate, STEPS};
 
-/// A batch as judged: what to keep, and what was dropped already.
+/// A judged batch: the events to store and the outcomes known so far.
 pub struct Judged<'a> {
     /// The site.
     pub site: &'a Site,
-    /// Whether the collector named the visitor.
+    /// Whether the collector assigned the visitor's id.
     pub minted: bool,
     /// Whether the browser may keep the visitor's cookie.
     pub keep_cookie: bool,
-    /// The domain that the cookie is to be set on, where the browser named one that fits.
+    /// The domain for the cookie, if the browser named a valid one.
     pub cookie_domain: Option<String>,
-    /// `module`, `loader` or `pixel`, as the browser said.
+    /// `module`, `loader` or `pixel`, as reported by the browser.
     pub sender: String,
-    /// What the store is to keep; its events stand in the order sent.
+    /// What the store should keep, in the order sent.
     pub arrivals: Arrivals,
-    /// The ids of all events as sent, and what is known of their outcome; `None` for kept ones.
+    /// The id and outcome of each event, in the order sent; the outcome is `None` if the store
+    /// decides.
     pub outcomes: Vec<(Option<EventId>, Option<Outcome>)>,
-    /// The persons named.
+    /// The persons that the events name.
     pub identified: Vec<Identified>,
 }
 
 /// Why a whole batch is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// The outcome of its events.
+    /// The outcome of all its events.
     pub reason: DropReason,
-    /// How many they are; 1 where that is not known.
+    /// The number of events; 1 if it is not known.
     pub events: usize,
-    /// What it was too much for, where that is the reason.
+    /// The rate limit that was exceeded, if that is the reason.
     pub limited: Option<Limited>,
 }
 
@@ -61,11 +63,11 @@ impl Refusal {
     }
 }
 
-/// Opens a batch, asks whether there is room for it, and judges its events. The dice name a visitor
-/// that nobody has named.
+/// Parses a batch, checks it against the rate limits (`admit`), and judges its events. A visitor
+/// without an id gets one from the dice.
 ///
 /// # Errors
-/// Why the whole batch is refused.
+/// If the whole batch is refused.
 pub fn judge<'a>(
     dice: &Dice,
     settings: &'a Settings,
@@ -134,42 +136,42 @@ pub fn judge<'a>(
     Ok(judged)
 }
 
-/// What the browser is answered.
+/// The result for the browser.
 pub struct Accepted {
-    /// Who it is.
+    /// The visitor.
     pub visitor: VisitorId,
     /// Whether the browser may keep the visitor's cookie.
     pub keep_cookie: bool,
-    /// The domain that the cookie is to be set on.
+    /// The domain for the cookie.
     pub cookie_domain: Option<String>,
     /// The visitor's sealed token.
     pub token: Option<String>,
-    /// Events that are new and durable.
+    /// The number of new events, which are now durable.
     pub stored: usize,
-    /// Events that were durable before.
+    /// The number of events that had been stored before.
     pub duplicate: usize,
-    /// Events that were refused, with their ids where they have one.
+    /// The dropped events, with their ids if they have one.
     pub dropped: Vec<(Option<EventId>, DropReason)>,
 }
 
-/// Why nothing of a batch was acknowledged.
+/// Why no event of a batch was acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The whole batch was refused.
     #[error("the batch was refused: {}", .0.as_str())]
     Refused(DropReason),
-    /// It was refused because there was too much of it.
-    #[error("the batch was refused: come again in {} s", .0.retry_after_s)]
+    /// The whole batch exceeded a rate limit.
+    #[error("the batch was refused: retry in {} s", .0.retry_after_s)]
     Limited(Limited),
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A person was named, and no lead could be made of it.
+    /// An event named a person, but no lead could be created.
     #[error(transparent)]
     Conversion(#[from] ConversionError),
 }
 
-/// Takes what browsers send.
+/// Stores browsers' events.
 pub struct Ingest {
     core: Arc<Core>,
     limiter: Arc<Limiter>,
@@ -177,21 +179,21 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// On a store.
+    /// Creates the service.
     pub fn new(core: Arc<Core>, limiter: Arc<Limiter>, conversions: Arc<Conversions>) -> Self {
         Self { core, limiter, conversions }
     }
 
-    /// Counts a batch that was refused before it could be read.
+    /// Counts a batch that was refused before it was read.
     pub fn refuse(&self, reason: DropReason) -> IngestError {
         self.core.metrics.events(Outcome::Dropped(reason), 1);
         IngestError::Refused(reason)
     }
 
-    /// Judges a batch, makes what is kept durable, and counts one outcome for every event.
+    /// Judges a batch, stores what is kept, and counts one outcome for every event.
     ///
     /// # Errors
-    /// [`IngestError`]; then nothing is acknowledged.
+    /// [`IngestError`]; no event is acknowledged then.
     pub async fn accept(
         &self,
         settings: &Settings,
@@ -226,7 +228,8 @@ impl Ingest {
             duplicate: 0,
             dropped: Vec::new(),
         };
-        // An event without a known outcome went to the store, which answers each in order, or none.
+        // Events without a known outcome went to the store, which returns one outcome per event in
+        // order, or fails for all.
         let answers = stored.as_ref().map(|outcomes| outcomes.iter().copied());
         let mut answers = answers.into_iter().flatten();
         let mut kept = HashSet::new();
@@ -250,7 +253,7 @@ impl Ingest {
         if judged.minted && accepted.stored > 0 {
             metrics.minted();
         }
-        // A repeat of the batch repeats this; the event's id makes that harmless.
+        // Sending the batch again repeats this; the event's id makes that harmless.
         for one in judged.identified.into_iter().filter(|named| kept.contains(&named.event)) {
             let identity = one.contact.identities().next();
             let identity = identity.map_or_else(|| visitor.to_text(), |(_, value)| value);
@@ -274,7 +277,7 @@ impl Ingest {
     }
 }
 
-/// The steps for a batch: the site, its origin, how many events, who.
+/// Checks the batch as a whole: site, origin, number of events and visitor.
 fn open<'a>(
     dice: &Dice,
     settings: &'a Settings,
@@ -291,7 +294,7 @@ fn open<'a>(
     if batch.events.len() > limits::BATCH_EVENTS {
         return Err(DropReason::TooManyEvents);
     }
-    // Which id wins: body, then cookie, then a new one.
+    // The id comes from the body, else from the cookie, else it is new.
     if !batch.visitor.is_empty() {
         let visitor = VisitorId::parse(&batch.visitor).ok_or(DropReason::InvalidVisitor)?;
         return Ok((site, visitor, false));

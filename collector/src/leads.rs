@@ -1,4 +1,4 @@
-//! Leads: looked up by what names them, read with their history, and shown.
+//! Leads: looking them up, loading them with their history, and presenting them.
 
 mod hand_off;
 pub mod find;

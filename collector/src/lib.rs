@@ -1,10 +1,11 @@
-//! The collector's work, without HTTP and without a command line: it takes what browsers send, keeps
-//! journeys, makes leads, hands them off, and follows what becomes of them.
+//! The collector's domain, without HTTP and without a command line: stores browsers' events and
+//! journeys, creates leads, delivers them, and follows their progress.
 //!
-//! The path of an event: [`ingest`] judges it, the store keeps it. The path of a lead: [`conversion`] turns
-//! a form handler's call into one atomic step of the store, [`outbox`] delivers what that step wrote,
-//! [`feedback`] and [`follow`] take what comes back. Each is a service that holds what it needs: the
-//! [`Core`](clew_core::Core) and the services below it. ARCHITECTURE.md walks both paths.
+//! The path of an event: [`ingest`] judges it and the store keeps it. The path of a lead:
+//! [`conversion`] turns a form handler's request into one atomic step of the store, [`outbox`]
+//! makes the deliveries which that step wrote, and [`feedback`] and [`follow`] store the stages and
+//! deals that come back. Each is a service that holds what it needs: the [`Core`](clew_core::Core)
+//! and the services below it. ARCHITECTURE.md walks through both paths.
 
 #![forbid(unsafe_code)]
 

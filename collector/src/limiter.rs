@@ -1,8 +1,8 @@
-//! Fair shares: how much one client, visitor and person may send, and a site in a day.
+//! Rate limits for clients, visitors and persons, and daily limits for sites.
 //!
-//! The rates are GCRA by the crate `governor`, on this program's clock. Keys are hashes and are
-//! forgotten as soon as they have their full allowance back, so what is remembered is bounded by what
-//! was let in. The state is this process's own: of several collectors each grants the limits.
+//! The rates use GCRA by the crate `governor`, on this program's clock. Keys are hashes, and are
+//! forgotten once their full allowance is restored, so memory is bounded by what was admitted. The
+//! state is local to the process: each of several collectors grants the full limits.
 
 mod day;
 mod rate;
@@ -20,45 +20,45 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A clock that was set back further than this ends all waits that it would make longer.
+/// If the clock is set back by more than this, all limits start afresh, so that nobody waits longer.
 const SET_BACK_MS: i64 = 1_000;
 const HOUR_SECONDS: u32 = 3_600;
-/// Reading a person's phone number takes as long as some twenty events: milliseconds where its country's
-/// patterns are not at hand.
+/// An event that names a person costs as much as this many events: parsing a phone number takes
+/// milliseconds if its country's patterns are not loaded.
 const PERSON_EVENTS: usize = 20;
 
-/// Grants and refuses.
+/// The rate limiter of all sites.
 pub struct Limiter {
     clock: Clock,
     sites: Mutex<HashMap<SiteId, Arc<SiteLimits>>>,
     latest_ms: AtomicI64,
 }
 
-/// That something was refused.
+/// A limit was exceeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limited {
-    /// What there was too much of: `client`, `visitor`, `site_day`, `person`.
+    /// Which limit: `client`, `visitor`, `site_day` or `person`.
     pub by: &'static str,
-    /// When to come again.
+    /// When to retry, in seconds.
     pub retry_after_s: u64,
 }
 
-/// One batch that wants in.
+/// One batch that asks for admission.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Who sent it.
+    /// The client that sent it.
     pub client: Option<IpAddr>,
-    /// In whose name.
+    /// Its visitor.
     pub visitor: VisitorId,
-    /// Its events.
+    /// Number of events.
     pub events: usize,
-    /// Those of them that name a person and are read.
+    /// Number of events that name a person and are processed.
     pub persons: usize,
-    /// Its size.
+    /// Size of the body.
     pub bytes: usize,
 }
 
-/// The states of one site.
+/// The state of one site.
 struct SiteLimits {
     config: RatesConfig,
     clients: Option<Rate>,
@@ -68,14 +68,14 @@ struct SiteLimits {
 }
 
 impl Limiter {
-    /// With nothing counted yet.
+    /// Creates a limiter with all allowances full.
     pub fn new(clock: Clock) -> Self {
         let latest_ms = AtomicI64::new(i64::MIN);
         Self { clock, sites: Mutex::default(), latest_ms }
     }
 
-    /// Lets a batch in, or says when to come again. What its visitor's rate refuses counts for its client
-    /// all the same; nothing that is refused counts for the site's day.
+    /// Admits a batch or says when to retry. A batch refused by its visitor's rate still counts for
+    /// its client; refused batches never count for the site's day.
     ///
     /// # Errors
     /// [`Limited`].
@@ -87,7 +87,7 @@ impl Limiter {
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         limits.day_has_room(now_ms, events, bytes)?;
         if let Some(rate) = &limits.clients {
-            // Those whose address cannot be told share one allowance.
+            // Clients without a known address share one allowance.
             let key = load.client.map_or(0, network);
             rate.take(key, cost).map_err(limited("client"))?;
         }
@@ -99,14 +99,14 @@ impl Limiter {
         Ok(())
     }
 
-    /// Whether a page may name this person once more.
+    /// Whether pages may name this person again.
     pub fn person(&self, settings: &Settings, site: &SiteId, identity: &str) -> bool {
         let limits = self.site(settings, site);
         let key = xxh3_64(identity.as_bytes());
         limits.persons.as_ref().is_none_or(|rate| rate.is_small() && rate.take(key, 1).is_ok())
     }
 
-    /// The states of a site, made anew where its limits are other ones now.
+    /// The state of a site; it starts afresh if the site's limits have changed.
     fn site(&self, settings: &Settings, site: &SiteId) -> Arc<SiteLimits> {
         let own = settings.site(site.as_str()).map(|site| site.config.rates).unwrap_or_default();
         let config = settings.config.rates.of_site(own);
@@ -160,8 +160,8 @@ impl SiteLimits {
         if warns {
             tracing::warn!(
                 %site,
-                "the site has sent more than four fifths of what it may send in a day; \
-                 rates.site_events_per_day and rates.site_mib_per_day say how much that is"
+                "the site has used more than 80 % of its daily limit (rates.site_events_per_day, \
+                 rates.site_mib_per_day)"
             );
         }
     }
@@ -171,7 +171,7 @@ fn limited(by: &'static str) -> impl Fn(u64) -> Limited {
     move |retry_after_s| Limited { by, retry_after_s }
 }
 
-/// The key of a client: an IPv4 address, or the /64 of an IPv6 address, which is one household's.
+/// The key of a client: its IPv4 address, or the /64 of its IPv6 address, which is one household.
 fn network(client: IpAddr) -> u64 {
     match client.to_canonical() {
         IpAddr::V4(address) => xxh3_64(&address.octets()),

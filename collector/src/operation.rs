@@ -1,4 +1,4 @@
-//! What operators do with a connection to a CRM: set it up, try it out, look at it.
+//! Operators' commands for CRM connections: set up, test and inspect.
 
 use crate::follow::poll::Cursor;
 use crate::inbox::Inbox;
@@ -22,28 +22,28 @@ use shared::time::rfc3339;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Deliveries, and entries of the inbox, that are counted at a time.
+/// Page size for counting deliveries and inbox entries.
 const PAGE: usize = 1_000;
 
-/// A field of ours and its counterpart.
+/// One of our fields and its counterpart in the CRM.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mapped {
-    /// Our name.
+    /// Our name for the field.
     pub field: String,
-    /// The CRM's name.
+    /// The CRM's name for it.
     pub there: String,
     /// The CRM's type.
     pub kind: String,
-    /// Whether it was made now.
+    /// Whether this set-up created it.
     pub made: bool,
 }
 
 /// The result of a set-up.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SetUp {
-    /// The mapping.
+    /// The mapping of fields.
     pub fields: Vec<Mapped>,
-    /// What is left to be done by hand.
+    /// What is left to do by hand.
     pub advice: Vec<String>,
 }
 
@@ -54,17 +54,17 @@ pub struct TestResult {
     pub object: String,
     /// The record's id.
     pub id: String,
-    /// Where people see it.
+    /// The record's page in the CRM.
     pub url: Option<String>,
-    /// Whether it was made now.
+    /// Whether the test created the record.
     pub created: bool,
-    /// How many fields were written.
+    /// The number of fields written.
     pub fields: usize,
-    /// Whether it has a note.
+    /// Whether a note was written.
     pub noted: bool,
 }
 
-/// The address of the lead that is sent to try a connection out.
+/// The e-mail address of the test lead.
 const TEST_EMAIL: &str = "clew-test@example.com";
 
 /// The state of a connection.
@@ -78,15 +78,15 @@ pub struct ConnectionStatus {
     pub site: String,
     /// Since when it is paused, and why.
     pub paused: Option<(String, String)>,
-    /// Deliveries by state.
+    /// Number of deliveries by state.
     pub deliveries: BTreeMap<String, usize>,
-    /// Records that webhooks named and that are still to be read, and the last trouble with one.
+    /// Number of records in the inbox, and an error of one of them.
     pub inbox: (usize, Option<String>),
-    /// When each list was last asked for what changed.
+    /// When each list was last polled.
     pub polled: BTreeMap<String, String>,
 }
 
-/// Operates connections.
+/// The service behind `clew crm`.
 pub struct Operation {
     core: Arc<Core>,
     settings: Arc<CurrentSettings>,
@@ -95,7 +95,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Of these services.
+    /// Creates the service.
     pub fn new(
         core: Arc<Core>,
         settings: Arc<CurrentSettings>,
@@ -105,14 +105,14 @@ impl Operation {
         Self { core, settings, connections, inbox }
     }
 
-    /// Declares a connection's fields where they are missing.
+    /// Creates a connection's missing fields in the CRM.
     ///
     /// # Errors
-    /// What the CRM refused, or that there is no such connection.
+    /// If the connection does not exist or the CRM refuses.
     pub async fn set_up(&self, name: &str) -> Result<SetUp> {
         let connection = self.connection(name)?;
         let declaring = connection.crm.fields();
-        let declaring = declaring.context("fields cannot be declared in this CRM by API")?;
+        let declaring = declaring.context("this CRM's API cannot create fields")?;
         let declared = declaring.declare(&connection.fields).await?;
         let mapped = declared.fields.into_iter().map(|field| Mapped {
             field: field.name,
@@ -124,10 +124,10 @@ impl Operation {
         Ok(SetUp { fields: mapped.collect(), advice: declared.advice })
     }
 
-    /// Sends a lead that is marked as a test, with a value in each field, and its journey.
+    /// Sends a lead marked as a test, with a value in each field, and a note.
     ///
     /// # Errors
-    /// What the CRM refused, or that there is no such connection.
+    /// If the connection does not exist or the CRM refuses.
     pub async fn test(&self, name: &str) -> Result<TestResult> {
         let connection = self.connection(name)?;
         let now_ms = self.core.now_ms();
@@ -135,7 +135,7 @@ impl Operation {
             email: Some(TEST_EMAIL.into()),
             first_name: Some("Clew".into()),
             last_name: Some("Test".into()),
-            company: Some("Test of Clew, to be deleted".into()),
+            company: Some("Test of Clew, please delete".into()),
             ..Contact::default()
         };
         let lead = LeadId::new(now_ms, self.core.dice.roll());
@@ -152,7 +152,7 @@ impl Operation {
         let pushed = connection.crm.push(&push).await?;
         let notes = connection.crm.notes().filter(|_| connection.config.notes);
         if let Some(notes) = notes {
-            let line = "Clew sent this to try the connection out. The record may be deleted.";
+            let line = "Clew sent this to test the connection. You can delete this record.";
             let note = Note {
                 title: "Attribution journey #1".into(),
                 lines: vec![line.into()],
@@ -167,10 +167,10 @@ impl Operation {
         Ok(TestResult { object, id, url, created, fields, noted: notes.is_some() })
     }
 
-    /// The state of every connection.
+    /// Returns the state of every connection.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn status(&self) -> Result<Vec<ConnectionStatus>, StoreError> {
         let settings = self.settings.get();
         let mut all = Vec::new();
@@ -189,7 +189,7 @@ impl Operation {
         Ok(all)
     }
 
-    /// When each list of a connection was last asked for what changed.
+    /// When each list of a connection was last polled.
     async fn polled(&self, name: &str) -> Result<BTreeMap<String, String>, StoreError> {
         let prefix = format!("{name}/");
         let memos = self.core.store.memos(MemoKind::Cursor, Some(prefix.clone()), 10).await?;
@@ -201,7 +201,7 @@ impl Operation {
         Ok(polled.collect())
     }
 
-    /// How many deliveries of a connection are in each state.
+    /// The number of a connection's deliveries in each state.
     async fn deliveries(&self, config: &CrmConfig) -> Result<BTreeMap<String, usize>, StoreError> {
         let mut counts: BTreeMap<String, usize> =
             DeliveryState::ALL.iter().map(|state| (state.as_str().to_owned(), 0)).collect();
@@ -225,7 +225,7 @@ impl Operation {
         }
     }
 
-    /// How many records of a connection are still to be read, and the last trouble with one.
+    /// The number of records in a connection's inbox, and an error of one of them.
     async fn waiting(&self, name: &str) -> Result<(usize, Option<String>), StoreError> {
         let (mut count, mut trouble, mut after) = (0, None, None);
         loop {
@@ -247,7 +247,7 @@ impl Operation {
     }
 }
 
-/// A value that a field may hold.
+/// An example value for a field.
 fn example(field: &Field, lead: LeadId, now_ms: i64) -> Value {
     match field.kind {
         _ if field.name == "lead_id" => lead.to_text().into(),

@@ -1,8 +1,8 @@
-//! The outbox: takes deliveries that are due, hands them off, records how it went.
+//! The outbox: claims deliveries that are due, attempts them and records the result.
 //!
-//! One [`Outbox::step`] is everything that is due now; tests call it after moving the clock, the
-//! collector calls it in a loop. A delivery is settled only by an answer or by its schedule's end: a
-//! collector that dies in between leaves a lease that runs out.
+//! [`Outbox::run`] delivers in loops until it is stopped. [`Outbox::step`] attempts everything that
+//! is due now; tests call it after moving the clock. A delivery is settled only by the result of an
+//! attempt. If a collector dies in between, its lease expires and the delivery is claimed again.
 
 pub mod target;
 mod schedule;
@@ -30,30 +30,31 @@ use targets::Targets;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-/// A claim outlives the longest attempt by this much.
+/// By how much a claim outlasts the longest attempt.
 const LEASE_MARGIN_MS: i64 = 30_000;
-/// How often a destination's loop looks for what fell due.
+/// How often a destination's loop checks for due deliveries.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often new subscriptions are looked for.
 const SUBSCRIPTIONS_PAUSE: Duration = Duration::from_secs(2);
-/// How often expired rows are looked for: they have waited a day.
+/// How often expired idempotency keys are deleted; they are kept for a day, so a minute is precise
+/// enough.
 const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often stranded deliveries are looked for.
 const RECALL_MS: i64 = 3_600_000;
 
-/// Delivers.
+/// The background service that makes deliveries.
 pub struct Outbox {
     core: Arc<Core>,
     settings: Arc<CurrentSettings>,
     subscriptions: Arc<Subscriptions>,
     targets: Arc<Targets>,
-    /// When stranded deliveries were looked for last, Unix milliseconds.
+    /// When stranded deliveries were last looked for, Unix milliseconds.
     recalled_ms: AtomicI64,
 }
 
 impl Outbox {
-    /// Of these services.
+    /// Creates the service.
     pub fn new(
         core: Arc<Core>,
         settings: Arc<CurrentSettings>,
@@ -64,17 +65,17 @@ impl Outbox {
         Self { core, settings, subscriptions, targets, recalled_ms }
     }
 
-    /// Delivers until told to stop; attempts that are under way are finished first.
+    /// Delivers until `stop` is set; attempts in progress are finished first.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let expire =
             until_stopped(stop.clone(), EXPIRE_PAUSE, async || self.expire().await.map(Some));
         tokio::join!(self.deliver_to_all(stop.clone()), expire);
     }
 
-    /// Attempts everything that is due; returns how many attempts were made.
+    /// Attempts every delivery that is due; returns how many attempts were made.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn step(&self) -> Result<usize, StoreError> {
         self.expire().await?;
         let (_go_on, stop) = watch::channel(false);
@@ -85,14 +86,14 @@ impl Outbox {
         Ok(attempts)
     }
 
-    /// Each destination has a loop of its own, so that one that hangs holds up no other. Changed
-    /// settings begin loops for new destinations; that of a removed one ends by itself.
+    /// Runs one loop per destination, so that one that hangs does not hold up the others. New
+    /// destinations in changed settings get a loop; the loop of a removed destination ends.
     async fn deliver_to_all(&self, mut stop: watch::Receiver<bool>) {
         let mut changes = self.settings.watch();
         let (mut loops, mut running) = (FuturesUnordered::new(), HashSet::new());
         while !*stop.borrow() {
             changes.mark_unchanged();
-            // Where the store does not answer, the loops that are running log it.
+            // If the store fails here, the running loops log its error.
             for destination in self.everyone().await.unwrap_or_default() {
                 if running.insert(destination.clone()) {
                     loops.push(self.deliver_to(destination, stop.clone()));
@@ -108,8 +109,8 @@ impl Outbox {
         while loops.next().await.is_some() {}
     }
 
-    /// Delivers to one destination until told to stop, or until it is removed; what is due for it then
-    /// stays in the store. Returns its id.
+    /// Delivers to one destination until `stop` is set or the destination is removed; its remaining
+    /// deliveries stay in the store. Returns its id.
     async fn deliver_to(
         &self,
         destination: DestinationId,
@@ -119,7 +120,7 @@ impl Outbox {
             let worked = self.work(&destination, &stop).await?;
             if worked.is_none() {
                 let destination = destination.to_string();
-                tracing::info!(destination, "a destination that was removed gets no more");
+                tracing::info!(destination, "a destination was removed; deliveries to it stop");
             }
             Ok(worked)
         };
@@ -138,14 +139,14 @@ impl Outbox {
             self.core.metrics.forgot_unmatched(forgotten);
             tracing::warn!(
                 forgotten,
-                "a site had more than {MOST_UNMATCHED} unmatched records; the oldest were forgotten"
+                "a site had more than {MOST_UNMATCHED} unmatched records; the oldest were deleted"
             );
         }
         self.core.store.expire(self.core.now_ms()).await
     }
 
-    /// Makes due what a clock that was ahead has put off for longer than anything is: at the start, once
-    /// an hour, and when this machine's clock was put back.
+    /// Makes deliveries due that a clock that was ahead has scheduled further in the future than
+    /// possible. Runs at the start, once an hour, and whenever this machine's clock was set back.
     async fn recall(&self) -> Result<(), StoreError> {
         let now_ms = self.core.now_ms();
         let recalled_ms = self.recalled_ms.load(Ordering::Relaxed);
@@ -157,14 +158,14 @@ impl Outbox {
         let latest = latest(&settings.config.delivery, lease_ms, now_ms);
         let recalled = self.core.store.recall_deliveries(now_ms, latest).await?;
         if recalled > 0 {
-            tracing::warn!(recalled, "deliveries were due later than any can be; they are due now");
+            tracing::warn!(recalled, "deliveries were scheduled too far ahead; they are due now");
         }
         self.recalled_ms.store(now_ms, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Attempts what is due for a destination, as many at a time as are allowed, until nothing is;
-    /// returns how many attempts were made. `None` where there is no such destination.
+    /// Attempts a destination's due deliveries, as many concurrently as the target allows, until
+    /// none is left. Returns how many attempts were made; `None` if the destination does not exist.
     async fn work(
         &self,
         destination: &DestinationId,
@@ -174,7 +175,7 @@ impl Outbox {
         let mut under_way = FuturesUnordered::new();
         loop {
             if failed.is_none() && !*stop.borrow() {
-                // Asked each time, so that a change of address or secret holds from here on.
+                // Read every time, so that a changed URL or secret applies at once.
                 let settings = self.settings.get();
                 match self.claim(&settings, destination, under_way.len()).await {
                     Ok(Some((target, claimed))) => {
@@ -188,13 +189,13 @@ impl Outbox {
                 }
             }
             tokio::select! {
-                // What is under way is finished, whatever became of the rest.
+                // Attempts in progress are finished, even after an error.
                 ended = under_way.next() => match ended {
                     Some(Ok(())) => {}
                     Some(Err(error)) => failed = Some(error),
                     None => return failed.map_or(Ok(Some(attempts)), Err),
                 },
-                // What falls due meanwhile does not wait for it.
+                // Deliveries that fall due in the meantime do not wait for them.
                 () = wait(PAUSE) => {}
             }
         }
@@ -202,8 +203,8 @@ impl Outbox {
         Ok(None)
     }
 
-    /// Takes what is due for a destination, as much as there is room for; `None` where there is no such
-    /// destination.
+    /// Claims as many of a destination's due deliveries as the target has room for; `None` if the
+    /// destination does not exist.
     async fn claim(
         &self,
         settings: &Arc<Settings>,
@@ -236,7 +237,7 @@ impl Outbox {
         settings: Arc<Settings>,
         delivery: Delivery,
     ) -> Result<(), StoreError> {
-        // Of the highest level, so that a log of errors alone names the delivery too.
+        // An error span, so that even a log of errors alone names the delivery.
         let span = tracing::error_span!(
             "attempt",
             delivery = %delivery.id.to_text(),

@@ -1,8 +1,9 @@
-//! How the receivers of webhooks behave: which one is to be left alone for a moment, which accepts
-//! nothing any more, and which has accepted nothing for so long that it is not tried again.
+//! The health of webhook receivers: which one has to be left alone for a while, since when one has
+//! been failing, and when to give up on it.
 //!
-//! The moment concerns this collector alone. Since when a receiver only fails is remembered in the
-//! store, so that no restart makes it younger, and another collector's success ends it.
+//! How long to leave a receiver alone is local to this collector. Since when a receiver has been
+//! failing is kept in the store, so that it survives restarts and ends with any collector's
+//! success.
 
 use clew_core::{Core, is_ahead};
 use clew_store::{DestinationId, MemoKind, StoreError};
@@ -11,29 +12,29 @@ use shared::limits::DAY_MS;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A receiver that accepted nothing for so long is not tried any more.
+/// How long a receiver may accept nothing before deliveries to it stop.
 const GIVE_UP_MS: i64 = 5 * DAY_MS;
-/// How often a working receiver is checked for a failure that another collector remembers.
+/// How often a success clears a failure that another collector may have stored.
 const LOOK_MS: i64 = 3_600_000;
-/// The first wait for a receiver that is too busy and does not say for how long; each further one is
-/// twice as long,
+/// The first wait for an overloaded receiver that names no time; each further wait is twice as
+/// long.
 const SLOW_MS: i64 = 5_000;
-/// up to so much.
+/// The longest of these waits.
 const SLOWEST_MS: i64 = 300_000;
 
-/// What is known of the receivers, by destination.
+/// The health of all receivers, by destination.
 pub struct Receivers {
     core: Arc<Core>,
     known: Known,
 }
 
-/// What this collector knows.
+/// What this collector knows about the receivers.
 #[derive(Default)]
 struct Known(Mutex<HashMap<DestinationId, Receiver>>);
 
 #[derive(Clone, Copy, Default)]
 struct Receiver {
-    /// How often it was too busy, since it last accepted anything.
+    /// How many times it was overloaded since it last accepted anything.
     slow: u32,
     /// Until when it is left alone, Unix milliseconds.
     hold_until_ms: i64,
@@ -42,10 +43,10 @@ struct Receiver {
 
 #[derive(Clone, Copy, Default)]
 enum Standing {
-    /// Nothing was tried since the collector started.
+    /// No attempt since the collector started.
     #[default]
     Unknown,
-    /// It accepted something, and nobody remembers a failure, as was seen at this time.
+    /// It accepted something, and at this time the store had no failure of it.
     Works {
         seen_at_ms: i64,
     },
@@ -58,25 +59,26 @@ struct Failing {
 }
 
 impl Receivers {
-    /// Knowing nothing yet.
+    /// Creates the service.
     pub fn new(core: Arc<Core>) -> Self {
         Self { core, known: Known::default() }
     }
 
-    /// Whether one is to be left alone now.
+    /// Whether a receiver has to be left alone now.
     pub fn is_held(&self, destination: &DestinationId) -> bool {
         self.known.is_held(destination, self.core.now_ms())
     }
 
-    /// Leaves one alone until the time that it names, or for a while; until when, Unix milliseconds.
+    /// Leaves a receiver alone until the time that it names, or for a growing wait. Returns until
+    /// when, Unix milliseconds.
     pub fn slow_down(&self, destination: &DestinationId, until_ms: Option<i64>) -> i64 {
         self.known.slow_down(destination, self.core.now_ms(), until_ms)
     }
 
-    /// Notes that one accepted a webhook.
+    /// Notes that a receiver accepted a webhook.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn succeeded(&self, destination: &DestinationId) -> Result<(), StoreError> {
         let now_ms = self.core.now_ms();
         self.known.change(destination, |receiver| receiver.slow = 0);
@@ -91,10 +93,11 @@ impl Receivers {
         Ok(())
     }
 
-    /// Notes that one accepted nothing; whether that has been so for too long.
+    /// Notes that an attempt at a receiver failed; returns whether it is time to give up on the
+    /// receiver.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn failed(&self, destination: &DestinationId) -> Result<bool, StoreError> {
         let now_ms = self.core.now_ms();
         if let Standing::FailsSince(since_ms) = self.known.get(destination).standing
@@ -102,7 +105,7 @@ impl Receivers {
         {
             return Ok(false);
         }
-        // Another collector may have known of it before, or have been luckier since.
+        // Another collector may have stored an earlier failure, or cleared it after a success.
         let name = destination.to_string();
         let remembered = self.core.recall::<Failing>(MemoKind::Failing, &name).await?.value;
         let since_ms = match remembered {
@@ -117,10 +120,10 @@ impl Receivers {
         Ok(now_ms - since_ms >= GIVE_UP_MS)
     }
 
-    /// Forgets a receiver that nothing is delivered to any more.
+    /// Forgets a receiver, after its destination was removed.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn forget(&self, destination: &DestinationId) -> Result<(), StoreError> {
         self.known.lock().remove(destination);
         self.remember(destination, None).await
@@ -136,7 +139,7 @@ impl Receivers {
         if was.is_none() && failing.is_none() {
             return Ok(());
         }
-        // Where another collector changed it meanwhile, the next attempt corrects it.
+        // If another collector changed it in the meantime, the next attempt corrects it.
         self.core.remember(MemoKind::Failing, &name, was, failing).await.map(drop)
     }
 }
@@ -155,7 +158,7 @@ impl Known {
     fn slow_down(&self, destination: &DestinationId, now_ms: i64, until_ms: Option<i64>) -> i64 {
         self.change(destination, |receiver| {
             let mut wait_ms = 0;
-            // Attempts that are under way at the same time get the same answer, and count once.
+            // Concurrent attempts get the same response and count only once.
             if !receiver.is_held(now_ms) {
                 receiver.hold_until_ms = now_ms;
                 wait_ms = SLOW_MS.saturating_mul(1 << receiver.slow.min(16)).min(SLOWEST_MS);
@@ -207,7 +210,7 @@ mod tests {
         }
         (0..30).for_each(|_| check(Some(1), 1));
         check(None, SLOWEST_MS);
-        // A clock that was years ahead and is put right keeps nobody waiting.
+        // Once a clock that was years ahead is corrected, nobody waits.
         let year_ms = 365 * DAY_MS;
         assert_eq!(receivers.slow_down(&c, year_ms, None), year_ms + 10_000);
         assert!(receivers.is_held(&c, year_ms) && !receivers.is_held(&c, 0));

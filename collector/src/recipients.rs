@@ -1,15 +1,15 @@
-//! Which destinations get something that happened to a lead: the webhooks and CRMs of the
-//! configuration, and the subscriptions made by API.
+//! Which destinations get a delivery about a lead: the configured webhooks and CRMs, and the
+//! subscriptions.
 
 use crate::settings::Settings;
 use crate::subscriptions::Subscriptions;
 use clew_store::{DeliveryKind, DestinationId, StoreError};
 use shared::ids::SiteId;
 
-/// The destinations of a site's leads that want this kind of delivery. CRMs get conversions alone.
+/// The destinations of a site's leads that get this kind of delivery. CRMs get only conversions.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn recipients(
     settings: &Settings,
     subscriptions: &Subscriptions,
@@ -29,10 +29,10 @@ pub async fn recipients(
     Ok(all)
 }
 
-/// All destinations of all sites that anything is delivered to.
+/// All active destinations of all sites.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn everyone(
     settings: &Settings,
     subscriptions: &Subscriptions,

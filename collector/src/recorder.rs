@@ -1,4 +1,4 @@
-//! Keeps what was recorded of a lead after it converted, with the deliveries that report it.
+//! Stores records of leads (stages, deals, links) together with the deliveries that report them.
 
 use crate::recipients::recipients;
 use crate::settings::Settings;
@@ -8,23 +8,23 @@ use clew_store::{NewRecord, Record, Recorded, StoreError};
 use shared::ids::{LeadId, SiteId};
 use std::sync::Arc;
 
-/// Keeps records.
+/// Stores records of leads.
 pub struct Recorder {
     core: Arc<Core>,
     subscriptions: Arc<Subscriptions>,
 }
 
 impl Recorder {
-    /// On a store.
+    /// Creates the service.
     pub fn new(core: Arc<Core>, subscriptions: Arc<Subscriptions>) -> Self {
         Self { core, subscriptions }
     }
 
-    /// Keeps a record of a site's lead, and the record of a CRM that came with it
-    /// (`PROVIDER:TYPE:ID`).
+    /// Stores a record of a site's lead, and the CRM record (`PROVIDER:TYPE:ID`) that was reported
+    /// with it.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn record(
         &self,
         settings: &Settings,

@@ -1,7 +1,7 @@
-//! The settings as work with them goes: one configuration with everything that is computed from it.
+//! The settings in use: one configuration with everything that is computed from it.
 //!
-//! A snapshot: it never changes. A second reading of the configuration makes another one, and what
-//! began with one ends with it.
+//! [`Settings`] are an immutable snapshot. Each reload of the configuration makes a new one, and
+//! work that began with one snapshot ends with it.
 
 use crate::config::{Config, DestinationConfig, InboundConfig, SiteConfig};
 use crate::signing::{SecretError, SigningKey, SigningKeys};
@@ -23,68 +23,68 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
-/// What a reading of the configuration came to.
+/// A configuration with everything that is computed from it.
 pub struct Settings {
-    /// As written.
+    /// The configuration as read.
     pub config: Config,
     /// The rules that label page views.
     pub rules: Rules,
-    /// What tells programs from people.
+    /// Detects bots by their user agents.
     pub bots: Bots,
-    /// Sealed tokens.
+    /// Makes and opens sealed tokens.
     pub tokens: Tokens,
-    /// What seals secrets that the store keeps.
+    /// Encrypts secrets that are kept in the store.
     pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
-    /// By their names in the configuration.
+    /// By name in the configuration.
     webhooks: HashMap<String, Arc<Webhook>>,
     inbound: Vec<Inbound>,
 }
 
 /// A webhook, ready to be sent.
 pub struct Webhook {
-    /// Its address.
+    /// The receiver's URL.
     pub url: Url,
-    /// Whether the address may lie in a private network.
+    /// Whether the URL may point to a private network.
     pub allow_private: bool,
-    /// What it is signed with.
+    /// The keys that sign it.
     pub keys: SigningKeys,
-    /// What its body looks like.
+    /// The shape of its body.
     pub shape: BodyShape,
 }
 
-/// What a webhook's body looks like.
+/// The shape of a webhook's body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BodyShape {
-    /// `type`, `timestamp` and `data`, as Standard Webhooks has it.
+    /// `type`, `timestamp` and `data`, as in Standard Webhooks.
     Enveloped,
-    /// One object with all fields side by side, as Zapier and its like map it.
+    /// One flat object with all fields, for tools like Zapier.
     Flat,
 }
 
-/// A sender of webhooks about leads.
+/// An inbound webhook, ready to be received.
 pub struct Inbound {
-    /// The settings.
+    /// Its settings.
     pub config: InboundConfig,
-    /// What its webhooks are signed with; `None` where only an API key opens it.
+    /// The keys that verify its signatures; `None` if it needs an API key instead.
     pub keys: Option<SigningKeys>,
-    /// Those that were refused.
+    /// Counts refused webhooks for the log.
     pub refused: Quiet,
 }
 
-/// A site with what is computed from its settings once.
+/// A site with what is computed from its settings.
 pub struct Site {
-    /// The settings.
+    /// Its settings.
     pub config: SiteConfig,
-    /// Its hosts in the form that they are compared in.
+    /// Its hosts in normalised form.
     pub hosts: OwnHosts,
 }
 
 impl Settings {
-    /// Computes what a configuration comes to.
+    /// Computes the settings from a configuration.
     ///
     /// # Errors
-    /// A token key or webhook secret that cannot be used, or rules that cannot be read.
+    /// If a token key or webhook secret cannot be used, or a file of rules cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         let tokens = Tokens::new(&config.token_keys)?;
         let seal = Arc::new(Seal::new(&config.token_keys)?);
@@ -118,35 +118,35 @@ impl Settings {
         Ok(Self { rules, bots, tokens, seal, sites, webhooks, inbound, config })
     }
 
-    /// A site by the name that a browser sent.
+    /// Looks up a site by the name that a browser sent.
     pub fn site(&self, name: &str) -> Option<&Site> {
         SiteId::parse(name).and_then(|name| self.sites.get(&name))
     }
 
-    /// The country of a site's phone numbers that do not name one.
+    /// The country of a site's phone numbers without a country code.
     pub fn country(&self, site: &SiteId) -> Option<Country> {
         self.sites.get(site).and_then(|site| site.config.country)
     }
 
-    /// A webhook of the configuration, by its name.
+    /// Looks up a configured webhook by its name.
     pub fn webhook(&self, name: &str) -> Option<&Arc<Webhook>> {
         self.webhooks.get(name)
     }
 
-    /// An inbound webhook by its name.
+    /// Looks up an inbound webhook by its name.
     pub fn inbound(&self, name: &str) -> Option<&Inbound> {
         self.inbound.iter().find(|inbound| inbound.config.name == name)
     }
 
-    /// The settings of a connection to a CRM, by its name.
+    /// Looks up the settings of a CRM connection by its name.
     pub fn crm(&self, name: &str) -> Option<&CrmConfig> {
         self.config.crm.iter().find(|crm| crm.name == name)
     }
 
-    /// A connection to a CRM, ready to be called; `None` where there is no such connection.
+    /// A CRM connection, ready to be called; `None` if it is not configured.
     ///
     /// # Errors
-    /// Where its settings cannot be used, which [`Self::check_connections`] rules out.
+    /// If its settings cannot be used, which [`Self::check_connections`] rules out.
     pub fn connection(
         &self,
         connections: &Connections,
@@ -158,16 +158,16 @@ impl Settings {
         connection.map(Some).map_err(unusable)
     }
 
-    /// Makes every connection, so that settings with one that cannot be used are refused.
+    /// Creates every connection, to refuse settings with an unusable one.
     ///
     /// # Errors
-    /// The first that cannot be made.
+    /// If a connection cannot be created.
     pub fn check_connections(&self, connections: &Connections) -> Result<()> {
         let around = self.surroundings();
         self.config.crm.iter().try_for_each(|crm| connections.get(crm, &around).map(drop))
     }
 
-    /// The longest call to somebody else's server.
+    /// The timeout of calls to other servers.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.config.delivery.timeout_seconds.into())
     }
@@ -182,32 +182,32 @@ impl Settings {
     }
 }
 
-/// The keys of the secrets that there are.
+/// The signing keys of the secrets that are set.
 fn keys(secrets: [Option<&Secret>; 2]) -> Result<SigningKeys, SecretError> {
     secrets.into_iter().flatten().map(SigningKey::parse).collect::<Result<_, _>>().map(SigningKeys)
 }
 
-/// The settings in force. Work asks once when it begins and keeps the snapshot to its end, so that no
-/// work sees two readings of the configuration.
+/// The current settings. Work reads them once when it begins and keeps that snapshot, so that it
+/// never mixes two versions of the configuration.
 pub struct CurrentSettings(watch::Sender<Arc<Settings>>);
 
 impl CurrentSettings {
-    /// Beginning with these.
+    /// Starts with these settings.
     pub fn new(settings: Settings) -> Self {
         Self(watch::Sender::new(Arc::new(settings)))
     }
 
-    /// The settings as they are now.
+    /// The current snapshot.
     pub fn get(&self) -> Arc<Settings> {
         Arc::clone(&self.0.borrow())
     }
 
-    /// Puts other settings in force for all work that begins from now on.
+    /// Replaces the settings for all work that begins from now on.
     pub fn replace(&self, settings: Settings) {
         self.0.send_replace(Arc::new(settings));
     }
 
-    /// Notifies of every change.
+    /// A receiver that is notified of every change.
     pub fn watch(&self) -> watch::Receiver<Arc<Settings>> {
         self.0.subscribe()
     }

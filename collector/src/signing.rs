@@ -1,4 +1,4 @@
-//! Signatures as Standard Webhooks 1.0 says: HMAC-SHA256 over `id.timestamp.body`.
+//! Signatures of Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,23 +7,24 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Older or newer by more than this is refused, so that a recorded request is of no use later.
+/// How far a webhook's timestamp may differ from now, so that a recorded request cannot be replayed
+/// later.
 const TOLERANCE_SECONDS: u64 = 5 * 60;
 
-/// The key of one secret.
+/// The signing key of one secret.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
 
-/// A secret of another form.
+/// The secret does not have the required form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the secret should be `whsec_` and base64 of 24 to 64 random bytes")]
+#[error("the secret should be `whsec_` followed by base64 of 24 to 64 random bytes")]
 pub struct SecretError;
 
 impl SigningKey {
-    /// From `whsec_` and base64 of 24 to 64 bytes.
+    /// Parses `whsec_` followed by base64 of 24 to 64 bytes.
     ///
     /// # Errors
-    /// What a secret looks like.
+    /// If the secret does not have that form.
     pub fn parse(secret: &Secret) -> Result<Self, SecretError> {
         let encoded = secret.reveal().trim().strip_prefix("whsec_").ok_or(SecretError)?;
         let key = STANDARD.decode(encoded).map_err(|_| SecretError)?;
@@ -33,7 +34,7 @@ impl SigningKey {
         Hmac::new_from_slice(&key).map(Self).map_err(|_| SecretError)
     }
 
-    /// One signature.
+    /// Makes one signature.
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
         let signed = format!("{id}.{timestamp_s}.");
         let mac = self.0.clone().chain_update(signed.as_bytes()).chain_update(body).finalize();
@@ -41,22 +42,22 @@ impl SigningKey {
     }
 }
 
-/// The keys of one destination: while a secret is changed, two.
+/// The keys of one webhook; two while its secret is being replaced.
 #[derive(Clone)]
 pub struct SigningKeys(pub Vec<SigningKey>);
 
 impl SigningKeys {
-    /// The value of `webhook-signature`: one of each key.
+    /// The value of `webhook-signature`: one signature per key.
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
         let signatures = self.0.iter().map(|key| key.sign(id, timestamp_s, body));
         signatures.collect::<Vec<_>>().join(" ")
     }
 
-    /// Judges what can be judged of an incoming webhook before its body is read: its time, and whether a
-    /// signature has the form of one.
+    /// Checks an incoming webhook before its body is read: its timestamp, and whether any signature
+    /// is well formed. Returns the timestamp, Unix seconds.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A sentence about the header at fault.
     pub fn check_head(timestamp: &str, signatures: &str, now_ms: i64) -> Result<i64, &'static str> {
         let timestamp_s: i64 =
             timestamp.parse().map_err(|_| "webhook-timestamp is not a number of seconds")?;
@@ -69,15 +70,15 @@ impl SigningKeys {
         };
         match signatures.split(' ').any(is_signature) {
             true => Ok(timestamp_s),
-            false => Err("webhook-signature has no signature of version 1"),
+            false => Err("webhook-signature has no v1 signature"),
         }
     }
 
-    /// Judges an incoming webhook by its three headers: signed with one of these keys, and less than five
-    /// minutes from now.
+    /// Verifies an incoming webhook by its three headers: it has to be signed with one of these
+    /// keys, and at most five minutes ago or ahead.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A sentence about what is wrong.
     pub fn check(
         &self,
         id: &str,
@@ -89,12 +90,12 @@ impl SigningKeys {
         let timestamp_s = Self::check_head(timestamp, signatures, now_ms)?;
         match self.verify(id, timestamp_s, body, signatures) {
             true => Ok(()),
-            false => Err("no signature fits the body"),
+            false => Err("no signature matches the body"),
         }
     }
 
-    /// Whether one of the signatures that came with a webhook is one of these keys', in a time that
-    /// does not depend on where they differ.
+    /// Whether any of a webhook's signatures was made by one of these keys, compared in constant
+    /// time.
     fn verify(&self, id: &str, timestamp_s: i64, body: &[u8], signatures: &str) -> bool {
         let is_given = |ours: String| {
             let same = |given: &str| bool::from(given.as_bytes().ct_eq(ours.as_bytes()));
@@ -117,7 +118,8 @@ mod tests {
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
     }
 
-    /// The specification's vector as it comes in; what is said of it, and empty where it is believed.
+    /// Receives the specification's test vector; expects the error, or an empty string if it is
+    /// accepted.
     fn check(timestamp: &str, signatures: &str, body: &[u8], now_s: i64, expected: &str) {
         let keys =
             ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
@@ -135,9 +137,9 @@ mod tests {
         let (good, at) = ("v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=", 1_649_367_553);
         let other = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let (forged, off, none) = (
-            "no signature fits the body",
+            "no signature matches the body",
             "webhook-timestamp is more than five minutes off",
-            "webhook-signature has no signature of version 1",
+            "webhook-signature has no v1 signature",
         );
         let timestamp = "1649367553";
         check(timestamp, good, body, at, "");

@@ -1,7 +1,7 @@
-//! The subscriptions: made, changed, ended, and known to whoever hands leads off.
+//! Subscriptions: creates, changes and deletes them, and lists them for deliveries.
 //!
-//! Each is a memo under its site's name and its id. They are read at most every two seconds, so that a
-//! conversion does not wait for it.
+//! Each subscription is a memo named by its site and its id. The list is cached for two seconds, so
+//! that conversions do not have to read it.
 
 use crate::receivers::Receivers;
 use crate::subscription::{Disabled, Order, Subscription, sealed};
@@ -16,26 +16,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Subscriptions of one site, at most.
 pub const MOST: usize = 100;
-/// What was read is trusted for so long: a change by another collector is seen that much later.
+/// How long the cached list is used; changes by other collectors are seen with this delay.
 const FRESH_MS: i64 = 2_000;
-/// Memos that are read at a time.
+/// Memos per read.
 const PAGE: usize = 500;
 const HOUR_MS: i64 = DAY_MS / 24;
-/// How often a change is tried where others change the same subscription.
+/// How many times a change is tried if others change the same subscription.
 const TRIES: usize = 5;
 
-/// Why a subscription was not made or changed.
+/// Why a subscription was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscribeError {
-    /// The site has as many as it may have.
-    #[error(
-        "The site has {MOST} subscriptions, which is as many as it may have; delete one first."
-    )]
+    /// The site has reached the limit of subscriptions.
+    #[error("The site already has {MOST} subscriptions, the most allowed; delete one first.")]
     TooMany,
     /// Its secret cannot be sealed.
     #[error("{0}.")]
     Seal(#[from] SealError),
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -44,20 +42,20 @@ pub enum SubscribeError {
 pub struct Subscriptions {
     core: Arc<Core>,
     receivers: Arc<Receivers>,
-    /// What was read, and when.
+    /// The cached list, and when it was read, Unix milliseconds.
     read: Mutex<Option<(i64, Arc<Vec<Subscription>>)>>,
 }
 
 impl Subscriptions {
-    /// Nothing is read yet.
+    /// Creates the service.
     pub fn new(core: Arc<Core>, receivers: Arc<Receivers>) -> Self {
         Self { core, receivers, read: Mutex::default() }
     }
 
-    /// The subscriptions of all sites, as they were two seconds ago at most.
+    /// The subscriptions of all sites, at most two seconds old.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn all(&self) -> Result<Arc<Vec<Subscription>>, StoreError> {
         let now_ms = self.core.now_ms();
         if let Some(fresh) = self.fresh(now_ms) {
@@ -68,26 +66,26 @@ impl Subscriptions {
         Ok(all)
     }
 
-    /// A subscription of any site, as it was two seconds ago at most.
+    /// A subscription of any site, at most two seconds old.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn get(&self, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
         Ok(self.all().await?.iter().find(|one| one.id == id).cloned())
     }
 
-    /// A site's subscriptions as they are now, the oldest first.
+    /// A site's current subscriptions, oldest first.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn of_site(&self, site: &SiteId) -> Result<Vec<Subscription>, StoreError> {
         self.read_all(Some(site)).await
     }
 
-    /// One subscription of a site as it is now.
+    /// The current state of a site's subscription.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn find(
         &self,
         site: &SiteId,
@@ -97,10 +95,11 @@ impl Subscriptions {
         Ok(self.core.store.memo(MemoKind::Hook, &name).await?.and_then(|memo| parse(&memo)))
     }
 
-    /// Makes a subscription. Its secret is returned here and never again.
+    /// Creates a subscription. Its secret is returned only here.
     ///
     /// # Errors
-    /// Where the site has too many, the secret cannot be sealed, or the store's.
+    /// If the site has too many subscriptions or the secret cannot be sealed, and the store's
+    /// errors.
     pub async fn subscribe(
         &self,
         seal: &Seal,
@@ -116,15 +115,15 @@ impl Subscriptions {
         let made = Subscription::new(id, site.clone(), order, &secret, seal, now_ms)?;
         match self.put(&made, None).await? {
             true => Ok((made, secret)),
-            // Nobody may learn of one that is not kept.
+            // The caller must not learn of a subscription that was not stored.
             false => Err(StoreError::Busy.into()),
         }
     }
 
-    /// Changes a subscription; `None` where there is no such one.
+    /// Changes a subscription; returns `None` if it does not exist.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors; [`StoreError::Busy`] if others keep changing the same subscription.
     pub async fn change(
         &self,
         site: &SiteId,
@@ -143,10 +142,11 @@ impl Subscriptions {
         Err(StoreError::Busy)
     }
 
-    /// Gives a subscription another secret, which is returned here and never again; for a day both sign.
+    /// Gives a subscription a new secret, which is returned only here. For a day, both secrets
+    /// sign. Returns `None` if the subscription does not exist.
     ///
     /// # Errors
-    /// Where it cannot be sealed, or the store's.
+    /// If the secret cannot be sealed, and the store's errors.
     pub async fn rotate(
         &self,
         seal: &Seal,
@@ -160,13 +160,13 @@ impl Subscriptions {
         Ok(rotated.map(|subscription| (subscription, secret)))
     }
 
-    /// Disables what a receiver refuses or does not accept; what waits for it waits.
+    /// Disables a subscription that cannot be delivered to; its pending deliveries wait.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn disable(&self, one: &Subscription, reason: &str) -> Result<(), StoreError> {
         let subscription = one.id.to_string();
-        tracing::warn!(subscription, reason, "a subscription is disabled");
+        tracing::warn!(subscription, reason, "a subscription was disabled");
         let since_ms = self.core.now_ms();
         let disabled = self.change(&one.site, one.id, |subscription| {
             let reason = Some(reason.to_owned());
@@ -175,10 +175,11 @@ impl Subscriptions {
         disabled.await.map(drop)
     }
 
-    /// Ends what [`Self::disable`] did; what somebody asked for stays.
+    /// Enables a subscription that [`Self::disable`] disabled. One that was disabled by request
+    /// stays disabled.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn enable(&self, one: &Subscription) -> Result<(), StoreError> {
         if !one.is_disabled_by_receiver() {
             return Ok(());
@@ -191,13 +192,14 @@ impl Subscriptions {
         enabled.await.map(drop)
     }
 
-    /// Ends a subscription, and with it what waits for it; `false` where there is no such one.
+    /// Deletes a subscription and settles its pending deliveries as dead; returns `false` if it
+    /// does not exist.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn unsubscribe(&self, site: &SiteId, id: SubscriptionId) -> Result<bool, StoreError> {
-        // First it gets nothing more, then what waits is settled, and last it goes: a caller that is cut
-        // off in between asks again.
+        // First it is disabled, then pending deliveries are settled, then it is deleted, so that an
+        // interrupted caller can repeat the request.
         let asked_for = Disabled { since_ms: self.core.now_ms(), reason: None };
         let ending = self.change(site, id, |one| one.disabled = Some(asked_for.clone()));
         if ending.await?.is_none() {
@@ -217,8 +219,9 @@ impl Subscriptions {
         removed.map_or(Err(StoreError::Busy), |_| Ok(true))
     }
 
-    /// Settles whatever waits for a subscription that ends: as if it were long after it was due, and
-    /// later with each round, so that what stands behind another of its lead has its turn.
+    /// Settles the pending deliveries of a subscription that is being deleted. It claims them as of
+    /// a time far in the future, later each round, so that deliveries queued behind another of
+    /// their lead are reached too.
     async fn give_up(&self, destination: &DestinationId) -> Result<(), StoreError> {
         let at_ms = self.core.now_ms();
         for round in 1.. {
@@ -231,7 +234,7 @@ impl Subscriptions {
                 break;
             }
             for delivery in waiting {
-                let dead = Settlement::Dead { at_ms, error: "it was unsubscribed".into() };
+                let dead = Settlement::Dead { at_ms, error: "the subscription was deleted".into() };
                 self.core.store.settle_delivery(delivery.id, delivery.claims, dead).await?;
             }
         }
@@ -282,7 +285,7 @@ fn parse(memo: &Memo) -> Option<Subscription> {
     read.ok()
 }
 
-/// No site's name holds a slash, so that of two sites neither begins like the other.
+/// The prefix of a site's memos. Site names cannot contain a slash, so no prefix begins another.
 fn prefix(site: &SiteId) -> String {
     format!("{}/", site.as_str())
 }

@@ -1,13 +1,14 @@
-//! The sealed token: names a visitor to a form handler in a way that nobody else can make or read.
+//! The sealed token: names a visitor to a form handler; only the collector can make or read it.
 //!
-//! base64url of version, key id, a nonce (12 bytes) and the visitor (16) under ChaCha20-Poly1305 with the
-//! site's name: 62 characters. The nonce is the second in which the token was issued (4 bytes) and an
-//! HMAC of what is sealed (8), so it repeats only where all of the token does. The first configured key
-//! seals, all of them open.
+//! It is base64url of the version, the key's id, a nonce (12 bytes) and the visitor's id (16 bytes)
+//! sealed with ChaCha20-Poly1305, with the site's name as associated data: 62 characters. The nonce
+//! is the second in which the token was issued (4 bytes) and an HMAC of what is sealed (8 bytes),
+//! so it repeats only if the whole token does. The first configured key seals; all configured keys
+//! open.
 //!
-//! What a token proves: it was issued to a client that knew the value of the browser's cookie, within
-//! [`limits::TOKEN_AGE_MS`]. It does not tell that value, so a token that leaks (in a page, a form's
-//! address, a log) lets nobody report page views as that browser.
+//! A token proves that it was issued, within [`limits::TOKEN_AGE_MS`], to a client that knew the
+//! value of the visitor's cookie. It does not reveal that value, so a leaked token (in a page, a
+//! form's URL, a log) does not allow anyone to report page views as that visitor.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -21,11 +22,11 @@ use uuid::Uuid;
 
 const VERSION: u8 = 2;
 const HEAD_BYTES: usize = 2;
-/// Say what the derived keys are for, so that they are good for nothing else.
+/// Purposes of the derived keys, so that each key serves only one purpose.
 const SEALING: &[u8] = b"clew token v2: seal";
 const NAMING: &[u8] = b"clew token v2: nonce";
 
-/// A key that cannot seal tokens.
+/// A key's secret cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("token_keys: the secret of key {0} is not base64 of at least 16 bytes")]
 pub struct TokenKeyError(u8);
@@ -43,16 +44,16 @@ struct Key {
 }
 
 impl Tokens {
-    /// From the configured keys.
+    /// Derives the keys from the configured secrets.
     ///
     /// # Errors
-    /// A sentence naming the key whose secret is not base64 of at least 16 bytes.
+    /// If a secret is not base64 of at least 16 bytes; the error names the key.
     pub fn new(keys: &[TokenKey]) -> Result<Self, TokenKeyError> {
         let keyed = |key: &TokenKey| Key::derive(key).ok_or(TokenKeyError(key.id));
         Ok(Self { keys: keys.iter().map(keyed).collect::<Result<_, _>>()? })
     }
 
-    /// The token of a visitor; `None` where no key is configured.
+    /// Makes a visitor's token; `None` if no key is configured.
     pub fn seal(&self, site: &SiteId, visitor: VisitorId, now_ms: i64) -> Option<String> {
         let key = self.keys.first()?;
         let issued_s = u32::try_from(now_ms / 1000).unwrap_or_default().to_be_bytes();
@@ -67,7 +68,8 @@ impl Tokens {
         Some(URL_SAFE_NO_PAD.encode([&[VERSION, key.id], nonce.as_slice(), &sealed].concat()))
     }
 
-    /// The visitor that a token names; `None` where it is forged, damaged, too old or of another site.
+    /// The visitor that a token names; `None` if it is forged, damaged, too old or from another
+    /// site.
     pub fn open(&self, site: &SiteId, token: &str, now_ms: i64) -> Option<VisitorId> {
         let bytes = URL_SAFE_NO_PAD.decode(token.trim()).ok()?;
         let (head, rest) = bytes.split_at_checked(HEAD_BYTES)?;
@@ -93,7 +95,7 @@ impl Key {
     }
 }
 
-/// What a token opens under: its key's id, and the site.
+/// The associated data that a token is sealed with: version, key id and site.
 fn label(key: u8, site: &SiteId) -> Aad<Vec<u8>> {
     Aad::from([&[VERSION, key], site.as_str().as_bytes()].concat())
 }

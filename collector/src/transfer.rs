@@ -1,4 +1,4 @@
-//! A store as a file: newline-delimited JSON, the same for every backend.
+//! Exports: a whole store as newline-delimited JSON, in the same format for every backend.
 //!
 //! ```text
 //! {"clew_export":4}
@@ -11,8 +11,8 @@
 //! {"end":{"entities":6,"digest":"…"}}
 //! ```
 //!
-//! The digest is the XXH3-128 of every byte before the last line, so that a file which was cut short
-//! or edited is known as such before anything of it is stored. It may be compressed with gzip.
+//! The digest is the XXH3-128 of all bytes before the last line, so that a truncated or edited file
+//! is detected before anything is stored. Files may be compressed with gzip.
 
 use anyhow::{Context, Result, bail, ensure};
 use clew_store::Entity;
@@ -23,11 +23,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The format that is written and read.
+/// The version of the format that is written and read.
 const VERSION: u32 = 4;
-/// No line is as long as this: a visitor's rows are limited, and so is each of them.
+/// An upper bound for lines: the number of a visitor's rows is limited, and so is the size of each.
 const LONGEST: u64 = 1 << 30;
-/// How gzip files begin.
+/// The first bytes of gzip files.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 #[derive(Serialize, Deserialize)]
@@ -46,16 +46,16 @@ struct End {
     digest: String,
 }
 
-/// What a whole file is known by.
+/// Identifies a complete file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Whole {
-    /// How many entities it holds.
+    /// The number of entities.
     pub entities: u64,
     /// The digest in its last line.
     pub digest: [u8; 16],
 }
 
-/// Makes the lines of a file.
+/// Writes the lines of a file.
 pub struct Lines {
     digest: Xxh3,
     entities: u64,
@@ -71,7 +71,7 @@ impl Lines {
     /// The first line.
     ///
     /// # Errors
-    /// None that a correct serializer makes.
+    /// If serialization fails, which should not happen.
     pub fn head(&mut self) -> Result<Vec<u8>> {
         self.line(&Head { clew_export: VERSION })
     }
@@ -79,7 +79,7 @@ impl Lines {
     /// An entity's line.
     ///
     /// # Errors
-    /// None that a correct serializer makes.
+    /// If serialization fails, which should not happen.
     pub fn entity(&mut self, entity: &Entity) -> Result<Vec<u8>> {
         self.entities += 1;
         self.line(entity)
@@ -88,7 +88,7 @@ impl Lines {
     /// The last line.
     ///
     /// # Errors
-    /// None that a correct serializer makes.
+    /// If serialization fails, which should not happen.
     pub fn end(mut self) -> Result<Vec<u8>> {
         let (entities, digest) = (self.entities, hex(&self.digest.digest128().to_be_bytes()));
         self.line(&Tail { end: End { entities, digest } })
@@ -102,7 +102,7 @@ impl Lines {
     }
 }
 
-/// Reads a file's lines.
+/// Reads the lines of a file.
 pub struct Reader<R> {
     lines: R,
     line: Vec<u8>,
@@ -112,10 +112,10 @@ pub struct Reader<R> {
     end: Option<Whole>,
 }
 
-/// Opens a file, compressed or not; `progress` sees its bytes as they are read.
+/// Opens a file, compressed or not; `progress` is called with the number of bytes of each read.
 ///
 /// # Errors
-/// Where it cannot be opened.
+/// If it cannot be opened or read.
 pub fn open<P: Fn(u64) + 'static>(path: &Path, progress: P) -> Result<Reader<Box<dyn BufRead>>> {
     let cannot = || format!("{} cannot be read", path.display());
     let counted = Counted { file: File::open(path).with_context(cannot)?, progress };
@@ -129,25 +129,25 @@ pub fn open<P: Fn(u64) + 'static>(path: &Path, progress: P) -> Result<Reader<Box
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Over the lines of a file.
+    /// Reads from the lines of a file.
     pub fn new(lines: R) -> Self {
         let (line, digest) = (Vec::new(), Xxh3::new());
         Self { lines, line, number: 0, digest, entities: 0, end: None }
     }
 
-    /// The next entity; `None` behind the last one, once the file is known to be whole.
+    /// The next entity; `None` after the last one, once the file has been verified as complete.
     ///
     /// # Errors
-    /// A sentence with the line's number.
+    /// If a line is not valid; the error names its number.
     pub fn read_entity(&mut self) -> Result<Option<Entity>> {
         if self.number == 0 {
             ensure!(self.read_line()?, "it is empty");
             let head: Head =
-                serde_json::from_slice(&self.line).context("line 1: this is no export of Clew")?;
+                serde_json::from_slice(&self.line).context("line 1: this is not a Clew export")?;
             let version = head.clew_export;
             ensure!(
                 version == VERSION,
-                "line 1: the format is {version}, this program reads {VERSION}"
+                "line 1: the format is {version}, but this program reads {VERSION}"
             );
             self.digest.update(&self.line);
         }
@@ -161,13 +161,13 @@ impl<R: BufRead> Reader<R> {
         }
         let number = self.number;
         let entity = serde_json::from_slice(&self.line)
-            .with_context(|| format!("line {number}: this is nothing that a store holds"))?;
+            .with_context(|| format!("line {number}: this is not a valid entity"))?;
         self.digest.update(&self.line);
         self.entities += 1;
         Ok(Some(entity))
     }
 
-    /// What the file is known by, once [`Self::read_entity`] has come to its end.
+    /// The complete file's identity, once [`Self::read_entity`] has reached its end.
     pub fn whole(&self) -> Option<Whole> {
         self.end
     }
@@ -180,14 +180,14 @@ impl<R: BufRead> Reader<R> {
         ensure!(
             tail.end.entities == self.entities && tail.end.digest == hex(&digest),
             "line {number}: the file was changed after it was written: it holds {} entities with the digest \
-             {}, and says {} with {}",
+             {}, but its last line says {} with {}",
             self.entities,
             hex(&digest),
             tail.end.entities,
             tail.end.digest
         );
         if self.read_line()? {
-            bail!("line {}: there is something behind the last line", self.number);
+            bail!("line {}: there is data after the last line", self.number);
         }
         self.end = Some(Whole { entities: self.entities, digest });
         Ok(())
@@ -197,21 +197,18 @@ impl<R: BufRead> Reader<R> {
         self.line.clear();
         let number = self.number + 1;
         let read = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut self.line);
-        let read = read.with_context(|| format!("line {number}: it cannot be read on"))?;
+        let read = read.with_context(|| format!("line {number}: it cannot be read"))?;
         if read == 0 {
             return Ok(false);
         }
-        ensure!(
-            (read as u64) < LONGEST,
-            "line {number}: it is longer than anything that a store holds"
-        );
+        ensure!((read as u64) < LONGEST, "line {number}: it is longer than any valid line");
         ensure!(self.line.ends_with(b"\n"), "line {number}: the file is cut short in this line");
         self.number = number;
         Ok(true)
     }
 }
 
-/// Tells how many bytes were read.
+/// A file that reports how many bytes were read.
 struct Counted<P> {
     file: File,
     progress: P,
@@ -225,15 +222,16 @@ impl<P: Fn(u64)> Read for Counted<P> {
     }
 }
 
-/// Writes a file so that it is there whole or not at all: beside its place, synced, then renamed.
+/// Writes a file completely or not at all: to a temporary file in the same folder, synced, then
+/// renamed.
 ///
 /// # Errors
-/// Where it cannot be written; nothing is left.
+/// If it cannot be written; nothing is left behind.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let cannot = || format!("{} cannot be written", path.display());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    // It holds what is in the store: its owner's alone, as temporary files are.
+    // Temporary files are accessible only to their owner, as an export should be.
     let file = tempfile::Builder::new().prefix(".clew-").tempfile_in(folder);
     let mut file = file.with_context(cannot)?;
     write(&mut Named { file: file.as_file_mut(), path })?;
@@ -269,7 +267,7 @@ impl Write for Named<'_> {
     }
 }
 
-/// Bytes as people compare them.
+/// Formats bytes as hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -296,7 +294,7 @@ mod tests {
         file
     }
 
-    /// A change of a whole file, and what its reader says.
+    /// Changes a complete file; expects the number of entities, or a part of the error.
     fn check(change: impl Fn(String) -> String, expected: Result<u64, &str>) {
         let text = change(String::from_utf8(file()).unwrap());
         let mut reader = Reader::new(text.as_bytes());
@@ -318,12 +316,12 @@ mod tests {
     fn whole_files_and_others() {
         check(|text| text, Ok(2));
         check(|_| String::new(), Err("it is empty"));
-        check(|_| "hello\n".into(), Err("line 1: this is no export of Clew"));
+        check(|_| "hello\n".into(), Err("line 1: this is not a Clew export"));
         check(|text| text.replace("export\":4", "export\":9"), Err("the format is 9"));
         check(|text| text.replace("a@example", "c@example"), Err("line 4: the file was changed"));
-        check(|text| text.replace("\"email\"", "\"colour\""), Err("line 2: this is nothing"));
+        check(|text| text.replace("\"email\"", "\"colour\""), Err("line 2: this is not a valid"));
         check(|text| text.replace("\"entities\":2", "\"entities\":3"), Err("line 4: the file was"));
-        check(|text| text + "{}\n", Err("line 5: there is something behind"));
+        check(|text| text + "{}\n", Err("line 5: there is data after"));
         let cut = |lines: usize| {
             move |text: String| text.split_inclusive('\n').take(lines).collect::<String>()
         };

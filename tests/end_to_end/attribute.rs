@@ -52,37 +52,37 @@ fn what_is_wrong_is_named() {
     check("--model position --weights 40/20", good, "no FIRST/BETWEEN/LAST");
     check("--model position --weights -1/1/1", good, "no FIRST/BETWEEN/LAST");
     check("--model first --direct maybe", good, "neither keep nor drop");
-    check("--model time-decay", good, "paths do not have: give journeys with hours_before");
-    check("--model first --lookback-days 30", good, "paths do not have: give journeys");
+    check("--model time-decay", good, "paths do not have: use journeys with hours_before");
+    check("--model first --lookback-days 30", good, "paths do not have: use journeys");
     // The header.
     check("--model first", b"", "the input is empty");
     check("--model first", b"\n\r\n", "the input is empty");
-    check("--model first", b"path,visits\n", "lacks conversions: paths have path and conversions");
+    check("--model first", b"path,visits\n", "lacks conversions: paths need path and conversions");
     check("--model first", b"x,y\n", "lacks path and conversions");
-    check("--model first", b"journey,path\n", "lacks converted: journeys have");
+    check("--model first", b"journey,path\n", "lacks converted: journeys need");
     check("--model first", b"hours_before,converted\n", "lacks journey and path");
     check("--model first", b"path,conversions,Path\n", "more than one column `path`");
     check("--model first", b"path,\"conversions\na,1\n", "a quote that is never closed");
     let no_hours = b"journey,path,converted\nA,a,1\n";
-    check("--model time-decay", no_hours, "lacks hours_before: time-decay goes by it");
+    check("--model time-decay", no_hours, "lacks hours_before: time-decay needs it");
     check("--model first --lookback-days 9", no_hours, "lacks hours_before: --lookback-days");
     let milestone = b"journey,path,converted,lead_hours_before\nA,a,1,0\n";
     check("--model u", milestone, "lacks hours_before: milestones");
     // Rows of paths: the third line is the bad one, whatever ends the lines.
     for (row, part) in [
-        ("a,", "conversions `` is no number from 0 to 1e15"),
-        ("a,x", "conversions `x` is no number"),
-        ("a,-1", "conversions `-1` is no number"),
-        ("a,NaN", "conversions `NaN` is no number"),
-        ("a,inf", "conversions `inf` is no number"),
-        ("a,1e16", "conversions `1e16` is no number"),
+        ("a,", "conversions `` is not a number from 0 to 1e15"),
+        ("a,x", "conversions `x` is not a number"),
+        ("a,-1", "conversions `-1` is not a number"),
+        ("a,NaN", "conversions `NaN` is not a number"),
+        ("a,inf", "conversions `inf` is not a number"),
+        ("a,1e16", "conversions `1e16` is not a number"),
         (",1", "path is empty"),
         ("  ,1", "path is empty"),
-        ("a > > b,1", "path `a > > b` has nothing at touch 1"),
-        ("a >,1", "path `a >` has nothing at touch 1"),
-        ("> a,1", "path `> a` has nothing at touch 0"),
-        ("a", "the header has 2 fields, the row 1"),
-        ("a,1,2", "the header has 2 fields, the row 3"),
+        ("a > > b,1", "path `a > > b` is empty at touch 1"),
+        ("a >,1", "path `a >` is empty at touch 1"),
+        ("> a,1", "path `> a` is empty at touch 0"),
+        ("a", "the header has 2 fields, but the row has 1"),
+        ("a,1,2", "the header has 2 fields, but the row has 3"),
         ("a,\"1", "a quote is never closed"),
     ] {
         for end in ["\n", "\r\n"] {
@@ -90,26 +90,22 @@ fn what_is_wrong_is_named() {
             check("--model linear", input.as_bytes(), &format!("line 3: {part}"));
         }
     }
-    check(
-        "--model linear",
-        b"path,conversions\n\n\"a\",1\n\n\xff,1\n",
-        "line 5: what stands there is not UTF-8",
-    );
+    check("--model linear", b"path,conversions\n\n\"a\",1\n\n\xff,1\n", "line 5: not valid UTF-8");
     let quoted = b"path,conversions,note\na,1,\"\n\n\"\nb,1,\"\nc,1,2\n";
     check("--model linear", quoted, "line 5: a quote is never closed");
     for (row, part) in [
-        ("a,1,x,0", "line 2: value `x`: is no number"),
+        ("a,1,x,0", "line 2: value `x`: is not a number"),
         ("a,1,-5,0", "line 2: value `-5`: is negative"),
-        ("a,1,,0", "line 2: value ``: is no number"),
-        ("a,1,inf,0", "line 2: value `inf`: is no number"),
+        ("a,1,,0", "line 2: value ``: is not a number"),
+        ("a,1,inf,0", "line 2: value `inf`: is not a number"),
         (
             "a,1,0.000000000000000000001,0",
             "line 2: value `0.000000000000000000001`: has more than 20",
         ),
         ("a,1,1e30,0", "line 2: value `1e30`: is too large"),
-        ("a,0,5,1", "line 2: there is a value, but no conversions"),
-        ("a,1,5,-1", "line 2: nulls `-1` is no number"),
-        ("a,1,1e18,0\na,1,1e18,0", "line 3: the values add up to more than can be counted"),
+        ("a,0,5,1", "line 2: the row has a value but no conversions"),
+        ("a,1,5,-1", "line 2: nulls `-1` is not a number"),
+        ("a,1,1e18,0\na,1,1e18,0", "line 3: the sum of all values is too large"),
     ] {
         let input = format!("path,conversions,value,nulls\n{row}\n");
         check("--model linear", input.as_bytes(), part);
@@ -118,18 +114,18 @@ fn what_is_wrong_is_named() {
     for (row, part) in [
         ("A,a > b,3,1,1,", "the path has 2 touches, but hours_before has 1 numbers"),
         ("A,a,3 > 2,1,1,", "the path has 1 touches, but hours_before has 2 numbers"),
-        ("A,a > b,3 > x,1,1,", "hours_before `x` is no number"),
-        ("A,a > b,3 > -2e15,1,1,", "hours_before `-2e15` is no number from -1e15 to 1e15"),
-        ("A,a > b,3 > nan,1,1,", "hours_before `nan` is no number"),
-        ("A,a > b,3 > ,1,1,", "hours_before `3 >` has nothing at touch 1"),
+        ("A,a > b,3 > x,1,1,", "hours_before `x` is not a number"),
+        ("A,a > b,3 > -2e15,1,1,", "hours_before `-2e15` is not a number from -1e15 to 1e15"),
+        ("A,a > b,3 > nan,1,1,", "hours_before `nan` is not a number"),
+        ("A,a > b,3 > ,1,1,", "hours_before `3 >` is empty at touch 1"),
         ("A,a,,1,1,", "hours_before is empty"),
         ("A,,1,1,1,", "path is empty"),
         ("A,a,1,yes,1,", "converted `yes` is neither 0 nor 1"),
         ("A,a,1,2,1,", "converted `2` is neither 0 nor 1"),
         ("A,a,1,,1,", "converted `` is neither 0 nor 1"),
-        ("A,a,1,1,,", "value ``: is no number"),
-        ("A,a,1,0,x,", "value `x`: is no number"),
-        ("A,a,1,1,1,soon", "lead_hours_before `soon` is no number"),
+        ("A,a,1,1,,", "value ``: is not a number"),
+        ("A,a,1,0,x,", "value `x`: is not a number"),
+        ("A,a,1,1,1,soon", "lead_hours_before `soon` is not a number"),
     ] {
         let header = "journey,path,hours_before,converted,value,lead_hours_before";
         let input = format!("{header}\nB,a,1,1,5,\n{row}\n");

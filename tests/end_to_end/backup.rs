@@ -55,7 +55,7 @@ async fn a_running_collector_is_backed_up() {
 
     // The collector is asked, as the store is not to be had; and it is not disturbed.
     let checked = beside(&storage, &["check"]).await;
-    assert!(checked.text.ends_with("everything holds together\n"), "{}", checked.text);
+    assert!(checked.text.ends_with("the store is consistent\n"), "{}", checked.text);
     crowd.goes_on(100).await;
     assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
     let all = crowd.stop().await;
@@ -66,7 +66,7 @@ async fn a_running_collector_is_backed_up() {
     let told_restored = clew(&restored, &["restore", backup.to_str().unwrap()]);
     assert!(told_restored.success, "{}", told_restored.text);
     let checked = clew(&restored, &["check"]);
-    assert!(checked.text.ends_with("everything holds together\n"), "{}", checked.text);
+    assert!(checked.text.ends_with("the store is consistent\n"), "{}", checked.text);
     let digest = told.text.trim_end().rsplit(' ').next().unwrap();
     assert!(checked.text.contains(digest), "{}", checked.text);
     before.is_in(&*restored.open()).await;
@@ -126,13 +126,13 @@ async fn exports_that_cannot_be_say_why() {
     collector.kill();
     let ended = export.wait_with_output().unwrap();
     let text = String::from_utf8(ended.stderr).unwrap();
-    assert!(!ended.status.success() && text.contains("answer was cut off"), "{text}");
+    assert!(!ended.status.success() && text.contains("response was cut off"), "{text}");
     assert_eq!((text.lines().count(), left_in(folder.path())), (1, 0), "{text}");
 
     // One of an older version has no socket; one that was killed left its own.
     let collector = Collector::start(&storage, "");
     std::fs::remove_file(storage.folder().join("operator")).unwrap();
-    refused("the store is in use, and nobody answers on");
+    refused("the store is in use, and nothing answers on");
     let serve = clew(&storage, &["serve"]);
     let told = "is in use by another process (a collector or a command): stop it";
     assert!(!serve.success && serve.text.contains(told), "{}", serve.text);

@@ -83,7 +83,7 @@ fn what_is_wrong_is_named() {
     check(
         "classify",
         b"url\nhttps://a.example/\nhttp://[x/\n",
-        "line 3: url `http://[x/` is no address",
+        "line 3: url `http://[x/` is not valid",
     );
     check("classify", b"url,referrer\nhttps://a.example/\n", "line 2");
     let folder = TempDir::new().unwrap();

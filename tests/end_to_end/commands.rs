@@ -34,7 +34,7 @@ fn a_first_set_up() {
     }
     assert!(run("init --site demo --host example.com").0);
     let (success, text) = run("init --site demo --host example.com");
-    assert!(!success && text.contains("left as it is"), "{text}");
+    assert!(!success && text.contains("never overwritten"), "{text}");
 
     let key = clew(folder.path(), "key --site demo --name forms");
     let key = String::from_utf8(key.stdout).unwrap().lines().next().unwrap().to_owned();
@@ -55,12 +55,15 @@ fn a_first_set_up() {
     let silent = settings.replace("log = \"info,", "log = \"loud,");
     std::fs::write(folder.path().join("clew.toml"), silent).unwrap();
     let (success, text) = run("serve");
-    assert!(!success && text.contains("`loud` is none of error, warn"), "{text}");
+    assert!(!success && text.contains("`loud` is not a level; use error, warn"), "{text}");
 
     let broken = settings.replace("[store]", "[store]\ncolour = 1");
     std::fs::write(folder.path().join("clew.toml"), broken).unwrap();
     let (success, text) = run("serve");
-    assert!(!success && text.contains("clew.toml is wrong") && text.contains("colour"), "{text}");
+    assert!(
+        !success && text.contains("clew.toml is not valid") && text.contains("colour"),
+        "{text}"
+    );
 }
 
 /// Keys with scopes and an end; what cannot be is refused, and leaves the file as it was.
@@ -76,7 +79,7 @@ fn keys_are_made() {
         success && text.contains("# Scopes: leads:write; sites: demo; expires: never."),
         "{text}"
     );
-    assert!(text.contains("Without --scope a key reports leads"), "{text}");
+    assert!(text.contains("Without --scope, a key can report leads"), "{text}");
     let (success, text) =
         run("key --site demo --name x --scope leads:read --scope hooks --expires 2999-01-31");
     assert!(
@@ -92,11 +95,11 @@ fn keys_are_made() {
     );
     for (line, part) in [
         ("key --site nobody --name x", "no site `nobody`"),
-        ("key --site demo --site demo --name x", "the site `demo` is there twice"),
+        ("key --site demo --site demo --name x", "site `demo` is listed twice"),
         ("key --site demo --name x --scope leads", "not a scope; use leads:write, leads:read"),
         ("key --site demo --name x --expires soon", "should be a date like \"2027-01-31\""),
         ("key --site demo --name x --expires 2020-01-31", "--expires: 2020-01-31 has passed"),
-        ("key --site demo --name \u{1b}", "in --name use letters"),
+        ("key --site demo --name \u{1b}", "use only letters"),
     ] {
         let (success, text) = run(line);
         assert!(!success && text.contains(part), "{line}: {text}");
@@ -114,7 +117,7 @@ fn keys_are_made() {
     let unscoped = written.replace("scopes = [\"leads:write\"]\n", "");
     std::fs::write(&file, unscoped).unwrap();
     let (success, text) = run("serve");
-    assert!(!success && text.contains("key `forms`: say what it may do"), "{text}");
+    assert!(!success && text.contains("key `forms`: scopes are missing"), "{text}");
 }
 
 /// The same seed is the same year: every lead with all its fields and its journey.

@@ -146,7 +146,7 @@ async fn commands_say_that_the_disk_is_full() {
     let expected = format!("clew: {file} was not imported: the store's disk is full (");
     limited(&target, 4_000, &["import", &file], &expected);
     let answer = clew(&target, &["import", &file]);
-    assert!(answer.success && answer.text.contains("that was cut off"), "{}", answer.text);
+    assert!(answer.success && answer.text.contains("interrupted import"), "{}", answer.text);
     let check = |storage| clew(storage, &["check"]).text;
     assert_eq!(check(&target), check(&storage));
 }
@@ -167,7 +167,7 @@ async fn folders_that_cannot_be_say_so() {
             let expected = match arguments[0] {
                 "serve" => format!("the store's folder {path} cannot be opened: "),
                 "import" => "it is empty".to_owned(),
-                _ => format!("there is no store in {path}: is this the folder"),
+                _ => format!("there is no store in {path}: check store.url"),
             };
             assert!(!answer.success && answer.text.contains(&expected), "{}", answer.text);
             assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);

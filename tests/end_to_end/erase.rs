@@ -134,7 +134,7 @@ async fn what_belongs_to_nobody_goes(backend: Backend) {
     let (rest_of_bots, gone) = rest(everything(&storage).await, is_flagged);
     assert_eq!(gone, [4, 8, 2]);
     let dry = succeeds(erase(&storage, &[&bots[..], &["--dry-run"]].concat()));
-    let expected = said("would be erased", gone) + "nothing was written: this was a dry run\n";
+    let expected = said("would be erased", gone) + "dry run: nothing was written\n";
     assert_eq!(dry, expected);
     assert_eq!(checked(&storage), before, "a dry run changed something");
     // All that is given has to hold.
@@ -207,7 +207,10 @@ async fn what_cannot_be_meant_is_refused(backend: Backend) {
     check(&["--site", "demo"], "<--before <DATE>|--flagged <AS>>");
     check(&["--before", "2026-11-21"], "--site <SITE>");
     check(&["--site", "demo", "--flagged", "people"], "[possible values: bots]");
-    check(&["--site", "demo", "--before", "21.11.2026"], "should be like 2026-11-21");
+    check(
+        &["--site", "demo", "--before", "21.11.2026"],
+        "should be a date or time such as 2026-11-21",
+    );
     check(&["--site", "Demo", "--before", "2026-11-21"], "1 to 32 of a-z");
     let unknown = "neither the configuration nor the store has a site `nowhere`";
     check(&["--site", "nowhere", "--before", "2026-11-21"], unknown);

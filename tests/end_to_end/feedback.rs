@@ -256,7 +256,7 @@ async fn a_lead_is_found_by_what_was_told(backend: Backend) {
     };
     let taken = app.post("/v1/revenue", &won(&other)).await;
     assert_eq!(taken.status, 409);
-    let detail = format!("This record of the CRM is that of the lead {id}.");
+    let detail = format!("This CRM record already belongs to the lead {id}.");
     assert_eq!(taken.json["detail"], detail);
     // Nobody of that id: the record of the CRM decides.
     let nobody = shared::ids::LeadId::new(NOW_MS, [9; 10]).to_text();
@@ -265,7 +265,7 @@ async fn a_lead_is_found_by_what_was_told(backend: Backend) {
     let mut stranger = won(&other);
     stranger["crm"] = json!(null);
     let taken = app.post("/v1/revenue", &stranger).await;
-    assert_eq!(taken.json["detail"], format!("This deal is that of the lead {id}."));
+    assert_eq!(taken.json["detail"], format!("This deal already belongs to the lead {id}."));
 
     // Another site's key sees nothing of it.
     for path in [format!("/v1/leads/{id}/stage"), "/v1/leads/crm:hubspot:contact:151/stage".into()]
@@ -297,11 +297,16 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
             "stage: `anonymous`: a lead has named itself",
         ),
         (&stage, json!({}), 400, "The body is not a stage: missing field `stage`"),
-        (&stage, json!({ "stage": "mql", "at": "now" }), 422, "at: it is not a time"),
+        (&stage, json!({ "stage": "mql", "at": "now" }), 422, "at: it is not a valid time"),
         (&stage, json!({ "stage": "mql", "at": "2026-11-21T12:00:00Z" }), 422, "is in the future"),
         (&stage, json!({ "stage": "mql", "at": "1999-11-21T12:00:00Z" }), 422, "20 years ago"),
-        (&stage, json!({ "stage": "mql", "crm": "151" }), 422, "crm: it is not like"),
-        (&stage, json!({ "stage": "mql", "reference": "a\u{0}b" }), 422, "cannot be written"),
+        (
+            &stage,
+            json!({ "stage": "mql", "crm": "151" }),
+            422,
+            "crm: it should be provider:type:id",
+        ),
+        (&stage, json!({ "stage": "mql", "reference": "a\u{0}b" }), 422, "control characters"),
         (
             &stage,
             json!({ "stage": "mql", "reason": "x".repeat(600) }),
@@ -320,12 +325,12 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
             404,
             "There is no such lead; GET /v1/unmatched lists",
         ),
-        (revenue, with("amount", json!(5.0)), 422, "amount: it should be a text"),
+        (revenue, with("amount", json!(5.0)), 422, "amount: it should be a string"),
         (revenue, with("amount", json!("5.001")), 422, "more decimals than EUR has"),
         (revenue, with("amount", json!("-5")), 422, "amount: it is below 0"),
-        (revenue, with("amount", json!(null)), 422, "amount: `won` needs one"),
+        (revenue, with("amount", json!(null)), 422, "amount: `won` needs an amount"),
         (revenue, with("currency", json!("EURO")), 422, "currency: not a currency code"),
-        (revenue, with("currency", json!(null)), 422, "currency: an amount needs one"),
+        (revenue, with("currency", json!(null)), 422, "currency: an amount needs a currency"),
         (revenue, with("kind", json!("sold")), 422, "kind: not what can become of a deal"),
         (revenue, with("deal", json!(" ")), 422, "deal: it is empty"),
         (revenue, json!([]), 400, "The body is not a deal"),

@@ -124,7 +124,11 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
         (r#"{"contact":{"email":"nobody"}}"#, 422, "contact.email"),
         (r#"{"contact":{"phone":"call me"}}"#, 422, "contact.phone"),
         (r#"{"contact":{"email":7}}"#, 400, "string"),
-        (r#"{"contact":{"email":"a@example.com"},"site":"other"}"#, 403, "does not open that site"),
+        (
+            r#"{"contact":{"email":"a@example.com"},"site":"other"}"#,
+            403,
+            "has no access to that site",
+        ),
         (
             r#"{"contact":{"email":"a@example.com"},"type":"gift"}"#,
             400,

@@ -48,7 +48,7 @@ async fn a_store_moves_to_postgres_and_back() {
     assert!(told.iter().all(|other| other == first), "{told:#?}");
     let all = page_views + limits::VISITOR_ROWS + 1;
     assert!(first.contains(&format!("{:<24} {all:>12}", "page views")), "{first}");
-    assert!(first.ends_with("everything holds together\n"), "{first}");
+    assert!(first.ends_with("the store is consistent\n"), "{first}");
 
     for station in &stations[1..] {
         let store = station.open();
@@ -145,8 +145,8 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
     check(None, "No such file");
     check(Some(b""), "it is empty");
     check(Some(b"\x1f"), "line 1: the file is cut short");
-    check(Some(b"id,name\n1,a\n"), "line 1: this is no export of Clew");
-    check(Some(b"\xff\xfe\n"), "line 1: this is no export of Clew");
+    check(Some(b"id,name\n1,a\n"), "line 1: this is not a Clew export");
+    check(Some(b"\xff\xfe\n"), "line 1: this is not a Clew export");
     check(edited("\"clew_export\":4", "\"clew_export\":1").as_deref(), "line 1: the format is 1");
     check(Some(&text.as_bytes()[..text.len() / 2]), "the file is cut short in this line");
     check(Some(without_end.as_bytes()), &format!("line {lines}: the file is cut short"));
@@ -154,17 +154,14 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
         edited("www.example.com", "www.example.org").as_deref(),
         &format!("line {lines}: the file was changed"),
     );
-    check(
-        edited("{\"visitor\":", "{\"guest\":").as_deref(),
-        "line 2: this is nothing that a store holds",
-    );
+    check(edited("{\"visitor\":", "{\"guest\":").as_deref(), "line 2: this is not a valid entity");
     check(
         Some((text.clone() + &text).as_bytes()),
-        &format!("line {}: there is something behind", lines + 1),
+        &format!("line {}: there is data after", lines + 1),
     );
-    check(Some(&packed[..packed.len() / 2]), "it cannot be read on");
-    check(Some(&packed[..packed.len() - 4]), "it cannot be read on");
-    check(Some(&packed[..2]), "line 1: it cannot be read on");
+    check(Some(&packed[..packed.len() / 2]), "it cannot be read");
+    check(Some(&packed[..packed.len() - 4]), "it cannot be read");
+    check(Some(&packed[..2]), "line 1: it cannot be read");
 
     let nothing = checked(&target);
     let zeros = nothing.lines().filter(|line| line.ends_with(&format!("{:>12}", 0))).count();
@@ -172,7 +169,7 @@ async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
     succeeds(&target, &["restore", &good]);
     assert_eq!(checked(&target), source);
     let again = clew(&target, &["import", &good]);
-    assert!(!again.success && again.text.contains("holds data already"), "{}", again.text);
+    assert!(!again.success && again.text.contains("already holds data"), "{}", again.text);
     assert_eq!(checked(&target), source);
 }
 
@@ -241,11 +238,11 @@ async fn a_killed_import_goes_on(backend: Backend) {
         &["backup", folder.path().to_str().unwrap()],
         &["demo", "--site", "demo"],
     ] {
-        refused(arguments, "run `clew import` with the same file again");
+        refused(arguments, "run `clew import` again with the same file");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    refused(&["import", &other], "go on with that file");
+    refused(&["import", &other], "continue with that file");
     let stored = succeeds(&target, &["import", &good]);
-    assert!(stored.contains("of them by an import that was cut off"), "{stored}");
+    assert!(stored.contains("of them in an earlier, interrupted import"), "{stored}");
     assert_eq!(checked(&target), source);
 }

@@ -182,7 +182,7 @@ async fn a_schema_that_is_dropped_can_be_made_again() {
     let (url, visitor) = (&collector.url, new_visitor().to_text());
     assert_eq!(browse_once(url, &visitor).await.status, 202);
     Server::shared().psql(storage.database(), "DROP SCHEMA clew CASCADE");
-    collector.line_with("the outbox could not work");
+    collector.line_with("the outbox failed");
     is_refused(&browse_once(url, &visitor).await);
     let line = collector.line_with("the store failed a request");
     assert!(line.contains("ERROR") && line.contains("run `clew migrate`"), "{line}");
@@ -191,7 +191,7 @@ async fn a_schema_that_is_dropped_can_be_made_again() {
     let again = async || browse_once(url, &visitor).await.status == 202;
     until("it takes events again", again).await;
     assert!(is_ready(url).await);
-    collector.line_with("the outbox works again");
+    collector.line_with("the outbox has recovered");
     assert!(collector.terminate());
 }
 

@@ -145,7 +145,7 @@ async fn a_change_of_the_rules_is_shown_and_made(backend: Backend) {
     assert_eq!((changed(&same, "page views"), changed(&same, "touches")), (0, 0), "{same}");
 
     let dry = reclassify(&rules, &["--dry-run"]);
-    assert!(dry.ends_with("nothing was written: this was a dry run\n"), "{dry}");
+    assert!(dry.ends_with("dry run: nothing was written\n"), "{dry}");
     assert_eq!(checked(&storage), first, "a dry run changed something");
     for part in [
         "organic_search           affiliates",
@@ -205,7 +205,7 @@ async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
 
     let told = beside(&storage, &rules).await;
     assert!(changed(&told, "page views") > 500, "{told}");
-    let still = told.contains("the running collector still labels by the rules");
+    let still = told.contains("the running collector still uses the rules");
     assert_eq!(still, backend == Backend::Sled, "{told}");
     // What leads tell follows.
     let mut of_google = Vec::new();
@@ -221,11 +221,11 @@ async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
 
     collector.configure(&(settings_for(&storage.url()) + &rules));
     collector.hang_up();
-    collector.line_with("the configuration was read again");
+    collector.line_with("the configuration was reloaded");
     // Whatever was judged by the settings before is stored.
     crowd.goes_on(50).await;
     let told = beside(&storage, &rules).await;
-    assert!(!told.contains("still labels"), "{told}");
+    assert!(!told.contains("still uses"), "{told}");
     crowd.goes_on(50).await;
     assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
     let all = crowd.stop().await;
@@ -317,8 +317,7 @@ async fn sites_that_are_not_configured_are_left_alone(backend: Backend) {
     let told = succeeds(tests::process::told(command));
     let there = told.lines().find_map(|line| line.strip_prefix("page views"));
     let there = there.and_then(|line| line.split_whitespace().next()).unwrap();
-    let left =
-        format!("left as they are: {there} page views of {}, which is not configured", site());
+    let left = format!("left unchanged: {there} page views of {}, which is not configured", site());
     assert!(told.contains(&left) && changed(&told, "page views") == 0, "{told}");
     assert_eq!(checked(&storage), before);
 }

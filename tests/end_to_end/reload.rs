@@ -28,7 +28,7 @@ tests::both_stores!(
 const OLD_KEY: &str = "clew_old-key";
 const NEW_KEY: &str = "clew_new-key";
 /// A log line that ends each good reading.
-const READ: &str = "the configuration was read again";
+const READ: &str = "the configuration was reloaded";
 const REFUSED: &str = "the configuration was refused";
 
 /// A site of one name and host.
@@ -137,7 +137,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
         configure(wrong);
         collector.hang_up();
         let line = collector.line_with(REFUSED);
-        assert!(line.contains(" is wrong") && line.contains(setting), "{line}");
+        assert!(line.contains(" is not valid") && line.contains(setting), "{line}");
         assert_eq!((visit("later").await, list(NEW_KEY).await), (202, 200), "{wrong}");
     }
 
@@ -145,12 +145,12 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     let text = settings_for(&storage.url()).replace("127.0.0.1:0", "127.0.0.1:1");
     collector.configure(&(text + &site("last")));
     collector.hang_up();
-    let line = collector.line_with("until a restart");
+    let line = collector.line_with("only after a restart");
     assert!(line.contains("setting=\"listen\""), "{line}");
     assert_eq!((visit("last").await, visit("later").await), (202, 404));
 
     // The loop of a destination that was removed has ended; another begins when it is back.
-    assert!(collector.line_with("gets no more").contains("\"crm\""));
+    assert!(collector.line_with("deliveries to it stop").contains("\"crm\""));
     configure(&good);
     collector.hang_up();
     collector.line_with(READ);

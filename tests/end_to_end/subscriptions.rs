@@ -110,7 +110,7 @@ async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
     assert_eq!(left.as_array().unwrap().len(), 2, "also those behind the first of their lead");
     for left in left.as_array().unwrap() {
         let told = (&left["state"], &left["error"]);
-        assert_eq!(told, (&json!("dead"), &json!("it was unsubscribed")));
+        assert_eq!(told, (&json!("dead"), &json!("the subscription was deleted")));
     }
     // Of where the lead itself is handed off, a subscription says nothing.
     let status = app.get(&format!("/v1/leads/{waits}/fields")).await.json["fields"].take();

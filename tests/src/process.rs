@@ -258,6 +258,6 @@ pub fn succeeds(told: Told) -> String {
 /// What `clew check` told of a store that has to hold together.
 pub fn checked(storage: &Storage) -> String {
     let text = succeeds(clew(storage, &["check"]));
-    assert!(text.ends_with("everything holds together\n"), "{text}");
+    assert!(text.ends_with("the store is consistent\n"), "{text}");
     text
 }

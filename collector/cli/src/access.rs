@@ -1,7 +1,7 @@
-//! How a command gets at what is in the store.
+//! Access to the store for commands.
 //!
-//! sled lets one process in: where a collector has the store, it is asked over its socket, and goes
-//! on meanwhile; else the command opens the store itself.
+//! Only one process can open a sled store. If a collector has it open, the command asks that
+//! collector over its socket while it keeps running; otherwise the command opens the store itself.
 
 use crate::store::{ensure_whole, open_existing_store, operator_socket};
 use anyhow::{Context, Result, bail};
@@ -19,22 +19,22 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// An open store, or the collector that has it.
+/// An open store, or the collector that has it open.
 pub(crate) enum Access {
-    /// The store.
+    /// The command has opened the store.
     Store(Arc<dyn Store>),
-    /// The collector.
+    /// A running collector has the store open.
     Collector(Collector),
 }
 
-/// A collector behind its socket.
+/// A running collector, reached over its socket.
 pub(crate) struct Collector {
     client: Client,
     socket: PathBuf,
 }
 
 impl Access {
-    /// Opens what the configuration names.
+    /// Opens the configured store, or connects to the collector that has it open.
     pub(crate) fn open(config: &Config) -> Result<Self> {
         match open_existing_store(config) {
             Ok(store) => {
@@ -50,7 +50,7 @@ impl Access {
         }
     }
 
-    /// Hands over everything that the store holds at this moment, as long as it is wanted.
+    /// Passes every entity of a snapshot of the store to `each`, until it breaks.
     pub(crate) fn everything(
         &self,
         mut each: impl FnMut(Entity) -> Result<ControlFlow<()>>,
@@ -70,8 +70,8 @@ impl Access {
         Ok(())
     }
 
-    /// Relabels visitors; how much changed, and by which rules the collector labels, where one was
-    /// asked.
+    /// Relabels visitors. Returns what changed and, if a collector did it, the hash of the rules
+    /// that it uses.
     pub(crate) fn relabel(&self, some: Vec<Relabelling>) -> Result<(Relabelled, Option<u64>)> {
         match self {
             Self::Store(store) => Ok((server::block_on(store.relabel_all(some))?, None)),
@@ -83,7 +83,7 @@ impl Access {
         }
     }
 
-    /// Erases visitors as far as they still fit; how much was erased.
+    /// Erases those of the visitors that still match; returns how much was erased.
     pub(crate) fn erase(&self, some: Vec<Erasure>) -> Result<Erased> {
         match self {
             Self::Store(store) => Ok(server::block_on(store.erase_all(some))?),
@@ -94,7 +94,7 @@ impl Access {
         }
     }
 
-    /// Declares a connection's fields.
+    /// Creates a connection's missing fields in the CRM.
     pub(crate) fn set_up_crm(&self, config: Config, name: &str) -> Result<SetUp> {
         match self {
             Self::Store(store) => {
@@ -105,7 +105,7 @@ impl Access {
         }
     }
 
-    /// Sends a test lead over a connection.
+    /// Sends a test lead to a connection's CRM.
     pub(crate) fn test_crm(&self, config: Config, name: &str) -> Result<TestResult> {
         match self {
             Self::Store(store) => {
@@ -116,7 +116,7 @@ impl Access {
         }
     }
 
-    /// The state of every connection.
+    /// Returns the state of every connection.
     pub(crate) fn crm_status(&self, config: Config) -> Result<Vec<ConnectionStatus>> {
         match self {
             Self::Store(store) => {
@@ -127,7 +127,7 @@ impl Access {
         }
     }
 
-    /// Lets the store go.
+    /// Closes the store, if this command opened it.
     pub(crate) fn close(self) -> Result<()> {
         match self {
             Self::Store(store) => Ok(server::block_on(store.close())?),
@@ -141,25 +141,25 @@ fn app(config: Config, store: &Arc<dyn Store>) -> Result<Arc<App>> {
 }
 
 impl Collector {
-    /// Asks for something that is answered as JSON.
+    /// Sends an empty `POST` and reads the JSON response.
     fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let answer = self.send(self.client.post(format!("http://collector/{path}")))?;
         Ok(answer.json()?)
     }
 
     fn new(socket: PathBuf) -> Result<Self> {
-        // Fails where it is installed already, which is as good.
+        // An error means that a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().unix_socket(socket.as_path()).timeout(None).build()?;
         Ok(Self { client, socket })
     }
 
-    /// The socket is the address; the host in a request's url is there for form's sake.
+    /// Sends a request over the socket; the host in its URL is only a placeholder.
     fn send(&self, request: RequestBuilder) -> Result<Response> {
         let answer = request.send().with_context(|| {
             format!(
-                "the store is in use, and nobody answers on {}: a collector that is stopping, or a command \
-                 that writes; try again when it has ended",
+                "the store is in use, and nothing answers on {}: a collector is stopping, or another command \
+                 is writing; try again when it has finished",
                 self.socket.display()
             )
         })?;
@@ -180,8 +180,8 @@ impl Collector {
         let told = |error: anyhow::Error| {
             let cut_off = error.chain().any(|cause| cause.is::<std::io::Error>());
             error.context(match cut_off {
-                true => "the collector's answer was cut off; its log says more",
-                false => "the collector's answer cannot be read",
+                true => "the collector's response was cut off; see its log",
+                false => "the collector's response cannot be read",
             })
         };
         Ok(move || reader.read_entity().map_err(told))

@@ -1,4 +1,4 @@
-//! `clew check`: whether what is in the store holds together, and how much there is.
+//! `clew check`: checks that the store is consistent and counts what it holds.
 
 use crate::export;
 use crate::say::say;
@@ -29,15 +29,15 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     for (what, count) in [
         ("visitors", visitors),
         ("page views", page_views),
-        ("page views still to come", stubs),
+        ("page views yet to arrive", stubs),
         ("actions", actions),
         ("touches", touches),
         ("leads", leads),
         ("conversions", conversions),
         ("deliveries", deliveries),
         ("stages, deals and links", records),
-        ("told of nobody known", unmatched),
-        ("remembered", memos),
+        ("unmatched records", unmatched),
+        ("memos", memos),
         ("identities", identities),
         ("idempotency keys", used_keys),
     ] {
@@ -50,7 +50,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     say(format_args!("{:<24} {digest}", "digest"));
     if problems.is_empty() {
         say(format_args!("the page views of {visitors} visitors make {touches} touches"));
-        say("everything holds together");
+        say("the store is consistent");
         return Ok(());
     }
     for problem in &problems {

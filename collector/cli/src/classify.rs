@@ -1,4 +1,4 @@
-//! `clew classify`: what the collector's rules say of visits that stand in a table.
+//! `clew classify`: applies the collector's rules to the visits in a CSV table.
 
 use crate::output::Output;
 use crate::table::{Column, Row, Table, shortened};
@@ -11,27 +11,27 @@ use std::borrow::Cow;
 use std::io::{BufRead, BufWriter, Write};
 use url::Url;
 
-/// What `--help` says below the options.
+/// The part of `--help` below the options.
 const FORMAT: &str = "\
-Reads CSV with a header from standard input. Columns may stand in any order; of these one is needed:
+Reads CSV with a header from standard input. Columns may be in any order; at least one of these is
+required:
 
-  url         the landing page; `www.example.com/x` and `/x?y` will do
-  referrer    where the visitor came from, an address or a bare host
-  user_agent  the browser's
+  url         the landing page; `www.example.com/x` and `/x?y` are accepted
+  referrer    where the visitor came from: a URL or a bare host
+  user_agent  the browser's User-Agent
   source, medium, campaign
-              dimensions as GA4 resolved them; they count where a row has no url
+              dimensions as resolved by GA4; used for rows without a url
 
-Writes the columns as they came (a cell that a spreadsheet would take for a formula gets a ' in front), and
-behind them
+Writes the input columns (with a ' before any cell that a spreadsheet would run as a formula), followed by:
   clew_source, clew_medium, clew_campaign, clew_term, clew_content, clew_channel
-  clew_click_id  the one that decides, as in gclid=Ab
-  clew_bot       why it looks like a program
-  clew_rule      which rules decided: what said the source, a slash, what said the channel
+  clew_click_id  the click id that decided, for example gclid=Ab
+  clew_bot       why the user agent looks like a bot
+  clew_rule      the rules that decided: the source's rule, a slash, the channel's rule
 
-The rules are those of the configuration, or the built-in ones where there is none. Empty, null and
-undefined are nothing, and so is (not set) as url or referrer; as source or medium it is GA4's word for
-what nobody knows, which is not the same as direct. A row that cannot be read, or a url that is no address, is named
-with its line, and then nothing is written. docs/sources.md tells how it is decided.
+The rules are those of the configuration, or the built-in rules if there is none. Empty cells, `null` and
+`undefined` count as missing. So does `(not set)` as url or referrer; as source or medium it is GA4's name
+for an unknown value, which is not direct. If a row cannot be read or a url is not valid, the error names
+its line and nothing is written. docs/sources.md explains the rules.
 
 Example:
   printf 'url,referrer\\nhttps://example.com/?gclid=Ab,https://t.co/x\\n' | clew classify";
@@ -40,9 +40,9 @@ Example:
 #[command(after_long_help = FORMAT)]
 pub(crate) struct Classify {}
 
-/// What is looked at.
+/// The columns that are read.
 const COLUMNS: [&str; 6] = ["url", "referrer", "user_agent", "source", "medium", "campaign"];
-/// What is added.
+/// The columns that are added.
 const ADDED: [&str; 9] = [
     "clew_source",
     "clew_medium",
@@ -61,7 +61,7 @@ impl Classify {
         let settings = Settings::new(config)?;
         let mut output = BufWriter::new(std::io::stdout().lock());
         answer(&settings, std::io::stdin().lock(), &mut output)?;
-        output.flush().context("the answer could not be written")
+        output.flush().context("cannot write to standard output")
     }
 }
 
@@ -73,26 +73,26 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
     }
     ensure!(
         columns.iter().any(Option::is_some),
-        "the header names none of the columns {}; it has {}",
+        "the header has none of the columns {}; it has {}",
         COLUMNS.join(", "),
         table.written().collect::<Vec<_>>().join(", ")
     );
-    // Kept until the last row is read: of an input with a bad row nothing is written.
+    // Held back until the last row is read: a bad row must leave no output.
     let mut answer = Output::new(Vec::new());
     answer.row(table.written().chain(ADDED))?;
     table.rows(|row| {
         let [.., user_agent, _, _, _] = columns;
-        // An empty cell says that nobody wrote it down, not that the browser sent none.
+        // An empty cell means that the user agent is unknown, not that the browser sent none.
         let user_agent = user_agent.map(|column| row.text(column)).filter(|text| !text.is_empty());
         let bot = user_agent.and_then(|text| settings.bots.reason(text));
         let label = judge(settings, columns, row)?;
         let added = told(&label, bot.unwrap_or_default());
         answer.row(row.cells().chain(added.iter().map(String::as_str)))
     })?;
-    output.write_all(&answer.finish()?).context("the answer could not be written")
+    output.write_all(&answer.finish()?).context("cannot write to standard output")
 }
 
-/// The label of a row.
+/// Labels a row.
 fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Result<Label> {
     let text = |column: Option<Column>| column.map_or("", |column| row.text(column));
     let [url, referrer, _, source, medium, campaign] = columns.map(text);
@@ -103,7 +103,7 @@ fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Res
     if url.is_empty() && (resolved || referrer.is_empty()) {
         return Ok(settings.rules.label_resolved(source, medium, campaign));
     }
-    let page = address(url).with_context(|| format!("url `{}` is no address", shortened(url)))?;
+    let page = address(url).with_context(|| format!("url `{}` is not valid", shortened(url)))?;
     let host = page.host_str().unwrap_or_default();
     let sites = &settings.config.sites;
     let site = sites.iter().find(|site| OwnHosts::new(names(&site.hosts)).contain(host));
@@ -113,17 +113,17 @@ fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Res
     Ok(settings.rules.label(&settings.rules.evidence(&page, &referrer), &own))
 }
 
-/// What databases write where there is nothing.
+/// Whether a cell holds what databases write for a missing value.
 fn is_null(text: &str) -> bool {
     text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("undefined")
 }
 
-/// The same, and what analytics tools write for an address that they do not have.
+/// Whether a url or referrer is missing; includes what analytics tools write in that case.
 fn is_nothing(text: &str) -> bool {
     is_null(text) || matches!(text, "-" | "(not set)" | "(none)" | "(direct)")
 }
 
-/// A referrer as other tools export it: the address, or its host alone.
+/// Reads a referrer as other tools export it: a URL, or only its host.
 fn referring(text: &str) -> Cow<'_, str> {
     let bare = text.trim_start_matches('/');
     let host = bare.split(['/', '?']).next().unwrap_or_default();
@@ -137,17 +137,17 @@ fn names(hosts: &[String]) -> impl Iterator<Item = &str> {
     hosts.iter().map(String::as_str)
 }
 
-/// An address as logs have it: with or without scheme, with or without host.
+/// Reads a URL as logs have it: with or without scheme, with or without host.
 fn address(text: &str) -> Option<Url> {
     if let Ok(url) = Url::parse(text) {
-        // `localhost:3000/x` parses too, as if `localhost` were a scheme; so does `about:blank`, which is
-        // nobody's page.
+        // `localhost:3000/x` also parses, with `localhost` as its scheme; so does `about:blank`,
+        // which is not a page of a site.
         let is_port = text.split_once(':').is_some_and(|(_, behind)| behind.starts_with(is_digit));
         if url.has_host() || !is_port {
             return Some(url).filter(Url::has_host);
         }
     }
-    // No host of anybody's: a path says nothing of where it lies.
+    // A path without a host gets a host that cannot exist.
     let nowhere = Url::parse("https://page.invalid/").ok()?;
     match text.starts_with(['/', '?', '#']) || text.is_empty() {
         true => nowhere.join(text).ok(),
@@ -160,7 +160,7 @@ fn is_digit(letter: char) -> bool {
     letter.is_ascii_digit()
 }
 
-/// The cells that are added.
+/// The cells that are added to a row.
 fn told(label: &Label, bot: &str) -> [String; 9] {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let click_id = label.click_id.as_ref().map(|id| match id.value.is_empty() {
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// The cells that are added to one row.
+    /// Checks the cells that are added to one row.
     fn check(header: &str, row: &str, expected: &str) {
         let answer = answered(format!("{header}\n{row}\n").as_bytes()).unwrap();
         let lines: Vec<&str> = answer.lines().collect();
@@ -323,7 +323,7 @@ mod tests {
         check_error(b"url,referrer\nhttps://a.example/,\nhttps://a.example/\n", "line 3");
         check_error(
             b"url\nhttps://a.example/\nhttp://[broken/\n",
-            "line 3: url `http://[broken/` is no address",
+            "line 3: url `http://[broken/` is not valid",
         );
         check_error(b"url\nhttps://a.example/\xff\n", "line 2");
         check_error(b"url\nmailto:a@b.example\n", "line 2");

@@ -1,4 +1,4 @@
-//! `clew crm`: connections to CRMs set up, tested and looked at.
+//! `clew crm`: sets up, tests and inspects CRM connections.
 
 use crate::access::Access;
 use crate::say::say;
@@ -15,12 +15,12 @@ pub(crate) struct Crm {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Declare the fields that are missing in a CRM, and print what is written where.
+    /// Create the fields that the CRM lacks, and print which field is written where.
     Setup {
         /// The connection's name.
         name: String,
     },
-    /// Send a lead that is marked as a test.
+    /// Send a test lead, marked as such.
     Test {
         /// The connection's name.
         name: String,
@@ -33,7 +33,7 @@ impl Crm {
     pub(crate) fn run(self, config: Config) -> Result<()> {
         ensure!(
             !config.crm.is_empty(),
-            "the configuration has no `[[crm]]`; docs/crm.md says how to add one"
+            "the configuration has no `[[crm]]`; see docs/crm.md for how to add one"
         );
         let access = Access::open(&config)?;
         match self.command {
@@ -52,25 +52,25 @@ fn set_up(SetUp { fields, advice }: &SetUp) {
     let width = widest(|field| &field.field);
     let (there, kind) = (widest(|field| &field.there), widest(|field| &field.kind));
     for field in fields {
-        let made = if field.made { "made now" } else { "was there" };
+        let made = if field.made { "created" } else { "exists" };
         say(format_args!(
             "{:<width$}  {:<there$}  {:<kind$}  {made}",
             field.field, field.there, field.kind
         ));
     }
     let made = fields.iter().filter(|field| field.made).count();
-    say(format_args!("{} fields, {made} of them made now", fields.len()));
+    say(format_args!("{} fields, {made} of them created now", fields.len()));
     advice.iter().for_each(say);
 }
 
 fn tested(TestResult { object, id, url, created, fields, noted }: &TestResult) {
-    let made = if *created { "was made" } else { "was there and was written" };
+    let made = if *created { "created" } else { "updated" };
     let note = if *noted { "and a note" } else { "and no note (`notes` is false)" };
-    say(format_args!("the test lead is {object} {id}, which {made}: {fields} fields {note}"));
+    say(format_args!("test lead: {made} {object} {id} with {fields} fields {note}"));
     if let Some(url) = url {
         say(url);
     }
-    say("look at it, and delete it");
+    say("check it in the CRM, then delete it");
 }
 
 fn status(status: &ConnectionStatus) {
@@ -83,10 +83,10 @@ fn status(status: &ConnectionStatus) {
     let states = deliveries.iter().map(|(state, count)| format!("{count} {state}"));
     say(format_args!("  deliveries: {}", states.collect::<Vec<_>>().join(", ")));
     let (waiting, trouble) = inbox;
-    let trouble = trouble.as_ref().map(|trouble| format!("; last trouble: {trouble}"));
-    say(format_args!("  records to be read: {waiting}{}", trouble.unwrap_or_default()));
+    let trouble = trouble.as_ref().map(|trouble| format!("; last error: {trouble}"));
+    say(format_args!("  records waiting to be read: {waiting}{}", trouble.unwrap_or_default()));
     let polled = polled.iter().map(|(feed, at)| format!("{feed} {at}")).collect::<Vec<_>>();
     let never = || "never".to_owned();
     let polled = if polled.is_empty() { never() } else { polled.join(", ") };
-    say(format_args!("  asked for changes: {polled}"));
+    say(format_args!("  last polled: {polled}"));
 }

@@ -1,7 +1,7 @@
-//! `clew demo`: a believable year of journeys and leads, the same for the same seed.
+//! `clew demo`: a realistic year of journeys and leads; the same seed gives the same year.
 //!
-//! Walks the collector's own way (wire, steps, store, conversion) with a clock that stands where the
-//! story is, so nothing in the store could not have come from browsers. Destinations get nothing.
+//! Uses the collector's own path (wire, steps, store, conversion) with a clock set to the time of
+//! each act, so everything in the store could have come from browsers. Destinations get nothing.
 
 mod story;
 
@@ -28,28 +28,28 @@ use story::{Act, Person};
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// The site; its first host stands in the addresses.
+    /// Site to fill; its first host is used in page URLs.
     #[arg(long, value_parser = crate::init::site)]
     site: SiteId,
-    /// How many visitors.
+    /// Number of visitors.
     #[arg(long, default_value_t = 2_000)]
     visitors: u32,
-    /// Another seed, another year.
+    /// Random seed; each seed gives a different year.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The year's last day, like 2026-11-21; today where it is left out.
+    /// Last day of the year, such as 2026-11-21; today by default.
     #[arg(long, value_name = "DATE")]
     until: Option<String>,
 }
 
-/// People surf with this.
+/// The User-Agent of every visitor.
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
 
 impl Demo {
     pub(crate) fn run(&self, config: &Config) -> Result<()> {
         let until_ms = match &self.until {
             Some(day) => parse_rfc3339(&format!("{day}T00:00:00Z"))
-                .context("--until: should be like 2026-11-21")?,
+                .context("--until: should be a date such as 2026-11-21")?,
             None => Clock::system().now_ms() / DAY_MS * DAY_MS,
         };
         let mut config = config.clone();
@@ -69,7 +69,7 @@ impl Demo {
             told
         })?;
         say(format_args!(
-            "{} visitors and {conversions} conversions, from {} on.",
+            "created {} visitors and {conversions} conversions, starting at {}",
             self.visitors,
             rfc3339(until_ms - 365 * DAY_MS)
         ));
@@ -120,7 +120,7 @@ impl Demo {
                 let accepted = app.ingest.accept(&settings, request, body.as_bytes()).await?;
                 match accepted.dropped.first() {
                     Some((_, reason)) => {
-                        Err(anyhow!("an event of the demo was dropped: {}", reason.as_str()))
+                        Err(anyhow!("the collector dropped a demo event: {}", reason.as_str()))
                     }
                     None => Ok(()),
                 }

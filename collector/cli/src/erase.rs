@@ -1,9 +1,9 @@
-//! `clew erase visitors`: removes browsers that belong to nobody, and the leads that their pages
+//! `clew erase visitors`: erases visitors that belong to no lead, and the leads that their pages
 //! proposed.
 //!
-//! Which visitors fit is read from an export, and looked at again in the step that erases each. So a
-//! visitor that is joined or comes back meanwhile stays, and a run that was cut off is taken up by the
-//! next.
+//! Matching visitors are found in an export and checked again in the atomic step that erases them.
+//! So a visitor that is joined to a lead or returns in the meantime stays, and an interrupted run
+//! can simply be repeated.
 
 use crate::access::Access;
 use crate::progress;
@@ -28,50 +28,50 @@ pub(crate) struct Erase {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Visitors that belong to no lead, and the leads that their pages proposed.
+    /// Erase visitors that belong to no lead, and the leads that their pages proposed.
     Visitors(Visitors),
 }
 
-/// Those that fit all that is given.
+/// The criteria; a visitor has to match all that are given.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("criteria").required(true).multiple(true).args(["before", "flagged"])))]
 struct Visitors {
-    /// Of this site.
+    /// Only visitors of this site.
     #[arg(long, value_parser = crate::init::site)]
     site: SiteId,
-    /// Last active before this day (UTC), like 2026-11-21, or before this time in RFC 3339.
+    /// Only visitors last active before this date (UTC), such as 2026-11-21, or RFC 3339 time.
     #[arg(long, value_name = "DATE", value_parser = time)]
     before: Option<i64>,
-    /// All of their page views are flagged.
+    /// Only visitors whose page views are all flagged.
     #[arg(long, value_name = "AS")]
     flagged: Option<Flag>,
-    /// Say what would be erased, and erase nothing.
+    /// Report what would be erased without erasing anything.
     #[arg(long)]
     dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Flag {
-    /// Programs, driven browsers, pages fetched ahead, and the site's own traffic.
+    /// Bots, automated browsers, prefetched pages and the site's own traffic.
     Bots,
 }
 
 fn time(text: &str) -> Result<i64> {
-    parse_utc(text).context("should be like 2026-11-21 or 2026-11-21T10:15:04Z")
+    parse_utc(text).context("should be a date or time such as 2026-11-21 or 2026-11-21T10:15:04Z")
 }
 
-/// What was found and what became of it.
+/// The progress of one run.
 #[derive(Default)]
 struct Run {
     /// Whether the store has any visitor of the site.
     is_known: bool,
-    /// Visitors that fit.
+    /// Visitors that match.
     chosen: u64,
-    /// Those that are to be erased next.
+    /// Visitors to erase in the next request.
     part: Vec<Erasure>,
-    /// In a dry run: visitors that have a proposed lead, which is yet to be read.
+    /// In a dry run: matching visitors whose proposed lead has not been read yet.
     waiting: HashMap<LeadId, Erased>,
-    /// What was erased, or would be.
+    /// What was erased, or would be in a dry run.
     erased: Erased,
 }
 
@@ -95,7 +95,7 @@ impl Visitors {
         bar.finish_and_clear();
         if let Err(error) = done.and_then(|()| access.close()) {
             if !self.dry_run {
-                // What is gone is gone.
+                // Report what was already erased.
                 self.report(&run);
             }
             return Err(error);
@@ -131,7 +131,7 @@ impl Visitors {
                 }
                 Ok(ControlFlow::Continue(()))
             }
-            // They come behind all visitors.
+            // Leads come after all visitors.
             Entity::Lead { lead, records, .. } if !run.waiting.is_empty() => {
                 let erased = run.waiting.remove(&lead.id);
                 if let Some(erased) = erased.and_then(|erased| erased.with(&lead, &records)) {
@@ -153,12 +153,12 @@ impl Visitors {
         let stayed = run.chosen.saturating_sub(visitors);
         if stayed > 0 {
             say(format_args!(
-                "left: {stayed} visitors whose proposed lead has stages, deals or a record in a CRM, or who \
-                 changed meanwhile"
+                "kept: {stayed} visitors whose proposed lead has stages, deals or a record in a CRM, or who \
+                 changed in the meantime"
             ));
         }
         if self.dry_run {
-            say("nothing was written: this was a dry run");
+            say("dry run: nothing was written");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `clew export` and `clew backup`: everything in the store as a file.
+//! `clew export` and `clew backup`: write the whole store to a file.
 
 use crate::access::Access;
 use crate::progress;
@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The file to write, compressed where its name ends in `.gz`; `-` for standard output.
+    /// File to write, compressed if its name ends in `.gz`; `-` for standard output.
     file: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The folder to write into.
+    /// Folder to write the backup to.
     folder: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Export {
 
 impl Backup {
     pub(crate) fn run(&self, config: &Config) -> Result<()> {
-        ensure!(self.folder.is_dir(), "there is no folder {}", self.folder.display());
+        ensure!(self.folder.is_dir(), "the folder {} does not exist", self.folder.display());
         let now = rfc3339(clew_core::Clock::system().now_ms());
         let stamp: String = now.chars().filter(|digit| digit.is_ascii_alphanumeric()).collect();
         let file = self.folder.join(format!("clew-{stamp}.ndjson.gz"));
@@ -51,7 +51,7 @@ impl Backup {
         let read = read_back(&file)?;
         ensure!(
             read == report.digest,
-            "{} was written and does not read back the same: its digest is {read}, the store's {}",
+            "{} was written but reads back differently: its digest is {read}, but the store's is {}",
             file.display(),
             report.digest
         );
@@ -106,7 +106,7 @@ fn read_back(file: &Path) -> Result<String> {
     Ok(check.finish().digest)
 }
 
-/// Hands over everything that the configured store holds, with progress.
+/// Passes every entity of the configured store to `each`, with a progress bar.
 pub(crate) fn everything(
     config: &Config,
     mut each: impl FnMut(&Entity) -> Result<()>,

@@ -1,7 +1,8 @@
-//! `clew import` and `clew restore`: an export into a store that holds nothing.
+//! `clew import` and `clew restore`: import an export into an empty store.
 //!
-//! The file is read through once before anything is stored, so that one that was cut short or edited
-//! stores nothing. An import that is itself cut off goes on where it was, with the same file.
+//! The whole file is verified before anything is stored, so a truncated or edited file stores
+//! nothing. An interrupted import continues where it stopped when it is run again with the same
+//! file.
 
 use crate::progress;
 use crate::say::say;
@@ -16,13 +17,13 @@ use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Entities in one step of the store, and rows in them, whichever comes first.
+/// Entities, and rows in them, that one step of the store takes, whichever limit comes first.
 const PART_ENTITIES: usize = 200;
 const PART_ROWS: usize = 2_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// The file that `clew export` or `clew backup` wrote.
+    /// File written by `clew export` or `clew backup`.
     file: PathBuf,
 }
 
@@ -33,13 +34,13 @@ impl Import {
         let store = open_store_to_import(config)?;
         let before = server::block_on(async {
             let stored = self.store(&store, whole).await.with_context(named);
-            // What went wrong first is what is told.
+            // The first error is the one that is reported.
             let closed = store.close().await;
             stored.and_then(|before| closed.map(|()| before).with_context(named))
         })?;
         let went_on = match before {
             0 => String::new(),
-            before => format!(", {before} of them by an import that was cut off"),
+            before => format!(", {before} of them in an earlier, interrupted import"),
         };
         say(format_args!(
             "stored {} entities from {}{went_on}",
@@ -49,20 +50,18 @@ impl Import {
         Ok(())
     }
 
-    /// Gives back how many were stored already.
+    /// Stores the file; returns how many entities an interrupted import had already stored.
     async fn store(&self, store: &Arc<dyn Store>, whole: Whole) -> Result<u64> {
         let before = match store.holding().await? {
             Holding::Nothing => 0,
             Holding::Import(state) if state.file == whole.digest => state.entities,
             Holding::Import(state) => bail!(
-                "an import of another file was cut off after {} entities: go on with that file, or begin with \
-                 an empty store",
+                "an import of a different file was interrupted after {} entities: continue with that file, or \
+                 use an empty store",
                 state.entities
             ),
             Holding::Something => {
-                bail!(
-                    "the store holds data already: name in store.url a folder or database that holds nothing"
-                )
+                bail!("the store already holds data: set store.url to an empty folder or database")
             }
         };
         let bar = of_file(&self.file, "storing")?;
@@ -83,8 +82,8 @@ impl Import {
                 store.import(ImportPart { entities, state, last: false }).await?;
             }
         }
-        // Else it goes on with the file that it began with, or not at all.
-        ensure!(reader.whole() == Some(whole), "it was exchanged for another file meanwhile");
+        // Without the last part, the import can only continue with the file that it began with.
+        ensure!(reader.whole() == Some(whole), "the file was replaced during the import");
         let state = ImportState { file: whole.digest, entities: done };
         store.import(ImportPart { entities, state, last: true }).await?;
         bar.finish_and_clear();
@@ -92,14 +91,14 @@ impl Import {
     }
 }
 
-/// Reads the whole file, and stores nothing.
+/// Reads and checks the whole file without storing anything.
 fn verify(file: &Path) -> Result<Whole> {
     let bar = of_file(file, "reading")?;
     let counted = bar.clone();
     let mut reader = transfer::open(file, move |bytes| counted.inc(bytes))?;
     while reader.read_entity()?.is_some() {}
     bar.finish_and_clear();
-    reader.whole().context("it has no end")
+    reader.whole().context("its last line is missing")
 }
 
 fn of_file(file: &Path, what: &str) -> Result<ProgressBar> {

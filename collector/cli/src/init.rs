@@ -1,4 +1,4 @@
-//! `clew init`: a first configuration, ready to serve one site.
+//! `clew init`: writes a new configuration that is ready to serve one site.
 
 use crate::say::say;
 use anyhow::{Context, Result};
@@ -11,25 +11,25 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// The configuration where none is named.
+/// The default configuration file.
 pub(crate) const CONFIG: &str = "clew.toml";
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// The site's name, for `data-site`.
+    /// Name of the site, for `data-site`.
     #[arg(long, value_parser = site)]
     site: SiteId,
-    /// A host of the site; its subdomains are included. May be given more than once.
+    /// Host of the site, including its subdomains. May be repeated.
     #[arg(long = "host", required = true)]
     hosts: Vec<String>,
-    /// Where to write; without it the file that --config names, or `clew.toml`.
+    /// File to write; by default the one given by --config, or `clew.toml`.
     #[arg(long)]
     output: Option<PathBuf>,
 }
 
-/// Reads a site's name.
+/// Parses a site's name.
 pub(crate) fn site(text: &str) -> Result<SiteId> {
-    SiteId::parse(text).context("1 to 32 of a-z, 0-9, '-' and '_'")
+    SiteId::parse(text).context("should be 1 to 32 of a-z, 0-9, '-' and '_'")
 }
 
 impl Init {
@@ -37,13 +37,13 @@ impl Init {
         let output = self.output.or(named).unwrap_or_else(|| CONFIG.into());
         let secret = STANDARD.encode(rand::random::<[u8; 32]>());
         let text = format!(
-            "{EXAMPLE}\n# --- made by `clew init` ---\n\n[[token_keys]]\nid = 1\nsecret = \"{secret}\"\n\n\
+            "{EXAMPLE}\n# --- added by `clew init` ---\n\n[[token_keys]]\nid = 1\nsecret = \"{secret}\"\n\n\
              [[sites]]\nname = \"{}\"\nhosts = {:?}\n",
             self.site, self.hosts
         );
         Config::parse(&text, &[])?;
         let mut file = private_file(&output).with_context(|| {
-            format!("cannot write {} (an existing file is left as it is)", output.display())
+            format!("cannot write {} (existing files are never overwritten)", output.display())
         })?;
         file.write_all(text.as_bytes())?;
         let output = output.display();
@@ -59,7 +59,7 @@ impl Init {
     }
 }
 
-/// A new file that only its owner can read: it holds a secret.
+/// Creates a file that only its owner can read, because it holds a secret.
 fn private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

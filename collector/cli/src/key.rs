@@ -1,4 +1,4 @@
-//! `clew key`: an API key, shown once, kept as a hash.
+//! `clew key`: creates an API key. The key is printed once; the configuration keeps only its hash.
 
 use crate::say::say;
 use anyhow::{Context, Result, ensure};
@@ -12,18 +12,18 @@ use std::io::Write;
 
 #[derive(Debug, Args)]
 pub(crate) struct Key {
-    /// The site that it opens. May be given more than once.
+    /// Site that the key gives access to. May be repeated.
     #[arg(long = "site", required = true, value_parser = crate::init::site)]
     sites: Vec<SiteId>,
-    /// What it is for.
+    /// What the key is for.
     #[arg(long)]
     name: String,
-    /// What it may do: leads:write, leads:read, reports:read, hooks or admin. May be given more than once;
-    /// without it leads:write, which is what a form handler needs.
+    /// What the key may do: leads:write, leads:read, reports:read, hooks or admin. May be repeated.
+    /// The default is leads:write, which is what a form handler needs.
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
-    /// Until when it opens: a date (to its end, UTC) or an RFC 3339 time; without it until its table is
-    /// removed.
+    /// When the key expires: a date (valid to the end of that day, UTC) or an RFC 3339 time. By
+    /// default it never does.
     #[arg(long, value_name = "TIME")]
     expires: Option<Expiry>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn run(&self, source: &Source) -> Result<()> {
         let file = source.file.as_deref().context(
-            "there is no configuration yet: run `clew init` first, or name it with --config",
+            "there is no configuration: run `clew init` first, or name the file with --config",
         )?;
         let config = source.read()?;
         for site in &self.sites {
@@ -45,7 +45,7 @@ impl Key {
         let table = self.table(&KeyHash::of(&key));
         let text = std::fs::read_to_string(file)?;
         Config::parse(&format!("{text}{table}"), &source.environment).context(
-            "the key would make the configuration wrong; in --name use letters, digits, spaces, - and _",
+            "this key would make the configuration invalid; use only letters, digits, spaces, - and _ in --name",
         )?;
         let mut output = OpenOptions::new()
             .append(true)
@@ -54,7 +54,7 @@ impl Key {
         output.write_all(table.as_bytes())?;
         say(&key);
         say(format_args!(
-            "# Shown this once; {} keeps its hash. Send the collector SIGHUP to let it in.",
+            "# This key is not shown again; {} keeps only its hash. Send the collector SIGHUP to activate it.",
             file.display()
         ));
         let expires = self.expires.as_ref().map_or_else(|| "never".to_owned(), Expiry::to_string);
@@ -64,7 +64,9 @@ impl Key {
             self.sites().join(", ")
         ));
         if self.scopes.is_empty() {
-            say("# Without --scope a key reports leads, as form handlers do, and reads none.");
+            say(
+                "# Without --scope, a key can report leads, as form handlers do, but not read them.",
+            );
         }
         Ok(())
     }
@@ -80,7 +82,7 @@ impl Key {
         }
     }
 
-    /// What is added to the configuration.
+    /// The table to append to the configuration.
     fn table(&self, hash: &KeyHash) -> String {
         let sites = match self.sites().as_slice() {
             [one] => format!("site = {one:?}"),

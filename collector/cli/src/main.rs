@@ -35,7 +35,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "clew", version, about)]
 struct Arguments {
-    /// The configuration; without it `clew.toml` is read where there is one.
+    /// Configuration file; without this option, `clew.toml` if it exists.
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -44,37 +44,37 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the collector until SIGINT or SIGTERM; SIGHUP reads the configuration again.
+    /// Run the collector until SIGINT or SIGTERM; SIGHUP reloads the configuration.
     Serve(serve::Serve),
-    /// Write a first `clew.toml` with a token key of its own.
+    /// Write a new `clew.toml` with a random token key.
     Init(init::Init),
-    /// Make an API key: add its hash to the configuration and show the key once.
+    /// Create an API key: add its hash to the configuration and print the key once.
     Key(key::Key),
-    /// Print the script tag of a site, with the lines for CSP and SRI.
+    /// Print a site's script tag, with its SRI hash and the CSP directives it needs.
     Snippet(snippet::Snippet),
-    /// Bring a PostgreSQL store's schema up to date, before collectors of this version start.
+    /// Update a PostgreSQL store's schema; run it before starting collectors of this version.
     Migrate(migrate::Migrate),
-    /// Write everything in the store into a file, also while the collector runs.
+    /// Export the whole store to a file; works while the collector runs.
     Export(export::Export),
-    /// Write a compressed export with the time in its name into a folder, and read it back.
+    /// Write a compressed, timestamped export to a folder and verify it by reading it back.
     Backup(export::Backup),
-    /// Read an export into a store that holds nothing.
+    /// Import an export into an empty store.
     Import(import::Import),
-    /// Read a backup into a store that holds nothing; the same as import.
+    /// Restore a backup into an empty store; the same as `import`.
     Restore(import::Import),
-    /// See that what is in the store holds together, and count it.
+    /// Check that the store is consistent; print its counts and digest.
     Check,
-    /// Label what is stored by the rules of the configuration, and say what that changes.
+    /// Relabel stored page views with the configured rules, and report what changes.
     Reclassify(reclassify::Command),
-    /// Erase what nobody needs any more.
+    /// Erase data that is no longer needed.
     Erase(erase::Erase),
-    /// Set connections to CRMs up, try them out, look at them.
+    /// Set up, test and inspect CRM connections.
     Crm(crm::Crm),
-    /// Fill the store with a believable year of journeys and leads.
+    /// Fill the store with a realistic year of demo journeys and leads.
     Demo(demo::Demo),
-    /// Say where visits came from: CSV of addresses and referrers in, sources and channels out.
+    /// Find where visits came from: CSV of URLs and referrers in, sources and channels out.
     Classify(classify::Classify),
-    /// Credit touches under an attribution model: CSV of journeys or paths in, shares out.
+    /// Apply an attribution model: CSV of journeys or paths in, credit out.
     Attribute(attribute::Attribute),
 }
 
@@ -99,7 +99,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let default = PathBuf::from(init::CONFIG);
     let named = arguments.config;
     let file = named.clone().or_else(|| default.is_file().then_some(default));
-    // A variable that is not UTF-8 is none of ours.
+    // Our own variables are always UTF-8; skip the others.
     let text = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };

@@ -1,4 +1,4 @@
-//! `clew migrate`: brings a PostgreSQL store's schema up to date.
+//! `clew migrate`: updates a PostgreSQL store's schema.
 
 use crate::say::say;
 use crate::store::migrate_store;
@@ -8,7 +8,7 @@ use collector::config::Config;
 
 #[derive(Debug, Args)]
 pub(crate) struct Migrate {
-    /// Distribute the tables over a Citus cluster; the url names its coordinator.
+    /// Distribute the tables over a Citus cluster; store.url has to name its coordinator.
     #[arg(long)]
     citus: bool,
 }

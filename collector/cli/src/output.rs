@@ -1,13 +1,15 @@
-//! The CSV that commands write: no cell of it, which a stranger may have sent, runs as a formula.
+//! CSV output of commands. A stranger may have sent a cell's text, so no cell runs as a spreadsheet
+//! formula.
 
 use anyhow::{Result, anyhow};
 use std::borrow::Cow;
 use std::io::Write;
 
-/// What spreadsheets take a cell for a formula by. A tab or carriage return before it is skipped there.
+/// First characters that make spreadsheets treat a cell as a formula. They skip a leading tab or
+/// carriage return.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// Rows of CSV on their way out.
+/// Writes rows of CSV.
 pub(crate) struct Output<W: Write>(csv::Writer<W>);
 
 impl<W: Write> Output<W> {
@@ -23,14 +25,14 @@ impl<W: Write> Output<W> {
         Ok(self.0.write_record(None::<&[u8]>)?)
     }
 
-    /// Writes what waits, and gives the writer back.
+    /// Flushes buffered rows and returns the inner writer.
     pub(crate) fn finish(self) -> Result<W> {
         self.0.into_inner().map_err(|error| anyhow!("{}", error.error()))
     }
 }
 
-/// A cell that a spreadsheet shows and does not run: with a quote in front where it could be a formula. A
-/// plain number is not one, with a sign neither.
+/// Puts a quote before a cell that a spreadsheet would run as a formula. Plain numbers, signed or
+/// not, stay as they are.
 fn cell(text: &str) -> Cow<'_, str> {
     match text.starts_with(FORMULA) && !is_number(text) {
         true => Cow::Owned(format!("'{text}")),
@@ -38,9 +40,9 @@ fn cell(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Digits with a sign, a decimal point and an exponent, where it has them.
+/// Whether a cell is digits, with an optional sign, decimal point and exponent.
 fn is_number(text: &str) -> bool {
-    // `inf` and `nan` are numbers to Rust, and words to a spreadsheet.
+    // `inf` and `nan` are numbers to Rust but words to a spreadsheet.
     text.parse::<f64>().is_ok() && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 

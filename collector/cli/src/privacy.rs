@@ -1,4 +1,4 @@
-//! Who may read what the program writes, and as whom it may run.
+//! File permissions, and the refusal to run as root.
 
 use anyhow::{Result, ensure};
 use collector::config::Source;
@@ -6,18 +6,20 @@ use rustix::fs::Mode;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Set to 1, it allows what `--allow-root` does.
+/// Environment variable that, set to 1, has the same effect as `--allow-root`.
 const ALLOW_ROOT: &str = "CLEW_ALLOW_ROOT";
 
-/// From here on, every file that the program makes is its owner's alone, whatever the shell's mask was.
+/// Makes every file that the program creates from now on accessible only to its owner, regardless
+/// of the shell's umask.
 pub(crate) fn make_private_files() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Refuses to run as root, who can read and change everything on the machine, unless that is allowed.
+/// Refuses to run as root unless that is allowed: root can read and change everything on the
+/// machine.
 ///
 /// # Errors
-/// Says what to do instead.
+/// If the process runs as root and that is not allowed; the error says what to do instead.
 pub(crate) fn ensure_not_root(source: &Source, allowed: bool) -> Result<()> {
     let variable =
         source.environment.iter().any(|(name, value)| name == ALLOW_ROOT && value == "1");
@@ -27,13 +29,13 @@ pub(crate) fn ensure_not_root(source: &Source, allowed: bool) -> Result<()> {
 fn ensure_allowed(is_root: bool, allowed: bool) -> Result<()> {
     ensure!(
         !is_root || allowed,
-        "a collector needs no rights of root: start it as a user of its own, to whom the store's folder \
-         belongs, or say `clew serve --allow-root` ({ALLOW_ROOT}=1), as in a container with only this in it"
+        "the collector does not need to run as root: run it as a dedicated user that owns the store's folder, \
+         or, in a container that holds nothing else, use `clew serve --allow-root` ({ALLOW_ROOT}=1)"
     );
     Ok(())
 }
 
-/// Warns where others can read the configuration.
+/// Warns if other users can access the configuration.
 pub(crate) fn warn_of_exposed(file: Option<&Path>) {
     let Some(file) = file else { return };
     let is_exposed = |mode: u32| mode & 0o077 != 0;
@@ -41,7 +43,7 @@ pub(crate) fn warn_of_exposed(file: Option<&Path>) {
         let remedy = format!("chmod 600 {}", file.display());
         tracing::warn!(
             remedy,
-            "others can read or change the configuration, which may hold secrets"
+            "other users can read or change the configuration, which may hold secrets"
         );
     }
 }

@@ -1,20 +1,20 @@
-//! Progress of long work, on a terminal's standard error; nothing where that is no terminal.
+//! Progress bars on standard error, shown only if it is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-/// Of so many of something.
+/// A bar for a known number of items.
 pub(crate) fn bar(length: u64, what: &str) -> ProgressBar {
     styled(ProgressBar::new(length), &format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left"))
 }
 
-/// Of a file's bytes.
+/// A bar for the bytes of a file.
 pub(crate) fn bytes(length: u64, what: &str) -> ProgressBar {
     let template = format!("{what} {{bar:40}} {{bytes}} of {{total_bytes}}, {{eta}} left");
     styled(ProgressBar::new(length), &template)
 }
 
-/// Of something whose end is not known.
+/// A spinner for an unknown number of items.
 pub(crate) fn count(what: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -24,7 +24,7 @@ pub(crate) fn count(what: &str) -> ProgressBar {
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
-        // Progress that looks plain is better than none.
+        // A plain bar is better than no bar.
         Err(_) => bar,
     }
 }

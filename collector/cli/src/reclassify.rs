@@ -1,8 +1,8 @@
-//! `clew reclassify`: labels what is stored by the rules of the configuration, and says before what
-//! that changes.
+//! `clew reclassify`: relabels stored page views with the configured rules, and reports what
+//! changes.
 //!
-//! Each visitor is one step. One that was relabelled already is passed over, so a run that was cut
-//! off is taken up by the next.
+//! Each visitor is relabelled in one atomic step, and visitors that are already up to date are
+//! skipped, so an interrupted run can simply be repeated.
 
 mod difference;
 
@@ -18,27 +18,28 @@ use difference::Reclassify;
 use shared::source::rules_name;
 use std::ops::ControlFlow;
 
-/// Visitors in one request to a collector, and page views of them, whichever comes first.
+/// Visitors, and labels of their page views, in one request to a collector, whichever limit comes
+/// first.
 const PART_VISITORS: usize = 200;
 const PART_LABELS: usize = 2_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Command {
-    /// Say what would change, and change nothing.
+    /// Report what would change without changing anything.
     #[arg(long)]
     dry_run: bool,
-    /// Show so many page views whose label changes.
+    /// Number of page views with a changed label to show.
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     examples: usize,
 }
 
-/// What is to be written next, and what was.
+/// Relabellings to write next, and totals of those written.
 #[derive(Default)]
 struct Writing {
     part: Vec<Relabelling>,
     labels: usize,
     written: Relabelled,
-    /// The rules by which the running collector labels.
+    /// The hash of the running collector's rules.
     collector: Option<u64>,
 }
 
@@ -51,7 +52,7 @@ impl Command {
         let bar = progress::count("visitors");
         let done = access.everything(|entity| {
             if !matches!(entity, Entity::Visitor { .. }) {
-                // They come first.
+                // Visitors come first; the rest does not matter here.
                 return Ok(ControlFlow::Break(()));
             }
             bar.inc(1);
@@ -66,7 +67,7 @@ impl Command {
         say(reclassify.finish());
         let Relabelled { page_views, labels, visitors, touches } = writing.written;
         match self.dry_run {
-            true => say("nothing was written: this was a dry run"),
+            true => say("dry run: nothing was written"),
             false => say(format_args!(
                 "written: {labels} labels of {visitors} visitors, which changed {touches} touches; \
                  {page_views} page views are marked with these rules"
@@ -74,7 +75,7 @@ impl Command {
         }
         if let Some(rules) = writing.collector.filter(|rules| *rules != settings.rules.hash()) {
             say(format_args!(
-                "the running collector still labels by the rules {}: send it SIGHUP, then run this again",
+                "the running collector still uses the rules {}: send it SIGHUP, then run this command again",
                 rules_name(rules)
             ));
         }

@@ -1,16 +1,16 @@
-//! What a command prints.
+//! Printing a command's output.
 
 use std::io::{ErrorKind, Write};
 
-/// Prints a line that the command was asked for. Whoever closes the pipe has read enough.
+/// Prints a line to standard output. A closed pipe is not an error: the reader has seen enough.
 ///
 /// # Panics
-/// Where it cannot be written otherwise, as on a full disk: an answer that is not there must not look
-/// like one that was given.
+/// If the write fails for any other reason, such as a full disk: missing output must not look like
+/// success.
 pub(crate) fn say(line: impl std::fmt::Display) {
     match writeln!(std::io::stdout(), "{line}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            panic!("the answer could not be written: {error}")
+            panic!("cannot write to standard output: {error}")
         }
         _ => {}
     }

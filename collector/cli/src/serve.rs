@@ -1,5 +1,5 @@
-//! `clew serve`: opens the store, listens, delivers; on a signal reads its settings again, or drains
-//! all of it.
+//! `clew serve`: opens the store, serves requests and delivers leads. SIGHUP reloads the
+//! configuration; SIGINT and SIGTERM drain and stop.
 
 use crate::privacy::{ensure_not_root, warn_of_exposed};
 use crate::store::{ensure_whole, open_store, operator_socket};
@@ -19,7 +19,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// Run as root, too
+    /// Allow running as root.
     #[arg(long)]
     allow_root: bool,
 }
@@ -38,29 +38,30 @@ fn run(source: &Source, config: Config, filter: EnvFilter) -> Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // It would panic where nobody reads the log any more, as after a terminal's hangup.
+        // Otherwise a failed write would panic, for example after the terminal has hung up.
         .log_internal_errors(false)
         .with_ansi(terminal)
         .with_filter_reloading();
     let handle = log.reload_handle();
     log.init();
-    let set_filter = move |filter| handle.reload(filter).context("the log cannot be changed");
+    let set_filter =
+        move |filter| handle.reload(filter).context("the log filter cannot be changed");
     server::block_on(serve(source, config, set_filter))
 }
 
 fn log_filter(config: &Config) -> Result<EnvFilter> {
-    // A plain word that is no level would be taken for a part of the program, and all else be silent.
+    // The filter would read any other word as a part of the program, and silence all others.
     let levels = config.log.split(',').map(str::trim).filter(|part| !part.contains('='));
     for level in levels {
         ensure!(
             level.parse::<LevelFilter>().is_ok(),
-            "log: `{level}` is none of error, warn, info, debug, trace, off"
+            "log: `{level}` is not a level; use error, warn, info, debug, trace or off"
         );
     }
-    // It logs every request that is not HTTP, as often as a stranger likes; `Refusal` counts them. What
-    // the setting says of the same part counts.
+    // actix_http would log every request that is not HTTP, as often as strangers send one;
+    // `Refusal` counts them instead. The setting can override this.
     let filter = format!("actix_http=off,{}", config.log);
-    EnvFilter::try_new(filter).context("log: not a filter")
+    EnvFilter::try_new(filter).context("log: not a valid filter")
 }
 
 async fn serve(
@@ -79,7 +80,7 @@ async fn serve(
         .with_context(|| source.is_wrong())?;
     ensure!(
         app.tracker.is_some(),
-        "this binary was built without the tracker; run `cargo xtask tracker` and build it again"
+        "this binary was built without the tracker; run `cargo xtask tracker` and rebuild it"
     );
     let settings = app.settings.get();
     warn_of_exposed(source.file.as_deref());
@@ -95,7 +96,7 @@ async fn serve(
     let commands = operator_socket.and_then(|path| {
         let serving = server::serve_commands(&path, &app).inspect_err(|error| {
             let path = path.display();
-            tracing::warn!(%path, %error, "commands cannot ask this collector for what is in its store");
+            tracing::warn!(%path, %error, "commands cannot reach this collector: its socket could not be opened");
         });
         serving.ok()
     });
@@ -104,7 +105,10 @@ async fn serve(
     while let Asked::Reload = signals.next().await {
         if let Err(error) = reload(source, &app, &set_filter) {
             let error = format!("{error:#}");
-            tracing::error!(error, "the configuration was refused; the one before stays in force");
+            tracing::error!(
+                error,
+                "the configuration was refused; the previous one stays in force"
+            );
         }
     }
     tracing::info!("stopping: no more requests; finishing deliveries and writes");
@@ -114,7 +118,7 @@ async fn serve(
     }
     stop.send_replace(true);
     worker.await.context("the outbox panicked")?;
-    follower.await.context("following leads panicked")?;
+    follower.await.context("the follower panicked")?;
     store.close().await.context("the store did not close cleanly")?;
     tracing::info!("stopped");
     Ok(())
@@ -122,11 +126,11 @@ async fn serve(
 
 fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; give {setting} another address if it is in use")
+        format!("cannot listen on {address}; if it is in use, set {setting} to another address")
     })
 }
 
-/// Reads the configuration again and puts it in force, all of it or nothing.
+/// Reloads the configuration, all of it or nothing.
 fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<()>) -> Result<()> {
     let before = app.settings.get();
     let mut config = source.read()?;
@@ -143,10 +147,10 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
         destinations = change.destinations.to_string(),
         crm = change.crm.to_string(),
         inbound = change.inbound.to_string(),
-        "the configuration was read again"
+        "the configuration was reloaded"
     );
     for setting in need_restart {
-        tracing::warn!(setting, "a setting that was changed stays as it is until a restart");
+        tracing::warn!(setting, "a changed setting takes effect only after a restart");
     }
     warn_of_exposed(source.file.as_deref());
     warn_of_gaps(&settings);
@@ -155,13 +159,13 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
 
 /// What a signal asks for.
 enum Asked {
-    /// SIGHUP: read the configuration again.
+    /// SIGHUP: reload the configuration.
     Reload,
-    /// SIGINT and SIGTERM alike: stop in order; requests under way are answered first.
+    /// SIGINT or SIGTERM: finish the requests in progress, then stop.
     Stop,
 }
 
-/// The signals that are listened for.
+/// The signals that `clew serve` handles.
 struct Signals {
     hangup: Signal,
     interrupt: Signal,
@@ -169,7 +173,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// From here on none of them ends the process by itself.
+    /// From here on, none of them kills the process.
     fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
@@ -190,12 +194,12 @@ impl Signals {
 
 fn warn_of_gaps(Settings { config, .. }: &Settings) {
     if config.sites.is_empty() {
-        tracing::warn!("no site is configured, so every event will be refused as unknown_site");
+        tracing::warn!("no site is configured; every event will be refused as unknown_site");
     }
     if config.token_keys.is_empty() {
         tracing::warn!(
             "no token_keys are configured, so forms get no sealed token; add [[token_keys]] with an id and \
-             a secret that `openssl rand -base64 32` makes"
+             a secret from `openssl rand -base64 32`"
         );
     }
 }

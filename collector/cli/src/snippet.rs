@@ -1,4 +1,4 @@
-//! `clew snippet`: what a site owner pastes, and what the page's policy must allow.
+//! `clew snippet`: prints the tag to paste into a site's pages, and the CSP that the tag needs.
 
 use crate::say::say;
 use anyhow::{Context, Result, ensure};
@@ -9,7 +9,7 @@ use shared::ids::SiteId;
 
 #[derive(Debug, Args)]
 pub(crate) struct Snippet {
-    /// The site.
+    /// Name of the site.
     #[arg(long, value_parser = crate::init::site)]
     site: SiteId,
 }
@@ -21,21 +21,21 @@ impl Snippet {
         let origin = config.public_url.origin().ascii_serialization();
         let base = format!("{origin}{}", config.prefix);
         let site = &self.site;
-        say("<!-- Paste this into every page's head: -->");
+        say("<!-- Paste this into the head of every page: -->");
         say(format_args!("<script async src=\"{base}/s.js\" data-site=\"{site}\"></script>"));
         say(format_args!(
             "<noscript><img src=\"{base}/p.gif?site={site}\" alt=\"\" referrerpolicy=\"no-referrer-when-downgrade\"></noscript>"
         ));
-        say("\n<!-- Or this version and no other, checked by the browser: -->");
+        say("\n<!-- Or pin this version, verified by the browser: -->");
         say(format_args!(
             "<script async src=\"{base}/s.{}.js\" data-site=\"{site}\" integrity=\"{}\" crossorigin=\"anonymous\"></script>",
             tracker.script.hash, tracker.script.integrity
         ));
-        say("\n# Where the site sends a Content-Security-Policy, it needs:");
+        say("\n# If the site sends a Content-Security-Policy, it needs:");
         say(format_args!(
             "script-src {origin} 'wasm-unsafe-eval'; connect-src {origin}; img-src {origin}"
         ));
-        say("# Without 'wasm-unsafe-eval' page views are still reported, without engagement.");
+        say("# Without 'wasm-unsafe-eval', page views are still reported, but without engagement.");
         Ok(())
     }
 }

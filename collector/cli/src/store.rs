@@ -1,4 +1,4 @@
-//! Opens the store that the configuration names, for one kind of user or another.
+//! Opens the configured store for a collector, an import or another command.
 
 use anyhow::{Context, Result, bail, ensure};
 use clew_store::postgres::{self, Migrated};
@@ -7,31 +7,31 @@ use collector::config::Config;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// For a collector.
+/// Opens the store for a collector.
 ///
 /// # Errors
-/// What the store says, behind the store's url without its password.
+/// The store's error, preceded by the store's URL without its password.
 pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
     open(config, Opener::Collector)
 }
 
-/// For an import, which must not meet a collector there.
+/// Opens the store for an import, which must not run beside a collector.
 ///
 /// # Errors
-/// Those of [`open_store`].
+/// As for [`open_store`].
 pub(crate) fn open_store_to_import(config: &Config) -> Result<Arc<dyn Store>> {
     open(config, Opener::Import)
 }
 
-/// For a command that expects a store: a folder that is missing is not made.
+/// Opens the store for a command that expects it to exist: a missing folder is not created.
 ///
 /// # Errors
-/// A missing folder, and those of [`open_store`].
+/// If the folder is missing, and as for [`open_store`].
 pub(crate) fn open_existing_store(config: &Config) -> Result<Arc<dyn Store>> {
     if let Some(folder) = config.store.options().sled_folder() {
         ensure!(
             folder.is_dir(),
-            "there is no store in {}: is this the folder and the configuration that you mean?",
+            "there is no store in {}: check store.url, the working directory and --config",
             folder.display()
         );
     }
@@ -40,40 +40,41 @@ pub(crate) fn open_existing_store(config: &Config) -> Result<Arc<dyn Store>> {
 
 fn open(config: &Config, opener: Opener) -> Result<Arc<dyn Store>> {
     let opened = clew_store::open(&config.store.options(), opener);
-    opened.with_context(|| format!("the store {} did not open", config.store.shown_url()))
+    opened.with_context(|| format!("cannot open the store {}", config.store.shown_url()))
 }
 
-/// Refuses a store that holds only the first part of an import, which nothing may take for the whole.
+/// Refuses a store that holds only part of an import.
 ///
 /// # Errors
-/// An import that was cut off, with what to do; and the store's own.
+/// If an import was interrupted, with what to do; and the store's own errors.
 pub(crate) async fn ensure_whole(store: &dyn Store) -> Result<()> {
     if let Holding::Import(state) = store.holding().await? {
         bail!(
-            "an import into this store was cut off after {} entities: run `clew import` with the same file \
-             again, it goes on from there",
+            "an import into this store was interrupted after {} entities: run `clew import` again with the \
+             same file to continue it",
             state.entities
         );
     }
     Ok(())
 }
 
-/// Where a running collector answers commands, for stores that let one process in.
+/// The socket on which a running collector answers commands; only for stores that one process can
+/// open.
 pub(crate) fn operator_socket(config: &Config) -> Option<PathBuf> {
     config.store.options().sled_folder().map(|folder| folder.join("operator"))
 }
 
-/// Brings a database's schema up to date; with `citus`, distributes it over the cluster.
+/// Updates a database's schema; with `citus`, distributes it over the cluster.
 ///
 /// # Errors
-/// A store that is not a PostgreSQL database, or what the database says.
+/// If the store is not a PostgreSQL database, and the database's own errors.
 pub(crate) fn migrate_store(config: &Config, citus: bool) -> Result<Migrated> {
     let url = config.store.shown_url();
     let options = config.store.options().postgres("clew migrate").with_context(|| {
         format!(
-            "store.url: {url} is not a PostgreSQL database; only those have a schema to migrate"
+            "store.url: {url} is not a PostgreSQL database; only databases have a schema to migrate"
         )
     })?;
     let migrated = postgres::migrate(&options, citus);
-    migrated.with_context(|| format!("the store {url} could not be migrated"))
+    migrated.with_context(|| format!("cannot migrate the store {url}"))
 }

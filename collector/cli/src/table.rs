@@ -1,4 +1,5 @@
-//! CSV with a header: columns by name, cells by what they must be, errors with the line.
+//! CSV input with a header: looks up columns by name, parses cells and reports errors with their
+//! line.
 
 mod lines;
 
@@ -7,24 +8,24 @@ use csv::StringRecord;
 use lines::Lines;
 use std::io::BufRead;
 
-/// More hours, or conversions, than anything has; up to it floats count exactly.
+/// The largest number of hours or conversions; floats are exact up to here.
 const MOST: f64 = 1e15;
-/// Between touches.
+/// Separates touches.
 const SEPARATOR: char = '>';
 
-/// The input, behind its header.
+/// A table whose header has been read.
 pub(crate) struct Table<R> {
     reader: csv::Reader<Lines<R>>,
-    /// The names as columns are found by: trimmed, in lower case.
+    /// Column names for lookup: trimmed and in lower case.
     header: Vec<String>,
     written: StringRecord,
 }
 
-/// Where a named column stands.
+/// A column of the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Column {
     index: usize,
-    /// Its name.
+    /// The column's name.
     pub(crate) name: &'static str,
 }
 
@@ -38,9 +39,9 @@ impl<R: BufRead> Table<R> {
         let header: Vec<String> = written.iter().map(name).collect();
         ensure!(
             !header.is_empty(),
-            "the input is empty; it begins with a header, the columns' names"
+            "the input is empty; it should start with a header of column names"
         );
-        ensure!(!reader.get_ref().has_ended(), "the header opens a quote that is never closed");
+        ensure!(!reader.get_ref().has_ended(), "the header has a quote that is never closed");
         Ok(Self { reader, header, written })
     }
 
@@ -48,12 +49,12 @@ impl<R: BufRead> Table<R> {
         self.header.iter().any(|column| column == name)
     }
 
-    /// The columns' names as written, without a byte order mark.
+    /// The column names as written, without a byte order mark.
     pub(crate) fn written(&self) -> impl Iterator<Item = &str> {
         self.written.iter().map(|name| name.trim_start_matches('\u{feff}'))
     }
 
-    /// A column that may be missing.
+    /// Looks up an optional column.
     pub(crate) fn find(&self, name: &'static str) -> Result<Option<Column>> {
         let mut places = self.header.iter().enumerate().filter(|(_, column)| *column == name);
         let first = places.next();
@@ -61,7 +62,7 @@ impl<R: BufRead> Table<R> {
         Ok(first.map(|(index, _)| Column { index, name }))
     }
 
-    /// Columns that must be there; an error names all that are not.
+    /// Looks up required columns; the error names all that are missing.
     pub(crate) fn need<const N: usize>(
         &self,
         names: [&'static str; N],
@@ -81,15 +82,15 @@ impl<R: BufRead> Table<R> {
         Ok(columns)
     }
 
-    /// Hands every row to `take`; the first error ends it, with the row's line.
+    /// Passes every row to `take`; stops at the first error and adds the row's line to it.
     pub(crate) fn rows(mut self, mut take: impl FnMut(Row<'_>) -> Result<()>) -> Result<()> {
         let mut record = StringRecord::new();
         let width = self.header.len();
         loop {
             let read = self.reader.read_record(&mut record);
             let lines = self.reader.get_ref();
-            // A quoted field may go on over lines; the row is named by its first. Where the quote is
-            // never closed, the end of the last line lies in it too.
+            // A quoted field may span lines; the row's number is that of its first line. If a quote
+            // is never closed, the field includes the end of the last line.
             let breaks = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count();
             let line = lines.count() + u64::from(lines.has_ended());
             let line = line.saturating_sub(breaks as u64);
@@ -97,18 +98,18 @@ impl<R: BufRead> Table<R> {
                 Ok(false) => return Ok(()),
                 Ok(true) if lines.has_ended() => Err(anyhow!("a quote is never closed")),
                 Ok(true) if record.len() != width => {
-                    Err(anyhow!("the header has {width} fields, the row {}", record.len()))
+                    Err(anyhow!("the header has {width} fields, but the row has {}", record.len()))
                 }
                 Ok(true) => take(Row(&record)),
                 Err(error) if error.is_io_error() => return Err(error).context("reading failed"),
-                Err(_) => Err(anyhow!("what stands there is not UTF-8")),
+                Err(_) => Err(anyhow!("not valid UTF-8")),
             };
             taken.with_context(|| format!("line {line}"))?;
         }
     }
 }
 
-/// One row, whole.
+/// A complete row.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a>(&'a StringRecord);
 
@@ -117,19 +118,19 @@ impl<'a> Row<'a> {
         self.0.get(column.index).unwrap_or_default().trim()
     }
 
-    /// Every cell as it came.
+    /// Every cell, unchanged.
     pub(crate) fn cells(self) -> impl Iterator<Item = &'a str> {
         self.0.iter()
     }
 
-    /// What stands between the separators.
+    /// The parts of a cell between the separators; at least one, and none empty.
     pub(crate) fn list(self, column: Column) -> Result<impl Iterator<Item = &'a str> + Clone> {
         let Column { name, .. } = column;
         let text = self.text(column);
         ensure!(!text.is_empty(), "{name} is empty");
         let parts = text.split(SEPARATOR).map(str::trim);
         if let Some(place) = parts.clone().position(str::is_empty) {
-            bail!("{name} `{}` has nothing at touch {place}, counted from 0", shortened(text));
+            bail!("{name} `{}` is empty at touch {place}, counted from 0", shortened(text));
         }
         Ok(parts)
     }
@@ -138,18 +139,18 @@ impl<'a> Row<'a> {
         read_number(self.text(column), column, 0.0)
     }
 
-    /// The same where the cell may be empty.
+    /// Like [`Self::number`], but the cell may be empty.
     pub(crate) fn optional_number(self, column: Column) -> Result<Option<f64>> {
         let text = self.text(column);
         (!text.is_empty()).then(|| read_number(text, column, 0.0)).transpose()
     }
 
-    /// Hours before something; after it where they are negative.
+    /// A list of hours before something; negative means after it.
     pub(crate) fn hours(self, column: Column) -> Result<Vec<f64>> {
         self.list(column)?.map(|text| read_number(text, column, -MOST)).collect()
     }
 
-    /// The same for a single one, where the cell may be empty.
+    /// Like [`Self::hours`], but a single number, and the cell may be empty.
     pub(crate) fn optional_hours(self, column: Column) -> Result<Option<f64>> {
         let text = self.text(column);
         (!text.is_empty()).then(|| read_number(text, column, -MOST)).transpose()
@@ -169,12 +170,12 @@ fn read_number(text: &str, column: Column, least: f64) -> Result<f64> {
     let least = if least < 0.0 { "-1e15" } else { "0" };
     let wrong = || {
         let Column { name, .. } = column;
-        anyhow!("{name} `{}` is no number from {least} to 1e15", shortened(text))
+        anyhow!("{name} `{}` is not a number from {least} to 1e15", shortened(text))
     };
     number.ok_or_else(wrong)
 }
 
-/// As much of a cell as a sentence bears.
+/// Shortens a cell's text for an error message.
 pub(crate) fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {

@@ -1,4 +1,5 @@
-//! The application: makes the services and gives each what it needs. Nothing is done here.
+//! The application: creates the services and gives each what it needs. It contains no logic of its
+//! own.
 
 use crate::http::{Bodies, Pace};
 use crate::tracker::Tracker;
@@ -26,25 +27,25 @@ use std::sync::Arc;
 
 /// Every service of one collector.
 pub struct App {
-    /// The store, the time, the dice, the counters.
+    /// Store, clock, randomness and metrics.
     pub core: Arc<Core>,
     /// The settings in force.
     pub settings: Arc<CurrentSettings>,
     /// The connections to CRMs.
     pub connections: Arc<Connections>,
-    /// The subscriptions.
+    /// The webhooks that programs ordered by API.
     pub subscriptions: Arc<Subscriptions>,
-    /// Makes leads.
+    /// Creates leads.
     pub conversions: Arc<Conversions>,
-    /// Takes what browsers send.
+    /// Stores browsers' events.
     pub ingest: Arc<Ingest>,
-    /// Takes what comes back of leads.
+    /// Stores reported stages and revenue.
     pub feedback: Arc<Feedback>,
-    /// Operates connections.
+    /// Sets up, tests and inspects CRM connections.
     pub operation: Arc<Operation>,
-    /// The files for browsers, where they were built in.
+    /// The tracker's files; `None` if this binary was built without them.
     pub tracker: Arc<Option<Tracker>>,
-    /// The records that CRMs named.
+    /// CRM records that webhooks named and that are still to be read.
     pub inbox: Arc<Inbox>,
     bodies: Arc<Bodies>,
     pace: Arc<Pace>,
@@ -53,10 +54,10 @@ pub struct App {
 }
 
 impl App {
-    /// Around an open store.
+    /// Creates all services on an open store.
     ///
     /// # Errors
-    /// A token key, webhook secret or connection that cannot be used.
+    /// If a token key, webhook secret, rule or connection of the configuration cannot be used.
     pub fn new(
         config: Config,
         store: Arc<dyn Store>,
@@ -116,7 +117,7 @@ impl App {
         }))
     }
 
-    /// An outbox of these services.
+    /// Creates an outbox that uses these services.
     pub fn outbox(&self) -> Outbox {
         Outbox::new(
             Arc::clone(&self.core),
@@ -126,7 +127,7 @@ impl App {
         )
     }
 
-    /// A follower of these services.
+    /// Creates a follower that uses these services.
     pub fn follower(&self) -> Follower {
         Follower::new(
             Arc::clone(&self.core),
@@ -137,17 +138,17 @@ impl App {
         )
     }
 
-    /// Puts other settings in force for all work that begins from now on.
+    /// Applies new settings to all work that begins from now on.
     ///
     /// # Errors
-    /// A connection that cannot be used; the settings before stay in force.
+    /// If a connection cannot be used; the previous settings then stay in force.
     pub fn change_settings(&self, settings: Settings) -> Result<()> {
         settings.check_connections(&self.connections)?;
         self.settings.replace(settings);
         Ok(())
     }
 
-    /// Makes the services available to handlers, each of which names those that it uses.
+    /// Makes the services available to handlers; each handler names those it uses.
     pub(crate) fn provide(&self, config: &mut ServiceConfig) {
         config
             .app_data(Data::from(Arc::clone(&self.core)))

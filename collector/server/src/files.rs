@@ -1,21 +1,21 @@
-//! How many files may be open, and how many connections that makes.
+//! The limit of open files, and how many connections it allows.
 
 use collector::config::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the store's own files, listeners, the log and a command or two need.
+/// Descriptors for the store's files, listeners, the log and a command or two.
 const OTHER_FILES: usize = 128;
-/// A connection, and a second descriptor that can end it.
+/// Each connection uses its own descriptor and a second one that can shut it down.
 const FILES_PER_CONNECTION: usize = 2;
 
-/// Raises the limit of open files as far as the process may. A limit that cannot be raised stays.
+/// Raises the limit of open files as far as allowed. If that fails, the limit stays as it is.
 pub fn raise_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// The connections that may be open at once: those of the settings, or fewer where the limit of open
-/// files leaves no room for as many.
+/// How many connections may be open at once: `limits.connections`, or fewer if the limit of open
+/// files is too low for that.
 pub(crate) fn connections(config: &Config) -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let fit = fit(usize::try_from(files).unwrap_or(usize::MAX), reserved(config));
@@ -25,19 +25,20 @@ pub(crate) fn connections(config: &Config) -> usize {
             wanted,
             connections = fit,
             files,
-            "fewer connections than limits.connections fit the limit of open files; raise it (LimitNOFILE)"
+            "the limit of open files is too low for limits.connections; raise it (LimitNOFILE)"
         );
     }
     wanted.min(fit)
 }
 
-/// The files that connections may not take.
+/// Descriptors that connections may not use.
 fn reserved(config: &Config) -> usize {
     let destinations = config.destinations.len() + config.crm.len();
     OTHER_FILES + config.store.connections + destinations * config.delivery.concurrency
 }
 
-/// Half of the files at least are left to connections, whatever else is configured.
+/// How many connections fit. At least half of all descriptors go to connections, whatever is
+/// configured.
 fn fit(files: usize, reserved: usize) -> usize {
     let left = files.saturating_sub(reserved).max(files / 2);
     (left / FILES_PER_CONNECTION).max(1)

@@ -1,7 +1,7 @@
-//! The collector behind HTTP: the application that wires its services, the routes, and the server.
+//! The collector's HTTP side: the application that wires the services, the routes and the servers.
 //!
-//! Only this crate knows actix-web, and only [`problem`] and [`http`] give status codes. Handlers name the
-//! services that they use, extract, call one of them, and answer.
+//! Only this crate uses actix-web, and only [`problem`] and [`http`] choose status codes. A handler
+//! names the services it needs, extracts its input, calls one of them and responds.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
-//! The one error that leaves the API: RFC 9457 problem details, and the one place for statuses.
+//! The API's only error type, sent as RFC 9457 problem details, and the one place that maps errors
+//! to statuses.
 //!
-//! What went wrong inside is logged here and never sent; what the caller did wrong comes with a sentence
-//! that says what to do, and with the id of the request.
+//! Internal errors are logged and never sent. Every problem has a sentence that says what to do,
+//! and the request's id.
 
 use crate::request_id;
 use actix_web::http::StatusCode;
@@ -23,67 +24,68 @@ use shared::outcome::DropReason;
 use shared::time::rfc3339;
 use std::fmt;
 
-/// When to come again where the disk is full: room is not made in a second.
+/// `Retry-After` while the disk is full: freeing space takes a while.
 const ROOM_SECONDS: u32 = 60;
 
-/// A refusal or failure on its way to the caller.
+/// An error response of the API.
 #[derive(Debug)]
 pub enum ApiError {
     /// A batch that was refused as a whole.
     Dropped(DropReason),
     /// 400: the request cannot be read.
     Malformed(String),
-    /// 401: no key, or none that is known.
+    /// 401: the key is missing or unknown.
     Unauthorized,
-    /// 401: the key is known, and ended at this time (Unix milliseconds).
+    /// 401: the key expired at this time (Unix milliseconds).
     KeyExpired(i64),
     /// 403: the key lacks this scope.
     MissingScope(Scope),
-    /// 403: the key does not open the site that is meant.
+    /// 403: the key has no access to the requested site.
     OtherSite,
-    /// 401: a webhook that is not signed as it should be.
+    /// 401: a webhook's signature is missing or wrong.
     NotSigned(String),
-    /// 404: there is no such thing for this key.
+    /// 404: what is named does not exist, or this key has no access to it.
     NotFound(&'static str),
-    /// 405: not with this method.
+    /// 405: the path does not support the method.
     MethodNotAllowed,
     /// 408: the body did not arrive in time.
     TooSlow,
-    /// 409: what is kept says otherwise.
+    /// 409: the request contradicts the stored state.
     Conflict(String),
     /// 413: the body is too large.
     TooLarge,
-    /// 422: the request is understood and cannot be.
+    /// 422: the request can be read, but a value in it is not valid.
     Invalid(String),
     /// 422: the idempotency key was used for another request.
     KeyReused,
     /// 429: the client, the visitor or the site sends too much.
     Limited(Limited),
-    /// 503: the store cannot take it now.
+    /// 503, or 409 if another export is in progress: the store refused or failed the request.
     Store(StoreError),
-    /// 503: the bodies that are being read fill the memory that they may have.
+    /// 503: the request bodies being read use all the memory they may have.
     NoRoom,
-    /// 503: the client has as many connections as it may have.
+    /// 503: the client has reached its limit of connections.
     TooManyConnections,
-    /// 503: the store did not say in time whether it takes writes.
+    /// 503: the store did not report in time whether it accepts writes.
     Busy,
     /// 503: this binary was built without the tracker.
     NoTracker,
 }
 
-/// The word of an answer's problem, for whoever counts answers.
+/// The problem's type, attached to the response for the metrics.
 pub struct Problem(pub String);
 
-/// What the store failed an answer's request with, for the log.
+/// The store's error, attached to the response for the log.
 pub(crate) struct StoreFailure(StoreError);
 
 impl StoreFailure {
-    /// Logs it with its request, once a minute: a store that has failed fails every request.
+    /// Logs the error within its request's span, at most once a minute: a failed store fails every
+    /// request.
     pub(crate) fn log(&self, core: &Core) {
         let Self(error) = self;
         let count = core.refused(Refusal::Store);
         match (error, count) {
-            // Logged where the trouble is.
+            // Logged where they occur.
             (StoreError::Busy | StoreError::Exporting | StoreError::Unavailable(_), _) => {
                 tracing::debug!(%error, "the store failed a request");
             }
@@ -170,7 +172,7 @@ impl From<SubscribeError> for ApiError {
 }
 
 impl ApiError {
-    /// Status, the last part of `type`, and the sentence.
+    /// The status, the last segment of `type`, and `detail`.
     fn parts(&self) -> (StatusCode, &str, String) {
         let told = |text: &str| text.to_owned();
         match self {
@@ -179,13 +181,13 @@ impl ApiError {
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                told("Send `Authorization: Bearer KEY` with a key that `clew key` made."),
+                told("Send `Authorization: Bearer KEY` with a key created by `clew key`."),
             ),
             Self::KeyExpired(at_ms) => (
                 StatusCode::UNAUTHORIZED,
                 "key_expired",
                 format!(
-                    "This key has expired, at {}. Make another with `clew key`.",
+                    "This key expired at {}. Create a new one with `clew key`.",
                     rfc3339(*at_ms)
                 ),
             ),
@@ -193,13 +195,15 @@ impl ApiError {
                 StatusCode::FORBIDDEN,
                 "forbidden",
                 format!(
-                    "This key lacks the scope `{scope}`; `clew key --scope {scope}` makes one that has it."
+                    "This key lacks the scope `{scope}`. Create one that has it with `clew key --scope {scope}`."
                 ),
             ),
             Self::OtherSite => (
                 StatusCode::FORBIDDEN,
                 "forbidden",
-                told("This key does not open that site; GET /v1/me lists those that it opens."),
+                told(
+                    "This key has no access to that site. GET /v1/me lists the sites it can access.",
+                ),
             ),
             Self::NotSigned(detail) => (StatusCode::UNAUTHORIZED, "not_signed", detail.clone()),
             Self::NotFound(what) => {
@@ -208,12 +212,12 @@ impl ApiError {
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                told("This address does not take that method."),
+                told("This path does not support that method."),
             ),
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",
-                told("The body took too long to arrive. Send the same again, faster."),
+                told("The body took too long to arrive. Send the request again, faster."),
             ),
             Self::Conflict(detail) => (StatusCode::CONFLICT, "conflict", detail.clone()),
             Self::TooLarge => (
@@ -235,7 +239,7 @@ impl ApiError {
             Self::Store(StoreError::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("Too many writes are waiting. Send the same again after Retry-After."),
+                told("Too many writes are waiting. Repeat the request after Retry-After."),
             ),
             Self::Store(error @ StoreError::Full(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_full", sentence(&error.to_string()))
@@ -246,30 +250,30 @@ impl ApiError {
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
-                told("The store takes no requests now. Send the same again after Retry-After."),
+                told("The store is unavailable. Repeat the request after Retry-After."),
             ),
             Self::NoRoom => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("Too many bodies are being read. Send the same again after Retry-After."),
+                told("Too many bodies are being read. Repeat the request after Retry-After."),
             ),
             Self::TooManyConnections => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
                 told(
-                    "This client has too many connections open. Close some, or use one for several requests.",
+                    "This client has too many connections open. Close some, or reuse one for several requests.",
                 ),
             ),
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("The store did not answer in time."),
+                told("The store did not answer in time. Repeat the request after Retry-After."),
             ),
             Self::NoTracker => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no_tracker",
                 told(
-                    "This binary was built without the tracker. Run `cargo xtask tracker` and build it again.",
+                    "This binary was built without the tracker. Run `cargo xtask tracker` and rebuild it.",
                 ),
             ),
         }
@@ -279,20 +283,20 @@ impl ApiError {
 fn too_much(by: &str) -> &'static str {
     match by {
         "visitor" => {
-            "This visitor sends more than a person can. Send the same again after Retry-After."
+            "This visitor sends more events than a person causes. Repeat the request after Retry-After."
         }
         "site_day" => {
-            "The site has sent as much as it may today. Send the same again after Retry-After, or raise \
+            "The site has reached its daily limit. Repeat the request after Retry-After, or raise \
              rates.site_events_per_day and rates.site_mib_per_day."
         }
         _ => {
-            "This address sends too much. Send the same again after Retry-After. If it is a proxy of the \
-             site's own, name it in trusted_proxies."
+            "This address sends too much. Repeat the request after Retry-After. If it is your own proxy, \
+             add it to trusted_proxies."
         }
     }
 }
 
-/// What the store says, as a sentence.
+/// Turns the store's message into a sentence.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase).into_iter().flatten();
@@ -306,31 +310,31 @@ fn dropped(reason: DropReason) -> (StatusCode, &'static str, String) {
         }
         DropReason::Malformed => (
             StatusCode::BAD_REQUEST,
-            "The body is not a batch: JSON in UTF-8 with v, site, sent_at and events.",
+            "The body is not a batch: send JSON in UTF-8 with v, site, sent_at and events.",
         ),
         DropReason::UnsupportedVersion => {
-            (StatusCode::BAD_REQUEST, "Only wire version 1 is spoken here.")
+            (StatusCode::BAD_REQUEST, "This wire version is not supported: send version 1.")
         }
         DropReason::TooManyEvents => {
             (StatusCode::UNPROCESSABLE_ENTITY, "Too many events: send at most 250 in a batch.")
         }
         DropReason::UnknownSite => {
-            (StatusCode::NOT_FOUND, "No site of that name is configured; look at data-site.")
+            (StatusCode::NOT_FOUND, "No site of that name is configured: check data-site.")
         }
         DropReason::ForeignOrigin => (
             StatusCode::FORBIDDEN,
-            "The page's host is not one of the site's hosts in the configuration.",
+            "The page's host is not one of the site's hosts: add it to them in the configuration.",
         ),
         DropReason::InvalidVisitor => {
             (StatusCode::UNPROCESSABLE_ENTITY, "The visitor is not a UUID.")
         }
         DropReason::RateLimited => (
             StatusCode::TOO_MANY_REQUESTS,
-            "Too much was sent. Send the same again after Retry-After.",
+            "Too much was sent. Repeat the request after Retry-After.",
         ),
         DropReason::Overloaded => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Too many writes are waiting. Send the same again after Retry-After.",
+            "Too many writes are waiting. Repeat the request after Retry-After.",
         ),
         DropReason::InvalidEvent
         | DropReason::TooLong

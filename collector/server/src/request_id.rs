@@ -1,7 +1,7 @@
-//! The id of a request: in every answer's `X-Request-Id`, in every problem, and in every line of the log
+//! The id of a request: in the response's `X-Request-Id`, in every problem, and in every log line
 //! that the request causes.
 //!
-//! A trusted proxy may bring an id of its own; anybody else gets a new one.
+//! Trusted proxies may send an id of their own; all other requests get a new one.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,30 +14,30 @@ use collector::config::Network;
 use collector::settings::CurrentSettings;
 use tracing::Instrument;
 
-/// Where it stands.
+/// The header with the id.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is taken over.
+/// The longest id accepted from a proxy.
 const MOST_BYTES: usize = 64;
 
 tokio::task_local! {
     static CURRENT: String;
 }
 
-/// The id of the request that is being answered; `None` outside of one.
+/// The id of the current request; `None` outside of a request.
 pub(crate) fn current() -> Option<String> {
     CURRENT.try_with(String::clone).ok()
 }
 
-/// Gives a request its id, and a span that names it.
+/// Middleware that gives each request its id and a log span with that id.
 pub(crate) async fn identify(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = id_of(&request);
-    // Of the highest level, so that a log of errors alone names the request too.
+    // An error span, so that even a log of errors alone names the request.
     let span = tracing::error_span!("request", id, method = request.method().as_str());
     let mut answered = CURRENT.scope(id.clone(), next.call(request).instrument(span)).await?;
-    // Hex digits, or what `is_plain` let through.
+    // Cannot fail: the id is hex digits or was checked by `is_plain`.
     if let Ok(value) = HeaderValue::from_str(&id) {
         answered.headers_mut().insert(HEADER, value);
     }
@@ -56,7 +56,7 @@ fn id_of(request: &ServiceRequest) -> String {
     brought.unwrap_or_else(make)
 }
 
-/// The id that a trusted proxy brings.
+/// The id that a trusted proxy sent.
 fn brought<'a>(request: &'a HttpRequest, trusted: &[Network]) -> Option<&'a str> {
     let peer = request.peer_addr()?.ip();
     let is_trusted = trusted.iter().any(|network| network.contains(peer));
@@ -64,7 +64,7 @@ fn brought<'a>(request: &'a HttpRequest, trusted: &[Network]) -> Option<&'a str>
     (is_trusted && is_plain(id)).then_some(id)
 }
 
-/// Whether an id can stand in a header and in a line of a log.
+/// Whether an id is safe in a header and in a log line.
 fn is_plain(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     (1..=MOST_BYTES).contains(&id.len()) && id.bytes().all(plain)

@@ -1,5 +1,5 @@
-//! The HTTP servers: the public one, the operators' and the one for commands. Each takes what it listens
-//! on and returns a handle that stops it.
+//! The HTTP servers: for the public, for operators and for commands. Each function starts one and
+//! returns a handle that stops it.
 
 use crate::app::App;
 use crate::http;
@@ -19,19 +19,19 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// Seconds that requests under way may take once a stop was asked for.
+/// How long requests in progress may take after a stop was requested, in seconds.
 const STOP_SECONDS: u64 = 10;
-/// How long a connection may stay open without a byte between two requests.
+/// How long a connection may stay idle between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// How long a client may take to notice that its connection was ended.
+/// How long a client may take to notice that its connection was closed.
 const DISCONNECT: Duration = Duration::from_secs(1);
-/// Connections that the system keeps until they are accepted. With the 128 that a listener is made with, a
-/// burst of new visitors is dropped and comes again a second later.
+/// Connections that the system queues until they are accepted. With the default of 128, a burst of
+/// new visitors overflows the queue, and their browsers retry a second later.
 const BACKLOG: i32 = 1024;
-/// Connections of operators at once.
+/// Open connections of operators, at most.
 const OPERATOR_CONNECTIONS: usize = 32;
 
-/// A running server; it serves in the background until it is stopped.
+/// A server that runs in the background until it is stopped.
 pub struct Serving {
     server: ServerHandle,
     sweep: Option<JoinHandle<()>>,
@@ -44,7 +44,7 @@ impl Serving {
         Self { server: handle, sweep }
     }
 
-    /// Takes no more requests and waits for those under way.
+    /// Stops accepting requests and waits for those in progress.
     pub async fn stop(self) {
         self.server.stop(true).await;
         if let Some(sweep) = self.sweep {
@@ -53,17 +53,18 @@ impl Serving {
     }
 }
 
-/// Runs a command's work in the runtime that the server needs.
+/// Runs a command's work in the runtime that actix-web needs.
 pub fn block_on<F: Future>(work: F) -> F::Output {
     actix_web::rt::System::new().block_on(work)
 }
 
-/// Begins to answer commands on a socket file; whoever may open the file may ask.
+/// Starts the server for commands on a Unix socket; only the owner of the socket's file can
+/// connect.
 ///
 /// # Errors
-/// Where the file cannot be made, as under a path of more than a hundred bytes.
+/// If the socket cannot be created, for example because its path is longer than about 100 bytes.
 pub fn serve_commands(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
-    // A collector that was killed left its own; the store is this one's now.
+    // A killed collector leaves its socket behind; this collector has the store now.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -84,11 +85,11 @@ pub fn serve_commands(path: &Path, app: &Arc<App>) -> std::io::Result<Serving> {
     Ok(Serving::start(server.listen_uds(listener)?.run(), None))
 }
 
-/// Begins to answer operators' machines: by a thread and with connections of its own, so that it answers
+/// Starts the server for operators. It has its own thread and connections, so it responds even
 /// while the public address is busy or full.
 ///
 /// # Errors
-/// Where the listener cannot be used.
+/// If the listener cannot be used.
 pub fn serve_operators(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> {
     let request_time = app.settings.get().config.limits.request_time();
     let app = Arc::clone(app);
@@ -112,10 +113,10 @@ pub fn serve_operators(listener: TcpListener, app: &Arc<App>) -> std::io::Result
     Ok(Serving::start(server.listen(listener)?.run(), None))
 }
 
-/// Begins to serve the public address. Who listens for signals is the caller's choice.
+/// Starts the server for the public address. It handles no signals; that is up to the caller.
 ///
 /// # Errors
-/// Where the listener cannot be used.
+/// If the listener cannot be used.
 pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> {
     let settings = app.settings.get();
     let config = &settings.config;
@@ -124,7 +125,7 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
         workers => workers,
     };
     rustix::net::listen(&listener, BACKLOG)?;
-    // Each worker takes its share; together they take no more than that.
+    // Each worker gets an equal share of the connections.
     let per_worker = (files::connections(config) / workers).max(1);
     let open = Sockets::new(
         Arc::clone(&app.core),
@@ -153,7 +154,8 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
         .workers(workers)
         .max_connections(per_worker)
         .on_connect(move |connection, data| open.accept(connection, data))
-        // An idle connection ends by this before it counts as slow.
+        // Shorter than the request time, so that an idle connection is closed before it counts as
+        // slow.
         .keep_alive(KEEP_ALIVE.min(request_time / 2))
         .client_request_timeout(request_time)
         .client_disconnect_timeout(DISCONNECT)

@@ -1,9 +1,10 @@
-//! The open connections of the public address: how many, whose, and how long one may rest.
+//! The open connections of the public address: how many there are, how many each client has, and
+//! how long one may idle.
 //!
-//! actix-web gives the first head of a connection a deadline, and a body has one of its own
-//! ([`crate::http`]). What is left is done here. A client has a number of connections that it may hold
-//! at once. And from one answer on, the client has a while to read it and to send the next head whole:
-//! else it could hold a connection for ever with a byte a minute.
+//! actix-web has a deadline for the first request head of a connection, and request bodies have
+//! their own ([`crate::http`]). This module adds two limits. Each client may hold only so many
+//! connections at once. And after each response, a client has limited time to read it and to send
+//! the next complete head; otherwise it could hold a connection forever with a byte a minute.
 
 use crate::problem::ApiError;
 use actix_web::Error;
@@ -22,11 +23,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often connections are looked over.
+/// How often overdue connections are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
-/// A client reads its answers at least this fast.
+/// The slowest rate at which a client may read a response.
 const READ_BYTES_PER_SECOND: u64 = 16 << 10;
-/// What a client is sent that has as many connections as it may have. It is not read first.
+/// The response to a client that has reached its limit of connections, sent before its request is
+/// read.
 const REFUSED: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
     Connection: close\r\n\r\n";
@@ -35,7 +37,7 @@ const REFUSED: &[u8] =
 pub(crate) struct Sockets {
     core: Arc<Core>,
     settings: Arc<CurrentSettings>,
-    /// As many as may be open.
+    /// The most connections that may be open.
     most: usize,
     open: Mutex<Open>,
 }
@@ -49,15 +51,15 @@ struct Open {
 
 /// One connection.
 struct Socket {
-    /// A second descriptor of it, which ends it from outside.
+    /// A second descriptor of the socket, used to shut it down from outside.
     descriptor: OwnedFd,
-    /// Whether it has brought a request.
+    /// Whether a request has arrived on it.
     asked: AtomicBool,
-    /// Until when it may rest; `None` while a request is being answered, and before the first.
+    /// The end of its idle time; `None` before the first request and while one is being processed.
     rests_until: Mutex<Option<Instant>>,
 }
 
-/// An open connection's entry, which ends with the connection.
+/// Registers an open connection; removes it again when actix-web drops the connection's data.
 struct Entry {
     sockets: Arc<Sockets>,
     id: u64,
@@ -65,7 +67,7 @@ struct Entry {
     socket: Arc<Socket>,
 }
 
-/// The mark of a connection that was refused: what it sent already is not answered.
+/// Marks a refused connection: requests that it has already sent are not handled.
 struct Refused;
 
 impl Sockets {
@@ -73,11 +75,11 @@ impl Sockets {
         Arc::new(Self { core, settings, most, open: Mutex::default() })
     }
 
-    /// Enters a connection that was accepted, or ends it.
+    /// Registers an accepted connection, or refuses it.
     pub(crate) fn accept(self: &Arc<Self>, connection: &dyn Any, data: &mut Extensions) {
         let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
         let entered = self.bounded(stream).map_or(Ok(None), |client| self.count(client).map(Some));
-        // Where no more files can be opened it could not be ended later.
+        // Without a second descriptor, the connection could not be shut down later.
         match (entered, stream.as_fd().try_clone_to_owned()) {
             (Ok(client), Ok(descriptor)) => {
                 data.insert(self.enter(client, descriptor));
@@ -86,7 +88,7 @@ impl Sockets {
                 if let Ok(Some(client)) = entered {
                     lock(&self.open).leave(client);
                 }
-                // It may be gone already.
+                // The client may be gone already.
                 let _ = send(stream, REFUSED, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
                 let _ = shutdown(stream, Shutdown::Both);
                 data.insert(Refused);
@@ -94,7 +96,8 @@ impl Sockets {
         }
     }
 
-    /// The client whose connections are counted; `None` for a proxy, which speaks for many.
+    /// The client to count the connection for; `None` for a trusted proxy, which serves many
+    /// clients.
     fn bounded(&self, stream: &TcpStream) -> Option<IpAddr> {
         let peer = stream.peer_addr().ok()?.ip().to_canonical();
         let settings = self.settings.get();
@@ -102,7 +105,7 @@ impl Sockets {
         (!is_proxy).then(|| client(peer))
     }
 
-    /// Counts one more connection of a client, where it may have one more.
+    /// Counts a client's new connection, unless the client has reached its limit.
     fn count(&self, client: IpAddr) -> Result<IpAddr, ()> {
         let most = self.settings.get().config.limits.connections_per_client;
         let mut open = lock(&self.open);
@@ -115,8 +118,8 @@ impl Sockets {
         if let Some(count) = self.core.refused(Refusal::ClientConnections) {
             tracing::warn!(
                 count,
-                "connections were refused: a client has limits.connections_per_client open; if it is a \
-                 proxy, name it in trusted_proxies"
+                "connections were refused: a client has reached limits.connections_per_client; if it is \
+                 your own proxy, add it to trusted_proxies"
             );
         }
         Err(())
@@ -141,7 +144,7 @@ impl Sockets {
         Entry { sockets: Arc::clone(self), id, client, socket }
     }
 
-    /// Ends the connections that have rested for too long, again and again.
+    /// Shuts down overdue connections in an endless loop.
     pub(crate) async fn sweep(self: Arc<Self>) {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
@@ -160,7 +163,8 @@ impl Sockets {
             if let Some(count) = self.core.refused(Refusal::SlowConnection) {
                 tracing::warn!(
                     count,
-                    "connections were ended: no request or no reading within limits.request_seconds"
+                    "connections were closed: the client sent no request, or did not read the response, \
+                     within limits.request_seconds"
                 );
             }
         }
@@ -183,10 +187,10 @@ impl Socket {
         lock(&self.rests_until).is_some_and(|until| until <= now)
     }
 
-    /// The client sees an end, and what serves the connection an end of what comes.
+    /// Shuts the connection down for both sides.
     fn end(&self) {
         *lock(&self.rests_until) = None;
-        // It may be gone already.
+        // The client may be gone already.
         let _ = shutdown(&self.descriptor, Shutdown::Both);
     }
 
@@ -214,12 +218,13 @@ impl Drop for Entry {
         if !self.socket.asked.load(Ordering::Relaxed)
             && let Some(count) = core.refused(Refusal::NoRequest)
         {
-            tracing::info!(count, "connections ended without a request that could be read");
+            tracing::info!(count, "connections were closed without a readable request");
         }
     }
 }
 
-/// Notes that a connection has brought a request, and when it was answered.
+/// Middleware that suspends a connection's idle deadline while a request is processed, and restarts
+/// it with the response.
 pub(crate) async fn watch(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -243,7 +248,7 @@ pub(crate) async fn watch(
     answered
 }
 
-/// Who counts as one client: an IPv4 address, or the network that a household or a machine gets of IPv6.
+/// What counts as one client: an IPv4 address, or an IPv6 /64, which is one household or machine.
 fn client(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,

@@ -1,4 +1,4 @@
-//! The tracker's files as built into this binary, each in the encodings that browsers take.
+//! The tracker's files, embedded in this binary, each in the encodings that browsers accept.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,29 +7,29 @@ use sha2::{Digest, Sha256, Sha384};
 /// One file in three encodings.
 #[derive(Clone, Debug)]
 pub struct Asset {
-    /// As it is.
+    /// Uncompressed.
     pub plain: &'static [u8],
-    /// Brotli at its best.
+    /// Compressed with Brotli.
     pub brotli: &'static [u8],
-    /// Gzip at its best.
+    /// Compressed with gzip.
     pub gzip: &'static [u8],
-    /// First 16 hex digits of SHA-256: the immutable address.
+    /// First 16 hex digits of the SHA-256, used in the immutable URL.
     pub hash: String,
-    /// The `integrity` attribute's value.
+    /// Value of the `integrity` attribute.
     pub integrity: String,
 }
 
-/// The script and the module.
+/// The tracker's script and WebAssembly module.
 #[derive(Clone, Debug)]
 pub struct Tracker {
-    /// `s.js`: loader and glue.
+    /// `s.js`: the loader and the glue code.
     pub script: Asset,
-    /// `t.wasm`: the module.
+    /// `t.wasm`: the WebAssembly module.
     pub module: Asset,
 }
 
 impl Tracker {
-    /// The files, or `None` in a binary that was built without them.
+    /// The embedded files; `None` if this binary was built without them.
     pub fn built_in() -> Option<Self> {
         macro_rules! asset {
             ($name:literal) => {

@@ -1,4 +1,4 @@
-//! What is found of entities that do not agree.
+//! Problems found in entities that contradict each other.
 
 use super::*;
 use shared::ids::ConversionId;
@@ -46,7 +46,8 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
     Entity::Lead { lead, conversions, deliveries, records }
 }
 
-/// A browser of the second lead, which had it from the first; and a part of what is told.
+/// Checks a visitor that passed from the first lead to the second; expects a part of the problem,
+/// if any.
 fn check(first: impl FnOnce(&mut Join), second: impl FnOnce(&mut Join), expected: Option<&str>) {
     let record = Visitor { lead: Some(id(2)), ..Visitor::default() };
     let site = SiteId::parse("demo").unwrap();
@@ -103,27 +104,27 @@ fn who_is_found_by_what_was_told() {
         assert!(problems.iter().all(|told| told.contains(part)), "{problems:?}");
     };
     check(true, Some(1), None);
-    // It was told with a stage.
+    // It was reported with a stage.
     check(false, Some(2), None);
-    check(true, Some(2), Some("hubspot:contact:7 of demo: the lead of which it was told"));
-    check(true, None, Some("is not found by it"));
+    check(true, Some(2), Some("hubspot:contact:7 of demo: does not lead to the lead"));
+    check(true, None, Some("does not lead to the lead"));
 }
 
 #[test]
 fn whose_a_browser_is() {
     let as_it_is = |_: &mut Join| {};
     check(as_it_is, as_it_is, None);
-    check(|join| join.until_ms = Some(999), as_it_is, Some("only one of them says"));
-    check(|join| join.until_lead = Some(id(3)), as_it_is, Some("only one of them says"));
-    check(|join| join.until_lead = None, as_it_is, Some("only one of them says"));
-    check(as_it_is, |join| join.from_lead = None, Some("only one of them says"));
+    check(|join| join.until_ms = Some(999), as_it_is, Some("only one of them says so"));
+    check(|join| join.until_lead = Some(id(3)), as_it_is, Some("only one of them says so"));
+    check(|join| join.until_lead = None, as_it_is, Some("only one of them says so"));
+    check(as_it_is, |join| join.from_lead = None, Some("only one of them says so"));
     let open = |join: &mut Join| (join.until_ms, join.until_lead) = (None, None);
     let alone = |join: &mut Join| join.from_lead = None;
     check(open, alone, Some("both have it now"));
-    check(as_it_is, |join| join.until_ms = Some(2_000), Some("its record names the lead"));
-    // What is undone says nothing any more.
+    check(as_it_is, |join| join.until_ms = Some(2_000), Some("its record names lead"));
+    // An undone join no longer counts.
     let undone = |join: &mut Join| join.undone_at_ms = Some(3_000);
     check(undone, alone, None);
-    check(undone, as_it_is, Some("only one of them says"));
-    check(open, undone, Some("its record names the lead"));
+    check(undone, as_it_is, Some("only one of them says so"));
+    check(open, undone, Some("its record names lead"));
 }

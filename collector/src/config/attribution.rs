@@ -1,10 +1,10 @@
-//! `[sites.attribution]`: which touch a lead's conversion is credited to.
+//! `[sites.attribution]`: which touch gets the credit for a lead's conversion.
 
 use super::text::parsed;
 use serde::{Deserialize, Deserializer};
 use shared::attribution::{Days, Direct, Model, Rule, Weights};
 
-/// A model with its settings. docs/attribution.md describes them.
+/// A model with its settings, described in docs/attribution.md.
 #[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct AttributionConfig(pub Rule);
@@ -19,16 +19,16 @@ impl Default for AttributionConfig {
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 enum AttributionError {
     #[error(
-        "model: `{0}` learns from many journeys and is for reports; a single lead takes any other"
+        "model: `{0}` learns from many journeys and cannot credit a single lead; use another model"
     )]
     Model(Model),
-    #[error("{0}: {1} should be days above 0")]
+    #[error("{0}: {1} should be a number of days above 0")]
     Days(&'static str, f64),
     #[error("lookback_days: `{0}` should be a number or \"all\"")]
     LookBack(String),
 }
 
-/// As it stands in the file; what is left out is as in [`Rule::new`].
+/// The table as written; defaults are those of [`Rule::new`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -131,7 +131,7 @@ mod tests {
             "model = \"position\"\nweights = \"30/40/30\"",
             Ok(Rule { weights: Weights::new(30.0, 40.0, 30.0).unwrap(), ..position }),
         );
-        check("model = \"markov\"", Err("`markov` learns from many journeys and is for reports"));
+        check("model = \"markov\"", Err("`markov` learns from many journeys and cannot credit"));
         check("model = \"shapley\"", Err("`shapley` learns"));
         check("model = \"best\"", Err("`best`"));
         check("lookback_days = 0", Err("lookback_days: 0 should be"));

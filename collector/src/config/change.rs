@@ -1,15 +1,15 @@
-//! What a second reading of the configuration changes: what of it has to wait for a restart, and how
-//! many sites, keys and destinations it touches.
+//! What a reload of the configuration changes: which settings need a restart, and how many sites,
+//! keys and destinations differ.
 
 use super::{Config, StoreConfig};
 use std::fmt;
 
 impl Config {
-    /// Keeps what only a start can change as it was started; the names of the settings that another
-    /// start would change.
+    /// Resets the settings that need a restart to their values at the start. Returns the names of
+    /// those that differed.
     pub fn keep_started(&mut self, started: &Self) -> Vec<&'static str> {
         let Self { listen, operator_listen, prefix, workers, limits, store, .. } = self;
-        // Every setting of the store is named, so that a new one cannot be forgotten here.
+        // Every setting of the store is listed, so that a new one cannot be forgotten here.
         let StoreConfig {
             url,
             queue,
@@ -39,14 +39,14 @@ impl Config {
     }
 }
 
-/// Whether the values differed.
+/// Resets a value; returns whether it differed.
 fn keep<T: PartialEq + Clone>(new: &mut T, started: &T) -> bool {
     let differs = new != started;
     new.clone_from(started);
     differs
 }
 
-/// How the tables of two readings differ.
+/// How the tables of two configurations differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Change {
     /// Web sites, by name.
@@ -62,7 +62,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// From one reading to the next.
+    /// Compares two configurations.
     pub fn between(before: &Config, after: &Config) -> Self {
         Self {
             sites: Difference::of(&before.sites, &after.sites, |site| &site.name),
@@ -74,7 +74,7 @@ impl Change {
     }
 }
 
-/// How many tables came, went, and stayed with other settings.
+/// How many tables were added, changed and removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Difference {
     added: usize,

@@ -1,5 +1,5 @@
-//! The settings of webhooks: the destinations that the configuration names, and what holds for
-//! subscriptions that are made by API.
+//! Settings of webhooks: `[[destinations]]`, and `[hooks]` for subscriptions, which programs order
+//! by API.
 
 use super::SiteConfig;
 use anyhow::{Context, Result, ensure};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use shared::ids::SiteId;
 use url::Url;
 
-/// One place that leads are delivered to.
+/// A webhook that leads are delivered to.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DestinationConfig {
@@ -17,26 +17,26 @@ pub struct DestinationConfig {
     pub name: String,
     /// The site whose leads it gets.
     pub site: SiteId,
-    /// The webhook's address.
+    /// The webhook's URL.
     pub url: Url,
-    /// `whsec_…`
+    /// The signing secret, `whsec_…`.
     pub secret: Secret,
-    /// The secret before it, while receivers change: both sign.
+    /// The previous secret while the receiver switches: both sign.
     #[serde(default)]
     pub previous_secret: Option<Secret>,
-    /// What it is told of.
+    /// The kinds of deliveries it gets.
     #[serde(default = "everything")]
     pub events: Vec<DeliveryKind>,
-    /// Whether the address may lie in a private network, and be plain http.
+    /// Whether the URL may point to a private network and use plain http.
     #[serde(default)]
     pub allow_private: bool,
 }
 
-/// What holds for all subscriptions.
+/// Settings of all subscriptions.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HooksConfig {
-    /// Whether their addresses may lie in a private network, and be plain http.
+    /// Whether their URLs may point to private networks and use plain http.
     pub allow_private: bool,
 }
 
@@ -61,14 +61,16 @@ impl DestinationConfig {
     }
 
     fn check_parts(&self, sites: &[SiteConfig]) -> Result<()> {
-        ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
-        ensure!(sites.iter().any(|site| site.name == self.site), "no such site");
+        let is_name = SiteId::parse(&self.name).is_some();
+        ensure!(is_name, "name: should be 1 to 32 of a-z, 0-9, '-' and '_'");
+        let is_site = sites.iter().any(|site| site.name == self.site);
+        ensure!(is_site, "site `{}` is not configured", self.site);
         let plain_allowed = self.allow_private && self.url.scheme() == "http";
         ensure!(
             self.url.scheme() == "https" || plain_allowed,
-            "the url should be https (http only with allow_private)"
+            "url: should begin with https:// (http:// needs allow_private)"
         );
-        ensure!(!self.events.is_empty(), "events: the list is empty");
+        ensure!(!self.events.is_empty(), "events: should name at least one event");
         Ok(())
     }
 }

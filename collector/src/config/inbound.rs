@@ -1,4 +1,5 @@
-//! The settings of inbound webhooks: what tools between, or CRMs without a connection, tell of leads.
+//! Settings of inbound webhooks, by which other tools, or CRMs without a connection, report stages
+//! and deals.
 
 use super::SiteConfig;
 use anyhow::{Context, Result, ensure};
@@ -9,24 +10,24 @@ use shared::lifecycle::Stage;
 use shared::money::Currency;
 use std::collections::BTreeMap;
 
-/// Somebody who tells of leads at `/hooks/NAME`.
+/// A sender that reports stages and deals to `/hooks/NAME`.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InboundConfig {
-    /// Its name in the address, and as the origin of what it tells.
+    /// Its name, used in the path and as the origin of its records.
     pub name: String,
-    /// The site whose leads it tells of.
+    /// The site whose leads it reports about.
     pub site: SiteId,
-    /// `whsec_…`; without it only an API key opens it.
+    /// The signing secret, `whsec_…`; without it, requests need an API key.
     #[serde(default)]
     pub secret: Option<Secret>,
-    /// The secret before it, while the sender changes: both open.
+    /// The previous secret while the sender switches: both are accepted.
     #[serde(default)]
     pub previous_secret: Option<Secret>,
-    /// The currency of amounts that come without one.
+    /// The currency of amounts that do not name one.
     #[serde(default)]
     pub currency: Option<Currency>,
-    /// Our stage for the sender's word.
+    /// Our stages by the sender's names for them.
     #[serde(default)]
     pub stages: BTreeMap<String, Stage>,
 }
@@ -48,16 +49,18 @@ impl InboundConfig {
     }
 
     fn check_parts(&self, sites: &[SiteConfig]) -> Result<()> {
-        ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
-        ensure!(sites.iter().any(|site| site.name == self.site), "no such site");
+        let is_name = SiteId::parse(&self.name).is_some();
+        ensure!(is_name, "name: should be 1 to 32 of a-z, 0-9, '-' and '_'");
+        let is_site = sites.iter().any(|site| site.name == self.site);
+        ensure!(is_site, "site `{}` is not configured", self.site);
         ensure!(
             self.secret.is_some() || self.previous_secret.is_none(),
-            "a previous_secret needs a secret"
+            "previous_secret: needs a secret"
         );
         for (word, stage) in &self.stages {
             ensure!(
                 *stage != Stage::Anonymous,
-                "stages: `{word}`: anonymous is not a stage of a lead"
+                "stages: `{word}`: a lead cannot have the stage anonymous"
             );
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! API keys: which sites each opens, for what, and until when.
+//! API keys: the sites, scopes and expiry of each.
 
 use super::SiteConfig;
 use anyhow::{Result, bail, ensure};
@@ -16,18 +16,18 @@ use std::str::FromStr;
 pub enum Scope {
     /// Report leads, stages and revenue.
     LeadsWrite,
-    /// Read leads with everything that is known about them.
+    /// Read leads with all their data.
     LeadsRead,
     /// Read reports.
     ReportsRead,
-    /// Manage and test webhooks, and so direct where leads are sent.
+    /// Manage and test webhooks, and thereby decide where leads are sent.
     Hooks,
-    /// Everything, also what only an operator should do.
+    /// Everything, including what only an operator should do.
     Admin,
 }
 
 impl Scope {
-    /// Every one.
+    /// All scopes.
     pub const ALL: [Self; 5] =
         [Self::LeadsWrite, Self::LeadsRead, Self::ReportsRead, Self::Hooks, Self::Admin];
 
@@ -55,7 +55,7 @@ impl Serialize for Scope {
     }
 }
 
-/// A name that no scope has.
+/// The name is not that of a scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a scope; use {}", Scope::ALL.map(Scope::as_str).join(", "))]
 pub struct UnknownScope;
@@ -80,13 +80,13 @@ impl<'de> Deserialize<'de> for Scope {
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// Whether they allow what needs `scope`: [`Scope::Admin`] allows everything.
+    /// Whether the key may do what needs `scope`; [`Scope::Admin`] allows everything.
     pub fn allow(&self, scope: Scope) -> bool {
         self.0.contains(&scope) || self.0.contains(&Scope::Admin)
     }
 }
 
-/// When a key ends: a time, or a date for the end of that day in UTC.
+/// When a key expires: a time, or a date, which means the end of that day in UTC.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expiry {
     written: String,
@@ -94,20 +94,20 @@ pub struct Expiry {
 }
 
 impl Expiry {
-    /// The first moment at which the key is refused, Unix milliseconds.
+    /// The time from which the key is refused, Unix milliseconds.
     pub const fn at_ms(&self) -> i64 {
         self.at_ms
     }
 }
 
-/// As it was written.
+/// The text as written.
 impl fmt::Display for Expiry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.written)
     }
 }
 
-/// A text that is neither a date nor a time.
+/// The text is neither a date nor a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("should be a date like \"2027-01-31\" or a time like \"2027-01-31T12:00:00Z\"")]
 pub struct ExpiryError;
@@ -123,7 +123,7 @@ impl FromStr for Expiry {
     }
 }
 
-/// A text, or one of TOML's own dates and times, which come as a map with one text.
+/// A string, or one of TOML's native dates and times, which serde sees as a map with one string.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a date or a time was expected")]
 enum WrittenExpiry {
@@ -145,19 +145,19 @@ impl<'de> Deserialize<'de> for Expiry {
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(try_from = "Table")]
 pub struct KeyConfig {
-    /// What it is for.
+    /// What the key is for.
     pub name: String,
-    /// The sites that it opens, one or more.
+    /// The sites that the key gives access to, one or more.
     pub sites: Vec<SiteId>,
-    /// What it may do there.
+    /// What the key may do there.
     pub scopes: Scopes,
-    /// When it ends; `None` where it does not.
+    /// When the key expires; `None` if it does not.
     pub expires: Option<Expiry>,
-    /// Its hash.
+    /// The key's hash.
     pub hash: KeyHash,
 }
 
-/// `[[keys]]` as it is written.
+/// `[[keys]]` as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -180,11 +180,11 @@ impl TryFrom<Table> for KeyConfig {
             (None, Some(several)) if !several.is_empty() => several,
             _ => return Err(format!("key `{name}`: name either `site` or a list of `sites`")),
         };
-        // Never everything because nothing was said.
+        // Missing scopes must not mean all scopes.
         if scopes == Scopes::default() {
             return Err(format!(
-                "key `{name}`: say what it may do, like scopes = [\"leads:write\"] for a form handler; \
-                 there are {}",
+                "key `{name}`: scopes are missing; a form handler needs scopes = [\"leads:write\"], and all \
+                 scopes are {}",
                 Scope::ALL.map(Scope::as_str).join(", ")
             ));
         }
@@ -193,7 +193,7 @@ impl TryFrom<Table> for KeyConfig {
 }
 
 impl KeyConfig {
-    /// Checks all keys against the sites that there are.
+    /// Checks all keys against the configured sites.
     pub(super) fn check_all(keys: &[Self], sites: &[SiteConfig]) -> Result<()> {
         let mut hashes: Vec<&KeyHash> = Vec::new();
         for key in keys {
@@ -202,12 +202,12 @@ impl KeyConfig {
             for site in &key.sites {
                 ensure!(
                     sites.iter().any(|known| known.name == *site),
-                    "key `{name}`: no such site: `{site}`"
+                    "key `{name}`: site `{site}` is not configured"
                 );
-                ensure!(own.insert(site), "key `{name}`: the site `{site}` is there twice");
+                ensure!(own.insert(site), "key `{name}`: site `{site}` is listed twice");
             }
             if hashes.contains(&&key.hash) {
-                bail!("key `{name}`: another table has the same hash; a key has one table");
+                bail!("key `{name}`: another table has the same hash; use one table per key");
             }
             hashes.push(&key.hash);
         }
@@ -248,14 +248,17 @@ mod tests {
         check(&table(scopes), Err("key `forms`: name either `site` or a list of `sites`"));
         check(&table(&format!("sites = []\n{scopes}")), Err("name either `site` or"));
         check(&table(&format!("{one}\nsites = [\"shop\"]")), Err("name either `site` or"));
-        check(&table(&format!("site = \"other\"\n{scopes}")), Err("no such site: `other`"));
+        check(
+            &table(&format!("site = \"other\"\n{scopes}")),
+            Err("site `other` is not configured"),
+        );
         let twice = format!("sites = [\"demo\", \"demo\"]\n{scopes}");
-        check(&table(&twice), Err("`demo` is there twice"));
+        check(&table(&twice), Err("`demo` is listed twice"));
         check(
             &table("site = \"demo\""),
-            Err("say what it may do, like scopes = [\"leads:write\"]"),
+            Err("scopes are missing; a form handler needs scopes = [\"leads:write\"]"),
         );
-        check(&table("site = \"demo\"\nscopes = []"), Err("key `forms`: say what it may do"));
+        check(&table("site = \"demo\"\nscopes = []"), Err("key `forms`: scopes are missing"));
         check(
             &table("site = \"demo\"\nscopes = [\"leads\"]"),
             Err("not a scope; use leads:write,"),

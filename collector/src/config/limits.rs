@@ -1,18 +1,18 @@
-//! The settings that bound what clients of the public address may take.
+//! `[limits]`: limits for clients of the public address.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Bounds of the public address.
+/// Limits for clients of the public address.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Open connections, in all.
+    /// Open connections in total.
     pub connections: usize,
     /// Open connections of one client.
     pub connections_per_client: usize,
-    /// How long a request's head may take, and after it the body.
+    /// Time for a request's head to arrive, and again for its body.
     pub request_seconds: u32,
 }
 
@@ -28,7 +28,7 @@ impl LimitsConfig {
         Ok(())
     }
 
-    /// How long a request's head may take, and after it the body.
+    /// Time for a request's head to arrive, and again for its body.
     pub fn request_time(&self) -> Duration {
         Duration::from_secs(self.request_seconds.into())
     }

@@ -5,18 +5,18 @@ use serde::Deserialize;
 use std::fmt;
 use std::net::IpAddr;
 
-/// A range of addresses. IPv4 in IPv6 (`::ffff:…`) counts as IPv4.
+/// A range of IP addresses. IPv4-mapped IPv6 addresses (`::ffff:…`) count as IPv4.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Network(IpNet);
 
-/// A text that is not a network.
+/// The text is not a network.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("`{0}` should be a network like \"203.0.113.0/24\" or \"2001:db8::/32\"")]
 pub struct NotANetwork(String);
 
 impl Network {
-    /// Whether an address lies in it.
+    /// Whether the network contains an address.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
@@ -25,7 +25,7 @@ impl Network {
 impl TryFrom<String> for Network {
     type Error = NotANetwork;
 
-    /// Reads an address, with or without the length of its prefix.
+    /// Parses an address with or without a prefix length.
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let network = match text.parse::<IpAddr>() {
             Ok(address) => Ok(IpNet::from(address.to_canonical())),

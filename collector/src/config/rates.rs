@@ -1,29 +1,29 @@
-//! `[rates]`: how much one client, visitor, person and site may send.
+//! `[rates]`: rate limits for clients, visitors, persons and sites.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-/// What holds for every site, or in `[sites.rates]` for one. 0 stands for no limit.
+/// Rate limits of all sites; `[sites.rates]` overrides them for one site. 0 means no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RatesConfig {
-    /// Events of one client's address a second, in the long run.
+    /// Sustained events per second of one client address.
     pub client_per_second: u32,
-    /// Events of one client's address at once.
+    /// Burst of events of one client address.
     pub client_burst: u32,
-    /// Events of one visitor a second, in the long run.
+    /// Sustained events per second of one visitor.
     pub visitor_per_second: u32,
-    /// Events of one visitor at once.
+    /// Burst of events of one visitor.
     pub visitor_burst: u32,
-    /// How often pages may name one person within an hour.
+    /// How many times per hour pages may name the same person.
     pub person_per_hour: u32,
-    /// Events of the site a day, UTC.
+    /// Events of the site per day (UTC).
     pub site_events_per_day: u64,
-    /// MiB of batches of the site a day, UTC.
+    /// MiB of batches of the site per day (UTC).
     pub site_mib_per_day: u64,
 }
 
-/// What a site sets for itself.
+/// A site's overrides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteRatesConfig {
@@ -37,7 +37,7 @@ pub struct SiteRatesConfig {
 }
 
 impl RatesConfig {
-    /// With what a site sets for itself.
+    /// Applies a site's overrides.
     pub fn of_site(self, site: SiteRatesConfig) -> Self {
         Self {
             client_per_second: site.client_per_second.unwrap_or(self.client_per_second),
@@ -51,7 +51,7 @@ impl RatesConfig {
     }
 
     /// # Errors
-    /// A sentence that names the setting at fault.
+    /// If a setting is not valid; the error names it.
     pub(super) fn check(&self) -> Result<()> {
         for (name, per_second, burst) in [
             ("client", self.client_per_second, self.client_burst),

@@ -1,4 +1,4 @@
-//! `[rules]`: what an operator adds to the rules that label page views.
+//! `[rules]`: an operator's additions to the rules that label page views.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -11,32 +11,32 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RulesConfig {
-    /// Files of further sources.
+    /// Files with additional sources.
     #[serde(default)]
     pub sources: Vec<PathBuf>,
-    /// Files of further click ids.
+    /// Files with additional click ids.
     #[serde(default)]
     pub click_ids: Vec<PathBuf>,
-    /// Files of further words of programs' user agents.
+    /// Files with additional words that identify bots' user agents.
     #[serde(default)]
     pub bots: Vec<PathBuf>,
-    /// Channel rules, which come before Google's.
+    /// Channel rules that are applied before Google's.
     #[serde(default)]
     pub channels: Vec<ChannelRule>,
 }
 
 impl RulesConfig {
-    /// Files are named from where the configuration lies.
+    /// Makes file names relative to the configuration's folder.
     pub(super) fn resolve(&mut self, folder: &Path) {
         for file in self.sources.iter_mut().chain(&mut self.click_ids).chain(&mut self.bots) {
             *file = folder.join(&*file);
         }
     }
 
-    /// Reads the files and makes the rules.
+    /// Reads the files and builds the rules.
     ///
     /// # Errors
-    /// A sentence that names the file and the line, or the rule.
+    /// If a file or rule is not valid; the error names the file and line, or the rule.
     pub fn read(&self) -> Result<Rules> {
         let additions = Additions {
             sources: texts(&self.sources)?,
@@ -46,14 +46,14 @@ impl RulesConfig {
         Rules::with(additions).map_err(wrong)
     }
 
-    /// Reads the files and makes the check of user agents.
+    /// Reads the files and builds the bot detection.
     ///
     /// # Errors
-    /// A sentence that names the file and the line.
+    /// If a file is not valid; the error names the file and line.
     pub fn read_bots(&self) -> Result<Bots> {
         let mut all = String::new();
         for (name, text) in texts(&self.bots)? {
-            // Each by itself, so that the line is that of its file.
+            // Each file is checked on its own, so that the error has the file's line number.
             Bots::with(&text).map_err(|error| wrong(format!("{name}, {error}")))?;
             all.push_str(&text);
             all.push('\n');
@@ -62,7 +62,7 @@ impl RulesConfig {
     }
 }
 
-/// The files' names and texts.
+/// Reads files; returns their names and texts.
 fn texts(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
     let read = |file: &PathBuf| {
         let name = file.display().to_string();

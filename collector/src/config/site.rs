@@ -8,7 +8,7 @@ use shared::ids::SiteId;
 use shared::lead::Country;
 use shared::source::parse_host;
 
-/// A shorter secret could be guessed.
+/// The minimum length of a secret; a shorter one could be guessed.
 const SECRET_BYTES: usize = 16;
 
 /// One web site.
@@ -17,48 +17,48 @@ const SECRET_BYTES: usize = 16;
 pub struct SiteConfig {
     /// Its name in `data-site`.
     pub name: SiteId,
-    /// Its hosts; each also stands for its subdomains.
+    /// Its hosts; each includes its subdomains.
     pub hosts: Vec<String>,
-    /// Whether Global Privacy Control forbids keeping events.
+    /// Whether to drop events with Global Privacy Control.
     #[serde(default)]
     pub honour_gpc: bool,
-    /// Whether Do Not Track forbids keeping events.
+    /// Whether to drop events with Do Not Track.
     #[serde(default)]
     pub honour_dnt: bool,
-    /// Where the company's own people visit from; their page views are flagged.
+    /// Networks of the company's own staff, whose page views are flagged.
     #[serde(default)]
     pub own_traffic: Vec<Network>,
-    /// Where phone numbers are from that do not say it.
+    /// The country of phone numbers without a country code.
     #[serde(default)]
     pub country: Option<Country>,
     /// What `clew('identify', …)` in a page does.
     #[serde(default)]
     pub identify: Identify,
-    /// What the site's server signs an e-mail with, so that a page may name its person for sure.
+    /// The secret with which the site's server signs an e-mail, to prove who the visitor is.
     #[serde(default)]
     pub identify_secret: Option<Secret>,
-    /// Whether leads that only a page proposed are delivered to the site's destinations.
+    /// Whether proposed leads are delivered to the site's destinations.
     #[serde(default)]
     pub deliver_proposed: bool,
-    /// How much may be sent, where that differs from what holds for every site.
+    /// Overrides of the rate limits.
     #[serde(default)]
     pub rates: SiteRatesConfig,
-    /// How a lead's `attributed_…` fields are found.
+    /// How a lead's `attributed_…` fields are computed.
     #[serde(default)]
     pub attribution: AttributionConfig,
 }
 
-/// What a page may say of who its visitor is. Any script of the page, and anybody who writes to the
-/// collector, can say it.
+/// What happens when a page names its visitor. Any script in the page, and anyone who can reach the
+/// collector, can do that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identify {
     /// Nothing.
     Off,
-    /// It proposes a lead of its own, which changes nothing that is known.
+    /// The page proposes a new lead; existing leads do not change.
     #[default]
     Propose,
-    /// It makes a lead, or joins the browser to the lead with that e-mail or phone.
+    /// The page creates a lead, or joins the visitor to the lead with that e-mail or phone number.
     Trust,
 }
 
@@ -73,7 +73,7 @@ impl SiteConfig {
     }
 
     /// # Errors
-    /// A sentence that names the setting at fault.
+    /// If a setting is not valid; the error names it.
     pub(super) fn check(&self) -> Result<()> {
         let Self { name, hosts, identify_secret, .. } = self;
         if let Some(secret) = identify_secret {
@@ -88,7 +88,7 @@ impl SiteConfig {
                 "site `{name}`: host `{host}` should be a name like \"example.com\", without scheme, port or path"
             );
         }
-        ensure!(!hosts.is_empty(), "site `{name}`: hosts is empty, so no page could report");
+        ensure!(!hosts.is_empty(), "site `{name}`: hosts should name at least one host");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Where and how rows are kept.
+//! `[store]`: which store to use, and its settings.
 
 use anyhow::{Result, ensure};
 use clew_core::Secret;
@@ -7,32 +7,33 @@ use clew_store::sled::{Disk, Reserve};
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// The settings of either store.
+/// Settings of both kinds of store.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sled:FOLDER` or `postgres://user:password@host/database`.
     pub url: Secret,
-    /// Writes that may wait.
+    /// Length of the queue of writes.
     pub queue: usize,
-    /// sled: MiB of cache.
+    /// sled: cache size in MiB.
     pub cache_mib: u64,
-    /// sled: MiB free on its disk below which the log warns.
+    /// sled: free disk space in MiB below which the log warns.
     pub warn_free_mib: u64,
-    /// sled: MiB free on its disk below which page views are refused.
+    /// sled: free disk space in MiB below which page views are refused.
     pub min_free_mib: u64,
     /// PostgreSQL: connections, at most.
     pub connections: usize,
-    /// PostgreSQL: the longest statement.
+    /// PostgreSQL: statement timeout.
     pub statement_seconds: u32,
-    /// PostgreSQL: certificates to trust in place of the machine's own.
+    /// PostgreSQL: a file of certificates to trust instead of the system's.
     #[serde(default)]
     pub tls_ca: Option<PathBuf>,
 }
 
 impl StoreConfig {
-    /// The url without its password, for logs and messages. Read as plain text, because one with a
-    /// character that should have been encoded is no url, and has to stay hidden all the more.
+    /// The URL without its password, for logs and messages. It is taken apart as plain text,
+    /// because a password with an unencoded character makes the URL invalid but must stay hidden
+    /// all the same.
     pub fn shown_url(&self) -> String {
         let url = self.url.reveal();
         let Some((scheme, rest)) = url.split_once("://") else {
@@ -55,7 +56,7 @@ impl StoreConfig {
         format!("{scheme}://{shown}")
     }
 
-    /// How the store is opened.
+    /// The options to open the store with.
     pub fn options(&self) -> Options {
         let bytes = |mib: u64| mib.saturating_mul(1 << 20);
         let reserve =
@@ -73,7 +74,7 @@ impl StoreConfig {
     }
 
     /// # Errors
-    /// A sentence that names the setting at fault.
+    /// If a setting is not valid; the error names it.
     pub(super) fn check(&self) -> Result<()> {
         ensure!(self.queue > 0, "store.queue: should be at least 1");
         ensure!(self.cache_mib > 0, "store.cache_mib: should be at least 1");

@@ -1,10 +1,10 @@
-//! Settings that are read from a text into a type that cannot be wrong.
+//! Deserializes string settings into types with `FromStr`.
 
 use serde::{Deserialize, Deserializer};
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// For `#[serde(deserialize_with)]`.
+/// Parses a string setting; for `#[serde(deserialize_with)]`.
 pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -13,7 +13,7 @@ where
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
-/// The same for a setting that an empty text leaves out.
+/// Like [`parsed`], but an empty string means `None`.
 pub(super) fn parsed_unless_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

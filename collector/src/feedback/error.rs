@@ -1,32 +1,32 @@
-//! Why something that was reported of a lead was not kept.
+//! Why a reported stage or deal was not recorded.
 
 use clew_store::StoreError;
 use shared::ids::LeadId;
 use shared::lead::IdentityKind;
 use std::fmt::Display;
 
-/// What is wrong with a report. It never quotes the report.
+/// Why a report was not recorded. The error never quotes the report.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
-    /// It cannot be read.
+    /// The body cannot be read.
     #[error("{0}.")]
     Malformed(String),
-    /// It can be read and cannot be.
+    /// The body can be read, but a value in it is not valid.
     #[error("{0}.")]
     Invalid(String),
-    /// It names no lead that is known. It was kept, and is listed as unmatched.
+    /// The report matches no lead; it was stored as an unmatched record.
     #[error("no lead matches; the record was kept as unmatched")]
     Unmatched,
-    /// The lead has gone meanwhile.
+    /// The lead no longer exists.
     #[error("There is no such lead.")]
     NoLead,
-    /// Its reference was used for something else.
-    #[error("This reference was used for something else; use a new one.")]
+    /// The reference was already used for a different record.
+    #[error("This reference was used for a different record; use a new one.")]
     ReferenceUsed,
-    /// Its deal, or its record of a CRM, is another lead's.
-    #[error("This {what} is that of the lead {1}.", what = what(*.0))]
+    /// The deal or CRM record already belongs to another lead.
+    #[error("This {what} already belongs to the lead {1}.", what = what(*.0))]
     Taken(IdentityKind, LeadId),
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -34,11 +34,11 @@ pub enum FeedbackError {
 fn what(kind: IdentityKind) -> &'static str {
     match kind {
         IdentityKind::Deal => "deal",
-        IdentityKind::Email | IdentityKind::Phone | IdentityKind::CrmRecord => "record of the CRM",
+        IdentityKind::Email | IdentityKind::Phone | IdentityKind::CrmRecord => "CRM record",
     }
 }
 
-/// What is wrong with one member.
+/// An error about one member of the body.
 pub(super) fn invalid(member: &str, error: impl Display) -> FeedbackError {
     FeedbackError::Invalid(format!("{member}: {error}"))
 }

@@ -1,8 +1,8 @@
-//! What a webhook reports of a lead: a stage, what became of a deal, or both, in its sender's words.
+//! Inbound webhooks: a lead's stage, an event of a deal, or both, in the sender's own terms.
 //!
-//! Members go by several names, so that what was set up for another tool need not be set up again. Case,
-//! underscores, hyphens and spaces in them do not matter; of several names for the same the one that
-//! stands first in [`NAMES`] counts.
+//! Each member has several accepted names, so that webhooks set up for another tool work unchanged.
+//! Case, underscores, hyphens and spaces are ignored. If a body uses several names for the same
+//! member, the first one in [`NAMES`] counts.
 
 use super::error::{FeedbackError, invalid};
 use super::keep::Feedback;
@@ -16,7 +16,7 @@ use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::limits;
 use shared::time::parse_utc;
 
-/// Every member with the names that it goes by.
+/// Every member with its accepted names.
 pub const NAMES: [(&str, &[&str]); 12] = [
     ("email", &["email", "emailaddress"]),
     ("phone", &["phone", "phonenumber"]),
@@ -31,25 +31,25 @@ pub const NAMES: [(&str, &[&str]); 12] = [
     ("occurred_at", &["occurredat", "date", "opportunitydatetime", "revenuecloseddate"]),
     ("event_id", &["eventid"]),
 ];
-/// Names that only sales have.
+/// Names that only reports of sales use.
 const OF_SALES: [&str; 2] = ["transaction", "revenuecloseddate"];
-/// A list of `{"Key": "EmailAddress", "Value": …}`, which stands for members of their own.
+/// A list of `{"Key": "EmailAddress", "Value": …}`, each treated as a member of the body.
 const IDENTIFIERS: &str = "visitoridentifieroptions";
 
-/// What became of a webhook.
+/// The result of a webhook.
 pub struct Taken {
-    /// The lead.
+    /// The lead that it is about.
     pub lead: LeadId,
-    /// Whether all of it had been told before.
+    /// Whether everything in it had been reported before.
     pub repeated: bool,
 }
 
 impl Feedback {
-    /// Keeps what a webhook reports. A repeat is known by its `event_id`, else by the id that the webhook
-    /// was signed with.
+    /// Records what a webhook reports. A repeat is recognized by its `event_id`, or else by the
+    /// signed id of the webhook.
     ///
     /// # Errors
-    /// [`FeedbackError`]. What matches no lead is kept as such.
+    /// [`FeedbackError`]. Records that match no lead are kept as unmatched.
     pub async fn inbound(
         &self,
         settings: &Settings,
@@ -77,7 +77,7 @@ impl Feedback {
     }
 }
 
-/// A body's members under the first of our names, each a text that is not empty.
+/// A body's non-empty members, by our names for them.
 struct Told {
     members: Map<String, Value>,
     is_sale: bool,
@@ -107,13 +107,13 @@ impl Told {
         Ok(Self { members: ours.collect(), is_sale })
     }
 
-    /// A member as a text. Numbers stand as they are written.
+    /// A member as a string. Numbers keep their written form.
     fn text(&self, member: &str, most: usize) -> Result<Option<String>, FeedbackError> {
         match self.members.get(member) {
             None => Ok(None),
             Some(Value::String(told)) => text(member, Some(told), most),
             Some(Value::Number(told)) => text(member, Some(&told.to_string()), most),
-            Some(_) => Err(invalid(member, "it should be a text or a number")),
+            Some(_) => Err(invalid(member, "it should be a string or a number")),
         }
     }
 
@@ -143,10 +143,10 @@ impl Told {
         }
         if let Some((event, amount)) = self.deal_event(inbound, stage)? {
             let deal = self.text("deal_id", limits::DEAL_BYTES)?;
-            let none = || invalid("deal_id", "what becomes of a deal needs one, or an event_id");
+            let none = || invalid("deal_id", "a deal needs a deal_id or an event_id");
             let deal = deal.or_else(|| reference.clone()).ok_or_else(none)?;
             if deal.len() > limits::DEAL_BYTES {
-                return Err(invalid("event_id", "it is too long to stand for the deal's id"));
+                return Err(invalid("event_id", "it is too long to be used as the deal's id"));
             }
             let made = || {
                 let amount = amount.map(|amount| amount.to_string());
@@ -166,7 +166,7 @@ impl Told {
         }
         match records.is_empty() {
             true => Err(FeedbackError::Invalid(
-                "It names neither a stage (`stage`) nor a deal (`amount` or `status`)".into(),
+                "The body has neither a stage (`stage`) nor a deal (`amount` or `status`)".into(),
             )),
             false => Ok(records),
         }
@@ -175,7 +175,7 @@ impl Told {
     fn time(&self, now_ms: i64) -> Result<Option<i64>, FeedbackError> {
         const MEMBER: &str = "occurred_at";
         let Some(at) = self.text(MEMBER, limits::TEXT_BYTES)? else { return Ok(None) };
-        // To the second: references are made of it, and tools between do not agree on fractions.
+        // Whole seconds: references are built from it, and tools differ in fractions of a second.
         let at_ms = parse_utc(&at).ok_or_else(|| no_time(MEMBER))?.div_euclid(1_000) * 1_000;
         bounded(MEMBER, at_ms, now_ms).map(Some)
     }
@@ -188,20 +188,19 @@ impl Told {
             return Ok(Some(*stage));
         }
         let stage = word.to_ascii_lowercase().parse().map_err(|error| {
-            let table = format!("[inbound.stages] of `{}` can map it", inbound.config.name);
+            let table = format!("map it in [inbound.stages] of `{}`", inbound.config.name);
             invalid("stage", format!("{error}; {table}"))
         })?;
         match stage {
-            Stage::Anonymous => Err(invalid(
-                "stage",
-                "a lead has named itself, so `anonymous` is not a stage of one",
-            )),
+            Stage::Anonymous => {
+                Err(invalid("stage", "a lead is identified, so its stage cannot be `anonymous`"))
+            }
             stage => Ok(Some(stage)),
         }
     }
 
-    /// What became of a deal; `None` where nothing is told of any. Without a status it is what the stage
-    /// says, and without a stage a sale.
+    /// The reported event of a deal; `None` if no deal is reported. Without a status, the stage
+    /// decides; without a stage, it is a sale.
     fn deal_event(
         &self,
         inbound: &Inbound,
@@ -230,7 +229,7 @@ impl Told {
         Ok(Some((event, amount)))
     }
 
-    /// The sender's record that the lead is: `provider:type:id` as it is written, else under the
+    /// The CRM record of the lead: `provider:type:id` as written, or any other id under the
     /// sender's name.
     fn crm_record(&self, inbound: &Inbound) -> Result<Option<String>, FeedbackError> {
         let record = self.text("crm_record_id", limits::TAG_BYTES - 48)?;
@@ -242,7 +241,7 @@ impl Told {
         }))
     }
 
-    /// What the lead is looked up by.
+    /// The keys by which the lead is looked up, in order.
     fn keys(&self, records: &[Record], crm: Option<&str>) -> Result<Vec<LeadKey>, FeedbackError> {
         let most = limits::TEXT_BYTES;
         let deal = records.iter().find_map(Record::identity);
@@ -257,12 +256,12 @@ impl Told {
     }
 }
 
-/// Small letters and digits alone.
+/// Reduces a name to its letters and digits, in lower case.
 fn plain_name(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
 }
 
-/// Tools send empty texts for what they do not know.
+/// Whether a value is missing; tools send empty strings for unknown values.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }

@@ -1,4 +1,4 @@
-//! Keeps what was reported of a lead, or of somebody whom no lead is known for.
+//! Records what is reported about a lead, and keeps records that match no lead.
 
 use super::error::FeedbackError;
 use crate::leads::{LeadView, LoadError, Moment, find_first, load};
@@ -9,20 +9,21 @@ use clew_store::{LeadKey, Recorded, Unmatched};
 use shared::ids::{LeadId, SiteId};
 use std::sync::Arc;
 
-/// Takes what comes back of leads.
+/// Records stages, deals and links that programs and webhooks report about leads.
 pub struct Feedback {
     pub(super) core: Arc<Core>,
     recorder: Arc<Recorder>,
 }
 
 impl Feedback {
-    /// On a store.
+    /// Creates the service.
     pub fn new(core: Arc<Core>, recorder: Arc<Recorder>) -> Self {
         Self { core, recorder }
     }
 
-    /// Keeps a record of the lead that its keys name. Returns the lead as it stands with the record, and
-    /// whether the record had been kept before. A record that matches no lead is kept as such.
+    /// Stores a record of the lead that its keys name. Returns the lead including the record, and
+    /// whether the record had been stored before. A record that matches no lead is kept as
+    /// unmatched.
     pub(super) async fn keep(
         &self,
         settings: &Settings,
@@ -41,7 +42,7 @@ impl Feedback {
         Ok((view, repeated))
     }
 
-    /// The lead by the first of the keys that is known.
+    /// Finds the lead by the first key that is known.
     pub(super) async fn find(
         &self,
         settings: &Settings,
@@ -52,7 +53,7 @@ impl Feedback {
         Ok(found.map(|lead| lead.id))
     }
 
-    /// Keeps a record of a lead; whether it had been kept before.
+    /// Stores a record of a lead; returns whether it had been stored before.
     pub(super) async fn keep_of(
         &self,
         settings: &Settings,

@@ -1,5 +1,5 @@
-//! What a request says, read into what cannot be wrong; or a sentence about what is, which names the member
-//! and never repeats its value.
+//! Parses the members of a report into types that admit only valid values. Errors name the member
+//! and never quote its value.
 
 use super::error::{FeedbackError, invalid};
 use clew_core::json;
@@ -15,7 +15,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, Fe
         .map_err(|error| FeedbackError::Malformed(format!("The body is not a {what}: {error}")))
 }
 
-/// A text of at most so many bytes, `None` where it is empty.
+/// A string of at most `most` bytes; `None` if it is empty.
 pub(super) fn text(
     member: &str,
     value: Option<&str>,
@@ -28,7 +28,7 @@ pub(super) fn text(
         return Err(invalid(member, format!("it is longer than {most} bytes")));
     }
     match value.chars().any(char::is_control) {
-        true => Err(invalid(member, "it has characters that cannot be written")),
+        true => Err(invalid(member, "it contains control characters")),
         false => Ok(Some(value.to_owned())),
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn reference(
     }
 }
 
-/// A time of the past, within what is kept. `member` is what it is called.
+/// Parses the time of a member; it has to lie in the past and not too far back.
 pub(super) fn time(
     member: &str,
     at: Option<&str>,
@@ -54,10 +54,10 @@ pub(super) fn time(
 }
 
 pub(super) fn no_time(member: &str) -> FeedbackError {
-    invalid(member, "it is not a time such as 2026-11-21T09:00:00Z")
+    invalid(member, "it is not a valid time, such as 2026-11-21T09:00:00Z")
 }
 
-/// A time that is neither in the future nor too old.
+/// Checks that a time is neither in the future nor too old.
 pub(super) fn bounded(member: &str, at_ms: i64, now_ms: i64) -> Result<i64, FeedbackError> {
     if at_ms > now_ms + limits::EVENT_AHEAD_MS {
         return Err(invalid(member, "it is in the future"));
@@ -68,9 +68,9 @@ pub(super) fn bounded(member: &str, at_ms: i64, now_ms: i64) -> Result<i64, Feed
     }
 }
 
-/// `provider:type:id`, such as `hubspot:contact:151`.
+/// Parses `provider:type:id`, such as `hubspot:contact:151`.
 pub(super) fn crm_record(told: &str) -> Result<String, FeedbackError> {
-    let wrong = || invalid("crm", "it is not like hubspot:contact:151");
+    let wrong = || invalid("crm", "it should be provider:type:id, such as hubspot:contact:151");
     let record = text("crm", Some(told), limits::IDEMPOTENCY_KEY_BYTES)?.ok_or_else(wrong)?;
     let parts: Vec<&str> = record.splitn(3, ':').collect();
     match parts.len() == 3 && parts.iter().all(|part| !part.is_empty()) {
@@ -79,7 +79,8 @@ pub(super) fn crm_record(told: &str) -> Result<String, FeedbackError> {
     }
 }
 
-/// What a deal comes to by an event; of a refund what was paid back, negative.
+/// The amount of a deal's event; the amount of a refund is negative. `None` if the event has no
+/// amount.
 pub(super) fn amount(
     event: DealEvent,
     amount: Option<&Value>,
@@ -91,24 +92,24 @@ pub(super) fn amount(
     let told = match amount {
         Some(Value::String(told)) => told.trim(),
         Some(Value::Null) | None => {
-            return Err(invalid("amount", format!("`{}` needs one", event.as_str())));
+            return Err(invalid("amount", format!("`{}` needs an amount", event.as_str())));
         }
         Some(_) => {
-            let why = "it should be a text such as \"1200.00\"; a number may have been rounded";
+            let why = "it should be a string such as \"1200.00\"; a number may have been rounded";
             return Err(invalid("amount", why));
         }
     };
     let currency =
-        currency.ok_or_else(|| invalid("currency", "an amount needs one, such as EUR"))?;
+        currency.ok_or_else(|| invalid("currency", "an amount needs a currency, such as EUR"))?;
     let currency = currency.trim().parse().map_err(|error| invalid("currency", error))?;
     let mut money = Money::parse(told, currency).map_err(|error| invalid("amount", error))?;
     match event {
         DealEvent::Refunded if money.minor > 0 => money.minor = -money.minor,
         DealEvent::Refunded => {
-            return Err(invalid("amount", "of a refund it is what was paid back, above 0"));
+            return Err(invalid("amount", "for a refund, give the amount paid back, above 0"));
         }
         _ if money.minor < 0 => {
-            let why = "it is below 0; what was paid back is told as `refunded`";
+            let why = "it is below 0; report a refund as `refunded`";
             return Err(invalid("amount", why));
         }
         _ => {}
@@ -125,7 +126,7 @@ mod tests {
         result.map_err(|error| error.to_string())
     }
 
-    /// Minor units, or a part of what is told.
+    /// Expects minor units, or a part of the error.
     fn check_amount(
         event: DealEvent,
         written: &Value,
@@ -148,9 +149,9 @@ mod tests {
         check_amount(Opened, &json!("0"), "EUR", Ok(Some(0)));
         check_amount(Refunded, &json!("5"), "EUR", Ok(Some(-500)));
         check_amount(Lost, &json!(5), "?", Ok(None));
-        check_amount(Won, &json!(1200.0), "EUR", Err("amount: it should be a text"));
-        check_amount(Won, &json!(1200), "EUR", Err("amount: it should be a text"));
-        check_amount(Won, &Value::Null, "EUR", Err("amount: `won` needs one"));
+        check_amount(Won, &json!(1200.0), "EUR", Err("amount: it should be a string"));
+        check_amount(Won, &json!(1200), "EUR", Err("amount: it should be a string"));
+        check_amount(Won, &Value::Null, "EUR", Err("amount: `won` needs an amount"));
         check_amount(Won, &json!("-5"), "EUR", Err("amount: it is below 0"));
         check_amount(Refunded, &json!("-5"), "EUR", Err("paid back, above 0"));
         check_amount(Refunded, &json!("0"), "EUR", Err("paid back, above 0"));
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(at("2026-11-21T11:00:00+01:00"), Ok(Some(now_ms)));
         assert!(at("2026-11-21T12:00:00Z").unwrap_err().contains("in the future"));
         assert!(at("1990-01-01T00:00:00Z").unwrap_err().contains("more than 20 years ago"));
-        assert!(at("soon").unwrap_err().contains("it is not a time"));
+        assert!(at("soon").unwrap_err().contains("it is not a valid time"));
         assert_eq!(told(crm_record(" hubspot:contact:151 ")), Ok("hubspot:contact:151".into()));
         for wrong in ["", "hubspot", "hubspot:151", "hubspot::151", "a:b:c\nd"] {
             assert!(crm_record(wrong).is_err(), "{wrong}");

@@ -1,4 +1,4 @@
-//! A deal in a CRM, compared with the ledger of the lead that it belongs to.
+//! Compares a deal in a CRM with the ledger of the lead that it belongs to.
 
 use super::work::Work;
 use clew_connect::crm::record::{DealPerson, DealRecord};
@@ -8,8 +8,8 @@ use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::money::{Currency, Money, MoneyError};
 
-/// Keeps what became of a deal since it was looked at last, and the stage that the lead's deals put it
-/// in. What belongs to nobody who is known is kept as such.
+/// Records what changed in a deal since it was last read, and the stage that follows from the
+/// lead's deals. A deal that matches no lead is kept as an unmatched record.
 pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, deal).await? else { return keep_unmatched(work, deal).await };
     let records = work.core.store.records(lead.id).await?;
@@ -21,7 +21,7 @@ pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), Stor
     keep_stage(work, &lead, &records, &ledger, Some(deal)).await
 }
 
-/// A deal that was deleted brings nothing any more.
+/// Records a deal that was deleted in the CRM as lost.
 pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
     let Some(lead) = work.find(&key(work, id)).await? else { return Ok(()) };
     let records = work.core.store.records(lead.id).await?;
@@ -38,8 +38,8 @@ pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
     keep_stage(work, &lead, &records, &ledger, None).await
 }
 
-/// By the deal itself, where it was seen before; else by the person whom the CRM says is its main one;
-/// else by the person of it who converted first; else by what the deal says of us.
+/// Finds the lead of a deal: by the deal itself if it was seen before; else by its persons, the
+/// primary one first and then the earliest lead; else by the lead id in the deal.
 async fn find(work: &Work<'_>, deal: &DealRecord) -> Result<Option<Lead>, StoreError> {
     if let Some(lead) = work.find(&key(work, &deal.id)).await? {
         return Ok(Some(lead));
@@ -70,7 +70,7 @@ async fn of_person(work: &Work<'_>, person: &DealPerson) -> Result<Option<Lead>,
     }
 }
 
-/// The key of the lead that a deal is known to be of.
+/// The key of the lead to which a deal is already attached.
 fn key(work: &Work<'_>, deal: &str) -> LeadKey {
     LeadKey::deal(&origin(work), deal)
 }
@@ -79,7 +79,7 @@ fn origin(work: &Work<'_>) -> Origin {
     Origin::Crm(work.connection.name().to_owned())
 }
 
-/// What this CRM told of the lead's deals.
+/// The ledger entries of the lead's deals that came from this CRM.
 fn ledger(work: &Work<'_>, records: &[Record]) -> Vec<LedgerEntry> {
     let origin = origin(work);
     let of_deal = records.iter().filter_map(|record| match record {
@@ -112,8 +112,7 @@ fn entry(
     }
 }
 
-/// What the ledger has to be told so that the deal stands there as it stands in the CRM. Nothing where
-/// it does.
+/// The entries that bring the ledger up to date with the deal in the CRM; empty if it already is.
 fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<LedgerEntry> {
     let currency = work.connection.config.currency;
     let amount = match amount(deal, currency) {
@@ -121,7 +120,7 @@ fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<Ledge
         Err(error) => {
             let connection = work.connection.name();
             let (id, told, currency) = (&deal.id, &deal.amount, &deal.currency);
-            tracing::warn!(connection, deal = id, amount = told, currency, %error, "a deal's amount was left out");
+            tracing::warn!(connection, deal = id, amount = told, currency, %error, "a deal's amount was ignored");
             None
         }
     };
@@ -131,11 +130,11 @@ fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<Ledge
     kept.map(|(event, amount, at_ms)| entry(work, &deal.id, event, amount, at_ms)).collect()
 }
 
-/// What became of a deal, what it came to, and when.
+/// An event of a deal, its amount and its time.
 type Step = (DealEvent, Option<Money>, i64);
 
-/// The steps from where the ledger has the deal to where it stands. A deal that is new and tells no
-/// amount comes to `nothing`.
+/// The steps from the deal's state in the ledger to its state in the CRM. A new deal without an
+/// amount gets the amount `nothing`.
 fn steps(
     deal: &DealRecord,
     ledger: &[LedgerEntry],
@@ -147,8 +146,8 @@ fn steps(
     let known = deals.iter().find(|known| known.id == deal.id);
     let mut after_ms = last_ms(ledger, &deal.id);
     let mut steps = Vec::new();
-    // Each behind the one before it, and none after the change that tells of it, whatever day somebody
-    // entered in the CRM.
+    // Each step comes after the one before it and not after the change that shows it, whatever date
+    // was entered in the CRM.
     let known_ms = deal.changed_at_ms.min(now_ms);
     let mut step = |event: DealEvent, amount: Option<Money>, at_ms: i64| {
         after_ms = at_ms.min(known_ms).max(after_ms.saturating_add(1));
@@ -184,16 +183,15 @@ fn steps(
     steps
 }
 
-/// The deal's amount in its own currency, else in the connection's.
+/// The deal's amount, in its own currency or else in the connection's.
 fn amount(deal: &DealRecord, usual: Currency) -> Result<Option<Money>, MoneyError> {
     let Some(amount) = &deal.amount else { return Ok(None) };
     let currency = deal.currency.as_deref().map_or(Ok(usual), str::parse)?;
     Ok(Some(Money::nearest(amount, currency)?))
 }
 
-/// The stage that the lead's deals put it in: customer where one is won, else opportunity (or what the
-/// configuration says of the open one's) where one is open, else lost. Kept where that is another one
-/// than they did before.
+/// Records the stage that follows from the lead's deals, if it has changed: customer if one is won;
+/// else opportunity (or the stage configured for the open deal) if one is open; else lost.
 async fn keep_stage(
     work: &Work<'_>,
     lead: &Lead,
@@ -227,10 +225,11 @@ async fn keep_stage(
     work.keep(lead.id, Record::Stage(change)).await
 }
 
-/// What the references of stages begin with that deals put a lead in.
+/// Prefix of the references of stages that follow from deals.
 const OF_DEALS: &str = "deals ";
 
-/// The stage that deals put their lead in, and since when; `last` is the one that they put it in before.
+/// The stage that follows from a lead's deals, and since when; `last` is the one that followed
+/// before.
 fn stage(
     deals: &[Deal<'_>],
     read: Option<&DealRecord>,
@@ -244,14 +243,14 @@ fn stage(
     }
     let open = deals.iter().filter(|deal| deal.status == DealStatus::Open);
     if let Some(open) = open.max_by_key(|deal| last_ms(deal)) {
-        // What an open deal brought before, which is not in the ledger.
+        // The stage of an open deal so far; the ledger does not have it.
         let before = last.filter(|last| !matches!(last, Stage::Customer | Stage::Lost));
         let Some(read) = read.filter(|deal| deal.id == open.id) else {
-            // Another deal is not what it was.
+            // Another deal has changed.
             let at_ms = deals.iter().map(last_ms).max()?;
             return Some((before.unwrap_or(Stage::Opportunity), at_ms));
         };
-        // The ledger does not tell of a step from one open stage to another.
+        // The ledger has no entry for a step from one open stage to another.
         let moved_ms = before.map(|_| read.changed_at_ms.min(now_ms));
         let at_ms = last_ms(open).max(moved_ms.unwrap_or(i64::MIN));
         return Some((read.stage.unwrap_or(Stage::Opportunity), at_ms));
@@ -259,7 +258,7 @@ fn stage(
     deals.iter().map(last_ms).max().map(|at_ms| (Stage::Lost, at_ms))
 }
 
-/// Keeps what was told of a deal of nobody who is known.
+/// Keeps a deal that matches no lead as an unmatched record.
 async fn keep_unmatched(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
     let Some(entry) = news(work, deal, &[]).pop() else { return Ok(()) };
     let of_persons = deal.persons.iter().flat_map(|person| {

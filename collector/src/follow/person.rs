@@ -1,4 +1,4 @@
-//! A person's record in a CRM, compared with what is known of the lead.
+//! Compares a person's record in a CRM with what is known about the lead.
 
 use super::work::Work;
 use clew_connect::crm::record::{PersonRecord, RecordRef, StageAt};
@@ -8,7 +8,7 @@ use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::link::CrmLink;
 
-/// Keeps which record the lead is now, and the stages that are new. A record that is no lead of ours is
+/// Records the lead's link to the CRM record, and new stages. CRM records that match no lead are
 /// ignored.
 pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, person).await? else { return Ok(()) };
@@ -34,7 +34,8 @@ async fn find(work: &Work<'_>, person: &PersonRecord) -> Result<Option<Lead>, St
     Ok(None)
 }
 
-/// Keeps which record the lead is, where it was none before, or one that became this one.
+/// Records the link to the CRM record if the lead had none, or if its former record became this
+/// one.
 async fn link(
     work: &Work<'_>,
     lead: LeadId,
@@ -60,7 +61,7 @@ async fn link(
         provider: provider.into(),
         object: object.clone(),
         id: id.clone(),
-        // The next hand-off knows the address.
+        // The next hand-off adds the URL.
         url: None,
         linked_at_ms: now_ms,
         reference: format!("{object}:{id} {now_ms}"),
@@ -68,11 +69,12 @@ async fn link(
     work.keep(lead, Record::Link(link)).await
 }
 
-/// The stages that were not told before: each by its time, and the present one also where its time is
-/// that of any change of the record, unless it is the one that the lead was in by this CRM. Where it
-/// was put back, the present one was entered before others were: it counts from the change that did so.
+/// The stages that are new. Past stages are new if their time is not known yet. The present stage
+/// is new if it differs from the last one by this CRM; its time may be that of any change of the
+/// record. If a lead was moved back to an earlier stage, that stage counts from the change that
+/// moved it.
 fn news(connection: &str, person: &PersonRecord, records: &[Record]) -> Vec<StageAt> {
-    // What was told of a record that became this one need not be told again.
+    // Stages of a record that became this one are known already.
     let own = std::iter::once(&person.record).chain(&person.formerly);
     let own: Vec<String> = own.map(|record| format!("{} ", reference(record))).collect();
     let told = records.iter().filter_map(|record| match record {
@@ -91,7 +93,7 @@ fn news(connection: &str, person: &PersonRecord, records: &[Record]) -> Vec<Stag
     let newest = news.iter().max_by_key(|stage| stage.at_ms);
     let newest = newest.map(|stage| (stage.at_ms, stage.stage));
     let last = last.map(|change| (change.entered_at_ms, change.to)).max(newest);
-    // Every lead begins as one.
+    // Every lead begins in the stage `lead`.
     if present.stage != last.map_or(Stage::Lead, |(_, stage)| stage) {
         let mut present = present.clone();
         if let Some((last_ms, _)) = last.filter(|last| (present.at_ms, present.stage) < *last) {
@@ -121,7 +123,8 @@ fn reference(record: &RecordRef) -> String {
 mod tests {
     use super::*;
 
-    /// Stages as `stage@time`: those told before, those of the record, those that are news.
+    /// Stages as `stage@time`: those known before, those of the record, and those expected to be
+    /// new.
     fn check(told: &str, read: &str, expected: &str) {
         let record = RecordRef { object: "contact".into(), id: "1".into() };
         let split = |word: &str| {
@@ -167,13 +170,13 @@ mod tests {
         check("", "mql@5", "mql@5");
         check("", "lead@1 mql@5 sql@7", "mql@5 sql@7");
         check("mql@5 sql@7", "lead@1 mql@5 sql@7", "");
-        // The time of the present stage is only that of the last change.
+        // The time of the present stage is only that of the record's last change.
         check("mql@5", "mql@9", "");
         check("mql@5", "lead@9", "lead@9");
         check("mql@5 lead@9", "mql@12", "mql@12");
-        // A stage between two looks.
+        // A stage entered and left between two readings.
         check("mql@5", "mql@5 sql@6 opportunity@8", "sql@6 opportunity@8");
-        // Put back to one that was entered before: by the change of the record, and once.
+        // Moved back to an earlier stage: recorded once, at the time of the record's change.
         check("mql@5 sql@7", "sql@7 mql@5", "mql@20");
         check("mql@5 sql@7 mql@20", "sql@7 mql@5", "");
         check("customer@9", "lead@1", "lead@20");

@@ -1,4 +1,4 @@
-//! Asks a CRM for what changed: what a webhook should have named and did not.
+//! Polls a CRM for changes, to find those that no webhook reported.
 
 use super::apply::apply;
 use super::work::{FollowError, Work};
@@ -8,25 +8,25 @@ use clew_core::clock::{CLOCKS_DIFFER_MS, is_ahead};
 use clew_store::MemoKind;
 use serde::{Deserialize, Serialize};
 
-/// Changes are asked for from so long before the last one that was seen: a CRM may show a change
-/// later than its time says.
+/// How far each poll reaches back before the last change seen, because a CRM may show a change
+/// later than its timestamp.
 const OVERLAP_MS: i64 = 120_000;
-/// How far back the first poll goes.
+/// How far back the first poll reaches.
 const FIRST_MS: i64 = 30 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
-/// How far a list of a connection was read.
+/// How far a connection's list of changes has been read.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The last change that was seen, Unix milliseconds.
+    /// Time of the last change seen, Unix milliseconds.
     pub seen_ms: i64,
-    /// When a poll was begun last, Unix milliseconds.
+    /// When the last poll began, Unix milliseconds.
     pub polled_at_ms: i64,
-    /// Where the next page of a poll begins that is not at its end.
+    /// Where the next page begins, Unix milliseconds; `None` if the last poll is complete.
     pub more_from_ms: Option<i64>,
 }
 
-/// Polls every list of the connection that it is time for; returns how many records were looked at.
+/// Polls the connection's lists that are due; returns how many records were read.
 pub(super) async fn poll(work: &Work<'_>) -> Result<usize, FollowError> {
     let minutes = work.connection.config.poll_minutes;
     let polling = work.connection.crm.polling().filter(|_| minutes > 0);
@@ -38,8 +38,8 @@ pub(super) async fn poll(work: &Work<'_>) -> Result<usize, FollowError> {
     Ok(looked)
 }
 
-/// Reads a list page by page, if it is time to, and keeps after each how far it has come: a long one
-/// that is broken off goes on where it was. Returns how many records were looked at.
+/// Reads a list page by page if it is due. The cursor is stored after each page, so an interrupted
+/// poll continues where it stopped. Returns how many records were read.
 async fn follow(
     work: &Work<'_>,
     polling: &dyn Polling,
@@ -50,7 +50,7 @@ async fn follow(
     let now_ms = core.now_ms();
     let remembered = core.recall::<Cursor>(MemoKind::Cursor, &name).await?;
     let mut stamp = remembered.stamp;
-    // One that a clock set which was ahead would pass over what changes until then.
+    // A cursor written while a clock was ahead would skip changes, so it is discarded.
     let sound = remembered.value.filter(|cursor| cursor.seen_ms <= now_ms + CLOCKS_DIFFER_MS);
     let mut cursor = match sound {
         Some(cursor) if cursor.more_from_ms.is_some() => cursor,
@@ -63,7 +63,7 @@ async fn follow(
     };
     let mut looked = 0;
     while let Some(from_ms) = cursor.more_from_ms {
-        // Hand-offs come first: half of the calls are theirs.
+        // Half of the calls are reserved for hand-offs.
         if work.connection.caller.throttle.is_low(core.now_ms()) {
             break;
         }
@@ -79,7 +79,7 @@ async fn follow(
         cursor.more_from_ms = page.more_from_ms.filter(|more_from_ms| *more_from_ms > from_ms);
         stamp = core.remember(MemoKind::Cursor, &name, stamp, Some(&cursor)).await?;
         if stamp.is_none() {
-            // Another collector polls: its lease began where ours ran out.
+            // Another collector took over polling: our lease had expired.
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Reads what webhooks named, as it stands in the CRM.
+//! Reads the records that webhooks named from the CRM.
 
 use super::apply::apply;
 use super::work::{FollowError, Work};
@@ -7,10 +7,10 @@ use clew_connect::CallError;
 use clew_connect::crm::record::RecordRef;
 use clew_store::StoreError;
 
-/// Records that are read with one call.
+/// Records per call.
 const AT_ONCE: usize = 100;
 
-/// Reads what is due; returns how many records.
+/// Reads the records in the inbox that are due; returns how many there were.
 pub(super) async fn read_due(work: &Work<'_>, inbox: &Inbox) -> Result<usize, FollowError> {
     let name = work.connection.name();
     let (mut looked, mut after) = (0, None);
@@ -28,8 +28,8 @@ pub(super) async fn read_due(work: &Work<'_>, inbox: &Inbox) -> Result<usize, Fo
     }
 }
 
-/// Reads what is due. Where the CRM refuses to read it together, each half is read by itself, so that
-/// one record that cannot be read keeps no other waiting.
+/// Reads records in one call. If the CRM refuses the call, each half is read on its own, so that
+/// one unreadable record does not hold up the others.
 async fn read(work: &Work<'_>, inbox: &Inbox, due: &[Waiting]) -> Result<(), FollowError> {
     let Some(webhooks) = work.connection.crm.webhooks() else { return Ok(()) };
     let mut parts = vec![due];
@@ -52,7 +52,7 @@ async fn read(work: &Work<'_>, inbox: &Inbox, due: &[Waiting]) -> Result<(), Fol
                 tracing::warn!(connection, ?records, error, "a record could not be read");
                 put_off(inbox, part, &error).await?;
             }
-            // What has nothing to do with the records does not count against them.
+            // These errors are not about the records, so they do not count as failures of them.
             Err(error @ (CallError::Auth(_) | CallError::RateLimited { .. })) => {
                 return Err(error.into());
             }

@@ -1,4 +1,4 @@
-//! What the work for one connection needs, and what keeps it from its end.
+//! The context for following one connection, and the errors that interrupt it.
 
 use crate::leads::find;
 use crate::recorder::Recorder;
@@ -10,18 +10,18 @@ use clew_store::{LeadKey, Record, Recorded, StoreError};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
-/// What keeps a connection from being followed for now.
+/// Why following a connection was interrupted.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FollowError {
-    /// The CRM.
+    /// A call to the CRM failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What the work for a connection needs.
+/// What is needed to follow one connection.
 pub(super) struct Work<'a> {
     pub(super) core: &'a Core,
     pub(super) settings: &'a Settings,
@@ -30,31 +30,26 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// The lead of a key.
+    /// Finds a lead of the connection's site.
     pub(super) async fn find(&self, key: &LeadKey) -> Result<Option<Lead>, StoreError> {
         let site = &self.connection.config.site;
         find(&*self.core.store, site, self.settings.country(site), key).await
     }
 
-    /// The key of the lead that a record of the CRM is.
+    /// The key by which the lead of a CRM record is looked up.
     pub(super) fn key_of(&self, record: &RecordRef) -> LeadKey {
         LeadKey::crm_record(self.connection.naming.as_str(), &record.object, &record.id)
     }
 
-    /// Keeps a record of a lead, with the deliveries that report it.
+    /// Stores a record of a lead, with the deliveries that report it.
     pub(super) async fn keep(&self, lead: LeadId, record: Record) -> Result<(), StoreError> {
         let site = &self.connection.config.site;
         match self.recorder.record(self.settings, site, lead, record, None).await? {
             Recorded::Kept { .. } => {}
             refused => {
                 let (lead, connection) = (lead.to_text(), self.connection.name());
-                // A record or a deal that is another lead's already: so it is at every look.
-                tracing::debug!(
-                    lead,
-                    connection,
-                    ?refused,
-                    "what came back of a lead was not kept"
-                );
+                // The record or deal may belong to another lead, and then does so at every reading.
+                tracing::debug!(lead, connection, ?refused, "a record from the CRM was not stored");
             }
         }
         Ok(())

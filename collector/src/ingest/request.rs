@@ -1,8 +1,8 @@
-//! What a browser's request says beside its body.
+//! A browser's request apart from its body.
 
 use std::net::IpAddr;
 
-/// A request, without HTTP.
+/// What ingest needs to know about a request, independent of HTTP.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
     /// The `Origin` header.
@@ -11,12 +11,12 @@ pub struct Request<'a> {
     pub cookie: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
-    /// Who sent it; compared with networks, never stored.
+    /// The client's address; used for own traffic and rate limits, never stored.
     pub client: Option<IpAddr>,
     /// Whether the browser prefetched the page.
     pub prefetch: bool,
-    /// Whether the browser's cookie says that nothing is to be kept.
+    /// Whether the browser has the opt-out cookie.
     pub opted_out: bool,
-    /// Unix milliseconds.
+    /// When the request arrived, Unix milliseconds.
     pub received_at_ms: i64,
 }

@@ -1,4 +1,4 @@
-//! The steps that each event walks through, in order.
+//! The steps that judge each event, in order.
 
 use super::request::Request;
 use crate::conversion::Identified;
@@ -13,7 +13,7 @@ use shared::source;
 use shared::wire::decode::{Batch, Body, Event};
 use url::Url;
 
-/// What the steps know beside the event.
+/// What the steps know apart from the event.
 pub(super) struct Setting<'a> {
     pub(super) settings: &'a Settings,
     pub(super) site: &'a Site,
@@ -21,22 +21,22 @@ pub(super) struct Setting<'a> {
     pub(super) batch: &'a Batch<'a>,
 }
 
-/// An event on its way.
+/// An event that is being judged.
 pub(super) struct Candidate {
     pub(super) event: Event,
-    /// The corrected time.
+    /// The corrected time, Unix milliseconds.
     at_ms: i64,
-    /// The page's address, on a page view.
+    /// The page's URL, for page views.
     url: Option<Url>,
     /// Why this visitor is excluded from reports.
     bot: Option<String>,
-    /// The origin as written and as judged, on a page view.
+    /// The evidence of the origin and its label, for page views.
     origin: Option<(Evidence, source::Label)>,
 }
 
 type Step = fn(&mut Candidate, &Setting<'_>) -> Result<(), DropReason>;
 
-/// Each keeps the event or drops it with a reason; the first drop ends the walk.
+/// Each step keeps the event or drops it with a reason; the first drop ends the sequence.
 pub(super) const STEPS: &[(&str, Step)] = &[
     ("consent", consent),
     ("clock", clock),
@@ -57,7 +57,7 @@ fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     }
 }
 
-/// Whether the visitor, or a signal that the site honours, forbids keeping anything.
+/// Whether the visitor, or a privacy signal that the site honours, forbids storing anything.
 pub(super) fn forbidden(site: &Site, request: Request<'_>, batch: &Batch<'_>) -> bool {
     let Site { config, .. } = site;
     request.opted_out
@@ -66,7 +66,8 @@ pub(super) fn forbidden(site: &Site, request: Request<'_>, batch: &Batch<'_>) ->
         || (batch.dnt && config.honour_dnt)
 }
 
-/// The browser's clock is believed up to a limit, then moved by how far off it was at sending.
+/// Corrects the event's time if the browser's clock was off by more than the limit when it sent the
+/// batch.
 fn clock(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     let received_at_ms = setting.request.received_at_ms;
     let skew_ms = received_at_ms.saturating_sub(setting.batch.sent_at);
@@ -82,7 +83,7 @@ fn clock(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
     Ok(())
 }
 
-/// A page view's address is a web page of the site.
+/// Drops page views whose URL is not a page of the site.
 fn address(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     let Body::PageView { url, .. } = &candidate.event.body else { return Ok(()) };
     let url = Url::parse(url).map_err(|_| DropReason::InvalidEvent)?;
@@ -94,7 +95,7 @@ fn address(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropR
     if own { Ok(()) } else { Err(DropReason::ForeignOrigin) }
 }
 
-/// The company's own people.
+/// Flags visits from the company's own networks.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
 fn own_traffic(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     let Some(client) = setting.request.client else { return Ok(()) };
@@ -103,15 +104,14 @@ fn own_traffic(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), D
     Ok(())
 }
 
-/// A page that was fetched in case somebody might want it. The tracker waits until it is shown, the
-/// pixel cannot.
+/// Flags prefetched pages. The tracker waits until the page is shown, but the pixel cannot.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
 fn prefetch(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     candidate.flag(setting.request.prefetch.then(|| "prefetch".to_owned()));
     Ok(())
 }
 
-/// A browser that says itself that a program drives it.
+/// Flags browsers that report being driven by a program.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
 fn webdriver(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     candidate.flag(setting.batch.webdriver.then(|| "webdriver".to_owned()));
@@ -135,7 +135,8 @@ fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
     Ok(())
 }
 
-/// A phone that does not say its country is one of the site's.
+/// Normalises a named person's contact; phone numbers without a country code get the site's
+/// country.
 fn contact(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
     if let Body::Identify { contact, .. } = &mut candidate.event.body {
         let normal = std::mem::take(contact).normalised(setting.site.config.country);
@@ -150,7 +151,7 @@ impl Candidate {
         Ok(Self { at_ms: event.at_ms, event, url: None, bot: None, origin: None })
     }
 
-    /// Flags, never drops; what the first step in order saw is the reason.
+    /// Flags the event without dropping it; the first reason stays.
     fn flag(&mut self, reason: Option<String>) {
         self.bot = self.bot.take().or(reason);
     }
@@ -159,7 +160,7 @@ impl Candidate {
         matches!(self.event.body, Body::Identify { .. })
     }
 
-    /// What the store is to do with it, and whom it named.
+    /// Converts the event into what the store takes, and the person that it names.
     pub(super) fn into_arrival(self, setting: &Setting<'_>) -> (Arrival, Option<Identified>) {
         let Event { id, page, body, .. } = self.event;
         let at_ms = self.at_ms;
@@ -211,20 +212,21 @@ impl Candidate {
     }
 }
 
-/// No `Origin` (a pixel, a same-origin GET) is allowed; the page's address is judged by itself.
+/// Whether a request's `Origin` is allowed. Requests without one (a pixel, a same-origin GET) are,
+/// because the page's URL is checked on its own.
 pub(super) fn origin_allowed(site: &Site, origin: Option<&str>) -> bool {
     let Some(origin) = origin else { return true };
     let url = web_origin(origin);
     url.as_ref().and_then(Url::host_str).is_some_and(|host| site.hosts.contain(host))
 }
 
-/// A page's origin. Extensions and apps have origins of their own kind, whose host may be any word.
+/// Parses a web page's origin. Extensions and apps have other schemes, with arbitrary hosts.
 fn web_origin(origin: &str) -> Option<Url> {
     Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// The domain that the tracker's cookie stuck to, where the page's host lies in it. The browser
-/// itself refuses a domain that is a public suffix.
+/// The domain on which the tracker managed to set its cookie, if it contains the page's host.
+/// Browsers refuse public suffixes themselves.
 pub(super) fn cookie_domain(origin: Option<&str>, domain: &str) -> Option<String> {
     let origin = web_origin(origin?)?;
     let host = origin.host_str()?;

@@ -1,14 +1,14 @@
-//! Looking a lead up.
+//! Looking up leads.
 
 use clew_store::{LeadKey, Leads, StoreError};
 use shared::ids::SiteId;
 use shared::lead::{Country, Lead, Standing};
 
-/// Finds a lead of a site, without its history. A proposal that was confirmed leads to what it became. A phone number without a country is read as one of
-/// `country`.
+/// Finds a lead of a site, without its history. A confirmed proposed lead resolves to the lead that
+/// it became. A phone number without a country code gets that of `country`.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn find(
     store: &(impl Leads + ?Sized),
     site: &SiteId,
@@ -27,10 +27,10 @@ pub async fn find(
     Ok(found.filter(|lead| lead.site == *site))
 }
 
-/// Finds a lead of a site by the first of the keys that is known.
+/// Finds a lead of a site by the first key that is known.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn find_first(
     store: &(impl Leads + ?Sized),
     site: &SiteId,

@@ -1,4 +1,4 @@
-//! How far the hand-off of a lead is, over all destinations that are handed the lead itself.
+//! The state of a lead's hand-off, over all destinations that get the lead itself.
 
 use crate::settings::Settings;
 use clew_connect::crm::CrmConfig;
@@ -9,14 +9,14 @@ use shared::link::CrmLink;
 /// The state of a lead's deliveries.
 pub(super) struct HandOffState {
     destinations: Vec<DestinationId>,
-    /// The state that most needs somebody's attention.
+    /// The state that needs most attention.
     pub(super) state: DeliveryState,
-    /// When the last of them was accepted, Unix milliseconds.
+    /// When the last delivery was accepted, Unix milliseconds.
     pub(super) sent_at_ms: Option<i64>,
 }
 
 impl HandOffState {
-    /// `None` where nothing is to be delivered.
+    /// Sums up a lead's deliveries; `None` if there are none.
     pub(super) fn of(deliveries: &[Delivery]) -> Option<Self> {
         let need = |state: &DeliveryState| match state {
             DeliveryState::Sent => 0,
@@ -25,7 +25,7 @@ impl HandOffState {
             DeliveryState::Retry => 3,
             DeliveryState::Dead => 4,
         };
-        // The lead itself, not what is reported of it later.
+        // The lead itself, not later stages and deals.
         let of_lead = |delivery: &&Delivery| {
             delivery.kind == DeliveryKind::Converted && delivery.destination.keeps_leads()
         };
@@ -37,7 +37,7 @@ impl HandOffState {
         Some(Self { destinations, state, sent_at_ms })
     }
 
-    /// The CRM: that of the link, else one that the lead is on its way to, else a webhook.
+    /// The CRM: that of the link, else one that the lead is being delivered to, else `Webhook`.
     pub(super) fn provider(&self, settings: &Settings, link: Option<&CrmLink>) -> Crm {
         let linked = link.and_then(|link| link.provider.parse().ok());
         let on_its_way = |crm: &&CrmConfig| {

@@ -1,28 +1,28 @@
-//! Reading leads with their histories, each as it stood at one moment.
+//! Loading leads with their histories, each as of one moment.
 
 use super::view::{LeadView, Moment, UnknownConversion};
 use clew_store::{Leads, StoreError};
 use shared::ids::LeadId;
 
-/// Leads that are held in memory at once while a list is made; each may have page views of
-/// [`shared::limits::LEAD_BYTES`].
+/// Leads held in memory at once while a list is built; each may have up to
+/// [`shared::limits::LEAD_BYTES`] of page views.
 pub const AT_ONCE: usize = 5;
 
-/// Why a lead could not be read.
+/// Why a lead could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no such lead.
+    /// The lead does not exist.
     #[error("the lead is gone")]
     NoLead,
-    /// It has no such conversion.
+    /// The lead does not have the conversion.
     #[error(transparent)]
     NoConversion(#[from] UnknownConversion),
 }
 
-/// Reads a lead as it was at a moment.
+/// Loads a lead as of a moment.
 ///
 /// # Errors
 /// [`LoadError`].
@@ -35,11 +35,11 @@ pub async fn load(
     Ok(LeadView::new(dossier, moment)?)
 }
 
-/// Reads leads as they are now and makes something of each, [`AT_ONCE`] at a time; those that are gone
-/// are left out.
+/// Loads leads as of now, [`AT_ONCE`] at a time, and passes each to `make`. Leads that no longer
+/// exist are left out.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn load_each<T>(
     store: &(impl Leads + ?Sized),
     leads: &[LeadId],
@@ -48,7 +48,7 @@ pub async fn load_each<T>(
     let mut made = Vec::with_capacity(leads.len());
     for some in leads.chunks(AT_ONCE) {
         for dossier in store.dossiers(some).await? {
-            // Now is a moment that every history has.
+            // `Moment::Now` works for every history.
             made.extend(LeadView::new(dossier, Moment::Now).ok().and_then(|view| make(&view)));
         }
     }

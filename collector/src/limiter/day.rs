@@ -1,9 +1,9 @@
-//! What a site has sent on a day.
+//! What a site has sent in a day.
 
 use crate::config::RatesConfig;
 use shared::limits::DAY_MS;
 
-/// One day's sums, UTC.
+/// The sums of one day (UTC).
 #[derive(Default)]
 pub(super) struct Day {
     number: i64,
@@ -13,7 +13,7 @@ pub(super) struct Day {
 }
 
 impl Day {
-    /// Whether so much more may be sent.
+    /// Whether the day's limits allow this much more.
     pub(super) fn has_room(
         &self,
         limits: &RatesConfig,
@@ -28,7 +28,7 @@ impl Day {
             && within(of_bytes + bytes, limits.site_mib_per_day << 20)
     }
 
-    /// Counts it; whether it is time to warn.
+    /// Adds to the sums; returns whether to warn, once a day.
     pub(super) fn spend(
         &mut self,
         limits: &RatesConfig,

@@ -1,4 +1,4 @@
-//! A rate for each of many keys: GCRA on this program's clock.
+//! A rate limit per key: GCRA on this program's clock.
 
 use clew_core::Clock;
 use governor::clock::{Clock as _, Reference as _};
@@ -10,14 +10,13 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// Keys that are remembered before those with their full allowance are forgotten, at most once a
-/// second.
+/// From this many keys on, those with a full allowance are forgotten, at most once a second.
 const SWEPT_KEYS: usize = 10_000;
 const SWEPT_MS: i64 = 1_000;
-/// More keys than this are one flood.
+/// From this many keys on, it is an attack.
 const MANY_KEYS: usize = 200_000;
 
-/// The program's clock as the crate reads one.
+/// The program's clock, adapted to the crate `governor`.
 #[derive(Clone)]
 pub(super) struct Steady(Clock);
 
@@ -37,7 +36,7 @@ impl governor::clock::Clock for Steady {
 
 type Keys = HashMapStateStore<u64>;
 
-/// So many a period for each key, and so many at once.
+/// A rate limit per key: a number of units per period, and a burst.
 pub(super) struct Rate {
     limiter: RateLimiter<u64, Keys, Steady, NoOpMiddleware<Nanos>>,
     burst: NonZeroU32,
@@ -46,7 +45,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// `None` where there is no limit.
+    /// Creates a rate of `count` per period; `None` if `count` or `burst` is 0, which means no
+    /// limit.
     pub(super) fn new(count: u32, period_s: u32, burst: u32, clock: Steady) -> Option<Self> {
         let (count, burst) = (NonZeroU32::new(count)?, NonZeroU32::new(burst)?);
         let quota = Quota::with_period(Duration::from_secs(period_s.into()) / count.get())?;
@@ -55,10 +55,10 @@ impl Rate {
         Some(Self { limiter, burst, clock, swept_ms: AtomicI64::new(i64::MIN) })
     }
 
-    /// Takes so many of a key's allowance at once, or nothing.
+    /// Takes `count` units of a key's allowance, or none.
     ///
     /// # Errors
-    /// In how many seconds there is enough.
+    /// If the allowance is too small: the seconds until it suffices.
     pub(super) fn take(&self, key: u64, count: u32) -> Result<(), u64> {
         self.sweep();
         let count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN).min(self.burst);
@@ -72,12 +72,12 @@ impl Rate {
         }
     }
 
-    /// Whether few enough keys are remembered.
+    /// Whether there is room for more keys.
     pub(super) fn is_small(&self) -> bool {
         self.keys() < MANY_KEYS
     }
 
-    /// Keys that are remembered.
+    /// The number of keys in memory.
     pub(super) fn keys(&self) -> usize {
         self.limiter.len()
     }

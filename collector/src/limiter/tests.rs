@@ -1,4 +1,4 @@
-//! What is let in, and when.
+//! What is admitted, and when.
 
 use super::*;
 use crate::config::{Config, EXAMPLE};
@@ -44,14 +44,14 @@ fn a_client_has_its_share() {
     gate.clock.advance_ms(2_000);
     assert_eq!(gate.batch("203.0.113.1", 50, 20), Ok(()));
     assert_eq!(gate.batch("203.0.113.1", 50, 1), refused("client", 1));
-    // what is more than may ever come at once is let in where nothing came before
+    // a batch larger than the burst is admitted if nothing came before
     assert_eq!(gate.batch("203.0.113.3", 51, 250), Ok(()));
     // a /64 is one client, and IPv4 in IPv6 is IPv4
     assert_eq!(gate.batch("2001:db8::1", 52, 100), Ok(()));
     assert_eq!(gate.batch("2001:db8::2", 53, 1), refused("client", 1));
     assert_eq!(gate.batch("2001:db8:0:1::1", 53, 1), Ok(()));
     assert_eq!(gate.batch("::ffff:203.0.113.1", 53, 1), refused("client", 1));
-    // those whose address cannot be told are one client
+    // clients without a known address count as one
     assert_eq!(gate.batch("?", 54, 100), Ok(()));
     assert_eq!(gate.batch("", 55, 1), refused("client", 1));
 }

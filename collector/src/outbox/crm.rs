@@ -1,4 +1,4 @@
-//! CRMs as targets.
+//! CRMs as targets of deliveries.
 
 mod hand_off;
 mod target;

@@ -1,4 +1,4 @@
-//! When a delivery is tried again.
+//! The schedule: when a delivery is attempted again.
 
 use super::target::Attempt;
 use crate::config::DeliveryConfig;
@@ -6,9 +6,9 @@ use clew_core::clock::CLOCKS_DIFFER_MS;
 use clew_store::{Latest, Settlement};
 use shared::limits;
 
-/// What an attempt means for the delivery. `attempts` counts this one; `until_ms` is what
-/// [`Target::after`](super::target::Target::after) returned; `jitter` is 0 to 1 and adds up to a tenth to
-/// the wait, so that deliveries that failed together do not return together.
+/// The settlement that follows from an attempt. `attempts` includes this one; `until_ms` is what
+/// [`Target::after`](super::target::Target::after) returned; `jitter` is between 0 and 1 and adds
+/// up to 10 % to the wait, so that deliveries that failed together are not retried together.
 pub(super) fn settlement(
     attempt: Attempt,
     until_ms: Option<i64>,
@@ -34,11 +34,11 @@ pub(super) fn settlement(
     Settlement::Retry { at_ms: (now_ms + wait_ms + jitter_ms).max(at_ms), error }
 }
 
-/// The latest times that anything can be due at and leased until now.
+/// The latest times at which a delivery can be due, and until which it can be leased, as of now.
 pub(super) fn latest(delivery: &DeliveryConfig, longest_lease_ms: i64, now_ms: i64) -> Latest {
     let waits = delivery.retry_seconds.iter().chain([&delivery.settle_seconds]);
     let longest_ms = waits.map(|seconds| i64::from(*seconds) * 1000).max().unwrap_or_default();
-    // With its jitter; what a destination asks for is a day at most.
+    // Including jitter; a target can ask for a wait of at most a day.
     let longest_ms = (longest_ms + longest_ms / 10).max(limits::DAY_MS);
     let in_all = |wait_ms: i64| now_ms.saturating_add(wait_ms).saturating_add(CLOCKS_DIFFER_MS);
     Latest { due_ms: in_all(longest_ms), lease_ms: in_all(longest_lease_ms) }

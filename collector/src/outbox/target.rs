@@ -1,4 +1,4 @@
-//! What deliveries go to, whatever it is: a webhook, a CRM, and in time an analytics tool.
+//! The interface of everything that deliveries go to: webhooks and CRMs.
 
 use async_trait::async_trait;
 use clew_store::{Delivery, StoreError};
@@ -7,54 +7,55 @@ use std::time::Duration;
 /// One destination, ready to be delivered to.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// The longest that an attempt takes.
+    /// The longest time that an attempt can take.
     fn longest(&self) -> Duration;
 
-    /// How many deliveries may begin now beside those that are under way: none where the target is
-    /// paused, held back, or another collector's.
+    /// How many deliveries may start now in addition to those in progress. 0 if the target is
+    /// paused, asked for a wait, or is served by another collector.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     async fn room(&self, under_way: usize) -> Result<usize, StoreError>;
 
     /// Makes one attempt.
     ///
     /// # Errors
-    /// The store's; the delivery is then tried again when its claim ends.
+    /// The store's errors; the delivery is then attempted again when its claim ends.
     async fn deliver(&self, delivery: &Delivery) -> Result<Attempt, StoreError>;
 
-    /// Keeps what an attempt says of the target itself: that it works, that it is too busy, that it is
-    /// to be paused. Returns the time before which the delivery is not tried again, Unix milliseconds,
-    /// where the target names one.
+    /// Records what an attempt shows about the target itself: that it works, is too busy or has to
+    /// be paused. Returns the time before which the delivery must not be retried, Unix
+    /// milliseconds, if the target gives one.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     async fn after(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError>;
 }
 
-/// How an attempt ended, by what it says of the delivery and of the target.
+/// The result of an attempt, and what it means for the delivery and the target.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Attempt {
-    /// Accepted.
+    /// The target accepted the delivery.
     Accepted,
-    /// It may succeed later.
+    /// The attempt failed, but a later one may succeed.
     Failed {
-        /// What went wrong.
+        /// The error.
         error: String,
-        /// The target asked for nothing before this time, Unix milliseconds.
+        /// The target asked for no further attempt before this time, Unix milliseconds.
         not_before_ms: Option<i64>,
-        /// Whether the target is overloaded, so that others should wait too.
+        /// Whether the target is overloaded, so that other deliveries should wait too.
         overloaded: bool,
     },
-    /// The target takes nothing for now. It does not count as an attempt.
+    /// The target accepts nothing for now. This does not count as an attempt.
     Busy {
-        /// Until when, where the target says so, Unix milliseconds.
+        /// Until when, if the target says so, Unix milliseconds.
         until_ms: Option<i64>,
-        /// What it said.
+        /// The target's reason.
         reason: String,
     },
-    /// The target takes nothing until somebody changes something there. It does not count as an attempt.
+    /// The target accepts nothing until its owner fixes something. This does not count as an
+    /// attempt.
     Refused(String),
-    /// Trying again cannot help.
+    /// Retrying cannot help.
     Hopeless(String),
 }

@@ -1,4 +1,4 @@
-//! Finds the target of a destination: the one place that knows which kinds there are.
+//! Finds the target of a destination; the only place that knows all kinds of targets.
 
 use super::crm::CrmTarget;
 use super::target::Target;
@@ -9,22 +9,22 @@ use clew_connect::Connections;
 use clew_store::{DestinationId, StoreError};
 use std::sync::Arc;
 
-/// Makes targets.
+/// Creates targets.
 pub struct Targets {
     webhooks: Arc<WebhookServices>,
     connections: Arc<Connections>,
 }
 
 impl Targets {
-    /// Of webhooks and of CRMs.
+    /// Creates the service.
     pub fn new(webhooks: Arc<WebhookServices>, connections: Arc<Connections>) -> Self {
         Self { webhooks, connections }
     }
 
-    /// The target of a destination; `None` where there is no such destination, or it gets nothing.
+    /// The target of a destination; `None` if the destination does not exist or is disabled.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn get(
         &self,
         settings: &Arc<Settings>,
@@ -56,7 +56,7 @@ impl Targets {
         }
     }
 
-    /// The target of a webhook of the configuration.
+    /// The target of a configured webhook.
     pub fn webhook(&self, settings: &Arc<Settings>, name: &str) -> Option<WebhookTarget> {
         let webhook = Arc::clone(settings.webhook(name)?);
         let owner = Owner::Configuration(name.to_owned());
@@ -66,7 +66,7 @@ impl Targets {
     /// The target of a subscription.
     ///
     /// # Errors
-    /// Where its secret cannot be used any more.
+    /// If its secret can no longer be used.
     pub fn subscription(
         &self,
         settings: &Arc<Settings>,

@@ -1,4 +1,4 @@
-//! Webhooks: what is posted to them, how, and what a receiver's answer means.
+//! Webhooks: the bodies, the requests, and what a receiver's response means.
 
 mod client;
 mod news;

@@ -1,8 +1,8 @@
-//! The channels of a table.
+//! The channels that occur in a table.
 
 use std::collections::HashMap;
 
-/// Channels by their index.
+/// Channel names, each with the index at which it first occurred.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
     pub(super) names: Vec<String>,
@@ -21,7 +21,7 @@ impl Channels {
     }
 }
 
-/// Exports of other tools write it with and without parentheses.
+/// Whether a channel is direct. Other tools export the name with or without parentheses.
 pub(super) fn is_direct(name: &str) -> bool {
     ["direct", "(direct)"].iter().any(|direct| name.eq_ignore_ascii_case(direct))
 }

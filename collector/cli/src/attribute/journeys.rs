@@ -1,5 +1,5 @@
-//! Journeys, one a row: what each touch earned. All are read before the first is answered, because
-//! the model may learn from all, and because a bad row must leave nothing written.
+//! Journeys, one per row: the credit of each touch. All rows are read before any output is written,
+//! because the model may learn from all of them and a bad row must leave no output.
 
 use super::channels::{Channels, is_direct};
 use super::number;
@@ -19,7 +19,7 @@ struct Columns {
     converted: Column,
     hours: Option<Column>,
     value: Option<Column>,
-    /// Lead, opportunity, closed deal.
+    /// Lead, opportunity and closed deal, in this order.
     milestones: [Option<Column>; 3],
 }
 
@@ -81,7 +81,7 @@ pub(super) fn answer(
 
 impl Columns {
     fn find(rule: &Rule, table: &Table<impl BufRead>) -> Result<Self> {
-        let why = "journeys have journey, path and converted";
+        let why = "journeys need journey, path and converted";
         let [journey, path, converted] = table.need(["journey", "path", "converted"], why)?;
         let milestones = [
             table.find("lead_hours_before")?,
@@ -89,9 +89,9 @@ impl Columns {
             table.find("closed_hours_before")?,
         ];
         for (needs, why) in [
-            (rule.model == Model::TimeDecay, "time-decay goes by it"),
-            (rule.look_back.is_some(), "--lookback-days goes by it"),
-            (milestones.iter().any(Option::is_some), "milestones are held against it"),
+            (rule.model == Model::TimeDecay, "time-decay needs it"),
+            (rule.look_back.is_some(), "--lookback-days needs it"),
+            (milestones.iter().any(Option::is_some), "milestones need it"),
         ] {
             if needs {
                 table.need(["hours_before"], why)?;

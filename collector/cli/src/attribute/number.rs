@@ -1,26 +1,29 @@
-//! Numbers as `clew attribute` reads and writes them: no exponents, ten significant digits or more.
+//! Numbers as `clew attribute` reads and writes them. Output has no exponents and at least ten
+//! significant digits.
 
 use crate::table::{Column, Row, shortened};
 use anyhow::{Context, Result, bail};
 use shared::money::fixed::{self, NumberError};
 
-/// Values count in units of 10^-20: below the digits of any input, so that the small shares of a long
-/// path keep theirs, and 10^18 of whatever currency still fits.
+/// Values are counted in units of 10^-20: finer than any input, so that the small shares of a long
+/// path stay exact, while values up to 10^18 still fit.
 const DECIMALS: u32 = 20;
 const DIGITS: usize = 10;
 
 /// Reads a value.
 pub(super) fn units(text: &str) -> Result<i128> {
     match fixed::parse(text, DECIMALS) {
-        Ok(units) if units < 0 => bail!("is negative: take a refund off the value of its sale"),
+        Ok(units) if units < 0 => {
+            bail!("is negative: subtract a refund from the value of its sale")
+        }
         Ok(units) => Ok(units),
-        Err(NumberError::NoNumber) => bail!("is no number"),
-        Err(NumberError::TooFine) => bail!("has more than {DECIMALS} decimals"),
+        Err(NumberError::NoNumber) => bail!("is not a number"),
+        Err(NumberError::TooFine) => bail!("has more than {DECIMALS} decimal places"),
         Err(NumberError::TooLarge) => bail!("is too large"),
     }
 }
 
-/// A cell's value; it may be left out where nothing converted.
+/// Reads a cell's value. It may be empty if nothing converted.
 pub(super) fn value(row: Row<'_>, column: Option<Column>, has_converted: bool) -> Result<i128> {
     let Some(column) = column else { return Ok(0) };
     let text = row.text(column);
@@ -30,7 +33,7 @@ pub(super) fn value(row: Row<'_>, column: Option<Column>, has_converted: bool) -
     units(text).with_context(|| format!("{} `{}`", column.name, shortened(text)))
 }
 
-/// A value as a float, to weigh with.
+/// Converts a value to a float for use as a weight.
 pub(super) fn weight(units: i128) -> f64 {
     units as f64 / 10_f64.powi(DECIMALS as i32)
 }
@@ -41,12 +44,12 @@ pub(super) fn write_units(units: i128) -> String {
     padded(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Writes a number with as many digits as it takes to read the same again.
+/// Writes a number with enough digits to read the same number back.
 pub(super) fn write(number: f64) -> String {
     padded(&number.to_string())
 }
 
-/// Adds zeros up to ten significant digits; 0 is written with ten.
+/// Pads a number with zeros to ten significant digits; 0 gets ten digits.
 fn padded(text: &str) -> String {
     let digits = text.bytes().filter(u8::is_ascii_digit);
     let leading = digits.clone().take_while(|digit| *digit == b'0').count();

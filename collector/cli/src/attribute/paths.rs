@@ -1,4 +1,4 @@
-//! Counted paths: what each channel earned in all. Rows are counted as they come, none is kept.
+//! Counted paths: the total credit of each channel. Rows are counted as they are read and not kept.
 
 use super::channels::{Channels, is_direct};
 use super::number;
@@ -10,11 +10,11 @@ use shared::attribution::{Journey, Model, Rule, Step};
 use shared::money::split_units;
 use std::io::{BufRead, Write};
 
-/// What was counted so far.
+/// The totals so far.
 #[derive(Default)]
 struct Count {
     channels: Channels,
-    /// By channel; for [`Model::Markov`] made at the end.
+    /// By channel; computed at the end for [`Model::Markov`].
     conversions: Vec<f64>,
     values: Vec<i128>,
     total: f64,
@@ -27,27 +27,23 @@ pub(super) fn answer(
     table: Table<impl BufRead>,
     output: &mut impl Write,
 ) -> Result<()> {
-    let why =
-        "paths have path and conversions, journeys have journey, path, hours_before and converted";
+    let why = "paths need path and conversions, journeys need journey, path and converted";
     let [path, conversions] = table.need(["path", "conversions"], why)?;
     let (nulls, value) = (table.find("nulls")?, table.find("value")?);
     ensure!(
         rule.model != Model::TimeDecay,
-        "time-decay goes by time, which paths do not have: give journeys with hours_before"
+        "time-decay needs times, which paths do not have: use journeys with hours_before"
     );
     ensure!(
         rule.look_back.is_none(),
-        "--lookback-days goes by time, which paths do not have: give journeys with hours_before"
+        "--lookback-days needs times, which paths do not have: use journeys with hours_before"
     );
     let mut count = Count::default();
     table.rows(|row: Row<'_>| {
         let conversions = row.number(conversions)?;
         let nulls = nulls.map_or(Ok(None), |column| row.optional_number(column))?.unwrap_or(0.0);
         let units = number::value(row, value, conversions > 0.0)?;
-        ensure!(
-            units == 0 || conversions > 0.0,
-            "there is a value, but no conversions that brought it"
-        );
+        ensure!(units == 0 || conversions > 0.0, "the row has a value but no conversions");
         let mut steps = Vec::new();
         for name in row.list(path)? {
             let (name, times) = repeated(name)?;
@@ -58,9 +54,9 @@ pub(super) fn answer(
     count.write(rule, output)
 }
 
-/// A touch, and how often it stands there in a row: the field `channel_path` collapses runs.
+/// A touch and its number of repetitions: the field `channel_path` collapses runs to `NAME ×COUNT`.
 fn repeated(name: &str) -> Result<(&str, usize)> {
-    ensure!(name != "…", "the path was cut: what stood in place of `…` is not known");
+    ensure!(name != "…", "the path was shortened: the touches that `…` replaces are unknown");
     let Some((bare, times)) = name.rsplit_once(" ×") else { return Ok((name, 1)) };
     match times.parse() {
         Ok(times @ 1..=10_000) => Ok((bare, times)),
@@ -86,8 +82,8 @@ impl Count {
         self.values.resize(self.channels.names.len(), 0);
         self.total += conversions;
         let total = self.total_value.checked_add(units);
-        self.total_value = total.context("the values add up to more than can be counted")?;
-        // All touches are of one time: the last is at the conversion, and that made the lead.
+        self.total_value = total.context("the sum of all values is too large")?;
+        // Paths have no times: all touches, the conversion and the lead are at time 0.
         let journey = Journey::to_lead(steps, 0.0);
         if rule.model == Model::Markov {
             let counted = rule.counted(&journey);
@@ -109,7 +105,7 @@ impl Count {
             let effects = self.chain.effects();
             self.conversions = share_out(self.total, &effects.conversions);
             self.values = split_units(self.total_value, &effects.values);
-            // A channel that never counted has no place in the chain.
+            // A channel that never counted is not in the chain.
             self.conversions.resize(names.len(), 0.0);
             self.values.resize(names.len(), 0);
         }

@@ -1,4 +1,4 @@
-//! The command's answers against other tools' figures, and what must hold for any input.
+//! Compares the command's output with other tools' figures, and checks properties of any input.
 
 use super::Attribute;
 use clap::{Args, FromArgMatches};
@@ -23,7 +23,7 @@ fn answer(line: &str, input: &[u8]) -> Result<String, String> {
     }
 }
 
-/// Rows of names and numbers; numbers within `slack` of what is expected, relative to their size.
+/// Compares rows of names and numbers; numbers may differ by `slack`, relative to their size.
 fn check(line: &str, input: &str, slack: f64, expected: &str) {
     let answer = answer(line, input.as_bytes()).unwrap();
     let (found, expected) = (answer.split([',', '\n']), expected.split([',', '\n']));
@@ -123,7 +123,7 @@ fn paths_as_the_field_writes_them() {
     let last = "channel,conversions,value\nc,1,0\ndirect,0,0\n";
     check("--model last-non-direct", "path,conversions\nc > direct ×2,1\n", 0.0, last);
     let cut = answer("--model linear", "path,conversions\na > … > b,1\n".as_bytes());
-    assert!(cut.unwrap_err().contains("line 2: the path was cut"));
+    assert!(cut.unwrap_err().contains("line 2: the path was shortened"));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn options() {
     journeys("--model linear --lookback-days 90", "a > b", "2160 > 1", none, "0.5000 0.5000");
     journeys("--model linear --lookback-days 90", "a > b", "2160.1 > 1", none, "0.0000 1.0000");
     journeys("--model linear --lookback-days 1", "a > b", "99 > 98", none, "0.0000 0.0000");
-    // What came after the conversion did not lead to it.
+    // Touches after the conversion did not lead to it.
     journeys("--model linear", "a > b > c", "2 > 0 > -1", none, "0.5000 0.5000 0.0000");
     journeys("--model last", "a", "-1", none, "0.0000");
     for direct in ["direct", "(direct)", "Direct", "(DIRECT)"] {
@@ -203,7 +203,7 @@ fn spellings_of_the_same_file() {
             "{input:?}"
         );
     }
-    // No rows, an answer without rows.
+    // No input rows, no output rows.
     let empty = answer("--model markov", b"path,conversions\r\n");
     assert_eq!(empty.as_deref(), Ok("channel,conversions,value\n"));
     let empty = answer("--model markov", b"journey,path,converted,hours_before");
@@ -216,7 +216,7 @@ fn sum(answer: &str) -> i128 {
 }
 
 proptest! {
-    /// The values written add up to those read, to the last decimal.
+    /// The output values add up to the input values, to the last decimal place.
     #[test]
     fn no_value_is_lost(
         rows in prop::collection::vec((prop::collection::vec(0..5_usize, 1..9), 1..4_u32, 0..10_000_000_u64), 1..20),
@@ -242,7 +242,7 @@ proptest! {
         prop_assert_eq!(sum(&answer(&line, journeys.as_bytes()).unwrap()), total);
     }
 
-    /// Whatever comes, there is an answer or a sentence, and never both.
+    /// Any input produces either output or an error, never both.
     #[test]
     fn any_input_is_answered_or_refused(
         bytes: Vec<u8>,

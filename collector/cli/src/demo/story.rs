@@ -1,4 +1,5 @@
-//! Who comes, from where, what they read, and whether they ask for more. Pure: dice are arguments.
+//! The demo's visitors: where they come from, what they read and whether they convert. Pure:
+//! randomness is an argument.
 
 use rand::{Rng, RngExt};
 use shared::ids::VisitorId;
@@ -13,9 +14,9 @@ pub(super) struct Person {
     pub(super) acts: Vec<Act>,
 }
 
-/// What a person does, in time order.
+/// Something that a person does.
 pub(super) enum Act {
-    /// Looks at a page.
+    /// Views a page.
     View {
         at_ms: i64,
         path: &'static str,
@@ -28,8 +29,8 @@ pub(super) enum Act {
     Convert { at_ms: i64 },
 }
 
-/// An origin: how often of a thousand, the landing page's query, the referrer, where it lands, and
-/// how likely, of 250, a visit from it ends in a lead.
+/// An origin of visits: its weight among 1,000, the landing page's query, the referrer, the landing
+/// page, and how many of 250 visits end in a conversion.
 struct Origin {
     weight: u32,
     query: &'static str,
@@ -96,7 +97,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/thank-you", "Thank you"),
 ];
 
-/// A page's title.
+/// Returns a page's title.
 pub(super) fn title(path: &str) -> &'static str {
     PAGES.iter().find(|(known, _)| *known == path).map_or("", |(_, title)| *title)
 }
@@ -110,11 +111,11 @@ impl Act {
 }
 
 impl Person {
-    /// Somebody who comes one to six times between two moments.
+    /// Invents a person who visits up to six times between two times.
     pub(super) fn invent(random: &mut impl Rng, number: u32, from_ms: i64, until_ms: i64) -> Self {
         let visitor = VisitorId::from_random(random.random());
         let mut acts = Vec::new();
-        // More come as the year goes on.
+        // Traffic grows over the year.
         let share = random.random_range(0.0..1.0_f64).sqrt();
         let mut at_ms = from_ms + (share * (until_ms - from_ms) as f64) as i64;
         let visits = *[1, 1, 1, 1, 2, 2, 3, 4, 6].get(random.random_range(0..9)).unwrap_or(&1);
@@ -127,7 +128,7 @@ impl Person {
                 true => &ORIGINS[ORIGINS.len() - 1],
                 false => draw(random),
             };
-            // Whoever comes back knows what for.
+            // Returning visitors convert more often.
             let converts = origin.converts + 3 * visit;
             let ended_ms = visit_pages(random, &mut acts, at_ms, origin, converts);
             at_ms = ended_ms + random.random_range(DAY_MS / 4..15 * DAY_MS);
@@ -155,7 +156,7 @@ fn draw(random: &mut impl Rng) -> &'static Origin {
     &ORIGINS[0]
 }
 
-/// The same day between 7:00 and 21:00 UTC, and a weekday rather than not.
+/// Moves a time to between 7:00 and 21:00 UTC of its day, and most weekend days to a weekday.
 fn daytime(random: &mut impl Rng, at_ms: i64) -> i64 {
     let mut day = at_ms.div_euclid(DAY_MS);
     let weekend = matches!((day + 4).rem_euclid(7), 0 | 6);
@@ -165,7 +166,7 @@ fn daytime(random: &mut impl Rng, at_ms: i64) -> i64 {
     day * DAY_MS + random.random_range(7 * 60..21 * 60) * MINUTE_MS
 }
 
-/// Adds a visit's page views, and perhaps the form; gives back when it ended.
+/// Adds a visit's page views, and perhaps a conversion; returns when the visit ended.
 fn visit_pages(
     random: &mut impl Rng,
     acts: &mut Vec<Act>,

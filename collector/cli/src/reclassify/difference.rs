@@ -1,5 +1,5 @@
-//! What the rules of the configuration make of page views that other rules labelled: reported before it
-//! is done. Pure; it takes entities one after the other and sums them up.
+//! Computes what the configured rules change in page views that other rules labelled. Pure; it
+//! takes entities one by one and sums up the changes.
 
 use clew_store::visitor::trail;
 use clew_store::{Entity, Relabelled, Relabelling};
@@ -14,7 +14,7 @@ use shared::visit::Journey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Judges the page views of a store anew.
+/// Relabels the page views of a store.
 pub(super) struct Reclassify<'a> {
     settings: &'a Settings,
     examples: usize,
@@ -22,48 +22,48 @@ pub(super) struct Reclassify<'a> {
     difference: Difference,
 }
 
-/// What changes, and what does not.
+/// The report: what changes and what does not.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Difference {
-    /// The hash of the rules that judge now.
+    /// The hash of the configured rules.
     pub(super) rules: u64,
-    /// Page views by the hash of the rules that judged them before.
+    /// Page views by the hash of the rules that labelled them before.
     before: BTreeMap<u64, u64>,
-    /// Browsers.
+    /// All visitors.
     visitors: u64,
-    /// Page views of sites that are not configured: they stay as they are.
+    /// Page views of sites that are not configured; they are left unchanged.
     left_alone: BTreeMap<SiteId, u64>,
-    /// How much changes.
+    /// Totals of what changes.
     changed: Relabelled,
-    /// Page views whose label changes, by their channels before and after.
+    /// Page views whose label changes, by channel before and after.
     channels: BTreeMap<(Channel, Channel), u64>,
     /// All touches by channel, before and after.
     touches: BTreeMap<Channel, (u64, u64)>,
-    /// Some page views whose label changes, each with another change than those before it.
+    /// Some page views whose label changes, one for each distinct change.
     examples: Vec<Example>,
 }
 
 /// A page view whose label changes.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Example {
-    /// The page.
+    /// The page's URL.
     url: String,
-    /// What it said of its origin.
+    /// The evidence of its origin.
     evidence: Evidence,
-    /// The label that is stored.
+    /// The stored label.
     before: Label,
-    /// The label that the rules make.
+    /// The label that the configured rules give.
     after: Label,
 }
 
 impl<'a> Reclassify<'a> {
-    /// By the rules and sites of a configuration, with at most so many examples.
+    /// Uses the rules and sites of `settings` and shows at most `examples` examples.
     pub(super) fn new(settings: &'a Settings, examples: usize) -> Self {
         let difference = Difference { rules: settings.rules.hash(), ..Difference::default() };
         Self { settings, examples, shown: BTreeSet::new(), difference }
     }
 
-    /// Takes an entity; what is to be done about it, where something is.
+    /// Takes an entity; returns the relabelling to write if it is a visitor that needs one.
     pub(super) fn take(&mut self, entity: Entity) -> Option<Relabelling> {
         let Entity::Visitor { site, visitor, events, .. } = entity else { return None };
         let trail = trail(events.into_iter().map(|event| event.row));
@@ -97,7 +97,7 @@ impl<'a> Reclassify<'a> {
         (!relabelling.labels.is_empty()).then_some(relabelling)
     }
 
-    /// The sum.
+    /// Returns the report.
     pub(super) fn finish(self) -> Difference {
         self.difference
     }
@@ -128,7 +128,7 @@ impl<'a> Reclassify<'a> {
     }
 }
 
-/// A label in one line.
+/// Displays a label in one line.
 struct Line<'a>(&'a Label);
 
 impl fmt::Display for Line<'_> {
@@ -143,7 +143,7 @@ impl fmt::Display for Difference {
         let page_views: u64 = self.before.values().sum();
         let Relabelled { labels, visitors, touches, .. } = self.changed;
         let all_touches: u64 = self.touches.values().map(|(before, _)| before).sum();
-        writeln!(f, "{:<24} {:>12} {:>12}", "", "there", "changed")?;
+        writeln!(f, "{:<24} {:>12} {:>12}", "", "total", "changed")?;
         for (what, there, changed) in [
             ("page views", page_views, labels),
             ("touches", all_touches, touches),
@@ -156,7 +156,7 @@ impl fmt::Display for Difference {
             writeln!(f, "  {:<22} {count:>12}", rules_name(*rules))?;
         }
         for (site, count) in &self.left_alone {
-            writeln!(f, "left as they are: {count} page views of {site}, which is not configured")?;
+            writeln!(f, "left unchanged: {count} page views of {site}, which is not configured")?;
         }
         if labels == 0 {
             return Ok(());
@@ -178,7 +178,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The members of the evidence that hold something.
+/// The members of the evidence that are not empty, as JSON.
 fn stated(evidence: &Evidence) -> String {
     let mut value = serde_json::to_value(evidence).unwrap_or_default();
     if let Some(members) = value.as_object_mut() {

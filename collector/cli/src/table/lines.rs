@@ -1,15 +1,15 @@
-//! Hands its reader one line at a time, and so knows on which one it is.
+//! Passes its input on line by line, and so knows the current line number.
 //!
-//! The CSV reader's own count falls behind on CRLF and on empty lines, and it takes a quote that is
-//! never closed for the end of the input: rows would be missing from an answer without a word.
+//! The CSV reader's own count is wrong for CRLF and empty lines, and it silently accepts a quote
+//! that is never closed, which would swallow rows.
 
 use std::io::{BufRead, Read, Result};
 
 pub(super) struct Lines<R> {
     input: R,
-    /// Lines of which something was handed out.
+    /// Lines of which at least a part was passed on.
     count: u64,
-    /// Whether the last byte handed out ended a line.
+    /// Whether the last byte passed on ended a line.
     at_start: bool,
     has_ended: bool,
 }
@@ -19,13 +19,13 @@ impl<R> Lines<R> {
         Self { input, count: 0, at_start: true, has_ended: false }
     }
 
-    /// The number of the line that was handed out last, from 1.
+    /// The number of the last line that was passed on, counted from 1.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether the reader asked for more when there was none. Every line ends, the last one too, so
-    /// it does not have to ask unless it waits for something.
+    /// Whether the reader asked for more at the end of the input. Every line is passed on with a
+    /// line break, even the last, so the reader asks for more only inside an open quote.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }

@@ -1,4 +1,4 @@
-//! Bodies in the words of several tools, and what they come to.
+//! Bodies in the formats of several tools, and the records they become.
 
 use super::*;
 use crate::config::InboundConfig;
@@ -24,8 +24,8 @@ fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), Fe
     Ok((records, keys.iter().map(LeadKey::to_string).collect()))
 }
 
-/// What a body comes to, in words: `stage to at reference`, `deal id event amount at reference`, and the
-/// names that the lead is looked for by.
+/// A body's records as text: `stage to at reference`, `deal id event amount at reference`, and the
+/// keys by which the lead is looked up.
 fn check(body: &Value, expected: &[&str]) {
     let shown = body.to_string();
     let (records, names) =
@@ -67,7 +67,7 @@ fn every_name_of_every_member() {
     }
 }
 
-/// References are made of them, and a repeat must have the same.
+/// References are built from times, and a repeat must have the same reference.
 #[test]
 fn times_count_to_the_second() {
     let records = |at: &str| {
@@ -125,7 +125,7 @@ fn bodies_in_our_words() {
     );
 }
 
-/// What was set up for Ruler.
+/// Webhooks set up for Ruler.
 #[test]
 fn bodies_in_rulers_words() {
     check(
@@ -170,11 +170,11 @@ fn bodies_that_are_refused() {
     let id = Some("msg_1");
     check_refused(&json!([]), id, "not a JSON object");
     check_refused(&json!({ "email": "a@example.com" }), id, "neither a stage (`stage`) nor a deal");
-    check_refused(&json!({ "stage": "hot" }), id, "[inbound.stages] of `zap` can map it");
-    check_refused(&json!({ "stage": "anonymous" }), id, "stage: a lead has named itself");
-    check_refused(&json!({ "stage": ["sql"] }), id, "stage: it should be a text or a number");
+    check_refused(&json!({ "stage": "hot" }), id, "map it in [inbound.stages] of `zap`");
+    check_refused(&json!({ "stage": "anonymous" }), id, "stage: a lead is identified");
+    check_refused(&json!({ "stage": ["sql"] }), id, "stage: it should be a string or a number");
     check_refused(&json!({ "status": "maybe" }), id, "status: not a status");
-    check_refused(&json!({ "status": "won", "deal_id": "D" }), id, "amount: `won` needs one");
+    check_refused(&json!({ "status": "won", "deal_id": "D" }), id, "amount: `won` needs an amount");
     check_refused(&json!({ "amount": "1,200.00" }), id, "amount: not an amount");
     check_refused(&json!({ "amount": 1.005 }), id, "more decimals than EUR has");
     check_refused(
@@ -182,8 +182,16 @@ fn bodies_that_are_refused() {
         id,
         "currency: not a currency code",
     );
-    check_refused(&json!({ "amount": "5" }), None, "deal_id: what becomes of a deal needs one");
-    check_refused(&json!({ "stage": "sql", "date": "soon" }), id, "occurred_at: it is not a time");
+    check_refused(
+        &json!({ "amount": "5" }),
+        None,
+        "deal_id: a deal needs a deal_id or an event_id",
+    );
+    check_refused(
+        &json!({ "stage": "sql", "date": "soon" }),
+        id,
+        "occurred_at: it is not a valid time",
+    );
     check_refused(
         &json!({ "stage": "sql", "date": "2027-01-01" }),
         id,

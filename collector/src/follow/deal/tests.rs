@@ -1,4 +1,4 @@
-//! Deals as they come, and the records that follow from them.
+//! Deals as a CRM shows them, and the records that follow.
 
 use super::*;
 
@@ -22,7 +22,8 @@ fn deal(status: DealStatus, amount: &str, changed_at_ms: i64) -> DealRecord {
     }
 }
 
-/// Looks at a deal several times; what each look adds to the ledger, as `event amount@time`.
+/// Reads a deal several times; expects what each reading adds to the ledger, as `event
+/// amount@time`.
 fn check(looks: &[(DealRecord, &str)]) {
     let mut ledger: Vec<LedgerEntry> = Vec::new();
     for (read, expected) in looks {
@@ -59,33 +60,33 @@ fn each_look_adds_what_is_new() {
         (deal(Lost, "1000.5", 60), "lost@60"),
         (deal(Won, "900", 70), "won 900.00@70"),
     ]);
-    // Seen for the first time when it is won, with a day of closing before it was made.
+    // First seen when it is already won, with a closing date before its creation.
     check(&[(deal(Won, "5", 5), "opened 5.00@5, won 5.00@6")]);
-    // Nobody told an amount.
+    // No amount.
     check(&[
         (deal(Won, "", 20), "opened 0.00@10, won 0.00@20"),
         (deal(Won, "7", 30), "amount_changed 7.00@30"),
     ]);
-    // Another amount while it is opened again.
+    // The amount changes while the deal is reopened.
     check(&[
         (deal(Won, "5", 20), "opened 5.00@10, won 5.00@20"),
         (deal(Open, "6", 30), "reopened@30, amount_changed 6.00@31"),
     ]);
-    // Won, opened and won again on the same day: each behind the one before.
+    // Won, reopened and won again on the same day: each step comes after the one before.
     check(&[
         (deal(Won, "5", 20), "opened 5.00@10, won 5.00@20"),
         (deal(Open, "5", 20), "reopened@21"),
         (deal(Won, "5", 20), "won 5.00@22"),
     ]);
-    // A time in the future is now.
+    // A time in the future counts as now.
     check(&[(deal(Won, "5", 5_000), "opened 5.00@10, won 5.00@1000")]);
-    // A day of closing that is still to come: it was won by the change at the latest.
+    // A closing date in the future: the deal was won when it changed, at the latest.
     let early = DealRecord { closed_at_ms: Some(900), ..deal(Won, "5", 20) };
     check(&[(early, "opened 5.00@10, won 5.00@20")]);
 }
 
-/// Looks at deals as `id status stage@changed`, one after the other; the stages that they put their
-/// lead in, as `stage@time`.
+/// Reads deals given as `id status stage@changed`, one after the other; expects the stages of their
+/// lead as `stage@time`.
 fn check_stages(looks: &str, expected: &str) {
     let (mut ledger, mut told): (Vec<LedgerEntry>, Vec<(Stage, i64)>) = Default::default();
     for look in looks.split(", ") {
@@ -128,7 +129,7 @@ fn stages_by_deals() {
     );
     // From one open stage to another.
     check_stages("1 open sql@20, 1 open sql@30, 1 open -@40", "sql@10 opportunity@40");
-    // Another deal that comes to nothing.
+    // Another deal is lost.
     check_stages("2 lost -@20, 1 open sql@30, 2 lost -@30", "lost@20 sql@10");
     check_stages(
         "1 open sql@20, 2 open -@30, 2 lost -@40, 1 lost -@50",

@@ -1,7 +1,8 @@
-//! A hand-off to a CRM: the person's record with the lead's fields, then the journey as a note.
+//! A hand-off to a CRM: writes the person's record with the lead's fields, then the journey as a
+//! note.
 //!
-//! It may end at any point, by a crash or a lost answer, and is then done again from the beginning:
-//! the record is found again, and the note by its marker.
+//! If a hand-off is interrupted at any point, by a crash or a lost response, it is repeated from
+//! the beginning: the record is found again, and so is the note, by its marker.
 
 use crate::leads::{LeadView, LoadError, Moment, load};
 use crate::settings::Settings;
@@ -14,19 +15,19 @@ use clew_store::{Delivery, NewRecord, Record, Recorded, StoreError};
 use shared::ids::ConversionId;
 use shared::link::CrmLink;
 
-/// The calls that a hand-off takes, at most in the usual case.
+/// The calls that a usual hand-off makes, at most.
 pub(super) const CALLS: usize = 4;
 
-/// What keeps a hand-off from its end.
+/// Why a hand-off failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HandOffError {
-    /// The CRM's answer.
+    /// A call to the CRM failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The store's.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What is to be handed off is gone.
+    /// The lead or conversion no longer exists.
     #[error("{0}")]
     Gone(String),
 }
@@ -40,8 +41,8 @@ impl From<LoadError> for HandOffError {
     }
 }
 
-/// Hands a conversion's lead off. The record gets the lead's fields as they are now, so that hand-offs
-/// of several conversions may end in any order; the note tells the journey of this one.
+/// Hands off the lead of a conversion. The record gets the lead's current fields, so that hand-offs
+/// of several conversions may end in any order; the note has the journey of this conversion.
 pub(super) async fn hand_off(
     core: &Core,
     settings: &Settings,
@@ -62,18 +63,19 @@ pub(super) async fn hand_off(
     };
     let gone = || HandOffError::Gone("the lead has no conversion".into());
     let note = note(settings, connection, &then).ok_or_else(gone)?;
-    // If it is still at it when the claim ends, another collector may make the note.
+    // If the note were still being written when the claim ends, another collector might write it
+    // too.
     let call_ms = settings.timeout().as_millis() as i64;
     if core.now_ms() + CALLS as i64 * call_ms > delivery.due_at_ms {
-        let message = "it took longer than its claim holds".into();
+        let message = "the hand-off took longer than its claim".into();
         return Err(CallError::Transient { until_ms: None, message }.into());
     }
-    // An earlier claim of this delivery may have made it.
+    // An earlier claim of this delivery may have written the note.
     Ok(notes.attach(&written.record, &note, delivery.claims > 1).await?)
 }
 
-/// Writes the record. Fields that the CRM does not know are declared, and where that does not help,
-/// left out: a lead is worth more than one of its fields.
+/// Writes the record. Fields that the CRM lacks are created; if that fails, they are left out,
+/// because a lead is worth more than one of its fields.
 async fn push(
     core: &Core,
     settings: &Settings,
@@ -106,10 +108,10 @@ async fn push(
             declared = true;
             match declaring.declare(&connection.fields).await {
                 Ok(_) => continue,
-                // Without the right to declare fields, leads can still be handed off. Where it is not
-                // that right that is missing, the next write says so.
+                // Without permission to create fields, leads can still be handed off. If something
+                // else is wrong, the next write will fail.
                 Err(CallError::Invalid(error) | CallError::Auth(error)) => {
-                    tracing::warn!(connection = name, error, "fields could not be declared");
+                    tracing::warn!(connection = name, error, "fields could not be created");
                 }
                 Err(error) => return Err(error),
             }
@@ -120,14 +122,15 @@ async fn push(
         }
         let is_written =
             |name: &String| values.iter().any(|(field, _)| connection.field_name(field) == *name);
-        // Another hand-off may have left them out first: what counts is whether less is written now.
+        // Another hand-off may have left them out first. What matters is whether the next write has
+        // fewer fields.
         if !names.iter().any(is_written) {
             return Err(CallError::UnknownField { names, message });
         }
     }
 }
 
-/// Keeps which record the lead is, where that is new.
+/// Records the link to the lead's CRM record, if it is new.
 async fn link(
     core: &Core,
     connection: &Connection,
@@ -157,15 +160,15 @@ async fn link(
         due_at_ms: now_ms,
     };
     if let Recorded::Taken(_, other) = core.store.record(new).await? {
-        // One record there, two leads here: the second was found there by its e-mail.
+        // One CRM record for two leads: the second lead's record was found by its e-mail.
         let (lead, record) = (view.lead.id.to_text(), format!("{object} {id}"));
         let other = other.to_text();
-        tracing::warn!(lead, other, record, "two leads are one record of the CRM");
+        tracing::warn!(lead, other, record, "two leads share one CRM record");
     }
     Ok(())
 }
 
-/// The note of the view's last conversion.
+/// Builds the note of the view's last conversion.
 fn note(settings: &Settings, connection: &Connection, view: &LeadView) -> Option<Note> {
     let conversion = view.history.conversions.last()?;
     let fields = view.fields(settings, connection.naming.long_text());

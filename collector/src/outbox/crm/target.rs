@@ -1,4 +1,4 @@
-//! A CRM as a target: hand-offs, as many as its calls allow, by one collector at a time.
+//! A CRM as a target: one collector at a time makes as many hand-offs as the limit of calls allows.
 
 use super::hand_off::{CALLS, HandOffError, hand_off};
 use crate::outbox::target::{Attempt, Target};
@@ -11,7 +11,7 @@ use clew_store::{Delivery, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A connection with what it is delivered with.
+/// A CRM connection with the services that deliveries need.
 pub struct CrmTarget {
     core: Arc<Core>,
     settings: Arc<Settings>,
@@ -19,12 +19,13 @@ pub struct CrmTarget {
 }
 
 impl CrmTarget {
-    /// Of a connection.
+    /// Creates the target of a connection.
     pub fn new(core: Arc<Core>, settings: Arc<Settings>, connection: Arc<Connection>) -> Self {
         Self { core, settings, connection }
     }
 
-    /// Whether it is paused. When it is time to, a probe shows whether the pause ends.
+    /// Whether the connection is paused. When a probe is due, its result decides whether the pause
+    /// ends.
     async fn is_paused(&self) -> Result<bool, StoreError> {
         let (core, name) = (&*self.core, self.connection.name());
         let Some(pause) = Pause::of(core, name).await? else { return Ok(false) };
@@ -33,14 +34,15 @@ impl CrmTarget {
         }
         match self.connection.crm.probe().await {
             Ok(()) => Pause::end(core, name).await.map(|()| false),
-            // It was not asked, so nothing is known that was not before.
+            // The probe was not made, so nothing new is known.
             Err(CallError::RateLimited { .. }) => Ok(true),
             Err(error) => Pause::begin(core, name, error.to_string(), true).await.map(|()| true),
         }
     }
 }
 
-/// The longest attempt: as many calls for the note as for the record, should each take as long as it may.
+/// The longest attempt: the note may take as many calls as the record, and each call its full
+/// timeout.
 pub(in crate::outbox) fn longest(settings: &Settings) -> Duration {
     settings.timeout() * (2 * CALLS as u32)
 }
@@ -61,8 +63,8 @@ impl Target for CrmTarget {
         Ok(hand_offs.min(places))
     }
 
-    /// Every call of it is bounded, and it is never cut off: a token that was rotated there and not heard
-    /// of here would be lost.
+    /// Each call has a timeout, but the attempt as a whole is never aborted: if the CRM had just
+    /// rotated a token, the new token would be lost.
     async fn deliver(&self, delivery: &Delivery) -> Result<Attempt, StoreError> {
         let done = hand_off(&self.core, &self.settings, &self.connection, delivery).await;
         let error = match done {
@@ -73,7 +75,7 @@ impl Target for CrmTarget {
         };
         let said = error.to_string();
         Ok(match error {
-            // A field that is missing and cannot be done without is missing for every lead.
+            // A missing field that cannot be left out is missing for every lead.
             CallError::Auth(_) | CallError::UnknownField { .. } => Attempt::Refused(said),
             CallError::RateLimited { until_ms, .. } => {
                 Attempt::Busy { until_ms: Some(until_ms), reason: said }
