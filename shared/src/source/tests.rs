@@ -322,7 +322,7 @@ fn an_operators_rules_come_first() {
     assert_eq!(Rules::built_in().hash(), RULES.hash());
     assert_eq!(
         rules("[]", "x,serch,y.example", "").unwrap_err().to_string(),
-        "own.csv, line 1: `serch` is no category; there is search, portal, social, video, shopping, assistant, email, search_ads, display_ads, excluded, site"
+        "own.csv, line 1: `serch` is not a category; use one of search, portal, social, video, shopping, assistant, email, search_ads, display_ads, excluded, site"
     );
     assert!(
         rules("[]", "", "a,b").is_err_and(|error| error.to_string().contains("own.csv, line 1"))
