@@ -355,7 +355,7 @@ mod tests {
         check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
         check(&SITE.replace("example.com", "bücher.example"), &[], Ok(()));
         check(&format!("{SITE}country = \"FR\""), &[], Ok(()));
-        check(&format!("{SITE}country = \"France\""), &[], Err("`France` is no country"));
+        check(&format!("{SITE}country = \"France\""), &[], Err("`France` is not a country"));
         check(&SITE.replace("example.com", ""), &[], Err("without scheme"));
         check("[rules]\nsource = []", &[], Err("source"));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));

@@ -46,7 +46,7 @@ fn what_is_wrong_is_named() {
     // The command line.
     let good = b"path,conversions\na,1\n";
     check("", good, "--model");
-    check("--model median", good, "`median` is no attribution model; there are first, last,");
+    check("--model median", good, "`median` is not an attribution model; use one of first, last,");
     check("--model time-decay --half-life-days 0", good, "no number of days above 0");
     check("--model time-decay --half-life-days -7", good, "no number of days above 0");
     check("--model position --weights 40/20", good, "no FIRST/BETWEEN/LAST");
