@@ -278,7 +278,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for row in &bots.rows {
             let key = (std::mem::discriminant(&row.means), row.begins, row.ends, &row.word);
-            assert!(seen.insert(key), "{} stands there twice", row.word);
+            assert!(seen.insert(key), "{} is in the file twice", row.word);
             let text = match row.begins {
                 true => format!("{} {CHROME}", row.word),
                 false => format!("{CHROME} {}", row.word),
