@@ -55,7 +55,7 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         "consent_ads",
         FieldKind::Enum(|| CONSENT.to_vec()),
         "Consent to advertising",
-        "`denied` with Global Privacy Control or if measuring is denied; otherwise `unknown`, because pages report nothing more.",
+        "Always `denied` with Global Privacy Control or if measuring is denied; otherwise `unknown`, because pages report nothing more.",
         |facts| facts.browser.map_or(UNKNOWN, consent_ads).into(),
     ),
     row(
