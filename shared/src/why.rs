@@ -64,9 +64,7 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
         Began::Evidence | Began::Direct => reason,
         Began::Upgraded => {
             let at = rfc3339(origin.at_ms);
-            format!(
-                "The visit began without evidence; a page view at {at} brought some. {reason}"
-            )
+            format!("The visit began without evidence; a page view at {at} brought some. {reason}")
         }
         Began::Continued => {
             let host = page(touch.page).and_then(|page| page.evidence.referrer_host.as_deref());

@@ -65,7 +65,9 @@ impl Shell {
                 Ok(value) => {
                     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, value);
                 }
-                Err(error) => tracing::error!(%error, "the content security policy is not a valid header"),
+                Err(error) => {
+                    tracing::error!(%error, "the content security policy is not a valid header")
+                }
             }
         }
         response

@@ -170,9 +170,7 @@ fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
 }
 
 fn start(program: &mut Command) -> Result<Child> {
-    program
-        .spawn()
-        .with_context(|| format!("cannot start {}", program.get_program().display()))
+    program.spawn().with_context(|| format!("cannot start {}", program.get_program().display()))
 }
 
 /// Sends SIGTERM and waits. Ctrl-C reached the program already; a second signal does no harm.

@@ -154,9 +154,7 @@ fn wire_page() -> Result<Option<String>> {
     ];
     let mut hash = Sha256::new();
     for file in files {
-        hash.update(
-            fs::read(root.join(file)).with_context(|| format!("cannot read {file}"))?,
-        );
+        hash.update(fs::read(root.join(file)).with_context(|| format!("cannot read {file}"))?);
     }
     let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let page = PathBuf::from("docs/wire.md");

@@ -59,8 +59,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
         if fs::read(&path).is_ok_and(|known| known == content) {
             continue;
         }
-        fs::write(&path, content)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -24,9 +24,13 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         "The browser that converted last, or the app that showed the page.",
         |facts| facts.device.as_ref().and_then(|device| device.browser.as_deref()).into(),
     ),
-    row("os", FieldKind::Text(64), "Operating system", "The operating system of that device.", |facts| {
-        facts.device.as_ref().and_then(|device| device.os.as_deref()).into()
-    }),
+    row(
+        "os",
+        FieldKind::Text(64),
+        "Operating system",
+        "The operating system of that device.",
+        |facts| facts.device.as_ref().and_then(|device| device.os.as_deref()).into(),
+    ),
     row(
         "country",
         FieldKind::Text(2),

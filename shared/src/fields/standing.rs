@@ -37,9 +37,13 @@ pub(super) const LIFE_CYCLE: [Row<OfLead>; 12] = [
         "When the lead first became marketing qualified.",
         |facts| first(facts, Stage::Mql),
     ),
-    row("sql_at", FieldKind::Time, "SQL at", "When the lead first became sales qualified.", |facts| {
-        first(facts, Stage::Sql)
-    }),
+    row(
+        "sql_at",
+        FieldKind::Time,
+        "SQL at",
+        "When the lead first became sales qualified.",
+        |facts| first(facts, Stage::Sql),
+    ),
     row(
         "opportunity_at",
         FieldKind::Time,
@@ -120,9 +124,13 @@ pub(super) const CRM_LINK: [Row<OfLead>; 8] = [
         "The id of the deal that was reported last.",
         |facts| facts.deals.last().map(|deal| deal.id).into(),
     ),
-    row("crm_record_url", FieldKind::Url(500), "CRM record link", "The record's page in the CRM.", |facts| {
-        of_link(facts, |link| link.url.as_ref())
-    }),
+    row(
+        "crm_record_url",
+        FieldKind::Url(500),
+        "CRM record link",
+        "The record's page in the CRM.",
+        |facts| of_link(facts, |link| link.url.as_ref()),
+    ),
     row(
         "crm_sync_status",
         FieldKind::Enum(|| DELIVERY_STATES.to_vec()),

@@ -51,7 +51,9 @@ impl Mailbox {
         if kept.len() == CAPACITY {
             let settled = kept.iter().position(|known| known.state != State::Waiting);
             if settled.is_none() {
-                tracing::error!("too many submissions are waiting for the collector: the oldest was dropped");
+                tracing::error!(
+                    "too many submissions are waiting for the collector: the oldest was dropped"
+                );
             }
             kept.remove(settled.unwrap_or(0));
         }

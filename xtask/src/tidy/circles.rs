@@ -76,8 +76,8 @@ impl Crate {
     fn read_file(&mut self, path: &Path, folder: &Path, parent: Option<usize>) -> Result<usize> {
         let text = fs::read_to_string(self.workspace.join(path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let parsed = syn::parse_file(&text)
-            .with_context(|| format!("cannot parse {}", path.display()))?;
+        let parsed =
+            syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))?;
         self.files.push(path.to_owned());
         self.read_items(&parsed.items, self.files.len() - 1, folder, parent)
     }

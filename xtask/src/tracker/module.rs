@@ -171,7 +171,9 @@ fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let (from, to) = (folder.join("bound.wasm"), folder.join("optimised.wasm"));
     fs::write(&from, wasm).with_context(|| format!("cannot write {}", from.display()))?;
-    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("a path is not UTF-8"));
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("a path is not UTF-8"))
+    };
     let (from, into) = (text(&from)?, text(&to)?);
     let mut arguments = PASSES.to_vec();
     arguments.extend(FEATURES);
