@@ -1,5 +1,5 @@
-//! The fuzz target of the rules: `cargo xtask soak rules`. What is checked stands beside the tests, which
-//! take a short round of the same.
+//! The fuzz target of the rules, run by `cargo xtask soak rules`. Its checks are in `tests`, which
+//! also run a short round of them.
 
 #![no_main]
 

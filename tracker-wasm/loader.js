@@ -1,20 +1,21 @@
-// The loader: the first thing that runs on a page, and the only thing that talks to the module.
+// The loader: the first code that runs on a page, and the only caller of the module.
 //
-// It opens the `clew()` queue, makes the first page view's id and time, starts the module, hands it
-// every word through one guarded door (`tell`), and does for it what needs a browser's promises and
-// timers (`host`). Where the module cannot start or has trapped, or the page goes away before it is
-// up, the loader says the little that it can by itself (`plain`).
+// It creates the `clew()` queue and the first page view's id and time, starts the module, passes it
+// every signal through one guarded function (`tell`), and does for it what needs a browser's promises
+// and timers (`host`). If the module cannot start or has trapped, or the page goes away before it
+// runs, the loader sends a minimum of events on its own (`plain`).
 //
-// The build (`cargo xtask tracker`) puts four names in front of this file: MODULE, the module's file
-// beside this script; IMPORTS and connect, the glue's way of instantiating it; begin and hear, the
-// module's two doors. Nothing here may throw into the page, block it, or change what it does.
+// The build (`cargo xtask tracker`) defines these names in front of this file: MODULE, the module's
+// file next to this script; IMPORTS and connect, with which the glue instantiates it; begin and hear,
+// the module's two entry points. Nothing here may throw into the page, block it, or change what it
+// does.
 (() => {
   const document = window.document
   const location = window.location
   const script = document.currentScript || document.querySelector('script[data-site]')
   const site = script && script.getAttribute('data-site')
   const early = window.clew && window.clew.q
-  // A tag that was pasted twice runs once.
+  // A tag that is in the page twice runs once.
   if (!site || !script.src || (window.clew && window.clew.on)) return
 
   const base = new URL('.', script.src).href
@@ -24,7 +25,7 @@
   const webdriver = !!navigator.webdriver
   const language = navigator.language || ''
 
-  // The words; `signal.rs` reads the same numbers.
+  // The signals; `signal.rs` has the same numbers.
   const WAKE = 20
   const NAVIGATE = 21
   const RESTORED = 22
@@ -39,15 +40,15 @@
   const DOWN = 2
   let state = STARTING
   let decision = ''
-  let view // the page view that `plain` would send, and `said` the one that it did
+  let view // the page view that `plain` would send; `said` is the one that it sent
   let said
   let timer
   let token = ''
   const askers = []
-  const words = [] // what the module has yet to hear
+  const words = [] // signals that the module has not handled yet
   let hearing = false
 
-  // Takes a step; whether it threw.
+  // Runs a step; returns whether it threw.
   const fails = (step) => {
     try {
       step()
@@ -74,15 +75,15 @@
     return { id, at, page: id, kind: 'page_view', url, referrer }
   }
 
-  // ---- The one door into the module -------------------------------------------------------------
+  // ---- The only way into the module -------------------------------------------------------------
 
   const tell = (word, first = '', second = '', status = 0, batch = 0, target = undefined) => {
-    // A module that never comes must not fill the memory of a page that never ends.
+    // If the module never starts, a long-lived page must not fill its memory.
     if (words.length < 1000) words.push([word, Date.now(), status, batch, first, second, target])
     drain()
   }
 
-  // Words that arrive while the module is hearing one wait for it to return: it is not re-entrant.
+  // The module is not re-entrant: signals that arrive during a call wait until it returns.
   const drain = () => {
     if (hearing || state === STARTING) return
     hearing = true
@@ -125,7 +126,7 @@
         wait = answer.headers.get('Retry-After') || ''
         given = String((await answer.json()).token || '')
       } catch (error) {
-        // No answer, or none that can be read; the status says which.
+        // No response, or an unreadable one; the status says which.
       }
       tell(ANSWER, given, wait, status, batch)
     },
@@ -133,7 +134,7 @@
       clearTimeout(timer)
       timer = setTimeout(tell, milliseconds, WAKE)
     },
-    // Where storage is blocked or full, this page's memory has to do.
+    // If storage is blocked or full, this page's memory has to do.
     load(key) {
       let value
       fails(() => {
@@ -168,7 +169,7 @@
 
   // ---- Without the module -----------------------------------------------------------------------
 
-  // The visitor in the cookie, where one is known and may be.
+  // The visitor in the cookie, if there is one and consent allows it.
   const visitor = () => {
     let found
     fails(() => {
@@ -220,7 +221,7 @@
     if (word === ANSWER && first) host.token(first)
     const given = (word !== ANSWER && JSON.parse(second || 'null')) || undefined
     const event = { id: eventId(at), at, page: view.id }
-    // Without a visitor, the collector would make one for it.
+    // Without a visitor, the collector would create one for it.
     if (word === DEPART && visitor()) say({ ...event, kind: 'departure', host: first }, 1)
     if (word === EVENT) say({ ...event, kind: 'custom', name: first, props: given })
     if (word === IDENTIFY && given) say({ ...event, kind: 'identify', contact: given })
@@ -264,7 +265,7 @@
     command(arguments)
   }
   window.clew.on = true
-  // The page may have kept the stub that it was given, which pushes here.
+  // The page may have kept a reference to the stub, which pushes here.
   window.clew.q = { push: command }
   if (early) [].slice.call(early).forEach(command)
 
@@ -276,7 +277,7 @@
       watch()
       const started = await WebAssembly.instantiateStreaming(fetch(base + MODULE), IMPORTS)
       connect(started.instance.exports)
-      // What it calls while it begins must not call it.
+      // Calls made while it starts must not call back into it.
       hearing = true
       begin(host, view.at, opening())
       state = UP
@@ -287,7 +288,7 @@
     drain()
   }
 
-  // What the module must not miss before it is up, or needs to be told with more than the event.
+  // Events that the module must not miss before it runs, or that need more than the event itself.
   const watch = () => {
     const push = history.pushState
     history.pushState = function () {
@@ -304,7 +305,7 @@
       if (state === STARTING && (event.type === 'pagehide' || document.hidden)) {
         fails(() => {
           sayView(1)
-          // The module says the rest, if it comes.
+          // The module sends the rest, if it starts.
           words.splice(0).forEach((waiting) => {
             if (waiting[0] === DEPART && visitor()) plain(...waiting)
             else words.push(waiting)
@@ -318,16 +319,16 @@
     on('click', follow, early)
     on('auxclick', follow, early)
     on('submit', submit, early)
-    // Where the browser tells of them, navigations by script; the page may have put anything of its own
-    // under that name.
+    // Navigations by script, if the browser reports them. The page may have defined this name for
+    // something else.
     const navigate = (event) => {
       depart(() => event.downloadRequest === null && new URL(event.destination.url))
     }
     fails(() => window.navigation.addEventListener('navigate', navigate))
   }
 
-  // Tells the host that the page is being left for, where it is another. One way to leave may be told by
-  // two events.
+  // Reports the host that the page is left for, if it is another host. Leaving once may raise two
+  // events.
   let left = ''
   let leftAt = 0
   const depart = (find) => {
@@ -349,14 +350,14 @@
     }
   }
   const submit = ({ target, submitter }) => {
-    // Called so, because a field that is called `getAttribute` hides the form's own method.
+    // Through the prototype, because a field named `getAttribute` hides the form's own method.
     const read = (element, name) => element && Element.prototype.getAttribute.call(element, name)
     depart(
       () => new URL(read(submitter, 'formaction') || read(target, 'action') || '', document.baseURI),
     )
   }
 
-  // Lines, in the order that `opening.rs` reads.
+  // Lines, in the order in which `opening.rs` reads them.
   const opening = () =>
     [
       site,
@@ -375,7 +376,7 @@
       view.referrer,
     ].join('\n')
 
-  // A page that is rendered ahead is not visited before it is activated.
+  // A prerendered page is not visited until it is activated.
   if (document.prerendering) document.addEventListener('prerenderingchange', open, { once: true })
   else open()
 })()

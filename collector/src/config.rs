@@ -350,14 +350,14 @@ mod tests {
         check(&format!("{SITE}own_traffic = [\"203.0.113.0/24\"]"), &[], Ok(()));
         check(&format!("{SITE}own_traffic = [\"1.2.3.4/40\"]"), &[], Err("own_traffic"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
-        check(&format!("{SITE}{SITE}"), &[], Err("`demo` is used twice"));
-        check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site's name"));
+        check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
+        check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site name must be"));
         check(&SITE.replace("example.com", "https://example.com"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "*.example.com"), &[], Ok(()));
         check(&SITE.replace("example.com", "bücher.example"), &[], Ok(()));
         check(&format!("{SITE}country = \"FR\""), &[], Ok(()));
-        check(&format!("{SITE}country = \"France\""), &[], Err("`France` is no country"));
+        check(&format!("{SITE}country = \"France\""), &[], Err("`France` is not a country"));
         check(&SITE.replace("example.com", ""), &[], Err("without scheme"));
         check("[rules]\nsource = []", &[], Err("source"));
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));

@@ -1,5 +1,6 @@
-//! Measures the bot check on lists of user agents, one a line: what share of programs it finds, what
-//! share of browsers it takes for programs, and how long one takes. `cargo xtask bots` runs it.
+//! Measures bot detection on lists of user agents, one per line: the share of bots that it finds,
+//! the share of browsers that it takes for bots, and the time per user agent. `cargo xtask bots`
+//! runs it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 const USAGE: &str = "usage: cargo xtask bots [--list] [--bots FILE]... [--browsers FILE]...
-Each FILE holds user agents, one a line. --list prints every miss and every false alarm.";
+Each FILE has one user agent per line. --list prints every miss and every false alarm.";
 
 /// A list of user agents.
 struct Set {
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The lists named, and whether mistakes are to be printed.
+/// The lists, and whether to print mistakes.
 fn arguments(mut arguments: impl Iterator<Item = String>) -> Option<(Vec<Set>, bool)> {
     let (mut sets, mut list) = (Vec::new(), false);
     while let Some(argument) = arguments.next() {
@@ -52,7 +53,7 @@ fn arguments(mut arguments: impl Iterator<Item = String>) -> Option<(Vec<Set>, b
 fn measure(bots: &Bots, set: &Set, text: &str, list: bool) {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let reasons: Vec<_> = lines.iter().map(|line| bots.reason(line)).collect();
-    // The first round warmed up.
+    // The first pass was a warm-up.
     let began = Instant::now();
     for line in &lines {
         std::hint::black_box(bots.reason(line));

@@ -1,20 +1,20 @@
-//! What the cookies of advertising and analytics tools say, where the page's tag lets the tracker
-//! read them: the ids by which those tools know the same browser.
+//! The cookies of advertising and analytics tools, if the page's script tag lets the tracker read
+//! them: they hold the ids by which those tools know the browser.
 //!
-//! The browser sends values as they stand; here they become ids or nothing. Google Analytics keeps
-//! the client in `_ga` and the session in `_ga_` and the property's name, Meta the browser in `_fbp`
+//! The browser sends the raw values; this module parses them. Google Analytics keeps the client id
+//! in `_ga` and the session in `_ga_` plus the property's name; Meta keeps the browser in `_fbp`
 //! and the click in `_fbc`.
 
 use crate::limits;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-/// A session of Google Analytics.
+/// A Google Analytics session.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GaSession {
-    /// Digits: the Unix second at which it began.
+    /// Digits: the Unix time in seconds at which it began.
     pub id: String,
-    /// The how manieth of this browser it is.
+    /// Its number among the browser's sessions.
     pub number: Option<u32>,
 }
 
@@ -23,17 +23,18 @@ pub struct GaSession {
 pub struct AdCookies {
     /// Google Analytics' client id, such as `1234567890.1700000000`.
     pub ga_client_id: Option<String>,
-    /// Google Analytics' session; its number belongs to its id, so both change together.
+    /// The Google Analytics session. Id and number belong together, so both change together.
     pub ga_session: Option<GaSession>,
-    /// Meta's click, such as `fb.1.1793606000000.AbCd`, at most `limits::CLICK_ID_BYTES`.
+    /// Meta's click id, such as `fb.1.1793606000000.AbCd`, at most `limits::CLICK_ID_BYTES`.
     pub fbc: Option<String>,
-    /// Meta's browser, such as `fb.1.1793600000000.1234567890`, at most `limits::CLICK_ID_BYTES`.
+    /// Meta's browser id, such as `fb.1.1793600000000.1234567890`, at most
+    /// `limits::CLICK_ID_BYTES`.
     pub fbp: Option<String>,
 }
 
 impl AdCookies {
-    /// Reads the values of the cookies `_ga`, `_ga_…`, `_fbc` and `_fbp`. A value that is not of the
-    /// tool's form counts as none.
+    /// Parses the values of the cookies `_ga`, `_ga_…`, `_fbc` and `_fbp`. Values that do not have
+    /// the tool's format are ignored.
     pub fn read(ga: &str, session: &str, fbc: &str, fbp: &str) -> Self {
         Self {
             ga_client_id: ga_client_id(ga),
@@ -43,7 +44,7 @@ impl AdCookies {
         }
     }
 
-    /// Takes what is newer; what that does not know stays.
+    /// Takes the ids of a newer report; ids that it lacks stay.
     pub fn take(&mut self, newer: Self) {
         let Self { ga_client_id, ga_session, fbc, fbp } = newer;
         self.ga_client_id = ga_client_id.or_else(|| self.ga_client_id.take());
@@ -53,11 +54,12 @@ impl AdCookies {
     }
 }
 
-/// The longest client id and session id: the length of the fields that show them.
+/// The longest client id and session id, which are also the lengths of their fields.
 const GA_CLIENT_ID_BYTES: usize = 64;
 const GA_SESSION_ID_BYTES: usize = 32;
 
-/// The last two of at least four parts of `_ga`: the first ones grow with the domain's depth.
+/// The last two of at least four parts of `_ga`. The parts before them grow with the depth of the
+/// domain.
 fn ga_client_id(cookie: &str) -> Option<String> {
     let mut parts = cookie.rsplitn(4, '.');
     let (second, first) = (parts.next()?, parts.next()?);
@@ -66,8 +68,8 @@ fn ga_client_id(cookie: &str) -> Option<String> {
     (is_whole && id.len() <= GA_CLIENT_ID_BYTES).then_some(id)
 }
 
-/// The session in a `_ga_…` cookie, of the form that was used up to 2025 (parts in order) or of the
-/// one since (parts by their first letters, in any order).
+/// The session in a `_ga_…` cookie, in the format used until 2025 (parts in a fixed order) or the
+/// one since (parts marked by their first letter, in any order).
 fn ga_session(cookie: &str) -> Option<GaSession> {
     let cookie = percent_decode_str(cookie).decode_utf8().ok()?;
     let mut parts = cookie.splitn(3, '.');
@@ -88,7 +90,8 @@ fn ga_session(cookie: &str) -> Option<GaSession> {
     Some(GaSession { id: id.to_owned(), number })
 }
 
-/// `fb`, how deep the domain is, when it was set in Unix milliseconds, and the id.
+/// Checks the format: `fb`, the depth of the domain, the time of creation in Unix milliseconds, and
+/// the id.
 fn meta(cookie: &str) -> Option<String> {
     let mut parts = cookie.splitn(4, '.');
     let has_form = parts.next() == Some("fb")

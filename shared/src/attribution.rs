@@ -1,11 +1,11 @@
-//! Attribution: which touches of a journey earned its conversion, and by how much.
+//! Attribution: how much each touch of a journey contributed to the conversion.
 //!
-//! A [`Rule`] is a model with its settings; [`Rule::credits`] applies it to one journey and gives
-//! one credit a touch. Every model but [`Model::Markov`] needs the journey alone; Markov also takes
+//! A [`Rule`] is a model with its settings; [`Rule::credits`] applies it to one journey and returns
+//! one credit per touch. All models but [`Model::Markov`] need only the journey; Markov also needs
 //! the removal effects of the channels, which [`markov::Chain`] learns from many paths. Inputs are
-//! plain (a time, a channel's index), so that any names of channels will do.
+//! plain (a time, a channel's index), so channels may have any names.
 //!
-//! Credits are shares, not money: [`crate::money::split`] turns them into exact amounts.
+//! Credits are shares, not money; [`crate::money::split`] turns them into exact amounts.
 
 mod days;
 mod journey;
@@ -20,13 +20,13 @@ pub use journey::{Journey, Milestones, Step};
 pub use model::{Model, ModelError};
 pub use single::{Weights, WeightsError};
 
-/// What becomes of direct touches, under every model.
+/// How direct touches count, under every model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Direct {
     /// They count like any other touch.
     #[default]
     Keep,
-    /// They get nothing, unless all touches that count are direct.
+    /// They get no credit, unless all touches that count are direct.
     Drop,
 }
 
@@ -35,19 +35,19 @@ pub enum Direct {
 pub struct Rule {
     /// The model.
     pub model: Model,
-    /// The shares of [`Model::Position`].
+    /// The weights of [`Model::Position`].
     pub weights: Weights,
     /// The half-life of [`Model::TimeDecay`].
     pub half_life: Days,
     /// How far back touches count; `None` for all.
     pub look_back: Option<Days>,
-    /// What becomes of direct touches.
+    /// How direct touches count.
     pub direct: Direct,
 }
 
 impl Rule {
-    /// A model with the settings that hold where nothing else is said: position 40/20/40, a
-    /// half-life of 7 days, a look-back window of 90 days, direct touches kept.
+    /// A model with the default settings: position 40/20/40, a half-life of 7 days, a look-back
+    /// window of 90 days, direct touches kept.
     pub fn new(model: Model) -> Self {
         Self {
             model,
@@ -58,12 +58,12 @@ impl Rule {
         }
     }
 
-    /// One credit a touch, in the journey's order; they add up to 1. All are 0 where no touch
-    /// counts (see [`Rule::counted`]): then nobody earned it.
+    /// One credit per touch, in the journey's order; they add up to 1. If no touch counts (see
+    /// [`Rule::counted`]), all are 0.
     ///
-    /// `effects` are the removal effects by channel index, for [`Model::Markov`]; the others do not
-    /// look at them. A channel beyond the slice has none, and where no touch's channel has one, the
-    /// touches share equally.
+    /// `effects` are the removal effects by channel index, which only [`Model::Markov`] uses. A
+    /// channel beyond the slice has no effect; if no touch's channel has an effect, the touches
+    /// share equally.
     pub fn credits(&self, journey: &Journey<'_>, effects: &[f64]) -> Vec<f64> {
         let counted = self.counted(journey);
         let steps: Vec<Step> = counted.iter().map(|index| journey.steps[*index]).collect();
@@ -74,10 +74,10 @@ impl Rule {
         credits
     }
 
-    /// The indices of the touches that count: none after the journey's end, none older than the
-    /// look-back window before it, and direct ones as [`Rule::direct`] says.
+    /// The indices of the touches that count: not those after the journey's end, nor those before
+    /// the look-back window that precedes the end, and direct ones as [`Rule::direct`] says.
     ///
-    /// The end is the conversion; for the models with milestones, the last of their milestones
+    /// The end is the conversion. For models with milestones it is the last of their milestones
     /// that has happened.
     pub fn counted(&self, journey: &Journey<'_>) -> Vec<usize> {
         let end_ms = self.end_ms(journey);
@@ -121,7 +121,7 @@ impl Rule {
     }
 }
 
-/// The touch with the greatest credit, of equal ones the later; `None` where nobody has any.
+/// The touch with the greatest credit, the later one on a tie; `None` if no touch has any.
 pub fn winner(credits: &[f64]) -> Option<usize> {
     let mut winner = None;
     let mut most = 0.0;

@@ -1,85 +1,86 @@
-//! Whether a user agent is a program's, and how that was seen. Flagged, never dropped.
+//! Detects bots by their user agent and says why. Bots are flagged, never dropped.
 //!
-//! What is known stands in `shared/sources/bots.txt`: words that give programs away, grouped by what
-//! the programs do; what every browser's user agent has one of; and names that only look like a
-//! program's. An operator's own text in the same form goes in front. Nothing here looks at
-//! what a visitor does: `navigator.webdriver`, prefetching and own traffic are steps at ingest.
+//! The words are in `shared/sources/bots.txt`: words that identify programs, grouped by the kind of
+//! program; words that every browser's user agent contains; and names that only look like a
+//! program's. An operator's own words, in the same format, come first. This module does not look at
+//! what a visitor does: `navigator.webdriver`, prefetching and own traffic are steps of ingest.
 
 use crate::limits;
 use crate::wire::encode::cut;
 use aho_corasick::AhoCorasick;
 use thiserror::Error;
 
-/// The project's own rows; its first lines say how they are written.
+/// The built-in rows; the first lines of the file describe the format.
 const BUILT_IN: &str = include_str!("../sources/bots.txt");
-/// The section of what only looks like a program.
+/// The section of words that only look like a program.
 const EXCEPTIONS: &str = "not a program";
-/// The section of how browsers begin.
+/// The section of words that browsers begin with.
 const BROWSERS: &str = "browser";
-/// The section of what browsers run on.
+/// The section of systems that browsers run on.
 const PLATFORMS: &str = "platform";
-/// The section of what is a browser by that word alone.
+/// The section of words that alone identify a browser.
 const ODD_BROWSERS: &str = "odd browser";
-/// A shorter word would be found in anything, unless it is held to one end.
+/// The shortest word; shorter ones would match almost anything. One that is tied to an end may be a
+/// character shorter.
 const SHORTEST: usize = 3;
 
-/// Tells programs from people by their user agent; made once.
+/// Tells bots from people by their user agent. Built once.
 #[derive(Debug)]
 pub struct Bots {
     /// Finds the words of all rows in one pass.
     words: AhoCorasick,
-    /// What each word means, in the order of `words`.
+    /// The row of each word, in the order of `words`.
     rows: Vec<Row>,
 }
 
 /// One word of the text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Row {
-    /// In lower case.
+    /// The word in lower case.
     word: String,
-    /// Whether it counts at the beginning of the user agent alone.
+    /// Whether it counts only at the beginning of the user agent.
     begins: bool,
-    /// Whether it counts at its end alone.
+    /// Whether it counts only at the end.
     ends: bool,
     means: Means,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Means {
-    /// It is a program, for this reason.
+    /// A program, for this reason.
     Program(String),
-    /// Words that touch this one do not count.
+    /// Words that overlap this one do not count.
     Exception,
-    /// Browsers have one of these,
+    /// A browser has one of these
     Browser,
     /// and one of these,
     Platform,
-    /// or one of these.
+    /// or only one of these.
     OddBrowser,
 }
 
-/// A line that cannot be used.
+/// An invalid line.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("line {line}: {what}")]
 pub struct BadLine {
     /// Counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// What is wrong.
     pub what: String,
 }
 
-/// A word that is too short, or not of visible ASCII characters.
+/// A word that is too short or has characters other than visible ASCII.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("`{written}`: a word is {shortest} or more ASCII characters")]
+#[error("`{written}`: use a word of {shortest} or more ASCII characters")]
 struct BadWord {
-    /// As it stands in the text.
+    /// The word as written.
     written: String,
-    /// How long it should be at least.
+    /// The minimum length.
     shortest: usize,
 }
 
 impl Bots {
-    /// The project's own rows.
+    /// The built-in rows.
     ///
     /// # Panics
     /// Never: a test reads every row.
@@ -89,10 +90,10 @@ impl Bots {
         })
     }
 
-    /// The project's own rows with an operator's in front of them.
+    /// The built-in rows, with an operator's in front of them.
     ///
     /// # Errors
-    /// The first line of `text` that cannot be used.
+    /// [`BadLine`] for the first invalid line of `text`.
     pub fn with(text: &str) -> Result<Self, BadLine> {
         let mut rows = parse(text)?;
         rows.extend(parse(BUILT_IN)?);
@@ -102,9 +103,9 @@ impl Bots {
         Ok(Self { words, rows })
     }
 
-    /// Why a user agent looks like a program's, such as `search engine: googlebot`; `None` for
-    /// people. Where several rows say so, the first one in the file is the reason. The first
-    /// [`limits::TEXT_BYTES`] bytes are read, which is also what is stored.
+    /// Why a user agent looks like a bot's, such as `search engine: googlebot`; `None` for people.
+    /// If several rows match, the first one in the file is the reason. Only the first
+    /// [`limits::TEXT_BYTES`] bytes are read; no more is stored.
     pub fn reason(&self, user_agent: &str) -> Option<&str> {
         let user_agent = cut(user_agent, limits::TEXT_BYTES).trim();
         if user_agent.is_empty() {
@@ -141,7 +142,7 @@ impl Bots {
     }
 }
 
-/// Reads rows: `[kind]` lines, and words under them.
+/// Parses rows: `[kind]` lines, and words under them.
 fn parse(text: &str) -> Result<Vec<Row>, BadLine> {
     let mut rows = Vec::new();
     let mut kind = None;
@@ -153,13 +154,13 @@ fn parse(text: &str) -> Result<Vec<Row>, BadLine> {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             let plain = |byte: u8| byte.is_ascii_lowercase() || b" -".contains(&byte);
             if name.is_empty() || !name.bytes().all(plain) {
-                return Err(bad(format!("`{line}`: a kind is a-z, spaces and '-' in brackets")));
+                return Err(bad(format!("`{line}`: use only a-z, spaces and '-' in a kind")));
             }
             kind = Some(name);
             continue;
         }
         let Some(kind) = kind else {
-            return Err(bad(format!("`{line}` stands under no kind, such as [crawler]")));
+            return Err(bad(format!("`{line}` comes before any kind; add one such as [crawler]")));
         };
         for word in line.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             rows.push(row(kind, word).map_err(|error| bad(error.to_string()))?);
@@ -168,7 +169,7 @@ fn parse(text: &str) -> Result<Vec<Row>, BadLine> {
     Ok(rows)
 }
 
-/// Reads one word.
+/// Parses one word.
 fn row(kind: &str, written: &str) -> Result<Row, BadWord> {
     let (begins, word) = written.strip_prefix('^').map_or((false, written), |word| (true, word));
     let (ends, word) = word.strip_suffix('$').map_or((false, word), |word| (true, word));
@@ -269,14 +270,15 @@ mod tests {
         }
     }
 
-    /// No row of the file is a repeat, stands behind a word that it contains, or is excepted.
+    /// No row of the file is a repeat, comes after a word that it contains, or is an exception of
+    /// another.
     #[test]
     fn every_built_in_word_is_a_reason() {
         let bots = Bots::built_in();
         let mut seen = std::collections::HashSet::new();
         for row in &bots.rows {
             let key = (std::mem::discriminant(&row.means), row.begins, row.ends, &row.word);
-            assert!(seen.insert(key), "{} stands there twice", row.word);
+            assert!(seen.insert(key), "{} is in the file twice", row.word);
             let text = match row.begins {
                 true => format!("{} {CHROME}", row.word),
                 false => format!("{CHROME} {}", row.word),
@@ -321,16 +323,16 @@ mod tests {
 
     #[test]
     fn bad_lines() {
-        check_bad("word", "line 1: `word` stands under no kind, such as [crawler]");
-        check_bad("\n[Ours]", "line 2: `[Ours]`: a kind is a-z, spaces and '-' in brackets");
-        check_bad("[]", "line 1: `[]`: a kind is a-z, spaces and '-' in brackets");
-        check_bad("[a]\nok word, ab", "line 2: `ab`: a word is 3 or more ASCII characters");
-        check_bad("[a]\n^x", "line 2: `^x`: a word is 2 or more ASCII characters");
-        check_bad("[a]\nb\u{f6}t", "line 2: `b\u{f6}t`: a word is 3 or more ASCII characters");
+        check_bad("word", "line 1: `word` comes before any kind; add one such as [crawler]");
+        check_bad("\n[Ours]", "line 2: `[Ours]`: use only a-z, spaces and '-' in a kind");
+        check_bad("[]", "line 1: `[]`: use only a-z, spaces and '-' in a kind");
+        check_bad("[a]\nok word, ab", "line 2: `ab`: use a word of 3 or more ASCII characters");
+        check_bad("[a]\n^x", "line 2: `^x`: use a word of 2 or more ASCII characters");
+        check_bad("[a]\nb\u{f6}t", "line 2: `b\u{f6}t`: use a word of 3 or more ASCII characters");
     }
 
     proptest! {
-        /// No text makes it panic, and upper case is no disguise.
+        /// No text makes it panic, and case does not matter.
         #[test]
         fn any_text(text in "\\PC{0,60}|(Mozilla/5\\.0 \\()?[a-zA-Z0-9 ;:./()+_-]{0,60}") {
             let bots = Bots::built_in();

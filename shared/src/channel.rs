@@ -1,15 +1,15 @@
-//! The channel that a source and a medium fall in: GA4's default group with our deviations.
+//! Channels: GA4's default channel group, with a few deviations.
 //!
-//! First match wins. Order and words are those of
-//! [Google's published table](https://support.google.com/analytics/answer/9756891); what differs:
-//! assistants stand before organic search, a newsletter is e-mail, nothing is left "unassigned", and
+//! The first match wins. Order and words are those of [Google's published
+//! table](https://support.google.com/analytics/answer/9756891), with these differences: AI
+//! assistants come before organic search, a newsletter is e-mail, nothing is left "unassigned", and
 //! an operator's own rules ([`custom`]) come first. `docs/sources.md` has the whole table.
 
 pub mod custom;
 
 use serde::{Deserialize, Serialize};
 
-/// The groups of reports. Snake case in data, [`Channel::label`] on pages.
+/// The channels of reports: snake case in data, [`Channel::label`] on pages.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are Google's and say what they are")]
@@ -37,35 +37,35 @@ pub enum Channel {
     Other,
 }
 
-/// What kind of place a source is.
+/// The kind of site or tool that a source is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Category {
     /// A search engine.
     Search,
-    /// A search engine where its address names a search word; else a plain referrer.
+    /// A search engine if its URL contains a search word; otherwise a plain referrer.
     Portal,
     /// A social network.
     Social,
     /// A video platform.
     Video,
-    /// A market place.
+    /// A marketplace.
     Shopping,
     /// An AI assistant.
     Assistant,
-    /// A mail host or mail tool.
+    /// A webmail host or an e-mail tool.
     Email,
-    /// A frame or redirector of ads beside search results.
+    /// A frame or redirector of ads next to search results.
     SearchAds,
-    /// A frame or redirector of ads on other people's pages.
+    /// A frame or redirector of ads on other sites.
     DisplayAds,
-    /// A payment or login page: a return from it is no contact.
+    /// A payment or login page: coming back from it is not a new touch.
     Excluded,
-    /// Known, and none of these.
+    /// A known site of no other category.
     Site,
 }
 
 impl Category {
-    /// The words in tables.
+    /// The category names used in tables.
     pub(crate) const NAMES: [&str; 11] = [
         "search",
         "portal",
@@ -98,21 +98,21 @@ impl Category {
     }
 }
 
-/// Everything that the decision reads; texts in lower case.
+/// Everything that the choice of a channel depends on; all texts in lower case.
 #[derive(Clone, Copy, Debug)]
 pub struct Signals<'a> {
     /// The source as resolved.
     pub source: &'a str,
-    /// The medium as resolved; empty, `(none)` and `(not set)` are none.
+    /// The medium as resolved; empty, `(none)` and `(not set)` mean that there is none.
     pub medium: &'a str,
-    /// The campaign, empty where none.
+    /// The campaign; empty if there is none.
     pub campaign: &'a str,
-    /// The source's category, where it is known.
+    /// The source's category, if known.
     pub category: Option<Category>,
 }
 
 impl Channel {
-    /// Decides; total, so every touch has a channel. The second is the name of the row that matched.
+    /// Returns the channel and the name of the row that matched. Every input has a channel.
     pub fn of(signals: Signals<'_>) -> (Self, &'static str) {
         let Signals { source, medium, campaign, category } = signals;
         let is = |wanted: Category| category == Some(wanted);
@@ -146,13 +146,13 @@ impl Channel {
             () if source == "sms" || medium == "sms" => (Self::Sms, "sms"),
             () if is_push(source, medium) => (Self::MobilePush, "mobile_push"),
             () if medium == "offline" => (Self::Offline, "offline"),
-            // Google leaves what follows unassigned.
+            // Google leaves the rest unassigned.
             () if untold && !matches!(source, "" | "(not set)") => (Self::Referral, "source_alone"),
             () => (Self::Other, "other"),
         }
     }
 
-    /// Reads the word in data.
+    /// Parses the name used in data.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.as_str() == word)
     }
@@ -182,7 +182,7 @@ impl Channel {
         Self::Other,
     ];
 
-    /// Google's English name.
+    /// The display name, in Google's English.
     pub fn label(self) -> &'static str {
         match self {
             Self::Direct => "Direct",
@@ -209,7 +209,7 @@ impl Channel {
         }
     }
 
-    /// The word in data.
+    /// The name used in data.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -352,7 +352,7 @@ mod tests {
     fn traps() {
         use Category::*;
         use Channel as C;
-        // `cpm` is paid, but Display stands before Paid Other.
+        // `cpm` is paid, but Display comes before Paid Other.
         check("google", "cpm", "", Some(Search), C::PaidSearch);
         check("blog", "cpm", "", None, C::Display);
         check("blog", "acpx", "", None, C::PaidOther);
@@ -377,7 +377,7 @@ mod tests {
             check("google", "cpc", campaign, Some(Search), paid);
             check("list", "email", campaign, None, organic);
         }
-        // Google leaves these unassigned; a newsletter is mail here.
+        // Google leaves these unassigned; here a newsletter is e-mail.
         check("list", "newsletter", "", None, C::Email);
         check("partner", "affiliates", "", None, C::Other);
         check("email", "referral", "", None, C::Referral);

@@ -1,19 +1,21 @@
-//! Click ids: what advertising, sharing and mail tools append to a landing page's address.
+//! Click ids: the parameters that advertising, sharing and mail tools append to a landing page's
+//! URL.
 //!
-//! The table is data (`shared/sources/click_ids.csv`), and an operator adds rows of their own. Its order
-//! is the order of precedence: of several ids the first in the table decides. `docs/sources.md` says how
-//! they rank beside tags and referrers.
+//! The table is data (`shared/sources/click_ids.csv`), and operators can add rows. Its order is the
+//! order of precedence: of several ids the first in the table decides. `docs/sources.md` says how
+//! click ids rank against tags and referrers.
 
 use crate::rows::{TableError, rows};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A click id, as it stood in the landing page's address.
+/// A click id from a landing page's URL.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClickId {
     /// The parameter's name in lower case: `gclid`, `msclkid`, …
     pub name: String,
-    /// Its value, case kept, at most `limits::CLICK_ID_BYTES`; empty where it names a person.
+    /// Its value with its case kept, at most `limits::CLICK_ID_BYTES`; empty if the value would
+    /// identify a person.
     pub value: String,
 }
 
@@ -26,15 +28,15 @@ pub enum ClickKind {
     Affiliate,
     /// A free listing of the platform.
     Organic,
-    /// The platform alone; it is on paid and unpaid links alike.
+    /// Only the platform: it is on paid and unpaid links alike.
     Share,
     /// A mail tool.
     Email,
-    /// A mail tool, and the value names a person.
+    /// A mail tool, and the value identifies a person.
     Personal,
-    /// Kept for the tool that made it; decides nothing.
+    /// Kept for the tool that made it; says nothing about the source.
     Stored,
-    /// Neither kept nor part of the page's address.
+    /// Not kept, and removed from the page's URL.
     Noise,
 }
 
@@ -57,25 +59,26 @@ impl ClickKind {
 /// A row of the table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClickIdRule {
-    /// The platform's canonical source; empty where it decides nothing.
+    /// The platform's canonical source; empty if the id says nothing about it.
     pub source: String,
-    /// The medium that it stands for where no tag says otherwise.
+    /// The medium that it implies, unless a tag says otherwise.
     pub medium: String,
-    /// The campaign that it stands for.
+    /// The campaign that it implies.
     pub campaign: Option<String>,
     /// What it proves.
     pub kind: ClickKind,
-    /// Its place in the table; the least decides.
+    /// Its place in the table; the lowest wins.
     pub rank: usize,
 }
 
 impl ClickIdRule {
-    /// Whether it can say where a visitor came from.
+    /// Whether it says where a visitor came from.
     pub fn decides(&self) -> bool {
         !matches!(self.kind, ClickKind::Stored | ClickKind::Noise)
     }
 
-    /// Whether it proves a payment, so that a medium which nobody wrote is raised to its own.
+    /// Whether it proves that the click was paid for. Its medium then applies when no tag gives
+    /// one.
     pub fn is_paid(&self) -> bool {
         matches!(self.kind, ClickKind::Paid | ClickKind::Affiliate)
     }
@@ -85,16 +88,17 @@ impl ClickIdRule {
 #[derive(Clone, Debug, Default)]
 pub struct ClickIds {
     exact: HashMap<String, ClickIdRule>,
-    /// Names that end in `*`, without it.
+    /// The names that end in `*`, without the `*`.
     prefixes: Vec<(String, ClickIdRule)>,
 }
 
 impl ClickIds {
-    /// Adds the rows of a text, `parameter,source,medium,kind[,campaign]`. A row for a parameter that
-    /// an earlier text has takes its place.
+    /// Adds the rows of a text, `parameter,source,medium,kind[,campaign]`. A row replaces an
+    /// earlier text's row for the same parameter.
     ///
     /// # Errors
-    /// The first line that is no row, or that repeats a parameter of the same text.
+    /// [`TableError`] for the first line that is not a valid row, or that repeats a parameter of
+    /// the same text.
     pub fn add(&mut self, table: &str) -> Result<(), TableError> {
         let mut seen = std::collections::HashSet::new();
         let first = self.exact.len() + self.prefixes.len();
@@ -118,17 +122,17 @@ impl ClickIds {
                 rank: first + index,
             };
             if rule.decides() && (source.is_empty() || medium.is_empty()) {
-                return Err(wrong("a source and a medium are missing"));
+                return Err(wrong("needs a source and a medium"));
             }
             let bare = name.strip_suffix('*').unwrap_or(&name);
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
             if bare.is_empty() || !bare.bytes().all(plain) {
                 return Err(wrong(
-                    "the parameter should be letters, digits, `_`, `-` and `.`, with a `*` behind or none",
+                    "the parameter should be letters, digits, `_`, `-` and `.`, optionally ending in `*`",
                 ));
             }
             if !seen.insert(name.clone()) {
-                return Err(wrong("the parameter stands there twice"));
+                return Err(wrong("the parameter is in the table twice"));
             }
             match name.strip_suffix('*') {
                 Some(prefix) => {
@@ -141,7 +145,7 @@ impl ClickIds {
         Ok(())
     }
 
-    /// The row of a parameter, its name in lower case.
+    /// The row for a parameter; `name` is in lower case.
     pub fn rule(&self, name: &str) -> Option<&ClickIdRule> {
         let by_prefix =
             || self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()));

@@ -1,10 +1,11 @@
-//! What a browser says of itself beside what it shows: language, name, consent, other tools' ids.
+//! What a browser reports about itself: language, user agent, consent, and the ids that other tools
+//! gave it.
 
 use crate::ad_cookies::AdCookies;
 use serde::{Deserialize, Serialize};
 
-/// What a browser says of itself. A visitor's record keeps the latest, a conversion what was the
-/// latest then.
+/// What a browser reports about itself. The visitor's record keeps the latest; a conversion keeps
+/// the one of its time.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct VisitorContext {
     /// `navigator.language`, or empty.
@@ -17,12 +18,12 @@ pub struct VisitorContext {
     pub gpc: bool,
     /// Do Not Track.
     pub dnt: bool,
-    /// What other tools know the browser by; each id is the latest that was told.
+    /// The ids that other tools gave the browser; the latest of each.
     pub ad_cookies: AdCookies,
 }
 
 impl VisitorContext {
-    /// Takes what the browser says of itself now.
+    /// Replaces everything with the newer report, but keeps ad cookies that the newer one lacks.
     pub fn renew(&mut self, newer: Self) {
         let mut ad_cookies = std::mem::take(&mut self.ad_cookies);
         ad_cookies.take(newer.ad_cookies);

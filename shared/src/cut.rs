@@ -1,9 +1,9 @@
-//! Cutting texts and addresses to a limit, counted in Unicode characters.
+//! Cuts texts and URLs to a limit, counted in Unicode characters.
 //!
-//! A cut text ends with an ellipsis. A cut address stays an address: it loses whole parameters, then
-//! whole segments of its path, so that what is left can be opened and no percent escape is halved.
+//! A cut text ends with an ellipsis. A cut URL stays a valid URL: it loses whole parameters, then
+//! whole path segments, so that it can still be opened and no percent escape is split.
 
-/// A text of at most so many characters; where it was longer, the last of them is an ellipsis.
+/// Cuts a text to at most `limit` characters. If it was longer, the last character is an ellipsis.
 pub fn text(mut text: String, limit: usize) -> String {
     // A text has at least as many bytes as characters.
     if text.len() <= limit || text.chars().count() <= limit {
@@ -15,17 +15,16 @@ pub fn text(mut text: String, limit: usize) -> String {
     text
 }
 
-/// An address of at most so many characters, or none where not even its host fits.
+/// Cuts a URL to at most `limit` characters; `None` if not even its host fits.
 ///
-/// One that is longer loses the fragment, then the last parameters, then the last segments of its
-/// path.
+/// A longer URL loses its fragment, then its last parameters, then its last path segments.
 pub fn url(mut url: String, limit: usize) -> Option<String> {
     let Some((most, _)) = url.char_indices().nth(limit) else { return Some(url) };
     let path = url.find("://").map(|scheme| scheme + 3)?;
     let path = path + url[path..].find(['/', '?', '#'])?;
     let query = path + url[path..].find(['?', '#']).unwrap_or(url.len() - path);
     let fragment = query + url[query..].find('#').unwrap_or(url.len() - query);
-    // An address may end before each of these, and behind each slash of its path.
+    // The URL may end before each of these, and after each slash of its path.
     let ends = || url[query..fragment].match_indices(['?', '&']).map(|(at, _)| query + at);
     let slashes = || url[path..query].match_indices('/').map(|(at, _)| path + at + 1);
     let fits = |end: &usize| *end <= most;
@@ -79,7 +78,7 @@ mod tests {
     }
 
     proptest! {
-        /// Within the limit, the beginning of what was given, and an address still.
+        /// A cut URL is within the limit, a prefix of the original, and still a URL.
         #[test]
         fn a_cut_address_is_one(path in "(/[a-zä%0-9]{0,9}){0,6}([?](&?[a-z=%]{0,9}){0,4})?(#.{0,9})?", limit in 0..80usize) {
             let whole = format!("https://a.example{path}");

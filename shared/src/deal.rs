@@ -1,9 +1,9 @@
-//! Deals: what they came to, from a ledger that is only ever added to.
+//! Deals and their revenue, derived from an append-only ledger.
 //!
-//! What was told is kept as [`LedgerEntry`]; [`Deal::all`] puts the entries of each deal in order and
-//! books what each changes of its revenue. A deal that is opened again, lost or paid back takes its
-//! revenue back by a negative booking, so that a deal's bookings add up to its revenue at any time,
-//! and no entry is ever rewritten. The same entries make the same deals, in whatever order they came.
+//! Each report about a deal is a [`LedgerEntry`]. [`Deal::all`] orders the entries of each deal and
+//! books how each one changes the revenue. A deal that is reopened, lost or refunded takes revenue
+//! back by a negative booking, so its bookings always add up to its revenue, and no entry is ever
+//! rewritten. The same entries make the same deals, in whatever order they arrived.
 
 use crate::lifecycle::Origin;
 use crate::money::{Currency, Money};
@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-/// What an entry tells of a deal.
+/// What an entry reports about a deal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DealEvent {
-    /// It is open, and may come to so much.
+    /// The deal is open; the amount is what it may bring.
     Opened,
-    /// It was won at so much.
+    /// It was won with this amount.
     Won,
-    /// It comes to another amount, refunds not counted.
+    /// Its amount changed; refunds are not included.
     AmountChanged,
-    /// It is open again.
+    /// It was reopened.
     Reopened,
     /// It was lost.
     Lost,
-    /// So much was paid back; the amount is negative.
+    /// Part of it was refunded; the amount is negative.
     Refunded,
 }
 
 impl DealEvent {
-    /// Every event, with the name that it goes by in the API.
+    /// Every event with its name in the API.
     pub const NAMED: [(&'static str, Self); 6] = [
         ("opened", Self::Opened),
         ("won", Self::Won),
@@ -46,9 +46,10 @@ impl DealEvent {
     }
 }
 
-/// A name that is not an event's. Never quotes it: who shows the error names its place.
+/// The error of an unknown event name. It never quotes the name; the caller that shows the error
+/// adds where it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not what can become of a deal; use one of {names}", names = DealEvent::NAMED.map(|(name, _)| name).join(", "))]
+#[error("not an event of a deal; use one of {names}", names = DealEvent::NAMED.map(|(name, _)| name).join(", "))]
 pub struct DealEventError;
 
 impl FromStr for DealEvent {
@@ -60,31 +61,31 @@ impl FromStr for DealEvent {
     }
 }
 
-/// What became of a deal, as it was told. Never changed once it is kept.
+/// One report about a deal. It never changes once stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// The deal's id at its source.
+    /// The deal's id in its source system.
     pub deal: String,
-    /// What became of it.
+    /// What was reported.
     pub event: DealEvent,
-    /// What it comes to; of a refund what was paid back, negative. Only [`DealEvent::Reopened`] and
-    /// [`DealEvent::Lost`] have none.
+    /// The deal's amount, or for a refund the amount paid back, which is negative. Absent only for
+    /// [`DealEvent::Reopened`] and [`DealEvent::Lost`].
     pub amount: Option<Money>,
-    /// When it became so, Unix milliseconds.
+    /// When it happened, Unix milliseconds.
     pub at_ms: i64,
-    /// When that was recorded, Unix milliseconds.
+    /// When it was recorded, Unix milliseconds.
     pub recorded_at_ms: i64,
-    /// Who told it.
+    /// Who reported it.
     pub source: Origin,
-    /// By what the same entry is known when it is told again, among those of one source.
+    /// Identifies the entry within its source, so that a repeated report is recognised.
     pub reference: String,
 }
 
-/// How a deal stands.
+/// A deal's status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DealStatus {
-    /// It may yet be won.
+    /// It may still be won.
     Open,
     /// It is won.
     Won,
@@ -92,39 +93,39 @@ pub enum DealStatus {
     Lost,
 }
 
-/// An entry with what it changes of the revenue.
+/// An entry and how it changes the revenue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Booking<'a> {
     /// The entry.
     pub entry: &'a LedgerEntry,
-    /// What it adds, negative where it takes back; nothing where revenue stays as it is.
+    /// The changes of the revenue, negative where it takes revenue back; empty if nothing changes.
     pub changes: Vec<Money>,
 }
 
-/// A deal as it stands, with its ledger.
+/// A deal's current state, with its ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Deal<'a> {
-    /// Its id at its source.
+    /// Its id in its source system.
     pub id: &'a str,
-    /// Where it is from.
+    /// Its source.
     pub source: &'a Origin,
-    /// How it stands.
+    /// Its status.
     pub status: DealStatus,
-    /// What it comes to, refunds not counted; `None` where nobody said.
+    /// Its amount without refunds; `None` if nobody reported one.
     pub amount: Option<Money>,
-    /// When it was first opened, where that was told.
+    /// When it was first opened, if that was reported.
     pub opened_at_ms: Option<i64>,
-    /// When it was won, where it was ever won; the latest time.
+    /// When it was last won, if ever.
     pub won_at_ms: Option<i64>,
-    /// The ledger in the order of its times.
+    /// The ledger in time order.
     pub bookings: Vec<Booking<'a>>,
 }
 
-/// Sums by currency.
+/// Totals by currency.
 pub type Sums = BTreeMap<Currency, i64>;
 
 impl<'a> Deal<'a> {
-    /// The deals that entries in any order make, in the order of their latest entries.
+    /// Builds the deals from entries in any order, and sorts them by their latest entries.
     pub fn all(entries: impl IntoIterator<Item = &'a LedgerEntry>) -> Vec<Self> {
         let mut of_deal: BTreeMap<(&Origin, &str), Vec<&LedgerEntry>> = BTreeMap::new();
         for entry in entries {
@@ -177,7 +178,7 @@ impl<'a> Deal<'a> {
             }
             match (was, deal.status) {
                 (DealStatus::Won, DealStatus::Won) => {}
-                // What is won anew is won without what was paid back before.
+                // A deal that is won again starts without the earlier refunds.
                 (_, DealStatus::Won) => {
                     deal.won_at_ms = Some(entry.at_ms);
                     refunds.clear();
@@ -195,7 +196,7 @@ impl<'a> Deal<'a> {
         deal
     }
 
-    /// What it brings, by currency: its bookings together. Nothing where it is not won.
+    /// The deal's revenue by currency: the sum of its bookings. Empty if it is not won.
     pub fn revenue(&self) -> Sums {
         let mut sums = Sums::new();
         let changes = self.bookings.iter().flat_map(|booking| &booking.changes);
@@ -203,7 +204,7 @@ impl<'a> Deal<'a> {
         sums
     }
 
-    /// Whether it was won and is not any more.
+    /// Whether it was won and no longer is.
     pub fn is_reversed(&self) -> bool {
         self.won_at_ms.is_some() && self.status != DealStatus::Won
     }
@@ -214,7 +215,7 @@ fn add(sums: &mut Sums, money: Money) {
     *sum = sum.saturating_add(money.minor);
 }
 
-/// What makes the second of the first.
+/// The changes that lead from the first totals to the second.
 fn difference(from: &Sums, to: &Sums) -> Vec<Money> {
     let currencies: BTreeSet<Currency> = from.keys().chain(to.keys()).copied().collect();
     let sum = |sums: &Sums, currency: Currency| sums.get(&currency).copied().unwrap_or_default();
@@ -225,22 +226,22 @@ fn difference(from: &Sums, to: &Sums) -> Vec<Money> {
     currencies.into_iter().map(change).filter(|change| change.minor != 0).collect()
 }
 
-/// What a lead's deals come to, in one currency: that of the deal that was won last, of those that
-/// are won; where none is, that of the latest open deal. Sums of other currencies are not in it.
+/// The totals of a lead's deals, in one currency: that of the won deal that was won last or, if no
+/// deal is won, of the latest open deal. Amounts in other currencies are not included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Standing {
-    /// The deals that are won, refunds taken off; `None` where none is.
+    /// The revenue of the won deals, less refunds; `None` if there are none.
     pub revenue: Option<Money>,
-    /// The deals that are open; `None` where none is.
+    /// The sum of the open deals; `None` if there are none.
     pub open: Option<Money>,
     /// The currency of both.
     pub currency: Currency,
-    /// When a deal that is won was won last, Unix milliseconds.
+    /// When the last won deal was won, Unix milliseconds.
     pub closed_at_ms: Option<i64>,
 }
 
 impl Standing {
-    /// Of deals in the order of [`Deal::all`]; `None` where none has an amount.
+    /// Computes the totals of deals in the order of [`Deal::all`]; `None` if no deal has an amount.
     pub fn of(deals: &[Deal<'_>]) -> Option<Self> {
         let won = deals.iter().filter(|deal| deal.status == DealStatus::Won);
         let open = deals.iter().filter(|deal| deal.status == DealStatus::Open);

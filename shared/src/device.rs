@@ -1,12 +1,12 @@
-//! What a visitor's browser runs on, from its user agent: kind of device, browser, operating system.
+//! The device type, browser and operating system of a visitor, from the user agent.
 //!
-//! The crate `woothee` knows browsers and systems; a thin layer in front names what it does not
+//! The crate `woothee` knows browsers and systems. A thin layer in front of it adds what it lacks
 //! (in-app browsers, televisions, browsers newer than its data) and tells tablets from phones.
-//! Names carry no versions: browsers freeze or hide them, and a report by browser wants one row
-//! a browser. Programs are none of this module's business ([`crate::bot`] tells them).
+//! Names have no versions: browsers freeze or hide them, and a report by browser needs one row per
+//! browser. Bots are not this module's concern (see [`crate::bot`]).
 //!
-//! What a user agent cannot tell: an iPad that asks for desktop pages calls itself a Mac (as Safari
-//! does there unless told otherwise), Windows 11 calls itself 10, Brave calls itself Chrome.
+//! Some things a user agent cannot tell: an iPad that requests desktop pages, as Safari does there
+//! by default, calls itself a Mac; Windows 11 calls itself 10; Brave calls itself Chrome.
 
 use crate::limits;
 use crate::wire::encode::cut;
@@ -43,7 +43,7 @@ impl DeviceType {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Desktop, Self::Mobile, Self::Tablet, Self::Other];
 
-    /// The word in fields.
+    /// The name used in fields.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Desktop => "desktop",
@@ -55,8 +55,7 @@ impl DeviceType {
 }
 
 impl Device {
-    /// What a user agent says; its first [`limits::TEXT_BYTES`] bytes are read, which is also what
-    /// is stored of it.
+    /// Reads a user agent; only its first [`limits::TEXT_BYTES`] bytes, because no more is stored.
     pub fn of(user_agent: &str) -> Self {
         let user_agent = cut(user_agent, limits::TEXT_BYTES);
         let known = Parser::new().parse(user_agent).unwrap_or_default();
@@ -70,7 +69,8 @@ impl Device {
     }
 }
 
-/// Browsers that call themselves others too, and apps that show pages; the first one that occurs.
+/// Browsers that also contain the names of others, and apps that show pages; the first match
+/// counts.
 const BROWSERS: &[(&str, &str)] = &[
     ("Instagram", "Instagram"),
     ("FBAN/Messenger", "Messenger"),
@@ -125,7 +125,7 @@ const BROWSERS: &[(&str, &str)] = &[
     ("NintendoBrowser", "Nintendo Browser"),
 ];
 
-/// Systems that `woothee` does not know or takes for others; the first one that occurs.
+/// Systems that `woothee` does not know or confuses with others; the first match counts.
 const SYSTEMS: &[(&str, &str)] = &[
     ("Xbox", "Xbox"),
     ("PlayStation", "PlayStation"),
@@ -142,7 +142,7 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("VIDAA", "VIDAA"),
 ];
 
-/// Televisions, boxes and consoles; many of them also say `Android` or `Linux`.
+/// Televisions, set-top boxes and consoles; many of them also contain `Android` or `Linux`.
 const SCREENS: &[&str] = &[
     "SMART-TV",
     "SmartTV",
@@ -174,7 +174,7 @@ fn first(table: &[(&str, &'static str)], user_agent: &str) -> Option<&'static st
     table.iter().find(|(token, _)| user_agent.contains(token)).map(|(_, name)| *name)
 }
 
-/// A system by its usual name; `woothee` counts Windows by version and Apple's by device.
+/// A system's usual name; `woothee` splits Windows by version and Apple's systems by device.
 fn system(known: &str) -> Option<&'static str> {
     Some(match known {
         "iPhone" | "iPod" => "iOS",
@@ -198,7 +198,7 @@ fn browser(known: &WootheeResult<'_>, os: Option<&str>) -> Option<&'static str> 
         return None;
     }
     Some(match known.name {
-        // Before Chrome there was a browser without a name, which calls itself Safari.
+        // Android's browser before Chrome had no name and calls itself Safari.
         "Safari" if os == Some("Android") => "Android Browser",
         "SamsungBrowser" => "Samsung Internet",
         "Webview" => "WebView",
@@ -223,7 +223,7 @@ fn device_type(user_agent: &str, known: &WootheeResult<'_>, os: Option<&str>) ->
     match os {
         Some("iPadOS") => DeviceType::Tablet,
         Some("iOS" | "Windows Phone" | "KaiOS" | "Firefox OS" | "Symbian") => DeviceType::Mobile,
-        // Phones say `Mobile`, and tablets leave it out; Firefox and old tablets say `Tablet`.
+        // Phones contain `Mobile`, tablets do not; Firefox and old tablets contain `Tablet`.
         Some("Android" | "HarmonyOS" | "Tizen" | "BlackBerry") => {
             let phone = (says("Mobile") || says("Mini/")) && !says("Tablet") && !says("PlayBook");
             if phone { DeviceType::Mobile } else { DeviceType::Tablet }
@@ -261,7 +261,8 @@ mod tests {
         assert_eq!(found, (device_type, browser, os), "{user_agent}");
     }
 
-    /// Each row: kind, browser, system, user agent; `{A}` and `{B}` are Apple's and Chromium's engine.
+    /// Each row: device type, browser, system, user agent; `{A}` and `{B}` are Apple's and
+    /// Chromium's engine.
     const ROWS: &str = r"
 desktop|Chrome|Windows|Mozilla/5.0 (Windows NT 10.0; Win64; x64) {B} Chrome/142.0.0.0 Safari/537.36
 desktop|Edge|Windows|Mozilla/5.0 (Windows NT 10.0; Win64; x64) {B} Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0

@@ -1,7 +1,8 @@
-//! What a page view says of its origin, as written: tags, click ids, referrer. No judgement yet.
+//! Evidence: what a page view shows about its origin (tags, click ids, referrer), before any rule
+//! judges it.
 //!
-//! The evidence is kept as it came, so that a later rule can judge the same page view again. The
-//! stored address is cleaned of everything that is kept here, and of personal e-mail tokens.
+//! Evidence is stored as it came, so that later rules can judge the same page view again. The
+//! stored URL no longer contains the evidence, nor tokens that identify the recipient of an e-mail.
 
 pub use crate::host::normal_host;
 
@@ -10,7 +11,7 @@ use crate::limits;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// The origin of one page view, unjudged.
+/// The evidence of one page view.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// `utm_source`
@@ -25,17 +26,17 @@ pub struct Evidence {
     pub term: Option<String>,
     /// `utm_content`
     pub content: Option<String>,
-    /// `source` or `ref`: parameters that sites also use for other things.
+    /// `source` or `ref`, parameters that sites also use for other things.
     pub weak_source: Option<String>,
-    /// Every click id found, in the order of their table.
+    /// All click ids found, in the order of the table.
     pub click_ids: Vec<ClickId>,
     /// The referrer as sent, without fragment, user and personal tokens.
     pub referrer: Option<String>,
-    /// The referrer's host in lower case, without `www.`; an app's package for `android-app://`.
+    /// The referrer's host in lower case, without `www.`; for `android-app://` the app's package.
     pub referrer_host: Option<String>,
 }
 
-/// The members that tags fill, in the words of each family; `utm_` wins over `mtm_` over `pk_`.
+/// The tags of each family and their rank: `utm_` wins over `mtm_`, which wins over `pk_`.
 const TAGS: &[(&str, Tag, u8)] = &[
     ("utm_source", Tag::Source, 0),
     ("utm_medium", Tag::Medium, 0),
@@ -78,15 +79,16 @@ enum Tag {
     Content,
 }
 
-/// What tools write where they have nothing to say.
+/// Placeholders that tools write for a missing value.
 const EMPTY: &[&str] = &["null", "undefined", "(not set)", "(direct)", "(none)"];
 
-/// The longest value of `source` or `ref` that is taken for a name.
+/// The longest value of `source` or `ref` that can be a source name.
 const WEAK_BYTES: usize = 64;
 
 impl Evidence {
-    /// Reads the evidence of a page view: the query first, then the fragment. Of a repeated parameter
-    /// the first value that says something counts. A referrer that does not parse counts as none.
+    /// Reads the evidence of a page view, first from the query, then from the fragment. Of a
+    /// repeated parameter the first value that is not a placeholder counts. A referrer that does
+    /// not parse is ignored.
     pub fn read(url: &Url, referrer: &str, table: &ClickIds) -> Self {
         let mut evidence = Self::default();
         let mut ranks = [u8::MAX; 6];
@@ -153,20 +155,20 @@ impl Evidence {
         self.click_ids.push(ClickId { name: cut(name, limits::TAG_BYTES).to_owned(), value });
     }
 
-    /// Whether the landing page was tagged by hand.
+    /// Whether the landing page's URL has campaign tags.
     pub fn is_tagged(&self) -> bool {
         let tags = [&self.source, &self.medium, &self.campaign, &self.term, &self.content];
         tags.into_iter().any(Option::is_some) || self.has_utm_id()
     }
 
-    /// Whether the campaign's id was tagged, and is not what Google Ads added.
+    /// Whether the campaign id is from a tag, and not from Google Ads.
     pub fn has_utm_id(&self) -> bool {
         let by_google = self.click_ids.iter().any(|id| id.name == "gad_campaignid");
         self.campaign_id.is_some() && !by_google
     }
 }
 
-/// The page's address without what is evidence, personal, or a fragment, at most
+/// The page's URL without evidence, personal parameters and fragment, at most
 /// `limits::STORED_URL_BYTES` long.
 pub fn clean_url(url: &Url, table: &ClickIds) -> String {
     let mut clean = url.clone();
@@ -175,12 +177,12 @@ pub fn clean_url(url: &Url, table: &ClickIds) -> String {
     crate::cut::url(clean.into(), limits::STORED_URL_BYTES).unwrap_or_default()
 }
 
-/// Takes user and password off an address, and the parameters that `is_out` names (lower case).
+/// Removes user, password and the parameters that `is_out` selects (it gets names in lower case).
 fn strip(url: &mut Url, is_out: impl Fn(&str) -> bool) {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     let Some(query) = url.query() else { return };
-    // What is kept keeps its spelling.
+    // Parameters that stay keep their exact spelling.
     let named = |pair: &&str| {
         let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
         name.is_some_and(|name| is_out(&parameter(&name)))
@@ -197,7 +199,7 @@ fn strip(url: &mut Url, is_out: impl Fn(&str) -> bool) {
 }
 
 fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> {
-    // Of one that is too long the host still tells.
+    // If it is too long, its beginning still has the host.
     let mut url = Url::parse(cut(referrer, limits::URL_BYTES)).ok()?;
     if !matches!(url.scheme(), "http" | "https" | "android-app" | "ios-app") {
         return None;
@@ -207,15 +209,15 @@ fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> 
         return None;
     }
     strip(&mut url, |name| table.rule(name).is_some_and(|rule| rule.kind == ClickKind::Personal));
-    // Older search pages keep the search word behind a `#`.
+    // Older search pages put the search word into the fragment.
     if url.fragment().is_some_and(|fragment| !fragment.contains('=')) {
         url.set_fragment(None);
     }
     Some((crate::cut::url(url.into(), limits::STORED_URL_BYTES)?, cut(&host, 253).to_owned()))
 }
 
-/// What a parameter that means many things says, where that looks like the name of a site or a list;
-/// of an address its host.
+/// The source named by `source` or `ref`: its value if that looks like a name, or the host if it is
+/// a URL.
 fn name_in(value: &str) -> Option<String> {
     if value.contains("://") {
         return Url::parse(value).ok()?.host_str().map(normal_host);
@@ -227,7 +229,8 @@ fn name_in(value: &str) -> Option<String> {
     is_name.then(|| value.to_owned())
 }
 
-/// A parameter's name in lower case; pages that escape their links twice write `&amp;` between.
+/// A parameter's name in lower case. Pages that escape their links twice write `&amp;` between
+/// parameters.
 fn parameter(name: &str) -> std::borrow::Cow<'_, str> {
     lower(name.strip_prefix("amp;").unwrap_or(name))
 }
@@ -277,7 +280,8 @@ mod tests {
             assert_eq!(clean_url(&Url::parse(url).unwrap(), &table), expected, "{url}");
         }
         let long = format!("https://a.example/?{}", "x=y&".repeat(2000));
-        // Whole parameters are left: 2,000 less the 19 of the host are 495 of them and a rest.
+        // Only whole parameters stay: 2,000 characters less 19 for the host are 495 parameters and
+        // a rest.
         let cut = clean_url(&Url::parse(&long).unwrap(), &table);
         assert_eq!(cut, format!("https://a.example/?{}x=y", "x=y&".repeat(494)));
     }
@@ -324,7 +328,7 @@ mod tests {
         assert_eq!(evidence.referrer_host.as_deref(), Some("b.example"));
         let broken = read("https://a.example/?utm_source=%ff%fe&utm_medium=%E4", "");
         assert_eq!(broken.source.as_deref(), Some("\u{fffd}\u{fffd}"));
-        // A person's value in a mail is never kept.
+        // A value that identifies an e-mail's recipient is never stored.
         assert_eq!(read("https://a.example/?_hsenc=secret", "").click_ids[0].value, "");
         let eight_kilobytes = format!("https://a.example/?{}utm_source=end", "a=b&".repeat(2000));
         assert_eq!(read(&eight_kilobytes, "").source.as_deref(), Some("end"));

@@ -1,8 +1,8 @@
 //! The canonical fields of a lead: one list of names for the API, the webhooks and every CRM.
 //!
-//! [`catalogue`] declares them, [`build`] reads them off a lead with its history, and [`naming`]
-//! says what a CRM calls each and in what form it takes the value. What is not known is `null`. The
-//! names are public, and [`FIELDS_VERSION`] rises when one changes or goes.
+//! [`catalogue`] declares them, [`build`] derives their values from a lead and its history, and
+//! [`naming`] gives each CRM's name for a field and the form of its value. Unknown values are
+//! `null`. The names are public; [`FIELDS_VERSION`] increases when one changes or is removed.
 
 mod address;
 pub mod catalogue;
@@ -29,7 +29,7 @@ use catalogue::Field;
 use facts::Facts;
 use serde_json::{Map, Value};
 
-/// The fields that are wanted, in the order of the catalogue; those that are not known are `null`.
+/// The selected fields with their values, in the order of the catalogue; unknown values are `null`.
 pub fn build(
     subject: Subject<'_>,
     wanted: impl Fn(&Field) -> bool,
@@ -39,7 +39,7 @@ pub fn build(
     fields.map(|field| (field, field.read(&facts))).collect()
 }
 
-/// Every field by its name.
+/// All fields, by name.
 pub fn by_name(subject: Subject<'_>) -> Map<String, Value> {
     let fields = build(subject, |_| true).into_iter();
     fields.map(|(field, value)| (field.name.clone(), value)).collect()

@@ -1,17 +1,19 @@
-//! Hosts: the form they are compared in, what is registered of them, and which are a site's own.
+//! Hosts: their normal form, their registrable part, and which ones belong to a site.
 //!
-//! The public suffix list (crate `psl`, its private part too) says where one registrant ends and the
-//! next begins: `a.github.io` and `b.github.io` are strangers, `a.example.co.uk` and `example.co.uk` are not.
+//! The public suffix list (crate `psl`, including its private part) says where one registrant ends
+//! and the next begins: `a.github.io` and `b.github.io` have different owners, `a.example.co.uk`
+//! and `example.co.uk` the same one.
 
 use std::net::IpAddr;
 
-/// A host in the form that tables and settings are written in: lower case, no `www.`, no dot behind.
+/// Normalises a host as in tables and settings: lower case, without `www.` and without a trailing
+/// dot.
 pub fn normal_host(host: &str) -> String {
     let host = host.trim_end_matches('.').to_lowercase();
     host.strip_prefix("www.").map(str::to_owned).unwrap_or(host)
 }
 
-/// The part of a host that somebody registered; an address or a name without a suffix is its own.
+/// The registrable part of a host. An IP address, or a name without a suffix, is returned whole.
 pub fn registrable(host: &str) -> &str {
     if is_address(host) {
         return host;
@@ -19,8 +21,8 @@ pub fn registrable(host: &str) -> &str {
     psl::domain_str(host).unwrap_or(host)
 }
 
-/// The host in front of the suffix that a registry hands out (`co.uk`, `com`; not `github.io`), where
-/// the list knows one.
+/// The part of a host in front of a registry's suffix (`co.uk`, `com`; not `github.io`), if the
+/// list knows that suffix.
 pub(crate) fn before_registry_suffix(host: &str) -> Option<&str> {
     let mut rest = host;
     loop {
@@ -38,8 +40,8 @@ fn is_address(host: &str) -> bool {
     host.starts_with('[') || host.parse::<IpAddr>().is_ok()
 }
 
-/// A host as a person writes it, in the form that hosts are compared in; names of other scripts
-/// become punycode. `None` where it is no host.
+/// Parses a host as people write it and normalises it; internationalised names become punycode.
+/// `None` if the text is not a host.
 pub fn parse_host(text: &str) -> Option<String> {
     match url::Host::parse(text.trim_end_matches('.')).ok()? {
         url::Host::Domain(name) if name.is_empty() => None,
@@ -47,18 +49,18 @@ pub fn parse_host(text: &str) -> Option<String> {
     }
 }
 
-/// The hosts that belong to a site: `example.com` also stands for its subdomains.
+/// The hosts of a site; `example.com` includes its subdomains.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OwnHosts(Vec<String>);
 
 impl OwnHosts {
-    /// From host names as an operator writes them; what is no host is left out.
+    /// Takes host names as an operator writes them; what is not a host is left out.
     pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Self {
         let hosts = hosts.into_iter().map(|host| host.strip_prefix("*.").unwrap_or(host));
         Self(hosts.filter_map(parse_host).collect())
     }
 
-    /// Whether the host is one of them or below one: where pages may report from.
+    /// Whether the host is one of them or a subdomain of one: pages may report from these.
     pub fn contain(&self, host: &str) -> bool {
         let host = normal_host(host);
         self.0.iter().any(|own| {
@@ -67,7 +69,8 @@ impl OwnHosts {
         })
     }
 
-    /// Whether the host belongs to the registrant of one of them: where a referrer says nothing.
+    /// Whether the host has the same registrable domain as one of them: as a referrer it is not an
+    /// origin.
     pub fn own(&self, host: &str) -> bool {
         self.contain(host) || self.0.iter().any(|own| registrable(own) == registrable(host))
     }

@@ -1,7 +1,7 @@
-//! The identifiers: who a visitor is, which event, which lead, which site.
+//! Identifiers of visitors, events, leads, conversions and sites.
 //!
-//! Each is a type of its own, so that none can be taken for another. No id is made from a clock or
-//! dice in here: both are arguments.
+//! Each is its own type, so the compiler catches a mix-up. This module reads no clock and rolls no
+//! dice: the time and the random bytes are arguments.
 
 use alloc::string::String;
 use core::fmt;
@@ -15,17 +15,19 @@ macro_rules! uuid_id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// Reads the 36-character hyphenated form, in either case; nothing else is an id.
+            /// Parses the 36-character hyphenated form, in either case. Any other form, and the nil
+            /// UUID, gives `None`.
             pub fn parse(text: &str) -> Option<Self> {
                 read_uuid(text).filter(|id| !id.is_nil()).map(Self)
             }
 
-            /// The 16 bytes that stand in store keys.
+            /// The 16 bytes used in store keys.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 
-            /// The 36-character form, without going through `core::fmt`, which is dear in the browser.
+            /// The 36-character form. It avoids `core::fmt`, which would make the browser module
+            /// larger.
             pub fn to_text(self) -> String {
                 write_uuid(self.0.as_bytes())
             }
@@ -50,16 +52,17 @@ uuid_id! {
     VisitorId
 }
 uuid_id! {
-    /// An event: a UUIDv7 that the browser makes from its own clock and never changes, so that a
-    /// repeat is the same key on every store.
+    /// An event: a UUIDv7 that the browser makes from its own clock. It never changes, so a
+    /// repeated event has the same key in every store.
     EventId
 }
 uuid_id! {
-    /// A lead: a UUIDv7, and the external id in every CRM.
+    /// A lead: a UUIDv7, which is also the lead's external id in every CRM.
     LeadId
 }
 uuid_id! {
-    /// One conversion of a lead. A UUIDv7, or the browser's event id where one identified a person.
+    /// One conversion of a lead: a UUIDv7, or the id of the browser event that identified the
+    /// person.
     ConversionId
 }
 
@@ -76,8 +79,8 @@ impl EventId {
         Self(uuid_v7(now_ms, dice))
     }
 
-    /// When it was made by the browser's clock, Unix milliseconds; some time where the id is no
-    /// UUIDv7.
+    /// When the id was made by the browser's clock, Unix milliseconds. Meaningless if the id is not
+    /// a UUIDv7.
     pub fn made_at_ms(self) -> i64 {
         let [a, b, c, d, e, f, ..] = *self.as_bytes();
         i64::from_be_bytes([0, 0, a, b, c, d, e, f])
@@ -98,12 +101,13 @@ impl ConversionId {
     }
 }
 
-/// A clock before 1970 counts as 1970: the id stays valid, and the collector judges the time.
+/// A time before 1970 counts as 1970, so that the id stays valid; the collector judges the time.
 fn uuid_v7(now_ms: i64, dice: [u8; 10]) -> Uuid {
     Builder::from_unix_timestamp_millis(now_ms.max(0).unsigned_abs(), &dice).into_uuid()
 }
 
-/// The crate's own reader knows many forms, and weighs more than the rest of this module.
+/// Written by hand, because the parser of `uuid` accepts many forms and is larger than the rest of
+/// this module.
 fn read_uuid(text: &str) -> Option<Uuid> {
     let mut bytes = [0; 16];
     let mut digits = 0;
@@ -142,19 +146,19 @@ fn write_uuid(bytes: &[u8; 16]) -> String {
     text
 }
 
-/// A hexadecimal or decimal digit as text; nothing for values above 15. It takes no index that could
-/// panic, because panics bring `core::fmt` into the browser.
+/// A hexadecimal or decimal digit as text; empty for values above 15. It does not index, because a
+/// possible panic would pull `core::fmt` into the browser module.
 pub(crate) fn digit(value: usize) -> &'static str {
     "0123456789abcdef".get(value..=value).unwrap_or_default()
 }
 
-/// One tracked web site, by the name it has in the configuration: 1 to 32 of `a-z`, `0-9`, `-`, `_`.
+/// One tracked web site, by its name in the configuration: 1 to 32 of `a-z`, `0-9`, `-`, `_`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "rules", derive(serde::Serialize), serde(transparent))]
 pub struct SiteId(String);
 
 impl SiteId {
-    /// `None` where the text is not a site name.
+    /// `None` if the text is not a valid site name.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
@@ -179,7 +183,7 @@ impl<'de> serde::Deserialize<'de> for SiteId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("a site's name is 1 to 32 of a-z, 0-9, '-' and '_'")
+            serde::de::Error::custom("a site name must be 1 to 32 of a-z, 0-9, '-' and '_'")
         })
     }
 }

@@ -1,6 +1,6 @@
-//! A lead's whole history: the touches, visits, pages and conversions of every visitor joined to it.
+//! A lead's whole history: touches, visits, pages and conversions of all visitors joined to it.
 //!
-//! Made on reading, from the visitors' page views; what is shown ends at a moment, so that the
+//! It is made on every read from the visitors' page views. It ends at a point in time, so the
 //! history of a conversion stays the history that led to it.
 
 mod history;

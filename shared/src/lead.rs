@@ -1,7 +1,7 @@
-//! The person: contact, lead, conversion, and how a visitor came to belong to a lead.
+//! The person: contact, lead, conversion, and how a visitor is joined to a lead.
 //!
-//! Plain data that the store keeps; what a conversion does to it is decided in the store's one
-//! atomic step, what a reader sees of it is made in [`crate::fields`].
+//! Plain data that the store keeps. The store decides in one atomic step what a conversion changes;
+//! [`crate::fields`] derives what readers see.
 
 mod contact;
 mod phone;
@@ -13,109 +13,109 @@ use crate::context::VisitorContext;
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use serde::{Deserialize, Serialize};
 
-/// What kind of act made the conversion.
+/// The kind of conversion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConversionKind {
     /// A form was sent.
     #[default]
     Form,
-    /// Somebody rang.
+    /// A phone call.
     Call,
     /// A chat.
     Chat,
     /// A booking.
     Booking,
-    /// Read from a file.
+    /// An import from a file.
     Import,
-    /// Told by a program.
+    /// Reported by a program through the API.
     Api,
 }
 
-/// Whether the journey behind a conversion is known, and if not, why.
+/// Whether the journey of a conversion is known, and if not, why.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JourneyState {
-    /// The visitor's page views are there.
+    /// The visitor's page views are known.
     Known,
     /// The form handler named no visitor.
     NoVisitor,
-    /// It named one that never reported a page view.
+    /// It named a visitor that never reported a page view.
     UnknownVisitor,
-    /// Its token was forged, damaged or of another site.
+    /// Its token was forged, damaged or from another site.
     BadToken,
-    /// Its visitor was no UUID.
+    /// Its visitor was not a UUID.
     InvalidVisitor,
-    /// Its visitor was taken from the lead again. Said of a lead's history, never of a conversion.
+    /// The join of its visitor was undone. Used for a lead's history, never for a conversion.
     Undone,
 }
 
-/// A form, a call, a chat, a booking, an import or an API call that names a person.
+/// A form, call, chat, booking, import or API call that names a person.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Conversion {
     /// Its own id.
     pub id: ConversionId,
-    /// Its place among the lead's conversions, from 1; given by the store.
+    /// Its number among the lead's conversions, from 1; assigned by the store.
     pub number: u32,
     /// When the collector received it, Unix milliseconds.
     pub at_ms: i64,
-    /// What made it.
+    /// Its kind.
     pub kind: ConversionKind,
     /// The browser that it came from.
     pub visitor: Option<VisitorId>,
-    /// Whether its journey is known.
+    /// Whether its journey is known, and if not, why.
     pub journey: JourneyState,
-    /// The contact as this conversion told it.
+    /// The contact as this conversion reported it.
     pub contact: Contact,
     /// The form's id.
     pub form_id: Option<String>,
-    /// The form's name for people.
+    /// The form's display name.
     pub form_name: Option<String>,
-    /// The form's page.
+    /// The URL of the form's page.
     pub page_url: Option<String>,
-    /// That page's title.
+    /// The title of that page.
     pub page_title: Option<String>,
-    /// What the visitor's browser had said of itself by then, where it is known.
+    /// What the visitor's browser had reported about itself by then, if known.
     pub context: Option<VisitorContext>,
 }
 
-/// By what a conversion named its browser.
+/// How a conversion identified its browser.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NamedBy {
-    /// The sealed token of the form.
+    /// By the form's sealed token.
     Token,
-    /// The cookie's value, as the form handler sent it.
+    /// By the cookie's value, as sent by the form handler.
     Cookie,
-    /// The page itself, by `clew('identify', …)`.
+    /// By the page itself, with `clew('identify', …)`.
     Page,
-    /// The page, with the site's signature of who it is.
+    /// By the page, with the site's signature of the contact.
     Signed,
 }
 
-/// By what a conversion's person was found.
+/// How a conversion's person was found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
-    /// By nothing: nobody with this e-mail or phone was known.
+    /// Not found: no lead had this e-mail or phone.
     New,
-    /// The e-mail.
+    /// By the e-mail.
     Email,
-    /// The phone.
+    /// By the phone.
     Phone,
 }
 
-/// What tied a browser to a lead.
+/// The evidence that joined a browser to a lead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct JoinEvidence {
-    /// By what the person was found.
+    /// How the person was found.
     pub person: FoundBy,
-    /// By what the browser was named.
+    /// How the browser was identified.
     pub visitor: NamedBy,
 }
 
-/// A visitor's membership in a lead. Of one browser's memberships that are not undone, each begins
-/// where the one before it ends, and the last has no end.
+/// A visitor's membership in a lead. A browser's valid memberships follow each other without a gap:
+/// each begins where the previous one ends, and the last has no end.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Join {
     /// The browser.
@@ -124,25 +124,26 @@ pub struct Join {
     pub joined_at_ms: i64,
     /// The conversion that joined it.
     pub conversion: ConversionId,
-    /// What tied the two.
+    /// The evidence.
     pub by: JoinEvidence,
-    /// Where the browser was another lead's before: only what came from this moment on is this
-    /// lead's.
+    /// Set if the browser was another lead's before: only what came from this time on belongs to
+    /// this lead.
     pub from_ms: Option<i64>,
-    /// The lead that it was taken from, and goes back to should this be undone; `None` too where
-    /// that lead's own membership was undone since.
+    /// The lead that it was taken from and goes back to if this join is undone. `None` also if that
+    /// lead's own membership was undone since.
     pub from_lead: Option<LeadId>,
-    /// Where the browser became another lead's: only what came before this moment is this lead's.
+    /// Set if the browser became another lead's: only what came before this time belongs to this
+    /// lead.
     pub until_ms: Option<i64>,
-    /// The lead that it became, where that has not been undone.
+    /// The lead that it went to, unless that has been undone.
     pub until_lead: Option<LeadId>,
-    /// When the membership was undone, Unix milliseconds: from then on nothing of the browser is
-    /// this lead's by it.
+    /// When the membership was undone, Unix milliseconds. From then on nothing of the browser
+    /// belongs to this lead through it.
     pub undone_at_ms: Option<i64>,
 }
 
 impl Join {
-    /// Of a browser that nobody had before.
+    /// The membership of a browser that no lead had before.
     pub fn new(visitor: VisitorId, conversion: &Conversion, by: JoinEvidence) -> Self {
         Self {
             visitor,
@@ -162,7 +163,7 @@ impl Join {
         self.undone_at_ms.is_none()
     }
 
-    /// Whether what the browser did at a time, Unix milliseconds, belongs to this membership.
+    /// Whether what the browser did at this time (Unix milliseconds) belongs to this membership.
     pub fn holds(&self, at_ms: i64) -> bool {
         self.is_valid()
             && self.from_ms.is_none_or(|from_ms| at_ms >= from_ms)
@@ -170,43 +171,45 @@ impl Join {
     }
 }
 
-/// Who says that a lead is this person.
+/// How far a lead is verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Somebody with a key: a form handler, a CRM, the site.
+    /// It came with an API key, from a form handler, CRM or program, or with the site's signature.
     #[default]
     Verified,
-    /// Only a page. It is not found by e-mail or phone, and takes nothing from leads that are verified.
+    /// Proposed by a page only. It cannot be found by e-mail or phone, and takes nothing from
+    /// verified leads.
     Proposed,
-    /// A page at first; then somebody with a key made it this lead.
+    /// Proposed by a page; later confirmed with a key and made this lead.
     Confirmed(LeadId),
 }
 
-/// A person, with one or more visitors joined.
+/// A person, with the visitors joined to it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Lead {
     /// The external id in every CRM.
     pub id: LeadId,
-    /// The site that it belongs to.
+    /// Its site.
     pub site: SiteId,
-    /// Its first conversion, Unix milliseconds.
+    /// When it first converted, Unix milliseconds.
     pub created_at_ms: i64,
-    /// Its last conversion, Unix milliseconds.
+    /// When it last converted, Unix milliseconds.
     pub converted_at_ms: i64,
-    /// The newest value of each.
+    /// The newest value of each contact field.
     pub contact: Contact,
-    /// The browsers that are this person's, and those that were said to be and were not.
+    /// All joins to browsers, including those undone.
     pub joins: Vec<Join>,
-    /// How many conversions it has had.
+    /// The number of its conversions.
     pub conversions: u32,
     /// How many of them only a page reported.
     #[serde(default)]
     pub page_conversions: u32,
-    /// Who says that it is this person.
+    /// How far it is verified.
     #[serde(default)]
     pub standing: Standing,
-    /// The e-mail said this lead and the phone said that one: recorded, never merged.
+    /// The lead that the phone belongs to, if the e-mail found this lead and the phone another one.
+    /// It is recorded; leads are never merged.
     pub phone_conflict: Option<LeadId>,
 }
 
@@ -216,7 +219,7 @@ impl Lead {
         self.joins.iter().filter(|join| join.is_valid())
     }
 
-    /// Whether a browser was joined to the lead and taken from it again.
+    /// Whether a browser was joined to the lead and every such join has been undone.
     pub fn has_lost(&self, visitor: VisitorId) -> bool {
         let mut joins = self.joins.iter().filter(|join| join.visitor == visitor).peekable();
         joins.peek().is_some() && joins.all(|join| !join.is_valid())

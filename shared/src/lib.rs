@@ -1,12 +1,15 @@
-//! What tracker and collector agree on, and the rules that turn events into journeys.
+//! The wire format that the tracker and the collector share, and the rules that turn events into
+//! journeys.
 //!
-//! Pure: no I/O, no clock, no randomness; `now` and dice are arguments. The core (`ids`, `limits`,
-//! `wire`) needs no std and ends up in the browser; everything else is behind the feature `rules`.
+//! This crate is pure: no I/O, no clock, no randomness. The current time (`now`) and random bytes
+//! (`dice`) are arguments. `ids`, `limits` and `wire` need no std and are compiled into the browser
+//! module; everything else is behind the feature `rules`.
 //!
-//! The modules in the order in which data walks: a browser's words ([`wire`]) carry [`ids`] within
-//! [`limits`]; a page view's URL and referrer become evidence, evidence becomes a label, labelled
-//! page views become visits and touches, touches earn credit and money; what is told of a lead
-//! afterwards becomes stages, deals and links to a CRM's records, and all of it becomes a lead's fields.
+//! The modules, in the order in which data flows through them: a browser's batch ([`wire`]) carries
+//! [`ids`] within [`limits`]. A page view's URL and referrer become evidence, evidence becomes a
+//! label, labelled page views become visits and touches, and touches earn credit and money. Later
+//! records about a lead become stages, deals and links to CRM records. All of it becomes a lead's
+//! fields.
 
 #![cfg_attr(not(feature = "rules"), no_std)]
 #![forbid(unsafe_code)]

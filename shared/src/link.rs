@@ -1,35 +1,37 @@
-//! Which record of a CRM a lead is: what was told of it, in the order in which it came to be.
+//! Links between a lead and its records in CRMs, in the order in which they were reported.
 //!
-//! Links are only added. A record that was converted or merged in the CRM is told as one more link,
-//! and what was told before stays.
+//! Links are only ever added. If the CRM converts or merges a record, that is one more link;
+//! earlier links stay.
 
 use serde::{Deserialize, Serialize};
 
-/// That a lead is a record of a CRM, since some time.
+/// A lead's link to its record in a CRM.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CrmLink {
-    /// Whose record it is: `hubspot`, `salesforce`, …
+    /// The CRM: `hubspot`, `salesforce`, …
     pub provider: String,
-    /// What it is there: `contact`, `Lead`, `Contact`, …
+    /// The record's type: `contact`, `Lead`, `Contact`, …
     pub object: String,
-    /// Its id there.
+    /// The record's id in the CRM.
     pub id: String,
-    /// Where a person sees it.
+    /// The page in the CRM that shows it.
     pub url: Option<String>,
-    /// Since when, Unix milliseconds.
+    /// When it was linked, Unix milliseconds.
     pub linked_at_ms: i64,
-    /// Among what a provider told of the lead, what this is known by: told again, it changes nothing.
+    /// Identifies the link among what the provider reported about the lead: the same reference
+    /// again changes nothing.
     pub reference: String,
 }
 
 impl CrmLink {
-    /// What the lead is found by with it, in the form of [`crate::lead::IdentityKind::CrmRecord`].
+    /// The identity that finds the lead by this record, in the form of
+    /// [`crate::lead::IdentityKind::CrmRecord`].
     pub fn identity(&self) -> String {
         format!("{}:{}:{}", self.provider, self.object, self.id)
     }
 
-    /// The record of a provider that the lead is now: the latest, and of those of one moment the one
-    /// with the greatest reference, so that the order in which they are given is no matter.
+    /// The lead's current record at a provider: the latest link, and of links of the same time the
+    /// one with the greatest reference, so that their order does not matter.
     pub fn present<'a>(
         links: impl IntoIterator<Item = &'a Self>,
         provider: &str,

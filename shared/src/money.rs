@@ -1,6 +1,6 @@
-//! Money: whole minor units with an ISO 4217 currency, never a float.
+//! Money: whole minor units and an ISO 4217 currency, never floats.
 //!
-//! Amounts are read from and written as decimal strings ([`fixed`]) and shared out exactly
+//! Amounts are parsed from and written as decimal strings ([`fixed`]), and divided exactly
 //! ([`split`]). Refunds are negative amounts.
 
 pub mod fixed;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// Codes whose minor unit is a hundredth. With those withdrawn since 2021, which old sales carry.
+/// Codes with two decimals, including those withdrawn since 2021, which old sales may have.
 const HUNDREDTHS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD \
     BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR \
     FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD \
@@ -21,14 +21,14 @@ const HUNDREDTHS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BN
     NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS \
     SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD \
     XCD XCG YER ZAR ZMW ZWG ANG BGN CUC HRK SLL ZWL";
-/// Codes without a minor unit.
+/// Codes without decimals.
 const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
-/// Codes whose minor unit is a thousandth.
+/// Codes with three decimals.
 const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
-/// Codes of units of account with four decimals.
+/// Units of account with four decimals.
 const TEN_THOUSANDTHS: &str = "CLF UYW";
 
-/// A currency of ISO 4217 that has a minor unit, or is one itself.
+/// An ISO 4217 currency.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Currency {
     code: &'static str,
@@ -41,7 +41,7 @@ impl Currency {
         self.code
     }
 
-    /// How many decimals an amount has.
+    /// The number of decimals of an amount.
     pub fn exponent(self) -> u32 {
         self.exponent
     }
@@ -79,20 +79,21 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// Why a text is not an amount of money. Never quotes the text: who shows the error names its place.
+/// Why a text is not an amount of money. It never quotes the text; the caller that shows the error
+/// adds where the text was.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MoneyError {
     /// An unknown code.
-    #[error("not a currency code of ISO 4217, such as EUR")]
+    #[error("not an ISO 4217 currency code; use one such as EUR")]
     Currency,
     /// Not a decimal number.
-    #[error("not an amount: write digits, and decimals after a point, as in 1234.50")]
+    #[error("not an amount; use digits with a decimal point, such as 1234.50")]
     Amount,
-    /// Decimals that the currency does not have.
-    #[error("more decimals than {0} has ({exponent})", exponent = .0.exponent())]
+    /// More decimals than the currency has.
+    #[error("too many decimals: {0} has {exponent}", exponent = .0.exponent())]
     Decimals(Currency),
-    /// More minor units than 64 bits hold.
-    #[error("more {0} than can be counted")]
+    /// More minor units than 64 bits can hold.
+    #[error("the amount of {0} is too large")]
     TooMuch(Currency),
 }
 
@@ -106,7 +107,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// Reads a decimal string, such as `1234.50`.
+    /// Parses a decimal string such as `1234.50`.
     ///
     /// # Errors
     /// [`MoneyError`].
@@ -121,8 +122,8 @@ impl Money {
         Ok(Self { minor, currency })
     }
 
-    /// Reads a decimal string of any precision and rounds it to the currency's smallest unit, half a
-    /// unit away from 0: for other people's amounts, which may be finer than money is.
+    /// Parses a decimal string of any precision and rounds it to the currency's smallest unit,
+    /// halves away from 0: for amounts of other systems, which may be finer than the currency.
     ///
     /// # Errors
     /// [`MoneyError`].
@@ -175,13 +176,13 @@ mod tests {
         check("0.0001", "CLF", Ok(1));
         check("92233720368547758.07", "EUR", Ok(i64::MAX));
         check("-92233720368547758.08", "EUR", Ok(i64::MIN));
-        check("12.345", "EUR", Err("more decimals than EUR has (2)"));
-        check("0.5", "ISK", Err("more decimals than ISK has (0)"));
-        let much = "more EUR than can be counted";
+        check("12.345", "EUR", Err("too many decimals: EUR has 2"));
+        check("0.5", "ISK", Err("too many decimals: ISK has 0"));
+        let much = "the amount of EUR is too large";
         check("92233720368547758.08", "EUR", Err(much));
-        check("1", "XXX", Err("not a currency code of ISO 4217, such as EUR"));
-        check("1", "", Err("not a currency code of ISO 4217, such as EUR"));
-        let none = "not an amount: write digits, and decimals after a point, as in 1234.50";
+        check("1", "XXX", Err("not an ISO 4217 currency code; use one such as EUR"));
+        check("1", "", Err("not an ISO 4217 currency code; use one such as EUR"));
+        let none = "not an amount; use digits with a decimal point, such as 1234.50";
         check("1,234.50", "EUR", Err(none));
     }
 

@@ -1,30 +1,30 @@
-//! What can become of a received event: a closed list, counted in `/metrics`, documented once.
+//! The possible outcomes of a received event: a closed list, counted in `/metrics`.
 //!
-//! Every received event ends in exactly one of these. The words are public: they stand in the
-//! answer to the browser, in the metrics and in `docs/wire.md`.
+//! Every received event has exactly one outcome. The names are public: they are in the response to
+//! the browser, in the metrics and in `docs/wire.md`.
 
 use std::fmt;
 
-/// What became of one event.
+/// The outcome of one event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Outcome {
-    /// It was new and is durable, or it raised its page view's totals.
+    /// It was new and is now durable, or it raised its page view's totals.
     Stored,
-    /// It was stored before, or raised nothing.
+    /// It was stored before, or it raised no totals.
     Duplicate,
-    /// It was refused.
+    /// It was dropped.
     Dropped(DropReason),
 }
 
-/// Why an event was refused.
+/// Why an event was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
-    /// The body exceeds `limits::BODY_BYTES` (413; counted once a body).
+    /// The body is larger than `limits::BODY_BYTES` (413; counted once per body).
     TooLarge,
-    /// The body is no JSON object of the wire's shape, or not UTF-8 (400; counted once a body).
+    /// The body is not a JSON object of the wire format, or not UTF-8 (400; counted once per body).
     Malformed,
-    /// The wire version is not spoken here (400).
+    /// This version of the wire format is not supported (400).
     UnsupportedVersion,
     /// More than `limits::BATCH_EVENTS` events (422).
     TooManyEvents,
@@ -34,21 +34,22 @@ pub enum DropReason {
     ForeignOrigin,
     /// The visitor is not a UUID (422).
     InvalidVisitor,
-    /// The event's id, kind, a type or a range is wrong.
+    /// The event's id, its kind, or the type or range of a member is invalid.
     InvalidEvent,
-    /// A text exceeds its limit.
+    /// A text is longer than its limit.
     TooLong,
     /// Older than `limits::EVENT_AGE_MS` after clock correction.
     TooOld,
     /// More than `limits::EVENT_AHEAD_MS` ahead after clock correction.
     InFuture,
-    /// The visitor denied consent, or a signal the site honours forbids it.
+    /// The visitor denied consent or opted out, or sent a signal (GPC, DNT) that the site honours.
     NoConsent,
-    /// The visitor has `limits::VISITOR_ROWS` rows already.
+    /// The event's page view is older than those that are still kept one by one for the visitor
+    /// (`limits::VISITOR_ROWS`).
     VisitorFull,
-    /// Its client, visitor or site sent more than it may (429; the tracker sends again, later).
+    /// The client, visitor or site exceeded its rate limit (429; the tracker sends it again later).
     RateLimited,
-    /// The queue to the store was full, or the store failed (503; the tracker sends again).
+    /// The store's queue was full, or the store failed (503; the tracker sends it again).
     Overloaded,
 }
 
@@ -74,7 +75,7 @@ impl Outcome {
         Self::Dropped(DropReason::Overloaded),
     ];
 
-    /// The public word.
+    /// The public name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -85,7 +86,7 @@ impl Outcome {
 }
 
 impl DropReason {
-    /// The public word.
+    /// The public name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooLarge => "too_large",

@@ -1,7 +1,7 @@
-//! A stored page view: the row that visits and touches are derived from.
+//! A stored page view: visits and touches are derived from these rows.
 //!
-//! Engagement raises a row's totals, it never adds to them, so that a repeat or a late arrival
-//! changes nothing that was true before.
+//! Engagement only raises a row's totals and never adds to them, so a repeated or late event does
+//! no harm.
 
 use crate::evidence::Evidence;
 use crate::ids::EventId;
@@ -9,64 +9,64 @@ use crate::limits;
 use crate::source::{Label, Origin};
 use serde::{Deserialize, Serialize};
 
-/// One page view with everything known about it.
+/// A page view with everything known about it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PageView {
     /// The browser's event id.
     pub id: EventId,
-    /// When it was shown, corrected Unix milliseconds.
+    /// When it was shown, Unix milliseconds after clock correction.
     pub at_ms: i64,
     /// When the collector received it, Unix milliseconds.
     pub received_at_ms: i64,
-    /// The address without evidence.
+    /// The page's URL without evidence.
     pub url: String,
     /// The page's title.
     pub title: String,
-    /// What the page saw of the visitor so far.
+    /// Engagement so far.
     pub totals: Totals,
-    /// Its origin as written.
+    /// The evidence of its origin, as sent.
     pub evidence: Evidence,
-    /// Its origin as judged.
+    /// The label that the rules gave it.
     pub label: Label,
-    /// The hash of the rules that judged it.
+    /// The hash of those rules.
     pub rules: u64,
-    /// Why the visitor looks like a program; `None` for people.
+    /// Why the visitor looks like a bot; `None` for people.
     pub bot: Option<String>,
 }
 
-/// Running totals of a page view. Everything is a maximum, or a union by the events' ids, so the order
-/// of arrival is no matter.
+/// Running totals of a page view. Each is a maximum, or a union by event id, so the order of
+/// arrival does not matter.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Engaged milliseconds.
     pub engaged_ms: u32,
-    /// Greatest part of the page seen, 0 to 100.
+    /// The largest part of the page seen, 0 to 100.
     pub scroll_pct: u8,
-    /// Whether a form of the page was focused.
+    /// Whether a form on the page was focused.
     pub form_focused: bool,
-    /// The latest sign of life on the page but departures, corrected Unix milliseconds; 0 where none
-    /// came.
+    /// The latest activity on the page other than departures, Unix milliseconds after clock
+    /// correction; 0 if there was none.
     pub active_at_ms: i64,
-    /// The hosts that the page was left for, in order, the first `limits::DEPARTURES` of all told.
+    /// The departures to other hosts in time order; only the first `limits::DEPARTURES` are kept.
     pub departures: Vec<Departure>,
 }
 
-/// That a page was left for another host.
+/// A departure: the page was left for another host.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Departure {
-    /// When, corrected Unix milliseconds.
+    /// When, Unix milliseconds after clock correction.
     pub at_ms: i64,
-    /// The event that told it, by which a repeat is known: that one's time may be corrected otherwise.
+    /// The event that reported it. A repeat has the same id, but its time may be corrected
+    /// differently.
     pub id: EventId,
-    /// For which host, in the form of [`crate::evidence::normal_host`].
+    /// The host, in the form of [`crate::evidence::normal_host`].
     pub host: String,
 }
 
 impl Totals {
-    /// Takes the greater of each, and the departures of events that are not known yet; tells whether
-    /// anything changed. Of an event's repeats the first that came stands, as of a page view's. Later
-    /// departures never push out earlier ones, so nothing alters what was true at a moment but what
-    /// was told late.
+    /// Takes the greater value of each total and the departures of unknown events, and returns
+    /// whether anything changed. Of repeats of one event the first stays, as with page views. Later
+    /// departures never push out earlier ones, so the past changes only when a late event arrives.
     pub fn raise(&mut self, other: Self) -> bool {
         let before = self.clone();
         self.engaged_ms = self.engaged_ms.max(other.engaged_ms);
@@ -85,7 +85,7 @@ impl Totals {
 }
 
 impl PageView {
-    /// The order in which a journey is told: by time, then by id.
+    /// The sort key of a journey: time, then id.
     pub fn position(&self) -> (i64, EventId) {
         (self.at_ms, self.id)
     }
@@ -96,7 +96,7 @@ impl PageView {
         self.totals.active_at_ms.max(self.at_ms).max(left_at_ms)
     }
 
-    /// About how much memory it takes.
+    /// Its approximate size in memory.
     pub fn bytes(&self) -> usize {
         let Self { url, title, evidence, label, totals, .. } = self;
         let texts = [Some(url), Some(title), evidence.referrer.as_ref(), label.referrer.as_ref()];
@@ -108,7 +108,7 @@ impl PageView {
             + totals.departures.len() * size_of::<Departure>()
     }
 
-    /// The foreign host that referred here, where nothing else tells of an origin.
+    /// The host of a foreign referrer, if nothing else shows an origin.
     pub fn only_referrer(&self) -> Option<&str> {
         let by_referrer = self.label.origin == Origin::Marketing
             && self.label.click_id.is_none()
@@ -116,7 +116,7 @@ impl PageView {
         self.evidence.referrer_host.as_deref().filter(|_| by_referrer)
     }
 
-    /// Whether the page held the visitor.
+    /// Whether the visitor engaged with the page.
     pub fn is_engaged(&self) -> bool {
         let Totals { engaged_ms, scroll_pct, form_focused, .. } = self.totals;
         let read =
@@ -124,9 +124,9 @@ impl PageView {
         engaged_ms >= limits::ENGAGED_PAGE_MS || read || form_focused
     }
 
-    /// The view as it stood at a moment, `None` where it was not there yet. The browser's clock may
-    /// run a little ahead, so a view that was received before counts however it is stamped. Totals
-    /// that rose since are bounded by the time that there was.
+    /// The page view as it was at a point in time; `None` if it did not exist yet. The browser's
+    /// clock may run a little ahead, so a page view received before that time counts whatever its
+    /// own time is. Engaged time that came in later is limited to the time that had passed.
     pub fn up_to(&self, at_ms: i64) -> Option<Self> {
         if self.at_ms.min(self.received_at_ms) > at_ms {
             return None;
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(times(&totals), [4, 5, 5]);
     }
 
-    /// Whatever comes after a moment, the view as it stood there stays.
+    /// Later departures leave the page view at an earlier time unchanged.
     #[test]
     fn later_departures_change_no_past() {
         let mut seen = view(0, "google");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order, and however often each is told: the first are kept.
+        /// The first departures are kept, in any order and however often each is reported.
         #[test]
         fn the_first_departures_are_kept(
             times in proptest::collection::vec(0..30i64, 0..40),

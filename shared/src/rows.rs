@@ -1,10 +1,10 @@
-//! Tables as text: the lines that are rows, and the error that names one of them.
+//! Text tables: iterates over their rows, and the error that names a line.
 
 /// Why a table cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct TableError {
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
     /// What is wrong with it.
     pub reason: String,

@@ -1,8 +1,9 @@
-//! From evidence to a label: which source, which medium, which channel, and by which rule.
+//! Rules: turn evidence into a label, that is a source, a medium, a channel, and the rule that
+//! decided.
 //!
-//! The label is made once, when the page view arrives, and stored with the hash of the rules that
-//! made it. What the rules know is data (`shared/sources`), and an operator adds to it.
-//! `docs/sources.md` says in which order tags, click ids and referrers decide.
+//! A page view is labelled once, when it arrives, and the label is stored with the hash of the
+//! rules that made it. The rules' tables are data (`shared/sources`), and operators can add to
+//! them. `docs/sources.md` says in which order tags, click ids and referrers decide.
 
 mod label;
 mod referrer;
@@ -23,7 +24,7 @@ use crate::host::normal_host;
 use referrer::Referrer;
 use url::Url;
 
-/// The tables that are compiled in; later ones take the place of earlier ones' rows.
+/// The built-in tables; rows of later tables replace those of earlier ones.
 const PUBLISHED: &str = include_str!("../sources/published.csv");
 const TABLES: [(&str, &str); 9] = [
     ("search.csv", include_str!("../sources/search.csv")),
@@ -38,29 +39,29 @@ const TABLES: [(&str, &str); 9] = [
 ];
 const CLICK_IDS: &str = include_str!("../sources/click_ids.csv");
 
-/// Platforms whose links carry Facebook's click id.
+/// Platforms whose links also carry Facebook's click id.
 const META: [&str; 4] = ["instagram", "threads", "messenger", "whatsapp"];
 
-/// Raised when the code of the rules changes its answers.
+/// Increased when the code of the rules changes its results.
 const RULES_VERSION: u64 = 2;
 
-/// A rule set's hash as people read it.
+/// Formats a rule set's hash for people.
 pub fn rules_name(hash: u64) -> String {
     format!("{hash:016x}")
 }
 
-/// What an operator adds to the rules: texts of tables, each with the name that errors tell.
+/// What an operator adds to the rules: tables as text, each with the name used in errors.
 #[derive(Clone, Debug, Default)]
 pub struct Additions {
-    /// Rows of sources.
+    /// Tables of sources.
     pub sources: Vec<(String, String)>,
-    /// Rows of click ids.
+    /// Tables of click ids.
     pub click_ids: Vec<(String, String)>,
     /// Channel rules.
     pub channels: ChannelRules,
 }
 
-/// The rule set, and the hash that is stored with every label.
+/// A rule set, and the hash that is stored with every label.
 #[derive(Clone, Debug)]
 pub struct Rules {
     sources: Sources,
@@ -69,18 +70,18 @@ pub struct Rules {
     hash: u64,
 }
 
-/// A table that cannot be read.
+/// A table that could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{table}, {error}")]
 pub struct RulesError {
     /// The table's name.
     pub table: String,
-    /// What is wrong with it, and in which line.
+    /// What is wrong, and in which line.
     pub error: TableError,
 }
 
 impl Rules {
-    /// The rules that are compiled in.
+    /// The built-in rules.
     ///
     /// # Panics
     /// Never: a test reads every row of the tables.
@@ -89,10 +90,10 @@ impl Rules {
             .unwrap_or_else(|error| unreachable!("a test reads the tables: {error}"))
     }
 
-    /// The rules that are compiled in, and what an operator adds.
+    /// The built-in rules plus an operator's additions.
     ///
     /// # Errors
-    /// [`RulesError`], with the table and the line at fault.
+    /// [`RulesError`], with the table and the line.
     pub fn with(additions: Additions) -> Result<Self, RulesError> {
         let (mut sources, mut click_ids) = (Sources::default(), ClickIds::default());
         let mut hash = xxhash_rust::xxh3::Xxh3::with_seed(RULES_VERSION);
@@ -127,12 +128,12 @@ impl Rules {
         Evidence::read(url, referrer, &self.click_ids)
     }
 
-    /// A page's address without its evidence; see [`evidence::clean_url`].
+    /// A page's URL without evidence; see [`evidence::clean_url`].
     pub fn clean_url(&self, url: &Url) -> String {
         evidence::clean_url(url, &self.click_ids)
     }
 
-    /// Judges a page view's evidence.
+    /// Labels a page view's evidence.
     pub fn label(&self, evidence: &Evidence, own: &OwnHosts) -> Label {
         let referrer = Referrer::of(evidence, own, &self.sources);
         let click = evidence.click_ids.iter().find_map(|id| {
@@ -161,7 +162,8 @@ impl Rules {
         let tagged = evidence.source.as_deref().or(weak).map(str::to_lowercase);
         let (source, category) = self.source_of(tagged.as_deref(), click, &referrer);
         let medium = medium(evidence, click, category, tagged.is_some(), &referrer);
-        // A free listing's campaign, where nobody wrote one and nobody says it was another platform.
+        // A free listing implies a campaign, unless a tag gives one or the source is another
+        // platform.
         let listed = click.filter(|(_, rule)| rule.source == source);
         let listed = listed.and_then(|(_, rule)| rule.campaign.clone());
         let campaign = evidence.campaign.clone().or(listed);
@@ -188,13 +190,13 @@ impl Rules {
         }
     }
 
-    /// The label of a page view that shows no origin; an operator's rule may still name its channel.
+    /// The label of a page view without an origin. An operator's rule may still set its channel.
     fn direct(&self, origin: Origin, by: &str, evidence: &Evidence) -> Label {
         let (channel, rule) = self.channel(DIRECT_SOURCE, NO_MEDIUM, None, None, evidence);
         Label { channel, ..Label::direct(origin, format!("{by}/{rule}")) }
     }
 
-    /// Judges dimensions that another system resolved, by Google's table exactly as it is published.
+    /// Labels dimensions that another system resolved, by Google's table exactly as published.
     pub fn label_resolved(&self, source: &str, medium: &str, campaign: &str) -> Label {
         let told = |text: &str| text.trim().to_lowercase();
         let none = |text: &str| matches!(text, "" | "null" | "(not set)" | "undefined");
@@ -214,7 +216,8 @@ impl Rules {
         }
         let name = normal_host(&source);
         let published = self.sources.published(&source).or_else(|| self.sources.published(&name));
-        // Our own words for platforms count where Google has none; our hosts do not, but for assistants.
+        // Our names of platforms count where Google has none. Our hosts do not count, except those
+        // of assistants.
         let known = || {
             let is_word = !name.contains('.');
             let named = self.sources.named(&name).filter(|platform| is_usable(platform));
@@ -249,7 +252,8 @@ impl Rules {
         (channel, rule.to_owned())
     }
 
-    /// The canonical source and its category: what a tag says, else a click id, else the referrer.
+    /// The canonical source and its category: from a tag, else from a click id, else from the
+    /// referrer.
     fn source_of(
         &self,
         tagged: Option<&str>,
@@ -264,7 +268,8 @@ impl Rules {
             _ => None,
         };
         if let Some((_, rule)) = click {
-            // Facebook's id stands on its sisters' links too; the referrer says whose it was.
+            // Meta's other platforms use Facebook's click id too; the referrer says which platform
+            // it was.
             let shared = foreign.and_then(|(_, found)| found).filter(|found| {
                 rule.source == "facebook" && META.contains(&found.platform.source.as_str())
             });
@@ -275,7 +280,7 @@ impl Rules {
         }
         match foreign {
             Some((_, Some(Found { platform, .. }))) => {
-                // An ad frame's platform counts as what it is known for: Google as a search engine.
+                // The platform of an ad frame gets its usual category: Google is a search engine.
                 let known = || self.sources.named(&platform.source).map(|known| known.category);
                 let category = match platform.category {
                     Category::SearchAds | Category::DisplayAds => known(),
@@ -288,7 +293,7 @@ impl Rules {
         }
     }
 
-    /// The canonical source of a name; an unknown one is its own.
+    /// The canonical source of a name; an unknown name stays as it is.
     fn named(&self, name: &str) -> (String, Option<Category>) {
         match self.sources.named(name).filter(|platform| is_usable(platform)) {
             Some(platform) => (platform.source.clone(), Some(platform.category)),
@@ -297,7 +302,7 @@ impl Rules {
     }
 }
 
-/// Whether a name in a tag can mean it: exclusions and ad frames are about referrers only.
+/// Whether a tag can name the platform: exclusions and ad frames only apply to referrers.
 fn is_usable(platform: &Platform) -> bool {
     !matches!(
         platform.category,
@@ -305,7 +310,7 @@ fn is_usable(platform: &Platform) -> bool {
     )
 }
 
-/// A tag is never overridden; a derived medium is raised to paid by an id that proves it.
+/// The medium. A tag is never overridden; a derived medium becomes paid if a click id proves it.
 fn medium(
     evidence: &Evidence,
     click: Option<(&ClickId, &ClickIdRule)>,
@@ -316,7 +321,7 @@ fn medium(
     if let Some(medium) = &evidence.medium {
         return medium.to_lowercase();
     }
-    // A tagged source without a medium is paid only where an id proves it.
+    // A tagged source without a medium is paid only if a click id proves it.
     let proven = click.filter(|(_, rule)| rule.is_paid() || !is_named);
     if let Some((_, rule)) = proven {
         return rule.medium.clone();

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use url::Url;
 
-/// A page view at a time, from `""` (nothing), `"own"` or `"excluded"` (such a referrer), a
+/// A page view at a time. `origin` is `""` (nothing), `"own"` or `"excluded"` (such a referrer), a
 /// `utm_source`, or as written: `"?query"`, `"https://referrer/"`, or both with a space between.
 pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);

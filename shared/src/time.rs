@@ -1,29 +1,31 @@
-//! Times at the border: Unix milliseconds inside, RFC 3339 in UTC outside.
+//! Times are Unix milliseconds internally and RFC 3339 in UTC externally; this module converts
+//! them.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// `2026-11-21T10:15:04Z`: whole seconds, the form of every time in the API. Times that no calendar
-/// holds come out as the nearest that it does.
+/// Formats a time like `2026-11-21T10:15:04Z`, in whole seconds, as the API does everywhere. A time
+/// outside of the calendar's range becomes the nearest one in it.
 pub fn rfc3339(at_ms: i64) -> String {
     let second = at_ms.div_euclid(1000);
     let bounded = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
     Timestamp::from_second(bounded).map(|at| at.to_string()).unwrap_or_default()
 }
 
-/// Reads an RFC 3339 time into Unix milliseconds; `None` where it is none.
+/// Parses an RFC 3339 time to Unix milliseconds; `None` if the text is not one.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
-/// The same, and also a date, or a date and a time, which are taken to be in UTC.
+/// Like [`parse_rfc3339`], but also accepts a date, or a date and time, without an offset; these
+/// are UTC.
 pub fn parse_utc(text: &str) -> Option<i64> {
     let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     parse_rfc3339(text).or_else(|| Some(civil()?.timestamp().as_millisecond()))
 }
 
-/// Reads a date as HTTP's headers have it into Unix milliseconds; `None` where it is none.
+/// Parses the date of an HTTP header to Unix milliseconds; `None` if the text is not one.
 pub fn parse_http_date(text: &str) -> Option<i64> {
     let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(zoned.timestamp().as_millisecond())

@@ -1,8 +1,8 @@
 //! Visits and touches: a pure fold over a visitor's labelled page views in time order.
 //!
-//! A journey is derived whenever it is read ([`Journey::derive`]); it is never stored, so events may
-//! arrive in any order. Only what is too old to be kept page view by page view is summed up ([`Past`]),
-//! and the fold goes on from there.
+//! A journey is never stored. It is derived on every read ([`Journey::derive`]), so events may
+//! arrive in any order. Page views too old to be kept one by one are summed up ([`Past`]), and the
+//! fold continues from there.
 
 mod past;
 mod trail;
@@ -19,68 +19,68 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
-/// A contact with its marketing evidence.
+/// A touch: one contact with the site, and its marketing evidence.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Touch {
     /// When it began, Unix milliseconds.
     pub at_ms: i64,
     /// The page view that began it.
     pub page: EventId,
-    /// The visit that it lies in, counted from 0.
+    /// Its visit, counted from 0.
     pub visit: u32,
-    /// How it came to its label.
+    /// How it got its label.
     pub began: Began,
     /// The page view whose label it carries.
     pub evidence: EventId,
-    /// Where it came from.
+    /// The label: source, medium, channel and so on.
     pub label: Label,
-    /// The address that it landed on.
+    /// The URL of the landing page.
     pub landing_page: String,
     /// Page views during the touch.
     pub page_views: u32,
-    /// Pages during the touch that held the visitor.
+    /// Engaged pages during the touch.
     pub engaged_pages: u32,
     /// Engaged milliseconds during the touch.
     pub engaged_ms: u64,
 }
 
 impl Touch {
-    /// Whether it came without marketing evidence.
+    /// Whether its channel is direct.
     pub fn is_direct(&self) -> bool {
         self.label.channel == Channel::Direct
     }
 }
 
-/// How a touch came to its label.
+/// How a touch got its label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Began {
-    /// By the evidence of its first page view.
+    /// From the evidence of its first page view.
     Evidence,
-    /// Without any.
+    /// Without evidence.
     Direct,
-    /// Without any; a later page view of the same visit brought it.
+    /// It began without evidence; a later page view of the same visit brought some.
     Upgraded,
-    /// By a visit that showed only an own or excluded referrer, or a paired return: it goes on under
-    /// the source of the touch before.
+    /// The visit began with an own or excluded referrer, or with a paired return, and so continues
+    /// under the source of the previous touch.
     Continued,
 }
 
-/// A run of activity.
+/// A visit: a run of activity.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Visit {
     /// When it began, Unix milliseconds.
     pub at_ms: i64,
-    /// The last sign of life, Unix milliseconds.
+    /// The last activity, Unix milliseconds.
     pub active_at_ms: i64,
     /// Its page views.
     pub page_views: u32,
-    /// Engaged milliseconds of its pages.
+    /// Engaged milliseconds on its pages.
     pub engaged_ms: u64,
 }
 
 impl Visit {
-    /// A sign of life; a visit lasts no longer than its limit, whatever stays open.
+    /// Records activity, up to the longest duration of a visit.
     fn stay(&mut self, active_at_ms: i64) {
         let end_ms = self.at_ms.saturating_add(limits::VISIT_LENGTH_MS);
         self.active_at_ms = self.active_at_ms.max(active_at_ms.min(end_ms));
@@ -94,24 +94,24 @@ pub struct Journey {
     pub visits: Vec<Visit>,
     /// The touches.
     pub touches: Vec<Touch>,
-    /// What was summed up between the first touch and the second of those above.
+    /// What was summed up between the first two of these touches.
     pub left_out: LeftOut,
 }
 
-/// Touches of which only the sums are kept.
+/// The totals of touches that are not kept one by one.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// How many touches.
+    /// The number of touches.
     pub touches: u32,
-    /// Visits without a touch that is kept.
+    /// The number of visits of which no touch is kept.
     pub visits: u32,
     /// Their page views.
     pub page_views: u32,
-    /// Their pages that held the visitor.
+    /// Their engaged pages.
     pub engaged_pages: u32,
     /// Their engaged milliseconds.
     pub engaged_ms: u64,
-    /// The channels that they came through.
+    /// Their channels.
     pub channels: BTreeSet<Channel>,
 }
 
@@ -128,14 +128,14 @@ impl AddAssign for LeftOut {
 }
 
 impl Journey {
-    /// Derives from page views in any order.
+    /// Derives a journey from page views in any order.
     pub fn derive<'a>(page_views: impl IntoIterator<Item = &'a PageView>) -> Self {
         let mut past = Past::default();
         past.take(page_views);
         past.journey
     }
 
-    /// Page views, those that are summed up among them.
+    /// The number of page views, including those summed up.
     pub fn page_views(&self) -> u32 {
         let kept = self.touches.iter().map(|touch| touch.page_views).sum::<u32>();
         kept + self.left_out.page_views
@@ -163,7 +163,7 @@ impl Journey {
         }
     }
 
-    /// Keeps the first touch and the newest, `most` in all, and sums up those between.
+    /// Keeps the first touch and the newest ones, `most` in total, and sums up those in between.
     fn sum_up(&mut self, most: usize) {
         if self.touches.len() <= most {
             return;
@@ -181,7 +181,7 @@ impl Journey {
         self.left_out.visits += (visits_before - kept) as u32;
     }
 
-    /// Removes the visits without a touch; how many stay.
+    /// Removes the visits without a touch; returns how many are left.
     fn keep_visits(&mut self) -> usize {
         let mut kept = Vec::new();
         for touch in &mut self.touches {
@@ -230,7 +230,7 @@ impl Journey {
         if touch.label.origin == Origin::Marketing {
             self.push_touch(view, Began::Evidence, view.id, view.label.clone());
         } else {
-            // The direct touch takes the evidence and keeps its beginning.
+            // The direct touch takes over the evidence and keeps its time.
             touch.label = view.label.clone();
             touch.evidence = view.id;
             touch.began = Began::Upgraded;

@@ -1,7 +1,8 @@
-//! Why a touch has the source and the channel that it has: what its page view said, which part of
-//! that decided, and what was there and did not.
+//! Explains why a touch has its source and channel: what the page view showed, which part of it
+//! decided, and which parts did not.
 //!
-//! Told from what is stored (evidence and label), not judged again: the rules may have changed since.
+//! The explanation uses the stored evidence and label. It does not label again, because the rules
+//! may have changed since.
 
 use crate::evidence::Evidence;
 use crate::ids::EventId;
@@ -16,27 +17,27 @@ use serde::{Serialize, Serializer};
 pub struct Why<'a> {
     /// The rule that decided.
     pub rule: &'a str,
-    /// The rule set that it stood in, as `clew check` and `clew reclassify` call it.
+    /// The rule set it belongs to, as `clew check` and `clew reclassify` show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
-    /// What the page view said of its origin, as written.
+    /// The page view's evidence, as written.
     pub evidence: Said<'a>,
-    /// What else was there, each with what it lost to.
+    /// Evidence that did not decide, each with what took precedence over it.
     pub lost: Vec<String>,
-    /// All of it in words.
+    /// The explanation as sentences.
     pub words: String,
 }
 
 /// Evidence as written.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Said<'a> {
-    /// Campaign tags by the names of their parameters.
+    /// Campaign tags by parameter name.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub tags: Vec<(&'a str, &'a str)>,
-    /// What the parameter `source` or `ref` said.
+    /// The value of the parameter `source` or `ref`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_or_ref: Option<&'a str>,
-    /// Click ids by the names of their parameters.
+    /// Click ids by parameter name.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub click_ids: Vec<(&'a str, &'a str)>,
     /// The referrer.
@@ -48,8 +49,8 @@ fn as_object<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::
     serializer.collect_map(pairs.iter().copied())
 }
 
-/// Tells why, from the page views of the touch's visitor by their ids. Where the one whose label it
-/// carries is not at hand, the rule is all that is known.
+/// Explains a touch. `page` looks up the page views of the touch's visitor. If the page view that
+/// gave the touch its label is missing, only the rule is known.
 pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>) -> Why<'a> {
     let label = &touch.label;
     let rule = label.rule.as_str();
@@ -63,16 +64,14 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
         Began::Evidence | Began::Direct => reason,
         Began::Upgraded => {
             let at = rfc3339(origin.at_ms);
-            format!(
-                "The visit began without an origin, and a page view at {at} brought one. {reason}"
-            )
+            format!("The visit began without evidence; a page view at {at} brought some. {reason}")
         }
         Began::Continued => {
             let host = page(touch.page).and_then(|page| page.evidence.referrer_host.as_deref());
             let host = host.unwrap_or("a page of the site");
             format!(
-                "The visit came back from {host}, which is no contact, within 24 hours, and so goes \
-                 on under the source of the touch before. Of that: {reason}"
+                "The visitor came back from {host} within 24 hours, which is not a new touch, so \
+                 the visit keeps the source of the previous touch. For that touch: {reason}"
             )
         }
     };
@@ -80,14 +79,14 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
     Why { rule, rules, evidence: Said::of(&origin.evidence), lost, words }
 }
 
-/// What was not needed, as the end of a sentence.
+/// The unused evidence, as the end of a sentence.
 fn unneeded(lost: &[String]) -> String {
     let names: Vec<&str> = lost.iter().filter_map(|lost| lost.split(':').next()).collect();
     match names.as_slice() {
         [] => String::new(),
-        [one] => format!("; the {one} was not needed"),
+        [one] => format!("; the {one} was not used"),
         [rest @ .., last] => {
-            format!("; the {} and the {last} were not needed", rest.join(", the "))
+            format!("; the {} and the {last} were not used", rest.join(", the "))
         }
     }
 }
@@ -115,14 +114,14 @@ impl<'a> Said<'a> {
     }
 }
 
-/// What made the source and channel, as a sentence without its end.
+/// What decided the source and channel, as a sentence without its full stop.
 fn because(evidence: &Evidence, label: &Label) -> String {
     let (by, rule) = label.rule.split_once('/').unwrap_or_default();
     let (by, name) = by.split_once(':').unwrap_or((by, ""));
     let channel = label.channel.label();
-    // An operator's own rule says the channel, whatever said the source.
+    // An operator's own rule sets the channel, whatever set the source.
     let channel = match rule.strip_prefix("custom:") {
-        Some(custom) => format!("{}, and by the rule `{custom}` {channel}", place(label)),
+        Some(custom) => format!("{}, and the rule `{custom}` puts it in {channel}", place(label)),
         None => format!("{}, {channel}", place(label)),
     };
     match by {
@@ -132,33 +131,33 @@ fn because(evidence: &Evidence, label: &Label) -> String {
         }
         "weak_tag" => {
             let source = evidence.weak_source.as_deref().unwrap_or_default();
-            format!("`{source}` in the landing page's `source` or `ref` makes it {channel}")
+            format!("The parameter `source` or `ref` says {source}, which makes it {channel}")
         }
         "click_id" => {
-            format!("The click id {name} on the landing page stands for {channel}")
+            format!("The click id {name} on the landing page means {channel}")
         }
         "referrer" => {
             let host = evidence.referrer_host.as_deref().unwrap_or(name);
-            format!("The referrer {host} stands for {channel}")
+            format!("The referrer {host} means {channel}")
         }
         "own" => {
-            format!("The referrer {name} is the site's own, and nothing else was there: Direct")
+            format!("The referrer {name} is the site's own, and there is no other evidence: Direct")
         }
         "excluded" => {
             format!(
-                "The referrer {name} only sends people back, and nothing else was there: Direct"
+                "The referrer {name} only sends visitors back, and there is no other evidence: Direct"
             )
         }
         "paired" => {
             format!(
-                "{name} is where the visitor had just been sent, and nothing else was there: Direct"
+                "The site had just sent the visitor to {name}, and there is no other evidence: Direct"
             )
         }
         _ => "No tags, no click id and no referrer: Direct".to_owned(),
     }
 }
 
-/// The tags that decide, and the verb behind them.
+/// The tags that decide, and the verb that follows them.
 fn tags(evidence: &Evidence, label: &Label) -> (String, &'static str) {
     let said = Said::of(evidence);
     let decide = |name: &str| matches!(name, "utm_source" | "utm_medium");
@@ -171,19 +170,19 @@ fn tags(evidence: &Evidence, label: &Label) -> (String, &'static str) {
     if tags.is_empty() {
         tags.extend(said.tags.first().map(|(name, value)| format!("{name}={value}")));
     }
-    // An id fills in what the tags leave open.
+    // A click id fills in what the tags leave open.
     let fills = label.click_id.as_ref().filter(|_| is_open(evidence));
     tags.extend(fills.map(|id| format!("the click id {}", id.name)));
     let make = if tags.len() == 1 { "makes" } else { "make" };
     (tags.join(" and "), make)
 }
 
-/// Whether the tags leave source or medium open.
+/// Whether the tags lack a source or a medium.
 fn is_open(evidence: &Evidence) -> bool {
     evidence.source.is_none() || evidence.medium.is_none()
 }
 
-/// What the page view said beside what decided, and what that lost to.
+/// The evidence that did not decide, and what took precedence.
 fn lost(evidence: &Evidence, label: &Label) -> Vec<String> {
     let by = label.rule.split(['/', ':']).next().unwrap_or_default();
     let decides = label.click_id.as_ref().map(|id| id.name.as_str());
@@ -201,9 +200,9 @@ fn lost(evidence: &Evidence, label: &Label) -> Vec<String> {
     for id in &evidence.click_ids {
         let name = id.name.as_str();
         match decides {
-            None => lost.push(format!("click id {name}: it stands for no source")),
+            None => lost.push(format!("click id {name}: it does not identify a source")),
             Some(first) if first != name => {
-                lost.push(format!("click id {name}: {first} comes before it"));
+                lost.push(format!("click id {name}: {first} takes precedence"));
             }
             Some(_) if by == "tags" && !is_open(evidence) => {
                 lost.push(format!("click id {name}: {lost_to}"));
@@ -251,19 +250,19 @@ mod tests {
             "https://www.google.com/",
             &["referrer google.com: tags decide"],
             "utm_source=google and utm_medium=cpc on the landing page make it google / cpc, \
-             Paid Search; the referrer google.com was not needed.",
+             Paid Search; the referrer google.com was not used.",
         );
         check(
             "?utm_source=google&utm_medium=cpc&gclid=1&fbclid=2",
             "https://www.google.com/",
             &[
                 "click id gclid: tags decide",
-                "click id fbclid: gclid comes before it",
+                "click id fbclid: gclid takes precedence",
                 "referrer google.com: tags decide",
             ],
             "utm_source=google and utm_medium=cpc on the landing page make it google / cpc, \
              Paid Search; the click id gclid, the click id fbclid and the referrer google.com were \
-             not needed.",
+             not used.",
         );
         check(
             "?utm_source=google&gclid=1",
@@ -282,43 +281,44 @@ mod tests {
             "?gclid=1",
             "https://news.example/",
             &["referrer news.example: the click id decides"],
-            "The click id gclid on the landing page stands for google / cpc, Paid Search; \
-             the referrer news.example was not needed.",
+            "The click id gclid on the landing page means google / cpc, Paid Search; \
+             the referrer news.example was not used.",
         );
         check(
             "",
             "https://www.google.com/",
             &[],
-            "The referrer google.com stands for google / organic, Organic Search.",
+            "The referrer google.com means google / organic, Organic Search.",
         );
         check(
             "?ref=partner",
             "",
             &[],
-            "`partner` in the landing page's `source` or `ref` makes it partner / (none), Referral.",
+            "The parameter `source` or `ref` says partner, which makes it partner / (none), Referral.",
         );
         check(
             "?ref=partner&gclid=1",
             "",
             &["parameter partner: the click id decides"],
-            "The click id gclid on the landing page stands for google / cpc, Paid Search; \
-             the parameter partner was not needed.",
+            "The click id gclid on the landing page means google / cpc, Paid Search; \
+             the parameter partner was not used.",
         );
         check(
             "",
             "https://shop.site.example/",
             &[],
-            "The referrer shop.site.example is the site's own, and nothing else was there: Direct.",
+            "The referrer shop.site.example is the site's own, and there is no other evidence: Direct.",
         );
         check(
             "",
             "https://www.paypal.com/x",
             &[],
-            "The referrer paypal.com only sends people back, and nothing else was there: Direct.",
+            "The referrer paypal.com only sends visitors back, and there is no other evidence: Direct.",
         );
     }
 
-    /// The words of the last touch of page views a few minutes apart, from these origins.
+    /// Checks the explanation of the last touch of page views a few minutes apart, with these
+    /// origins.
     fn check_last(origins: &[(i64, &str)], expected: &str) {
         let views: Vec<_> =
             origins.iter().map(|(minute, origin)| view(minute * 60_000, origin)).collect();
@@ -335,15 +335,15 @@ mod tests {
         check_last(
             &[(0, ""), (1, "google")],
             &format!(
-                "The visit began without an origin, and a page view at 1970-01-01T00:01:00Z brought \
-                 one. {google}"
+                "The visit began without evidence; a page view at 1970-01-01T00:01:00Z brought \
+                 some. {google}"
             ),
         );
         check_last(
             &[(0, "google"), (60, "own")],
             &format!(
-                "The visit came back from site.example, which is no contact, within 24 hours, and so \
-                 goes on under the source of the touch before. Of that: {google}"
+                "The visitor came back from site.example within 24 hours, which is not a new touch, \
+                 so the visit keeps the source of the previous touch. For that touch: {google}"
             ),
         );
     }

@@ -1,14 +1,14 @@
-//! The wire, version 1: what a browser says to `POST /c/e`, and what it is answered.
+//! The wire format, version 1: what a browser sends to `POST /c/e`, and the response.
 //!
-//! A batch is one JSON object sent as `text/plain` (no preflight). Unknown fields are ignored, so
-//! that an older collector understands a newer tracker. [`encode`] is the browser's side and needs
-//! no std; `decode` is the collector's. `docs/wire.md` describes the same to a reader.
+//! A batch is one JSON object sent as `text/plain`, which needs no preflight. Unknown fields are
+//! ignored, so an older collector understands a newer tracker. [`encode`] is the browser's side and
+//! needs no std; `decode` is the collector's. `docs/wire.md` is the reference.
 
 #[cfg(feature = "rules")]
 pub mod decode;
 pub mod encode;
 
-/// The version that both sides speak.
+/// The version of the wire format.
 pub const VERSION: u32 = 1;
 
 /// What an event reports.
@@ -19,22 +19,22 @@ pub const VERSION: u32 = 1;
     serde(rename_all = "snake_case")
 )]
 pub enum Kind {
-    /// A page was shown: carries `url`, `referrer`, `title`.
+    /// A page was shown. Carries `url`, `referrer` and `title`.
     PageView,
-    /// Running totals of a page view (`page`): `engaged_ms`, `scroll_pct`; never deltas.
+    /// The running totals of a page view (`page`), never deltas: `engaged_ms`, `scroll_pct`.
     Engagement,
-    /// A form of the page was focused (`name` is `focus`) or submitted (`name` is `submit`).
+    /// A form on the page was focused (`name` is `focus`) or submitted (`name` is `submit`).
     Form,
-    /// The page was left for another host: carries `host`.
+    /// The page was left for another host. Carries `host`.
     Departure,
-    /// The page named an event: `clew('event', name, props)`.
+    /// A custom event: `clew('event', name, props)`.
     Custom,
-    /// The page named the person: `clew('identify', {email, …})`; carries `contact`.
+    /// The page identified the person: `clew('identify', {email, …})`. Carries `contact`.
     Identify,
 }
 
 impl Kind {
-    /// The word on the wire.
+    /// The name in the wire format.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PageView => "page_view",

@@ -46,11 +46,11 @@ fn what_is_wrong_is_named() {
     // The command line.
     let good = b"path,conversions\na,1\n";
     check("", good, "--model");
-    check("--model median", good, "`median` is no attribution model; there are first, last,");
-    check("--model time-decay --half-life-days 0", good, "no number of days above 0");
-    check("--model time-decay --half-life-days -7", good, "no number of days above 0");
-    check("--model position --weights 40/20", good, "no FIRST/BETWEEN/LAST");
-    check("--model position --weights -1/1/1", good, "no FIRST/BETWEEN/LAST");
+    check("--model median", good, "`median` is not an attribution model; use one of first, last,");
+    check("--model time-decay --half-life-days 0", good, "not a number of days above 0");
+    check("--model time-decay --half-life-days -7", good, "not a number of days above 0");
+    check("--model position --weights 40/20", good, "is not FIRST/BETWEEN/LAST");
+    check("--model position --weights -1/1/1", good, "is not FIRST/BETWEEN/LAST");
     check("--model first --direct maybe", good, "neither keep nor drop");
     check("--model time-decay", good, "paths do not have: use journeys with hours_before");
     check("--model first --lookback-days 30", good, "paths do not have: use journeys");

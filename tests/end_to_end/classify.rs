@@ -98,14 +98,14 @@ fn what_is_wrong_is_named() {
     check_rules(
         "sources = [\"own\"]",
         "# ours\na,serch,a.example\n",
-        "line 2: `serch` is no category",
+        "line 2: `serch` is not a category",
     );
     check_rules("click_ids = [\"own\"]", "a,b,c,bought\n", "line 1: the kind should be");
     check_rules("bots = [\"own\"]", "[monitor]\nok-word\n[\n", "own, line 3");
     check_rules(
         "[[rules.channels]]\nname = \"x\"\nchannel = \"Paid\"\nsource = \"a\"",
         "",
-        "`Paid` is no channel",
+        "`Paid` is not a channel",
     );
-    check_rules("[[rules.channels]]\nname = \"x\"\nchannel = \"email\"", "", "looks at nothing");
+    check_rules("[[rules.channels]]\nname = \"x\"\nchannel = \"email\"", "", "has no patterns");
 }

@@ -1,31 +1,32 @@
-//! What the tracker needs of a browser, as a trait: the real one is [`crate::web`], and tests have
-//! one made of plain fields.
+//! The browser as a trait: what the tracker needs of it. [`crate::web`] is the real one; tests use
+//! a fake.
 
 use alloc::string::String;
 
-/// How a batch leaves the browser. The numbers are the loader's (`post`).
+/// How a batch is sent. The numbers are those of the loader's `post`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Transport {
-    /// `fetch` with cookies: its answer acknowledges, and may renew the visitor's cookie.
+    /// `fetch` with cookies. Its response acknowledges the events and may renew the visitor's
+    /// cookie.
     Fetch = 0,
-    /// `sendBeacon`: survives the page, is never answered.
+    /// `sendBeacon`: outlives the page, but has no response.
     Beacon = 1,
-    /// `fetch` that neither sends nor accepts cookies, where nothing may be stored.
+    /// `fetch` without cookies, when nothing may be stored.
     Bare = 2,
 }
 
-/// Whether anybody is looking at the page.
+/// Whether the visitor is looking at the page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Attention {
     /// In a background tab, behind a lock screen, or leaving.
     Hidden,
-    /// On the screen, while the keyboard belongs to another window.
+    /// Visible, but another window has the focus.
     Visible,
-    /// On the screen and focused.
+    /// Visible and focused.
     Focused,
 }
 
-/// The browser, as far as the tracker knows it. Nothing here fails: what a browser refuses is empty.
+/// The browser as the tracker sees it. No call fails; what the browser refuses is empty.
 pub(crate) trait Browser {
     /// Random bytes.
     fn dice(&self) -> [u8; 16];
@@ -33,24 +34,24 @@ pub(crate) trait Browser {
     fn cookies(&self) -> String;
     /// Sets one cookie.
     fn set_cookie(&self, cookie: &str);
-    /// Removes the visitor's cookie from every domain, and all that was stored.
+    /// Removes the visitor's cookie from every domain, and everything stored.
     fn forget(&self);
-    /// A value of localStorage.
+    /// Reads a value from localStorage; empty if there is none.
     fn load(&self, key: &str) -> String;
-    /// Stores a value; an empty one is removed.
+    /// Stores a value in localStorage; an empty value removes the key.
     fn save(&self, key: &str, value: &str);
     /// The page's title.
     fn title(&self) -> String;
-    /// Whether anybody is looking.
+    /// Whether the visitor is looking.
     fn attention(&self) -> Attention;
-    /// The part of the page, in percent, that lies above the lower edge of the window.
+    /// How much of the page, in percent, is above the lower edge of the window.
     fn seen(&self) -> u8;
-    /// Sends a batch; its answer comes back as [`crate::signal::Signal::Answer`].
+    /// Sends a batch. The response arrives as [`crate::signal::Signal::Answer`].
     fn post(&self, batch: u32, transport: Transport, body: &str);
-    /// Asks for one [`crate::signal::Signal::Wake`], in place of any asked for before.
+    /// Sets the timer for one [`crate::signal::Signal::Wake`]; it replaces an earlier timer.
     fn wake_after(&self, milliseconds: i64);
-    /// Puts the token into the page's forms; an empty one takes it out.
+    /// Writes the token into the page's forms; an empty one clears it.
     fn fill_forms(&self, token: &str);
-    /// Answers everybody who asked by `clew('token', …)`.
+    /// Calls the callbacks of `clew('token', …)`.
     fn tell_token(&self, token: &str);
 }

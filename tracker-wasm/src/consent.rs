@@ -1,8 +1,9 @@
-//! What may be sent and what may be stored: the tag's `data-consent`, and what the visitor decided.
+//! Consent: what may be sent and stored, from the tag's `data-consent` and the visitor's decision.
 //!
-//! It keeps no record of a decision: the page's consent tool does, and tells it on every page.
+//! The tracker does not store decisions. The page's consent tool does, and reports them on every
+//! page.
 
-/// What the tag allows while nobody has been asked.
+/// What the tag allows before the visitor has decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mode {
     Full,
@@ -18,8 +19,7 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
-    /// Reads `data-consent`. A word that is not known allows nothing: a typing error must not be
-    /// taken for a permission.
+    /// Parses `data-consent`. An unknown value allows nothing: a typo must not count as permission.
     pub(crate) fn new(mode: &str, decision: &str) -> Self {
         let mode = match mode {
             "" | "full" => Mode::Full,
@@ -31,7 +31,7 @@ impl Consent {
         consent
     }
 
-    /// Takes a decision; other words than the two change nothing.
+    /// Applies a decision; words other than `granted` and `denied` change nothing.
     pub(crate) fn decide(&mut self, word: &str) {
         match word {
             "granted" => self.decision = Some(true),
@@ -40,7 +40,7 @@ impl Consent {
         }
     }
 
-    /// Whether the visitor said no: nothing is even remembered.
+    /// Whether the visitor denied consent: then not even memory may hold anything.
     pub(crate) fn refused(self) -> bool {
         self.decision == Some(false)
     }
@@ -55,7 +55,7 @@ impl Consent {
         self.decision.unwrap_or(self.mode == Mode::Full)
     }
 
-    /// The decision as the wire says it.
+    /// The decision in the wire format.
     pub(crate) fn word(self) -> &'static str {
         match self.decision {
             None => "",

@@ -1,11 +1,11 @@
-//! The ledger of one page view: how long it was read, and how far.
+//! Measures one page view: how long it was read, and how far.
 //!
-//! A millisecond counts while the page is focused and the last input is under 30 seconds old. Totals
-//! only grow and are always reported whole, so that a lost or repeated report does no harm.
+//! A millisecond counts while the page is focused and the last input is less than 30 seconds old.
+//! Totals only grow and are always reported whole, so a lost or repeated report does no harm.
 
 use shared::limits;
 
-/// Attention without any input ends after this long.
+/// Attention ends after this long without input.
 const IDLE_MS: i64 = 30_000;
 const MINUTE_MS: i64 = 60_000;
 
@@ -23,7 +23,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// A page that was just opened; opening it was an input.
+    /// Starts with a page that was just opened; opening it counts as input.
     pub(crate) fn new(now: i64, attentive: bool) -> Self {
         Self {
             engaged_ms: 0,
@@ -37,7 +37,7 @@ impl Ledger {
         }
     }
 
-    /// Counts up to now. A clock that was set back or a machine that slept adds nothing.
+    /// Counts time up to `now`. A clock set back, or a computer that slept, adds nothing.
     pub(crate) fn advance(&mut self, now: i64) {
         self.last_input = self.last_input.min(now);
         if self.attentive {
@@ -51,12 +51,12 @@ impl Ledger {
         self.counted_to = now;
     }
 
-    /// The visitor did something. Comes after [`Self::advance`].
+    /// Records input. Call [`Self::advance`] first.
     pub(crate) fn input(&mut self, now: i64) {
         self.last_input = now;
     }
 
-    /// The page won or lost the visitor's attention; winning it took an input.
+    /// Records that the page gained or lost attention; gaining it counts as input.
     pub(crate) fn attend(&mut self, now: i64, attentive: bool) {
         if attentive && !self.attentive {
             self.input(now);
@@ -64,29 +64,29 @@ impl Ledger {
         self.attentive = attentive;
     }
 
-    /// The visitor has seen this much of the page.
+    /// Records how much of the page was seen, in percent.
     pub(crate) fn see(&mut self, pct: u8) {
         self.seen_pct = self.seen_pct.max(pct.min(100));
     }
 
-    /// The last moment that counted. A tab that is left open is closed hours later: the totals are
-    /// true as of this moment, and a visit ends with it.
+    /// The last time that counted. A tab may be closed hours after it was last read; the totals,
+    /// and the end of the visit, are as of this time.
     pub(crate) fn engaged_until(&self) -> i64 {
         self.engaged_until.min(self.counted_to)
     }
 
-    /// Whether the next mark has been reached.
+    /// Whether the totals are due to be reported.
     pub(crate) fn is_due(&self) -> bool {
         self.engaged_ms >= self.next_mark()
     }
 
-    /// When the next mark will be reached if nothing changes, where it will.
+    /// When the next report will be due if nothing changes; `None` if attention ends before.
     pub(crate) fn due_at(&self, now: i64) -> Option<i64> {
         let at = now + self.next_mark() - self.engaged_ms;
         (self.attentive && at <= self.last_input + IDLE_MS).then_some(at)
     }
 
-    /// The totals, where they have grown since they were last reported.
+    /// The totals, if they have grown since the last report.
     pub(crate) fn report(&mut self) -> Option<(u32, u8)> {
         if self.reported_ms == self.engaged_ms && self.reported_pct == self.seen_pct {
             return None;
@@ -96,8 +96,7 @@ impl Ledger {
         Some((self.engaged_ms as u32, self.seen_pct))
     }
 
-    /// The engaged time at which the totals are reported next: early ones soon, later ones once a
-    /// minute.
+    /// The engaged time of the next report: early reports soon, later ones once a minute.
     fn next_mark(&self) -> i64 {
         match self.reported_ms {
             ..5_000 => 5_000,
@@ -112,7 +111,7 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    /// What happens to a page that opened at 0, and what it then has.
+    /// Events on a page opened at 0, and the expected totals.
     enum Step {
         At(i64),
         Input(i64),

@@ -3,12 +3,12 @@
 use crate::browser::{Attention, Browser, Transport};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, string::String, vec::Vec};
 
-/// What the fake browser has, and what was done to it.
+/// The fake browser's state, and what was done to it.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) last_cookie: String,
-    /// Domains that no cookie sticks to.
+    /// Domains that refuse cookies.
     pub(crate) public_suffixes: Vec<&'static str>,
     pub(crate) storage: BTreeMap<String, String>,
     pub(crate) title: String,
@@ -23,7 +23,7 @@ pub(crate) struct State {
     dice: u8,
 }
 
-/// A handle to it; the tracker has another.
+/// A handle to it; the tracker has another one.
 #[derive(Clone, Debug)]
 pub(crate) struct Fake {
     pub(crate) state: Rc<RefCell<State>>,

@@ -1,7 +1,8 @@
-//! Who the visitor is: the cookie, and the widest domain that it can live on.
+//! The visitor's identity: the cookie, and the widest domain that it can be set on.
 //!
-//! There is no list of public suffixes. A browser refuses a cookie on one, so the tracker tries the
-//! host's suffixes with a throw-away cookie, the shortest first, and takes the first that sticks.
+//! The tracker has no list of public suffixes. Browsers refuse cookies on public suffixes, so it
+//! tries the host's suffixes with a temporary cookie, shortest first, and uses the first one that
+//! is accepted.
 
 use crate::{
     browser::Browser,
@@ -13,22 +14,22 @@ use shared::{ids::VisitorId, limits, wire::encode::decimal};
 const COOKIE: &str = "clew_id=";
 const PROBE: &str = "clew_p=";
 
-/// Who the visitor is.
+/// The visitor's identity.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
-    /// The visitor's id as text, which is all that the tracker needs of it.
+    /// The visitor's id as text; the tracker needs no more.
     pub(crate) visitor: String,
-    /// The domain of the cookie; empty where the cookie belongs to the host alone.
+    /// The cookie's domain; empty if the cookie is for the host alone.
     pub(crate) domain: String,
 }
 
 impl Identity {
-    /// An identity that lives as long as the page.
+    /// An identity that lasts as long as the page.
     pub(crate) fn passing(browser: &impl Browser) -> Self {
         Self { visitor: VisitorId::from_random(browser.dice()).to_text(), domain: String::new() }
     }
 
-    /// Keeps the identity in the cookie, and takes on the one that the cookie has already.
+    /// Stores the identity in the cookie. If there is a cookie already, its visitor is used.
     pub(crate) fn keep(&mut self, browser: &impl Browser, host: &str, secure: bool) {
         if let Some(known) = read(&browser.cookies()) {
             self.visitor = known.to_text();
@@ -39,20 +40,20 @@ impl Identity {
     }
 }
 
-/// The visitor in a cookie header, the first that is one.
+/// The first valid visitor id among the cookies.
 fn read(cookies: &str) -> Option<VisitorId> {
     values(cookies, COOKIE).find_map(VisitorId::parse)
 }
 
-/// The values that a cookie has; it has several where it was set on several domains. The name ends in
-/// `=`, or the value begins with the rest of it.
+/// The values of a cookie; there are several if it was set on several domains. `name` includes the
+/// `=`, or is a prefix, and then the rest of the cookie's name is in front of the value.
 pub(crate) fn values<'a>(cookies: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     pieces(cookies, b';')
         .filter_map(move |pair| pair.strip_prefix(" ").unwrap_or(pair).strip_prefix(name))
 }
 
-/// The domains to try: the host's suffixes of two labels and more, the shortest first. An address,
-/// a single label and a name that ends in a dot have none.
+/// The domains to try: the host's suffixes of two or more labels, shortest first. IP addresses,
+/// single labels and names that end in a dot have none.
 fn candidates(host: &str) -> impl Iterator<Item = &str> {
     let is_name = host.bytes().last().is_some_and(|byte| byte.is_ascii_alphabetic())
         && cut_at(host, b':').1.is_none();
@@ -64,7 +65,7 @@ fn candidates(host: &str) -> impl Iterator<Item = &str> {
 }
 
 fn widest_domain(browser: &impl Browser, host: &str) -> String {
-    // The value is new each time, so that another tab's probe is not taken for this one's.
+    // The value is new each time, so that another tab's probe is not mistaken for this one.
     let value = VisitorId::from_random(browser.dice()).to_text();
     for domain in candidates(host) {
         browser.set_cookie(&cookie(PROBE, &value, 10, domain, false));

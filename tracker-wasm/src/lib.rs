@@ -1,13 +1,14 @@
-//! The tracker: what runs in a visitor's browser.
+//! The tracker: the WebAssembly module that runs in a visitor's browser.
 //!
-//! `loader.js` starts it and hands it every word that it is to hear; [`hear`] is the only way in
-//! after [`begin`]. What it says goes through the loader's `Host`, which also catches whatever is
-//! thrown: nothing leaves the tracker, and a module that trapped is never called again.
+//! `loader.js` starts the module with [`begin`] and then passes it every signal through [`hear`],
+//! the only other entry point. The module acts through the loader's `Host`. The loader catches
+//! everything that is thrown, so nothing reaches the page, and never calls a module again that has
+//! trapped.
 //!
-//! In the order of the data: a word becomes a `signal`, the `tracker` settles what it means for
-//! `consent`, `identity`, the `page` and its `engagement`, events wait in the `queue`, and
-//! the `schedule` says when a batch goes. All of that is plain Rust that knows the browser only as
-//! the trait in `browser`; `web` is the real one and the only user of web-sys.
+//! In the order of the data: a call of [`hear`] becomes a `signal`; the `tracker` decides what it
+//! means for `consent`, `identity`, the `page` and its `engagement`; events wait in the `queue`;
+//! and the `schedule` says when a batch is sent. All of that is plain Rust that knows the browser
+//! only through the trait in `browser`. `web` implements it and is the only user of web-sys.
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![warn(missing_docs)]
@@ -39,7 +40,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web::{Host, Web};
 use web_sys::Element;
 
-/// The one tracker of the page. A browser runs a module on one thread only.
+/// The page's only tracker. Browsers run a module on one thread only.
 static TRACKER: OneThread<RefCell<Option<Tracker<Web>>>> = OneThread(RefCell::new(None));
 
 struct OneThread<T>(T);
@@ -48,8 +49,8 @@ struct OneThread<T>(T);
 // SAFETY: the module is built without atomics, and the loader calls it from the page's thread.
 unsafe impl<T> Sync for OneThread<T> {}
 
-/// Starts the tracker on a page that the loader saw opened a while ago, at `opened` in Unix
-/// milliseconds. `opening` is what `Opening::read` reads.
+/// Starts the tracker on a page that the loader saw open at `opened`, Unix milliseconds. `opening`
+/// has the lines that `Opening::read` reads.
 #[wasm_bindgen]
 pub fn begin(host: Host, opened: f64, opening: &str) {
     let (opening, now) = (Opening::read(opening), js_sys::Date::now());
@@ -59,8 +60,8 @@ pub fn begin(host: Host, opened: f64, opening: &str) {
     }
 }
 
-/// Tells the tracker what happened, and when. What the other arguments mean is said by
-/// `Signal::read`.
+/// Tells the tracker what happened at `now`, Unix milliseconds. `Signal::read` explains the other
+/// arguments.
 #[wasm_bindgen]
 pub fn hear(
     word: u32,
@@ -73,7 +74,7 @@ pub fn hear(
 ) {
     let form = target.and_then(|element| web::form_name(&element));
     let signal = Signal::read(word, status, batch, first, second, form.as_deref());
-    // The loader does not call while a call is under way, so the tracker is free.
+    // The loader never calls during another call, so the tracker is free.
     if let Ok(mut place) = TRACKER.0.try_borrow_mut()
         && let Some(tracker) = place.as_mut()
     {

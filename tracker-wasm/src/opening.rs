@@ -1,5 +1,5 @@
-//! What the loader saw when it started: the tag, the browser's signals, and the address that brought
-//! the visitor, which the page may have rewritten by the time the module is up.
+//! What the loader saw when it started: the tag, the browser's signals, and the URL and referrer of
+//! the visit. The page may have changed its URL by the time the module is up.
 
 use crate::pieces::pieces;
 
@@ -8,12 +8,12 @@ use crate::pieces::pieces;
 pub(crate) struct Opening<'a> {
     /// `data-site`.
     pub(crate) site: &'a str,
-    /// `data-consent`, and what was decided since.
+    /// `data-consent`, and the decision since then.
     pub(crate) consent: &'a str,
     pub(crate) decision: &'a str,
-    /// The first page view's event id, which the loader may have sent already.
+    /// The first page view's event id; the loader may have sent that event already.
     pub(crate) id: &'a str,
-    /// One letter for each thing that is so; see [`Self::is`].
+    /// One letter for each flag that is set; see [`Self::is`].
     pub(crate) flags: &'a str,
     /// `navigator.language`.
     pub(crate) language: &'a str,
@@ -23,21 +23,21 @@ pub(crate) struct Opening<'a> {
     pub(crate) referrer: &'a str,
 }
 
-/// The visitor asks for privacy by Global Privacy Control, or by Do Not Track.
+/// The visitor requests privacy with Global Privacy Control, or with Do Not Track.
 pub(crate) const GPC: u8 = b'g';
 pub(crate) const DNT: u8 = b'd';
-/// A program drives the browser, as the browser itself says.
+/// The browser says that a program controls it.
 pub(crate) const WEBDRIVER: u8 = b'w';
-/// The tag allows the cookies of advertising and analytics tools to be read.
+/// The tag allows reading the cookies of advertising and analytics tools.
 pub(crate) const AD_COOKIES: u8 = b'a';
-/// The page came over https.
+/// The page was loaded over https.
 pub(crate) const SECURE: u8 = b's';
-/// The page has all its parts already.
+/// The page has finished loading.
 pub(crate) const LOADED: u8 = b'l';
 
 impl<'a> Opening<'a> {
-    /// Reads the loader's lines, which come in the order of the fields; one text is smaller to hand
-    /// over than nine.
+    /// Reads the loader's lines, which are in the order of the fields. Passing one text takes less
+    /// code than nine.
     pub(crate) fn read(lines: &'a str) -> Self {
         let mut lines = pieces(lines, b'\n');
         let mut next = || lines.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The page that is being looked at: its place, and what counts as going to another.
+//! The current page view: its URL, and when a new URL is a new page view.
 
 use crate::pieces::{cut_at, pieces};
 use alloc::string::String;
@@ -11,29 +11,29 @@ use shared::{
     },
 };
 
-/// Names of focused forms that one page view remembers; a page with more is not made for people.
+/// How many bytes of form names a page view remembers; no page made for people needs more.
 const FORMS_BYTES: usize = 2_000;
 
-/// What the names of campaign tags begin with; the loader knows the same.
+/// The prefixes of campaign tags; the loader has the same ones.
 const CAMPAIGN_TAGS: [&str; 3] = ["utm_", "mtm_", "pk_"];
 
 /// One page view.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The page view's event id, which all its other events name.
+    /// The page view's event id, to which all its other events refer.
     pub(crate) id: EventId,
     at_ms: i64,
     address: String,
     referrer: String,
-    /// The visitor that the page view was queued for. Another visitor, after a change of consent,
-    /// needs it again.
+    /// The visitor that the page view was queued for. If the visitor changes, after a change of
+    /// consent, it must be queued again.
     announced_for: String,
-    /// The forms that were focused, each with a line break before it.
+    /// The names of focused forms, each after a line break.
     focused_forms: String,
 }
 
 impl Page {
-    /// A page view; `referrer` is empty for all but the first.
+    /// Creates a page view; `referrer` is empty for all but the first.
     pub(crate) fn new(id: EventId, at_ms: i64, address: &str, referrer: &str) -> Self {
         Self {
             id,
@@ -45,12 +45,12 @@ impl Page {
         }
     }
 
-    /// Whether an address is this same page: path and query decide, the fragment does not.
+    /// Whether a URL is the same page: path and query matter, the fragment does not.
     pub(crate) fn is_at(&self, address: &str) -> bool {
         place(&self.address) == place(address)
     }
 
-    /// The page view as an event, which goes into this visitor's queue now.
+    /// The page view as an event to be queued for this visitor.
     pub(crate) fn announce(&mut self, visitor: &str, title: &str) -> String {
         self.announced_for = visitor.into();
         let mut event = Event::new(self.id, self.at_ms, self.id, Kind::PageView);
@@ -60,7 +60,7 @@ impl Page {
         event.to_json()
     }
 
-    /// Whether the page view has yet to be queued for this visitor.
+    /// Whether the page view has not been queued for this visitor.
     pub(crate) fn is_new_to(&self, visitor: &str) -> bool {
         self.announced_for != visitor
     }
@@ -81,8 +81,8 @@ fn place(address: &str) -> &str {
     cut_at(address, b'#').0
 }
 
-/// The address as it is reported. Fragments hold app states and secrets more often than evidence, so
-/// one is kept only where it has campaign tags.
+/// The URL as reported. Fragments more often hold app state and secrets than evidence, so one is
+/// kept only if it has campaign tags.
 fn to_report(address: &str) -> &str {
     let fragment = cut_at(address, b'#').1.unwrap_or_default();
     let tagged = CAMPAIGN_TAGS

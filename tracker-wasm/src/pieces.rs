@@ -1,7 +1,7 @@
-//! Splitting a text at a byte. The standard library's way looks for any pattern, and what it brings
-//! along weighs more than the tracker's whole queue.
+//! Splits a text at a byte. The standard library's `split` accepts any pattern, and its code would
+//! be larger than the tracker's whole queue.
 
-/// The pieces of a text between one ASCII character, as `str::split` gives them.
+/// The pieces of a text between occurrences of an ASCII character, as `str::split` returns them.
 pub(crate) struct Pieces<'a> {
     rest: Option<&'a str>,
     separator: u8,
@@ -12,7 +12,8 @@ pub(crate) fn pieces(text: &str, separator: u8) -> Pieces<'_> {
     Pieces { rest: Some(text), separator }
 }
 
-/// The text up to an ASCII character, and what follows it, if it is there.
+/// The text before the first occurrence of an ASCII character, and the text after it if there is
+/// one.
 pub(crate) fn cut_at(text: &str, separator: u8) -> (&str, Option<&str>) {
     for (index, byte) in text.bytes().enumerate() {
         if byte == separator {

@@ -1,40 +1,41 @@
-//! The events that no answer has covered yet.
+//! The queue of events that the collector has not acknowledged.
 //!
-//! Memory is the truth for this page. localStorage keeps a copy that the next page adopts; several
-//! tabs share it, so every write reads first and changes only what this tab knows about. An event
-//! that two tabs send is stored once, because its id is its key.
+//! For this page the queue in memory counts. localStorage keeps a copy for the next page. Several
+//! tabs share it, so every write reads first and changes only the events that this tab knows. An
+//! event sent by two tabs is stored once, because its id is its key.
 
 use crate::pieces::pieces;
 use alloc::{string::String, vec::Vec};
 
-/// Events and bytes that wait at most; beyond them the oldest are given up.
+/// The most events and bytes in the queue; beyond that the oldest are dropped.
 const EVENTS: usize = 200;
 const BYTES: usize = 48 * 1024;
-/// Events and bytes of one batch. Browsers allow 64 KiB for all `keepalive` requests under way.
+/// The most events and bytes in one batch. Browsers allow 64 KiB for all pending `keepalive`
+/// requests.
 const BATCH_EVENTS: usize = 50;
 const BATCH_BYTES: usize = 30 * 1024;
-/// The batch of entries that are done with.
+/// The batch number of entries to be removed.
 const DONE: u32 = u32::MAX;
 
-/// An event opens with its id: this, then 36 characters.
+/// An event's JSON starts with its id: this text, then 36 characters.
 const OPENING: &str = "{\"id\":\"";
 const ID_LENGTH: usize = 36;
 
 /// Which events go into a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Take {
-    /// Those that are not under way, the oldest first.
+    /// Those not in flight, oldest first.
     Waiting,
-    /// All that nothing has answered, the newest first: the page is going away.
+    /// All that are not acknowledged, newest first: the page is going away.
     All,
 }
 
-/// One event, as the line that is stored: `-` and its JSON, or for the totals of a page view, which
-/// replace its earlier ones, `=`, the page view's id, and the JSON.
+/// One event as its stored line: `-` and the JSON; or, for the totals of a page view, which replace
+/// earlier totals, `=`, the page view's id and the JSON.
 #[derive(Debug)]
 struct Entry {
     line: String,
-    /// The batch that it is under way in; 0 where it waits.
+    /// The batch in which it is in flight; 0 if it waits.
     batch: u32,
 }
 
@@ -43,7 +44,7 @@ impl Entry {
         Self { line: line.into(), batch: 0 }
     }
 
-    /// The page view whose totals these are, or nothing.
+    /// The id of the page view if these are totals; otherwise empty.
     fn replaces(&self) -> &str {
         let length = if self.line.starts_with("=") { ID_LENGTH } else { 0 };
         self.line.get(1..=length).unwrap_or_default()
@@ -57,17 +58,17 @@ impl Entry {
         self.json().get(OPENING.len()..OPENING.len() + ID_LENGTH).unwrap_or_default()
     }
 
-    /// Whether a line that was found in the storage is one that a tracker put there.
+    /// Whether a line from storage is a valid entry.
     fn is_sound(&self) -> bool {
         self.json().starts_with(OPENING) && self.json().ends_with("}") && !self.id().is_empty()
     }
 }
 
-/// The unsent events of this page and of those before it.
+/// The unacknowledged events of this page and earlier ones.
 #[derive(Default, Debug)]
 pub(crate) struct Queue {
     entries: Vec<Entry>,
-    /// Ids that are done with, one after the other, until the stored copy knows.
+    /// The ids of removed events, concatenated, until the stored copy has been updated.
     settled: String,
     changed: bool,
 }
@@ -78,7 +79,7 @@ impl Queue {
         self.push_line("-", json);
     }
 
-    /// Adds the totals of a page view in place of its earlier ones.
+    /// Adds the totals of a page view, replacing earlier ones.
     pub(crate) fn push_totals(&mut self, page: &str, json: &str) {
         let mut mark = String::from("=");
         mark.push_str(page);
@@ -90,7 +91,7 @@ impl Queue {
         let replaces = String::from(new.replaces());
         new.line.push_str(json);
         self.entries.push(new);
-        // From the newest to the oldest: what is replaced, and what is too much, is done with.
+        // From newest to oldest: entries that are replaced or exceed the limits are removed.
         let (mut events, mut bytes) = (0, 0);
         for (index, entry) in self.entries.iter_mut().rev().enumerate() {
             events += 1;
@@ -104,7 +105,7 @@ impl Queue {
         self.settle(DONE);
     }
 
-    /// Marks events as under way in a batch.
+    /// Marks events as in flight in a batch.
     pub(crate) fn take(&mut self, batch: u32, take: Take) {
         let (mut events, mut bytes) = (0, 0);
         let count = self.entries.len();
@@ -113,7 +114,7 @@ impl Queue {
             let index = if take == Take::All { newest_first } else { place };
             let Some(entry) = self.entries.get_mut(index) else { return };
             let wanted = take == Take::All || entry.batch == 0;
-            // The first goes however long it is.
+            // The first one is sent whatever its length.
             let fits =
                 events == 0 || (events < BATCH_EVENTS && bytes + entry.line.len() < BATCH_BYTES);
             if wanted && fits {
@@ -129,7 +130,7 @@ impl Queue {
         self.entries.iter().filter(move |entry| entry.batch == batch).map(Entry::json)
     }
 
-    /// A batch was answered for good: its events are stored, or will never be.
+    /// Removes a batch's events: they are stored, or never will be.
     pub(crate) fn settle(&mut self, batch: u32) {
         let settled = &mut self.settled;
         self.entries.retain(|entry| {
@@ -142,7 +143,7 @@ impl Queue {
         self.changed |= !self.settled.is_empty();
     }
 
-    /// A batch did not arrive: its events wait again. Batch 0 stands for all.
+    /// Returns a failed batch's events to waiting; batch 0 means all batches.
     pub(crate) fn release(&mut self, batch: u32) {
         for entry in &mut self.entries {
             if batch == 0 || entry.batch == batch {
@@ -151,7 +152,7 @@ impl Queue {
         }
     }
 
-    /// Whether there is enough for a batch.
+    /// Whether there are enough events for a full batch.
     pub(crate) fn fills_batch(&self) -> bool {
         self.entries.len() >= BATCH_EVENTS
     }
@@ -161,39 +162,39 @@ impl Queue {
         self.entries.iter().any(|entry| entry.batch == 0)
     }
 
-    /// Whether any batch has yet to be answered.
+    /// Whether any batch is in flight.
     pub(crate) fn is_under_way(&self) -> bool {
         self.entries.iter().any(|entry| entry.batch != 0)
     }
 
-    /// There is no stored copy that would have to know what is done with.
+    /// Forgets removed ids when there is no stored copy to update.
     pub(crate) fn skip_store(&mut self) {
         self.settled.clear();
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Takes over what earlier pages left. Another owner's events (another site on this origin, a
-    /// visitor whose cookie is gone) are not sent in this one's name.
+    /// Takes over events that earlier pages left. Events of another owner (another site on this
+    /// origin, or a visitor whose cookie is gone) are ignored.
     pub(crate) fn adopt(&mut self, owner: &str, stored: &str) {
         let mut all = self.foreign(owner, stored);
         all.append(&mut self.entries);
         self.entries = all;
     }
 
-    /// Whether the stored copy has to be written again.
+    /// Whether the stored copy must be rewritten.
     pub(crate) fn is_changed(&self) -> bool {
         self.changed
     }
 
-    /// The text to store in place of `stored`; empty where nothing is left.
+    /// The text that replaces `stored`; empty if no events are left.
     pub(crate) fn store(&mut self, owner: &str, stored: &str) -> String {
         let mut text = String::from(owner);
         let mut bytes: usize = self.entries.iter().map(|entry| entry.line.len()).sum();
-        // Other tabs' events come first. They are left out when the whole grows too long.
+        // Other tabs' events come first, and are left out when the text gets too long.
         let mut all = self.foreign(owner, stored);
         all.retain(|entry| {
             bytes += entry.line.len();
@@ -210,7 +211,7 @@ impl Queue {
         if text.len() == owner.len() { String::new() } else { text }
     }
 
-    /// The stored events that this page neither has nor is done with.
+    /// The stored events that this page neither has nor has removed.
     fn foreign(&self, owner: &str, stored: &str) -> Vec<Entry> {
         let mut lines = pieces(stored, b'\n');
         let mut foreign = Vec::new();
@@ -225,7 +226,7 @@ impl Queue {
         foreign
     }
 
-    /// Whether an event, or totals of its page, are here, or were.
+    /// Whether this page has or had the event, or has newer totals of its page view.
     fn knows(&self, other: &Entry) -> bool {
         let id = other.id().as_bytes();
         self.settled.as_bytes().chunks(ID_LENGTH).any(|settled| settled == id)

@@ -1,29 +1,29 @@
-//! When the next batch goes: soon after an event, at once where it matters, and ever later while
-//! the collector cannot be reached.
+//! When the next batch is sent: soon after an event, at once if it matters, and less and less often
+//! while the collector cannot be reached.
 
 /// A time that never comes.
 pub(crate) const NEVER: i64 = i64::MAX;
-/// Events of one action travel together.
+/// How long an event waits for others to join its batch.
 const GATHER_MS: i64 = 1_000;
-/// Waits after the first failures, and after all later ones.
+/// The waits after the first failures, and after all later ones.
 const RETRY_MS: [i64; 3] = [5_000, 30_000, 120_000];
 const LATER_RETRY_MS: i64 = 300_000;
-/// The longest that a collector can keep a page waiting.
+/// The longest `Retry-After` that is honoured, in seconds.
 const MOST_RETRY_AFTER: u32 = 3_600;
 
-/// What an answer means for the events that it answers.
+/// What a response means for the batch's events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
-    /// Stored, or known to be stored.
+    /// Stored, or already known to the collector.
     Accepted,
-    /// Can never be stored; to repeat it would be refused again.
+    /// Can never be stored; sending again would fail again.
     Refused,
-    /// Did not arrive, or not now.
+    /// Not received, or refused for now.
     Failed,
 }
 
 impl Verdict {
-    /// Reads an HTTP status; 0 stands for a request that had no answer.
+    /// Classifies an HTTP status; 0 is a request without a response.
     pub(crate) fn of(status: u32) -> Self {
         match status {
             200..=299 => Self::Accepted,
@@ -38,24 +38,24 @@ impl Verdict {
 pub(crate) struct Schedule {
     wanted_at: i64,
     hold_until: i64,
-    /// Until when the collector asked to be left alone; [`Self::hold_until`] is never before.
+    /// Until when the collector asked the tracker to wait; `hold_until` is never earlier.
     asked_until: i64,
     failures: usize,
     batches: u32,
 }
 
 impl Schedule {
-    /// Nothing to send yet.
+    /// Starts with nothing to send.
     pub(crate) fn new() -> Self {
         Self { wanted_at: NEVER, hold_until: 0, asked_until: 0, failures: 0, batches: 0 }
     }
 
-    /// An event was queued; it may wait for others.
+    /// Schedules a batch that may wait for more events.
     pub(crate) fn soon(&mut self, now: i64) {
         self.wanted_at = self.wanted_at.min(now + GATHER_MS);
     }
 
-    /// What is queued should go now.
+    /// Schedules a batch for now.
     pub(crate) fn at_once(&mut self, now: i64) {
         self.wanted_at = self.wanted_at.min(now);
     }
@@ -65,14 +65,15 @@ impl Schedule {
         if self.wanted_at == NEVER { NEVER } else { self.wanted_at.max(self.hold_until) }
     }
 
-    /// The number of the batch that goes now.
+    /// The number of the batch that is sent now.
     pub(crate) fn next_batch(&mut self) -> u32 {
         self.wanted_at = NEVER;
         self.batches += 1;
         self.batches
     }
 
-    /// A batch was answered, or failed; after how many seconds the collector asked to be tried again.
+    /// Records the result of a batch. `retry_after` is the wait that the collector asked for, in
+    /// seconds.
     pub(crate) fn answered(&mut self, now: i64, verdict: Verdict, retry_after: u32) {
         self.asked_until = 0;
         if verdict == Verdict::Failed {
@@ -85,13 +86,13 @@ impl Schedule {
         }
     }
 
-    /// The collector can be reached, or is worth a try again.
+    /// The collector can be reached, or is worth another try.
     pub(crate) fn reachable(&mut self) {
         self.failures = 0;
         self.hold_until = self.asked_until;
     }
 
-    /// Whether the collector asked to be left alone for longer, whatever happens to the page.
+    /// Whether the collector asked to wait longer, even if the page goes away.
     pub(crate) fn must_wait(&self, now: i64) -> bool {
         now < self.asked_until
     }
@@ -130,8 +131,8 @@ mod tests {
 
     #[test]
     fn retries_wait_as_long_as_the_collector_asks() {
-        // How the answers went, what the last one asked for; seconds to the next try, and if the network
-        // comes back before.
+        // The results, the last one's Retry-After, the seconds to the next try, and the same if the
+        // network comes back before.
         let check = |verdicts: &[Verdict], retry_after: u32, expected: [i64; 2]| {
             let mut schedule = Schedule::new();
             for verdict in verdicts {

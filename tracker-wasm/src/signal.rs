@@ -1,21 +1,20 @@
-//! What the loader tells the module, as a type.
+//! The signals that the loader passes to the module, as a type.
 //!
-//! A word is a number on the way in. DOM events have the numbers of their places in [`EVENTS`], the
-//! loader's own words those of its constants.
+//! A signal arrives as a number. DOM events have the numbers of their places in [`EVENTS`] and
+//! [`FLOODS`]; the loader's own signals have those of its constants.
 
-/// The DOM events that are heard. Of those from the pointer on, nothing is looked at but that they
-/// happened.
+/// The DOM events that the loader listens to.
 pub(crate) const EVENTS: &str = "visibilitychange focus blur pagehide load online focusin submit";
-/// Events that come in floods, numbered from [`SCROLL`] on, and how often one is heard.
+/// Frequent events, numbered from [`SCROLL`], of which one is passed on per [`FLOODS_EVERY_MS`].
 pub(crate) const FLOODS: &str = "scroll pointerdown pointermove wheel keydown touchmove timeupdate";
 pub(crate) const FLOODS_EVERY_MS: u32 = 250;
 /// The number of the first of [`FLOODS`].
 pub(crate) const SCROLL: u32 = 8;
 
-/// One thing that happened.
+/// A signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Signal<'a> {
-    /// The visitor moved, typed, touched, or plays something.
+    /// The visitor moved, typed, touched, or plays media.
     Input,
     /// Something scrolled.
     Scroll,
@@ -25,32 +24,33 @@ pub(crate) enum Signal<'a> {
     Leave,
     /// The page came back from the back/forward cache, at this address.
     Restored(&'a str),
-    /// The page has all its parts.
+    /// The page has finished loading.
     Loaded,
     /// The network is back.
     Online,
     /// The timer ran out.
     Wake,
-    /// The page's script went to this address, or the visitor went back or forward within it.
+    /// The page's script changed the URL to this one, or the visitor went back or forward within
+    /// the page.
     Navigate(&'a str),
     /// A field of the form with this name was focused.
     FormFocus(&'a str),
     /// The form with this name is being submitted.
     FormSubmit(&'a str),
-    /// A batch was answered.
+    /// A batch got a response or failed.
     Answer {
         /// Which batch.
         batch: u32,
-        /// Its HTTP status, or 0.
+        /// The HTTP status, or 0 without a response.
         status: u32,
-        /// The sealed token that came with it, or nothing.
+        /// The sealed token in the response, or empty.
         token: &'a str,
-        /// How many seconds the collector asked to be left alone for, or 0.
+        /// How many seconds the collector asked to wait, or 0.
         retry_after: u32,
     },
     /// `clew('consent', word)`.
     Consent(&'a str),
-    /// The page is being left for this host, in this tab or for another one.
+    /// The page is being left for this host, in this tab or another.
     Depart(&'a str),
     /// `clew('event', name, props)`, props as JSON.
     Custom(&'a str, &'a str),
@@ -59,8 +59,8 @@ pub(crate) enum Signal<'a> {
 }
 
 impl<'a> Signal<'a> {
-    /// Reads a word. `status` and `batch` belong to answers, `first` and `second` are texts, and
-    /// `form` is the name of the form that holds a DOM event's target.
+    /// Decodes a signal. `status` and `batch` belong to responses, `first` and `second` are texts,
+    /// and `form` is the name of the form that contains a DOM event's target.
     pub(crate) fn read(
         word: u32,
         status: u32,
@@ -89,7 +89,7 @@ impl<'a> Signal<'a> {
         }
     }
 
-    /// `wait` is the header `Retry-After`. Proxies may send a date, which is ignored.
+    /// `wait` is the header `Retry-After`. A date, which proxies may send, is ignored.
     fn answer(batch: u32, status: u32, token: &'a str, wait: &str) -> Self {
         Self::Answer { batch, status, token, retry_after: wait.parse().unwrap_or(0) }
     }

@@ -1,6 +1,7 @@
-//! The tracker itself: what each signal means for the page view, its totals, consent and the timer.
+//! The tracker: what each signal means for the page view, its totals, consent and the timer.
 //!
-//! Which events come of it is in [`events`], how batches go and what answers do in [`batches`].
+//! [`events`] has the events that signals produce, [`batches`] how batches are sent and what
+//! responses do.
 
 mod batches;
 mod events;
@@ -21,7 +22,7 @@ use crate::{
 use alloc::string::String;
 use shared::ids::EventId;
 
-/// All that the tracker knows of this page.
+/// All state of the tracker on this page.
 pub(crate) struct Tracker<B> {
     browser: B,
     site: String,
@@ -38,16 +39,16 @@ pub(crate) struct Tracker<B> {
     ledger: Ledger,
     queue: Queue,
     schedule: Schedule,
-    /// The sealed token; empty until the collector has given one.
+    /// The sealed token; empty until the collector has sent one.
     token: String,
-    /// Whether the page has all its parts, so that its height and its forms can be trusted.
+    /// Whether the page has finished loading, so that its height and forms are final.
     loaded: bool,
-    /// When the timer will ring.
+    /// When the timer is due.
     wake_at: i64,
 }
 
 impl<B: Browser> Tracker<B> {
-    /// Starts on a page that was opened some time before.
+    /// Starts on a page opened at `opened`.
     pub(crate) fn start(browser: B, opening: &Opening<'_>, opened: i64, now: i64) -> Self {
         let id = EventId::parse(opening.id).unwrap_or_else(|| events::id(&browser, opened));
         let mut tracker = Self {
@@ -76,7 +77,7 @@ impl<B: Browser> Tracker<B> {
         tracker
     }
 
-    /// Hears a signal.
+    /// Handles a signal.
     pub(crate) fn hear(&mut self, signal: Signal<'_>, now: i64) {
         self.ledger.advance(now);
         match signal {
@@ -124,7 +125,7 @@ impl<B: Browser> Tracker<B> {
         self.settle(now);
     }
 
-    /// After every signal: report what is due, send what is due, store what changed, set the timer.
+    /// After every signal: report and send what is due, store what changed, set the timer.
     fn settle(&mut self, now: i64) {
         if self.ledger.is_due() {
             self.report(now);
@@ -144,13 +145,13 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// Takes up what consent gives, or gives up what it takes.
+    /// Applies a change of consent.
     fn consent_changed(&mut self, now: i64) {
         if self.consent.refused() {
             self.queue.clear();
             self.hold_token("");
             self.browser.forget();
-            // Whoever grants later is somebody new.
+            // A later grant is for a new visitor.
             self.identity = Identity::passing(&self.browser);
             return;
         }
@@ -172,14 +173,14 @@ impl<B: Browser> Tracker<B> {
         let attention = self.browser.attention();
         self.ledger.attend(now, attention == Attention::Focused);
         if attention == Attention::Hidden {
-            // On a phone this is often the last that is heard of a page.
+            // On phones this is often the last event of a page.
             self.measure();
             self.report(now);
             self.flush(now, Take::Waiting);
         }
     }
 
-    /// The page's script changed the address: only another path or query is another page.
+    /// The page's script changed the URL: only another path or query is a new page view.
     fn navigate(&mut self, now: i64, address: &str) {
         if !self.page.is_at(address) {
             self.push_page_view();
@@ -189,14 +190,14 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// Opens another page view in the same document.
+    /// Starts another page view in the same document.
     fn open(&mut self, now: i64, address: &str) {
         self.page = Page::new(events::id(&self.browser, now), now, address, "");
         self.ledger = Ledger::new(now, self.browser.attention() == Attention::Focused);
     }
 
-    /// Measures how much of the page is seen, once it has all its parts: before, it is no higher
-    /// than its window.
+    /// Measures how much of the page is seen, once it has finished loading: before that, it is no
+    /// higher than its window.
     fn measure(&mut self) {
         if self.loaded {
             self.ledger.see(self.browser.seen());

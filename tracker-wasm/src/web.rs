@@ -1,7 +1,7 @@
-//! The real browser: everything that touches web-sys, and what the loader does for the module.
+//! The real browser: all uses of web-sys, and of what the loader does for the module.
 //!
-//! Calls on a form go through the prototype (`final`), because a field that is called `closest` or
-//! `append` hides the form's own method of that name.
+//! Calls on a form go through the prototype (`final`), because a field named `closest` or `append`
+//! hides the form's own method.
 
 use crate::{
     browser::{Attention, Browser, Transport},
@@ -13,10 +13,10 @@ use web_sys::{Element, HtmlDocument};
 
 #[wasm_bindgen]
 extern "C" {
-    /// What the loader does for the module: network, timer, storage, and listening.
+    /// What the loader does for the module: network, timer, storage and listening.
     pub type Host;
 
-    /// Hears these DOM events as words from `word` on, each at most once every so many milliseconds.
+    /// Listens to these DOM events, numbered from `word`, each at most once per `every_ms`.
     #[wasm_bindgen(method, structural)]
     fn listen(this: &Host, types: &str, word: u32, every_ms: u32);
     #[wasm_bindgen(method, structural)]
@@ -32,8 +32,8 @@ extern "C" {
     #[wasm_bindgen(method, structural)]
     fn token(this: &Host, token: &str);
 
-    // A `static` of this crate would be filled through a function pointer, and with the first of
-    // those everything that has its address taken stays in the module.
+    // A `static` of this crate would be filled through a function pointer, and one function pointer
+    // keeps everything whose address is taken in the module.
     #[wasm_bindgen(method, getter, structural)]
     fn page(this: &Host) -> HtmlDocument;
 
@@ -41,7 +41,7 @@ extern "C" {
     fn fill_random(bytes: &mut [u8]);
 
     type Focus;
-    /// web-sys expects this to throw, which it does not, and a guard costs more than the call.
+    /// web-sys assumes that this can throw. It cannot, and the guard costs more than the call.
     #[wasm_bindgen(method, structural, js_name = hasFocus)]
     fn has_focus(this: &Focus) -> bool;
 
@@ -59,8 +59,9 @@ extern "C" {
     fn append(this: &Form, child: &Form);
 }
 
-/// The forms that can make a lead, by themselves or by a field in them. Search boxes are not among
-/// them, so that the token does not get into addresses; a page can ask for it by a field of its own.
+/// The forms that can make a lead, by their method or by a field in them. Search boxes are not
+/// among them, so that the token does not end up in URLs; a page can request it with a field of its
+/// own.
 const LEAD_FORMS: &str = "form[method=post],form input[type=email],form input[type=tel],\
                           form textarea,form input[name=clew_token]";
 const TOKEN_FIELD: &str = "input[name=clew_token]";
@@ -72,7 +73,7 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    /// Starts to listen.
+    /// Starts listening.
     pub(crate) fn new(host: Host) -> Self {
         host.listen(EVENTS, 0, 0);
         host.listen(FLOODS, SCROLL, FLOODS_EVERY_MS);
@@ -93,7 +94,7 @@ impl Browser for Web {
     }
 
     fn set_cookie(&self, cookie: &str) {
-        // A page without cookies keeps its visitor in memory.
+        // Without cookies the visitor stays in memory.
         let _ = self.page.set_cookie(cookie);
     }
 
@@ -125,7 +126,7 @@ impl Browser for Web {
 
     fn seen(&self) -> u8 {
         self.page.scrolling_element().map_or(0, |page| {
-            // One pixel more, because positions between pixels are rounded down.
+            // One pixel more, because fractional positions are rounded down.
             let seen = page.scroll_top() + page.client_height() + 1;
             (i64::from(seen) * 100 / i64::from(page.scroll_height().max(1))).clamp(0, 100) as u8
         })
@@ -156,15 +157,15 @@ impl Browser for Web {
     }
 }
 
-/// The name that a form goes by: its id, else its name; `None` outside of forms.
+/// A form's id, or its name if it has no id; `None` outside of forms.
 pub(crate) fn form_name(element: &Element) -> Option<String> {
     let form = element.unchecked_ref::<Form>().closest("form")?;
     let name = |key| form.attribute(key).filter(|name| !name.is_empty());
     Some(name("id").or_else(|| name("name")).unwrap_or_default())
 }
 
-/// Sets a form's token field, which it is given where it has none. Setting the attribute sets a
-/// hidden field's value, also for a later `reset()`.
+/// Sets a form's token field and adds the field if it is missing. Setting the attribute also sets a
+/// hidden field's value after a later `reset()`.
 fn fill(page: &HtmlDocument, form: &Form, token: &str) {
     let field = form.find(TOKEN_FIELD).or_else(|| {
         let field = page.create_element("input").ok()?.unchecked_into::<Form>();

@@ -1,14 +1,14 @@
-//! The form handler: takes the posted contact form and hands the person to the collector.
+//! The form handler: receives the contact form and reports the person to the collector.
 //!
-//! It shows the pattern that a real handler should follow, whatever it is written in: **the form
-//! never breaks because the collector is down.** In this order:
+//! It shows the pattern for a real handler in any language: **the form never breaks because the
+//! collector is down.** The steps are:
 //!
-//! 1. Check what was typed; if it will not do, show the form again with everything still in it.
-//! 2. Put the submission where it is safe. Here that is a list in memory; a real handler mails it
-//!    or writes it to its own database, as it did before it knew of Clew.
-//! 3. Tell the collector, with a short time limit and an `Idempotency-Key` that belongs to the
+//! 1. Validate the form; if it is invalid, show it again with all values still filled in.
+//! 2. Store the submission safely. Here that is a list in memory; a real handler mails it or writes it
+//!    to its own database, as it would without Clew.
+//! 3. Report it to the collector, with a short timeout and an `Idempotency-Key` that belongs to the
 //!    rendered form, so that a double click or a retry makes one lead.
-//! 4. Thank the person, whatever the collector said, and try again later if it was away.
+//! 4. Thank the person, whatever the collector responded, and retry later if it was unavailable.
 
 mod lead;
 pub(crate) mod mailbox;
@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
-/// The longest page address that is passed on.
+/// The longest page URL that is passed on.
 const MAX_URL: usize = 2000;
 
 /// `POST /contact`.
@@ -47,8 +47,8 @@ pub(crate) async fn receive(
     }
 }
 
-/// The visitor in the tracker's cookie. There may be two such cookies (one for the host, one for
-/// the domain), and a broken one must not cost the lead: the first that looks like an id is taken.
+/// The visitor in the tracker's cookie. There may be two such cookies, one for the host and one for
+/// the domain, and a broken one must not cost the lead, so the first valid id counts.
 fn visitor_of(request: &HttpRequest) -> Option<String> {
     request
         .headers()
@@ -60,7 +60,7 @@ fn visitor_of(request: &HttpRequest) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The page with the form, with the query it was opened with if the browser tells.
+/// The URL of the form's page, with its query if the browser sends it.
 fn page_of(request: &HttpRequest, public_url: &str) -> String {
     request
         .headers()
@@ -71,7 +71,7 @@ fn page_of(request: &HttpRequest, public_url: &str) -> String {
         .map_or_else(|| format!("{public_url}/contact"), str::to_owned)
 }
 
-/// Keeps the submissions and sends them to the collector.
+/// Stores submissions and sends them to the collector.
 pub(crate) struct ContactHandler {
     mailbox: Mailbox,
     sender: LeadSender,
@@ -91,7 +91,7 @@ impl ContactHandler {
         self.mailbox.all()
     }
 
-    /// Keeps the submission first, then tries to send it.
+    /// Stores the submission first, then tries to send it.
     async fn take(&self, submission: Submission) {
         let submission = self.mailbox.keep(submission);
         if self.send(&submission).await && !self.mailbox.waiting().is_empty() {
@@ -99,8 +99,8 @@ impl ContactHandler {
         }
     }
 
-    /// Sends what waits, oldest first, once; answers how many the collector took. Ends at the first
-    /// that it did not take, for then it is still away.
+    /// Sends each waiting submission once, oldest first; returns how many the collector settled. It
+    /// stops at the first failure, because then the collector is still unavailable.
     pub(crate) async fn retry_waiting(&self) -> usize {
         let mut taken = 0;
         for submission in self.mailbox.waiting() {
@@ -112,7 +112,7 @@ impl ContactHandler {
         taken
     }
 
-    /// Never ends: retries at this interval, and at once when a later submission got through.
+    /// Runs forever: retries at this interval, and at once after a later submission got through.
     pub(crate) async fn keep_retrying(&self, every: Duration) {
         let mut interval = tokio::time::interval(every);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -125,22 +125,22 @@ impl ContactHandler {
         }
     }
 
-    /// Answers whether the collector has settled it; what was typed is never logged.
+    /// Returns whether the collector settled the submission. What people type is never logged.
     async fn send(&self, submission: &Submission) -> bool {
         let id = &submission.id;
         match self.sender.send(submission).await {
             Sent::Accepted { lead_id } => {
-                tracing::info!(submission = %id, lead = %lead_id, "the collector took a lead");
+                tracing::info!(submission = %id, lead = %lead_id, "the collector accepted a lead");
                 self.mailbox.settle(id, State::Accepted { lead_id });
                 true
             }
             Sent::Refused { status } => {
-                tracing::error!(submission = %id, status, "the collector refused a lead for good");
+                tracing::error!(submission = %id, status, "the collector refused a lead permanently");
                 self.mailbox.settle(id, State::Refused { status });
                 true
             }
             Sent::Unavailable { reason } => {
-                tracing::warn!(submission = %id, %reason, "the collector is away; trying later");
+                tracing::warn!(submission = %id, %reason, "the collector is unavailable; retrying later");
                 false
             }
         }

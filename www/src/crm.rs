@@ -1,7 +1,8 @@
-//! The CRM: receives signed webhooks, keeps them, and shows the leads.
+//! The demo CRM: receives signed webhooks, keeps them, and shows the leads.
 //!
-//! The order at the door: the signature over the raw body, then the shape, then (for tests) a
-//! failure made on purpose, then the book. Nothing unverified gets past the first step.
+//! The checks of a webhook, in order: the signature over the raw body, then the shape, then (for
+//! tests) an intended failure. Only then is it stored; an unverified one never gets past the first
+//! check.
 
 pub(crate) mod book;
 mod payload;
@@ -19,7 +20,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
 
-/// The route table.
+/// The routes.
 pub(crate) fn configure(
     config: &mut web::ServiceConfig,
     verifier: &web::Data<Verifier>,
@@ -80,7 +81,7 @@ async fn receive(
         Err(malformed) => return refuse(&book, Some(id), 400, &malformed.to_string()),
     };
     if let Some(status) = book.failing() {
-        return refuse(&book, Some(id), status, "told to fail");
+        return refuse(&book, Some(id), status, "set to fail by a test");
     }
     let repeat = book.take(id, now_ms, message) == Taken::Repeat;
     HttpResponse::Ok().json(json!({ "received": id, "repeat": repeat }))

@@ -1,7 +1,6 @@
 //! Starts the three servers on listeners that are already bound, and stops them.
 //!
 //! A bound listener queues connections, so the demo is ready as soon as [`Demo::start`] returns.
-//! What the pages say and what is kept lies in the other modules.
 
 use crate::contact::ContactHandler;
 use crate::contact::mailbox::Kept;
@@ -31,15 +30,15 @@ pub struct Listeners {
 /// Why the demo did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("a listener cannot be used: {0}")]
+    #[error("cannot use a listener: {0}")]
     Listener(#[from] io::Error),
-    #[error("the webhook secret is not usable: {0}")]
+    #[error("the webhook secret is invalid: {0}")]
     Secret(#[from] BadSecret),
-    #[error("the HTTP client cannot be made: {0}")]
+    #[error("cannot create the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// The running demo. Dropping it leaves the servers running; [`Demo::stop`] ends them.
+/// The running demo. Dropping it leaves the servers running; [`Demo::stop`] stops them.
 pub struct Demo {
     site_url: String,
     news_url: String,
@@ -82,33 +81,33 @@ impl Demo {
         Ok(Self { site_url, news_url, crm_url, contact, book, handles, servers, retries })
     }
 
-    /// The demo site as browsers see it, without a slash at the end.
+    /// The demo site's URL as browsers see it, without a trailing slash.
     pub fn site_url(&self) -> &str {
         &self.site_url
     }
 
-    /// The magazine, without a slash at the end.
+    /// The magazine's URL, without a trailing slash.
     pub fn news_url(&self) -> &str {
         &self.news_url
     }
 
-    /// The CRM, without a slash at the end; webhooks go to `/webhook` of it.
+    /// The CRM's URL, without a trailing slash; it receives webhooks at `/webhook`.
     pub fn crm_url(&self) -> &str {
         &self.crm_url
     }
 
-    /// From now on `/webhook` answers this status to requests that are in order, and keeps
-    /// nothing; `None` makes it well again.
+    /// Makes `/webhook` respond to valid requests with this status and keep nothing; `None` makes
+    /// it work again.
     pub fn set_failing(&self, status: Option<u16>) {
         self.book.set_failing(status);
     }
 
-    /// What the CRM has kept, oldest first: the same as `GET /api/deliveries`.
+    /// The deliveries that the CRM has kept, oldest first, as in `GET /api/deliveries`.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.book.deliveries()
     }
 
-    /// Every request that reached `/webhook`, oldest first: the same as `GET /api/attempts`.
+    /// All requests to `/webhook`, oldest first, as in `GET /api/attempts`.
     pub fn attempts(&self) -> Vec<Attempt> {
         self.book.attempts()
     }
@@ -118,12 +117,12 @@ impl Demo {
         self.book.watch()
     }
 
-    /// What people sent with the contact form, oldest first, and what became of it.
+    /// The contact form's submissions and their states, oldest first.
     pub fn submissions(&self) -> Vec<Kept> {
         self.contact.submissions()
     }
 
-    /// Sends what the collector did not take once more; answers how many it took this time.
+    /// Sends waiting submissions again; returns how many the collector accepted.
     pub async fn retry_waiting(&self) -> usize {
         self.contact.retry_waiting().await
     }
@@ -138,7 +137,7 @@ impl Demo {
         }
         for server in self.servers {
             if let Err(error) = server.await {
-                tracing::error!(%error, "a demo server did not end in order");
+                tracing::error!(%error, "a demo server did not stop cleanly");
             }
         }
     }
@@ -155,7 +154,7 @@ where
     let server = HttpServer::new(move || App::new().configure(configure.clone()))
         .workers(1)
         .shutdown_timeout(1)
-        // The binary listens for signals itself; a test must not be stopped by a server of its own.
+        // The binary handles signals itself; a test must not be stopped by one of its servers.
         .disable_signals()
         .listen(listener)?
         .run();

@@ -1,10 +1,10 @@
-//! The demo around the collector: a tracked site, a magazine that links to it, the site's form
+//! The demo around a collector: a tracked site, a magazine that links to it, the site's form
 //! handler, and a CRM that receives leads.
 //!
-//! `cargo xtask run` serves it as `clew-demo`, and the end-to-end tests start it in-process. It is
-//! what a customer of Clew would have, so it knows only the public contract (the script tag,
-//! `POST /v1/leads`, signed webhooks) and nothing of the other crates. It is *not* part of the
-//! product: everything it keeps lies in memory and is gone when it stops.
+//! `cargo xtask run` serves it as `clew-demo`; the end-to-end tests start it in-process. It plays a
+//! customer of Clew, so it uses only the public contract (the script tag, `POST /v1/leads`, signed
+//! webhooks) and none of the other crates. It is *not* part of the product: its data is in memory
+//! and lost when it stops.
 
 mod settings;
 

@@ -1,14 +1,14 @@
-//! The referring site: one trade magazine's page, whose links lead to the demo site.
+//! The referring site: one page of a trade magazine, whose links lead to the demo site.
 //!
-//! One link is plain (the browser's referrer is all the evidence), one is tagged as a newsletter's,
-//! one is an advertisement's with a click id. The magazine has no tracker.
+//! One link is plain, so the browser's referrer is the only evidence; one is tagged as a
+//! newsletter's; one is an ad's, with a click id. The magazine has no tracker.
 
 use crate::page;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-/// The route table. The links lead to `site_url`.
+/// The routes. The links lead to `site_url`.
 pub(crate) fn configure(config: &mut web::ServiceConfig, site_url: &str) {
     config
         .app_data(web::Data::new(Links { site_url: site_url.to_owned() }))

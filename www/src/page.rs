@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use askama::Template;
 
-/// A page with this status. A template that does not render is our own fault: logged, and a 500.
+/// Renders a page with this status. A template that fails to render is a bug: it is logged and
+/// becomes a 500.
 pub(crate) fn html(status: StatusCode, template: &impl Template) -> HttpResponse {
     match template.render() {
         Ok(body) => HttpResponse::build(status)
@@ -19,12 +20,12 @@ pub(crate) fn html(status: StatusCode, template: &impl Template) -> HttpResponse
     }
 }
 
-/// A style sheet that is compiled in.
+/// A compiled-in style sheet.
 pub(crate) fn css(text: &'static str) -> HttpResponse {
     asset("text/css; charset=utf-8", text)
 }
 
-/// A picture that is compiled in.
+/// A compiled-in picture.
 pub(crate) fn svg(text: &'static str) -> HttpResponse {
     asset("image/svg+xml", text)
 }

@@ -1,7 +1,7 @@
-//! What the demo must be told: where the collector is, and the two secrets shared with it.
+//! The demo's settings: where the collector is, and the two secrets shared with it.
 //!
-//! Nothing is read from the environment here; that is the binary's work. The time of day is a
-//! setting too, so that tests can move it.
+//! The binary reads the environment, not this module. The clock is a setting, so that tests can
+//! move the time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,38 +10,38 @@ use std::time::Duration;
 /// The time of day in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// The clock of the machine.
+/// The system clock.
 pub fn system_clock() -> Clock {
     Arc::new(|| jiff::Timestamp::now().as_millisecond())
 }
 
-/// The settings of all four parts. [`Settings::new`] has the defaults; the fields are there to be
-/// changed.
+/// The settings of all four parts. [`Settings::new`] has the defaults; change the fields as needed.
 #[derive(Clone)]
 pub struct Settings {
-    /// The id of the demo site at the collector: the tag's `data-site`.
+    /// The demo site's name in the collector's configuration: the tag's `data-site`.
     pub site: String,
-    /// What lies before `/s.js` and `/p.gif`, for example `http://127.0.0.1:8080/c`.
+    /// The URL in front of `/s.js` and `/p.gif`, for example `http://127.0.0.1:8080/c`.
     pub tracker_url: String,
-    /// The collector as the form handler reaches it; `/v1/leads` follows.
+    /// The collector's URL, as the form handler reaches it; `/v1/leads` is appended.
     pub collector_url: String,
     /// The form handler's API key.
     pub api_key: String,
-    /// What the collector signs its webhooks with: `whsec_` and base64.
+    /// The secret that the collector signs webhooks with: `whsec_` and base64.
     pub webhook_secret: String,
-    /// The demo site as browsers see it; without it, the address of its listener.
+    /// The demo site's URL as browsers see it; by default the address of its listener.
     pub public_site_url: Option<String>,
-    /// Sent with every page of the demo site; without it, no such header.
+    /// The Content-Security-Policy of the demo site's pages; by default none is sent.
     pub content_security_policy: Option<String>,
-    /// How often submissions that the collector did not take are sent again. Without it they wait
-    /// for [`Demo::retry_waiting`](crate::Demo::retry_waiting).
+    /// How often submissions that the collector has not accepted are sent again. If `None`, they
+    /// wait for [`Demo::retry_waiting`](crate::Demo::retry_waiting).
     pub retry_every: Option<Duration>,
-    /// Stamps what is received, and judges how old a webhook is.
+    /// The clock for receipt times, and for the age of webhooks.
     pub now: Clock,
 }
 
 impl Settings {
-    /// The site `demo`, a tracker under `/c` of the collector, a retry every ten seconds.
+    /// Default settings: the site `demo`, a tracker under `/c` of the collector, a retry every ten
+    /// seconds.
     pub fn new(collector_url: &str, api_key: &str, webhook_secret: &str) -> Self {
         let collector_url = collector_url.trim_end_matches('/');
         Self {

@@ -1,7 +1,7 @@
 //! The demo site: a landing page, pricing, a blog, the contact form and its thank-you page.
 //!
-//! Every page carries the tracker's tag, as a customer would paste it, and no other script. What
-//! happens to a posted form is in [`crate::contact`].
+//! Every page has the tracker's tag, as a customer would paste it, and no other script.
+//! [`crate::contact`] handles the posted form.
 
 pub(crate) mod articles;
 
@@ -14,7 +14,7 @@ use actix_web::{HttpResponse, web};
 use articles::{ARTICLES, Article};
 use askama::Template;
 
-/// The route table.
+/// The routes.
 pub(crate) fn configure(
     config: &mut web::ServiceConfig,
     shell: &web::Data<Shell>,
@@ -40,10 +40,10 @@ pub(crate) fn configure(
 
 /// What all pages of the site share.
 pub(crate) struct Shell {
-    /// The tag's two values.
+    /// The two values in the tag.
     tracker_url: String,
     site: String,
-    /// The site as browsers see it.
+    /// The site's URL as browsers see it.
     pub(crate) public_url: String,
     content_security_policy: Option<String>,
 }
@@ -65,13 +65,15 @@ impl Shell {
                 Ok(value) => {
                     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, value);
                 }
-                Err(error) => tracing::error!(%error, "the content security policy is no header"),
+                Err(error) => {
+                    tracing::error!(%error, "the content security policy is not a valid header")
+                }
             }
         }
         response
     }
 
-    /// The contact form with what was typed and what is wrong with it.
+    /// The contact form with the values typed and their problems.
     pub(crate) fn contact_page(
         &self,
         form: &submission::Form,
@@ -120,7 +122,7 @@ struct ContactPage<'a> {
 }
 
 impl ContactPage<'_> {
-    /// What is wrong with one field, for the line under it.
+    /// The problem with a field, for the line below it.
     fn problem(&self, field: &str) -> Option<&str> {
         self.problems.iter().find(|problem| problem.field == field).map(|problem| problem.text)
     }

@@ -1,10 +1,10 @@
-//! `cargo xtask bots`: measures the bot check on lists of user agents; `docs/performance.md` has the
-//! figures and where the lists come from.
+//! `cargo xtask bots`: measures bot detection on lists of user agents; `docs/performance.md` has
+//! the results and the sources of the lists.
 
 use crate::shell;
 use anyhow::Result;
 
-/// Hands everything to the example in `shared`, which says how it is used.
+/// Passes all arguments to the example in `shared`, which documents them.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut line =
         vec!["run", "--quiet", "--release", "--package", "shared", "--example", "bots", "--"];

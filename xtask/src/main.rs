@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask <task>`. One file a task; none of them links the product.
+//! The project's development tasks: `cargo xtask <task>`. One file per task; none of them depends
+//! on the product's crates.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a terminal")]
 
@@ -15,7 +16,7 @@ mod pictures;
 use anyhow::Result;
 use std::process::ExitCode;
 
-/// A task: its name, its arguments and purpose for the usage, and what it does.
+/// A task: its name, the arguments and purpose for the usage text, and its function.
 struct Task {
     name: &'static str,
     usage: &'static str,
@@ -25,43 +26,43 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "run",
-        usage: "[--year]    serve collector, demo site and demo CRM; --year fills the store first,
-                --crm hubspot|salesforce hands leads to a stand-in of it",
+        usage: "[--year]    serve the collector, the demo site and the demo CRM; --year fills the store first,
+                --crm hubspot|salesforce also starts that CRM's stand-in",
         run: run::run,
     },
     Task {
         name: "test",
-        usage: "[FILTER]    install what the tests need and run all of them",
+        usage: "[FILTER]    install what the tests need and run them all, or those that match FILTER",
         run: test::run,
     },
     Task {
         name: "soak",
-        usage: "[KIND]      run the long rounds: crash, rules, or attack, which measures what strangers can do",
+        usage: "[KIND]      run the long tests: crash, rules, or attack, which measures abuse by strangers",
         run: soak::run,
     },
     Task {
         name: "bench",
-        usage: "[store]     measure the stores: ingest, journeys, claims; --quick for less of each",
+        usage: "[NAME]      run the benchmarks, or only `rules` or `store`; --quick for a short run of `store`",
         run: bench::run,
     },
     Task {
         name: "bots",
-        usage: "--bots FILE --browsers FILE    measure the bot check on lists of user agents",
+        usage: "--bots FILE --browsers FILE    measure bot detection on lists of user agents",
         run: bots::run,
     },
     Task {
         name: "tracker",
-        usage: "[--sizes]   build the browser tracker into target/tracker; --sizes prints what it weighs",
+        usage: "[--sizes]   build the browser tracker into target/tracker; --sizes prints its size",
         run: tracker::run,
     },
     Task {
         name: "tidy",
-        usage: "            check what the compiler cannot; --modules prints each crate's modules",
+        usage: "[--modules] run checks beyond the compiler's; --modules prints each crate's modules",
         run: tidy::run,
     },
     Task {
         name: "pictures",
-        usage: "            take the screenshots of docs/images",
+        usage: "            take the screenshots in docs/images",
         run: pictures::run,
     },
 ];

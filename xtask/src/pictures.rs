@@ -1,10 +1,10 @@
-//! `cargo xtask pictures`: the screenshots in `docs/images`, taken by the browser test as it runs.
+//! `cargo xtask pictures`: takes the screenshots in `docs/images`, with the browser test.
 
 use crate::{shell, test};
 use anyhow::Result;
 use std::fs;
 
-/// Walks the main job in the browser and keeps a picture of each page.
+/// Runs the browser test and saves a screenshot of each page.
 pub(crate) fn run(_: &[String]) -> Result<()> {
     let folder = shell::root().join("docs/images");
     fs::create_dir_all(&folder)?;

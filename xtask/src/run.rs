@@ -1,9 +1,9 @@
-//! `cargo xtask run`: the collector on sled and the demo around it, until Ctrl-C; with `--crm`, a stand-in
-//! of a CRM too.
+//! `cargo xtask run`: runs the collector on sled and the demo until Ctrl-C; with `--crm` also a
+//! CRM's stand-in.
 //!
-//! The first run makes settings, API keys and a webhook secret under `target/demo`; later runs go
-//! on with the same store. A stand-in forgets everything when it stops, so a run with one begins anew, in
-//! a folder of its own. Nothing listens beyond this machine.
+//! The first run creates settings, API keys and a webhook secret under `target/demo`; later runs
+//! continue with the same store. A stand-in forgets everything when it stops, so a run with one
+//! starts from scratch in its own folder. Nothing listens beyond this machine.
 
 mod vendor;
 
@@ -24,13 +24,13 @@ const HELP: &str = "
 
     http://localhost:8082        a trade magazine: follow one of its links
     http://127.0.0.1:8081        the demo site: read a little, then send the contact form
-    http://127.0.0.1:8083        the CRM: the lead is there ten seconds after the form
+    http://127.0.0.1:8083        the demo CRM: shows the lead ten seconds after the form
 
   The collector is http://127.0.0.1:8080 (/v1/leads) and, for operators, http://127.0.0.1:9464
-  (/metrics, /readyz); an API key that reads leads lies in FOLDER/read-key. Ctrl-C stops all of it; ANEW.
+  (/metrics, /readyz). An API key that reads leads is in FOLDER/read-key. Ctrl-C stops everything. ANEW.
 ";
-const ANEW: &str = "without FOLDER the next start begins anew";
-const ALWAYS_ANEW: &str = "the stand-in forgets everything then, so each start begins anew";
+const ANEW: &str = "Delete FOLDER to start from scratch";
+const ALWAYS_ANEW: &str = "The stand-in then forgets everything, so each run starts from scratch";
 
 /// Builds and starts everything; `--year` first fills the store with a year of journeys.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         match argument {
             "--year" => year = true,
             "--crm" => vendor = Some(Vendor::named(arguments.next().unwrap_or_default())?),
-            _ => bail!("the arguments are --year and --crm hubspot or --crm salesforce"),
+            _ => bail!("unknown argument; use --year, --crm hubspot or --crm salesforce"),
         }
     }
     tracker::run(&[])?;
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     serve(&folder, vendor)
 }
 
-/// Where settings and store are.
+/// The folder of settings and store.
 fn folder(vendor: Option<Vendor>) -> PathBuf {
     let name = vendor.map_or_else(|| "demo".to_owned(), |vendor| format!("demo-{}", vendor.name()));
     shell::root().join("target").join(name)
@@ -66,20 +66,21 @@ fn binary(name: &str) -> String {
     shell::root().join("target/debug").join(name).display().to_string()
 }
 
-/// Settings, keys and secrets; `ready` is written last, so that a run cut short begins anew.
+/// Creates settings, keys and secrets. `ready` is written last, so that an interrupted run starts
+/// from scratch.
 fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let told = folder.display();
     if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("{told} could not be removed"))?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {told}"))?;
     }
-    fs::create_dir_all(folder).with_context(|| format!("{told} could not be made"))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {told}"))?;
     let config = folder.join("clew.toml");
     let path = config.display().to_string();
     let hosts = ["--host", "127.0.0.1"];
-    // What it says to do next is done here.
+    // The next steps that it prints are done here.
     let init = [&["init", "--site", "demo", "--output", &path], &hosts[..]].concat();
     shell::read(&binary("clew"), &init).context("`clew init` failed")?;
-    // The form handler's reports leads and reads none; the other is for who tries the API.
+    // The form handler's key may only report leads; the other is for trying out the API.
     for (name, scope) in [("forms", "leads:write"), ("read", "leads:read")] {
         let arguments = ["--site", "demo", "--name", name, "--scope", scope];
         let key = [&["--config", &path, "key"], &arguments[..]].concat();
@@ -114,10 +115,10 @@ fn dice() -> io::Result<[u8; 32]> {
     Ok(dice)
 }
 
-/// Runs the programs until a signal comes or one of them ends; then ends all in order.
+/// Runs the programs until a signal arrives or one of them ends; then stops them all.
 fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let (signal, signalled) = channel();
-    // Once the receiver is gone, stopping is under way already.
+    // Once the receiver is gone, the programs are being stopped already.
     let told = move || signal.send(()).unwrap_or_default();
     ctrlc::set_handler(told).context("cannot listen for Ctrl-C")?;
     let secret = fs::read_to_string(folder.join("webhook-secret"))?;
@@ -130,7 +131,7 @@ fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
         .arg(folder.join("forms-key"))
         .env("CLEW_DEMO_WEBHOOK_SECRET", secret);
     let mut programs = Vec::new();
-    // First: the collector leaves a CRM that it cannot reach alone for a minute.
+    // Started first: the collector waits a minute after it could not reach a CRM.
     if let Some(vendor) = vendor {
         let hook = fs::read_to_string(folder.join("hook-secret"))?;
         let mut standin = Command::new(binary("crm-standin"));
@@ -169,12 +170,10 @@ fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
 }
 
 fn start(program: &mut Command) -> Result<Child> {
-    program
-        .spawn()
-        .with_context(|| format!("{} could not be started", program.get_program().display()))
+    program.spawn().with_context(|| format!("cannot start {}", program.get_program().display()))
 }
 
-/// SIGTERM and wait. Ctrl-C reached the program already; asking twice does no harm.
+/// Sends SIGTERM and waits. Ctrl-C reached the program already; a second signal does no harm.
 fn stop(program: &mut Child) -> io::Result<std::process::ExitStatus> {
     if let Some(status) = program.try_wait()? {
         return Ok(status);

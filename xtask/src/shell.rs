@@ -1,4 +1,4 @@
-//! Running other programs, and where things are.
+//! Runs other programs, and finds paths.
 
 use anyhow::{Context, Result, ensure};
 use std::{
@@ -6,17 +6,17 @@ use std::{
     process::Command,
 };
 
-/// The workspace's folder.
+/// The root folder of the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Runs a program in the workspace's folder, its output going to the terminal.
+/// Runs a program in the workspace's root folder; its output goes to the terminal.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<()> {
     run_with(program, arguments, &[])
 }
 
-/// The same with more in its environment.
+/// Like [`run`], with additional environment variables.
 pub(crate) fn run_with(
     program: &str,
     arguments: &[&str],
@@ -28,18 +28,18 @@ pub(crate) fn run_with(
         .envs(environment.iter().copied())
         .current_dir(root())
         .status()
-        .with_context(|| format!("`{line}` could not be started"))?;
-    ensure!(status.success(), "`{line}` ended with {status}");
+        .with_context(|| format!("cannot start `{line}`"))?;
+    ensure!(status.success(), "`{line}` failed with {status}");
     Ok(())
 }
 
-/// What a program prints, where it is there and succeeds.
+/// The output of a program; `None` if it is missing or fails.
 pub(crate) fn read(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).current_dir(root()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program is on the PATH, or at a path with `*` for any name.
+/// Whether a program is on the PATH, or exists at a path, in which `*` matches any name.
 pub(crate) fn is_there(program: &str) -> bool {
     read("sh", &["-c", &format!("command -v {program}")]).is_some()
 }

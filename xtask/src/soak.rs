@@ -1,16 +1,17 @@
-//! `cargo xtask soak`: the long rounds of the tests that `cargo xtask test` runs briefly.
+//! `cargo xtask soak`: runs long rounds of the tests that `cargo xtask test` runs briefly.
 
 use crate::{shell, test};
 use anyhow::{Result, bail};
 
-/// Counters at every branch, which the fuzzer reads; the compiler's stable way to what `cargo fuzz` asks for.
+/// Coverage counters at every branch for the fuzzer: the stable compiler's way to what `cargo fuzz`
+/// uses.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 const FUZZ_SECONDS: &str = "300";
 
-/// Runs one kind, or all: `crash`, `rules` (and then for how many seconds), `attack` (and what its program
-/// takes).
+/// Runs one kind, or all: `crash`, `rules` (optionally with a number of seconds) and `attack` (with
+/// its program's arguments).
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -23,11 +24,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ["rules"] => rules(FUZZ_SECONDS),
         ["rules", seconds] => rules(seconds),
         ["attack", ref rest @ ..] => attack(rest),
-        _ => bail!("soak what? There is crash, rules with a number of seconds, and attack"),
+        _ => bail!("unknown kind; use crash, rules [SECONDS] or attack"),
     }
 }
 
-/// Rounds of kill -9 under load, on either store.
+/// Rounds of kill -9 under load, on both stores.
 fn crash() -> Result<()> {
     for (tests, rounds) in [("crash::sled", "50"), ("crash::postgres", "20")] {
         test::tests(&[tests], &[("CLEW_CRASH_ROUNDS", rounds)])?;
@@ -35,7 +36,7 @@ fn crash() -> Result<()> {
     Ok(())
 }
 
-/// Attacks a release build of the collector, unless another program is named.
+/// Attacks a release build of the collector, or the program given with `--binary`.
 fn attack(arguments: &[&str]) -> Result<()> {
     let mut line = vec!["bench", "--package", "tests", "--bench", "attack", "--"];
     let built = shell::root().join("target/release/clew");
@@ -48,14 +49,16 @@ fn attack(arguments: &[&str]) -> Result<()> {
     shell::run("cargo", &line)
 }
 
-/// Fuzzes the rules. What it grew is kept for the next time; what broke them is named and kept, too.
+/// Fuzzes the rules. The corpus is kept for the next run; so are inputs that fail, which the fuzzer
+/// names.
 fn rules(seconds: &str) -> Result<()> {
     let target = shell::root().join("target/fuzz");
     let target = target.to_string_lossy();
     let build = ["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"];
     let host = shell::read("rustc", &["-vV"]).unwrap_or_default();
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
-    // With a target named, build scripts go without the counters, which they could not link.
+    // With an explicit target, build scripts are built without the counters, which they could not
+    // link.
     let build: Vec<&str> = build.into_iter().chain(["--target", host]).collect();
     shell::run_with("cargo", &build, &[("RUSTFLAGS", COVERAGE), ("CARGO_TARGET_DIR", &target)])?;
     let corpus = format!("{target}/corpus");

@@ -1,6 +1,6 @@
-//! `cargo xtask tidy`: what the compiler cannot check. Every complaint names a file and a line.
+//! `cargo xtask tidy`: checks what the compiler cannot. Every complaint names a file and a line.
 //!
-//! `--modules` prints how the files of each crate hang together.
+//! `--modules` also prints each crate's modules and their dependency cycles.
 
 mod circles;
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 400;
 const TEXTS: [&str; 8] = ["rs", "js", "css", "html", "toml", "md", "csv", "svg"];
 
-/// A word that only some files may use.
+/// A word that only certain files may contain.
 struct Border {
     word: &'static str,
     inside: &'static str,
@@ -31,18 +31,23 @@ const BORDERS: &[Border] = &[
             "collector/store/src/postgres/migrate.rs",
             "collector/store/src/postgres/citus.rs",
         ],
-        why: "every statement stands in statements, where the shard that it runs on is named",
+        why: "put every SQL statement into statements.rs, which names the shard that it runs on",
     },
-    Border { word: "SystemTime", inside: "shared/src", allowed: &[], why: "shared has no clock" },
+    Border {
+        word: "SystemTime",
+        inside: "shared/src",
+        allowed: &[],
+        why: "shared has no clock; take the time as an argument",
+    },
     Border {
         word: "web_sys",
         inside: "tracker-wasm/src",
         allowed: &["tracker-wasm/src/lib.rs", "tracker-wasm/src/web.rs"],
-        why: "web-sys stays at the tracker's edge",
+        why: "only web.rs and lib.rs may use web-sys",
     },
 ];
 
-/// Checks every text file that git knows or would take.
+/// Checks all text files that git tracks or would add.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let listed = shell::read("git", &["ls-files", "--cached", "--others", "--exclude-standard"]);
     let listed = listed.context("git could not list the files")?;
@@ -50,7 +55,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     for name in listed.lines() {
         let path = Path::new(name);
         let is_text = path.extension().is_some_and(|end| TEXTS.iter().any(|text| end == *text));
-        // A file that was removed is listed until that is committed.
+        // A removed file is listed until its removal is committed.
         if let (true, Ok(text)) = (is_text, fs::read_to_string(shell::root().join(path))) {
             check(name, &text, &mut complaints);
         }
@@ -78,18 +83,18 @@ fn check(name: &str, text: &str, complaints: &mut Vec<String>) {
         }
     }
     if !text.ends_with('\n') {
-        complain(text.lines().count(), "the file does not end with a line");
+        complain(text.lines().count(), "the file does not end with a line break");
     }
     let lines = text.lines().count();
     let is_code = name.ends_with(".rs") || name.ends_with(".js");
     if is_code && lines > MOST_LINES {
-        complain(lines, "more than 400 lines: the file has more than one reason to exist");
+        complain(lines, "more than 400 lines: split the file by purpose");
     }
     if !name.ends_with(".rs") {
         return;
     }
     if !text.starts_with("//!") {
-        complain(1, "the module does not open with `//!`");
+        complain(1, "the module does not start with a `//!` comment");
     }
     for border in BORDERS.iter().filter(|border| name.starts_with(border.inside)) {
         if border.allowed.iter().any(|allowed| name.starts_with(allowed)) {
@@ -112,14 +117,14 @@ fn is_root(name: &str) -> bool {
 fn print_modules(root: &str, read: &Crate) {
     let (files, needs) = read.size();
     let circles = read.circles();
-    println!("{root}: {files} files, {needs} needs, circles: {}", circles.len());
+    println!("{root}: {files} files, {needs} dependencies, {} cycles", circles.len());
     for circle in circles {
         let names: Vec<_> = circle.iter().map(|file| file.display().to_string()).collect();
         println!("  {}: {}", names.len(), names.join(", "));
     }
 }
 
-/// Files that cannot be understood one after the other.
+/// Cycles of files that are too large.
 fn large_circles(read: &Crate) -> Vec<String> {
     let circles = read.circles().into_iter().filter(|circle| circle.len() > circles::MOST);
     let complaint = |circle: Vec<&Path>| {
@@ -128,7 +133,7 @@ fn large_circles(read: &Crate) -> Vec<String> {
             needs.iter().map(|(from, to)| format!("  {} needs {}", from.display(), to.display()));
         let needs: Vec<String> = needs.collect();
         format!(
-            "{}:1: {} files need each other in a circle:\n{}",
+            "{}:1: {} files depend on each other in a cycle:\n{}",
             circle[0].display(),
             circle.len(),
             needs.join("\n")
@@ -137,7 +142,8 @@ fn large_circles(read: &Crate) -> Vec<String> {
     circles.map(complaint).collect()
 }
 
-/// The page on the wire carries the hash of the code that it describes: change one, read the other.
+/// `docs/wire.md` has the hash of the code that it describes, so that a change of the code leads to
+/// a check of the page.
 fn wire_page() -> Result<Option<String>> {
     let root = shell::root();
     let files = [
@@ -148,18 +154,16 @@ fn wire_page() -> Result<Option<String>> {
     ];
     let mut hash = Sha256::new();
     for file in files {
-        hash.update(
-            fs::read(root.join(file)).with_context(|| format!("{file} could not be read"))?,
-        );
+        hash.update(fs::read(root.join(file)).with_context(|| format!("cannot read {file}"))?);
     }
     let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let page = PathBuf::from("docs/wire.md");
-    let text = fs::read_to_string(root.join(&page)).context("docs/wire.md could not be read")?;
+    let text = fs::read_to_string(root.join(&page)).context("cannot read docs/wire.md")?;
     let told = text.contains(&format!("<!-- code: {hash} -->"));
     Ok((!told).then(|| {
         format!(
-            "docs/wire.md:1: {} changed: see that the page still tells the truth, then put \
-             <!-- code: {hash} --> into it",
+            "docs/wire.md:1: {} changed: check that the page is still correct, then set its mark to \
+             <!-- code: {hash} -->",
             files.join(", ")
         )
     }))

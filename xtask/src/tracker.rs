@@ -1,8 +1,9 @@
-//! `cargo xtask tracker`: builds what a browser downloads into `target/tracker`.
+//! `cargo xtask tracker`: builds the files that browsers download into `target/tracker`.
 //!
-//! The module is compiled, bound and shrunk ([`module`]); the glue that binding made is trimmed
-//! ([`glue`]) and joined with the hand-written loader into one script ([`script`]); both are stored
-//! plain, with brotli and with gzip, and weighed against the budget ([`sizes`]).
+//! The module is compiled, bound and optimised ([`module`]). The glue that wasm-bindgen generates
+//! is trimmed ([`glue`]) and joined with the hand-written loader into one script ([`script`]). Both
+//! are stored uncompressed, with brotli and with gzip, and their size is checked against the budget
+//! ([`sizes`]).
 
 mod glue;
 mod module;
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use sizes::Sizes;
 use std::{fs, path::Path};
 
-/// Builds the tracker; with `--sizes` it says what the tracker weighs.
+/// Builds the tracker; `--sizes` prints its size.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let show_sizes = match arguments {
         [] => false,
@@ -26,13 +27,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let file = format!("t.{}.wasm", hash(&module.wasm));
     let loader = shell::root().join("tracker-wasm/loader.js");
     let loader = fs::read_to_string(&loader)
-        .with_context(|| format!("the loader {} could not be read", loader.display()))?;
+        .with_context(|| format!("cannot read the loader {}", loader.display()))?;
     let script = script::join(&loader, &module.glue, &file)?;
     let loader = script::minify(&loader)?;
 
     let folder = shell::root().join("target/tracker");
     fs::create_dir_all(&folder)
-        .with_context(|| format!("the folder {} could not be made", folder.display()))?;
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     write(&folder, "s.js", script.as_bytes())?;
     write(&folder, "t.wasm", &module.wasm)?;
 
@@ -43,7 +44,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     sizes.check(module.optimised)
 }
 
-/// The first 16 hexadecimal digits of a file's SHA-256, by which its address never changes meaning.
+/// The first 16 hexadecimal digits of a file's SHA-256, so that a file's URL always means the same
+/// content.
 fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -53,12 +55,11 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
         [("", bytes.to_vec()), (".br", sizes::brotli(bytes)?), (".gz", sizes::gzip(bytes)?)]
     {
         let path = folder.join(format!("{name}{suffix}"));
-        // A file that is written again would have the collector built again.
+        // Rewriting the file would trigger a rebuild of the collector.
         if fs::read(&path).is_ok_and(|known| known == content) {
             continue;
         }
-        fs::write(&path, content)
-            .with_context(|| format!("{} could not be written", path.display()))?;
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

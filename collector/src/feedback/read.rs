@@ -155,7 +155,7 @@ mod tests {
         check_amount(Won, &json!("-5"), "EUR", Err("amount: it is below 0"));
         check_amount(Refunded, &json!("-5"), "EUR", Err("paid back, above 0"));
         check_amount(Refunded, &json!("0"), "EUR", Err("paid back, above 0"));
-        check_amount(Won, &json!("1.234"), "EUR", Err("more decimals than EUR has"));
+        check_amount(Won, &json!("1.234"), "EUR", Err("too many decimals: EUR has"));
         check_amount(Won, &json!("1,2"), "EUR", Err("amount: not an amount"));
         check_amount(Won, &json!("1"), "EURO", Err("currency: not a currency code"));
     }

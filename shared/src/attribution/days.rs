@@ -1,32 +1,32 @@
-//! Lengths of time in days: the half-life and the look-back window of a rule.
+//! Durations in days: a rule's half-life and look-back window.
 
 use crate::limits::DAY_MS;
 use std::str::FromStr;
 
-/// A number of days above 0, whole or not.
+/// A positive number of days, not necessarily whole.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Days(f64);
 
 impl Days {
-    /// The half-life where no other is set.
+    /// The default half-life.
     pub(super) const HALF_LIFE: Self = Self(7.0);
-    /// The look-back window where no other is set.
+    /// The default look-back window.
     pub(super) const LOOK_BACK: Self = Self(90.0);
 
-    /// `None` where it is not a finite number above 0.
+    /// `None` if `days` is not a finite number above 0.
     pub fn new(days: f64) -> Option<Self> {
         (days.is_finite() && days > 0.0).then_some(Self(days))
     }
 
-    /// The same in milliseconds.
+    /// The duration in milliseconds.
     pub fn ms(self) -> f64 {
         self.0 * DAY_MS as f64
     }
 }
 
-/// A text that is no number of days above 0.
+/// The error of a text that is not a number of days above 0.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no number of days above 0")]
+#[error("`{0}` is not a number of days above 0")]
 pub struct DaysError(String);
 
 impl FromStr for Days {

@@ -1,21 +1,21 @@
-//! Markov chain of order 1 over channels: what a conversion is worth to lose a channel.
+//! A first-order Markov chain over channels, and the removal effect of each channel.
 //!
 //! The states are start, the channels, conversion and null. A channel's removal effect is the part
-//! of all conversions that is lost when every way into the channel leads to null instead, which is
-//! the probability that a converting walk passes it. With the fundamental matrix N = (I - Q)^-1 of
-//! the channels, start distribution s and conversion probabilities r that is
+//! of all conversions that is lost if every step into the channel leads to null instead. It equals
+//! the probability that a converting walk passes the channel. With the fundamental matrix N = (I -
+//! Q)^-1 of the channels, the start distribution s and the conversion probabilities r it is
 //!
 //! ```text
 //! effect(c) = (s N)_c / N_cc · (N r)_c / (s N r)
 //! ```
 //!
-//! so one inversion gives all effects. Steps from a channel to itself change none of this and are
-//! not counted. For values, r holds what a conversion after the channel pays on average.
+//! so one inversion gives all effects. Steps from a channel to itself change nothing and are not
+//! counted. For values, r is the value of the conversions after a channel, per step out of it.
 
-/// Above so many channels the matrix would be too much work: group them first.
+/// The most channels; beyond that the matrix would be too large.
 pub const MOST_CHANNELS: usize = 1000;
 
-/// More than [`MOST_CHANNELS`] channels.
+/// The error of more than [`MOST_CHANNELS`] channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a Markov chain takes at most {MOST_CHANNELS} channels: group them first")]
 pub struct TooManyChannels;
@@ -23,15 +23,15 @@ pub struct TooManyChannels;
 /// Transitions counted over paths.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
-    /// Channels seen: the highest index and those below it.
+    /// The number of channels: the highest index seen plus one.
     channels: usize,
-    /// Side of the square `steps`, at least `channels`.
+    /// The width of the square matrix `steps`, at least `channels`.
     width: usize,
-    /// Steps from channel (row) to channel (column).
+    /// Counts of steps from one channel (row) to another (column).
     steps: Vec<f64>,
-    /// Paths by their first channel.
+    /// Counts of paths by their first channel.
     starts: Vec<f64>,
-    /// Conversions, nulls and value by their path's last channel.
+    /// Conversions, nulls and value by the path's last channel.
     ends: Vec<End>,
 }
 
@@ -42,18 +42,18 @@ struct End {
     value: f64,
 }
 
-/// Removal effects by channel index, each from 0 to 1; all 0 where nothing converted.
+/// Removal effects by channel index, each from 0 to 1; all 0 if nothing converted.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Effects {
-    /// Part of the conversions that would be lost.
+    /// The part of the conversions that would be lost.
     pub conversions: Vec<f64>,
-    /// Part of the value that would be lost.
+    /// The part of the value that would be lost.
     pub values: Vec<f64>,
 }
 
 impl Chain {
-    /// Counts a path that led so often to a conversion, so often to nothing, and brought `value`
-    /// in all; none of them negative or endless. A path without channels is nobody's.
+    /// Counts a path: how often it led to a conversion, how often it did not, and the total value.
+    /// These numbers must be finite and not negative. A path without channels is ignored.
     ///
     /// # Errors
     /// [`TooManyChannels`]; the path is not counted then.
@@ -86,7 +86,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Makes room for a channel.
+    /// Grows the matrix so that it has this channel.
     fn reach(&mut self, channel: usize) -> Result<(), TooManyChannels> {
         if channel >= MOST_CHANNELS {
             return Err(TooManyChannels);
@@ -107,7 +107,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The removal effects of every channel that was counted.
+    /// The removal effects of all channels counted.
     pub fn effects(&self) -> Effects {
         let count = self.channels;
         let mut matrix = vec![0.0; count * count];
@@ -128,7 +128,7 @@ impl Chain {
         invert(&mut matrix, count);
         let row = |from: usize| &matrix[from * count..][..count];
         let paths: f64 = self.starts.iter().sum();
-        // How often a walk passes each channel.
+        // The expected number of times that a walk passes each channel.
         let mut passes = vec![0.0; count];
         for (from, starts) in self.starts[..count].iter().enumerate().filter(|(_, n)| **n > 0.0) {
             for (pass, times) in passes.iter_mut().zip(row(from)) {
@@ -151,14 +151,14 @@ impl Chain {
     }
 }
 
-/// Shares a total out by removal effects: `total · effect / Σ effects`; nothing where all are 0.
+/// Divides a total by removal effects: `total · effect / Σ effects`; all 0 if all effects are 0.
 pub fn share_out(total: f64, effects: &[f64]) -> Vec<f64> {
     let sum: f64 = effects.iter().sum();
     effects.iter().map(|effect| if sum > 0.0 { total * effect / sum } else { 0.0 }).collect()
 }
 
-/// Inverts I - Q in place. It needs no pivoting: no row of Q adds up to more than 1, and from every
-/// channel that was counted a way leads out, so that the diagonal stays the greatest in its row.
+/// Inverts I - Q in place. Pivoting is not needed: no row of Q adds up to more than 1, and every
+/// counted channel has a way out, so the diagonal stays the greatest value of its row.
 fn invert(matrix: &mut [f64], count: usize) {
     for pivot in 0..count {
         let (above, rest) = matrix.split_at_mut(pivot * count);

@@ -1,20 +1,21 @@
-//! The models that credit the touches at which a lead moved on: U, W and full path.
+//! The models that credit the touches at milestones: U, W and full path.
 //!
-//! A milestone's touch is the last one at or before it. A touch that holds several milestones sums
-//! their shares. Where no other touch is left, and where a milestone has not happened or has no
-//! touch, its share goes to the rest in proportion.
+//! A milestone's touch is the last one at or before it. A touch of several milestones gets the sum
+//! of their shares. A share that has no touch goes to the other touches in proportion: that of a
+//! milestone that has not happened or has no touch before it, and that of the other touches if
+//! there are none.
 
 use super::journey::{Milestones, Step};
 use super::model::Model;
 
-/// What a model gives, in per cent.
+/// A model's shares, in per cent.
 #[derive(Clone, Copy)]
 pub(super) struct Shares {
     /// To the first touch, and to each milestone.
     each: f64,
     /// To the other touches together.
     others: f64,
-    /// How many milestones it looks at: lead, opportunity, closed deal.
+    /// How many milestones it uses, of lead, opportunity and closed deal.
     milestones: usize,
 }
 
@@ -40,7 +41,7 @@ impl Shares {
         all.into_iter().take(self.milestones).flatten()
     }
 
-    /// One credit a touch.
+    /// One credit per touch.
     pub(super) fn among(self, steps: &[Step], milestones: &Milestones) -> Vec<f64> {
         let mut shares = vec![0.0; steps.len()];
         let Some(first) = shares.first_mut() else { return shares };

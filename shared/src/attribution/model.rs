@@ -1,22 +1,22 @@
-//! The models of attribution and the names that they go by.
+//! The attribution models and their public names.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How a conversion's credit is shared out among the touches that led to it.
+/// How a conversion's credit is divided among the touches that led to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Model {
     /// All to the first touch.
     First,
     /// All to the last touch.
     Last,
-    /// All to the last touch that is not direct; where all are direct, to the last.
+    /// All to the last touch that is not direct; if all are direct, to the last.
     LastNonDirect,
     /// The same to each touch.
     Linear,
-    /// Fixed shares for the first and the last touch, the rest shared by those between.
+    /// Fixed shares for the first and the last touch; those between share the rest.
     Position,
-    /// Half as much for each half-life that a touch lies back.
+    /// Half as much for each half-life between the touch and the latest one.
     TimeDecay,
     /// 40 % first touch, 40 % lead creation, 20 % others.
     U,
@@ -28,15 +28,15 @@ pub enum Model {
     J,
     /// Position 60/20/20.
     InverseJ,
-    /// By the removal effects of the touches' channels in a Markov chain of order 1.
+    /// By the removal effects of the touches' channels in a first-order Markov chain.
     Markov,
-    /// By the Shapley values of the channels: the same to each channel of the journey, and within
-    /// a channel the same to each of its touches.
+    /// By the Shapley values of the channels: the same for each channel of the journey, divided
+    /// equally among the touches of a channel.
     Shapley,
 }
 
 impl Model {
-    /// Every model, with the name that it goes by in settings, API and command line.
+    /// Every model with its name in settings, API and command line.
     pub const NAMED: [(&'static str, Self); 13] = [
         ("first", Self::First),
         ("last", Self::Last),
@@ -65,9 +65,9 @@ impl fmt::Display for Model {
     }
 }
 
-/// A name that is no model's.
+/// The error of an unknown model name.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no attribution model; there are {names}", names = names())]
+#[error("`{0}` is not an attribution model; use one of {names}", names = names())]
 pub struct ModelError(String);
 
 fn names() -> String {

@@ -1,22 +1,22 @@
-//! The models that share out one journey's credit by place, time or channel.
+//! The models that divide one journey's credit by place, time or channel.
 
 use super::days::Days;
 use super::journey::Step;
 use std::collections::HashMap;
 use std::str::FromStr;
 
-/// All to one of `count` touches.
+/// All credit to one of `count` touches.
 pub(super) fn whole(count: usize, index: usize) -> Vec<f64> {
     (0..count).map(|each| if each == index { 1.0 } else { 0.0 }).collect()
 }
 
-/// The same to each.
+/// The same credit to each.
 pub(super) fn equal(count: usize) -> Vec<f64> {
     vec![1.0 / count as f64; count]
 }
 
-/// Half as much for each half-life; distances count from the latest touch, so that at least one
-/// share is 1 before they are made to add up, however long ago all of it was.
+/// Half as much for each half-life. Ages are measured from the latest touch, so before normalising
+/// at least one share is 1, however old all touches are.
 pub(super) fn decay(steps: &[Step], half_life: Days) -> Vec<f64> {
     let latest_ms = steps.iter().map(|step| step.at_ms).fold(f64::NEG_INFINITY, f64::max);
     let half_lives = |step: &Step| (latest_ms - step.at_ms) / half_life.ms();
@@ -29,7 +29,7 @@ pub(super) fn by_effects(steps: &[Step], effects: &[f64]) -> Vec<f64> {
     normalised(steps.iter().map(effect).collect())
 }
 
-/// The same to each channel, and within it the same to each of its touches.
+/// The same credit to each channel, divided equally among its touches.
 pub(super) fn by_channels(steps: &[Step]) -> Vec<f64> {
     let mut touches: HashMap<usize, usize> = HashMap::new();
     for step in steps {
@@ -39,7 +39,7 @@ pub(super) fn by_channels(steps: &[Step]) -> Vec<f64> {
     steps.iter().map(share).collect()
 }
 
-/// Makes shares add up to 1; equal ones where there is nothing to go by.
+/// Scales shares so that they add up to 1; if all are 0, they become equal.
 fn normalised(mut shares: Vec<f64>) -> Vec<f64> {
     let sum: f64 = shares.iter().sum();
     if sum <= 0.0 {
@@ -49,7 +49,8 @@ fn normalised(mut shares: Vec<f64>) -> Vec<f64> {
     shares
 }
 
-/// Shares of the first touch, of those between together, and of the last; in any unit.
+/// The shares of the first touch, of all touches in between together, and of the last touch, in any
+/// unit.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Weights {
     first: f64,
@@ -61,7 +62,7 @@ impl Weights {
     pub(super) const J: Self = Self { first: 20.0, between: 20.0, last: 60.0 };
     pub(super) const INVERSE_J: Self = Self { first: 60.0, between: 20.0, last: 20.0 };
 
-    /// `None` where one is negative or not finite, or where they do not add up to something.
+    /// `None` if one is negative or not finite, or if their sum is 0.
     pub fn new(first: f64, between: f64, last: f64) -> Option<Self> {
         let sum = first + between + last;
         let all = [first, between, last];
@@ -69,7 +70,8 @@ impl Weights {
         good.then_some(Self { first, between, last })
     }
 
-    /// Among so many touches. Two leave nobody between, so first and last share in proportion.
+    /// Divides credit among `count` touches. With two there is none in between, so first and last
+    /// share in proportion.
     pub(super) fn among(self, count: usize) -> Vec<f64> {
         let Self { first, between, last } = self;
         let ends = first + last;
@@ -95,9 +97,9 @@ impl Default for Weights {
     }
 }
 
-/// A text that is no three weights.
+/// The error of a text that is not three weights.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no FIRST/BETWEEN/LAST, three numbers from 0 that are not all 0, as in 40/20/40")]
+#[error("`{0}` is not FIRST/BETWEEN/LAST: three numbers from 0, not all 0, such as 40/20/40")]
 pub struct WeightsError(String);
 
 impl FromStr for Weights {

@@ -1,4 +1,4 @@
-//! Every model on small journeys, and what must hold on any.
+//! All models on small journeys, and properties that hold for any journey.
 
 use super::*;
 use crate::limits::DAY_MS;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 const DAY: f64 = DAY_MS as f64;
 
-/// Touches as `days` before the conversion and a channel's letter, `d` being direct.
+/// Touches as days before the conversion and a channel's letter; `d` is direct.
 fn steps(text: &str) -> Vec<Step> {
     let step = |word: &str| {
         let (channel, days) = word.split_at(1);
@@ -100,7 +100,7 @@ fn by_time() {
         Milestones::default(),
         &[0.226_540_919_660_986, 0.320_377_241_017_067_3, 0.453_081_839_321_972],
     );
-    // However far back, nothing becomes zero by nothing.
+    // However old the touches are, nothing is divided by zero.
     check_rule(&day, "a4000001 b4000000", Milestones::default(), &[1.0 / 3.0, 2.0 / 3.0]);
     check_rule(&day, "a1e300 b1", Milestones::default(), &[0.0, 1.0]);
     for text in ["0", "-1", "NaN", "inf", "week", ""] {
@@ -123,31 +123,31 @@ fn by_channel() {
 #[test]
 fn by_milestone() {
     use Model::{FullPath, U, W};
-    // The lead's creation alone.
+    // Only the lead's creation.
     check(U, "a9 b8", &[0.5, 0.5]);
     check(U, "a9 b8 c7", &[0.4, 0.2, 0.4]);
     check(U, "a9 b8 c7 e6", &[0.4, 0.1, 0.1, 0.4]);
     check(W, "a9 b8 c7", &[3.0 / 7.0, 1.0 / 7.0, 3.0 / 7.0]);
     check(FullPath, "a9 b8 c7", &[22.5 / 55.0, 10.0 / 55.0, 22.5 / 55.0]);
-    // All of them, each with a touch of its own.
+    // All milestones, each with its own touch.
     check_milestones(W, "a9 b8 c7 e6", [Some(8.0), Some(6.0), None], &[0.3, 0.3, 0.1, 0.3]);
     check_milestones(W, "a9 b8 c7", [Some(8.0), Some(7.0), None], &[1.0 / 3.0; 3]);
     let all = [Some(8.0), Some(6.5), Some(0.0)];
     check_milestones(FullPath, "a9 b8 c7 e6 f5", all, &[0.225, 0.225, 0.225, 0.1, 0.225]);
     check_milestones(FullPath, "a9 b8 c7 f5", all, &[0.25; 4]);
-    // The milestone's touch is the last at or before it.
+    // A milestone's touch is the last one at or before it.
     check_milestones(W, "a9 b8 c7 e6", [Some(7.5), Some(0.0), None], &[0.3, 0.3, 0.1, 0.3]);
-    // One touch holds several: their shares add up.
+    // One touch has several milestones: their shares add up.
     check_milestones(W, "a9 b8 c7", [Some(0.5), Some(0.0), None], &[0.3, 0.1, 0.6]);
     check_milestones(W, "a9 b8", [Some(0.5), Some(0.0), None], &[1.0 / 3.0, 2.0 / 3.0]);
     check_milestones(W, "a9 b8 c7", [Some(9.0), Some(9.0), None], &[1.0, 0.0, 0.0]);
     check_milestones(FullPath, "a9 b8", [Some(9.0), Some(9.0), Some(1.0)], &[0.75, 0.25]);
-    // What has not happened, or has no touch, leaves its share to the rest.
+    // A milestone that has not happened or has no touch leaves its share to the rest.
     check_milestones(U, "a9 b8 c7", [None; 3], &[2.0 / 3.0, 1.0 / 6.0, 1.0 / 6.0]);
     check_milestones(U, "a9", [None; 3], &[1.0]);
     let early = [Some(10.0), Some(0.0), None];
     check_milestones(W, "a9 b8 c7", early, &[3.0 / 7.0, 1.0 / 7.0, 3.0 / 7.0]);
-    // Touches count up to the model's last milestone: U ends with the lead, the sale does not.
+    // Touches count up to the model's last milestone: U ends with the lead, not with the sale.
     let days = [Some(8.0), None, Some(1.0)];
     check_milestones(U, "a9 b8 c7", days, &[0.5, 0.5, 0.0]);
     let third = 1.0 / 3.0;
@@ -156,7 +156,7 @@ fn by_milestone() {
 
 #[test]
 fn what_counts() {
-    // Neither after the conversion nor beyond the window, whose edge is in it.
+    // Touches after the conversion or before the window do not count; the edge of the window does.
     check(Model::Linear, "a90.01 b90 c0 e-1", &[0.0, 0.5, 0.5, 0.0]);
     check(Model::First, "a91 b90", &[0.0, 1.0]);
     check(Model::Last, "a1 b-0.5", &[1.0, 0.0]);
@@ -164,7 +164,7 @@ fn what_counts() {
     check(Model::Linear, "a91 b-1", &[0.0, 0.0]);
     let all = Rule { look_back: None, ..Rule::new(Model::First) };
     check_rule(&all, "a9999 b1", Milestones::default(), &[1.0, 0.0]);
-    // Direct touches, where they are dropped: unless all that count are.
+    // Direct touches are dropped, unless all touches that count are direct.
     for (model, journey, expected) in [
         (Model::Linear, "d3 a2 d1", &[0.0, 1.0, 0.0][..]),
         (Model::Last, "a3 b2 d1", &[0.0, 1.0, 0.0]),
@@ -209,9 +209,9 @@ fn removal_effects() {
     check(&[("a", 1.0, 0.0, 5.0)], &[1.0], &[1.0]);
     check(&[("ab", 1.0, 0.0, 5.0)], &[1.0, 1.0], &[1.0, 1.0]);
     check(&[("a", 3.0, 1.0, 3.0), ("b", 1.0, 1.0, 9.0)], &[0.75, 0.25], &[0.25, 0.75]);
-    // Staying changes nothing.
+    // Repeats of a channel change nothing.
     check(&[("aaab", 1.0, 2.0, 0.0), ("bb", 1.0, 0.0, 1.0)], &[0.75, 1.0], &[0.75, 1.0]);
-    // Nothing converted, nothing was counted, and a channel that never was.
+    // No conversions, no paths, and a channel that never occurred.
     check(&[("ab", 0.0, 5.0, 0.0)], &[0.0, 0.0], &[0.0, 0.0]);
     check(&[("ab", 0.0, 0.0, 0.0)], &[0.0, 0.0], &[0.0, 0.0]);
     check(&[("", 1.0, 0.0, 0.0)], &[], &[]);
@@ -231,8 +231,8 @@ fn any_paths() -> impl Strategy<Value = Vec<Path>> {
     prop::collection::vec((path, 0..5_u32, 0..5_u32, 0..100_u32), 1..12)
 }
 
-/// The removal effect by its definition: the probability of conversion, found by walking many
-/// steps, where every way into a channel leads to null.
+/// The removal effect by definition: the probability of conversion, computed by walking many steps,
+/// when every step into a channel leads to null.
 fn effects_by_walking(paths: &[Path], pays: impl Fn(&Path) -> f64) -> Vec<f64> {
     let probability = |removed: usize| {
         let (mut steps, mut out, mut pay) = ([[0.0; 6]; 7], [0.0; 7], [0.0; 7]);
@@ -295,7 +295,8 @@ proptest! {
         prop_assert_eq!(winner(&credits).is_none(), counted.is_empty());
     }
 
-    /// Ours is the definition over all coalitions, with v(S) = conversions whose channels are in S.
+    /// The result equals the definition over all coalitions, with v(S) = conversions whose channels
+    /// are in S.
     #[test]
     fn shapley_by_all_coalitions(paths in any_paths()) {
         let mut ours = [0.0; 6];
@@ -324,7 +325,7 @@ proptest! {
         }
     }
 
-    /// The closed form is the removal effect by its definition.
+    /// The closed form equals the removal effect by definition.
     #[test]
     fn removal_by_walking(paths in any_paths()) {
         let mut chain = Chain::default();

@@ -1,17 +1,17 @@
-//! An operator's own channel rules: what they name comes before Google's table.
+//! An operator's own channel rules, which come before Google's table.
 
 use super::Channel;
 use crate::evidence::Evidence;
 use serde::Deserialize;
 use std::collections::HashSet;
 
-/// One rule. Every pattern that is given has to match; a `*` stands for any text, and case is no matter.
+/// A rule. All its patterns must match; `*` matches any text, and case is ignored.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelRule {
-    /// What it is called in traces.
+    /// The rule's name in traces.
     pub name: String,
-    /// The channel's word in data.
+    /// The channel's name in data.
     pub channel: String,
     /// The source as resolved.
     #[serde(default)]
@@ -31,56 +31,56 @@ pub struct ChannelRule {
     /// The referrer's host, without `www.`.
     #[serde(default)]
     pub referrer: Option<String>,
-    /// The name of a click id that was found.
+    /// The name of a click id in the evidence.
     #[serde(default)]
     pub click_id: Option<String>,
 }
 
-/// What a rule looks at, beside the evidence.
+/// What a rule looks at in addition to the evidence.
 #[derive(Clone, Copy, Debug)]
 pub struct Resolved<'a> {
     /// The source.
     pub source: &'a str,
     /// The medium.
     pub medium: &'a str,
-    /// The campaign, empty where none.
+    /// The campaign; empty if there is none.
     pub campaign: &'a str,
 }
 
-/// Why a list of rules was refused; a rule is called by its name.
+/// Why a list of rules was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ChannelRulesError {
-    /// A rule names a channel that does not exist.
-    #[error("`{name}`: `{channel}` is no channel; one is like \"paid_search\"")]
+    /// A rule's channel does not exist.
+    #[error("`{name}`: `{channel}` is not a channel; use one such as \"paid_search\"")]
     UnknownChannel {
         /// The rule.
         name: String,
-        /// What it names.
+        /// The unknown channel.
         channel: String,
     },
     /// A rule has an empty name.
     #[error("a rule has no name")]
     NoName,
     /// Two rules have the same name.
-    #[error("`{0}` stands there twice")]
+    #[error("two rules have the name `{0}`")]
     RepeatedName(String),
     /// A rule has an empty pattern.
-    #[error("`{0}`: an empty pattern matches nothing")]
+    #[error("`{0}`: a pattern is empty; remove it, or use `*` for any text")]
     EmptyPattern(String),
-    /// A rule has no pattern.
-    #[error("`{0}`: looks at nothing, so it would match everything")]
+    /// A rule has no patterns.
+    #[error("`{0}`: has no patterns, so it would match everything; give it at least one")]
     NoPattern(String),
 }
 
-/// Rules that cannot be wrong.
+/// Validated rules.
 #[derive(Clone, Debug, Default)]
 pub struct ChannelRules(Vec<(ChannelRule, Channel)>);
 
 impl ChannelRules {
-    /// Checks the rules.
+    /// Validates the rules.
     ///
     /// # Errors
-    /// [`ChannelRulesError`], for the first rule that is wrong.
+    /// [`ChannelRulesError`] for the first invalid rule.
     pub fn new(rules: Vec<ChannelRule>) -> Result<Self, ChannelRulesError> {
         let mut names = HashSet::new();
         let checked = rules.into_iter().map(|rule| {
@@ -112,13 +112,13 @@ impl ChannelRules {
         found.map(|(rule, channel)| (*channel, rule.name.as_str()))
     }
 
-    /// Everything that makes one set of rules differ from another.
+    /// A text that differs between different sets of rules.
     pub(crate) fn text(&self) -> String {
         format!("{:?}", self.0)
     }
 }
 
-/// What a pattern is held against.
+/// The part that a pattern is matched against.
 #[derive(Clone, Copy)]
 enum Part {
     Source,
@@ -163,7 +163,7 @@ impl ChannelRule {
     }
 }
 
-/// Whether a text is like a pattern with `*` for any text.
+/// Whether a text matches a pattern in which `*` stands for any text.
 fn like(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
     let mut parts = pattern.split('*');
@@ -213,15 +213,25 @@ mod tests {
             "partners",
             "Affiliates",
             Some("x"),
-            "`partners`: `Affiliates` is no channel; one is like \"paid_search\"",
+            "`partners`: `Affiliates` is not a channel; use one such as \"paid_search\"",
         );
         check(" ", "affiliates", Some("x"), "a rule has no name");
-        check("x", "affiliates", Some(""), "`x`: an empty pattern matches nothing");
-        check("all", "affiliates", None, "`all`: looks at nothing, so it would match everything");
+        check(
+            "x",
+            "affiliates",
+            Some(""),
+            "`x`: a pattern is empty; remove it, or use `*` for any text",
+        );
+        check(
+            "all",
+            "affiliates",
+            None,
+            "`all`: has no patterns, so it would match everything; give it at least one",
+        );
         let (name, channel) = ("x".to_owned(), "affiliates".to_owned());
         let rule =
             ChannelRule { name, channel, source: Some("y".to_owned()), ..ChannelRule::default() };
         let error = ChannelRules::new(vec![rule.clone(), rule]).unwrap_err();
-        assert_eq!(error.to_string(), "`x` stands there twice");
+        assert_eq!(error.to_string(), "two rules have the name `x`");
     }
 }

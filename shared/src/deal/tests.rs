@@ -1,4 +1,4 @@
-//! Ledgers as words, and what they come to.
+//! Ledgers, and the deals that they make.
 
 use super::*;
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ fn ledger(told: &str) -> Vec<LedgerEntry> {
     (0..).zip(entries).map(|(at, told)| entry(told.trim(), at)).collect()
 }
 
-/// A ledger of one deal, what each of its entries books, and how it stands.
+/// Checks a ledger of one deal: what each entry books, and the deal's status.
 fn check(told: &str, bookings: &str, status: DealStatus) {
     let entries = ledger(told);
     let deals = Deal::all(&entries);
@@ -69,7 +69,7 @@ fn what_entries_book() {
         "100.00EUR -100.00EUR - 100.00EUR",
         Won,
     );
-    // what came late stands where it belongs
+    // late entries are put in their place
     check("d reopened 2; d won 1200EUR 1", "1200.00EUR -1200.00EUR", Open);
     // another currency
     check("d won 1200EUR 1; d amount_changed 900USD 2", "1200.00EUR -1200.00EUR+900.00USD", Won);
@@ -83,7 +83,7 @@ fn what_entries_book() {
     check("d won 1500JPY 1", "1500JPY", Won);
 }
 
-/// A ledger, and revenue, open value, currency and closing time of all its deals together.
+/// Checks a ledger: revenue, open value, currency and closing time of all its deals together.
 fn check_standing(told: &str, expected: &str) {
     let entries = ledger(told);
     let text = |money: Option<Money>| money.map_or("-".to_owned(), Money::decimal);

@@ -1,7 +1,7 @@
-//! The parts of a stored address, taken from where they stand: addresses were parsed when they were
-//! stored, and a lead's fields look at many of them.
+//! Splits stored URLs without parsing them again: they were parsed before they were stored, and a
+//! lead's fields read many of them.
 
-/// Host and path of an address.
+/// The host and path of a URL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Address<'a> {
     /// The host as written, without user and port.
@@ -11,7 +11,7 @@ pub(crate) struct Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    /// `None` for what has no host.
+    /// `None` if the URL has no host.
     pub(crate) fn of(url: &'a str) -> Option<Self> {
         let rest = &url[url.find("://")? + 3..];
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -23,7 +23,7 @@ impl<'a> Address<'a> {
         (!host.is_empty()).then_some(Self { host, path })
     }
 
-    /// The first segment of the path with its slash: `/blog` of `/blog/x`, `/` of the home page.
+    /// The first path segment with its slash: `/blog` for `/blog/x`, `/` for the home page.
     pub(crate) fn group(self) -> &'a str {
         let end = self
             .path
@@ -34,7 +34,7 @@ impl<'a> Address<'a> {
     }
 }
 
-/// An address without query and fragment.
+/// A URL without query and fragment.
 pub(crate) fn without_query(url: &str) -> &str {
     &url[..url.find(['?', '#']).unwrap_or(url.len())]
 }

@@ -1,5 +1,5 @@
-//! Every canonical field with its type, its words for people and how it is read off a lead, in the
-//! order of exports. Each is declared once, in the table of its group; there is no second list.
+//! The catalogue of canonical fields, in the order of exports: each with its type, label,
+//! description and how its value is read. A field is declared once, in the table of its group.
 
 pub use super::field::Field;
 pub use super::kind::FieldKind;
@@ -47,13 +47,12 @@ pub fn catalogue() -> &'static [Field] {
     &CATALOGUE
 }
 
-/// A field by its name.
+/// Finds a field by name.
 pub fn find(name: &str) -> Option<&'static Field> {
     catalogue().iter().find(|field| field.name == name)
 }
 
-/// The fields that a CRM gets unless others are named: thirty, because plans limit how many there
-/// may be.
+/// The fields that a CRM gets by default: thirty, because CRM plans limit the number of fields.
 pub const CORE: [&str; 30] = [
     "first_click_source",
     "first_click_medium",
@@ -92,8 +91,8 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// The public contract: names, types and limits in the order of exports. What this test says
-    /// changes only together with `FIELDS_VERSION`, or at its end.
+    /// The public contract: names, types and limits in the order of exports. Change it only
+    /// together with `FIELDS_VERSION`, or by adding to its end.
     const CONTRACT: &str = "lead_id:string(36) CLICK visitor_id:string(64) email:string(254) \
         email_sha256:string(64) phone:string(32) first_name:string(128) last_name:string(128) \
         full_name:string(128) company:string(255) job_title:string(255) converted_at:datetime \
@@ -160,7 +159,7 @@ mod tests {
         }
     }
 
-    /// The page's table is this list, row by row; the message is what it should be.
+    /// The table in `docs/api.md` is this list; on failure the message shows what it should be.
     #[test]
     fn the_page_on_the_api_lists_every_field() {
         let page = include_str!("../../../docs/api.md");

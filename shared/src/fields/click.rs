@@ -1,5 +1,5 @@
-//! The sixteen fields of a touch, which the lead has three times: for its first touch, for its last
-//! one, and for the last one that was not direct.
+//! The sixteen fields of a touch. A lead has them three times: for its first touch, its last touch
+//! and its last touch that was not direct.
 
 use super::address::{Address, without_query};
 use super::kind::FieldKind;
@@ -10,18 +10,18 @@ use crate::time::rfc3339;
 use crate::visit::Touch;
 use serde_json::Value;
 
-/// Which of a lead's touches.
+/// One of a lead's three touches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Family {
-    /// What the names begin with, which is also the group.
+    /// The prefix of the field names, which is also the group.
     pub(super) name: &'static str,
-    /// What the labels begin with.
+    /// The prefix of the labels.
     pub(super) label: &'static str,
-    /// Which touch it is, for the descriptions.
+    /// The touch as descriptions call it.
     pub(super) touch: &'static str,
 }
 
-/// The three, in the order of exports.
+/// The three touches, in the order of exports.
 pub(super) const FAMILIES: [Family; 3] = [
     Family { name: "first_click", label: "First click", touch: "first touch" },
     Family { name: "last_click", label: "Last click", touch: "last touch" },
@@ -32,51 +32,51 @@ pub(super) const FAMILIES: [Family; 3] = [
     },
 ];
 
-/// How a field is read off a touch.
+/// Reads a field's value from a touch.
 pub(super) type OfTouch = fn(&Click<'_>) -> Value;
 
-/// The fields of each family; `{touch}` in a description is the family's touch.
+/// The fields of each family; in descriptions `{touch}` becomes the family's touch.
 pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
     row(
         "source",
         FieldKind::Text(255),
         "source",
-        "The source of the {touch}: a platform's name, else the referrer's host, else `(direct)`.",
+        "The source of the {touch}: a platform's name, otherwise the referrer's host, otherwise `(direct)`.",
         |click| click.touch.label.source.as_str().into(),
     ),
     row(
         "medium",
         FieldKind::Text(255),
         "medium",
-        "The medium of the {touch}: `utm_medium`, else what the origin stands for, else `(none)`.",
+        "The medium of the {touch}: `utm_medium`, otherwise the medium that the origin implies, otherwise `(none)`.",
         |click| click.touch.label.medium.as_str().into(),
     ),
     row(
         "campaign",
         FieldKind::Text(255),
         "campaign",
-        "The campaign of the {touch}, as `utm_campaign` named it.",
+        "The campaign of the {touch}, from `utm_campaign`.",
         |click| click.touch.label.campaign.as_deref().into(),
     ),
     row(
         "campaign_id",
         FieldKind::Text(64),
         "campaign id",
-        "The campaign's id of the {touch}: `utm_id`, or the advertising platform's own.",
+        "The campaign id of the {touch}: `utm_id`, or the advertising platform's own id.",
         |click| click.touch.label.campaign_id.as_deref().into(),
     ),
     row(
         "term",
         FieldKind::Text(255),
         "term",
-        "The paid keyword of the {touch}, as `utm_term` named it; never a search word from a referrer.",
+        "The paid keyword of the {touch}, from `utm_term`; never a search word from a referrer.",
         |click| click.touch.label.term.as_deref().into(),
     ),
     row(
         "content",
         FieldKind::Text(255),
         "content",
-        "The ad or link of the {touch}, as `utm_content` named it.",
+        "The ad or link of the {touch}, from `utm_content`.",
         |click| click.touch.label.content.as_deref().into(),
     ),
     row("channel", FieldKind::Enum(channels), "channel", "The channel of the {touch}.", |click| {
@@ -86,56 +86,56 @@ pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
         "channel_drilldown_1",
         FieldKind::Text(255),
         "channel drill-down 1",
-        "What the channel of the {touch} is broken down by first, such as the platform or the domain.",
+        "The first level below the channel of the {touch}, such as the platform or the domain.",
         |click| click.drilldown[0].into(),
     ),
     row(
         "channel_drilldown_2",
         FieldKind::Text(255),
         "channel drill-down 2",
-        "What the channel of the {touch} is broken down by next, such as the campaign.",
+        "The second level below the channel of the {touch}, such as the campaign.",
         |click| click.drilldown[1].into(),
     ),
     row(
         "channel_drilldown_3",
         FieldKind::Text(255),
         "channel drill-down 3",
-        "What the channel of the {touch} is broken down by third, such as the keyword or the landing page.",
+        "The third level below the channel of the {touch}, such as the keyword or the landing page.",
         |click| click.drilldown[2].into(),
     ),
     row(
         "channel_drilldown_4",
         FieldKind::Text(255),
         "channel drill-down 4",
-        "What the channel of the {touch} is broken down by last, such as the ad.",
+        "The fourth level below the channel of the {touch}, such as the ad.",
         |click| click.drilldown[3].into(),
     ),
     row(
         "landing_page",
         FieldKind::Url(2000),
         "landing page",
-        "The page that the {touch} landed on, without campaign tags, click ids and fragment.",
+        "The landing page of the {touch}, without campaign tags, click ids and fragment.",
         |click| click.touch.landing_page.as_str().into(),
     ),
     row(
         "landing_page_group",
         FieldKind::Text(255),
         "landing page group",
-        "The first path segment of the page that the {touch} landed on: `/blog`, or `/` for the home page.",
+        "The first path segment of the landing page of the {touch}: `/blog`, or `/` for the home page.",
         |click| click.landing.map(Address::group).into(),
     ),
     row(
         "referrer",
         FieldKind::Url(2000),
         "referrer",
-        "The page that the {touch} came from, as far as the browser told it.",
+        "The page that the {touch} came from, as far as the browser reported it.",
         |click| click.touch.label.referrer.as_deref().into(),
     ),
     row(
         "referrer_domain",
         FieldKind::Text(255),
         "referrer domain",
-        "The registrable host of the page that the {touch} came from; of an Android app its package.",
+        "The registrable domain of the page that the {touch} came from; for an Android app its package.",
         |click| click.domain.into(),
     ),
     row("at", FieldKind::Time, "at", "When the {touch} began.", |click| {
@@ -143,12 +143,12 @@ pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
     }),
 ];
 
-/// The words of channels.
+/// The names of all channels.
 fn channels() -> Vec<&'static str> {
     Channel::ALL.iter().map(|channel| channel.as_str()).collect()
 }
 
-/// A touch with what several of its fields are read off.
+/// A touch, with values that several of its fields need.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Click<'a> {
     touch: &'a Touch,
@@ -169,7 +169,7 @@ impl<'a> Click<'a> {
     }
 }
 
-/// What a channel is broken down by, coarsest first.
+/// The drill-down of a touch's channel, coarsest first.
 fn drilldown<'a>(
     touch: &'a Touch,
     landing: Option<Address<'a>>,

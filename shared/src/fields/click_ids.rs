@@ -1,4 +1,4 @@
-//! The ids by which advertising and analytics platforms know a click or a browser.
+//! The fields for the ids that advertising and analytics platforms give a click or a browser.
 
 use super::facts::{Facts, OfLead};
 use super::kind::FieldKind;
@@ -14,7 +14,7 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         NAMES[0],
         FieldKind::Text(512),
         "Google click id",
-        "Google Ads' id of the last click that brought one.",
+        "Google Ads' id of the last click that had one.",
         |facts| facts.click_id(0),
     ),
     row(
@@ -35,35 +35,35 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         NAMES[3],
         FieldKind::Text(512),
         "Microsoft click id",
-        "Microsoft Advertising's id of the last click that brought one.",
+        "Microsoft Advertising's id of the last click that had one.",
         |facts| facts.click_id(3),
     ),
     row(
         NAMES[FBCLID],
         FieldKind::Text(512),
         "Meta click id",
-        "Meta's id of the last click that brought one, whether it was paid for or not.",
+        "Meta's id of the last click that had one, paid or not.",
         |facts| facts.click_id(FBCLID),
     ),
     row(
         NAMES[5],
         FieldKind::Text(512),
         "LinkedIn click id",
-        "LinkedIn's id of the last click that brought one.",
+        "LinkedIn's id of the last click that had one.",
         |facts| facts.click_id(5),
     ),
     row(
         NAMES[6],
         FieldKind::Text(512),
         "TikTok click id",
-        "TikTok's id of the last click that brought one.",
+        "TikTok's id of the last click that had one.",
         |facts| facts.click_id(6),
     ),
     row(
         "fbc",
         FieldKind::Text(512),
         "Meta click cookie",
-        "Meta's `_fbc` cookie where it is of the last 90 days and of no click before the last `fbclid`, else the same made of that and its time.",
+        "Meta's `_fbc` cookie if it is at most 90 days old and not of an earlier click than the last `fbclid`; otherwise the same value built from that `fbclid` and its time.",
         |facts| {
             let seen = facts.click_ids[FBCLID];
             let made = seen.map(|(at_ms, fbclid)| format!("fb.1.{at_ms}.{fbclid}"));
@@ -86,28 +86,28 @@ pub(super) const CLICK_IDS: [Row<OfLead>; 13] = [
         "ga_client_id",
         FieldKind::Text(64),
         "Google Analytics client id",
-        "The client id of Google Analytics in the browser.",
+        "The browser's client id in Google Analytics.",
         |facts| facts.ad_cookies().and_then(|cookies| cookies.ga_client_id.as_deref()).into(),
     ),
     row(
         "ga_session_id",
         FieldKind::Text(32),
         "Google Analytics session id",
-        "The session id of Google Analytics in the browser.",
+        "The browser's session id in Google Analytics.",
         |facts| facts.ga_session().map(|session| session.id.as_str()).into(),
     ),
     row(
         "ga_session_number",
         FieldKind::Integer,
         "Google Analytics session number",
-        "The number of that session among the browser's.",
+        "The number of that session among the browser's sessions.",
         |facts| facts.ga_session().and_then(|session| session.number).into(),
     ),
 ];
 
-/// Whether a `_fbc` cookie is of the window before the conversion, and not of a click before the last one
-/// that was seen: it stays in a browser whose later clicks it was never told of. Its third part is its
-/// time, its fourth the click.
+/// Whether a `_fbc` cookie falls into the window before the conversion and is not of an earlier
+/// click than the last `fbclid` seen. The cookie may be outdated, because Meta's script may not
+/// have seen later clicks. Its third part is its time, its fourth the click id.
 fn is_of_now(cookie: &str, seen: Option<(i64, &str)>, converted_at_ms: i64) -> bool {
     let mut parts = cookie.splitn(4, '.').skip(2);
     let at_ms: Option<i64> = parts.next().and_then(|time| time.parse().ok());

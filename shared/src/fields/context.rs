@@ -1,4 +1,4 @@
-//! What the lead converted with, what it allowed, and which touch the conversion is credited to.
+//! Fields of the browser that converted, its consent, and the attribution of the conversion.
 
 use super::facts::OfLead;
 use super::kind::FieldKind;
@@ -14,7 +14,7 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         "device_type",
         FieldKind::Enum(|| DeviceType::ALL.map(DeviceType::as_str).to_vec()),
         "Device type",
-        "What kind of device converted last.",
+        "The kind of device that converted last.",
         |facts| facts.device.as_ref().map(|device| device.device_type.as_str()).into(),
     ),
     row(
@@ -24,21 +24,25 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         "The browser that converted last, or the app that showed the page.",
         |facts| facts.device.as_ref().and_then(|device| device.browser.as_deref()).into(),
     ),
-    row("os", FieldKind::Text(64), "Operating system", "The system of that device.", |facts| {
-        facts.device.as_ref().and_then(|device| device.os.as_deref()).into()
-    }),
+    row(
+        "os",
+        FieldKind::Text(64),
+        "Operating system",
+        "The operating system of that device.",
+        |facts| facts.device.as_ref().and_then(|device| device.os.as_deref()).into(),
+    ),
     row(
         "country",
         FieldKind::Text(2),
         "Country",
-        "The country by ISO 3166-1; not known before a geo base can be configured.",
+        "The country by ISO 3166-1; always `null`, because there is no geolocation yet.",
         |_| Value::Null,
     ),
     row(
         "language",
         FieldKind::Text(16),
         "Language",
-        "The language that the browser asks for, such as `fr-FR`.",
+        "The browser's language, such as `fr-FR`.",
         |facts| {
             let language = facts.browser.map(|browser| browser.language.as_str());
             language.filter(|language| !language.is_empty()).into()
@@ -48,28 +52,28 @@ pub(super) const CONTEXT: [Row<OfLead>; 11] = [
         "consent_analytics",
         FieldKind::Enum(|| CONSENT.to_vec()),
         "Consent to measuring",
-        "The latest word on being measured that the page passed on.",
+        "The visitor's latest consent to measuring, as the page reported it.",
         |facts| facts.browser.map_or(UNKNOWN, consent_analytics).into(),
     ),
     row(
         "consent_ads",
         FieldKind::Enum(|| CONSENT.to_vec()),
         "Consent to advertising",
-        "Denied by Global Privacy Control or with measuring; else unknown, for the page tells no more.",
+        "Always `denied` with Global Privacy Control or if measuring is denied; otherwise `unknown`, because pages report nothing more.",
         |facts| facts.browser.map_or(UNKNOWN, consent_ads).into(),
     ),
     row(
         "attribution_model",
         FieldKind::Enum(|| Model::NAMED.map(|(name, _)| name).to_vec()),
         "Attribution model",
-        "The model by which the conversion is credited.",
+        "The attribution model of the conversion.",
         |facts| facts.model.name().into(),
     ),
     row(
         "attributed_channel",
         FieldKind::Text(255),
         "Attributed channel",
-        "The channel of the touch with the greatest credit under that model, ties to the later.",
+        "The channel of the touch with the greatest credit under that model, the later one on a tie.",
         |facts| facts.winner.map(|touch| touch.label.channel.as_str()).into(),
     ),
     row(
@@ -101,8 +105,8 @@ fn consent_analytics(browser: &VisitorContext) -> &'static str {
     }
 }
 
-/// The page tells of one consent, to measuring. That is no consent to advertising, but who refuses
-/// the one refuses the other.
+/// Pages report consent to measuring only. Granting it does not grant advertising, but refusing it
+/// refuses advertising too.
 fn consent_ads(browser: &VisitorContext) -> &'static str {
     if browser.gpc || browser.consent == DENIED { DENIED } else { UNKNOWN }
 }

@@ -1,4 +1,4 @@
-//! What a journey comes to: its counts, its paths, and the journey itself in words and as JSON.
+//! The fields of the journey: counts, paths, and the journey in words and as JSON.
 
 use super::facts::{Facts, OfLead};
 use super::kind::FieldKind;
@@ -10,12 +10,12 @@ use crate::visit::Touch;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// The length of `channel_path` and `source_path` in characters.
+/// The longest `channel_path` and `source_path`, in characters.
 const PATH: usize = 1000;
-/// Stands for the steps that a path has no room for.
+/// Marks the steps left out of a path that is too long.
 const LEFT_OUT: &str = "…";
 
-/// The fields of the journey. Where it is not known, its counts are not known either.
+/// The fields of the journey. If the journey is unknown, so are its counts.
 pub(super) const JOURNEY: [Row<OfLead>; 12] = [
     row(
         "first_visit_at",
@@ -28,7 +28,7 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "visits_count",
         FieldKind::Integer,
         "Visits before conversion",
-        "Visits up to the conversion, the one that converted included.",
+        "Visits up to the conversion, including the one that converted.",
         |facts| {
             let summed_up = facts.history.left_out.visits as usize;
             count(facts, facts.history.visits.len() + summed_up)
@@ -45,7 +45,7 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "touchpoints_count",
         FieldKind::Integer,
         "Touchpoints before conversion",
-        "Touches up to the conversion, direct ones included.",
+        "Touches up to the conversion, including direct ones.",
         |facts| {
             let summed_up = facts.history.left_out.touches as usize;
             count(facts, facts.history.touches.len() + summed_up)
@@ -55,7 +55,7 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "distinct_channels_count",
         FieldKind::Integer,
         "Distinct channels",
-        "How many different channels the touches came through.",
+        "The number of different channels of the touches.",
         |facts| {
             let mut channels = facts.history.left_out.channels.clone();
             channels.extend(facts.history.touches.iter().map(|touch| touch.label.channel));
@@ -105,7 +105,7 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "journey_summary",
         FieldKind::LongText,
         "Journey",
-        "The journey in words, a line for each step, newest last, at most 20 lines.",
+        "The journey in words, one line per step, newest last, at most 20 lines.",
         |facts| {
             let told = summary::tell(facts.history, facts.long_text);
             Some(told).filter(|told| !told.is_empty()).into()
@@ -115,20 +115,20 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "journey_json",
         FieldKind::Json,
         "Journey as JSON",
-        "The touches as a JSON array, cut in its middle where the target takes no more.",
+        "The touches as a JSON array; touches in the middle are left out if it would be too long for the target.",
         |facts| facts.is_known().then(|| facts.history.touches_text(facts.long_text)).into(),
     ),
     row(
         "journey_url",
         FieldKind::Url(500),
         "Journey link",
-        "Where the journey is shown to people; not known before there is such a page.",
+        "The page that shows the journey; always `null`, because there is no such page yet.",
         |_| Value::Null,
     ),
 ];
 
 impl Facts<'_> {
-    /// Whether anything is known of the lead's way.
+    /// Whether the lead's journey is known.
     fn is_known(&self) -> bool {
         !self.history.touches.is_empty()
     }
@@ -137,7 +137,7 @@ impl Facts<'_> {
         self.history.visits.first().map(|visit| visit.at_ms)
     }
 
-    /// From the first visit to the conversion; a clock that ran ahead makes it no less than nothing.
+    /// From the first visit to the conversion, at least 0: a browser's clock may run ahead.
     fn taken_ms(&self) -> Option<i64> {
         let converted_at_ms = self.conversion?.at_ms;
         Some(converted_at_ms.saturating_sub(self.first_visit_ms()?).max(0))
@@ -148,8 +148,8 @@ fn count(facts: &Facts<'_>, number: usize) -> Value {
     facts.is_known().then_some(number).into()
 }
 
-/// The steps of a journey, runs of the same one collapsed. What is longer than the field keeps its
-/// first step and the last ones that fit.
+/// The steps of a journey, with repeats collapsed. A path that is too long keeps its first step and
+/// as many of the last ones as fit.
 fn path(
     touches: &[Touch],
     same: impl Fn(&Touch, &Touch) -> bool,

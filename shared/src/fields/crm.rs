@@ -1,8 +1,8 @@
-//! The CRMs that fields can be named for, and the words that stand for them.
+//! The CRMs that fields can be named for, and their names in Clew.
 
 use std::str::FromStr;
 
-/// Where leads are handed to.
+/// A system that receives leads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "the names are the vendors' own")]
 pub enum Crm {
@@ -13,11 +13,12 @@ pub enum Crm {
     Monday,
     Acton,
     Waalaxy,
-    /// Any signed webhook: our own names and values.
+    /// Any signed webhook; it gets Clew's own names and values.
     Webhook,
 }
 
-/// A name that no CRM has. Never quotes it: who shows the error names its place.
+/// The error of an unknown CRM name. It never quotes the name; the caller that shows the error adds
+/// where it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a supported CRM; use one of {names}", names = names())]
 pub struct UnknownCrm;
@@ -36,7 +37,7 @@ impl FromStr for Crm {
 }
 
 impl Crm {
-    /// Every one.
+    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Hubspot,
         Self::Salesforce,
@@ -48,7 +49,7 @@ impl Crm {
         Self::Webhook,
     ];
 
-    /// The word in data and in the API.
+    /// The name used in data and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hubspot => "hubspot",

@@ -1,4 +1,4 @@
-//! What a lead's fields are read from: the subject, and what several fields derive from it.
+//! The input of a lead's fields: the subject, and values that several fields derive from it.
 
 use super::click::{Click, FAMILIES};
 use super::recent_click_ids::{self, ClickIds};
@@ -14,7 +14,7 @@ use crate::lifecycle::LifeCycle;
 use crate::visit::Touch;
 use serde_json::Value;
 
-/// A subject with what several fields derive from it.
+/// A subject, with values that several fields derive from it.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) lead: &'a Lead,
@@ -36,11 +36,11 @@ pub(super) struct Facts<'a> {
     pub(super) winner: Option<&'a Touch>,
 }
 
-/// How a field is read from a lead.
+/// Reads a field's value from a lead.
 pub(super) type OfLead = fn(&Facts<'_>) -> Value;
 
 impl<'a> Facts<'a> {
-    /// Derives it all, once for all fields.
+    /// Derives these values once for all fields.
     pub(super) fn of(subject: Subject<'a>) -> Self {
         let Subject { lead, history, life_cycle, deals, hand_off, rule, long_text } = subject;
         let browser = history.context();
@@ -78,7 +78,7 @@ impl<'a> Facts<'a> {
 fn credited<'a>(rule: Rule, lead: &Lead, history: &'a History) -> Option<&'a Touch> {
     let converted_at_ms = history.conversions.last()?.at_ms;
     let step = |touch: &Touch| Step {
-        // The history ends with the conversion, whatever the browser's clock said.
+        // The history ends with the conversion, even if the browser's clock ran ahead.
         at_ms: touch.at_ms.min(converted_at_ms) as f64,
         is_direct: touch.is_direct(),
         channel: touch.label.channel as usize,

@@ -1,4 +1,4 @@
-//! A canonical field: its public name, its words for people, and where its value comes from.
+//! A canonical field: its public name, label and description, and how its value is read.
 
 use super::click::OfTouch;
 use super::facts::{Facts, OfLead};
@@ -15,13 +15,13 @@ pub const FIELDS_VERSION: u32 = 1;
 pub struct Field {
     /// The public name.
     pub name: String,
-    /// What it holds.
+    /// The type of its value.
     pub kind: FieldKind,
-    /// Its name for people.
+    /// The display name.
     pub label: String,
-    /// What it means, in one sentence.
+    /// The meaning, in one sentence.
     pub description: String,
-    /// The part of the list that it stands in.
+    /// The group in the catalogue.
     pub group: &'static str,
     pub(super) value: ValueOf,
 }
@@ -29,14 +29,14 @@ pub struct Field {
 /// Where a field's value comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ValueOf {
-    /// One of the lead's three clicks, by its place in [`FAMILIES`](super::click::FAMILIES).
+    /// One of the lead's three touches, by its index in [`FAMILIES`](super::click::FAMILIES).
     Click(usize, OfTouch),
     /// The lead.
     Lead(OfLead),
 }
 
 impl Field {
-    /// Its value for a lead, within its limit.
+    /// Reads its value for a lead, cut to its limit.
     pub(super) fn read(&self, facts: &Facts<'_>) -> Value {
         let value = match self.value {
             ValueOf::Lead(read) => read(facts),
@@ -50,7 +50,7 @@ impl Field {
     }
 }
 
-/// A field as `GET /v1/fields` answers it.
+/// A field in the response of `GET /v1/fields`.
 #[derive(Serialize)]
 struct Entry<'a> {
     name: &'a str,

@@ -1,28 +1,28 @@
-//! What a field holds: its type, with its limit or its words.
+//! The types of fields, with their limits or values.
 
-/// A field's type; numbers in brackets are limits in Unicode characters.
+/// A field's type. Numbers are limits in Unicode characters.
 #[derive(Clone, Copy, Debug)]
 pub enum FieldKind {
-    /// A text, cut with an ellipsis.
+    /// A text; longer ones are cut and end with an ellipsis.
     Text(usize),
-    /// An address, cut where it stays one.
+    /// A URL; longer ones are cut so that they stay valid.
     Url(usize),
-    /// A word of a closed list.
+    /// One of a fixed list of values.
     Enum(fn() -> Vec<&'static str>),
     /// An integer.
     Integer,
-    /// Money as a text with the decimals of its currency; never a float.
+    /// Money as text with the decimals of its currency; never a float.
     Decimal,
-    /// RFC 3339 in UTC, whole seconds.
+    /// A time as RFC 3339 in UTC, in whole seconds.
     Time,
-    /// A text of several lines, as long as its target takes.
+    /// A text of several lines, as long as the target accepts.
     LongText,
-    /// JSON as text, as long as its target takes.
+    /// JSON as text, as long as the target accepts.
     Json,
 }
 
 impl FieldKind {
-    /// The name in the catalogue.
+    /// The type's name in the catalogue.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text(_) => "string",
@@ -36,7 +36,7 @@ impl FieldKind {
         }
     }
 
-    /// The longest value in characters, where the field itself has a limit.
+    /// The maximum length in characters, if the field has a limit of its own.
     pub fn max_length(self) -> Option<usize> {
         match self {
             Self::Text(limit) | Self::Url(limit) => Some(limit),
@@ -44,7 +44,7 @@ impl FieldKind {
         }
     }
 
-    /// The words that a value is one of.
+    /// The possible values, if the list is fixed.
     pub fn values(self) -> Option<Vec<&'static str>> {
         match self {
             Self::Enum(words) => Some(words()),

@@ -1,8 +1,8 @@
-//! What each CRM calls a field, and in what form it takes the value: one place for all code that
-//! reads fields for a CRM, pushes them to one, or declares them there.
+//! Each CRM's name for a field and the form of its values, for all code that reads fields for a
+//! CRM, pushes them to it, or declares them there.
 //!
-//! `docs/api.md` lists names, forms and lengths under "Fields for a CRM". A value that is not known is
-//! not sent to a CRM at all, so that it cannot empty one that is there.
+//! `docs/api.md` lists names, forms and lengths under "Fields for a CRM". Unknown values are never
+//! sent to a CRM, so that they cannot clear a value there.
 
 pub use super::crm::{Crm, UnknownCrm};
 
@@ -15,8 +15,8 @@ use std::fmt;
 use std::str::FromStr;
 
 impl Crm {
-    /// The longest text of several lines that it takes, for the summary and the journey as JSON.
-    /// monday's limit is from memory; Act-On's is unknown, so it is taken to be the same.
+    /// The longest multi-line text that the CRM accepts, for the summary and the journey as JSON.
+    /// monday's limit has not been verified; Act-On's is unknown and assumed to be the same.
     pub fn long_text(self) -> usize {
         match self {
             Self::Hubspot => 65_536,
@@ -29,8 +29,9 @@ impl Crm {
         }
     }
 
-    /// What it calls a field: a property's name where names are chosen (HubSpot, Salesforce), the
-    /// name that it makes of the label (Zoho), else the label that people see and the field is found by.
+    /// The CRM's name for a field: a property name where we choose it (HubSpot, Salesforce), the
+    /// name derived from the label (Zoho), otherwise the label that people see and that identifies
+    /// the field.
     pub fn field_name(self, prefix: &Prefix, field: &Field) -> String {
         let Prefix(prefix) = prefix;
         match self {
@@ -47,12 +48,12 @@ impl Crm {
         }
     }
 
-    /// A known value in the form that it takes; `None` for one that is not known.
+    /// Encodes a value for the CRM; `None` if the value is unknown.
     pub fn encode(self, field: &Field, value: Value) -> Option<Value> {
         let text = match value {
             Value::Null => return None,
             Value::String(text) => text,
-            // Every other field is an integer, and so it stays where texts are not asked for.
+            // All other values are integers; they stay numbers unless the CRM wants text.
             number => match self {
                 Self::Salesforce | Self::Pipedrive | Self::Zoho | Self::Webhook => {
                     return Some(number);
@@ -71,21 +72,21 @@ impl Crm {
             (Self::Monday, FieldKind::LongText | FieldKind::Json) => json!({ "text": text }),
             (Self::Waalaxy, FieldKind::Url(_)) => cut::url(text, WAALAXY)?.into(),
             (Self::Waalaxy, _) => cut::text(text, WAALAXY).into(),
-            // Money too stays text: a JSON number would have to pass through a float.
+            // Money stays text, too: a JSON number would pass through a float.
             _ => text.into(),
         })
     }
 }
 
-/// The longest value of a variable in Waalaxy.
+/// The longest value of a Waalaxy variable.
 const WAALAXY: usize = 1_000;
 
-/// HubSpot's time: Unix milliseconds, as a text like all of its values.
+/// HubSpot's time format: Unix milliseconds as text, like all its values.
 fn milliseconds(time: &str) -> Option<String> {
     parse_rfc3339(time).map(|at_ms| at_ms.to_string())
 }
 
-/// `Clew_First_Click` of `clew_first_click`.
+/// Turns `clew_first_click` into `Clew_First_Click`.
 fn capitalised(name: &str) -> String {
     let mut begins = true;
     let letters = name.chars().map(|letter| {
@@ -96,14 +97,14 @@ fn capitalised(name: &str) -> String {
     letters.collect()
 }
 
-/// What the names of our fields begin with in a CRM: a small letter, then up to six more small
-/// letters or digits, so that every CRM takes every name.
+/// The prefix of our field names in a CRM: a lower-case letter, then up to six more lower-case
+/// letters or digits, so that every CRM accepts every name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Prefix(String);
 
-/// A text that is no prefix.
+/// The error of an invalid prefix.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` should be 1 to 7 of a-z and 0-9, beginning with a letter")]
+#[error("`{0}` should be 1 to 7 characters of a-z and 0-9, starting with a letter")]
 pub struct PrefixError(String);
 
 impl FromStr for Prefix {
@@ -124,7 +125,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// Salesforce's names have 40 characters, and 33 of them are the longest of ours without prefix.
+/// Salesforce's names have at most 40 characters; the longest of ours takes 33 without the prefix.
 const LONGEST_PREFIX: usize = 7;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who converted, and how: the fields of the person and of the last conversion.
+//! The fields of the person and of the last conversion.
 
 use super::facts::OfLead;
 use super::kind::FieldKind;
@@ -7,22 +7,22 @@ use crate::lead::ConversionKind;
 use crate::time::rfc3339;
 use sha2::{Digest, Sha256};
 
-/// The field that stands before all others.
+/// The first field of all.
 pub(super) const LEAD_ID: Row<OfLead> = row(
     "lead_id",
     FieldKind::Text(36),
     "Lead id",
-    "The lead's id, a UUIDv7: the external id in every CRM.",
+    "The lead's id, a UUIDv7; also its external id in every CRM.",
     |facts| facts.lead.id.to_text().into(),
 );
 
-/// The rest of the person.
+/// The other fields of the person.
 pub(super) const IDENTITY: [Row<OfLead>; 9] = [
     row(
         "visitor_id",
         FieldKind::Text(64),
         "Visitor id",
-        "The browser that converted last, by the id in its first-party cookie.",
+        "The id, from the first-party cookie, of the browser that converted last.",
         |facts| facts.visitor.map(|visitor| visitor.to_text()).into(),
     ),
     row(
@@ -43,31 +43,31 @@ pub(super) const IDENTITY: [Row<OfLead>; 9] = [
         "phone",
         FieldKind::Text(32),
         "Phone",
-        "The phone number in E.164 where its country is known, else as typed.",
+        "The phone number in E.164 if its country is known, otherwise as typed.",
         |facts| facts.lead.contact.phone.as_deref().into(),
     ),
-    row("first_name", FieldKind::Text(128), "First name", "The given name.", |facts| {
+    row("first_name", FieldKind::Text(128), "First name", "The first name.", |facts| {
         facts.lead.contact.first_name.as_deref().into()
     }),
-    row("last_name", FieldKind::Text(128), "Last name", "The family name.", |facts| {
+    row("last_name", FieldKind::Text(128), "Last name", "The last name.", |facts| {
         facts.lead.contact.last_name.as_deref().into()
     }),
     row(
         "full_name",
         FieldKind::Text(128),
         "Full name",
-        "The whole name as typed, else given and family name.",
+        "The full name as typed, otherwise first and last name.",
         |facts| facts.lead.contact.full_name.as_deref().into(),
     ),
-    row("company", FieldKind::Text(255), "Company", "The employer as typed.", |facts| {
+    row("company", FieldKind::Text(255), "Company", "The company as typed.", |facts| {
         facts.lead.contact.company.as_deref().into()
     }),
-    row("job_title", FieldKind::Text(255), "Job title", "The position as typed.", |facts| {
+    row("job_title", FieldKind::Text(255), "Job title", "The job title as typed.", |facts| {
         facts.lead.contact.job_title.as_deref().into()
     }),
 ];
 
-/// The last conversion.
+/// The fields of the last conversion.
 pub(super) const CONVERSION: [Row<OfLead>; 7] = [
     row(
         "converted_at",
@@ -80,13 +80,13 @@ pub(super) const CONVERSION: [Row<OfLead>; 7] = [
         "conversion_type",
         FieldKind::Enum(kinds),
         "Conversion type",
-        "What kind of act the last conversion was.",
+        "The kind of the last conversion.",
         |facts| facts.conversion.map(|conversion| word(conversion.kind)).into(),
     ),
-    row("form_id", FieldKind::Text(255), "Form id", "The form's id in its page.", |facts| {
+    row("form_id", FieldKind::Text(255), "Form id", "The form's id on its page.", |facts| {
         facts.conversion.and_then(|conversion| conversion.form_id.as_deref()).into()
     }),
-    row("form_name", FieldKind::Text(255), "Form name", "The form's name for people.", |facts| {
+    row("form_name", FieldKind::Text(255), "Form name", "The form's display name.", |facts| {
         facts.conversion.and_then(|conversion| conversion.form_name.as_deref()).into()
     }),
     row(
@@ -107,7 +107,7 @@ pub(super) const CONVERSION: [Row<OfLead>; 7] = [
         "conversion_count",
         FieldKind::Integer,
         "Conversions",
-        "How many conversions the person has had up to this one; 1 is the first.",
+        "The number of the person's conversions up to this one; 1 is the first.",
         |facts| facts.history.conversions.len().into(),
     ),
 ];
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn addresses_are_hashed_as_advertising_platforms_do() {
-        // The vector of their documents, recomputed by sha256sum.
+        // The test vector of their documentation, recomputed with sha256sum.
         let expected = "9fbdefe2837a03c9225be80e741f316f4d174d1732b719b6abb6477efc1ae9d2";
         assert_eq!(hash("lead@example.com"), expected);
         assert_eq!(hash(" Lead@EXAMPLE.com "), expected);

@@ -1,8 +1,8 @@
-//! The rows by which the tables of fields declare them.
+//! The rows of the tables that declare fields.
 
 use super::kind::FieldKind;
 
-/// A field as its table declares it; `F` says what its value is read off.
+/// A field as declared in its table; `F` is the function that reads its value.
 pub(super) struct Row<F> {
     pub(super) name: &'static str,
     pub(super) kind: FieldKind,
@@ -11,7 +11,7 @@ pub(super) struct Row<F> {
     pub(super) value: F,
 }
 
-/// Makes a row; a table is easier to read without the names of the members.
+/// Builds a row; tables are easier to read without member names.
 pub(super) const fn row<F: Copy>(
     name: &'static str,
     kind: FieldKind,

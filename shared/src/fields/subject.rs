@@ -1,4 +1,4 @@
-//! What a lead's fields are made of: the lead, its history, its deals and its hand-off.
+//! The input of a lead's fields: the lead, its history, its deals and its hand-off.
 
 use super::crm::Crm;
 use crate::attribution::Rule;
@@ -8,34 +8,34 @@ use crate::lead::Lead;
 use crate::lifecycle::LifeCycle;
 use crate::link::CrmLink;
 
-/// What the fields are made of.
+/// The input of a lead's fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The person.
     pub lead: &'a Lead,
-    /// The history up to the last conversion.
+    /// Its history up to the last conversion.
     pub history: &'a History,
     /// Its stages.
     pub life_cycle: &'a LifeCycle,
     /// Its deals, in the order of [`Deal::all`].
     pub deals: &'a [Deal<'a>],
-    /// Where the hand-off stands, where there is any.
+    /// The state of the hand-off, if there is one.
     pub hand_off: Option<HandOff<'a>>,
-    /// How the touch that the conversion is credited to is found.
+    /// The rule that finds the touch credited with the conversion.
     pub rule: Rule,
-    /// The most characters of the summary, and bytes of the journey as JSON.
+    /// The longest summary in characters, and the longest journey as JSON in bytes.
     pub long_text: usize,
 }
 
-/// Where the lead's hand-off stands.
+/// The state of a lead's hand-off to a CRM.
 #[derive(Clone, Copy, Debug)]
 pub struct HandOff<'a> {
-    /// To what.
+    /// The CRM.
     pub provider: Crm,
-    /// Which record it is there, once that is known.
+    /// The lead's record there, once known.
     pub link: Option<&'a CrmLink>,
-    /// The state of those of the lead's deliveries that most need an eye.
+    /// The state of the lead's delivery that most needs attention.
     pub status: &'a str,
-    /// When one was last accepted, Unix milliseconds.
+    /// When a delivery was last accepted, Unix milliseconds.
     pub synced_at_ms: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! The journey in words, for people who sell: a line for each step, newest last.
+//! The journey in words, for salespeople: one line per step, newest last.
 
 use super::address::Address;
 use crate::cut;
@@ -9,28 +9,28 @@ use crate::visit::Began;
 use std::fmt::Write;
 use std::ops::Range;
 
-/// The most lines.
+/// The maximum number of lines.
 const LINES: usize = 20;
-/// The longest line and the longest path in it, in characters.
+/// The longest line, and the longest path in it, in characters.
 const LINE: usize = 250;
 const PATH: usize = 80;
 
-/// What has a line of its own.
+/// A step, which gets a line of its own.
 enum Step<'a> {
-    /// A touch, or several direct ones that followed each other, by their places.
+    /// A touch, or several direct ones in a row, by index.
     Touches(Range<usize>),
     /// A conversion.
     Conversion(&'a Conversion),
 }
 
-/// Tells a history in at most [`LINES`] lines and so many characters; nothing where it is empty.
-/// What does not fit is left out behind the first line.
+/// Describes a history in at most [`LINES`] lines and `limit` characters; empty if there is no
+/// history. Lines that do not fit are left out after the first line.
 pub(super) fn tell(history: &History, limit: usize) -> String {
     let steps = steps(history);
     let tell = |step: &Step<'_>| cut::text(line(history, step), LINE);
     let Some((first, rest)) = steps.split_first() else { return String::new() };
     let first = tell(first);
-    // Told from the end, so that a long history costs no more than what is shown of it.
+    // Lines are built from the end, so a long history costs no more than what is shown.
     let shown = rest.len().min(LINES - 1);
     let mut lines: Vec<String> = rest[rest.len() - shown..].iter().rev().map(tell).collect();
     let length =
@@ -51,13 +51,13 @@ pub(super) fn tell(history: &History, limit: usize) -> String {
     cut::text(lines.join("\n"), limit)
 }
 
-/// Touches and conversions in time order. Direct touches that follow each other are one step, but
-/// for the first touch of all.
+/// Touches and conversions in time order. Direct touches in a row are one step, except for the very
+/// first touch.
 fn steps(history: &History) -> Vec<Step<'_>> {
     let mut steps = Vec::new();
     let mut conversions = history.conversions.iter().peekable();
     for (place, touch) in history.touches.iter().enumerate() {
-        // The last conversion ends the history, whatever the browser's clock said.
+        // The last conversion ends the history, even if the browser's clock ran ahead.
         while let Some(before) = conversions.next_if(|next| {
             next.at_ms < touch.at_ms && Some(&next.id) != history.conversions.last().map(|c| &c.id)
         }) {
@@ -139,10 +139,10 @@ fn converted(conversion: &Conversion) -> String {
     line
 }
 
-/// `2026-11-21 10:15`, which is UTC as everywhere.
+/// Formats a time as `2026-11-21 10:15`, in UTC.
 fn minute(at_ms: i64) -> String {
     let mut text = rfc3339(at_ms).replace('T', " ");
-    // Nothing but a calendar's text is that long, and its characters are all of one byte.
+    // A formatted time is ASCII, so it can be cut anywhere.
     text.truncate(text.rfind(':').unwrap_or(text.len()));
     text
 }
@@ -152,7 +152,7 @@ fn path(url: &str) -> String {
     cut::text(path.to_owned(), PATH)
 }
 
-/// Adds texts of strangers: what would begin a line of its own becomes a space.
+/// Appends texts from outside; line breaks become spaces.
 fn told(line: &mut String, parts: &[&str]) {
     let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     for part in parts {

@@ -1,4 +1,4 @@
-//! Leads as the collector stores them, and what their fields say of their journeys.
+//! Leads as the collector stores them, and the fields of their journeys.
 
 mod golden;
 mod limits;
@@ -127,7 +127,7 @@ fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Ma
     })
 }
 
-/// The four steps of a channel's drill-down.
+/// The four levels of a channel's drill-down.
 fn check_drilldown(url: &str, referrer: &str, expected: [Option<&str>; 5]) {
     let url = format!("https://www.example.com/{url}");
     let fields = told(vec![page(0, &url, referrer, 0)], vec![conversion(1, 1_000, "")]);
@@ -217,7 +217,7 @@ fn a_journey_that_is_not_known_has_no_counts() {
     );
 }
 
-/// The lines of a summary of so many touches, other sources one after the other.
+/// The lines of a summary of this many touches, each with a different source from the one before.
 fn summary_of(touches: i64, limit: usize) -> String {
     const HOUR: i64 = 60 * 60 * 1000;
     let source = |hour: i64| ["google", "bing"][usize::try_from(hour % 2).unwrap()];

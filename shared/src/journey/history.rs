@@ -1,4 +1,4 @@
-//! The history itself: what the page views of a lead's browsers and its conversions come to.
+//! Merges the page views of a lead's browsers with its conversions.
 
 use crate::context::VisitorContext;
 use crate::ids::VisitorId;
@@ -9,35 +9,36 @@ use crate::visit::{LeftOut, Touch, Trail, Visit};
 /// The merged history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
-    /// Whether there is one, and if not, why.
+    /// Whether a journey is known, and if not, why.
     pub state: JourneyState,
     /// Visits of all visitors in time order.
     pub visits: Vec<Visit>,
-    /// Touches of all visitors in time order; `visit` counts in [`History::visits`].
+    /// Touches of all visitors in time order; `visit` is an index into [`History::visits`].
     pub touches: Vec<Touch>,
-    /// What was summed up, behind the first touch.
+    /// What was summed up; it belongs after the first touch.
     pub left_out: LeftOut,
-    /// The browser of each touch, where it is a lead's history.
+    /// The browser of each touch, if this is a lead's history.
     pub(super) browsers: Vec<Option<VisitorId>>,
-    /// Page views of all visitors in time order, as far as they are kept one by one.
+    /// The page views of all visitors that are kept one by one, in time order.
     pub pages: Vec<PageView>,
-    /// How many page views there were.
+    /// The number of page views, including those summed up.
     pub page_views: u32,
     /// The lead's conversions in time order.
     pub conversions: Vec<Conversion>,
-    /// The browser of the last conversion that has one, and one that was not taken from the lead.
+    /// The browser that a conversion named last, leaving out browsers that were taken from the
+    /// lead.
     pub converted_in: Option<VisitorId>,
 }
 
 impl History {
-    /// The history of one visitor up to a moment.
+    /// The history of one visitor up to a point in time.
     pub fn of_visitor(trail: &Trail, until_ms: i64) -> Self {
         let trail = trail.up_to(until_ms, |_| true);
         Self::merge(JourneyState::Known, vec![(None, trail)], Vec::new())
     }
 
-    /// The history of a lead up to the last of some of its conversions, from its visitors' trails.
-    /// Visitors that joined by another are no part of it.
+    /// A lead's history up to the last of the given conversions, from its visitors' trails.
+    /// Visitors joined by other conversions are left out.
     pub fn of_lead(
         lead: &Lead,
         trails: &[(VisitorId, Trail)],
@@ -45,7 +46,7 @@ impl History {
     ) -> Self {
         conversions.sort_by_key(|conversion| conversion.number);
         let last = conversions.last();
-        // Collectors' clocks differ: an earlier conversion may bear a later time.
+        // Collectors' clocks differ, so an earlier conversion may have a later time.
         let until_ms = conversions.iter().map(|conversion| conversion.at_ms).max();
         let until_ms = until_ms.unwrap_or(i64::MIN);
         let state = match last {
@@ -69,23 +70,23 @@ impl History {
         Self { converted_in, ..history }
     }
 
-    /// What the browser of [`History::converted_in`] had said of itself when it converted.
+    /// What the browser of [`History::converted_in`] had reported about itself when it converted.
     pub fn context(&self) -> Option<&VisitorContext> {
         let made = self.conversions.iter().rfind(|made| made.visitor == self.converted_in)?;
         made.context.as_ref().filter(|_| self.converted_in.is_some())
     }
 
-    /// The number of a touch of [`History::touches`] among all touches, from 1.
+    /// The number, from 1, of a touch in [`History::touches`] among all touches.
     pub fn number(&self, place: usize) -> usize {
         place + 1 + if place > 0 { self.left_out.touches as usize } else { 0 }
     }
 
-    /// The number of a visit of [`History::visits`] among all visits, from 1.
+    /// The number, from 1, of a visit in [`History::visits`] among all visits.
     pub(super) fn visit_number(&self, place: usize) -> usize {
         place + 1 + if place > 0 { self.left_out.visits as usize } else { 0 }
     }
 
-    /// Visits are per browser, so each one's are derived alone.
+    /// Visits are per browser, so each browser's visits are derived separately.
     fn merge(
         state: JourneyState,
         browsers: Vec<(Option<VisitorId>, Trail)>,
@@ -129,8 +130,8 @@ impl History {
     }
 }
 
-/// Where a second lead begins in a browser whose first lead converted last at `after_ms`: with the
-/// first visit after, or where there is none yet, with what the running visit sees from then on.
+/// When a browser's second lead begins, if its first lead last converted at `after_ms`: with the
+/// next visit, or, if there is none yet, right after that conversion.
 pub fn next_begin_ms(trail: &Trail, after_ms: i64) -> i64 {
     let visits = trail.journey().visits;
     let next = visits.iter().find(|visit| visit.at_ms > after_ms);
@@ -168,7 +169,7 @@ mod tests {
         check(i64::MAX, &[1, 4, 5, 6], 6);
         check(270 * MINUTE, &[1, 4, 5], 5);
         check(200 * MINUTE, &[1, 4], 4);
-        // what lies between is not known any more
+        // what lies between is no longer known
         check(30 * MINUTE, &[1], 1);
         check(-1, &[], 0);
     }

@@ -1,52 +1,53 @@
-//! Who converted: what a form says of a person, checked, and what the person is found by again.
+//! Contacts: validates what a form says about a person, and derives the identities by which that
+//! person is found again.
 
 use super::phone::{self, Country};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 
-/// Who converted, as the form told it.
+/// The person who converted, as the form reported them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Contact {
-    /// As typed, trimmed, the domain as mail servers write it: lower case, punycode.
+    /// As typed and trimmed; the domain in lower case and punycode.
     pub email: Option<String>,
-    /// E.164 where it is a number of a known country; else as typed.
+    /// E.164 if its country is known; otherwise as typed.
     pub phone: Option<String>,
-    /// Given name.
+    /// First name.
     pub first_name: Option<String>,
-    /// Family name.
+    /// Last name.
     pub last_name: Option<String>,
-    /// The whole name; made of the two where it is absent.
+    /// The full name; built from first and last name if absent.
     pub full_name: Option<String>,
-    /// Employer.
+    /// Company.
     pub company: Option<String>,
-    /// Position.
+    /// Job title.
     pub job_title: Option<String>,
 }
 
-/// Why a contact was refused; the text says what to do.
+/// Why a contact was refused. The message says what to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ContactError {
     /// Neither e-mail nor phone.
-    #[error("contact needs an email or a phone; without one nobody can be found again")]
+    #[error("contact needs an email or a phone, so that the person can be found again")]
     Nobody,
-    /// The e-mail has no `name@domain` shape.
-    #[error("contact.email is not an e-mail address")]
+    /// The e-mail is not of the form `name@domain`.
+    #[error("contact.email is not an e-mail address; use the form name@example.com")]
     Email,
     /// The phone has no digits.
-    #[error("contact.phone has no digits")]
+    #[error("contact.phone has no digits; send a phone number or leave it out")]
     Phone,
-    /// A value exceeds `limits::TEXT_BYTES` (`limits::EMAIL_BYTES` for an e-mail).
-    #[error("a value in contact is too long (at most 512 bytes, 254 for the email)")]
+    /// A value is longer than `limits::TEXT_BYTES` (`limits::EMAIL_BYTES` for an e-mail).
+    #[error("a value in contact is too long; use at most 512 bytes, 254 for the email")]
     TooLong,
 }
 
 impl Contact {
-    /// Trims, drops what is empty, and checks what identifies. A phone that does not say its country
-    /// is read as one of `country`. What this gives stays the same when it is given again.
+    /// Trims values, drops empty ones, and validates e-mail and phone. A phone number without a
+    /// country code is read as one of `country`. Normalising the result again changes nothing.
     ///
     /// # Errors
-    /// [`ContactError`], with the field at fault.
+    /// [`ContactError`], which names the invalid field.
     pub fn normalised(self, country: Option<Country>) -> Result<Self, ContactError> {
         let mut contact = Self {
             email: trimmed(self.email)?,
@@ -77,7 +78,7 @@ impl Contact {
         }
     }
 
-    /// Takes every value that the newer contact brings.
+    /// Overwrites with every value that the newer contact has.
     pub fn take(&mut self, newer: Self) {
         let take = |mine: &mut Option<String>, theirs: Option<String>| {
             if theirs.is_some() {
@@ -93,14 +94,14 @@ impl Contact {
         take(&mut self.job_title, newer.job_title);
     }
 
-    /// Takes only the values that are not known yet.
+    /// Takes only values that are still missing.
     pub fn fill(&mut self, newer: Self) {
         let known = std::mem::replace(self, newer);
         self.take(known);
     }
 
-    /// What the person can be found by, the stronger first: e-mail in lower case, then the phone
-    /// where it is E.164. A number that is kept as typed finds nobody.
+    /// The person's identities, strongest first: the e-mail in lower case, then the phone if it is
+    /// E.164. A number kept as typed is not an identity.
     pub fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> + '_ {
         let email = self.email.as_ref().map(|email| (IdentityKind::Email, email.to_lowercase()));
         let phone = self.phone.as_ref().filter(|phone| phone::is_e164(phone));
@@ -109,13 +110,13 @@ impl Contact {
 }
 
 impl Contact {
-    /// Whether the person can be found by something that finds the other one, too.
+    /// Whether the two contacts have an identity in common.
     pub fn shares_identity(&self, other: &Self) -> bool {
         self.identities().any(|mine| other.identities().any(|theirs| mine == theirs))
     }
 }
 
-/// An address in the form of [`Contact::identities`]; `None` where it is none.
+/// Normalises an e-mail address to the form in [`Contact::identities`]; `None` if it is not valid.
 pub fn email_identity(email: &str) -> Option<String> {
     normal_email(email.trim()).ok().map(|email| email.to_lowercase())
 }
@@ -131,12 +132,12 @@ fn trimmed(value: Option<String>) -> Result<Option<String>, ContactError> {
     Ok((!visible.is_empty()).then(|| visible.to_owned()))
 }
 
-/// Dots and `+tags` of the local part stay: whether they matter is that mail server's affair.
+/// Dots and `+tags` of the local part stay: whether they matter depends on the mail server.
 fn normal_email(email: &str) -> Result<String, ContactError> {
     if email.len() > limits::EMAIL_BYTES {
         return Err(ContactError::TooLong);
     }
-    // Pasted from a page, an address may have these around it.
+    // An address pasted from a page may have these around it.
     let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
     let visible: String = email.chars().filter(|character| !invisible(*character)).collect();
     let (local, domain) = visible.trim().rsplit_once('@').ok_or(ContactError::Email)?;
@@ -145,7 +146,7 @@ fn normal_email(email: &str) -> Result<String, ContactError> {
     if normal.len() > limits::EMAIL_BYTES {
         return Err(ContactError::TooLong);
     }
-    // As public mail goes: a name with a dot behind the @, no address of a machine, no display name.
+    // As for public e-mail: a domain with a dot, no IP address, no display name.
     let options = email_address::Options::default()
         .with_required_tld()
         .without_domain_literal()
@@ -156,7 +157,7 @@ fn normal_email(email: &str) -> Result<String, ContactError> {
     }
 }
 
-/// The kinds of things that a lead is found by.
+/// The kinds of identity that find a lead.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityKind {
@@ -164,14 +165,14 @@ pub enum IdentityKind {
     Email,
     /// An E.164 phone number.
     Phone,
-    /// A record of a CRM: `provider:type:id`.
+    /// A CRM record: `provider:type:id`.
     CrmRecord,
     /// A deal: `provider:id`.
     Deal,
 }
 
 impl IdentityKind {
-    /// The name in keys and rows.
+    /// The name used in keys and rows.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -181,7 +182,7 @@ impl IdentityKind {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
         let all = [Self::Email, Self::Phone, Self::CrmRecord, Self::Deal];
         all.into_iter().find(|kind| kind.as_str() == text)

@@ -1,23 +1,24 @@
-//! Phone numbers: E.164 where that is certain, after Google's libphonenumber.
+//! Phone numbers: converts them to E.164 where that is certain, with a port of Google's
+//! libphonenumber.
 
 use phonenumber::{Mode, country};
 use serde::Deserialize;
 
-/// A country by its ISO 3166-1 code of two letters.
+/// A country, by its two-letter ISO 3166-1 code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Country(country::Id);
 
 impl Country {
-    /// Reads a code like `FR`; `None` where no country has it.
+    /// Parses a code like `FR`; `None` if there is no such country.
     pub fn parse(code: &str) -> Option<Self> {
         code.parse().ok().map(Self)
     }
 }
 
-/// A code that no country has.
+/// The error of an unknown country code.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is no country: should be two letters of ISO 3166-1, like \"FR\"")]
+#[error("`{0}` is not a country; use a two-letter ISO 3166-1 code such as \"FR\"")]
 pub struct CountryError(String);
 
 impl TryFrom<String> for Country {
@@ -28,27 +29,30 @@ impl TryFrom<String> for Country {
     }
 }
 
-/// The number as E.164, `None` where it is not certain.
+/// Converts a number to E.164; `None` if that is not certain.
 ///
-/// That is where it does not say its country and `country` is not given, where no such number can
-/// exist, and where it has an extension, because those behind one switchboard are several persons.
+/// It is not certain if the number has no country code and `country` is `None`, if no such number
+/// can exist, or if the number has an extension, because the people behind one switchboard are
+/// different persons.
 pub fn e164(phone: &str, country: Option<Country>) -> Option<String> {
     let plain: String = phone.chars().map(ascii).collect();
-    // `00` is how most of the world dials abroad; a country's own way is read with the country.
+    // Most of the world dials `00` for international calls; other prefixes are parsed with the
+    // country.
     let abroad = plain.strip_prefix("00").map(|number| format!("+{number}"));
     certain(abroad.as_ref().unwrap_or(&plain), None).or_else(|| {
-        // With a country the crate would take that country's trunk zero off numbers of another one.
+        // Given a country, the crate would strip that country's trunk zero from numbers of other
+        // countries.
         let national = !plain.contains('+');
         country.filter(|_| national).and_then(|country| certain(&plain, Some(country)))
     })
 }
 
-/// Whether the text is a number in the form of [`e164`].
+/// Whether the text is already a number in E.164 as [`e164`] returns it.
 pub(super) fn is_e164(text: &str) -> bool {
     text.starts_with('+') && e164(text, None).as_deref() == Some(text)
 }
 
-/// Whether it is a digit of any keyboard that [`e164`] reads.
+/// Whether the character is a digit that [`e164`] accepts.
 pub(super) fn is_digit(character: char) -> bool {
     ascii(character).is_ascii_digit()
 }
@@ -59,7 +63,7 @@ fn certain(text: &str, country: Option<Country>) -> Option<String> {
         .then(|| number.format().mode(Mode::E164).to_string())
 }
 
-/// Full-width and Arabic digits, and the full-width plus, as ASCII has them.
+/// Converts full-width and Arabic digits, and the full-width plus, to ASCII.
 fn ascii(character: char) -> char {
     let zeros = ['\u{ff10}', '\u{660}', '\u{6f0}'];
     let digit = |zero: char| u32::from(character).checked_sub(u32::from(zero)).filter(|d| *d < 10);
@@ -74,7 +78,7 @@ fn ascii(character: char) -> char {
 mod tests {
     use super::*;
 
-    /// A number, the site's country (empty for none), and what it is in E.164 (empty for nothing).
+    /// A number, the site's country (empty for none), and the number in E.164 (empty for none).
     fn check(phone: &str, country: &str, expected: &str) {
         let country = Country::parse(country);
         let found = e164(phone, country);
@@ -151,7 +155,7 @@ mod tests {
             assert_eq!(Country::parse(code), None, "{code}");
         }
         let error = Country::try_from("fr".to_owned()).unwrap_err();
-        let expected = "`fr` is no country: should be two letters of ISO 3166-1, like \"FR\"";
+        let expected = "`fr` is not a country; use a two-letter ISO 3166-1 code such as \"FR\"";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -1,24 +1,24 @@
-//! Decimal strings as whole numbers of a decimal unit, and back.
+//! Converts decimal strings to whole numbers of a decimal unit, and back.
 
-/// Why a text is no whole number of units.
+/// Why a text is not a whole number of units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NumberError {
     /// Not a decimal number.
-    #[error("no number")]
+    #[error("not a number")]
     NoNumber,
-    /// It has decimals below the unit.
+    /// It has decimals smaller than the unit.
     #[error("too many decimals")]
     TooFine,
-    /// More units than can be counted.
+    /// More units than 128 bits can hold.
     #[error("too large")]
     TooLarge,
 }
 
-/// Reads a decimal number as units of `10^-decimals`: `1.5`, `-3`, `.5`, `1.5e-3`. Zeros behind the
-/// last digit are no decimals.
+/// Parses a decimal number to units of `10^-decimals`: `1.5`, `-3`, `.5`, `1.5e-3`. Trailing zeros
+/// do not count as decimals.
 ///
 /// # Errors
-/// [`NumberError`]; nothing is ever rounded.
+/// [`NumberError`]; it never rounds.
 pub fn parse(text: &str, decimals: u32) -> Result<i128, NumberError> {
     let (negative, rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -37,7 +37,7 @@ pub fn parse(text: &str, decimals: u32) -> Result<i128, NumberError> {
     if digits.is_empty() {
         return Ok(0);
     }
-    // The unit that the last digit left stands for, as a power of ten.
+    // The power of ten of the last remaining digit.
     let last = i64::from(exponent) + whole.len() as i64 - digits.len() as i64;
     let zeros = last + i64::from(decimals);
     let zeros = u32::try_from(zeros).map_err(|_| match zeros < 0 {
@@ -51,7 +51,7 @@ pub fn parse(text: &str, decimals: u32) -> Result<i128, NumberError> {
     Ok(if negative { -units } else { units })
 }
 
-/// Writes units of `10^-decimals` with all their decimals.
+/// Formats units of `10^-decimals` with all their decimals.
 pub fn write(units: i128, decimals: u32) -> String {
     let sign = if units < 0 { "-" } else { "" };
     let decimals = decimals as usize;

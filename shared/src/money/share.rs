@@ -1,29 +1,30 @@
-//! Shares of an amount that add up to it exactly, by the largest remainder.
+//! Divides an amount exactly, by the method of the largest remainder.
 
-/// Digits to which a weight is taken; products with a remainder below 10^19 fit into 128 bits.
+/// The digits of a weight; products with a remainder below 10^19 fit into 128 bits.
 const DIGITS: i32 = 18;
 
-/// Shares an amount out in proportion to credits: one share a credit, adding up to the amount.
+/// Divides an amount in proportion to credits: one share per credit, and together exactly the
+/// amount.
 ///
-/// Each share lies less than one unit from its exact part. What is left over below a unit goes to
-/// the largest remainders, of equal ones to the earlier; a refund is shared as the sale was.
+/// Each share is less than one unit from its exact value. The units left over go to the largest
+/// remainders, on a tie to the earlier ones. A refund is divided in the same way as the sale.
 ///
-/// Credits are finite and not negative; others count as 0. Where all are 0, all shares are 0:
-/// nobody earned the amount. Credits count to 10^-18 of their sum.
+/// Credits that are negative or not finite count as 0. If all are 0, all shares are 0: nobody
+/// earned the amount. Credits are precise to 10^-18 of their sum.
 pub fn split(amount: i64, credits: &[f64]) -> Vec<i64> {
     let shares = split_units(amount.into(), credits);
-    // No share is greater than the amount.
+    // A share is never greater than the amount.
     shares.into_iter().map(|share| share as i64).collect()
 }
 
-/// [`split`] for amounts of a finer unit than the currency has.
+/// Like [`split`], for amounts in a unit finer than the currency's.
 pub fn split_units(amount: i128, credits: &[f64]) -> Vec<i128> {
     let weights = weights(credits);
     let sum: i128 = weights.iter().sum();
     if sum == 0 {
         return vec![0; credits.len()];
     }
-    // amount · weight / sum, in two parts so that no product outgrows its type.
+    // amount · weight / sum, in two parts so that no product overflows.
     let (whole, rest) = (amount / sum, amount % sum);
     let mut shares = Vec::with_capacity(weights.len());
     let mut remainders = Vec::with_capacity(weights.len());
@@ -32,10 +33,10 @@ pub fn split_units(amount: i128, credits: &[f64]) -> Vec<i128> {
         let share = whole * weight + rest * weight / sum;
         left -= share;
         shares.push(share);
-        // An earlier one of equal remainders comes first.
+        // Of equal remainders the earlier comes first.
         remainders.push(((rest * weight % sum).unsigned_abs(), std::cmp::Reverse(index)));
     }
-    // Fewer units are left than there are shares that were cut.
+    // There are fewer units left than shares that were rounded.
     let count = left.unsigned_abs() as usize;
     if count > 0 && count < remainders.len() {
         remainders.select_nth_unstable_by(count - 1, |one, other| other.cmp(one));
@@ -46,15 +47,16 @@ pub fn split_units(amount: i128, credits: &[f64]) -> Vec<i128> {
     shares
 }
 
-/// Credits as whole numbers that add up to less than about 10^19. They are scaled by a power of ten,
-/// so that credits such as 0.4 are taken as they are written.
+/// Credits as whole numbers that add up to less than about 10^19. They are scaled by a power of
+/// ten, so credits such as 0.4 stay exact.
 fn weights(credits: &[f64]) -> Vec<i128> {
     let good = |credit: &f64| if credit.is_finite() && *credit > 0.0 { *credit } else { 0.0 };
     let sum: f64 = credits.iter().map(good).sum();
     if sum <= 0.0 || !sum.is_finite() {
         return vec![0; credits.len()];
     }
-    // Beyond 10^300 the power would be endless; sums below 10^-282 lose digits, and then count as 0.
+    // Beyond 10^300 the power would be infinite. Sums below 10^-282 lose digits and finally count
+    // as 0.
     let scale = 10_f64.powi((DIGITS - sum.log10().floor() as i32).min(300));
     credits.iter().map(|credit| (good(credit) * scale).round() as i128).collect()
 }
@@ -77,7 +79,7 @@ mod tests {
         check(101, &[0.5, 0.5], &[51, 50]);
         check(1, &[0.25, 0.25, 0.5], &[0, 0, 1]);
         check(2, &[0.225, 0.325, 0.225, 0.225], &[1, 1, 0, 0]);
-        // Weights of any size are in proportion.
+        // Weights of any magnitude work.
         check(1000, &[3.0, 1.0], &[750, 250]);
         check(1000, &[3e-200, 1e-200], &[750, 250]);
         check(1000, &[3e200, 1e200], &[750, 250]);
@@ -107,7 +109,7 @@ mod tests {
                 }
                 if sum > 0.0 {
                     let exact = amount as f64 * credits[index] / sum;
-                    // Floats of great amounts are themselves more than a unit apart.
+                    // Floats of large amounts are more than a unit apart.
                     let slack = 1.0 + amount.unsigned_abs() as f64 * 1e-14;
                     prop_assert!((*share as f64 - exact).abs() <= slack, "{share} for {exact}");
                 }

@@ -4,20 +4,20 @@ use crate::channel::Channel;
 use crate::click_id::ClickId;
 use serde::{Deserialize, Serialize};
 
-/// Source of a visit that shows no origin.
+/// The source of a visit without an origin.
 pub const DIRECT_SOURCE: &str = "(direct)";
-/// Medium of a visit that shows no origin.
+/// The medium of a visit without an origin.
 pub const NO_MEDIUM: &str = "(none)";
-/// Source of a visit whose tags name none.
+/// The source of a visit whose tags give no source.
 pub const NO_SOURCE: &str = "(not set)";
 
-/// What kind of origin a page view shows.
+/// The kind of origin that a page view shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Tags, a click id or a foreign referrer: a contact with marketing.
+    /// Tags, a click id or a foreign referrer: a marketing touch.
     Marketing,
-    /// Only an own or excluded referrer.
+    /// Only the site's own or an excluded referrer.
     Internal,
     /// Nothing.
     Nothing,
@@ -26,11 +26,11 @@ pub enum Origin {
 /// The judged origin of a page view.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Label {
-    /// What kind of origin it is.
+    /// The kind of origin.
     pub origin: Origin,
-    /// The canonical source, `(direct)` where there is none.
+    /// The canonical source; `(direct)` if there is none.
     pub source: String,
-    /// The medium, `(none)` where there is none.
+    /// The medium; `(none)` if there is none.
     pub medium: String,
     /// The campaign as written.
     pub campaign: Option<String>,
@@ -38,25 +38,25 @@ pub struct Label {
     pub campaign_id: Option<String>,
     /// `utm_term` as written.
     pub term: Option<String>,
-    /// The creative as written.
+    /// `utm_content` as written.
     pub content: Option<String>,
-    /// The word that was searched for, where a search engine's referrer tells it, in lower case.
+    /// The search word in lower case, if a search engine's referrer contains it.
     pub keyword: Option<String>,
-    /// The click id that decides.
+    /// The first click id that says something about the source.
     pub click_id: Option<ClickId>,
-    /// The group.
+    /// The channel.
     pub channel: Channel,
     /// The foreign referrer.
     pub referrer: Option<String>,
     /// The foreign referrer's host.
     pub referrer_host: Option<String>,
-    /// Which rules decided: what said the source, a slash, what said the channel; like
+    /// The rules that decided: what gave the source, a slash, and what gave the channel, such as
     /// `tags/paid_search` or `referrer:google.*/organic_search`.
     pub rule: String,
 }
 
 impl Label {
-    /// The label of a page view that shows no origin.
+    /// The label of a page view without an origin.
     pub fn direct(origin: Origin, rule: String) -> Self {
         Self {
             origin,
@@ -79,7 +79,7 @@ impl Label {
         self.click_id.as_ref().map(|id| id.value.as_str())
     }
 
-    /// Whether the two are one contact: same source, medium, campaign and click id value.
+    /// Whether the two are the same touch: same source, medium, campaign and click id value.
     pub fn same_signature(&self, other: &Self) -> bool {
         self.source == other.source
             && self.medium == other.medium

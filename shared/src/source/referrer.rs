@@ -1,4 +1,4 @@
-//! What a referrer is to a site: its own, excluded, foreign and known or not.
+//! Classifies a page view's referrer: none, own, excluded, or foreign.
 
 use super::table::{Found, Sources};
 use crate::channel::Category;
@@ -6,27 +6,27 @@ use crate::evidence::Evidence;
 use crate::host::{OwnHosts, registrable};
 use url::Url;
 
-/// What a referrer is to a site.
+/// A referrer from the site's point of view.
 pub(super) enum Referrer<'a> {
-    /// There is none, or none that can be read.
+    /// No referrer, or one that cannot be parsed.
     None,
     /// A host of the site itself.
     Own(&'a str),
-    /// A payment or login page, and the row that says so.
+    /// A payment or login page, with the row that says so.
     Excluded(&'a str),
-    /// Another place.
+    /// Another site or app.
     Foreign {
         host: &'a str,
-        /// What an unknown one is called: who registered it, or an app's package.
+        /// The source if it is unknown: the registrable domain, or an app's package.
         source: &'a str,
         found: Option<Found<'a>>,
-        /// What was searched for there.
+        /// The search word.
         keyword: Option<String>,
     },
 }
 
 impl<'a> Referrer<'a> {
-    /// What a page view's referrer is to a site with these hosts.
+    /// Classifies a page view's referrer for a site with these hosts.
     pub(super) fn of(evidence: &'a Evidence, own: &OwnHosts, sources: &'a Sources) -> Self {
         let Some(host) = evidence.referrer_host.as_deref() else { return Self::None };
         let address = evidence.referrer.as_deref().and_then(|address| Url::parse(address).ok());
@@ -39,7 +39,7 @@ impl<'a> Referrer<'a> {
             return Self::Own(host);
         }
         let found = sources.host(host, address.as_ref().map_or("", Url::path));
-        // Some send an app's package as if it were a host.
+        // Some send an app's package in place of a host.
         let found = found.or_else(|| sources.app(host));
         if let Some(Found { name, .. }) =
             found.filter(|found| found.platform.category == Category::Excluded)
@@ -57,8 +57,9 @@ impl<'a> Referrer<'a> {
         Self::Foreign { host, source: registrable(host), found, keyword }
     }
 
-    /// Whether `?ref=` and `?source=` may say more than the referrer: engines and assistants keep
-    /// addresses with parameters that somebody else once put there, and so do the site's own links.
+    /// Whether `?ref=` and `?source=` outrank the referrer. They do not for search engines and
+    /// assistants, which keep URLs with parameters that somebody else once added, nor for the
+    /// site's own links.
     pub(super) fn yields_to_weak(&self) -> bool {
         match self {
             Self::None => true,
@@ -72,7 +73,7 @@ impl<'a> Referrer<'a> {
         }
     }
 
-    /// How the trace calls it.
+    /// Its name in the trace.
     pub(super) fn told(&self) -> String {
         match self {
             Self::Foreign { found: Some(Found { name, .. }), .. } => format!("referrer:{name}"),

@@ -1,10 +1,10 @@
-//! The table of sources: which names, hosts and apps are which platform, and of what kind.
+//! The table of sources: maps names, hosts and apps to platforms and their categories.
 //!
-//! Rows are data (`shared/sources/*.csv`): `source,category,names[,words[,charsets]]`. A name without a dot
-//! is a value of `utm_source`; one with a dot is a host and its subdomains, `=` in front means this host
-//! only and `*.` its subdomains only, `google.*` any suffix of a registry, `x.com/i/grok` a part of a
-//! site, `app:` a package of `android-app://`,
-//! `mail.**` any unknown host with a part `mail` or `mail7`. `%20` is a space.
+//! Rows are data (`shared/sources/*.csv`): `source,category,names[,words[,charsets]]`. A name
+//! without a dot is a value of `utm_source`, in which `%20` is a space. A name with a dot is a host
+//! with its subdomains; `=` in front means this host only, `*.` its subdomains only. `google.*`
+//! matches any public suffix, `x.com/i/grok` a part of a site, `app:` a package of
+//! `android-app://`, and `mail.**` any unknown host with a label `mail`, or `mail7`.
 
 use super::row_error::RowError;
 use super::words::Words;
@@ -13,54 +13,55 @@ use crate::host::{before_registry_suffix, parse_host, registrable};
 use crate::rows::{TableError, rows};
 use std::collections::HashMap;
 
-/// What a name stands for.
+/// The platform that a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Platform {
     /// The canonical source.
     pub source: String,
-    /// Its kind.
+    /// Its category.
     pub category: Category,
 }
 
 #[derive(Clone, Debug)]
 struct HostRow {
     platform: usize,
-    /// Whether it stands for what lies below, too.
+    /// Whether it also matches subdomains.
     below: bool,
 }
 
-/// A row that a referrer matched.
+/// The row that a referrer matched.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
-    /// What it is.
+    /// The platform.
     pub platform: &'a Platform,
-    /// The row's name, for the trace: `google.*`.
+    /// The name as in the row, for the trace: `google.*`.
     pub name: &'a str,
 }
 
-/// All rows.
+/// All rows of all tables.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     platforms: Vec<Platform>,
-    /// Names exactly as Google publishes them.
+    /// The names exactly as Google publishes them.
     published: HashMap<String, usize>,
-    /// Further names of `utm_source`.
+    /// More values of `utm_source`.
     names: HashMap<String, usize>,
     hosts: HashMap<String, HostRow>,
-    /// What lies below these, and not they themselves.
+    /// Hosts of which only the subdomains match.
     below: HashMap<String, usize>,
-    /// Labels of hosts that nothing else knows.
+    /// Labels that match any host that no other row matches.
     labels: HashMap<String, usize>,
-    /// Parts of sites: a host, or its form for any suffix, to its paths, the longest first.
+    /// Parts of sites: a host, or its form for any suffix, and its paths, longest first.
     paths: HashMap<String, Vec<(String, usize)>>,
     words: HashMap<String, Words>,
 }
 
 impl Sources {
-    /// Adds the names that Google publishes. They are also hosts, unless [`Sources::add`] says otherwise.
+    /// Adds the names that Google publishes. Those with a dot are also hosts, unless
+    /// [`Sources::add`] replaces them.
     ///
     /// # Errors
-    /// The first line that is no row, or that repeats a name.
+    /// [`TableError`] for the first line that is not a valid row, or that repeats a name.
     pub fn add_published(&mut self, table: &str) -> Result<(), TableError> {
         for (line, row) in rows(table) {
             let wrong = |error: RowError| TableError { line, reason: error.to_string() };
@@ -78,10 +79,11 @@ impl Sources {
         Ok(())
     }
 
-    /// Adds rows. A name that an earlier table has takes its place.
+    /// Adds the rows of a table. A name replaces the same name of an earlier table.
     ///
     /// # Errors
-    /// The first line that is no row, or that repeats a name of the same table.
+    /// [`TableError`] for the first line that is not a valid row, or that repeats a name of the
+    /// same table.
     pub fn add(&mut self, table: &str) -> Result<(), TableError> {
         let mut seen = HashMap::new();
         for (line, row) in rows(table) {
@@ -105,7 +107,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Reads a row up to its names; gives back the platform, the names and the words.
+    /// Parses a row and adds its platform; returns the platform, the names and the search words.
     fn platform<'a>(&mut self, row: &'a str) -> Result<(usize, Vec<&'a str>, Words), RowError> {
         let cells: Vec<&str> = row.split(',').map(str::trim).collect();
         let [source, category, names, rest @ ..] = &cells[..] else {
@@ -160,7 +162,7 @@ impl Sources {
         Ok(())
     }
 
-    /// What Google's published table says of a name, in lower case.
+    /// The platform of a name (in lower case) in Google's published table.
     pub fn published(&self, name: &str) -> Option<&Platform> {
         let parents = std::iter::successors(Some(name), |name| Some(name.split_once('.')?.1));
         let below =
@@ -168,8 +170,8 @@ impl Sources {
         self.published.get(name).or_else(below).map(|platform| &self.platforms[*platform])
     }
 
-    /// What a value of `utm_source` means, in lower case: Google's table, then the further names, then
-    /// a host that is written out.
+    /// The platform of a value of `utm_source` (in lower case): from Google's table, then from the
+    /// other names, then from a host written out.
     pub fn named(&self, name: &str) -> Option<&Platform> {
         let by_name = || self.names.get(name).map(|platform| &self.platforms[*platform]);
         let by_host = || {
@@ -181,20 +183,21 @@ impl Sources {
         self.published(name).or_else(by_name).or_else(by_host)
     }
 
-    /// The platform of an app's package.
+    /// The row for an app's package.
     pub fn app(&self, package: &str) -> Option<Found<'_>> {
         let (name, row) = self.hosts.get_key_value(&format!("app:{package}"))?;
         Some(Found { platform: &self.platforms[row.platform], name })
     }
 
-    /// The longest row for a host and a path, on label boundaries: a part of the site before the host,
-    /// `gemini.google.com` before `google.*`; last, a row for one of its labels.
+    /// The most specific row for a host and a path. A part of a site comes before its host,
+    /// `gemini.google.com` before `google.*`, and a row for a single label comes last.
     pub fn host(&self, host: &str, path: &str) -> Option<Found<'_>> {
         self.longest(host, path).or_else(|| self.labelled(host))
     }
 
     fn labelled(&self, host: &str) -> Option<Found<'_>> {
-        // Labels in front of what is registered: `mail.co.uk` is somebody's name.
+        // Only labels in front of the registrable part: in `mail.co.uk`, `mail` is a registered
+        // name.
         let front = host.strip_suffix(registrable(host))?.strip_suffix('.')?;
         let (name, platform) = front.split('.').find_map(|label| {
             let label = label.trim_end_matches(|letter: char| letter.is_ascii_digit());
@@ -238,7 +241,7 @@ impl Sources {
         Some(Found { platform: &self.platforms[*platform], name })
     }
 
-    /// How a source's addresses tell the search word.
+    /// Where a source's URLs have the search word.
     pub fn words(&self, source: &str) -> Option<&Words> {
         self.words.get(source)
     }
@@ -249,7 +252,7 @@ fn wildcard(host: &str) -> Option<String> {
     before_registry_suffix(host).map(|front| format!("{front}.*"))
 }
 
-/// The key of a host row; `None` where it is no host.
+/// The key of a host row; `None` if the name is not a host.
 fn normal_key(name: &str) -> Option<String> {
     if let Some(package) = name.strip_prefix("app:") {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -261,7 +264,7 @@ fn normal_key(name: &str) -> Option<String> {
     }
 }
 
-/// A host of letters, digits, hyphens and underscores, as hosts on the web are; browsers take more.
+/// A host of letters, digits, hyphens and underscores, as web hosts are; browsers accept more.
 fn plain_host(text: &str) -> Option<String> {
     let host = parse_host(text)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -296,14 +299,14 @@ mod tests {
         check("Foo,search,foo.com", Err((1, "lower case")));
         check("foo,search,Foo.com", Err((1, "lower case")));
         check("foo,search,foo_bar.com", Ok(()));
-        check("foo,search,foo_bar!.com", Err((1, "no host")));
-        check("foo,search,\"quot.com", Err((1, "no host")));
+        check("foo,search,foo_bar!.com", Err((1, "not a host")));
+        check("foo,search,\"quot.com", Err((1, "not a host")));
         check("foo,search,a.de b..de", Err((1, "`b..de`")));
-        check("foo,search,name.*.x", Err((1, "no host")));
-        check("foo,search,mple.com=x", Err((1, "no host")));
-        check("foo,search,\"quot", Err((1, "no name")));
-        check("foo,search,fo%o.com", Err((1, "no host")));
-        check("foo,search,", Err((1, "names nothing")));
+        check("foo,search,name.*.x", Err((1, "not a host")));
+        check("foo,search,mple.com=x", Err((1, "not a host")));
+        check("foo,search,\"quot", Err((1, "does not have")));
+        check("foo,search,fo%o.com", Err((1, "not a host")));
+        check("foo,search,", Err((1, "needs at least one name or search word")));
         check("foo,search,foo.com,q,klingon", Err((1, "klingon")));
         check("foo,search,foo.com,q,gb2312,x", Err((1, "five")));
     }

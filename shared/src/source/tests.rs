@@ -1,4 +1,4 @@
-//! Labels: what each kind of evidence comes to, alone and against the others.
+//! Labels of each kind of evidence, alone and combined.
 
 mod any;
 mod referrers;
@@ -59,10 +59,10 @@ fn tags() {
     check("?utm_source=paypal.com", "", ("paypal.com", "(none)", Referral));
     check("?utm_source=bing.com&utm_medium=cpc", "", ("bing", "cpc", PaidSearch));
     check("?utm_source=news.google.fr.evil", "", ("news.google.fr.evil", "(none)", Referral));
-    // Tags win over any referrer, the site's own too.
+    // Tags win over any referrer, even the site's own.
     check("?utm_source=a&utm_medium=email", "https://www.google.com/", ("a", "email", Email));
     check("?utm_source=a&utm_medium=email", "https://site.example/", ("a", "email", Email));
-    // An assistant that names itself and no medium.
+    // An assistant that sends its name but no medium.
     check("?utm_source=chatgpt.com", "", ("chatgpt", "ai-assistant", AiAssistant));
     check("?utm_source=chatgpt.com&utm_medium=cpc", "", ("chatgpt", "cpc", PaidOther));
     check(
@@ -79,7 +79,7 @@ fn weak_tags() {
     check("?source=twitter&ref=b", "", ("x", "social", OrganicSocial));
     check("?ref=newsletter", "", ("newsletter", "(none)", Email));
     check("?ref=sms", "", ("sms", "(none)", Sms));
-    // What the other tags leave open.
+    // Tags that leave source or medium open.
     check("?source=facebook&utm_medium=cpc", "", ("facebook", "cpc", PaidSocial));
     check("?source=foo&utm_campaign=c", "", ("foo", "(none)", Referral));
     check("?source=foo&utm_campaign=c&gclid=1", "", ("google", "cpc", PaidSearch));
@@ -149,7 +149,7 @@ fn click_ids() {
 #[test]
 fn click_ids_against_each_other_and_the_rest() {
     use Channel::*;
-    // The table's order decides, not the address's.
+    // The order in the table decides, not that in the URL.
     for (query, expected) in [
         ("fbclid=1&gclid=2", "gclid"),
         ("msclkid=1&gclid=2", "gclid"),
@@ -166,7 +166,7 @@ fn click_ids_against_each_other_and_the_rest() {
         let label = label(&format!("?{query}"), "");
         assert_eq!(label.click_id.map(|id| id.name).as_deref(), Some(expected), "{query}");
     }
-    // Explicit tags are never overridden; a medium that nobody wrote is raised by proof of payment.
+    // Explicit tags are never overridden; a missing medium becomes paid if a click id proves it.
     check("?utm_source=a&utm_medium=referral&gclid=1", "", ("a", "referral", Referral));
     check(
         "?utm_source=google&utm_medium=organic&gclid=1",
@@ -209,7 +209,7 @@ fn keywords() {
     check_keyword("https://go.mail.ru/search?q=%ef%f0%e8%e2%e5%f2", Some("привет"));
     check_keyword("https://blog.example/?q=shoes", None);
     check_keyword("https://www.facebook.com/?q=shoes", None);
-    // What a person tagged stays apart from what was searched for.
+    // The tagged term and the search word are kept apart.
     let label = label("?utm_term=Tagged", "https://www.google.com/search?q=searched");
     assert_eq!(
         (label.term.as_deref(), label.keyword.as_deref()),
@@ -322,7 +322,7 @@ fn an_operators_rules_come_first() {
     assert_eq!(Rules::built_in().hash(), RULES.hash());
     assert_eq!(
         rules("[]", "x,serch,y.example", "").unwrap_err().to_string(),
-        "own.csv, line 1: `serch` is no category; there is search, portal, social, video, shopping, assistant, email, search_ads, display_ads, excluded, site"
+        "own.csv, line 1: `serch` is not a category; use one of search, portal, social, video, shopping, assistant, email, search_ads, display_ads, excluded, site"
     );
     assert!(
         rules("[]", "", "a,b").is_err_and(|error| error.to_string().contains("own.csv, line 1"))

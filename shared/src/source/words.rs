@@ -1,42 +1,42 @@
-//! The word that was searched for, read from a search engine's address.
+//! Reads the search word from a search engine's URL.
 
 use encoding_rs::Encoding;
 use std::borrow::Cow;
 use url::Url;
 
-/// The longest word that is kept, in bytes.
+/// The longest word that is stored, in bytes.
 const WORD_BYTES: usize = crate::limits::TAG_BYTES;
 
-/// How an engine's addresses tell the word.
+/// Where a search engine's URLs have the search word.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Words {
     places: Vec<Place>,
-    /// What its addresses are written in where they are not UTF-8.
+    /// The encodings to try if the text is not UTF-8.
     charsets: Vec<&'static Encoding>,
 }
 
-/// Where a word stands.
+/// Where a word is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Place {
-    /// In a parameter.
+    /// In a query parameter.
     Parameter(String),
-    /// In the segment of the path that stands so many behind the named one.
+    /// In the path segment that comes this many segments after the named one.
     Segment(String, usize),
 }
 
-/// Why the columns about search words cannot be read.
+/// Why the columns of search words are invalid.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum WordsError {
-    /// A segment of the path whose distance is not a number.
-    #[error("`{0}` should be like path:s:2")]
+    /// The distance of a path segment is not a number.
+    #[error("`{0}` should look like path:s:2")]
     Segment(String),
     /// An unknown charset.
-    #[error("`{0}` is no charset")]
+    #[error("`{0}` is not a known charset")]
     Charset(String),
 }
 
 impl Words {
-    /// Reads `q path:s:2` and `gb2312`.
+    /// Parses the two columns, such as `q path:s:2` and `gb2312`.
     pub(super) fn parse(places: &str, charsets: &str) -> Result<Self, WordsError> {
         let place = |text: &str| match text.strip_prefix("path:") {
             None => Ok(Place::Parameter(text.to_owned())),
@@ -66,7 +66,7 @@ impl Words {
         self.charsets.extend(more.charsets);
     }
 
-    /// The word in an address, in lower case; `None` where it names none.
+    /// The search word in a URL, in lower case; `None` if there is none.
     pub fn find(&self, url: &Url) -> Option<String> {
         let texts = [url.query(), url.fragment()];
         self.places.iter().find_map(|place| match place {

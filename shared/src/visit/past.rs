@@ -1,5 +1,5 @@
-//! What a visitor did up to a moment: the state of the fold, which is also what stays of page views that
-//! are too old to be kept one by one.
+//! The state of the fold after some page views. It is also what remains of page views too old to be
+//! kept one by one.
 
 use super::Journey;
 use crate::ids::EventId;
@@ -8,19 +8,20 @@ use crate::page_view::PageView;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What page views came to.
+/// The result of some page views.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Past {
     /// Their visits and touches.
     pub journey: Journey,
     /// The position of the newest of them.
     until: Option<(i64, EventId)>,
-    /// When the site was left for a host, as far as a later page view may be the return.
+    /// Departures by host, as far as a later page view may be the return from one.
     departures: BTreeMap<String, BTreeSet<i64>>,
 }
 
 impl Past {
-    /// Takes page views that are newer than those it has, in any order among themselves.
+    /// Adds page views. They must be newer than those added before, and may be in any order among
+    /// themselves.
     pub fn take<'a>(&mut self, page_views: impl IntoIterator<Item = &'a PageView>) {
         let mut ordered: Vec<&PageView> = page_views.into_iter().collect();
         ordered.sort_unstable_by_key(|view| view.position());
@@ -39,8 +40,8 @@ impl Past {
         }
     }
 
-    /// Bounds what is kept: the first touch and the newest, so many in all and at least two, and the
-    /// departures of the last hour.
+    /// Limits what is kept: `touches` touches, the first and the newest ones (at least two), and
+    /// the departures of the last hour.
     pub fn sum_up(&mut self, touches: usize) {
         self.journey.sum_up(touches.max(2));
         let Some((until_ms, _)) = self.until else { return };
@@ -55,7 +56,8 @@ impl Past {
         }
     }
 
-    /// The same without the touches of other times; what was summed up stays where its neighbours do.
+    /// A copy with only the touches at times that `holds` accepts. The totals of what was summed up
+    /// stay if the touches on both sides of them stay.
     pub(super) fn only(&self, holds: impl Fn(i64) -> bool) -> Self {
         let mut past = self.clone();
         let place = |place: usize| self.journey.touches.get(place);

@@ -1,4 +1,4 @@
-//! The table of visits and touches, and that the order of arrival is no matter.
+//! Visits and touches, and their independence of the order of arrival.
 
 use super::*;
 use crate::page_view::{Departure, Totals};
@@ -10,13 +10,13 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// A departure that nobody told before.
+/// A departure with a new id.
 fn left(at_ms: i64, host: &str) -> Totals {
     let departure = Departure { at_ms, id: view(at_ms, "").id, host: host.into() };
     Totals { departures: vec![departure], ..Totals::default() }
 }
 
-/// What was seen: rows of a time and either an origin (see [`view`]), or what happened on the page
+/// Page views: rows of a time and either an origin (see [`view`]), or what happened on the page
 /// view of the row before: `active`, or `> host` for a departure.
 fn views(rows: &[(i64, &str)]) -> Vec<PageView> {
     let mut views: Vec<PageView> = Vec::new();
@@ -35,7 +35,7 @@ fn views(rows: &[(i64, &str)]) -> Vec<PageView> {
     views
 }
 
-/// The touches as `visit:source`, with `~` where continued and `^` where upgraded.
+/// The touches as `visit:source`, with `~` if continued and `^` if upgraded.
 fn told(journey: &Journey) -> String {
     let touches = journey.touches.iter().map(|touch| {
         let mark = match touch.began {
@@ -81,7 +81,7 @@ fn no_visit_runs_and_there_is_an_own_or_excluded_referrer() {
         check(&[(0, internal)], "0:(direct)");
         check(&[(0, "google"), (HOUR, internal)], "0:google 1:google~");
         check(&[(0, ""), (HOUR, internal)], "0:(direct) 1:(direct)~");
-        // under 24 hours since the visitor was there
+        // less than 24 hours since the visitor was last active
         check(&[(0, "google"), (DAY - 1, internal)], "0:google 1:google~");
         check(&[(0, "google"), (DAY, internal)], "0:google 1:(direct)");
         check(
@@ -92,7 +92,7 @@ fn no_visit_runs_and_there_is_an_own_or_excluded_referrer() {
             &[(0, "google"), (20 * HOUR, internal), (40 * HOUR, internal)],
             "0:google 1:google~ 2:google~",
         );
-        // the last touch of the visit before
+        // the last touch of the previous visit
         check(&[(0, "google"), (1, "bing"), (HOUR, internal)], "0:google 0:bing 1:bing~");
     }
 }
@@ -146,7 +146,7 @@ fn a_visit_runs_and_other_evidence_upgrades_a_direct_touch() {
 fn a_visit_runs_and_other_evidence_is_a_new_touch() {
     check(&[(0, "google"), (1, "bing")], "0:google 0:bing");
     check(&[(0, "google"), (1, "bing"), (2, "google")], "0:google 0:bing 0:google");
-    // a continued touch is no direct one
+    // a continued touch is not direct
     check(&[(0, "google"), (HOUR, "own"), (HOUR + 1, "bing")], "0:google 1:google~ 1:bing");
     check(&[(0, "google"), (HOUR, "own"), (HOUR + 1, "google")], "0:google 1:google~");
 }
@@ -177,17 +177,17 @@ fn paired_returns() {
     check_return(10 * MINUTE, "https://pay.test/done", "0:google");
     check_return(10 * MINUTE, "https://WWW.Pay.test/done", "0:google");
     check_return(5 * MINUTE, "https://pay.test/", "0:google");
-    // another host, also one above or below
+    // another host, even a parent or subdomain
     check_return(10 * MINUTE, "https://bank.test/", "0:google 0:bank.test");
     check_return(10 * MINUTE, "https://a.pay.test/", "0:google 0:pay.test");
-    // no visit runs any more
+    // no visit is running
     check_return(35 * MINUTE - 1, "https://pay.test/", "0:google");
     check_return(35 * MINUTE, "https://pay.test/", "0:google 1:google~");
     check_return(65 * MINUTE - 1, "https://pay.test/", "0:google 1:google~");
     check_return(65 * MINUTE, "https://pay.test/", "0:google 1:pay.test");
-    // left after the page was seen
+    // left after the later page view
     check_return(5 * MINUTE - 1, "https://pay.test/", "0:google 0:pay.test");
-    // other evidence is never paired away
+    // other evidence is never treated as a return
     check_return(10 * MINUTE, "?utm_source=bing https://pay.test/", "0:google 0:bing");
     check_return(10 * MINUTE, "?gclid=1 https://pay.test/", "0:google 0:google");
 
@@ -196,12 +196,12 @@ fn paired_returns() {
     check(&[(0, "google"), (MINUTE, "> bank.test"), back], "0:google 0:pay.test");
     check(&[(0, "google"), (MINUTE, "> bank.test"), (MINUTE, "> pay.test"), back], "0:google");
     check(&[(0, "google"), (MINUTE, ""), (2 * MINUTE, "> pay.test"), back, back], "0:google");
-    // what paired stays paired with the same departure
+    // a departure can pair more than once
     check(
         &[(0, "google"), (MINUTE, "> pay.test"), back, (50 * MINUTE, "https://pay.test/")],
         "0:google 1:google~",
     );
-    // the visit ended a day after its beginning, though the page stood open
+    // the visit ended a day after it began, although the page stayed open
     check(
         &[(0, "google"), (50 * HOUR, "> pay.test"), (50 * HOUR + 1, "https://pay.test/")],
         "0:google 1:(direct)",
@@ -259,8 +259,8 @@ fn ten_thousand_touches() {
     assert_eq!((journey.touches.len(), journey.visits.len()), (10_000, 1));
 }
 
-/// One page view's part of a journey: tens of minutes, origin, minutes of activity, engaged time,
-/// and departures as minutes since the page view (a wrong clock's lie before it) and host.
+/// One page view: time in tens of minutes, origin, minutes of activity, engaged time, and
+/// departures as minutes since the page view (negative with a wrong clock) and host.
 type Drawn = (i64, usize, i64, u32, Vec<(i64, usize)>);
 
 fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
@@ -301,8 +301,8 @@ proptest! {
         prop_assert_eq!(journey.page_views() as usize, rows.len());
     }
 
-    /// Summing up the older page views, once or again and again, keeps the first touch and all sums,
-    /// and the newest touches as they are.
+    /// Summing up older page views, once or repeatedly, keeps the first touch, all sums, and the
+    /// newest touches unchanged.
     #[test]
     fn what_is_summed_up_adds_up(rows in drawn(), steps in 1..6usize, most in 2..5usize) {
         let mut views = seen(&rows);

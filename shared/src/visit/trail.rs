@@ -1,12 +1,12 @@
-//! A visitor's page views as they are kept: the newest one by one, the older ones summed up.
+//! A visitor's page views as stored: the newest one by one, the older ones summed up.
 
 use super::{Journey, Past};
 use crate::page_view::PageView;
 
-/// What is kept of one visitor's page views.
+/// The stored page views of one visitor.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Trail {
-    /// What the older ones came to, where there are any.
+    /// The sum of the older ones, if there are any.
     pub past: Option<Past>,
     /// The newer ones, in any order.
     pub views: Vec<PageView>,
@@ -20,9 +20,9 @@ impl Trail {
         past.journey
     }
 
-    /// The same as it stood at a moment, Unix milliseconds, and only what was at times that `holds`
-    /// names. Of page views that are summed up, the touch is what is shown or not: one that began
-    /// before the moment is shown with all its page views.
+    /// The trail as it was at `until_ms` (Unix milliseconds), with only what happened at times that
+    /// `holds` accepts. What is summed up can only be shown by whole touches: a touch that began
+    /// before that time is shown with all its page views.
     pub fn up_to(&self, until_ms: i64, holds: impl Fn(i64) -> bool) -> Self {
         let past =
             self.past.as_ref().map(|past| past.only(|at_ms| at_ms <= until_ms && holds(at_ms)));

@@ -1,7 +1,7 @@
-//! The collector's side of the wire: a batch as received, each event still to be judged.
+//! The collector's side of the wire format: parses a batch; each event is then judged on its own.
 //!
-//! A batch that is no JSON of this shape is refused as a whole; a single event that is wrong is
-//! dropped alone, because its neighbours are somebody's journey.
+//! A batch that is not JSON of this shape is refused as a whole. A single invalid event is dropped
+//! on its own, because the others are still part of a journey.
 
 use super::Kind;
 use super::encode::cut;
@@ -14,20 +14,20 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// A batch; unknown members are ignored.
+/// A batch. Unknown members are ignored.
 #[derive(Deserialize)]
 pub struct Batch<'a> {
-    /// The wire's version.
+    /// The version of the wire format.
     pub v: u32,
     /// The site's name as sent.
     #[serde(borrow)]
     pub site: Cow<'a, str>,
-    /// The visitor as sent; absent or empty where the browser has none.
+    /// The visitor as sent; absent or empty if the browser keeps none.
     #[serde(borrow, default)]
     pub visitor: Cow<'a, str>,
     /// Unix milliseconds by the browser's clock.
     pub sent_at: i64,
-    /// The domain that the tracker's cookie sticks to; empty for the host alone.
+    /// The domain that the tracker's cookie was set on; empty for the host alone.
     #[serde(borrow, default)]
     pub cookie_domain: Cow<'a, str>,
     /// `granted`, `denied` or empty.
@@ -42,10 +42,11 @@ pub struct Batch<'a> {
     /// `navigator.language`.
     #[serde(borrow, default)]
     pub language: Cow<'a, str>,
-    /// Whether a program drives the browser, as the browser itself says.
+    /// Whether the browser says that a program controls it (`navigator.webdriver`).
     #[serde(default)]
     pub webdriver: bool,
-    /// The cookie `_ga`, where the page's tag lets the tracker read it; so the next three.
+    /// The cookie `_ga`, if the page's script tag lets the tracker read it; the same holds for the
+    /// next three.
     #[serde(borrow, default)]
     pub ga: Cow<'a, str>,
     /// The first cookie `_ga_…`.
@@ -60,13 +61,13 @@ pub struct Batch<'a> {
     /// `module`, `loader` or `pixel`.
     #[serde(borrow, default)]
     pub sender: Cow<'a, str>,
-    /// The events, each judged alone.
+    /// The events; each is parsed on its own.
     #[serde(borrow)]
     pub events: Vec<&'a RawValue>,
 }
 
 impl<'a> Batch<'a> {
-    /// Reads a body.
+    /// Parses a request body.
     ///
     /// # Errors
     /// [`DropReason::TooLarge`], [`DropReason::Malformed`] or [`DropReason::UnsupportedVersion`].
@@ -78,7 +79,7 @@ impl<'a> Batch<'a> {
         match serde_json::from_str::<Self>(text) {
             Ok(batch) if batch.v == super::VERSION => Ok(batch),
             Ok(_) => Err(DropReason::UnsupportedVersion),
-            // Another version may look otherwise in everything else.
+            // In another version everything but `v` may look different.
             Err(_) => match serde_json::from_str::<Version>(text) {
                 Ok(Version { v }) if v != super::VERSION => Err(DropReason::UnsupportedVersion),
                 _ => Err(DropReason::Malformed),
@@ -87,20 +88,20 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The one member that every version has.
+/// The only member that all versions share.
 #[derive(Deserialize)]
 struct Version {
     v: u32,
 }
 
-/// An event whose types and ranges are right; its time is still the browser's.
+/// An event whose types and ranges are valid. Its time is still the browser's.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// The event's own id.
     pub id: EventId,
     /// Unix milliseconds by the browser's clock.
     pub at_ms: i64,
-    /// The page view it belongs to; its own id for a page view.
+    /// The page view it belongs to; for a page view its own id.
     pub page: EventId,
     /// What it reports.
     pub body: Body,
@@ -113,7 +114,7 @@ pub enum Body {
     PageView {
         /// The page's address.
         url: String,
-        /// Where the browser came from; empty where unknown.
+        /// The referrer; empty if unknown.
         referrer: String,
         /// The page's title.
         title: String,
@@ -122,7 +123,7 @@ pub enum Body {
     Engagement {
         /// Engaged milliseconds so far.
         engaged_ms: u32,
-        /// Greatest part seen so far, 0 to 100.
+        /// The largest part seen so far, 0 to 100.
         scroll_pct: u8,
     },
     /// The page was left for another host.
@@ -137,25 +138,26 @@ pub enum Body {
         /// `focus` or `submit`.
         step: String,
     },
-    /// An event of the site's own.
+    /// A custom event of the site.
     Custom {
         /// Its name.
         name: String,
-        /// Its properties, JSON text, empty where none.
+        /// Its properties as JSON text; empty if there are none.
         props: String,
     },
-    /// The page named the person.
+    /// The page identified the person.
     Identify {
-        /// Who it is, as the page says it: reading a phone number is dear, so it waits for its turn.
+        /// The contact as the page sent it. It is not normalised yet, because parsing a phone
+        /// number is expensive.
         contact: Contact,
-        /// The form that told it, where one did.
+        /// The form it came from; empty if it came from no form.
         form: String,
-        /// The site's signature of who it is, or empty.
+        /// The site's signature of the contact, or empty.
         signature: String,
     },
 }
 
-/// Who a page says that its visitor is.
+/// The contact in an identify event.
 #[derive(Deserialize)]
 struct Named {
     #[serde(default)]
@@ -164,7 +166,7 @@ struct Named {
     contact: Contact,
 }
 
-/// The event as it stands on the wire. Numbers are integers: the wire has no fractions.
+/// The event as it is on the wire. All numbers are integers.
 #[derive(Deserialize)]
 struct RawEvent<'a> {
     id: &'a str,
@@ -195,7 +197,7 @@ struct RawEvent<'a> {
 }
 
 impl Event {
-    /// Judges one event of a batch.
+    /// Parses and validates one event of a batch.
     ///
     /// # Errors
     /// [`DropReason::InvalidEvent`] or [`DropReason::TooLong`].
@@ -354,7 +356,7 @@ mod tests {
     }
 
     proptest! {
-        /// What the browser writes is what the collector reads, whatever the texts hold.
+        /// The collector reads what the browser wrote, for any texts.
         #[test]
         fn encode_then_decode(url in "\\PC{1,40}", title in any::<String>(), at in 0..i64::MAX, site in any::<String>()) {
             let id = EventId::parse(ID).unwrap();

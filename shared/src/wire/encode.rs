@@ -1,47 +1,48 @@
-//! The browser's side of the wire: events and batches as JSON text.
+//! The browser's side of the wire format: writes events and batches as JSON text.
 //!
-//! Written by hand because a JSON library would double the module that every visitor downloads.
-//! Events are encoded once and queued as text; a batch is a header and the queued texts.
+//! Written by hand, because a JSON library would double the size of the module that every visitor
+//! downloads. Events are encoded once and queued as text; a batch is a header around the queued
+//! texts.
 
 use super::{Kind, VERSION};
 use crate::ids::{EventId, digit};
 use alloc::string::String;
 
-/// An event as the tracker knows it. Empty texts and zero totals are left out.
+/// An event as the tracker knows it. Empty strings and zero totals are left out.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
-    /// Made by the browser, never changed.
+    /// The event's id, made by the browser; it never changes.
     pub id: EventId,
     /// Unix milliseconds by the browser's clock.
     pub at_ms: i64,
-    /// The page view that the event belongs to; its own id for a page view.
+    /// The page view that the event belongs to; for a page view its own id.
     pub page: EventId,
     /// What is reported.
     pub kind: Kind,
     /// The page's address.
     pub url: &'a str,
-    /// `document.referrer`, on the page view that entered the site.
+    /// `document.referrer`, only on the page view that entered the site.
     pub referrer: &'a str,
     /// The page's title.
     pub title: &'a str,
     /// Engaged milliseconds of the page so far.
     pub engaged_ms: u32,
-    /// Greatest part of the page seen so far, 0 to 100.
+    /// The largest part of the page seen so far, 0 to 100.
     pub scroll_pct: u8,
     /// The host that the page was left for.
     pub host: &'a str,
     /// A form's id or name.
     pub form: &'a str,
-    /// A form's step or a custom event's name.
+    /// The form step or the name of the custom event.
     pub name: &'a str,
-    /// A custom event's properties, already JSON.
+    /// The custom event's properties, already JSON.
     pub props: &'a str,
-    /// The contact of an identify, already JSON.
+    /// The contact of an identify event, already JSON.
     pub contact: &'a str,
 }
 
 impl Event<'_> {
-    /// An event with nothing but its identity.
+    /// An event with only its id, time, page view and kind.
     pub fn new(id: EventId, at_ms: i64, page: EventId, kind: Kind) -> Self {
         Event {
             id,
@@ -84,18 +85,18 @@ impl Event<'_> {
     }
 }
 
-/// What a batch says beside its events. Empty texts are left out.
+/// A batch's members other than its events. Empty strings are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Header<'a> {
     /// The site's name, from `data-site`.
     pub site: &'a str,
-    /// The visitor's UUID, or empty where the browser keeps none.
+    /// The visitor's UUID; empty if the browser keeps none.
     pub visitor: &'a str,
-    /// Unix milliseconds by the browser's clock at sending.
+    /// When the batch was sent, Unix milliseconds by the browser's clock.
     pub sent_at_ms: i64,
     /// The domain that the cookie was set on; empty for the host alone.
     pub cookie_domain: &'a str,
-    /// `granted`, `denied`, or empty where consent was never asked.
+    /// `granted`, `denied`, or empty if consent was never asked for.
     pub consent: &'a str,
     /// The Global Privacy Control signal.
     pub gpc: bool,
@@ -103,7 +104,7 @@ pub struct Header<'a> {
     pub dnt: bool,
     /// `navigator.webdriver`.
     pub webdriver: bool,
-    /// The cookie `_ga`, where it may be read; so the next three.
+    /// The cookie `_ga`, if the tracker may read it; the same holds for the next three.
     pub ga: &'a str,
     /// The first cookie `_ga_…`.
     pub ga_session: &'a str,
@@ -115,12 +116,12 @@ pub struct Header<'a> {
     pub language: &'a str,
     /// `fetch` or `beacon`.
     pub transport: &'a str,
-    /// `module` or `loader`: which of the two speaks.
+    /// `module` or `loader`: which of the two sends the batch.
     pub sender: &'a str,
 }
 
 impl Header<'_> {
-    /// The batch as a JSON object around events that are JSON already.
+    /// The batch as a JSON object; `events` are already JSON.
     pub fn batch<'e>(&self, events: impl Iterator<Item = &'e str>) -> String {
         let mut object = Object::new();
         object.number("v", i64::from(VERSION));
@@ -152,8 +153,8 @@ impl Header<'_> {
     }
 }
 
-/// A JSON object being written. Texts are put together from texts alone: `String::push` brings the
-/// encoding of characters along.
+/// A JSON object being written. It is built from string slices only: `String::push` would pull in
+/// the encoding of characters.
 struct Object(String);
 
 impl Object {
@@ -208,7 +209,7 @@ pub fn quote(text: &str) -> String {
             json.push_str(if byte < 16 { "\\u000" } else { "\\u001" });
             json.push_str(digit(usize::from(byte & 15)));
         } else {
-            // The character itself follows, with the next slice.
+            // The next slice starts with the character itself.
             json += "\\";
             copied = index;
         }
@@ -218,7 +219,7 @@ pub fn quote(text: &str) -> String {
     json
 }
 
-/// A decimal integer; `core::fmt` would cost the tracker more than these lines.
+/// A decimal integer; `core::fmt` would add more to the tracker than these lines.
 pub fn decimal(value: i64) -> String {
     let mut text = String::with_capacity(20);
     if value < 0 {
@@ -235,7 +236,7 @@ fn push_decimal(text: &mut String, value: u64) {
     text.push_str(digit((value % 10) as usize));
 }
 
-/// The longest prefix of at most `limit` bytes that ends at a character.
+/// The longest prefix of at most `limit` bytes that ends on a character boundary.
 pub fn cut(text: &str, limit: usize) -> &str {
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! The queue alone and shared by tabs.
+//! The queue alone, and shared by tabs.
 
 use super::*;
 use std::{format, vec};
@@ -21,7 +21,7 @@ fn page(number: usize) -> String {
     format!("{number:036}")
 }
 
-/// Makes a batch and says which events are in it.
+/// Makes a batch and returns its events.
 fn take(queue: &mut Queue, batch: u32, take: Take) -> Vec<usize> {
     queue.take(batch, take);
     queue.batch(batch).map(|json| json[7..43].parse().expect("a number")).collect()

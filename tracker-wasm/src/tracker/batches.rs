@@ -1,4 +1,4 @@
-//! How batches go, what their answers do, and what is stored between pages.
+//! How batches are sent, what responses do, and what is stored between pages.
 
 use super::Tracker;
 use crate::{
@@ -11,19 +11,20 @@ use crate::{
 use alloc::string::String;
 use shared::wire::encode::Header;
 
-/// The stored queue.
+/// The localStorage key of the queue.
 const QUEUE: &str = "clew_q";
-/// The stored token, behind the visitor that it was made for.
+/// The localStorage key of the token, which is stored after its visitor's id.
 const TOKEN: &str = "clew_t";
 
 impl<B: Browser> Tracker<B> {
-    /// When a batch can go. One at a time is under way, unless the page is about to go.
+    /// When a batch can be sent. Only one is in flight at a time, unless the page is about to go
+    /// away.
     pub(super) fn send_at(&self) -> i64 {
         let blocked = !self.consent.may_send() || self.queue.is_under_way();
         if blocked { NEVER } else { self.schedule.due_at() }
     }
 
-    /// Sends one batch, if there is anything to send and the collector did not ask to be left alone.
+    /// Sends one batch, if there are events and the collector did not ask to wait.
     pub(super) fn flush(&mut self, now: i64, take: Take) {
         if !self.consent.may_send() {
             return;
@@ -59,7 +60,7 @@ impl<B: Browser> Tracker<B> {
             dnt: self.dnt,
             webdriver: self.webdriver,
             ga: cookie("_ga="),
-            // The property's name stands before the value.
+            // The property's name comes before the value.
             ga_session: cut_at(cookie("_ga_"), b'=').1.unwrap_or_default(),
             fbc: cookie("_fbc="),
             fbp: cookie("_fbp="),
@@ -71,7 +72,7 @@ impl<B: Browser> Tracker<B> {
         self.browser.post(batch, transport, &body);
     }
 
-    /// A batch was answered, or failed.
+    /// Handles a batch's response or failure.
     pub(super) fn answer(
         &mut self,
         now: i64,
@@ -81,7 +82,7 @@ impl<B: Browser> Tracker<B> {
         retry_after: u32,
     ) {
         if self.consent.refused() {
-            // An answer that was under way may just have renewed the cookie.
+            // A response in flight may just have renewed the cookie.
             self.browser.forget();
             return;
         }
@@ -105,14 +106,14 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// The token that an earlier page was given for this visitor.
+    /// The token that an earlier page received for this visitor.
     pub(super) fn stored_token(&self) -> Option<String> {
         let stored = self.browser.load(TOKEN);
         let token = stored.strip_prefix(&*self.identity.visitor);
         token.filter(|token| !token.is_empty()).map(String::from)
     }
 
-    /// Takes a token, or with an empty one gives it up everywhere.
+    /// Sets the token; an empty one removes it everywhere.
     pub(super) fn hold_token(&mut self, token: &str) {
         if token != self.token {
             self.token = token.into();
@@ -123,20 +124,20 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// Puts the token into the page's forms; not before the page is complete, because a framework
-    /// that takes over markup from its server does not expect more fields than it sent.
+    /// Writes the token into the page's forms, but only once the page has finished loading: a
+    /// framework that hydrates server-rendered markup does not expect extra fields.
     pub(super) fn fill_forms(&self) {
         if !self.token.is_empty() && self.loaded {
             self.browser.fill_forms(&self.token);
         }
     }
 
-    /// Takes over what earlier pages could not send.
+    /// Takes over the events that earlier pages could not send.
     pub(super) fn adopt_queue(&mut self) {
         self.queue.adopt(&self.owner(), &self.browser.load(QUEUE));
     }
 
-    /// Keeps what is unsent for the next page.
+    /// Stores unacknowledged events for the next page.
     pub(super) fn store_queue(&mut self) {
         if !self.consent.may_store() {
             self.queue.skip_store();
@@ -147,7 +148,7 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// Whose events the stored queue has.
+    /// The owner of the stored queue's events.
     fn owner(&self) -> String {
         let mut owner = self.site.clone();
         owner += " ";

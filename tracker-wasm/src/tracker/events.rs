@@ -1,4 +1,4 @@
-//! The events that signals turn into.
+//! The events that signals produce.
 
 use super::Tracker;
 use crate::{browser::Browser, queue::Take};
@@ -12,8 +12,8 @@ use shared::{
 };
 
 impl<B: Browser> Tracker<B> {
-    /// Queues the page view, unless it has been. Its title is read as late as that, because pages
-    /// that navigate by script set it after the address.
+    /// Queues the page view, unless it has been queued. The title is read this late because
+    /// single-page apps set it after the URL.
     pub(super) fn push_page_view(&mut self) {
         let visitor = &self.identity.visitor;
         if !self.consent.refused() && self.page.is_new_to(visitor) {
@@ -22,7 +22,7 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// Queues the page's totals where they have grown.
+    /// Queues the page's totals if they have grown.
     pub(super) fn report(&mut self, now: i64) {
         if let Some((engaged_ms, scroll_pct)) = self.ledger.report() {
             let mut event = self.event(now, Kind::Engagement);
@@ -33,7 +33,7 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// The first focus of a form is an event; every focus is a chance to fill forms that are new.
+    /// A form's first focus is an event; every focus is a chance to fill new forms.
     pub(super) fn form_focus(&mut self, now: i64, form: &str) {
         self.ledger.input(now);
         self.fill_forms();
@@ -43,7 +43,7 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// A submit usually ends the page, so everything goes now.
+    /// A submit usually ends the page, so everything is sent now.
     pub(super) fn form_submit(&mut self, now: i64, form: &str) {
         self.ledger.input(now);
         self.fill_forms();
@@ -60,7 +60,7 @@ impl<B: Browser> Tracker<B> {
         self.push(now, &event);
     }
 
-    /// The page is left for another host. Whatever ends the page then sends it.
+    /// The page is left for another host. The event is sent when the page ends.
     pub(super) fn depart(&mut self, now: i64, host: &str) {
         let mut event = self.event(now, Kind::Departure);
         event.host = host;
@@ -77,7 +77,7 @@ impl<B: Browser> Tracker<B> {
         }
     }
 
-    /// `clew('identify', contact)`: a lead, which must not wait.
+    /// `clew('identify', contact)`: a lead, so it is sent at once.
     pub(super) fn identify(&mut self, now: i64, contact: &str) {
         let mut event = self.event(now, Kind::Identify);
         event.contact = object(contact);
@@ -109,7 +109,7 @@ pub(super) fn id(browser: &impl Browser, now: i64) -> EventId {
     EventId::new(now, *browser.dice().first_chunk().unwrap_or(&[0; 10]))
 }
 
-/// JSON that is an object and no longer than the wire allows, or nothing.
+/// The text if it is a JSON object within the limit of the wire format; otherwise empty.
 fn object(json: &str) -> &str {
     if json.starts_with("{") && json.len() <= limits::PROPS_BYTES { json } else { "" }
 }

@@ -1,4 +1,4 @@
-//! The tracker from signal to batch, in a browser made of fields.
+//! The tracker from signal to batch, in a fake browser.
 
 use super::*;
 use crate::{browser::Transport, fake::Fake, opening::Opening};
@@ -31,7 +31,7 @@ impl Page {
         Self { browser: browser.clone(), tracker, now: OPENED + 40 }
     }
 
-    /// Tells a signal this many milliseconds later.
+    /// Sends a signal this many milliseconds later.
     fn after(&mut self, milliseconds: i64, signal: Signal<'_>) -> &mut Self {
         self.now += milliseconds;
         self.tracker.hear(signal, self.now);
@@ -43,7 +43,7 @@ impl Page {
         self.after(10, Signal::Answer { batch, status, token, retry_after: 0 })
     }
 
-    /// The batches since the last call: how each went, and its events in short.
+    /// The batches since the last call: how each was sent, and its events in short form.
     fn sent(&self) -> Vec<(Transport, Vec<String>)> {
         let posts = core::mem::take(&mut self.browser.state.borrow_mut().posts);
         posts.iter().map(|(transport, body)| (*transport, events(body))).collect()
@@ -64,7 +64,7 @@ impl Page {
     }
 }
 
-/// One event of a body in short: kind, then its totals, name, or the path of its address.
+/// One event of a body in short form: its kind, then its totals, name, or the path of its URL.
 fn events(body: &str) -> Vec<String> {
     let value = |event: &str, key: &str| {
         let after = event.split_once(&format!("\"{key}\":")).map(|(_, rest)| rest)?;
@@ -129,7 +129,7 @@ fn the_first_batch() {
     assert_eq!(state.wake, Some(4_960), "the first report is due after five seconds");
 }
 
-/// The header's members that come of the tag, the browser and its cookies.
+/// The header's members that come from the tag, the browser and its cookies.
 #[test]
 fn what_a_batch_says_of_the_browser() {
     let cookies = "_ga=GA1.1.1.2; _gat=1; _ga_ABC=GS2.1.s1$o2; _ga_DEF=GS1.1.3; _fbp=fb.1.2.3";
@@ -218,7 +218,8 @@ fn answers() {
 
 #[test]
 fn the_collector_is_left_alone_as_long_as_it_asks() {
-    // What happens so many milliseconds after an answer that asks for a minute; whether anything is sent.
+    // What happens this many milliseconds after a response that asks for a minute, and whether
+    // anything is sent.
     let check = |milliseconds: i64, signal: Signal<'_>, sends: bool| {
         let browser = Fake::new();
         let mut page = Page::open(&browser, "full");
@@ -250,11 +251,11 @@ fn departures() {
     assert!(page.sent().is_empty(), "it may wait for others");
     page.after(1_000, Signal::Wake);
     check(&page.sent(), &[(Fetch, &["departure pay.test"])]);
-    // in this one, while the answer is under way
+    // in this one, while the response is in flight
     page.after(10, Signal::Depart("login.test")).after(5, Signal::Leave);
     let expected = ["departure pay.test", "departure login.test", "engagement 1075 40%"];
     check(&page.sent(), &[(Beacon, &expected)]);
-    // Another page view says that it was left itself.
+    // Another page view reports its own departures.
     page.after(5, Signal::Restored("https://www.example.com/pricing"));
     page.answer(202, "");
     page.sent();

@@ -1,7 +1,7 @@
-//! `clew-demo`: serves the demo site, the magazine and the CRM until it is told to stop.
+//! `clew-demo`: serves the demo site, the magazine and the CRM until it is stopped.
 //!
-//! `cargo xtask run` starts it beside the collector. Everything it does is in the library; here
-//! are the command line, the sockets and the signals.
+//! `cargo xtask run` starts it next to the collector. The library does the work; this file has the
+//! command line, the sockets and the signals.
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -28,35 +28,36 @@ struct Arguments {
     #[arg(long, env = "CLEW_DEMO_NEWS_PORT", default_value_t = 8082)]
     news_port: u16,
 
-    /// The port of the CRM; webhooks go to /webhook of it.
+    /// The port of the CRM; it receives webhooks at /webhook.
     #[arg(long, env = "CLEW_DEMO_CRM_PORT", default_value_t = 8083)]
     crm_port: u16,
 
-    /// The collector, as the form handler reaches it.
+    /// The collector's URL, as the form handler reaches it.
     #[arg(long, env = "CLEW_DEMO_COLLECTOR_URL", default_value = "http://127.0.0.1:8080")]
     collector_url: String,
 
-    /// What lies before /s.js, as browsers reach it [default: the collector's /c].
+    /// The URL in front of /s.js, as browsers reach it [default: the collector's /c].
     #[arg(long, env = "CLEW_DEMO_TRACKER_URL")]
     tracker_url: Option<String>,
 
-    /// The demo site, as browsers reach it [default: its address and port].
+    /// The demo site's URL, as browsers reach it [default: its address and port].
     #[arg(long, env = "CLEW_DEMO_PUBLIC_SITE_URL")]
     public_site_url: Option<String>,
 
-    /// The id of the demo site at the collector.
+    /// The demo site's name in the collector's configuration.
     #[arg(long, env = "CLEW_DEMO_SITE", default_value = "demo")]
     site: String,
 
-    /// A file with the form handler's API key; it stands above the key itself.
+    /// A file with the form handler's API key; it takes precedence over the key itself.
     #[arg(long, env = "CLEW_DEMO_API_KEY_FILE")]
     api_key_file: Option<PathBuf>,
 
-    /// The form handler's API key. Better in the environment: others can read a command line.
+    /// The form handler's API key. Prefer the environment variable: other users can read a command
+    /// line.
     #[arg(long, env = "CLEW_DEMO_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
 
-    /// The secret of the webhooks: whsec_ and base64. Better in the environment, as above.
+    /// The secret of the webhooks, whsec_ and base64. Prefer the environment variable.
     #[arg(long, env = "CLEW_DEMO_WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: String,
 
@@ -64,7 +65,7 @@ struct Arguments {
     #[arg(long, env = "CLEW_DEMO_CONTENT_SECURITY_POLICY")]
     content_security_policy: Option<String>,
 
-    /// Seconds between attempts to send what the collector did not take.
+    /// Seconds between attempts to send submissions that the collector has not accepted.
     #[arg(long, env = "CLEW_DEMO_RETRY_SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(1..))]
     retry_seconds: u64,
@@ -82,7 +83,7 @@ async fn main() -> Result<()> {
         news: listen(arguments.bind, arguments.news_port)?,
         crm: listen(arguments.bind, arguments.crm_port)?,
     };
-    // Before the start, so that no signal is missed.
+    // Before starting, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let demo = Demo::start(settings(arguments)?, listeners)?;

@@ -1,4 +1,4 @@
-//! `POST /v1/leads` at the collector: what is said, and how the answer is read.
+//! The client of the collector's `POST /v1/leads`.
 
 use crate::contact::submission::Submission;
 use reqwest::header;
@@ -6,20 +6,20 @@ use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The person is waiting for the thank-you page meanwhile.
+/// The timeout. The person is waiting for the thank-you page.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// What became of one attempt.
+/// The result of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Accepted {
         lead_id: String,
     },
-    /// The same body would be refused again.
+    /// Refused; the same body would be refused again.
     Refused {
         status: u16,
     },
-    /// Away, busy, or not letting us in: worth another attempt later.
+    /// Unavailable, busy, or not authorised: worth another attempt later.
     Unavailable {
         reason: String,
     },
@@ -33,15 +33,15 @@ pub(crate) struct LeadSender {
 
 impl LeadSender {
     pub(crate) fn new(collector_url: &str, api_key: &str) -> Result<Self, reqwest::Error> {
-        // The client wants a provider of cryptography even for plain http. If another part of this
-        // process has installed one already, that one is as good.
+        // The client needs a cryptography provider even for plain http. One installed by another
+        // part of this process is fine.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder()
             .timeout(TIME_LIMIT)
             .redirect(Policy::none())
-            // The collector is a neighbour: never through a proxy.
+            // The collector is nearby, so never use a proxy.
             .no_proxy()
-            // The retries and the server run on two runtimes, which must not share a connection.
+            // Retries and server run on two runtimes, which must not share connections.
             .pool_max_idle_per_host(0)
             .build()?;
         let endpoint = format!("{}/v1/leads", collector_url.trim_end_matches('/'));
@@ -67,12 +67,12 @@ impl LeadSender {
 
 async fn read_answer(answer: reqwest::Response) -> Sent {
     let status = answer.status();
-    // Not 409: it says that another request with the same key is under way.
+    // Not 409, which means that another request with the same key is in progress.
     if matches!(status.as_u16(), 400 | 413 | 422) {
         return Sent::Refused { status: status.as_u16() };
     }
     if !status.is_success() {
-        return Sent::Unavailable { reason: format!("answered {status}") };
+        return Sent::Unavailable { reason: format!("responded with {status}") };
     }
     match answer.json::<Created>().await {
         Ok(created) => Sent::Accepted { lead_id: created.lead.id },
@@ -80,7 +80,7 @@ async fn read_answer(answer: reqwest::Response) -> Sent {
     }
 }
 
-/// The error with its causes; the address is ours and carries no secret.
+/// The error with its causes. The URL in it is our own and has no secret.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -101,7 +101,7 @@ struct CreatedLead {
     id: String,
 }
 
-/// The request's body. What has no value is left out; the message is not in it at all.
+/// The request's body. Empty values are left out; the message is never sent.
 #[derive(Serialize)]
 struct NewLead<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,24 +1,25 @@
-//! Where submissions are kept until the collector has taken them: a bounded list in memory.
+//! Keeps submissions until the collector has accepted them, in a bounded list in memory.
 //!
-//! A real handler has a database or a mailbox in its place. Only what waits is sent again.
+//! A real handler would use a database or a mailbox. Only waiting submissions are sent again.
 
 use crate::contact::submission::{Submission, fresh_id};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// More are not kept: the oldest settled one goes first, then the oldest of all.
+/// The most submissions kept. Beyond that the oldest settled one is removed, or else the oldest
+/// one.
 const CAPACITY: usize = 500;
 
-/// What became of a submission.
+/// The state of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
-    /// Not sent yet, or the collector was away.
+    /// Not sent yet, or the collector was unavailable.
     Waiting,
-    /// The collector made this lead of it.
+    /// The collector accepted it as this lead.
     Accepted { lead_id: String },
-    /// The collector will never take it; sending it again would not help.
+    /// The collector refused it permanently.
     Refused { status: u16 },
 }
 
@@ -36,9 +37,9 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Keeps a submission and answers it back. The same form with the same content (a double
-    /// click) is kept once. The same form with other content (sent, gone back, corrected) is a
-    /// second message, which must not be lost as a repeat of the first: it gets an id of its own.
+    /// Stores a submission and returns it. The same form with the same content, as after a double
+    /// click, is stored once. The same form with different content, for example sent again after a
+    /// correction, is a second message that must not be lost as a repeat, so it gets its own id.
     pub(crate) fn keep(&self, mut submission: Submission) -> Submission {
         let mut kept = self.lock();
         if let Some(known) = kept.iter().find(|known| known.submission.id == submission.id) {
@@ -50,7 +51,9 @@ impl Mailbox {
         if kept.len() == CAPACITY {
             let settled = kept.iter().position(|known| known.state != State::Waiting);
             if settled.is_none() {
-                tracing::error!("too many submissions wait for the collector: the oldest is lost");
+                tracing::error!(
+                    "too many submissions are waiting for the collector: the oldest was dropped"
+                );
             }
             kept.remove(settled.unwrap_or(0));
         }
@@ -58,7 +61,8 @@ impl Mailbox {
         submission
     }
 
-    /// A submission that was accepted stays so, whatever a repeat of it is told.
+    /// Sets the state of a submission; an accepted one stays accepted, whatever a repeat results
+    /// in.
     pub(crate) fn settle(&self, id: &str, state: State) {
         let pending = |known: &&mut Kept| {
             known.submission.id == id && !matches!(known.state, State::Accepted { .. })
@@ -77,7 +81,7 @@ impl Mailbox {
         self.lock().iter().cloned().collect()
     }
 
-    /// Nothing panics while the lock is held, and the list would be whole if it did.
+    /// Nothing panics while the lock is held, and the list would be intact even then.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,10 @@
-//! What a person typed: read from the form's body, checked, and made into a [`Submission`].
+//! Parses and validates the contact form, and makes a [`Submission`] of it.
 //!
-//! Pure but for the random id of a fresh form.
+//! Pure, except for the random id of a new form.
 
 use serde::Serialize;
 
-/// The fields as they came, so that the form can be shown again with them.
+/// The fields as received, so that the form can be shown again with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) first_name: String,
@@ -13,48 +13,48 @@ pub(crate) struct Form {
     pub(crate) company: String,
     pub(crate) phone: String,
     pub(crate) message: String,
-    /// Names this rendered form: hidden, random, and the `Idempotency-Key` later.
+    /// The id of this rendered form: hidden and random; it becomes the `Idempotency-Key`.
     pub(crate) submission: String,
-    /// The sealed token that the tracker puts in forms.
+    /// The sealed token that the tracker writes into forms.
     pub(crate) clew_token: String,
 }
 
-/// What is wrong with one field.
+/// A problem with one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) field: &'static str,
     pub(crate) text: &'static str,
 }
 
-/// A form that was checked and can be handed on.
+/// A validated form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Submission {
     /// The id of the rendered form.
     pub id: String,
     /// The visitor in the tracker's cookie.
     pub visitor: Option<String>,
-    /// The sealed token that the tracker put in the form.
+    /// The sealed token that the tracker wrote into the form.
     pub token: Option<String>,
-    /// The address, trimmed.
+    /// The e-mail address, trimmed.
     pub email: String,
     pub first_name: String,
     pub last_name: String,
     pub company: String,
     pub phone: String,
-    /// Stays with the site: the collector never sees it.
+    /// The message. It stays with the site; the collector never sees it.
     pub message: String,
-    /// The page that the form was on.
+    /// The URL of the form's page.
     pub page_url: String,
 }
 
 impl Form {
-    /// An empty form with a fresh id.
+    /// An empty form with a new id.
     pub(crate) fn blank() -> Self {
         Self { submission: fresh_id(), ..Self::default() }
     }
 
-    /// Reads a urlencoded body. Unknown fields are passed over; of a field that comes twice, the
-    /// first value that is not empty counts.
+    /// Parses a urlencoded body. Unknown fields are ignored; if a field is repeated, the first
+    /// non-empty value counts.
     pub(crate) fn parse(body: &[u8]) -> Self {
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(body) {
@@ -79,7 +79,7 @@ impl Form {
         form
     }
 
-    /// All that is wrong, in the order of the fields.
+    /// All problems, in the order of the fields.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let too_long = [
             ("first_name", &self.first_name, 128),
@@ -90,7 +90,7 @@ impl Form {
         ]
         .into_iter()
         .filter(|(_, value, most)| value.chars().count() > *most)
-        .map(|(field, ..)| Problem { field, text: "This is longer than we can take." });
+        .map(|(field, ..)| Problem { field, text: "This is too long." });
         email_problem(&self.email)
             .map(|text| Problem { field: "email", text })
             .into_iter()
@@ -100,7 +100,7 @@ impl Form {
 }
 
 impl Submission {
-    /// Checks the form. The visitor and the page come from the request.
+    /// Validates the form. The visitor and the page come from the request.
     pub(crate) fn new(
         form: &Form,
         visitor: Option<String>,
@@ -131,10 +131,10 @@ pub(crate) fn fresh_id() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// Plausible, not proven: only a mail that arrives proves an address.
+/// Checks that the address is plausible; only a delivered e-mail proves it.
 fn email_problem(email: &str) -> Option<&'static str> {
     if email.is_empty() {
-        return Some("Please give us your e-mail address, so that we can answer.");
+        return Some("Please enter your e-mail address so that we can reply.");
     }
     let plausible = email.len() <= 254
         && !email.chars().any(|letter| letter.is_whitespace() || letter.is_control())
@@ -145,7 +145,7 @@ fn email_problem(email: &str) -> Option<&'static str> {
                 && !host.contains('@')
                 && host.split('.').all(|label| !label.is_empty())
         });
-    (!plausible).then_some("This does not look like an e-mail address: name@example.com.")
+    (!plausible).then_some("Please enter an e-mail address such as name@example.com.")
 }
 
 /// The 36-character hyphenated form.
@@ -162,7 +162,7 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// The collector judges the token; this only keeps out what cannot be one.
+/// Rejects what cannot be a token; the collector verifies it.
 fn is_token(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,6 +1,6 @@
-//! What the CRM has received: one delivery for each webhook id, and every attempt.
+//! The webhooks that the CRM has received: one delivery per webhook id, and every attempt.
 //!
-//! In memory and bounded. The same webhook id again is a repeat, never a second record.
+//! Kept in memory and bounded. The same webhook id again is a repeat, never a second record.
 
 use crate::crm::payload::Message;
 use crate::settings::Clock;
@@ -10,22 +10,23 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// More attempts are not remembered: the oldest goes.
+/// The most attempts kept; beyond that the oldest is dropped.
 const ATTEMPTS_CAPACITY: usize = 20_000;
 
-/// More deliveries are not kept: the oldest goes, and would be taken again if it were repeated.
+/// The most deliveries kept; beyond that the oldest is dropped, and a repeat of it would be stored
+/// again.
 const DELIVERIES_CAPACITY: usize = 10_000;
 
-/// As much of a refused request's id is remembered.
+/// The longest id kept of a refused request.
 const MAX_ID: usize = 200;
 
-/// One webhook that was taken.
+/// An accepted webhook.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Delivery {
     pub webhook_id: String,
-    /// When it came first.
+    /// When it first arrived.
     pub received_at_ms: i64,
-    /// How often it came and was taken: one, and its repeats.
+    /// How often it was accepted, including repeats.
     pub attempts: u32,
     pub body: Value,
 }
@@ -33,15 +34,15 @@ pub struct Delivery {
 /// One request to `/webhook`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
-    /// As the request says; under status 401 nobody vouches for it.
+    /// As sent; with status 401 it is not verified.
     pub webhook_id: Option<String>,
     pub at_ms: i64,
     pub status: u16,
-    /// Why it was refused; nothing for what was taken.
+    /// Why it was refused; `None` if it was accepted.
     pub reason: Option<String>,
 }
 
-/// A delivery with what was read in it, for the pages.
+/// A delivery with its parsed message, for the pages.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) webhook_id: String,
@@ -65,7 +66,7 @@ pub(crate) struct Book {
 #[derive(Default)]
 struct Pages {
     received: VecDeque<Received>,
-    /// Webhook id to its place in `received`, counted from the first ever.
+    /// The index in `received` by webhook id, counted from the first ever.
     places: HashMap<String, usize>,
     dropped: usize,
     attempts: VecDeque<Attempt>,
@@ -89,7 +90,7 @@ impl Book {
         self.lock().failing
     }
 
-    /// Keeps a verified message, or counts it as the repeat of one.
+    /// Stores a verified message, or counts it as a repeat.
     pub(crate) fn take(&self, webhook_id: &str, now_ms: i64, message: Message) -> Taken {
         let mut pages = self.lock();
         let taken = pages.take(webhook_id, now_ms, message);
@@ -104,9 +105,9 @@ impl Book {
         taken
     }
 
-    /// Remembers an attempt that was refused.
+    /// Records a refused attempt.
     pub(crate) fn refused(&self, webhook_id: Option<&str>, status: u16, reason: &str) {
-        // Under status 401 the id is a stranger's and may be of any length.
+        // With status 401 the id is from a stranger and may be of any length.
         let webhook_id = webhook_id.map(|id| id.chars().take(MAX_ID).collect());
         let reason = Some(reason.to_owned());
         self.lock().note(Attempt { webhook_id, at_ms: self.now_ms(), status, reason });
@@ -148,7 +149,7 @@ impl Pages {
         if let Some(known) = known.and_then(|place| self.received.get_mut(place)) {
             known.attempts += 1;
             if known.message.body != message.body {
-                tracing::warn!(webhook_id, "a repeat has another body than the first time");
+                tracing::warn!(webhook_id, "a repeat has a different body");
             }
             return Taken::Repeat;
         }

@@ -1,7 +1,7 @@
-//! The webhook's body: which shapes are known, and what is in them.
+//! Parses a webhook's body.
 //!
-//! Strict about what the contract promises (the type, the ids, flat fields, times), indifferent to
-//! members it does not know, because additions do not change the version.
+//! It is strict about what the contract promises (type, ids, flat fields, times) and ignores
+//! unknown members, because additions do not change the version.
 
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, Error};
@@ -9,37 +9,37 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// The version of the fields that this CRM has columns for.
+/// The version of the fields that this CRM supports.
 const FIELDS_VERSION: u32 = 1;
 
-/// Why a body cannot be used.
+/// Why a body is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Malformed {
-    #[error("the body is not the JSON of a webhook: {0}")]
+    #[error("the body is not a JSON webhook: {0}")]
     Envelope(serde_json::Error),
-    #[error("the type {0:?} is not known")]
+    #[error("unknown type {0:?}")]
     Type(String),
-    #[error("the data of {kind} has another shape: {error}")]
+    #[error("invalid data for {kind}: {error}")]
     Data { kind: String, error: serde_json::Error },
-    #[error("version {0} of the fields is not known")]
+    #[error("unknown version {0} of the fields")]
     Version(u32),
     #[error("the field {0} is not a string, a number, a boolean or null")]
     Field(String),
 }
 
-/// A webhook that was read.
+/// A parsed webhook.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// When it happened, as the collector says.
+    /// When it happened, according to the collector.
     pub(crate) at: Timestamp,
     pub(crate) event: Event,
-    /// The whole of it, for `GET /api/deliveries`.
+    /// The whole body, for `GET /api/deliveries`.
     pub(crate) body: Value,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// `lead.converted` and `lead.updated`: the lead as it is now.
+    /// `lead.converted` and `lead.updated`: the lead's current state.
     Lead(Box<Lead>),
     /// `lead.stage_changed`.
     Stage(StageChange),
@@ -49,13 +49,13 @@ pub(crate) enum Event {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Lead {
-    /// The conversion that this is about.
+    /// The id of the conversion.
     #[expect(dead_code, reason = "read so that a body without it is refused")]
     id: String,
     pub(crate) lead_id: String,
     fields_version: u32,
     pub(crate) fields: Map<String, Value>,
-    /// Missing when the body had to be cut.
+    /// Missing if the body had to be shortened.
     #[serde(default, deserialize_with = "journey")]
     journey: Option<Journey>,
 }
@@ -66,7 +66,7 @@ pub(crate) struct StageChange {
     pub(crate) to: String,
 }
 
-/// The members may be missing, one by one, when the body had to be cut.
+/// Any member may be missing if the body had to be shortened.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Journey {
@@ -75,7 +75,7 @@ pub(crate) struct Journey {
     pub(crate) conversions: Vec<Conversion>,
 }
 
-/// A touch, or the mark `{"omitted": 37}` in the place of touches that were cut.
+/// A touch, or the mark `{"omitted": 37}` in place of touches that were left out.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Touch {
@@ -116,7 +116,7 @@ pub(crate) struct Conversion {
 }
 
 impl Lead {
-    /// The journey, or what is left of it in the field `journey_json` when it was cut.
+    /// The journey, or the touches in the field `journey_json` if the journey was left out.
     pub(crate) fn journey(&self) -> Option<Cow<'_, Journey>> {
         let touches = || {
             let text = self.fields.get("journey_json")?.as_str()?;
@@ -134,7 +134,7 @@ struct Envelope {
     data: Map<String, Value>,
 }
 
-/// Reads a body that was verified.
+/// Parses a verified body.
 pub(crate) fn parse(body: &[u8]) -> Result<Message, Malformed> {
     let whole: Value = serde_json::from_slice(body).map_err(Malformed::Envelope)?;
     let Envelope { r#type, timestamp, data } =
@@ -160,7 +160,7 @@ fn lead(kind: &str, data: Map<String, Value>) -> Result<Lead, Malformed> {
     }
 }
 
-/// serde would read a list as a structure, too; here only an object will do.
+/// serde would also accept an array for a struct; only an object is valid here.
 fn journey<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Journey>, D::Error> {
     let object: Option<Map<String, Value>> = Option::deserialize(deserializer)?;
     object
@@ -189,18 +189,18 @@ mod tests {
             (lead(r#","journey":{}"#), ""),
             (lead(r#","journey":{"touches":[{"omitted":37}]},"later":{}"#), ""),
             (lead(r#","journey":{"pages":[{"at":"2026-11-21T10:15:00Z","url":"/"}]}"#), ""),
-            (lead(r#","journey":{"pages":[{"at":"yesterday","url":"/"}]}"#), "another shape"),
-            (lead(r#","journey":[]"#), "another shape"),
+            (lead(r#","journey":{"pages":[{"at":"yesterday","url":"/"}]}"#), "invalid data"),
+            (lead(r#","journey":[]"#), "invalid data"),
             (lead("").replace("\"visits_count\":3", "\"visits_count\":[3]"), "visits_count"),
             (lead("").replace("\"fields_version\":1", "\"fields_version\":2"), "version 2"),
-            (lead("").replace("\"lead_id\":\"l\",", ""), "another shape"),
-            (lead("").replace("lead.converted", "lead.exploded"), "not known"),
-            (lead("").replace("2026-11-21T10:15:00Z", "noon"), "not the JSON"),
+            (lead("").replace("\"lead_id\":\"l\",", ""), "invalid data"),
+            (lead("").replace("lead.converted", "lead.exploded"), "unknown type"),
+            (lead("").replace("2026-11-21T10:15:00Z", "noon"), "not a JSON webhook"),
             (r#"{"type":"ping","timestamp":"2026-11-21T10:15:00Z","data":{}}"#.into(), ""),
-            (r#"{"type":"ping","timestamp":"2026-11-21T10:15:00Z"}"#.into(), "not the JSON"),
-            ("[]".into(), "not the JSON"),
-            ("{".into(), "not the JSON"),
-            (String::new(), "not the JSON"),
+            (r#"{"type":"ping","timestamp":"2026-11-21T10:15:00Z"}"#.into(), "not a JSON webhook"),
+            ("[]".into(), "not a JSON webhook"),
+            ("{".into(), "not a JSON webhook"),
+            (String::new(), "not a JSON webhook"),
         ];
         for (body, expected) in rows {
             let error = parse(body.as_bytes()).err().map(|error| error.to_string());

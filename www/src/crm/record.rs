@@ -1,7 +1,7 @@
-//! A lead as the CRM's pages show it: its newest fields in groups, its journey, its deliveries.
+//! A lead as shown on the CRM's pages: its newest fields in groups, its journey, its deliveries.
 //!
-//! A pure function of what was received. Messages may arrive out of order; the one that *happened*
-//! last counts.
+//! A pure function of the received messages. They may arrive out of order; the one with the latest
+//! event time counts.
 
 mod fields;
 
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// A line of the list of leads.
+/// A row of the list of leads.
 #[derive(Debug)]
 pub(crate) struct Summary {
     pub(crate) person: Person,
@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) tiles: Vec<Tile>,
     pub(crate) groups: Vec<Group>,
     pub(crate) timeline: Timeline,
-    /// There was a journey, but not in the messages.
+    /// There is a journey, but the messages do not contain it.
     pub(crate) journey_cut: bool,
     pub(crate) deliveries: Vec<DeliveryLine>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Click {
     pub(crate) medium: String,
 }
 
-/// A number in large type.
+/// A figure in large type.
 #[derive(Debug)]
 pub(crate) struct Tile {
     pub(crate) label: &'static str,
@@ -99,11 +99,11 @@ pub(crate) fn record(received: &[Received], lead_id: &str) -> Option<Record> {
     })
 }
 
-/// All that was received about one lead.
+/// All messages about one lead.
 struct File<'a> {
-    /// Where the newest message about it stands in the order of receipt.
+    /// The index, in the order of receipt, of the newest message about it.
     place: usize,
-    /// In the order of what happened.
+    /// In the order of the event times.
     messages: Vec<&'a Received>,
     lead: &'a Lead,
     journey: Option<Cow<'a, Journey>>,
@@ -125,7 +125,7 @@ fn files(received: &[Received]) -> Vec<File<'_>> {
     by_lead.into_values().filter_map(|(place, messages)| file(place, messages)).collect()
 }
 
-/// Nothing for a lead of which only stages are known.
+/// `None` for a lead of which only stages are known.
 fn file(place: usize, mut messages: Vec<&Received>) -> Option<File<'_>> {
     messages.sort_by_key(|message| message.message.at);
     let (mut newest, mut journey, mut stage) = (None, None, None);
@@ -144,7 +144,7 @@ fn file(place: usize, mut messages: Vec<&Received>) -> Option<File<'_>> {
 }
 
 impl File<'_> {
-    /// A field that is text and not empty.
+    /// The value of a text field, if it is not empty.
     fn text(&self, name: &str) -> Option<&str> {
         self.lead.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }

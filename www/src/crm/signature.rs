@@ -1,32 +1,34 @@
-//! Standard Webhooks 1.0, the receiver's side: is this body from who holds the secret, and fresh?
+//! The receiver's side of Standard Webhooks 1.0: checks that a body was signed with the secret, and
+//! that it is fresh.
 //!
-//! The signature itself is made by the specification's own crate, so that what the collector signs
-//! is checked against other people's code and not against a second copy of ours. That crate's
-//! `verify` asks the machine for the time; here the time is an argument, so the rest is ours.
+//! The signature is computed by the specification's own crate, so that the collector's signatures
+//! are checked against independent code. That crate's `verify` reads the system clock; here the
+//! time is an argument, so the rest is our own code.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use standardwebhooks::Webhook;
 use subtle::ConstantTimeEq;
 
-/// Older or newer by more than this is refused, so that a recorded request is of no use later.
+/// The largest accepted age or lead of a timestamp, so that a recorded request cannot be replayed
+/// later.
 const TOLERANCE_SECONDS: i64 = 5 * 60;
 
-/// The specification asks for 24 to 64 random bytes.
+/// The specification requires 24 to 64 random bytes.
 const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Why a secret cannot be used.
+/// Why a secret is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSecret {
-    #[error("it must begin with whsec_")]
+    #[error("it must start with whsec_")]
     Prefix,
-    #[error("what follows whsec_ must be base64")]
+    #[error("the part after whsec_ must be base64")]
     Base64,
-    #[error("it must hold 24 to 64 bytes")]
+    #[error("it must have 24 to 64 bytes")]
     Length,
 }
 
-/// Why a request is not believed.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Forged {
     #[error("the header {0} is missing")]
@@ -35,13 +37,13 @@ pub(crate) enum Forged {
     Timestamp,
     #[error("webhook-timestamp is more than five minutes old")]
     TooOld,
-    #[error("webhook-timestamp is more than five minutes ahead")]
+    #[error("webhook-timestamp is more than five minutes in the future")]
     TooNew,
-    #[error("no signature fits the body")]
+    #[error("no signature matches the body")]
     Signature,
 }
 
-/// The three headers as they came.
+/// The three headers as received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Presented<'a> {
     pub(crate) id: Option<&'a str>,
@@ -63,8 +65,8 @@ impl Verifier {
         Ok(Self { webhook: Webhook::from_bytes(key).map_err(|_| BadSecret::Length)? })
     }
 
-    /// Answers the webhook's id, which may be trusted from then on. Any of the listed signatures
-    /// may fit: while a secret is being changed there are two.
+    /// Returns the webhook's id, which is then verified. Any of the listed signatures may match:
+    /// while a secret is rotated, there are two.
     pub(crate) fn verify<'a>(
         &self,
         presented: &Presented<'a>,
@@ -86,14 +88,15 @@ impl Verifier {
         if age < -TOLERANCE_SECONDS {
             return Err(Forged::TooNew);
         }
-        // A body that is not UTF-8 cannot be signed by this crate, and cannot be JSON.
+        // This crate cannot sign a body that is not UTF-8, which cannot be JSON either.
         let expected = self.webhook.sign(id, seconds, body).map_err(|_| Forged::Signature)?;
         let fits = |signature: &str| bool::from(signature.as_bytes().ct_eq(expected.as_bytes()));
         if signatures.split(' ').any(fits) { Ok(id) } else { Err(Forged::Signature) }
     }
 }
 
-/// Digits only, and in one way only: `+1` or `01` would be read as a number, yet were not signed.
+/// Parses seconds in their only valid form: `+1` or `01` would parse as a number, but were not
+/// signed.
 fn seconds(text: &str) -> Option<i64> {
     let number: i64 = text.parse().ok()?;
     (number >= 0 && number.to_string() == text).then_some(number)

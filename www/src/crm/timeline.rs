@@ -1,17 +1,17 @@
-//! A journey as the record page tells it: touches, engaged pages and conversions in time order.
+//! A journey as the record page shows it: touches, engaged pages and conversions in time order.
 
 use crate::crm::payload::{Conversion, Journey, PageView, Touch};
 use crate::crm::words::{self, Badge};
 use jiff::Timestamp;
 
-/// In a strip of chips no more touches are shown: the first ones and the last.
+/// The most chips in the strip; beyond that only the first and the last touches are shown.
 const STRIP_CAPACITY: usize = 7;
 
-/// The whole column. No days: the journey is unknown.
+/// The whole timeline. If it has no days, the journey is unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     pub(crate) days: Vec<Day>,
-    /// Pages that were seen but not engaged with.
+    /// The number of pages seen without engagement.
     pub(crate) glanced: u64,
     pub(crate) strip: Vec<Chip>,
     pub(crate) engaged_ms: u64,
@@ -30,7 +30,7 @@ pub(crate) enum Item {
     Touch(Box<TouchItem>),
     Page(PageItem),
     Conversion(ConversionItem),
-    /// So many touches were cut from the message.
+    /// This many touches were left out of the message.
     Omitted(u64),
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct TouchItem {
     pub(crate) channel: Badge,
     pub(crate) source: String,
     pub(crate) medium: String,
-    /// Label, short text, and the whole text.
+    /// Labels with short and full texts.
     pub(crate) details: Vec<Detail>,
     pub(crate) click_id: Option<String>,
     pub(crate) continued: bool,
@@ -61,7 +61,7 @@ pub(crate) struct PageItem {
     pub(crate) path: String,
     pub(crate) url: String,
     pub(crate) engaged: String,
-    /// Out of 100, if it is known.
+    /// In percent, if known.
     pub(crate) scroll: Option<u64>,
 }
 
@@ -73,14 +73,14 @@ pub(crate) struct ConversionItem {
     pub(crate) path: Option<String>,
 }
 
-/// One link of the chain above the timeline.
+/// One chip of the strip above the timeline.
 #[derive(Debug)]
 pub(crate) enum Chip {
     Touch { channel: Badge, source: String },
     More(u64),
 }
 
-/// Touches stand before the pages of the same moment, conversions after them.
+/// Touches come before pages of the same time, conversions after them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Omitted,
@@ -91,7 +91,7 @@ enum Rank {
 
 pub(crate) fn timeline(journey: &Journey) -> Timeline {
     let mut entries = Vec::new();
-    // A mark stands where the cut touches stood: just before the next touch that is there.
+    // The mark goes where the touches were left out: just before the next touch.
     let mut next_at = Timestamp::MAX;
     for touch in journey.touches.iter().rev() {
         if let Some(number) = touch.omitted {
@@ -221,7 +221,7 @@ fn strip(touches: &[Touch]) -> Vec<Chip> {
 mod tests {
     use super::*;
 
-    /// Writes the timeline as one line: days in brackets, items by their first letter.
+    /// Formats the timeline as one line: days in brackets, items by their first letter.
     fn check(journey: &str, expected: &str) {
         let journey: Journey = serde_json::from_str(journey).unwrap();
         let days = timeline(&journey).days.into_iter().map(|day| {

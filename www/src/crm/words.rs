@@ -1,6 +1,6 @@
-//! How values are put to people: channels, stages, times, lengths of time, addresses.
+//! Formats values for people: channels, stages, times, durations, URLs.
 //!
-//! Style classes come from fixed tables here, never from what was received.
+//! Style classes come only from fixed tables, never from received data.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ pub(crate) struct Badge {
     pub(crate) label: String,
 }
 
-/// Name, colour, and GA4's English.
+/// Name, colour, and GA4's English label.
 const CHANNELS: [(&str, &str, &str); 21] = [
     ("direct", "tone-grey", "Direct"),
     ("cross_network", "tone-amber", "Cross-network"),
@@ -58,7 +58,7 @@ pub(crate) fn stage(name: &str) -> Badge {
     badge(&STAGES, name)
 }
 
-/// A name that is not in the table is shown as it is, in grey.
+/// A name that is not in the table is shown unchanged, in grey.
 fn badge(table: &[(&str, &'static str, &str)], name: &str) -> Badge {
     match table.iter().find(|(known, ..)| *known == name) {
         Some((_, class, label)) => Badge { class, label: (*label).to_owned() },
@@ -66,7 +66,7 @@ fn badge(table: &[(&str, &'static str, &str)], name: &str) -> Badge {
     }
 }
 
-/// The words for a type of conversion.
+/// The label of a conversion type.
 pub(crate) fn conversion(name: &str) -> String {
     match name {
         "form" => "Form submitted".to_owned(),
@@ -94,12 +94,12 @@ pub(crate) fn day(at: Timestamp) -> String {
     at.strftime("%A, %-d %B %Y").to_string()
 }
 
-/// Milliseconds since 1970 as [`moment`] shows them.
+/// Unix milliseconds in the format of [`moment`].
 pub(crate) fn moment_of_ms(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), moment)
 }
 
-/// The two greatest units: `45 s`, `2 min 05 s`, `3 h 20 min`, `19 days`.
+/// A duration in its largest units: `45 s`, `2 min 05 s`, `3 h 20 min`, `19 days`.
 pub(crate) fn duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
@@ -116,12 +116,12 @@ pub(crate) fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
-/// What of an address tells most in little room: the path of a page of the site.
+/// The path of a URL, or the text if it is not a web address.
 pub(crate) fn path(address: &str) -> String {
     web_address(address).map_or_else(|| address.to_owned(), |url| url.path().to_owned())
 }
 
-/// The host of a referrer, or the address as it is.
+/// The host of a referrer, or the text if it is not a web address.
 pub(crate) fn host(address: &str) -> String {
     web_address(address)
         .and_then(|url| url.host_str().map(str::to_owned))
@@ -132,7 +132,7 @@ fn web_address(address: &str) -> Option<url::Url> {
     url::Url::parse(address).ok().filter(|_| is_link(address))
 }
 
-/// Whether it may be made a link: anything else (`javascript:`) is shown as text only.
+/// Whether the text may become a link; anything else (`javascript:`) is shown as text only.
 pub(crate) fn is_link(address: &str) -> bool {
     address.starts_with("https://") || address.starts_with("http://")
 }

@@ -1,6 +1,6 @@
-//! The blog's list of articles. Their text is in `templates/site/articles`, one file each.
+//! The blog's list of articles; their texts are in `templates/site/articles`, one file each.
 
-/// One article as the lists show it.
+/// An article as shown in lists.
 pub(crate) struct Article {
     pub(crate) slug: &'static str,
     pub(crate) title: &'static str,

@@ -1,4 +1,4 @@
-//! The CRM: what it takes, what it refuses, and how it shows a lead.
+//! The CRM: what it accepts, what it refuses, and how it shows a lead.
 
 use crate::support::{LEAD_ID, World};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ async fn the_door_is_strict() {
         assert_eq!(answer.status(), 405);
         assert_eq!(answer.headers()["allow"], "POST");
     }
-    // Signed at noon: good until five past, and refused a second later.
+    // Signed at noon: valid until five past, and refused a second later.
     world.move_clock(300);
     assert_eq!(world.webhook("msg_3", &plain()).await, 200);
     world.move_clock(1);

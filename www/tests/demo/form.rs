@@ -1,4 +1,5 @@
-//! The form handler: what the collector is told, and what happens when it does not listen.
+//! The form handler: what it reports to the collector, and what happens when the collector is
+//! unavailable.
 
 use crate::support::{LEAD_ID, World};
 use serde_json::json;
@@ -64,7 +65,7 @@ async fn the_form_comes_back_with_everything_in_it() {
         r#"value="&#60;b&#62;First""#,
         r#"value="nope" aria-invalid="true""#,
         "Hello</textarea>",
-        "does not look like an e-mail address",
+        "Please enter an e-mail address",
         &format!(r#"name="submission" value="{ID}""#),
     ] {
         assert!(page.contains(text), "no {text:?} in {page}");

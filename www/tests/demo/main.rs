@@ -1,5 +1,5 @@
-//! The demo over real sockets: its pages, its form handler against a collector that is played by a
-//! few lines, and its CRM. The collector itself is in the workspace's end-to-end tests.
+//! The demo over real sockets: its pages, its form handler with a fake collector, and its CRM. The
+//! workspace's end-to-end tests use the real collector.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod crm;

@@ -10,7 +10,7 @@ const PAGES: [(&str, u16, &str); 9] = [
     ("/blog/quoting-without-guesswork", 200, "The second number"),
     ("/blog/the-handover-checklist", 200, "Nine lines"),
     ("/contact", 200, "name=\"submission\""),
-    ("/thank-you", 200, "Your message is with us"),
+    ("/thank-you", 200, "We have received your message"),
     ("/blog/no-such-article", 404, "slipped off"),
 ];
 

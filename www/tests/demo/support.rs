@@ -1,4 +1,4 @@
-//! Starts the demo on free ports with a clock that can be moved, and plays the collector.
+//! Starts the demo on free ports with a movable clock, and a fake collector.
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -25,7 +25,7 @@ impl World {
         Self::start_with(|_| {})
     }
 
-    /// Retries happen only when a test says so.
+    /// Retries happen only when a test asks for them.
     pub(crate) fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let collector = Collector::start();
         let clock = Arc::new(AtomicI64::new(NOON_MS));
@@ -50,7 +50,7 @@ impl World {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// Posts the contact form; answers the status, and the text or where it leads.
+    /// Posts the contact form; returns the status, and the text or the redirect's target.
     pub(crate) async fn post_form(&self, body: &str, cookie: &str) -> (u16, String) {
         let request = self
             .client
@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// Sends a webhook that was signed at noon.
+    /// Sends a webhook signed at noon.
     pub(crate) async fn webhook(&self, id: &str, body: &str) -> u16 {
         let seconds = NOON_MS / 1000;
         let key = standardwebhooks::Webhook::new(SECRET).unwrap();
@@ -87,7 +87,7 @@ impl World {
     }
 }
 
-/// One request that the collector saw.
+/// One request that the fake collector received.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) key: String,

@@ -1,5 +1,5 @@
-//! The CRMs that the demo can hand leads off to: how each stand-in is started, what the collector is told
-//! of it, and what somebody can do with it.
+//! The CRMs that the demo can deliver leads to: how to start each stand-in, the collector's
+//! configuration for it, and what to try with it.
 
 use anyhow::{Result, bail};
 
@@ -11,16 +11,16 @@ pub(super) enum Vendor {
 }
 
 impl Vendor {
-    /// By the word of the command line.
+    /// Parses the name on the command line.
     pub(super) fn named(word: &str) -> Result<Self> {
         match word {
             "hubspot" => Ok(Self::Hubspot),
             "salesforce" => Ok(Self::Salesforce),
-            _ => bail!("--crm is hubspot or salesforce, not {word}"),
+            _ => bail!("--crm should be hubspot or salesforce, not `{word}`"),
         }
     }
 
-    /// Of the stand-in's option, the connection and the folder.
+    /// The name of the stand-in's option, of the connection, and in the folder's name.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Hubspot => "hubspot",
@@ -28,7 +28,8 @@ impl Vendor {
         }
     }
 
-    /// The stand-in's arguments. `hook` is the last part of the address of messages that nothing signs.
+    /// The stand-in's arguments. `hook` is the last part of the URL for messages without a
+    /// signature.
     pub(super) fn arguments(self, hook: &str) -> Vec<String> {
         let name = self.name();
         let target = match self {
@@ -38,7 +39,8 @@ impl Vendor {
         vec!["--only".into(), name.into(), format!("--{name}-target"), target]
     }
 
-    /// The connection, for clew.toml. The stand-in's secrets are no secrets: they stand in its page.
+    /// The connection for clew.toml. The stand-in's secrets are not confidential: its docs page
+    /// lists them.
     pub(super) fn connection(self, hook: &str) -> String {
         let name = self.name();
         let usual = format!(
@@ -60,7 +62,7 @@ impl Vendor {
         usual + &own
     }
 
-    /// What to open and what to paste.
+    /// What to open and which commands to paste.
     pub(super) const fn help(self) -> &'static str {
         match self {
             Self::Hubspot => HUBSPOT,
@@ -69,16 +71,16 @@ impl Vendor {
     }
 }
 
-/// The one permission set that a stand-in of the seed 0 begins with.
+/// The only permission set of a stand-in with seed 0.
 const PERMISSION_SET: &str = "0PSB00000000047OAA";
 
 const HUBSPOT: &str = r#"
-  The stand-in of HubSpot is http://127.0.0.1:8084: the contact is there ten seconds after the form, with its
+  HubSpot's stand-in is http://127.0.0.1:8084. It shows the contact ten seconds after the form, with its
   fields and its journey as a note.
 
-  Then play the salesman; the lines are for a second terminal, here in the repository, as they are. A deal of
-  the newest contact, which is that of your form until somebody makes another; it is won, and a webhook
-  tells of it:
+  Now play the salesperson: paste the commands below into a second terminal, in the repository's folder. The
+  first ones create a deal for the newest contact (yours, unless another one was created since) and win it,
+  and a webhook reports that:
 
     contact=$(curl -s 127.0.0.1:8084/__test/newest/contacts)
     curl -s 127.0.0.1:8084/__test/records -d '{"object":"deal","fields":{"dealname":"Ten seats","amount":"1200","dealstage":"contractsent"}}'
@@ -86,15 +88,15 @@ const HUBSPOT: &str = r#"
     curl -s 127.0.0.1:8084/__test/act -d '{"associate":["'$deal'","'$contact'"]}'
     curl -s 127.0.0.1:8084/__test/emit -d '{"object":"deal","id":"'$deal'","change":{"dealstage":"closedwon"}}'
 
-  Two seconds later `credit` of the journey says which touches the 1,200 EUR go to:
+  Two seconds later `credit` in the journey shows which touches get the 1,200 EUR:
 
     curl -s -H "Authorization: Bearer $(cat target/demo-hubspot/read-key)" 127.0.0.1:8080/v1/leads/deal:crm:hubspot:$deal/journey
 
-  The deal is opened again; ask for the journey once more, and the credit is gone:
+  Reopen the deal, then request the journey again: the credit is gone.
 
     curl -s 127.0.0.1:8084/__test/emit -d '{"object":"deal","id":"'$deal'","change":{"dealstage":"contractsent"}}'
 
-  How the connection stands, what it writes where, and a test lead (which is the newest then):
+  The connection's status, the fields that it writes, and a test lead (which is then the newest):
 
     target/debug/clew --config target/demo-hubspot/clew.toml crm status
     target/debug/clew --config target/demo-hubspot/clew.toml crm setup hubspot
@@ -102,12 +104,12 @@ const HUBSPOT: &str = r#"
 "#;
 
 const SALESFORCE: &str = r#"
-  The stand-in of Salesforce is http://127.0.0.1:8085: the lead is there ten seconds after the form, with its
+  Salesforce's stand-in is http://127.0.0.1:8085. It shows the lead ten seconds after the form, with its
   fields and its journey as a task.
 
-  Then play the salesman; the lines are for a second terminal, here in the repository, as they are. The
-  newest lead, which is that of your form until somebody makes another, is converted; its opportunity is won,
-  and an outbound message tells of it:
+  Now play the salesperson: paste the commands below into a second terminal, in the repository's folder. The
+  first ones convert the newest lead (yours, unless another one was created since) and win its opportunity,
+  and an outbound message reports that:
 
     lead=$(curl -s 127.0.0.1:8085/__test/newest/Lead)
     curl -s 127.0.0.1:8085/__test/act -d '{"convert":"'$lead'","opportunity":true}'
@@ -115,15 +117,15 @@ const SALESFORCE: &str = r#"
     opportunity=$(curl -s 127.0.0.1:8085/__test/newest/Opportunity)
     curl -s 127.0.0.1:8085/__test/emit -d '{"object":"Opportunity","id":"'$opportunity'","change":{"Amount":1200,"StageName":"Closed Won"}}'
 
-  Two seconds later `credit` of the journey says which touches the 1,200 EUR go to:
+  Two seconds later `credit` in the journey shows which touches get the 1,200 EUR:
 
     curl -s -H "Authorization: Bearer $(cat target/demo-salesforce/read-key)" 127.0.0.1:8080/v1/leads/deal:crm:salesforce:$opportunity/journey
 
-  The opportunity is opened again; ask for the journey once more, and the credit is gone:
+  Reopen the opportunity, then request the journey again: the credit is gone.
 
     curl -s 127.0.0.1:8085/__test/emit -d '{"object":"Opportunity","id":"'$opportunity'","change":{"StageName":"Negotiation/Review"}}'
 
-  How the connection stands, what it writes where, and a test lead (which is the newest then):
+  The connection's status, the fields that it writes, and a test lead (which is then the newest):
 
     target/debug/clew --config target/demo-salesforce/clew.toml crm status
     target/debug/clew --config target/demo-salesforce/clew.toml crm setup salesforce

@@ -1,7 +1,7 @@
-//! The circles of modules: files that need each other, found by parsing what each names.
+//! Finds cycles of modules: files that depend on each other.
 //!
-//! A file needs another where it names an item that is defined there, outside of its tests. Re-exports
-//! are followed to the definition and are no need of their own; methods are not seen.
+//! A file depends on another if it names an item defined there, outside of tests. Re-exports are
+//! followed to the definition and are not a dependency themselves; method calls are not seen.
 
 use anyhow::{Context, Result};
 use petgraph::algo::tarjan_scc;
@@ -13,31 +13,31 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree, Visibility};
 
-/// Files in one circle, at most: a parent and its child may be written as one thought.
+/// The most files in a cycle: a parent module and its child may depend on each other.
 pub(crate) const MOST: usize = 2;
 
-/// The modules of one crate and which needs which.
+/// The modules of one crate and their dependencies.
 pub(crate) struct Crate {
     workspace: PathBuf,
     modules: Vec<Module>,
-    /// The need of one file for another, by their places in `files`.
+    /// The dependencies between files, as pairs of indices into `files`.
     needs: BTreeSet<(usize, usize)>,
     files: Vec<PathBuf>,
 }
 
-/// A module, in a file of its own or inside another's.
+/// A module, in its own file or inline in another's.
 struct Module {
-    /// The place in `files` of the file that it stands in.
+    /// The index in `files` of its file.
     file: usize,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
-    /// What it re-exports, by the name that it has here.
+    /// The paths that it re-exports, by their names here.
     exports: BTreeMap<String, Vec<String>>,
     named: Vec<Vec<String>>,
 }
 
 impl Crate {
-    /// Reads a crate of a workspace's folder from its root, such as `shared/src/lib.rs`.
+    /// Reads a crate of a workspace from its root file, such as `shared/src/lib.rs`.
     pub(crate) fn read(workspace: &Path, root: &str) -> Result<Self> {
         let root = PathBuf::from(root);
         let (modules, needs, files) = (Vec::new(), BTreeSet::new(), Vec::new());
@@ -48,12 +48,12 @@ impl Crate {
         Ok(read)
     }
 
-    /// How many files it has, and how many times one needs another.
+    /// The number of files, and of dependencies between them.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.files.len(), self.needs.len())
     }
 
-    /// The circles, each in the order of the names, the largest first.
+    /// The cycles, each sorted by name, the largest first.
     pub(crate) fn circles(&self) -> Vec<Vec<&Path>> {
         let graph = DiGraphMap::<usize, ()>::from_edges(self.needs.iter().copied());
         let circles = tarjan_scc(&graph).into_iter().filter(|circle| circle.len() > 1);
@@ -67,7 +67,7 @@ impl Crate {
         circles
     }
 
-    /// Who in a circle needs whom.
+    /// The dependencies within a cycle.
     pub(crate) fn within(&self, circle: &[&Path]) -> Vec<(&Path, &Path)> {
         let paths = self.needs.iter().map(|(from, to)| (&*self.files[*from], &*self.files[*to]));
         paths.filter(|(from, to)| circle.contains(from) && circle.contains(to)).collect()
@@ -75,9 +75,9 @@ impl Crate {
 
     fn read_file(&mut self, path: &Path, folder: &Path, parent: Option<usize>) -> Result<usize> {
         let text = fs::read_to_string(self.workspace.join(path))
-            .with_context(|| format!("{} could not be read", path.display()))?;
-        let parsed = syn::parse_file(&text)
-            .with_context(|| format!("{} could not be parsed", path.display()))?;
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let parsed =
+            syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))?;
         self.files.push(path.to_owned());
         self.read_items(&parsed.items, self.files.len() - 1, folder, parent)
     }
@@ -129,7 +129,7 @@ impl Crate {
         self.read_file(&folder.join(format!("{name}.rs")), &inside, Some(parent))
     }
 
-    /// Finds out what each name leads to.
+    /// Resolves all names to the files that define them.
     fn connect(&mut self) {
         for (place, module) in self.modules.iter().enumerate() {
             for path in &module.named {
@@ -143,7 +143,7 @@ impl Crate {
         }
     }
 
-    /// The module that defines what a path names; `None` for what is not of this crate.
+    /// The module that defines the item of a path; `None` for items of other crates.
     fn resolve(&self, from: usize, path: &[String], depth: usize) -> Option<usize> {
         let (first, mut rest) = path.split_first()?;
         let mut place = match first.as_str() {
@@ -160,7 +160,7 @@ impl Crate {
                 place = *child;
             } else if let Some(exported) = module.exports.get(name).filter(|_| depth < 9) {
                 let whole: Vec<String> = exported.iter().chain(behind).cloned().collect();
-                // What is re-exported from another crate is nobody's here.
+                // A re-export from another crate resolves to `None`.
                 return self.resolve(place, &whole, depth + 1);
             } else {
                 break;
@@ -171,7 +171,7 @@ impl Crate {
     }
 }
 
-/// Gathers the paths of an item.
+/// Collects the paths that an item names.
 struct Names<'a>(&'a mut Vec<Vec<String>>);
 
 impl<'ast> Visit<'ast> for Names<'_> {
@@ -190,7 +190,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
         visit::visit_path(self, path);
     }
 
-    /// `pub(super)` names nothing.
+    /// `pub(super)` is not a dependency.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_macro(&mut self, called: &'ast Macro) {
@@ -200,7 +200,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
 }
 
 impl Names<'_> {
-    /// Paths in what a macro is given.
+    /// Collects the paths in a macro's arguments.
     fn tokens(&mut self, tokens: TokenStream) {
         let (mut path, mut colons) = (Vec::new(), 0);
         for token in tokens {
@@ -224,7 +224,7 @@ impl Names<'_> {
     }
 }
 
-/// Every path of a `use`, with the name that it is used by.
+/// Calls `found` with each path of a `use` and its local name.
 fn flatten(tree: &UseTree, before: &mut Vec<String>, found: &mut impl FnMut(String, Vec<String>)) {
     match tree {
         UseTree::Path(path) => {
@@ -255,7 +255,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
 mod tests {
     use super::*;
 
-    /// Files and their texts, and the circles that they make.
+    /// Checks the cycles of some files, given with their texts.
     fn check(files: &[(&str, &str)], expected: &[&[&str]]) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -282,7 +282,7 @@ mod tests {
         // Without `use`, in a macro, and in a signature.
         check(&[root, (a, "fn f(b: crate::b::B) {}"), (b, "use crate::a::f;")], &[&[a, b]]);
         check(&[root, (a, "fn f() { x!(y, crate::b::g()) }"), (b, "use crate::a::f;")], &[&[a, b]]);
-        // What tests need, and who may see an item, is no need.
+        // Tests and visibilities are not dependencies.
         let tests = "#[cfg(test)] mod tests { use crate::b::B; }";
         check(&[root, (a, tests), (b, "pub(super) fn f() { crate::a::g() }")], &[]);
         // A re-export leads to where the item is defined.

@@ -1,15 +1,17 @@
-//! The JavaScript that wasm-bindgen writes, cut down to what the tracker needs.
+//! Trims the JavaScript that wasm-bindgen generates to what the tracker needs.
 //!
-//! Names are shortened on both sides, and a few helpers that guard against cases which the loader
-//! rules out are replaced. The text is that of one pinned version; where it reads otherwise the build
-//! stops, because a rule that silently no longer fits would only be noticed by its size.
+//! Names are shortened on both sides, and some helpers are replaced, because they guard against
+//! cases that the loader rules out. The replacements fit the output of one pinned version; if it
+//! reads differently the build stops, because otherwise nobody would notice a rule that no longer
+//! fits.
 
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
 use walrus::Module as Wasm;
 
-/// The helpers that are replaced, by name. A text is encoded whole into fresh memory, and memory is
-/// looked at anew each time, since the module is called a few times a second at most.
+/// The replaced helpers, by name. They encode a text into fresh memory and create a new view of the
+/// memory each time; that is fast enough, because the module is called at most a few times a
+/// second.
 const HELPERS: [(&str, &str); 5] = [
     (
         "passStringToWasm0",
@@ -32,13 +34,13 @@ const HELPERS: [(&str, &str); 5] = [
     ("__wbg_set_wasm", "function connect(instance) { wasm = instance; wasm.__wbindgen_start(); }"),
 ];
 
-/// Words that only fed the helpers above.
+/// Code that only the original helpers needed.
 const UNNEEDED: [&str; 2] = ["cachedTextDecoder.decode();", ", wasm.__wbindgen_realloc"];
 
 /// The trimmed glue: statements that define `connect`, `begin` and `hear`, and the imports.
 pub(super) struct Glue {
     pub(super) statements: String,
-    /// A JavaScript expression: what to instantiate the module with.
+    /// A JavaScript expression: the imports to instantiate the module with.
     pub(super) imports: String,
 }
 
@@ -62,7 +64,7 @@ impl Glue {
     }
 }
 
-/// Where a function begins and ends.
+/// The start and end of a function.
 fn function(text: &str, name: &str) -> Result<(usize, usize)> {
     let head = format!("function {name}(");
     let start = text.find(&head).with_context(|| format!("no `{head}` in the glue"))?;
@@ -70,7 +72,7 @@ fn function(text: &str, name: &str) -> Result<(usize, usize)> {
     Ok((start, end))
 }
 
-/// The end of the first block after a place. The glue has no braces in texts.
+/// The end of the first block after a position. The glue has no braces inside strings.
 fn block_end(text: &str, from: usize) -> Option<usize> {
     let mut depth = 0;
     for (index, byte) in text.bytes().enumerate().skip(from) {
@@ -84,8 +86,8 @@ fn block_end(text: &str, from: usize) -> Option<usize> {
     None
 }
 
-/// Takes the `try` out of a function that only gives memory back before it throws again: a module
-/// that has thrown is never called again, and its memory goes with it.
+/// Removes the `try` from a function that only frees memory before it throws again: a module that
+/// has thrown is never called again, so its memory need not be freed.
 fn drop_catch(text: &mut String, name: &str) -> Result<()> {
     let (start, end) = function(text, name)?;
     let within = |part: &str| text[start..end].find(part).map(|found| start + found);
@@ -98,7 +100,7 @@ fn drop_catch(text: &mut String, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Shortens the exports, and drops those that the glue does not mention.
+/// Shortens the exports' names, and removes exports that the glue does not use.
 fn rename_exports(text: &mut String, wasm: &mut Wasm) {
     let mut unused = Vec::new();
     let mut names = short_names();
@@ -126,7 +128,7 @@ fn is_name_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-/// Shortens the imports, and gives the object that answers them.
+/// Shortens the imports' names, and returns the object that provides them.
 fn rename_imports(text: &str, wasm: &mut Wasm) -> Result<String> {
     let mut object = String::from("{a:{");
     for (import, short) in wasm.imports.iter_mut().zip(short_names()) {
@@ -139,7 +141,7 @@ fn rename_imports(text: &str, wasm: &mut Wasm) -> Result<String> {
     Ok(object)
 }
 
-/// `a` to `z`, then `A` to `Z`, then `a0` and so on.
+/// The names `a` to `z`, then `A` to `Z`, then `a0` and so on.
 fn short_names() -> impl Iterator<Item = String> {
     let letters = || ('a'..='z').chain('A'..='Z');
     let single = letters().map(String::from);

@@ -1,4 +1,4 @@
-//! The WebAssembly module: compiled, bound, freed of what nothing reaches, and optimised.
+//! Builds the WebAssembly module: compiles it, binds it, removes unreachable code and optimises it.
 
 use super::glue::Glue;
 use crate::shell;
@@ -11,11 +11,11 @@ use walrus::{
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// A stack of 64 KiB in place of 1 MiB, below the data, so that to overflow it traps.
+/// A stack of 64 KiB instead of 1 MiB, below the data, so that an overflow traps.
 const LINKER: &str = "target.wasm32-unknown-unknown.rustflags=[\
     '-Clink-arg=-zstack-size=65536','-Clink-arg=--stack-first']";
-/// What the compiler uses by default. Named one by one, because a newer wasm-opt knows features
-/// that browsers do not.
+/// The features that the compiler uses by default. They are listed because a newer wasm-opt knows
+/// features that browsers lack.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -25,8 +25,9 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Measured on this module: each saves a little. The linker puts nothing into the first kilobyte, the
-/// stack's far end, so that the offsets of loads and stores may be folded (`--low-memory-unused`).
+/// Each pass was measured to make this module a little smaller. The linker leaves the first
+/// kilobyte, the far end of the stack, empty, so the offsets of loads and stores can be folded
+/// (`--low-memory-unused`).
 const PASSES: [&str; 7] = [
     "--flatten",
     "--rereloop",
@@ -37,7 +38,7 @@ const PASSES: [&str; 7] = [
     "--strip-target-features",
 ];
 
-/// What panics of the standard library say. The tracker's own panic handler reads none of it.
+/// Panic messages of the standard library. The tracker's own panic handler reads none of them.
 const PANIC_TEXTS: [&str; 9] = [
     "Tried to shrink to a larger capacity",
     "RefCell already mutably borrowed",
@@ -50,11 +51,11 @@ const PANIC_TEXTS: [&str; 9] = [
     ") does not match destination slice length (",
 ];
 
-/// The module and the JavaScript that binds it.
+/// The module, and the JavaScript that binds it.
 pub(super) struct Module {
     pub(super) wasm: Vec<u8>,
     pub(super) glue: Glue,
-    /// Whether wasm-opt had a hand in it.
+    /// Whether wasm-opt optimised it.
     pub(super) optimised: bool,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn build() -> Result<Module> {
                 .generate_output()
         })
         .with_context(|| format!("wasm-bindgen could not bind {}", compiled.display()))?;
-    let text = bound.start().context("wasm-bindgen made no glue")?.clone();
+    let text = bound.start().context("wasm-bindgen generated no glue")?.clone();
     let wasm = bound.wasm_mut();
     remove_unreachable(wasm)?;
     let segments: Vec<_> = wasm.data.iter().map(walrus::Data::id).collect();
@@ -97,13 +98,13 @@ fn ensure_target() -> Result<()> {
         return Ok(());
     }
     shell::run("rustup", &["target", "add", TARGET]).with_context(|| {
-        format!("the target for browsers is missing; `rustup target add {TARGET}` brings it")
+        format!("the browser target is missing; install it with `rustup target add {TARGET}`")
     })
 }
 
-/// Frees the module of all that only the function table holds: closures and futures of js-sys, whose
-/// addresses were taken by descriptions that are gone once the module is bound. The tracker itself
-/// calls nothing by its address; where it begins to, this says so rather than break it.
+/// Removes everything that only the function table refers to: closures and futures of js-sys, whose
+/// addresses were taken by descriptions that binding has removed. The tracker itself makes no
+/// indirect calls; if it ever does, this fails with an error rather than break it.
 fn remove_unreachable(wasm: &mut Wasm) -> Result<()> {
     let tables: Vec<_> = wasm
         .tables
@@ -124,15 +125,15 @@ fn remove_unreachable(wasm: &mut Wasm) -> Result<()> {
     }
     ensure!(
         calls.0 == 0,
-        "the tracker calls {} times through a pointer (a `dyn`, a `fn` value, or the formatting of a \
-         panic); every such call keeps unused code alive, so find it and write it another way",
+        "the tracker makes {} indirect calls (through a `dyn`, a `fn` value, or the formatting of a \
+         panic); each keeps unused code in the module, so find and replace them",
         calls.0
     );
     Ok(())
 }
 
-/// Blanks the words and places of panics, which a browser would download for nothing; the places
-/// also name folders of the machine that built them.
+/// Blanks the messages and source paths of panics, which browsers would download for nothing. The
+/// paths also reveal folders of the build machine.
 fn blank_panic_texts(data: &mut [u8]) {
     let find =
         |data: &[u8], text: &str| data.windows(text.len()).position(|part| part == text.as_bytes());
@@ -157,26 +158,28 @@ impl Visitor<'_> for IndirectCalls {
     }
 }
 
-/// Optimises for size where wasm-opt is there or can be fetched; else says so and goes on.
+/// Optimises for size if wasm-opt is installed or can be installed; otherwise prints a warning.
 fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
     if !has_wasm_opt() {
         eprintln!(
-            "wasm-opt (package binaryen) is not there: the module stays larger than it need be"
+            "wasm-opt is not installed (package binaryen), so the module is larger than necessary"
         );
         return Ok((wasm.to_vec(), false));
     }
     let folder = shell::root().join("target/tracker-build");
     fs::create_dir_all(&folder)
-        .with_context(|| format!("the folder {} could not be made", folder.display()))?;
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let (from, to) = (folder.join("bound.wasm"), folder.join("optimised.wasm"));
-    fs::write(&from, wasm).with_context(|| format!("{} could not be written", from.display()))?;
-    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("odd path"));
+    fs::write(&from, wasm).with_context(|| format!("cannot write {}", from.display()))?;
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("a path is not UTF-8"))
+    };
     let (from, into) = (text(&from)?, text(&to)?);
     let mut arguments = PASSES.to_vec();
     arguments.extend(FEATURES);
     arguments.extend([from.as_str(), "-o", into.as_str()]);
     shell::run("wasm-opt", &arguments)?;
-    let wasm = fs::read(&to).with_context(|| format!("{} could not be read", to.display()))?;
+    let wasm = fs::read(&to).with_context(|| format!("cannot read {}", to.display()))?;
     Ok((wasm, true))
 }
 

@@ -1,4 +1,4 @@
-//! The script that pages load: the glue, then the loader, in one function and minified.
+//! Builds the script that pages load: the glue and the loader in one function, minified.
 
 use super::glue::Glue;
 use anyhow::{Result, anyhow, ensure};
@@ -9,14 +9,15 @@ use oxc_minifier::{CompressOptions, MangleOptions, Minifier, MinifierOptions};
 use oxc_parser::Parser;
 use oxc_span::SourceType;
 
-/// The language of the oldest browsers that can run the module. An older one that met a newer word
-/// would report a syntax error to the page.
+/// The language of the oldest browsers that can run the module. Newer syntax would cause a syntax
+/// error in an older browser, which the page would see.
 const LANGUAGE: &str = "es2020";
 
-/// Joins glue and loader; `file` is the module's name beside the script.
+/// Joins glue and loader; `file` is the name of the module's file next to the script.
 pub(super) fn join(loader: &str, glue: &Glue, file: &str) -> Result<String> {
     let Glue { statements, imports } = glue;
-    // The whole is one try, so that even a browser without some basic thing stays quiet.
+    // The whole script is one `try`, so that even a browser without basic features reports no
+    // error.
     let script = format!(
         "try {{ (() => {{\n{statements}\nconst MODULE = '{file}';\nconst IMPORTS = {imports};\n{loader}\n}})() }} catch {{}}"
     );

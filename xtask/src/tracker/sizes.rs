@@ -1,16 +1,16 @@
-//! What the tracker weighs, and the budget that it must stay in.
+//! The tracker's size, and its budget.
 
 use anyhow::{Context, Result, ensure};
 use std::io::Write as _;
 
-/// Bytes that a browser may have to download before the tracker runs, as brotli.
+/// The most bytes that a browser downloads before the tracker runs, with brotli.
 const BUDGET: i64 = 14_000;
 
-/// One file's bytes: as it is, with gzip, with brotli.
+/// One file's size in bytes: uncompressed, with gzip, with brotli.
 #[derive(Clone, Copy)]
 struct Weight([i64; 3]);
 
-/// The weights of the tracker's parts.
+/// The sizes of the tracker's parts.
 pub(super) struct Sizes {
     loader: Weight,
     script: Weight,
@@ -18,7 +18,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Weighs the loader alone, the script that is shipped, and the module.
+    /// Measures the loader alone, the script that is shipped, and the module.
     pub(super) fn of(loader: &[u8], script: &[u8], wasm: &[u8]) -> Result<Self> {
         Ok(Self { loader: weigh(loader)?, script: weigh(script)?, wasm: weigh(wasm)? })
     }
@@ -49,12 +49,13 @@ impl Sizes {
         text
     }
 
-    /// Fails where the budget is exceeded; a module that could not be optimised is only told of.
+    /// Fails if the budget is exceeded. If the module could not be optimised, it only prints a
+    /// warning.
     pub(super) fn check(&self, optimised: bool) -> Result<()> {
         let total = self.script.0[2] + self.wasm.0[2];
-        let verdict = format!("the tracker weighs {total} bytes with brotli; {BUDGET} are allowed");
+        let verdict = format!("the tracker has {total} bytes with brotli; the budget is {BUDGET}");
         if !optimised && total > BUDGET {
-            eprintln!("{verdict}; wasm-opt would make it smaller");
+            eprintln!("{verdict}; install wasm-opt to make it smaller");
             return Ok(());
         }
         ensure!(total <= BUDGET, verdict);
@@ -67,7 +68,7 @@ fn weigh(bytes: &[u8]) -> Result<Weight> {
     Ok(Weight(sizes.map(|size| i64::try_from(size).unwrap_or(i64::MAX))))
 }
 
-/// The bytes with brotli, as small as it can.
+/// Compresses with brotli at its best level.
 pub(super) fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut packed = Vec::new();
     let parameters = brotli::enc::BrotliEncoderParams {
@@ -77,17 +78,17 @@ pub(super) fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
         ..Default::default()
     };
     brotli::BrotliCompress(&mut &*bytes, &mut packed, &parameters)
-        .context("brotli could not pack the tracker")?;
+        .context("cannot compress the tracker with brotli")?;
     Ok(packed)
 }
 
-/// The bytes with gzip, as small as it can.
+/// Compresses with gzip at its best level.
 pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packer
         .write_all(bytes)
         .and_then(|()| packer.finish())
-        .context("gzip could not pack the tracker")
+        .context("cannot compress the tracker with gzip")
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ fn bodies_that_are_refused() {
     check_refused(&json!({ "status": "maybe" }), id, "status: not a status");
     check_refused(&json!({ "status": "won", "deal_id": "D" }), id, "amount: `won` needs an amount");
     check_refused(&json!({ "amount": "1,200.00" }), id, "amount: not an amount");
-    check_refused(&json!({ "amount": 1.005 }), id, "more decimals than EUR has");
+    check_refused(&json!({ "amount": 1.005 }), id, "too many decimals: EUR has");
     check_refused(
         &json!({ "amount": "5", "currency": "EURO" }),
         id,

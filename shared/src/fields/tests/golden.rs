@@ -1,4 +1,4 @@
-//! One lead with everything, field by field.
+//! A lead with all fields, checked one by one.
 
 use super::*;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What holds of the fields of any lead: no value exceeds its limit, whatever strangers write.
+//! Properties of any lead's fields: no value exceeds its limit, whatever strangers send.
 
 use super::*;
 use catalogue::FieldKind;
@@ -14,7 +14,7 @@ fn ten_thousand_touches_are_told() {
     assert!(fields["channel_path"].as_str().unwrap().contains("×10000"));
 }
 
-/// A lead of which everything that a stranger writes is the same text.
+/// A lead whose values from strangers are all the same text.
 fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
     let some = || Some(text.to_owned());
     let pages = times.iter().map(|at_ms| {
@@ -106,7 +106,8 @@ fn limits_at_and_over_the_edge() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// No value exceeds its limit and nothing panics: any text, any times, none, equal, to come.
+    /// No value exceeds its limit and nothing panics, with any text and any times: missing, equal
+    /// or in the future.
     #[test]
     fn no_value_exceeds_its_limit(
         text in "\\PC{0,40}|[\\s%/?&#:@\\[\\]\"\\\\\u{0}-\u{1f}\u{2028}]{0,700}",

@@ -1,11 +1,11 @@
-//! What holds for any address and referrer.
+//! Properties of any URL and referrer.
 
 use super::*;
 use crate::limits;
 use proptest::prelude::*;
 
 proptest! {
-    /// Whatever stands in an address or a referrer: a label, within the limits, and no panic.
+    /// Any URL and referrer give a label within the limits, without a panic.
     #[test]
     fn any_address(query in "\\PC{0,80}", fragment in "\\PC{0,30}", referrer in "\\PC{0,80}") {
         let text = format!("https://www.site.example/?{query}#{fragment}");
@@ -25,8 +25,7 @@ proptest! {
         bounded(&url, &format!("{scheme}://{host}{path}?{}", query.join("&")))?;
     }
 
-    /// A label depends on what its evidence holds, not on when it was read: the stored evidence gives
-    /// the same label again.
+    /// A label depends only on its evidence: the stored evidence gives the same label again.
     #[test]
     fn stored_evidence_gives_the_same_label(query in "(utm_source=[a-z.]{0,9}&)?(utm_medium=[a-z]{0,5}&)?(gclid=[A-Z]{0,3})?", host in "(google.com|t.co|blog.example|paypal.com)") {
         let url = Url::parse(&format!("https://www.site.example/?{query}")).unwrap();

@@ -106,7 +106,7 @@ fn referrers() {
     ] {
         check("", referrer, expected);
     }
-    // A neighbour under a private suffix is a stranger.
+    // Another host under the same private suffix is a stranger.
     let own = OwnHosts::new(["me.github.io"]);
     let url = Url::parse("https://me.github.io/").unwrap();
     let label = |referrer| RULES.label(&RULES.evidence(&url, referrer), &own).origin;

@@ -1,4 +1,4 @@
-//! The tables: no name twice, none shadowed, every one what it says.
+//! The tables: no name is repeated or shadowed, and every one resolves to its row.
 
 use super::*;
 use crate::rows::rows;
@@ -35,7 +35,7 @@ fn listed() -> Vec<Listed> {
     names.collect()
 }
 
-/// No name stands there twice, unless a later table says something else of a published one.
+/// No name is in the tables twice, unless a later table changes the meaning of a published one.
 #[test]
 fn no_name_stands_there_twice() {
     let mut seen = std::collections::HashMap::new();
@@ -51,7 +51,7 @@ fn no_name_stands_there_twice() {
     assert_eq!(twice, Vec::<String>::new());
 }
 
-/// Every name resolves to what its row says: none is shadowed by another.
+/// Every name resolves to its row: none is shadowed by another.
 #[test]
 fn every_name_resolves_to_what_it_says() {
     let listed = listed();
@@ -88,21 +88,21 @@ fn every_name_resolves_to_what_it_says() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// No further row says what the row of a wider host says already.
+/// No row repeats what the row of a wider host already says.
 #[test]
 fn no_row_is_idle() {
     let mut idle = Vec::new();
     for row in listed().iter().filter(|row| row.file != "published.csv") {
         let bare = row.bare();
         if RULES.sources.published(bare).is_some() {
-            // It says something else than Google does.
+            // It differs from Google's table.
             continue;
         }
         if bare.contains(['/', ':', '*']) || !bare.contains('.') {
             continue;
         }
         let Some((_, parent)) = bare.split_once('.') else { continue };
-        // A stranger under the same parent: is it the same without this row?
+        // Compares with another host under the same parent, which does not have this row.
         let stranger = format!("zz-nobody.{parent}");
         let wider =
             RULES.sources.host(&stranger, "").filter(|wider| *wider.platform == row.platform);
@@ -113,7 +113,7 @@ fn no_row_is_idle() {
     assert_eq!(idle, Vec::<String>::new());
 }
 
-/// What a click id or a tag is said to be is known to the tables, where it is a platform.
+/// Sources of click ids and tags that are platforms are in the tables.
 #[test]
 fn click_ids_name_platforms() {
     for source in [

@@ -1,7 +1,7 @@
-//! The flat fields of a lead in the groups of a CRM's contact page.
+//! Groups a lead's fields as on a CRM's contact page.
 //!
-//! Fields without a value are not shown. A field that no group names is shown under *Other*, so
-//! that an addition to the contract is seen and not lost.
+//! Fields without a value are not shown. A field that no group lists is shown under *Other*, so
+//! that new fields of the contract become visible.
 
 use crate::crm::words::{self, Badge};
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) enum Shown {
     Text(String),
-    /// Ids and hashes, in small fixed type.
+    /// Ids and hashes, in small monospaced type.
     Code(String),
     Badge(Badge),
     Link {
@@ -34,7 +34,7 @@ pub(crate) enum Shown {
     },
 }
 
-/// Which fields a group has: those that begin so, or those of this list in this order.
+/// The fields of a group: those with this prefix, or those of this list in this order.
 enum Members {
     Family(&'static str),
     Names(&'static [&'static str]),
@@ -145,11 +145,11 @@ const GROUPS: [(&str, Members); 11] = [
             "consent_ads",
         ]),
     ),
-    // Takes what is left: every name begins with nothing.
+    // Takes the remaining fields: every name has the empty prefix.
     ("Other", Family("")),
 ];
 
-/// The order inside a family of click fields.
+/// The order within a family of click fields.
 const CLICK_ORDER: [&str; 16] = [
     "channel",
     "source",
@@ -169,7 +169,7 @@ const CLICK_ORDER: [&str; 16] = [
     "channel_drilldown_4",
 ];
 
-/// Words that are not written as sentence case would have it.
+/// Words with a spelling other than sentence case.
 const SPELLINGS: [(&str, &str); 9] = [
     ("id", "ID"),
     ("url", "URL"),
@@ -183,7 +183,7 @@ const SPELLINGS: [(&str, &str); 9] = [
 ];
 
 pub(crate) fn groups(fields: &Map<String, Value>) -> Vec<Group> {
-    // The touches as JSON are for machines; the page tells them beside the fields.
+    // The touches as JSON are for programs; the page shows them in the timeline.
     let mut left: Vec<&String> = fields.keys().filter(|name| *name != "journey_json").collect();
     let mut groups = Vec::new();
     for (title, members) in &GROUPS {
@@ -238,7 +238,7 @@ fn label(name: &str) -> String {
     })
 }
 
-/// Nothing for null and for empty text.
+/// `None` for null and empty text.
 fn shown(name: &str, value: &Value) -> Option<Shown> {
     let text = match value {
         Value::Null => return None,
