@@ -17,7 +17,7 @@ use shared::fields::catalogue::Field;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Nothing listens here: tests read what the stand-in sent from its log.
+/// Nothing listens here: tests read the webhooks at the stand-in that sent them.
 const PUBLIC_URL: &str = "http://127.0.0.1:1";
 
 /// The adapter of one connection. The vendor must support every capability that a test calls.
