@@ -191,7 +191,7 @@ async fn check(begin: &str, end: &str, told: &str) {
     let url = &collector.url;
     let visitor = new_visitor().to_text();
     assert_eq!(browse_once(url, &visitor).await.status, 202);
-    // From outside the database, because a database that is read-only refuses it inside.
+    // From another database: a read-only one would refuse its own change.
     let run = |sql: &str| match sql.split_once("{database}") {
         Some((before, after)) => psql("postgres", &format!("{before}{database}{after}")),
         None => psql(&database, sql),

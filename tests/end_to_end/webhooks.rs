@@ -195,8 +195,8 @@ async fn a_busy_destination_is_left_alone(backend: Backend) {
     lead(&app, "b@example.com").await;
     clock.advance_ms(59_999);
     assert_eq!(app.deliver().await, 0);
-    // A gateway error counts, and the destination is left alone for ten seconds, because it was busy
-    // twice.
+    // A gateway error counts, and the destination is left alone for ten seconds, because it was
+    // busy twice.
     receiver.answer(502, &[]);
     clock.advance_ms(1);
     assert_eq!((app.deliver().await, attempts().await), (2, json!(1)));

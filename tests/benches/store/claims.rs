@@ -71,8 +71,8 @@ async fn worker(
         assert!(begun.elapsed() < PATIENCE, "only {} were claimed", claimed.borrow().len());
         let found = store.claim_deliveries(due()).await.unwrap();
         if found.is_empty() {
-            // Other workers are getting the rest. Yield, because they share this thread, and a store
-            // that sees so at once would never give it up.
+            // Other workers are getting the rest. They share this thread, so yield it: a store that
+            // returns at once would never give it up.
             tokio::task::yield_now().await;
         }
         for delivery in found {

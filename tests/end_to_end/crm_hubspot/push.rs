@@ -43,7 +43,7 @@ async fn a_new_lead_is_one_filled_contact() {
     assert_eq!(input["properties"]["lifecyclestage"], Value::Null);
 }
 
-/// Row 2: whoever repeats whatever, there is one contact.
+/// Row 2: whatever is repeated, and by which process, there is one contact.
 #[actix_web::test]
 async fn a_lead_that_is_pushed_again_stays_one_contact() {
     for email in [Some(EMAIL), None] {

@@ -13,7 +13,7 @@ pub fn change(
     MemoChange { kind, name: name.into(), was, stamp, value: value.map(Into::into) }
 }
 
-/// A memo is created where there is none, and changed or removed by whoever knows its stamp.
+/// A memo is created if there is none, and changed or removed by a writer that knows its stamp.
 /// Otherwise nothing happens.
 pub(super) async fn are_changed_by_stamp(store: &dyn Store) {
     let long = format!("\"{}\"", "日本".repeat(20_000));
