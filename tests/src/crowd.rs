@@ -86,10 +86,7 @@ impl Crowd {
         let wait = async {
             while !is_so(&self.shared) {
                 looks.tick().await;
-                assert!(
-                    !self.browsers.iter().any(JoinHandle::is_finished),
-                    "a browser failed"
-                );
+                assert!(!self.browsers.iter().any(JoinHandle::is_finished), "a browser failed");
             }
         };
         assert!(timeout(PATIENCE, wait).await.is_ok(), "timed out");
