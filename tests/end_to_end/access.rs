@@ -1,4 +1,4 @@
-//! Who may do what: every route with a key of every scope, and with keys that open nothing.
+//! Access control: every route with a key of every scope, and with keys that open nothing.
 
 use collector::config::Scope;
 use reqwest::Method;
@@ -10,14 +10,14 @@ use tests::settings::{OTHER_KEY, destination, key};
 use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
-/// What opens a route.
+/// What a route requires.
 #[derive(Clone, Copy)]
 enum Guard {
-    /// Nothing is needed, and a key makes no difference.
+    /// Nothing; a key makes no difference.
     Open,
-    /// Any key that is valid.
+    /// Any valid key.
     Any,
-    /// A key with this scope, or `admin`. Where it is of another site, the status is this.
+    /// A key with this scope, or with `admin`. A key of another site gets this status.
     Scope(Scope, u16),
 }
 
@@ -29,7 +29,7 @@ const READ: fn(u16) -> Guard = |elsewhere| Guard::Scope(LeadsRead, elsewhere);
 const HOOKS: fn(u16) -> Guard = |elsewhere| Guard::Scope(Hooks, elsewhere);
 const ADMIN: fn(u16) -> Guard = |elsewhere| Guard::Scope(Admin, elsewhere);
 
-/// Every route of the collector: method, path, what opens it, and a body that is good.
+/// Every route of the collector: method, path, what it requires, and a valid body.
 fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
     let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
     let none = Value::Null;
@@ -47,7 +47,7 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
         (&get, "/c/t.{hash}.wasm", Open, &none),
         (&get, "/c/p.gif", Open, &none),
         (&post, "/c/e", Open, &none),
-        // Before those that keep what matches no lead.
+        // Before the routes that store unmatched records.
         (&get, "/v1/unmatched", READ(200), &none),
         (&get, "/v1/leads", READ(200), &none),
         (&post, "/v1/leads", WRITE(201), &lead),
@@ -74,7 +74,7 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
         (&post, "/v1/hooks/{hook}/rotate-secret", HOOKS(404), &none),
         (&post, "/v1/hooks/{hook}/test", HOOKS(404), &none),
         (&post, "/hooks/{connection}", WRITE(403), &told),
-        // What opens it is the secret in its address.
+        // The secret in its address opens it.
         (&post, "/hooks/{connection}/{secret}", Open, &none),
         (&get, "/healthz", Open, &none),
         (&get, "/readyz", Open, &none),
@@ -85,12 +85,12 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
 
 const EMAIL: &str = "lead@example.com";
 
-/// A key of one scope.
+/// The key with one scope.
 fn of(scope: Scope) -> String {
     format!("clew_{}", scope.as_str())
 }
 
-/// The collector with a key of each scope, a lead with a delivery, and what of it goes into paths.
+/// The collector with a key for each scope, a lead with a delivery, and their ids for use in paths.
 struct World {
     app: TestApp,
     receiver: Receiver,
@@ -109,7 +109,7 @@ impl World {
         let settings = [
             "[hooks]\nallow_private = true\n",
             &settings.concat(),
-            // Its last moment was the one before now.
+            // It expires at this very moment.
             &key(
                 "old",
                 "clew_old",
@@ -133,7 +133,7 @@ impl World {
         Self { app, receiver, lead, visitor, delivery }
     }
 
-    /// Calls a route; where it names a subscription, one that is new.
+    /// Calls a route. If it names a subscription, it gets a new one.
     async fn call(&self, method: &Method, path: &str, body: &Value, key: Option<&str>) -> Answer {
         let mut hook = String::new();
         if path.contains("{hook}") {
@@ -219,9 +219,9 @@ fn the_table_has_every_route() {
     assert_eq!(here, known);
 }
 
-/// With `leads:write` alone nobody learns what was known of a person before.
+/// A key with only `leads:write` learns nothing that was known about a person before.
 #[actix_web::test]
-async fn who_only_reports_gets_a_receipt() {
+async fn leads_write_alone_gets_a_receipt() {
     let world = World::new().await;
     let known = json!({ "contact": { "email": EMAIL }, "visitor": "{visitor}" });
     let stage = json!({ "stage": "sql" });
@@ -260,7 +260,7 @@ async fn who_only_reports_gets_a_receipt() {
     world.stop().await;
 }
 
-/// A key of several sites says which one is meant; one of a single site need not.
+/// A key for several sites must name one with each request; a key for a single site need not.
 #[actix_web::test]
 async fn a_key_opens_the_sites_that_it_names() {
     let world = World::new().await;
@@ -285,9 +285,9 @@ async fn a_key_opens_the_sites_that_it_names() {
         (both, post, "/v1/leads?site=other", &lead(""), 201, r#""site":"other""#),
         (both, post, "/v1/leads?site=demo", &lead("demo"), 201, r#""site":"demo""#),
         (both, post, "/v1/leads?site=demo", &lead("other"), 422, "name different sites"),
-        (both, post, "/v1/leads", &lead("third"), 403, "has no access to that site"),
-        (one, post, "/v1/leads", &lead("other"), 403, "has no access to that site"),
-        // The site of the address is meant, whatever else the key opens.
+        (both, post, "/v1/leads", &lead("third"), 403, "does not open that site"),
+        (one, post, "/v1/leads", &lead("other"), 403, "does not open that site"),
+        // The site of the inbound webhook counts, whatever else the key opens.
         (both, post, "/hooks/zap", &json!({ "email": EMAIL, "stage": "sql" }), 202, "accepted"),
         (both, get, "/v1/fields", none, 200, "first_click_source"),
         (both, get, "/v1/me", none, 200, r#""sites":["demo","other"]"#),
@@ -298,9 +298,9 @@ async fn a_key_opens_the_sites_that_it_names() {
     world.stop().await;
 }
 
-/// A key ends while the collector runs, and says so to nobody who does not have it.
+/// A key expires while the collector runs, and only its holder is told so.
 #[actix_web::test]
-async fn a_key_ends_at_its_time() {
+async fn a_key_expires_on_time() {
     let opens = "site = \"demo\"\nscopes = [\"leads:read\"]\nexpires = \"2026-11-21\"";
     let clock = clew_core::Clock::fixed(NOW_MS);
     let app = TestApp::start_with(Backend::Sled, &key("short", "clew_short", opens), clock);

@@ -1,4 +1,5 @@
-//! What holds of every answer: browsers are told not to guess, and nobody's input comes back in a refusal.
+//! Properties of every response: browsers are told not to sniff its type, and a refusal never
+//! repeats the caller's input.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use tests::visitors::contact;
 use tests::wire::{batch, new_visitor};
 
 #[actix_web::test]
-async fn every_answer_tells_browsers_not_to_guess() {
+async fn every_response_forbids_sniffing() {
     let app = TestApp::start(Backend::Sled);
     let routes = clew_server::http::addresses("/c");
     let others = [(Method::GET, "/nowhere".to_owned()), (Method::PUT, "/v1/leads".to_owned())];
@@ -29,14 +30,14 @@ async fn every_answer_tells_browsers_not_to_guess() {
     app.stop().await;
 }
 
-/// Stands in every field that a caller fills. No sentence of ours has it.
+/// Sent in every field that a caller fills. No text of Clew's contains it.
 const MARKER: &str = "zqmarkerqz";
 
-/// Whether a request is refused; if so, that the refusal does not have the marker.
+/// Whether a request is refused. Asserts that a refusal does not contain the marker.
 fn is_refused(got: &Answer, what: &str) -> bool {
     let refused = (400..500).contains(&got.status);
     assert!(refused || got.status < 300, "{what}: {}", got.text);
-    // A page may read the refusal only where its own origin stands there.
+    // A page can read the refusal only if this header repeats its own origin.
     let headers = got.headers.iter().filter(|(name, _)| *name != "access-control-allow-origin");
     let mut headers = headers.map(|(_, value)| value.to_str().unwrap_or_default());
     let repeats = got.text.to_lowercase().contains(MARKER) || headers.any(|it| it.contains(MARKER));
@@ -44,7 +45,7 @@ fn is_refused(got: &Answer, what: &str) -> bool {
     refused
 }
 
-/// A good body of each route that takes one.
+/// A valid body for each route that takes one.
 fn bodies(lead: &str, hook: &str) -> Vec<(Method, String, Value)> {
     vec![
         (
@@ -102,7 +103,7 @@ fn bodies(lead: &str, hook: &str) -> Vec<(Method, String, Value)> {
     ]
 }
 
-/// Every place in a body that has a value, as a JSON pointer.
+/// Every value in a body, as a JSON pointer.
 fn places(body: &Value, prefix: &str) -> Vec<String> {
     let members = body.as_object().into_iter().flatten();
     let under = members.flat_map(|(name, value)| {
@@ -139,7 +140,7 @@ async fn no_refusal_repeats_the_body() {
                 let what = format!("{path} {place}: {body}");
                 refused += usize::from(is_refused(&send(body.to_string()).await, &what));
             }
-            // None of these takes everything.
+            // No field accepts everything.
             assert!(refused > 0, "{path} {place}");
         }
         for body in [

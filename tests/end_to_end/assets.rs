@@ -1,4 +1,4 @@
-//! The tracker's files: encoded, revalidated under their names, immutable under their hashes.
+//! The tracker's files: compressed, revalidated under their names, immutable under their hashes.
 
 use reqwest::{Method, header};
 use tests::app::{TestApp, answer};
@@ -33,13 +33,13 @@ async fn files_are_encoded_cached_and_found_by_their_hash(backend: Backend) {
             let given = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap());
             assert_eq!(given, encoding, "{path} {accepted}");
             assert_eq!(headers[header::VARY], "Accept-Encoding");
-            assert!(response.bytes().await.unwrap() == bytes, "{path} {accepted}: other bytes");
+            assert!(response.bytes().await.unwrap() == bytes, "{path} {accepted}: wrong bytes");
             let known = get().header(header::IF_NONE_MATCH, &headers[header::ETAG]);
             let again = answer(known).await;
             assert_eq!((again.status, again.text.as_str()), (304, ""), "{path} {accepted}");
         }
     }
-    // The script asks for the module by the hash that is served.
+    // The script asks for the module by the hash under which it is served.
     let text = std::str::from_utf8(tracker.script.plain).unwrap();
     assert!(text.contains(&format!("t.{}.wasm", tracker.module.hash)));
     app.stop().await;

@@ -1,4 +1,5 @@
-//! `clew attribute` as an analyst types it: the examples of its page, and what it says to bad input.
+//! `clew attribute` as an analyst types it: the examples in its documentation, and its errors for
+//! bad input.
 
 use tests::process::{Said, say};
 
@@ -8,7 +9,8 @@ fn attribute(line: &str, input: &[u8]) -> Said {
     say(&format!("attribute {line}"), input)
 }
 
-/// Blocks of `$ clew attribute OPTIONS <<END`, the input up to `END`, and the answer.
+/// Runs the blocks of `$ clew attribute OPTIONS <<END`, with the input up to `END` and the expected
+/// output.
 #[test]
 fn the_examples_of_the_page() {
     let mut examples = 0;
@@ -24,7 +26,7 @@ fn the_examples_of_the_page() {
     assert!(examples >= 4, "{examples} examples");
 }
 
-/// Numbers may differ in their last digits: machines do not agree on those of a power.
+/// Numbers may differ in their last digits: machines do not agree on the last digits of a power.
 fn same(answer: &str, expected: &str) -> bool {
     let near = |(one, other): (&str, &str)| match (one.parse::<f64>(), other.parse::<f64>()) {
         (Ok(one), Ok(other)) => (one - other).abs() <= 1e-13 * other.abs(),
@@ -36,7 +38,7 @@ fn same(answer: &str, expected: &str) -> bool {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_what_is_wrong() {
     let check = |line: &str, input: &[u8], part: &str| {
         let said = attribute(line, input);
         assert!(!said.success, "{line} {input:?}: {}", said.answer);
@@ -68,7 +70,7 @@ fn what_is_wrong_is_named() {
     check("--model first --lookback-days 9", no_hours, "lacks hours_before: --lookback-days");
     let milestone = b"journey,path,converted,lead_hours_before\nA,a,1,0\n";
     check("--model u", milestone, "lacks hours_before: milestones");
-    // Rows of paths: the third line is the bad one, whatever ends the lines.
+    // Rows of paths: the third line is the bad one, whatever the line endings.
     for (row, part) in [
         ("a,", "conversions `` is not a number from 0 to 1e15"),
         ("a,x", "conversions `x` is not a number"),
@@ -155,7 +157,7 @@ fn a_path_of_ten_thousand_touches() {
 }
 
 #[test]
-fn the_help_says_it_all() {
+fn the_help_covers_the_formats() {
     let said = attribute("--help", b"");
     for part in ["hours_before", "journey,touch,channel,credit,value", "inverse-j", "Example:"] {
         assert!(said.answer.contains(part), "{part}: {}", said.answer);

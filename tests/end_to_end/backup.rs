@@ -1,4 +1,5 @@
-//! Copies of a sled store whose collector goes on working: one moment of it, whole or not at all.
+//! Backups and exports of a sled store while its collector runs: each shows a single moment,
+//! complete or not at all.
 
 use clew_store::Store;
 use std::collections::BTreeSet;
@@ -15,11 +16,11 @@ use tests::load::hold_together;
 use tests::process::{Collector, Told, clew, command};
 use tests::storage::{Backend, Storage};
 
-/// The longest that a browser may wait for an answer while a backup is made, tests beside it.
+/// The longest that a browser may wait for a response during a backup, with other tests running.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// A store with a past.
-async fn with_a_past(page_views: usize) -> Storage {
+/// A store with data.
+async fn with_data(page_views: usize) -> Storage {
     let storage = Storage::new(Backend::Sled);
     let store = storage.open();
     fill(&*store, page_views).await;
@@ -37,7 +38,7 @@ async fn beside(storage: &Arc<Storage>, arguments: &[&str]) -> Told {
 
 #[actix_web::test]
 async fn a_running_collector_is_backed_up() {
-    let storage = Arc::new(with_a_past(10_000).await);
+    let storage = Arc::new(with_data(10_000).await);
     let collector = Collector::start(&storage, "");
     let crowd = Crowd::gather(vec![collector.url.clone()], 16);
     crowd.goes_on(200).await;
@@ -50,10 +51,10 @@ async fn a_running_collector_is_backed_up() {
     let longest = crowd.longest();
     let page_views = |all: &Acknowledged| all.events.values().map(BTreeSet::len).sum::<usize>();
     let meanwhile = page_views(&crowd.acknowledged()) - page_views(&before);
-    assert!(meanwhile > 0, "nobody wrote meanwhile");
-    assert!(longest < LONGEST, "an answer took {longest:?}, without a backup {usual:?}");
+    assert!(meanwhile > 0, "nothing was written meanwhile");
+    assert!(longest < LONGEST, "a response took {longest:?}, without a backup {usual:?}");
 
-    // The collector is asked, as the store is not to be had; and it is not disturbed.
+    // `check` asks the collector, which has the store open, and does not disturb it.
     let checked = beside(&storage, &["check"]).await;
     assert!(checked.text.ends_with("the store is consistent\n"), "{}", checked.text);
     crowd.goes_on(100).await;
@@ -73,7 +74,7 @@ async fn a_running_collector_is_backed_up() {
     all.is_in(&*storage.open()).await;
 }
 
-/// An export over the collector's socket that is begun and not read on.
+/// Begins an export over the collector's socket, and reads only its start.
 fn begin_export(storage: &Storage) -> UnixStream {
     let mut stream = UnixStream::connect(storage.folder().join("operator")).unwrap();
     stream.write_all(b"GET /export HTTP/1.1\r\nHost: collector\r\n\r\n").unwrap();
@@ -83,7 +84,7 @@ fn begin_export(storage: &Storage) -> UnixStream {
     stream
 }
 
-/// Exports once the collector has seen that whoever asked before is gone.
+/// Exports, once the collector has noticed that the client of another export is gone.
 pub(crate) async fn export_after_another(storage: &Storage, file: &str) {
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     for look in 0.. {
@@ -98,15 +99,15 @@ pub(crate) async fn export_after_another(storage: &Storage, file: &str) {
 }
 
 #[actix_web::test]
-async fn exports_that_cannot_be_say_why() {
-    let storage = with_a_past(5_000).await;
+async fn impossible_exports_say_why() {
+    let storage = with_data(5_000).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("export.ndjson").to_str().unwrap().to_owned();
     let refused = |told: &str| {
         let answer = clew(&storage, &["export", &file]);
         assert!(!answer.success && answer.text.contains(told), "{told}: {}", answer.text);
         assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
-        assert_eq!(left_in(folder.path()), 0, "{told}: it left something");
+        assert_eq!(left_in(folder.path()), 0, "{told}: it left files");
     };
     let collector = Collector::start(&storage, "");
 
@@ -116,7 +117,7 @@ async fn exports_that_cannot_be_say_why() {
     export_after_another(&storage, &file).await;
     std::fs::remove_file(&file).unwrap();
 
-    // Killed while a command reads: held where it is as soon as something was written.
+    // The collector is killed while a command reads, as soon as something was written.
     let (mut export, _config) = command(&storage, &["export", &file]);
     let export = export.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut looks = tokio::time::interval(Duration::from_millis(1));
@@ -129,7 +130,7 @@ async fn exports_that_cannot_be_say_why() {
     assert!(!ended.status.success() && text.contains("response was cut off"), "{text}");
     assert_eq!((text.lines().count(), left_in(folder.path())), (1, 0), "{text}");
 
-    // One of an older version has no socket; one that was killed left its own.
+    // A collector of an older version has no socket; one that was killed left its socket behind.
     let collector = Collector::start(&storage, "");
     std::fs::remove_file(storage.folder().join("operator")).unwrap();
     refused("the store is in use, and nothing answers on");
@@ -149,11 +150,11 @@ fn written_in(folder: &Path) -> u64 {
     files.map(|file| file.unwrap().metadata().map_or(0, |file| file.len())).sum()
 }
 
-/// Whatever is written while an export is read, what it reads is one moment: the browsers that leads
+/// Whatever is written during an export, the export shows a single moment: the browsers that leads
 /// name, the leads that browsers name, and the journeys that page views make.
 #[actix_web::test]
 async fn an_export_under_writes_is_one_moment() {
-    let storage = with_a_past(2_000).await;
+    let storage = with_data(2_000).await;
     let store: Arc<dyn Store> = storage.open();
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..4)

@@ -1,12 +1,12 @@
-//! `clew classify` as a marketer types it: the example of its page, rules of one's own, and what it says
-//! to bad input.
+//! `clew classify` as a marketer types it: the example in its documentation, custom rules, and its
+//! errors for bad input.
 
 use tempfile::TempDir;
 use tests::process::say;
 
 const PAGE: &str = include_str!("../../docs/sources.md");
 
-/// Blocks of `printf 'INPUT' | clew classify`, and behind each a block with the answer.
+/// Runs the blocks of `printf 'INPUT' | clew classify`, each followed by a block with the output.
 #[test]
 fn the_examples_of_the_page() {
     let blocks: Vec<&str> = PAGE.split("```").skip(1).step_by(2).collect();
@@ -23,9 +23,9 @@ fn the_examples_of_the_page() {
     assert_eq!(examples, 1);
 }
 
-/// The page's own rules, as files beside a configuration.
+/// The custom rules in the documentation, as files beside a configuration.
 #[test]
-fn rules_of_ones_own() {
+fn custom_rules() {
     let block = |kind: &str, begins: &str| {
         let blocks = PAGE.split("```").skip(1).step_by(2);
         let mut found = blocks.filter_map(|block| block.strip_prefix(kind)).map(str::trim_start);
@@ -71,7 +71,7 @@ fn rules_of_ones_own() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_what_is_wrong() {
     let check = |line: &str, input: &[u8], part: &str| {
         let said = say(line, input);
         assert!(!said.success, "{line} {input:?}: {}", said.answer);

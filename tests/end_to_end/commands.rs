@@ -1,4 +1,4 @@
-//! The binary's commands as an operator types them.
+//! The binary's commands, as an operator types them.
 
 use serde_json::Value;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn told(output: &Output) -> (bool, String) {
 }
 
 #[test]
-fn a_first_set_up() {
+fn a_first_setup() {
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str| told(&clew(folder.path(), line));
     for (line, part) in [
@@ -66,7 +66,8 @@ fn a_first_set_up() {
     );
 }
 
-/// Keys with scopes and an end; what cannot be is refused, and leaves the file as it was.
+/// Creates keys with scopes and an expiry. A key that cannot be created is refused, and the file
+/// stays as it was.
 #[test]
 fn keys_are_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +121,7 @@ fn keys_are_made() {
     assert!(!success && text.contains("key `forms`: scopes are missing"), "{text}");
 }
 
-/// The same seed is the same year: every lead with all its fields and its journey.
+/// The same seed gives the same year: every lead with all its fields and its journey.
 async fn the_demo_year_is_the_same_for_the_same_seed(backend: Backend) {
     let mut years = Vec::new();
     for seed in [7, 7, 8] {
@@ -134,8 +135,8 @@ async fn the_demo_year_is_the_same_for_the_same_seed(backend: Backend) {
         assert!(collector.terminate());
     }
     assert!(years[0].len() > 5, "{} leads", years[0].len());
-    assert!(years[0] == years[1], "the same seed made another year");
-    assert!(years[0] != years[2], "another seed made the same year");
+    assert!(years[0] == years[1], "the same seed gave another year");
+    assert!(years[0] != years[2], "another seed gave the same year");
     let channels: std::collections::BTreeSet<_> =
         years[0].iter().map(|lead| lead["fields"]["first_click_channel"].to_string()).collect();
     assert!(channels.len() > 2, "{channels:?}");

@@ -1,8 +1,9 @@
-//! kill -9 under load: what was acknowledged is there, nothing twice, lead and delivery together.
+//! kill -9 under load: everything acknowledged survives, nothing is stored twice, and a lead comes
+//! with its delivery.
 //!
-//! A few rounds here; `CLEW_CRASH_ROUNDS` asks for more (`cargo xtask soak`). On sled each round
-//! kills the collector; on PostgreSQL two collectors share a database, and it is one of them, both,
-//! or the server in turn.
+//! It runs a few rounds; `CLEW_CRASH_ROUNDS` asks for more (`cargo xtask soak`). On sled each round
+//! kills the collector. On PostgreSQL two collectors share a database, and rounds kill one of them,
+//! both, or the server in turn.
 
 use futures_util::future::{join_all, select_all};
 use rand::RngExt;
@@ -26,25 +27,25 @@ tests::both_stores!(nothing_acknowledged_is_lost_by_kill_9);
 
 const BROWSERS: usize = 24;
 const FORMS: usize = 4;
-/// How long an answer that acknowledges may take to come, a restart of the database included.
+/// The longest wait for an acknowledgement, including a restart of the database.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Who is killed.
+/// What is killed.
 enum Victim {
     OneCollector,
     EveryCollector,
     Database(Arc<Server>),
 }
 
-/// Batches that one visitor sends.
+/// How many batches one visitor sends.
 const VISITOR_BATCHES: usize = 100;
 
 /// What the clients know, over all rounds.
 #[derive(Default)]
 struct Ledger {
-    /// Sent page views of each visitor, and whether they were acknowledged.
+    /// The page views sent by each visitor, and whether they were acknowledged.
     events: Mutex<BTreeMap<String, BTreeMap<String, bool>>>,
-    /// Sent leads by e-mail, and the acknowledged id.
+    /// The leads sent, by e-mail, with the acknowledged id.
     leads: Mutex<BTreeMap<String, Option<String>>>,
     acknowledged: AtomicUsize,
     refused: AtomicUsize,
@@ -53,7 +54,7 @@ struct Ledger {
 }
 
 fn now_ms() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "the process under test has the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the process under test uses the real clock")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     since.as_millis().try_into().unwrap()
 }
@@ -95,11 +96,11 @@ async fn nothing_acknowledged_is_lost_by_kill_9(backend: Backend) {
                     server.kill();
                     server.restart();
                 };
-                // On a thread of its own, so that the clients go on asking.
+                // On a separate thread, so that the clients go on sending.
                 tokio::task::spawn_blocking(again).await.unwrap();
                 ledger.goes_on(200, &mut clients, round).await;
                 let refused = ledger.refused.load(Ordering::SeqCst) - before;
-                assert!(refused > 0, "round {round}: nobody was told that the store is away");
+                assert!(refused > 0, "round {round}: no request was refused meanwhile");
             }
         }
         ledger.stop.store(true, Ordering::SeqCst);
@@ -111,13 +112,13 @@ async fn nothing_acknowledged_is_lost_by_kill_9(backend: Backend) {
         }
         check(&ledger, &collectors[0].url, round).await;
         for collector in collectors {
-            assert!(collector.terminate(), "round {round}: SIGTERM did not end it in order");
+            assert!(collector.terminate(), "round {round}: no clean exit on SIGTERM");
         }
     }
     assert!(ledger.acknowledged.load(Ordering::SeqCst) > rounds * 200);
 }
 
-/// One collector's share of browsers and forms.
+/// Starts one collector's share of browsers and forms.
 fn clients(ledger: &Arc<Ledger>, url: &str, collectors: usize) -> Vec<JoinHandle<()>> {
     let client = |is_browser: bool| {
         let (ledger, url) = (Arc::clone(ledger), url.to_owned());
@@ -133,7 +134,8 @@ fn clients(ledger: &Arc<Ledger>, url: &str, collectors: usize) -> Vec<JoinHandle
 }
 
 impl Ledger {
-    /// Waits until so many more are acknowledged; no client may lose its collector meanwhile.
+    /// Waits until this many more requests are acknowledged. No client may lose its collector
+    /// meanwhile.
     async fn goes_on(&self, more: usize, clients: &mut [Vec<JoinHandle<()>>], round: usize) {
         let enough = self.acknowledged.load(Ordering::SeqCst) + more;
         let progress = async {
@@ -141,16 +143,16 @@ impl Ledger {
                 tokio::select! {
                     () = self.progress.notified() => {}
                     (ended, ..) = select_all(clients.iter_mut().flatten()) =>
-                        panic!("round {round}: a client was let down: {ended:?}"),
+                        panic!("round {round}: a client failed: {ended:?}"),
                 }
             }
         };
         let in_time = timeout(PATIENCE, progress).await.is_ok();
-        assert!(in_time, "round {round}: nothing is acknowledged any more");
+        assert!(in_time, "round {round}: nothing more was acknowledged");
     }
 
-    /// The answer where it acknowledges, `None` where it is 503: come again. No other may come; an
-    /// error means that the collector is gone.
+    /// Sends a request. Returns the response if it acknowledges, and `None` if it is 503. Any other
+    /// response fails the test; an error means that the collector is gone.
     async fn send(
         &self,
         request: RequestBuilder,
@@ -166,8 +168,8 @@ impl Ledger {
     }
 }
 
-/// Batches of three page views for visitors of its own, until the collector is gone. None is given so
-/// many that older ones would be summed up.
+/// Sends batches of three page views until the collector is gone, each visitor with too few for
+/// older ones to be summed up.
 async fn browse(ledger: &Ledger, url: &str) {
     let (client, mut pauses) = (client(), pauses());
     let mut visitor = new_visitor().to_text();
@@ -202,7 +204,7 @@ async fn browse(ledger: &Ledger, url: &str) {
     }
 }
 
-/// One lead after the other, each of another person.
+/// Sends leads one after the other, each of another person.
 async fn convert(ledger: &Ledger, url: &str) {
     let (client, mut pauses) = (client(), pauses());
     while !ledger.stop.load(Ordering::SeqCst) {
@@ -225,14 +227,14 @@ async fn convert(ledger: &Ledger, url: &str) {
     }
 }
 
-/// What a client waits for after a 503.
+/// The pauses of a client after a 503.
 fn pauses() -> Interval {
     let mut pauses = interval(Duration::from_millis(20));
     pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pauses
 }
 
-/// What the API answers; a collector whose database was away may need a moment.
+/// Gets an API path. A collector whose database was away may need a moment.
 async fn get(url: &str, path: &str) -> Option<Value> {
     let (client, mut looks) = (client(), interval(Duration::from_millis(100)));
     for _ in 0..100 {
@@ -245,10 +247,10 @@ async fn get(url: &str, path: &str) -> Option<Value> {
             other => panic!("{path}: {other}"),
         }
     }
-    panic!("{path}: 503 again and again");
+    panic!("{path}: nothing but 503");
 }
 
-/// All rows of a list, page after page.
+/// Reads all rows of a list, page by page.
 async fn all(url: &str, list: &str) -> Vec<Value> {
     let (mut rows, mut after) = (Vec::new(), String::new());
     loop {
@@ -271,7 +273,7 @@ async fn check(ledger: &Ledger, url: &str, round: usize) {
             .map(|page| page["id"].as_str().unwrap().to_owned())
             .collect();
         let distinct: BTreeSet<_> = stored.iter().cloned().collect();
-        assert_eq!(stored.len(), distinct.len(), "round {round}: an event was doubled");
+        assert_eq!(stored.len(), distinct.len(), "round {round}: an event is stored twice");
         let missing = sent
             .iter()
             .filter(|(id, acknowledged)| **acknowledged && !distinct.contains(*id))
@@ -279,7 +281,7 @@ async fn check(ledger: &Ledger, url: &str, round: usize) {
         assert_eq!(missing, 0, "round {round}: acknowledged events are missing");
         assert!(
             distinct.iter().all(|id| sent.contains_key(id)),
-            "round {round}: an event nobody sent"
+            "round {round}: an event that nobody sent"
         );
     }
     let leads = all(url, "leads").await;
@@ -303,6 +305,6 @@ async fn check(ledger: &Ledger, url: &str, round: usize) {
     assert_eq!(
         (delivered.len(), &distinct),
         (leads.len(), &ids),
-        "round {round}: a lead and its delivery are not both there"
+        "round {round}: a lead without its delivery, or the reverse"
     );
 }

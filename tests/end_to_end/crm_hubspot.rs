@@ -1,5 +1,5 @@
-//! HubSpot's adapter against the stand-in. The rows are those of the matrix of CRMs that concern an
-//! adapter alone; each test names its row.
+//! HubSpot's adapter against the stand-in. The rows are those of the CRM test matrix that concern
+//! only an adapter; each test names its row.
 
 mod push;
 mod trouble;
@@ -22,12 +22,12 @@ use tests::adapter::Adapter;
 
 /// Saturday, 21 November 2026, 10:00 UTC.
 const NOW_MS: i64 = 1_795_255_200_000;
-/// Nobody listens here; what was sent is read from the stand-in.
+/// Nothing listens here: tests read the webhooks at the stand-in that sent them.
 const PUBLIC_URL: &str = "http://127.0.0.1:1";
-/// Long enough for a loopback that is busy, short enough for the one test that waits for it.
+/// Long enough for a busy loopback, short enough for the one test that waits for it.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A stand-in and the adapter that calls it, on one time.
+/// A stand-in and the adapter that calls it, on one clock.
 struct Account {
     standin: Standin,
     clock: Clock,
@@ -36,12 +36,12 @@ struct Account {
 }
 
 impl Account {
-    /// With a service key.
+    /// Starts both with a service key.
     fn start() -> Self {
         Self::with(json!({ "token": "pat-standin" }), |_| ())
     }
 
-    /// With an app, whose tokens expire.
+    /// Starts both with an app, whose tokens expire.
     fn with_oauth() -> Self {
         let app = json!({
             "client_id": "standin-client", "client_secret": "standin-secret",
@@ -71,13 +71,13 @@ impl Account {
         Self { standin, clock, config, crm }
     }
 
-    /// The same with the core fields declared.
+    /// Declares the core fields.
     async fn declared(self) -> Self {
         self.crm.declare(&core()).await.unwrap();
         self
     }
 
-    /// Another process with the same settings.
+    /// The adapter of another process with the same settings.
     fn other_process(&self) -> Adapter {
         Adapter::new(&self.config, &self.clock, TIMEOUT)
     }
@@ -98,7 +98,7 @@ impl Account {
         contacts[0]["properties"].clone()
     }
 
-    /// The requests whose line has a part, as `METHOD path` without the query.
+    /// The requests whose line contains `part`, as `METHOD path` without the query.
     fn calls(&self, part: &str) -> Vec<String> {
         let lines = self.standin.log().into_iter().map(|logged| {
             let path = logged.path.split('?').next().unwrap_or_default().to_owned();
@@ -126,7 +126,7 @@ struct Person {
 }
 
 impl Person {
-    /// The lead of a number, with an address or without.
+    /// The lead with a number, with or without an e-mail.
     fn new(number: u32, email: Option<&str>) -> Self {
         let id = format!("0197a2b4-7c1e-7d8a-9f00-{number:012}");
         let contact = Contact {
@@ -144,7 +144,7 @@ impl Person {
             .field("visits_count", json!(3))
     }
 
-    /// Another value of a field.
+    /// Sets a field's value.
     fn field(mut self, name: &str, value: Value) -> Self {
         self.values.retain(|(field, _)| field.name != name);
         self.values.push((find(name).unwrap(), value));

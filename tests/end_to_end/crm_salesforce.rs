@@ -1,5 +1,5 @@
-//! The way to Salesforce and back, against the stand-in. Rows are those of the matrix of CRMs that
-//! concern an adapter alone.
+//! Salesforce's adapter against the stand-in, in both directions. The rows are those of the CRM
+//! test matrix that concern only an adapter.
 
 mod support;
 mod push;

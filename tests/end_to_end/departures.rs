@@ -1,4 +1,4 @@
-//! Who leaves for a payment or a login and comes back is no new contact, in a real browser.
+//! A return from a payment or a login on another site is no new touch, in a real browser.
 
 use crate::journey::{visitor, wait};
 use actix_web::dev::ServerHandle;
@@ -10,15 +10,15 @@ use tests::town::Town;
 
 tests::both_stores!(
     a_paired_return_is_the_same_touch,
-    the_loader_tells_of_departures_by_itself,
-    a_departure_before_the_module_is_up_is_told,
-    a_page_may_call_something_else_navigation,
-    what_is_a_departure_and_what_is_not,
+    the_loader_reports_departures_by_itself,
+    a_departure_before_the_module_is_up_is_reported,
+    a_page_may_define_its_own_navigation,
+    only_departures_are_reported,
 );
 
 const MINUTE: i64 = 60_000;
 
-/// A site that answers everything with an empty page, under any name.
+/// A site that answers every request with an empty page, under any name.
 struct Elsewhere {
     port: u16,
     server: ServerHandle,
@@ -42,13 +42,13 @@ impl Elsewhere {
     }
 }
 
-/// Puts markup into the page.
+/// Adds markup to the page.
 async fn add(browser: &Browser, markup: &str) {
     let markup = json!(markup);
     browser.run(&format!("document.body.insertAdjacentHTML('afterbegin', {markup})")).await;
 }
 
-/// From another site to a page of the demo site, by a link.
+/// Follows a link from another site to a page of the demo site.
 async fn come(town: &Town, browser: &Browser, path: &str) {
     add(browser, &format!("<a id=come href='{}{path}'>Back</a>", town.site)).await;
     browser.follow("#come", path).await;
@@ -56,7 +56,7 @@ async fn come(town: &Town, browser: &Browser, path: &str) {
     assert_eq!(browser.page_errors().await, [""; 0]);
 }
 
-/// A visitor whom the cookie names from the first page on.
+/// A visitor who has the cookie from the first page on.
 async fn known_visitor(browser: &Browser) -> String {
     let visitor = tests::wire::new_visitor().to_text();
     let cookie = format!(
@@ -66,10 +66,10 @@ async fn known_visitor(browser: &Browser) -> String {
     visitor
 }
 
-/// A touch as the journey tells it: visit, source, and whether it is a continued one.
+/// A touch as the journey shows it: visit, source, and whether it is a continued one.
 type Told = (u64, &'static str, bool);
 
-/// Waits until there are so many page views and these touches; beacons take their time.
+/// Waits until the journey has this many page views and these touches; beacons take their time.
 async fn expect(town: &Town, visitor: &str, pages: usize, touches: &[Told]) {
     let told = |touch: &Value, (visit, source, continued): &Told| {
         touch["visit"] == *visit
@@ -91,7 +91,8 @@ async fn expect(town: &Town, visitor: &str, pages: usize, touches: &[Told]) {
 async fn a_paired_return_is_the_same_touch(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     let elsewhere = Elsewhere::start();
-    // Chromium tells of most departures twice; all but the script's must do without its second way.
+    // Chromium reports most departures in two ways. Except for the script's, they must work without
+    // the second one.
     let older = "if (location.pathname !== '/blog') Object.defineProperty(window, 'navigation', { value: undefined })";
     browser.on_new_document(older).await;
     let first = (1, "newsletter", false);
@@ -105,7 +106,8 @@ async fn a_paired_return_is_the_same_touch(backend: Backend) {
     come(&town, &browser, "/thank-you").await;
     expect(&town, &visitor, 2, &[first]).await;
 
-    // by a link that opens another tab, which the middle button does; the click hits what is in it
+    // by a link that opens another tab with the middle button; the click hits an element inside the
+    // link
     let link = format!("<a id=tab href='{}'><b>Log in</b></a>", elsewhere.address("tab.test"));
     add(&browser, &link).await;
     browser
@@ -123,7 +125,7 @@ async fn a_paired_return_is_the_same_touch(backend: Backend) {
     come(&town, &browser, "/pricing").await;
     expect(&town, &visitor, 4, &[first]).await;
 
-    // by a form, and back when the visit has ended
+    // by a form, with the return after the visit has ended
     let form = format!(
         "<form method=post action='{}'><input name=action><button id=send>Log in</button></form>",
         elsewhere.address("bank.test")
@@ -135,7 +137,7 @@ async fn a_paired_return_is_the_same_touch(backend: Backend) {
     let continued = (2, "newsletter", true);
     expect(&town, &visitor, 5, &[first, continued]).await;
 
-    // from where nobody went, and from where somebody went an hour ago
+    // from a host to which nobody left, and from one to which the visitor left an hour ago
     browser.open(&elsewhere.address("blog.test")).await;
     come(&town, &browser, "/").await;
     wait(&town, &browser, 20 * MINUTE).await;
@@ -150,8 +152,8 @@ async fn a_paired_return_is_the_same_touch(backend: Backend) {
     town.stop().await;
 }
 
-/// Without WebAssembly, for a visitor whom the cookie names.
-async fn the_loader_tells_of_departures_by_itself(backend: Backend) {
+/// Without WebAssembly, for a visitor who has the cookie.
+async fn the_loader_reports_departures_by_itself(backend: Backend) {
     let policy =
         "default-src 'self'; script-src 'self' {tracker}; connect-src {tracker}; img-src {tracker}";
     let (town, browser) = (Town::start(backend, Some(policy)), Browser::start().await);
@@ -169,8 +171,8 @@ async fn the_loader_tells_of_departures_by_itself(backend: Backend) {
     town.stop().await;
 }
 
-/// The module takes its time on one page only.
-async fn a_departure_before_the_module_is_up_is_told(backend: Backend) {
+/// The module never starts on one page.
+async fn a_departure_before_the_module_is_up_is_reported(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     let elsewhere = Elsewhere::start();
     let visitor = known_visitor(&browser).await;
@@ -178,7 +180,7 @@ async fn a_departure_before_the_module_is_up_is_told(backend: Backend) {
     browser.on_new_document(never).await;
     let link = |host| format!("<a id=pay href='{}'>Pay</a>", elsewhere.address(host));
 
-    // The visitor says no, and nothing is told.
+    // The visitor denies consent, and nothing is reported.
     browser.open(&format!("{}/pricing?utm_source=newsletter", town.site)).await;
     browser.run("clew('consent', 'denied')").await;
     add(&browser, &link("no.test")).await;
@@ -193,14 +195,14 @@ async fn a_departure_before_the_module_is_up_is_told(backend: Backend) {
     come(&town, &browser, "/thank-you").await;
     let expected = [(1, "no.test", false), (1, "newsletter", false)];
     expect(&town, &visitor, 3, &expected).await;
-    // a page view and a departure, once each though the page goes away in two events
+    // a page view and a departure, once each, although two events say that the page goes away
     assert_eq!(town.app.metric("clew_batches_total{sender=\"loader\"}").await, 2);
     elsewhere.server.stop(true).await;
     browser.stop().await;
     town.stop().await;
 }
 
-async fn a_page_may_call_something_else_navigation(backend: Backend) {
+async fn a_page_may_define_its_own_navigation(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.on_new_document("window.navigation = { items: ['Home'] }").await;
     browser.open(&format!("{}/pricing?utm_source=newsletter", town.site)).await;
@@ -213,11 +215,11 @@ async fn a_page_may_call_something_else_navigation(backend: Backend) {
     town.stop().await;
 }
 
-async fn what_is_a_departure_and_what_is_not(backend: Backend) {
+async fn only_departures_are_reported(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&format!("{}/pricing", town.site)).await;
     visitor(&browser).await;
-    // The page stops what the click would do; what is told stands in the queue at once.
+    // The page prevents the click's default action; a departure is in the queue at once.
     let check = async |markup: &str, click: &str, told: u64| {
         add(&browser, markup).await;
         let script = format!(

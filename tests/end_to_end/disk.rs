@@ -1,5 +1,5 @@
-//! A disk that takes no more, and folders that cannot be: what was acknowledged is there, what was
-//! refused is not half there, and whoever asks is told.
+//! Full disks and impossible folders: what was acknowledged is stored, what was refused is not half
+//! stored, and commands and health checks say why.
 
 use crate::backup::export_after_another;
 use clew_store::sled::Disk;
@@ -15,19 +15,19 @@ use tests::settings::{destination, settings_for};
 use tests::storage::{Backend, Storage};
 use tests::wire::new_visitor;
 
-/// The status that a collector answers with.
+/// The status of a collector's response.
 async fn status(collector: &Collector, path: &str) -> u16 {
     client().get(format!("{}{path}", collector.url)).send().await.unwrap().status().as_u16()
 }
 
-/// What holds after a restart: all that was acknowledged, and nothing half.
+/// Asserts after a restart that everything acknowledged is there, and nothing is incomplete.
 async fn nothing_is_missing(storage: &Storage, acknowledged: &Acknowledged) {
     let store = storage.open();
     acknowledged.is_in(&*store).await;
     let counts = hold_together(&*store).await.counts;
     let of_a_lead = (counts.conversions, counts.deliveries, counts.identities, counts.used_keys);
     assert_eq!(of_a_lead, (counts.leads, counts.leads, counts.leads, counts.leads));
-    // What each of the browsers last sent may be there, and was not acknowledged.
+    // Each browser's last request may be stored although it was not acknowledged.
     let sure = acknowledged.leads.len() as u64;
     assert!((sure..=sure + BROWSERS as u64).contains(&counts.leads), "{counts:?}");
     store.close().await.unwrap();
@@ -35,8 +35,8 @@ async fn nothing_is_missing(storage: &Storage, acknowledged: &Acknowledged) {
 
 const BROWSERS: usize = 16;
 
-/// Wherever it is that the log grows no more: until then everything is kept, from then on nothing is
-/// acknowledged; and when there is room, the same process goes on.
+/// Wherever the log stops growing: everything until then is stored, nothing after is acknowledged,
+/// and the same process goes on when there is room.
 #[actix_web::test]
 async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
     let settings = "[delivery]\nsettle_seconds = 86400\n".to_owned()
@@ -46,7 +46,7 @@ async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
         let collector = Collector::start_within(blocks, &storage, &settings);
         let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
         crowd.is_refused(200).await;
-        assert_eq!(crowd.unanswered(), 0, "within {blocks} blocks it did not even answer");
+        assert_eq!(crowd.unanswered(), 0, "within {blocks} blocks it did not respond");
         assert_eq!(status(&collector, "/healthz").await, 200);
         let ready = client().get(format!("{}/readyz", collector.url)).send().await.unwrap();
         assert_eq!(
@@ -70,7 +70,7 @@ async fn a_full_disk_acknowledges_nothing_that_is_not_kept() {
     }
 }
 
-/// A collector that is stopped while it waits for room says so by its exit status.
+/// A collector that is stopped while it waits for room reports that by its exit status.
 #[actix_web::test]
 async fn a_collector_that_ends_on_a_full_disk_has_lost_nothing() {
     let storage = Storage::new(Backend::Sled);
@@ -79,11 +79,11 @@ async fn a_collector_that_ends_on_a_full_disk_has_lost_nothing() {
     let crowd = Crowd::gather(vec![collector.url.clone()], BROWSERS);
     crowd.is_refused(200).await;
     let acknowledged = crowd.stop().await;
-    assert!(!collector.terminate(), "it ended as if all were well");
+    assert!(!collector.terminate(), "it exited as if all were well");
     nothing_is_missing(&storage, &acknowledged).await;
 }
 
-/// Where room is short, page views are refused first, so that leads still find some.
+/// When room is short, page views are refused first, so that leads still fit.
 #[actix_web::test]
 async fn page_views_yield_to_leads() {
     let free = Arc::new(AtomicU64::new(0));
@@ -132,8 +132,8 @@ async fn commands_say_that_the_disk_is_full() {
         assert!(!answer.success && answer.text.contains(expected), "{}", answer.text);
         assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
     };
-    limited(&storage, 1_000, &["check"], "File too large (os error 27). Free up space on its disk");
-    // The file to be written is too large, and not the store, which a collector has.
+    limited(&storage, 1_000, &["check"], "File too large (os error 27). Make room on its disk");
+    // The export file is too large; the store is open in a collector, which has no such limit.
     let collector = Collector::start(&storage, "");
     let expected = format!("clew: {file} cannot be written: File too large (os error 27)\n");
     limited(&storage, 1_000, &["export", &file], &expected);
@@ -141,7 +141,7 @@ async fn commands_say_that_the_disk_is_full() {
     export_after_another(&storage, &file).await;
     assert!(collector.terminate());
 
-    // An import that the disk cut off goes on once there is room.
+    // An import that the full disk cut off resumes once there is room.
     let target = Storage::new(Backend::Sled);
     let expected = format!("clew: {file} was not imported: the store's disk is full (");
     limited(&target, 4_000, &["import", &file], &expected);
@@ -152,7 +152,7 @@ async fn commands_say_that_the_disk_is_full() {
 }
 
 #[actix_web::test]
-async fn folders_that_cannot_be_say_so() {
+async fn impossible_folders_say_so() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "x").unwrap();
     let below_a_file = folder.path().join("file/store");

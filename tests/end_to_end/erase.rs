@@ -1,5 +1,5 @@
-//! Visitors of nobody are erased: shown before it is done, done as shown, with and without a collector
-//! at work.
+//! `clew erase visitors`: visitors without a lead are erased as a dry run shows, with and without a
+//! running collector.
 
 use clew_store::visitor::Row;
 use clew_store::{Arrival, Arrivals, Entity, Store};
@@ -17,15 +17,15 @@ use tests::story::{arrivals, conversion, convert, page_view};
 use tests::wire::new_visitor;
 
 tests::both_stores!(
-    what_belongs_to_nobody_goes,
+    visitors_without_a_lead_are_erased,
     a_collector_at_work_goes_on,
-    what_cannot_be_meant_is_refused,
+    impossible_arguments_are_refused,
 );
 
 /// 2020-05-20, long before everything else.
 const OLD_MS: i64 = 1_590_000_000_000;
 
-/// A visitor of those days with two page views.
+/// Creates a visitor at that time, with two page views.
 async fn a_visitor(store: &dyn Store, flags: [Option<&str>; 2]) -> VisitorId {
     let visitor = new_visitor();
     let view =
@@ -36,7 +36,7 @@ async fn a_visitor(store: &dyn Store, flags: [Option<&str>; 2]) -> VisitorId {
     visitor
 }
 
-/// Four programs, two of which proposed somebody; one that became a lead; two people.
+/// Four bots, two of which proposed somebody; one that became a lead; two people.
 async fn fill(storage: &Storage) {
     let store = storage.open();
     full::fill(&*store, 1_000).await;
@@ -70,12 +70,13 @@ async fn everything(storage: &Storage) -> Vec<Entity> {
     all
 }
 
-/// What an export has, in any order.
+/// An export's entities, in any order.
 fn told(entities: impl IntoIterator<Item = Entity>) -> BTreeSet<String> {
     entities.into_iter().map(|entity| serde_json::to_string(&entity).unwrap()).collect()
 }
 
-/// The rest where those visitors without a lead go that fit, and what goes with them; how many go.
+/// What remains when the visitors without a lead that fit are erased, with everything that goes
+/// with them; and how many visitors, page views and leads go.
 fn rest(all: Vec<Entity>, fits: impl Fn(&[&PageView]) -> bool) -> (Vec<Entity>, [usize; 3]) {
     let (mut proposed, mut gone) = (BTreeSet::<LeadId>::new(), [0; 3]);
     let mut rest = all;
@@ -107,7 +108,7 @@ fn said(how: &str, [visitors, page_views, leads]: [usize; 3]) -> String {
     )
 }
 
-/// Of each table, the rows of leads that are not there, and look-ups that lead to them.
+/// The number of rows, in all tables, whose lead or visitor does not exist.
 fn orphans(storage: &Storage) -> String {
     let Storage::Postgres(database) = storage else { return "0".into() };
     let of = |table: &str| {
@@ -122,7 +123,7 @@ fn orphans(storage: &Storage) -> String {
     Server::shared().psql(database.name(), &format!("SELECT {all} + {events}"))
 }
 
-async fn what_belongs_to_nobody_goes(backend: Backend) {
+async fn visitors_without_a_lead_are_erased(backend: Backend) {
     let storage = Storage::new(backend);
     fill(&storage).await;
     let before = checked(&storage);
@@ -137,7 +138,7 @@ async fn what_belongs_to_nobody_goes(backend: Backend) {
     let expected = said("would be erased", gone) + "dry run: nothing was written\n";
     assert_eq!(dry, expected);
     assert_eq!(checked(&storage), before, "a dry run changed something");
-    // All that is given has to hold.
+    // All given criteria must hold.
     let none = succeeds(erase(&storage, &[&bots[..], &["--before", "2020-05-20"]].concat()));
     assert_eq!(none, said("erased", [0; 3]));
     assert_eq!(checked(&storage), before);
@@ -145,7 +146,7 @@ async fn what_belongs_to_nobody_goes(backend: Backend) {
     assert_eq!(succeeds(erase(&storage, &bots)), said("erased", gone));
     assert_eq!(told(everything(&storage).await), told(rest_of_bots.clone()));
     checked(&storage);
-    assert_eq!(succeeds(erase(&storage, &bots)), said("erased", [0; 3]), "once is enough");
+    assert_eq!(succeeds(erase(&storage, &bots)), said("erased", [0; 3]), "nothing is left");
 
     let (rest_of_old, gone) = rest(rest_of_bots, is_old);
     assert_eq!(gone, [2, 4, 0]);
@@ -153,8 +154,8 @@ async fn what_belongs_to_nobody_goes(backend: Backend) {
     assert_eq!(succeeds(erase(&storage, &old)), said("erased", gone));
     assert_eq!(told(everything(&storage).await), told(rest_of_old.clone()));
 
-    // All that belong to nobody, one with a past that is summed up and proposals of those whose join was
-    // undone among them.
+    // All visitors without a lead, among them one whose history is summed up, and proposals of
+    // visitors whose join was undone.
     let (with_leads, [visitors, _, leads]) = rest(rest_of_old, |_| true);
     let all = ["--site", "demo", "--before", "2026-11-23"];
     let dry = succeeds(erase(&storage, &[&all[..], &["--dry-run"]].concat()));
@@ -197,7 +198,7 @@ async fn a_collector_at_work_goes_on(backend: Backend) {
     all.is_in(&*storage.open()).await;
 }
 
-async fn what_cannot_be_meant_is_refused(backend: Backend) {
+async fn impossible_arguments_are_refused(backend: Backend) {
     let storage = Storage::new(backend);
     storage.open().close().await.unwrap();
     let check = |arguments: &[&str], expected: &str| {

@@ -1,4 +1,4 @@
-//! `POST /c/e` and the pixel: one documented status and outcome for whatever comes.
+//! `POST /c/e` and the pixel: one documented status and outcome for every input.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -18,12 +18,12 @@ tests::both_stores!(
     foreign_origins_are_refused,
     bad_events_do_not_take_their_neighbours_along,
     clocks_are_corrected_by_their_skew,
-    who_it_is,
+    the_visitor_is_found_or_created,
     consent_and_signals_are_honoured,
     departures_are_kept_with_their_page_view,
     a_repeated_departure_is_a_duplicate_whatever_the_clock,
-    what_other_tools_know_the_browser_by_is_kept,
-    every_address_answers_in_problems,
+    ids_of_other_tools_are_kept,
+    every_refusal_is_a_problem,
 );
 
 fn page(at_ms: i64) -> String {
@@ -66,7 +66,7 @@ async fn good_batches_are_stored_once(backend: Backend) {
     app.stop().await;
 }
 
-/// A whole batch that is refused: status and the word in `type`, counted, and the server lives on.
+/// A refused batch has its documented status and `type`, is counted, and the server goes on.
 async fn bad_batches_end_in_one_documented_outcome(backend: Backend) {
     let app = TestApp::start(backend);
     let visitor = new_visitor().to_text();
@@ -108,7 +108,8 @@ async fn bad_batches_end_in_one_documented_outcome(backend: Backend) {
 async fn ten_megabytes_are_refused_and_the_worker_lives(backend: Backend) {
     let app = TestApp::start(backend);
     let request = app.request(Method::POST, "/c/e").body(vec![b'x'; 10 << 20]);
-    // The server may answer and hang up before the body is through; either way it must live on.
+    // The server may respond and close the connection before it has the whole body; either way it
+    // must go on.
     if let Ok(response) = request.send().await {
         assert_eq!(response.status(), 413);
     }
@@ -117,7 +118,8 @@ async fn ten_megabytes_are_refused_and_the_worker_lives(backend: Backend) {
     app.stop().await;
 }
 
-/// More than the queue holds: 503 with Retry-After, counted, and what was refused can come again.
+/// More than the queue holds: 503 with Retry-After, counted, and the refused events can be sent
+/// again.
 async fn an_overloaded_store_says_when_to_come_again(backend: Backend) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let clock = clew_core::Clock::fixed(NOW_MS);
@@ -159,7 +161,7 @@ async fn foreign_origins_are_refused(backend: Backend) {
     app.stop().await;
 }
 
-/// Single events: each ends in its own outcome, its neighbours are kept.
+/// Single events: each has its own outcome, and its neighbours are stored.
 async fn bad_events_do_not_take_their_neighbours_along(backend: Backend) {
     const DAY: i64 = limits::DAY_MS;
     let app = TestApp::start(backend);
@@ -207,7 +209,7 @@ async fn bad_events_do_not_take_their_neighbours_along(backend: Backend) {
     app.stop().await;
 }
 
-/// A browser whose clock is off by years still tells its story at the right time.
+/// Events of a browser whose clock is off by years get the right time.
 async fn clocks_are_corrected_by_their_skew(backend: Backend) {
     let app = TestApp::start(backend);
     for (skew_ms, expected) in [
@@ -226,8 +228,8 @@ async fn clocks_are_corrected_by_their_skew(backend: Backend) {
     app.stop().await;
 }
 
-/// Body, then cookie, then a new visitor that the answer names.
-async fn who_it_is(backend: Backend) {
+/// The visitor is the body's, else the cookie's, else a new one that the response names.
+async fn the_visitor_is_found_or_created(backend: Backend) {
     let app = TestApp::start(backend);
     let (body_id, cookie_id) = (new_visitor().to_text(), new_visitor().to_text());
     let named = async |visitor: &str, cookie: &str| -> String {
@@ -268,7 +270,7 @@ async fn consent_and_signals_are_honoured(backend: Backend) {
             .replace("\"demo\"", &format!("\"{name}\""));
         let body = body.replacen('{', &format!("{{{signal}"), 1);
         let answered = answer(app.request(Method::POST, "/c/e").body(body)).await;
-        // Who forbids keeping anything gets neither a cookie nor a token.
+        // A visitor who forbids storage gets neither a cookie nor a token.
         let kept = answered.json["stored"] == 1;
         assert_eq!(answered.headers.contains_key("set-cookie"), kept, "{site} {signal}");
         assert_eq!(answered.json["token"].is_string(), kept, "{site} {signal}");
@@ -285,7 +287,7 @@ async fn consent_and_signals_are_honoured(backend: Backend) {
     app.stop().await;
 }
 
-async fn every_address_answers_in_problems(backend: Backend) {
+async fn every_refusal_is_a_problem(backend: Backend) {
     let app = TestApp::start(backend);
     for (method, path, status) in [
         (Method::GET, "/nowhere", 404),
@@ -332,7 +334,8 @@ async fn departures_are_kept_with_their_page_view(backend: Backend) {
     app.stop().await;
 }
 
-/// Each batch's time on the way corrects a wrong clock by another amount.
+/// A wrong clock is corrected by another amount in each batch, as each takes another time to
+/// arrive.
 async fn a_repeated_departure_is_a_duplicate_whatever_the_clock(backend: Backend) {
     let app = TestApp::start(backend);
     let visitor = new_visitor();
@@ -354,11 +357,11 @@ async fn a_repeated_departure_is_a_duplicate_whatever_the_clock(backend: Backend
     assert_eq!((&answer["stored"], &answer["duplicate"]), (&json!(1), &json!(1)));
     let views = app.app.core.store.trail(&site, visitor).await.unwrap().views;
     let left: Vec<_> = views[0].totals.departures.iter().map(|left| left.at_ms).collect();
-    assert_eq!(left, [NOW_MS + 20], "the first one stored stands");
+    assert_eq!(left, [NOW_MS + 20], "the first one stored stays");
     app.stop().await;
 }
 
-async fn what_other_tools_know_the_browser_by_is_kept(backend: Backend) {
+async fn ids_of_other_tools_are_kept(backend: Backend) {
     let app = TestApp::start(backend);
     let visitor = new_visitor();
     let cookies = r#""ga":"GA1.1.1234567890.1700000000","ga_session":"GS2.1.s1700000123$o4","fbc":"x","fbp":"fb.1.1793600000000.7","site":"#;

@@ -1,5 +1,5 @@
-//! Stages and revenue come back by API: kept once, told in order, credited to the touches and taken
-//! back again.
+//! Stages and revenue reported by API: stored once, shown in order, credited to touches, and taken
+//! back.
 
 use collector::check::Check;
 use reqwest::Method;
@@ -10,13 +10,13 @@ use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
 tests::both_stores!(
-    stages_are_told_in_any_order,
+    stages_are_reported_in_any_order,
     revenue_is_credited_and_taken_back,
-    a_lead_is_found_by_what_was_told,
-    bad_requests_are_told_what_is_wrong,
+    a_lead_is_found_by_its_records,
+    bad_requests_are_explained,
 );
 
-/// A lead that came by an ad, then directly, and converted now.
+/// A lead that came from an ad, then directly, and has converted now.
 async fn a_lead(app: &TestApp, email: &str) -> String {
     let (visitor, _) = travelled(app).await;
     let made = app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
@@ -24,7 +24,7 @@ async fn a_lead(app: &TestApp, email: &str) -> String {
     made.json["lead"]["id"].as_str().unwrap().to_owned()
 }
 
-/// The history as `stage@time`, what is implied with a `~`.
+/// The history as `stage@time`, with `~` for implied stages.
 fn steps(stages: &Value) -> Vec<String> {
     let step = |entry: &Value| {
         let mark = if entry["implied"] == true { "~" } else { "" };
@@ -42,7 +42,7 @@ async fn holds_together(app: &TestApp, records: u64) {
     assert_eq!((report.problems, report.counts.records), (Vec::new(), records));
 }
 
-async fn stages_are_told_in_any_order(backend: Backend) {
+async fn stages_are_reported_in_any_order(backend: Backend) {
     let app = TestApp::start(backend);
     let id = a_lead(&app, "lead@example.com").await;
     let path = format!("/v1/leads/{id}");
@@ -56,7 +56,7 @@ async fn stages_are_told_in_any_order(backend: Backend) {
         (json!("lead"), json!("2026-11-21T10:00:00Z"))
     );
 
-    // Skipped forward, by mail and with a reference.
+    // Stages are skipped; the lead is named by its e-mail; with a reference.
     app.app.core.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
     let sql = json!({ "stage": "sql", "at": "2026-11-25T09:00:00Z", "reason": "rang", "reference": "e1" });
     let told = app.post("/v1/leads/email:lead@example.com/stage", &sql).await;
@@ -74,7 +74,7 @@ async fn stages_are_told_in_any_order(backend: Backend) {
         (&json!("sql"), &json!("2026-11-25T09:00:00Z"))
     );
 
-    // Again; with the reference as a header; and another under it.
+    // A repeat; one with the reference in a header; and something else under that reference.
     let told = tell(sql.clone()).await;
     assert_eq!((told.status, &told.json["repeated"]), (200, &json!(true)));
     let by_header = async |key: &str, body: Value| {
@@ -85,7 +85,7 @@ async fn stages_are_told_in_any_order(backend: Backend) {
     let other = by_header("e1", json!({ "stage": "lost" })).await;
     assert_eq!((other.status, &other.json["type"]), (409, &json!("/problems/conflict")));
 
-    // Back, and what came late, and lost.
+    // Backward, reported late, and lost.
     tell(json!({ "stage": "lead", "at": "2026-11-27T00:00:00Z" })).await;
     let late = tell(json!({ "stage": "mql", "at": "2026-11-23T00:00:00Z" })).await;
     assert_eq!(late.json["stage"], "lead");
@@ -111,7 +111,7 @@ async fn stages_are_told_in_any_order(backend: Backend) {
     assert_eq!(fields.json["updated_at"], "2026-12-01T10:00:00Z");
     holds_together(&app, 4).await;
 
-    // It is there after a restart.
+    // It survives a restart.
     let again = TestApp::start(app.stop().await);
     assert_eq!(again.get(&format!("{path}/journey")).await.json, journey);
     again.stop().await;
@@ -130,7 +130,7 @@ fn credit(deal: &Value) -> Vec<(String, Vec<(u64, String)>)> {
     deal["credit"].as_array().unwrap().iter().map(model).collect()
 }
 
-/// What is credited by the first, the last and the site's own model.
+/// The credit by the first-click, the last-click and the site's own model.
 fn credited(amount: &str) -> Vec<(String, Vec<(u64, String)>)> {
     let by = |model: &str, n| (model.to_owned(), vec![(n, amount.to_owned())]);
     vec![by("first", 1), by("last", 2), by("last-non-direct", 1)]
@@ -183,13 +183,13 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
         ("closed_at", json!("2026-11-24T09:00:00Z")),
         ("deals_count", json!(1)),
         ("crm_deal_id", json!("D-1")),
-        // A deal moves no stage.
+        // A deal does not change the stage.
         ("lead_stage", json!("lead")),
     ] {
         assert_eq!(fields().await[name], expected, "{name}");
     }
 
-    // Changed, partly paid back.
+    // Changed, then partly refunded.
     assert_eq!(
         credit(&tell("amount_changed", json!("1500"), 25).await.json["deal"]),
         credited("1500.00")
@@ -199,7 +199,7 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
     assert_eq!(refunded.json["deal"]["ledger"][3]["amount"], "-100.00");
     assert_eq!(fields().await["revenue"], "1400.00");
 
-    // Opened again: all credit is taken back.
+    // Reopened: all credit is taken back.
     let reopened = tell("reopened", json!(null), 27).await;
     assert_eq!(booked(&reopened), ["-", "1200.01", "299.99", "-100.00", "-1400.00"]);
     let deal = &reopened.json["deal"];
@@ -219,7 +219,7 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
         [&json!(null), &json!(null), &json!("1500.00"), &json!(1)]
     );
 
-    // A second deal, known by nothing but its id the second time.
+    // A second deal; a repeat that has only its id.
     let second =
         json!({ "lead": id, "deal": "D-2", "kind": "won", "amount": "10", "currency": "EUR" });
     assert_eq!(app.post("/v1/revenue", &second).await.status, 201);
@@ -238,7 +238,7 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
     app.stop().await;
 }
 
-async fn a_lead_is_found_by_what_was_told(backend: Backend) {
+async fn a_lead_is_found_by_its_records(backend: Backend) {
     let app = TestApp::start(backend);
     let id = a_lead(&app, "lead@example.com").await;
     let other = a_lead(&app, "other@example.com").await;
@@ -258,7 +258,7 @@ async fn a_lead_is_found_by_what_was_told(backend: Backend) {
     assert_eq!(taken.status, 409);
     let detail = format!("This CRM record already belongs to the lead {id}.");
     assert_eq!(taken.json["detail"], detail);
-    // Nobody of that id: the record of the CRM decides.
+    // No lead has that id: the CRM record decides.
     let nobody = shared::ids::LeadId::new(NOW_MS, [9; 10]).to_text();
     assert_eq!(app.post("/v1/revenue", &won(&nobody)).await.json["lead_id"], json!(id));
     assert_eq!(app.get("/v1/leads/deal:api:D").await.json["lead"]["id"], json!(id));
@@ -267,7 +267,7 @@ async fn a_lead_is_found_by_what_was_told(backend: Backend) {
     let taken = app.post("/v1/revenue", &stranger).await;
     assert_eq!(taken.json["detail"], format!("This deal already belongs to the lead {id}."));
 
-    // Another site's key sees nothing of it.
+    // Another site's key sees none of it.
     for path in [format!("/v1/leads/{id}/stage"), "/v1/leads/crm:hubspot:contact:151/stage".into()]
     {
         let request = app.request(Method::POST, &path).bearer_auth("clew_other-key");
@@ -277,7 +277,7 @@ async fn a_lead_is_found_by_what_was_told(backend: Backend) {
     app.stop().await;
 }
 
-async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
+async fn bad_requests_are_explained(backend: Backend) {
     let app = TestApp::start(backend);
     let id = a_lead(&app, "lead@example.com").await;
     let stage = format!("/v1/leads/{id}/stage");
@@ -343,7 +343,7 @@ async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
     assert_eq!(unkeyed.status, 401);
     assert_eq!(app.get(revenue).await.status, 405);
 
-    // Understood, of nobody who is known: kept once, and listed.
+    // Valid, but unmatched: stored once, and listed.
     assert_eq!(app.post(revenue, &with("email", json!("who@example.com"))).await.status, 404);
     let listed = app.get("/v1/unmatched").await.json;
     let listed: Vec<&Value> = listed["unmatched"].as_array().unwrap().iter().collect();

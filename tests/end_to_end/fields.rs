@@ -1,5 +1,5 @@
-//! The fields of a lead as integrations read them: a part of them, grouped, for a CRM, and only
-//! where they changed.
+//! A lead's fields as integrations read them: a selection, grouped, for a CRM, and only if they
+//! changed.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,12 +12,12 @@ use tests::wire::{SITE, new_event, new_visitor, view};
 
 tests::both_stores!(
     the_catalogue_says_what_a_lead_has,
-    a_part_of_the_fields_in_the_words_of_a_crm,
-    what_is_not_known_is_placed,
-    an_answer_that_the_caller_has_is_not_sent_again,
+    selected_fields_with_a_crms_names,
+    unknown_names_are_located,
+    an_unchanged_response_is_not_sent_again,
     every_touch_says_why,
     a_site_chooses_model_and_names,
-    the_browser_that_converted_last_is_told,
+    the_last_converting_browser_is_shown,
 );
 
 async fn lead(app: &TestApp) -> String {
@@ -50,7 +50,7 @@ async fn the_catalogue_says_what_a_lead_has(backend: Backend) {
             }
             "datetime" => value.as_str().is_none_or(|time| time.ends_with('Z')),
             "decimal" | "text" | "json" => value.is_null() || value.is_string(),
-            kind => panic!("no kind {kind}"),
+            kind => panic!("unknown kind {kind}"),
         };
         assert!(fits, "{field}: {value}");
     }
@@ -59,14 +59,14 @@ async fn the_catalogue_says_what_a_lead_has(backend: Backend) {
     app.stop().await;
 }
 
-/// What a query's fields are, by their names.
+/// The fields of a query, by name.
 async fn fields(app: &TestApp, lead: &str, query: &str) -> Value {
     let answer = app.get(&format!("/v1/leads/{lead}/fields?{query}")).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.text);
     answer.json["fields"].clone()
 }
 
-async fn a_part_of_the_fields_in_the_words_of_a_crm(backend: Backend) {
+async fn selected_fields_with_a_crms_names(backend: Backend) {
     let app = TestApp::start(backend);
     let id = lead(&app).await;
     let at_ms = NOW_MS - 3 * shared::limits::DAY_MS;
@@ -130,7 +130,7 @@ async fn a_part_of_the_fields_in_the_words_of_a_crm(backend: Backend) {
     app.stop().await;
 }
 
-async fn what_is_not_known_is_placed(backend: Backend) {
+async fn unknown_names_are_located(backend: Backend) {
     let app = TestApp::start(backend);
     let lead = lead(&app).await;
     for (query, named) in [
@@ -158,14 +158,14 @@ async fn asked_again(app: &TestApp, path: &str, tag: &str) -> Answer {
     answer(request.header("if-none-match", tag)).await
 }
 
-async fn an_answer_that_the_caller_has_is_not_sent_again(backend: Backend) {
+async fn an_unchanged_response_is_not_sent_again(backend: Backend) {
     let app = TestApp::start(backend);
     let lead = lead(&app).await;
     let (path, catalogue) = (format!("/v1/leads/{lead}/fields"), "/v1/fields".to_owned());
     for path in [&path, &catalogue] {
         let first = app.get(path).await;
         let tag = first.headers["etag"].to_str().unwrap().to_owned();
-        assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag} is strong");
+        assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag} is not strong");
         for known in [&tag, &format!("W/{tag}"), "*", &format!("\"x\", {tag}")] {
             let again = asked_again(&app, path, known).await;
             assert_eq!((again.status, again.text.as_str()), (304, ""), "{known}");
@@ -174,7 +174,7 @@ async fn an_answer_that_the_caller_has_is_not_sent_again(backend: Backend) {
         let other = asked_again(&app, path, "\"x\"").await;
         assert_eq!((other.status, other.text), (200, first.text));
     }
-    // another question is another answer, and what is new is sent
+    // another query has another response, and a changed one is sent
     let tag = app.get(&path).await.headers["etag"].to_str().unwrap().to_owned();
     assert_eq!(asked_again(&app, &format!("{path}?crm=zoho"), &tag).await.status, 200);
     app.post_lead(&json!({ "contact": contact("lead@example.com") })).await;
@@ -226,7 +226,7 @@ async fn a_site_chooses_model_and_names(backend: Backend) {
     app.stop().await;
 }
 
-async fn the_browser_that_converted_last_is_told(backend: Backend) {
+async fn the_last_converting_browser_is_shown(backend: Backend) {
     let app = TestApp::start(backend);
     let browsers = ["fr-FR", "de"].map(|language| (new_visitor().to_text(), language));
     for (visitor, language) in &browsers {

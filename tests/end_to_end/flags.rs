@@ -1,4 +1,4 @@
-//! Page views that are kept, but are no person's: each carries its reason, and is counted.
+//! Flagged page views: stored but not a person's. Each has its reason, and is counted.
 
 use clew_core::Clock;
 use collector::config::Network;
@@ -10,11 +10,11 @@ use tests::wire::{HOME, batch, new_event, new_visitor, view};
 tests::both_stores!(
     flagged_page_views_are_kept_with_their_reason,
     clients_are_found_behind_trusted_proxies_only,
-    the_pixel_tells_pages_that_nobody_saw,
+    the_pixel_flags_prefetched_pages,
     a_visitor_who_opted_out_is_not_kept,
 );
 
-/// A collector behind a proxy on this machine, whose company sits in two networks.
+/// A collector behind a proxy on this machine, for a company with two networks.
 fn start(backend: Backend, proxies: &[&str]) -> TestApp {
     let networks = |texts: &[&str]| -> Vec<Network> {
         texts.iter().map(|text| Network::try_from((*text).to_owned()).unwrap()).collect()
@@ -64,7 +64,7 @@ async fn flagged_page_views_are_kept_with_their_reason(backend: Backend) {
         ("", &[person, ("sec-purpose", "prefetch;prerender")], Some("prefetch")),
         ("", &[person, office], Some("own traffic: 203.0.113.0/24")),
         ("", &[person, ("x-forwarded-for", "2001:db8::7")], Some("own traffic: 2001:db8::/32")),
-        // The first step that has something to say is the reason.
+        // The first step that flags gives the reason.
         (driven, &[googlebot, office], Some("own traffic: 203.0.113.0/24")),
     ];
     for (signal, headers, expected) in rows {
@@ -85,7 +85,7 @@ async fn clients_are_found_behind_trusted_proxies_only(backend: Backend) {
     let person = ("user-agent", USER_AGENT);
     let office = ("x-forwarded-for", "203.0.113.7");
     let app = start(backend, &[]);
-    assert_eq!(flag(&app, "", &[person, office]).await, None, "anybody can say so");
+    assert_eq!(flag(&app, "", &[person, office]).await, None, "anybody can send that header");
     app.stop().await;
 
     let app = start(backend, &["127.0.0.0/8", "10.0.0.0/8"]);
@@ -105,8 +105,8 @@ async fn clients_are_found_behind_trusted_proxies_only(backend: Backend) {
     app.stop().await;
 }
 
-/// A page without script that was fetched ahead asks for the pixel like one that is seen.
-async fn the_pixel_tells_pages_that_nobody_saw(backend: Backend) {
+/// A prefetched page without scripts requests the pixel just like one that is seen.
+async fn the_pixel_flags_prefetched_pages(backend: Backend) {
     let app = start(backend, &[]);
     for (name, value, expected) in [
         ("sec-purpose", "prefetch", Some("prefetch")),

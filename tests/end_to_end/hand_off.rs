@@ -1,5 +1,5 @@
-//! From a conversion to the CRM's fields, through the whole collector: the rows of the test matrix that
-//! are not the vendor's module's alone.
+//! From a conversion to the CRM's fields, through the whole collector: the rows of the test matrix
+//! that concern more than a vendor's adapter.
 
 use serde_json::{Value, json};
 use standin::{Fault, Limit};
@@ -10,10 +10,10 @@ use tests::storage::Backend;
 tests::both_stores!(
     a_lead_arrives_with_its_journey,
     a_second_conversion_adds_to_the_record,
-    what_the_crm_refuses_is_a_dead_letter_and_holds_up_no_other,
+    a_refused_lead_is_a_dead_letter_and_holds_up_no_other,
     limits_do_not_count_as_attempts,
-    an_account_that_does_not_let_us_in_is_paused,
-    somebody_of_whom_only_a_phone_is_known,
+    an_account_that_refuses_our_credentials_is_paused,
+    a_lead_with_only_a_phone,
 );
 
 async fn a_lead_arrives_with_its_journey(backend: Backend) {
@@ -27,7 +27,7 @@ async fn a_lead_arrives_with_its_journey(backend: Backend) {
             (scene.app.deliver().await, scene.field(&lead, "crm_sync_status").await),
             (0, json!("pending"))
         );
-        // Nobody has declared a field there: that is done on the way.
+        // No field has been declared there: the delivery does that.
         assert_eq!(scene.hand_off().await, 1, "{vendor:?}");
         let (persons, notes) = vendor.persons_and_notes(&scene.crm);
         assert_eq!((persons.len(), notes.len()), (1, 1), "{persons:?} {notes:?}");
@@ -66,7 +66,8 @@ async fn a_lead_arrives_with_its_journey(backend: Backend) {
     }
 }
 
-/// The first click stays, the last one follows, each conversion has a note, and there is one record.
+/// The first click stays, the last click changes, each conversion has a note, and there is one
+/// record.
 async fn a_second_conversion_adds_to_the_record(backend: Backend) {
     for vendor in Vendor::ALL {
         let scene = Scene::start(vendor, backend);
@@ -89,7 +90,7 @@ async fn a_second_conversion_adds_to_the_record(backend: Backend) {
     }
 }
 
-async fn what_the_crm_refuses_is_a_dead_letter_and_holds_up_no_other(backend: Backend) {
+async fn a_refused_lead_is_a_dead_letter_and_holds_up_no_other(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     let body = json!({
         "status": "error", "category": "VALIDATION_ERROR", "correlationId": "b1b5-c0de",
@@ -120,7 +121,8 @@ async fn what_the_crm_refuses_is_a_dead_letter_and_holds_up_no_other(backend: Ba
     scene.stop().await;
 }
 
-/// Three refusals for too many calls: each waits as the CRM says, none counts, then it is there once.
+/// After three refusals for too many calls, each wait is as the CRM says, none counts as an
+/// attempt, and the record is there once.
 async fn limits_do_not_count_as_attempts(backend: Backend) {
     let (vendor, waits_ms) = (Vendor::Hubspot, 10_000);
     let scene = Scene::start(vendor, backend);
@@ -132,7 +134,7 @@ async fn limits_do_not_count_as_attempts(backend: Backend) {
         let waiting = scene.deliveries("retry").await;
         assert_eq!((waiting.len(), &waiting[0]["attempts"]), (1, &json!(0)), "{waiting:?}");
         scene.advance_ms(waits_ms - 1);
-        assert_eq!(scene.app.deliver().await, 0, "not before its time");
+        assert_eq!(scene.app.deliver().await, 0, "nothing is due yet");
         scene.advance_ms(1);
     }
     assert_eq!(scene.app.deliver().await, 1);
@@ -143,8 +145,9 @@ async fn limits_do_not_count_as_attempts(backend: Backend) {
     scene.stop().await;
 }
 
-/// Nothing is tried while nobody is let in, nothing is lost, and it goes on by itself.
-async fn an_account_that_does_not_let_us_in_is_paused(backend: Backend) {
+/// Nothing is attempted while the CRM refuses our credentials, nothing is lost, and it goes on by
+/// itself.
+async fn an_account_that_refuses_our_credentials_is_paused(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     scene.crm.set(|settings| settings.client_secret = "another".into());
     let mut leads = BTreeSet::new();
@@ -157,7 +160,7 @@ async fn an_account_that_does_not_let_us_in_is_paused(backend: Backend) {
         scene.advance_ms(60_000);
         assert_eq!(scene.app.deliver().await, 0);
     }
-    assert_eq!(scene.crm.log().len(), asked, "nobody knocks while it is paused");
+    assert_eq!(scene.crm.log().len(), asked, "no calls while it is paused");
     for waiting in scene.deliveries("retry").await {
         assert_eq!(waiting["attempts"], 0, "{waiting}");
         assert!(waiting["error"].as_str().unwrap().contains("not allowed"), "{waiting}");
@@ -170,8 +173,8 @@ async fn an_account_that_does_not_let_us_in_is_paused(backend: Backend) {
     scene.stop().await;
 }
 
-/// Whoever refused to be followed, and left a number: a lead all the same, and one record.
-async fn somebody_of_whom_only_a_phone_is_known(backend: Backend) {
+/// Somebody who refused tracking and left a phone number is still a lead, with one record.
+async fn a_lead_with_only_a_phone(backend: Backend) {
     for vendor in Vendor::ALL {
         let scene = Scene::start(vendor, backend);
         for _ in 0..2 {

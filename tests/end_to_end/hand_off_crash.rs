@@ -1,4 +1,5 @@
-//! kill -9 of the collector at each state of a hand-off: afterwards there is one record and one note.
+//! kill -9 of the collector in each state of a delivery: afterwards there is one record and one
+//! note.
 
 use futures_util::future::join_all;
 use reqwest::Client;
@@ -17,17 +18,17 @@ tests::both_stores!(one_record_and_one_note_whenever_it_is_killed);
 /// When the collector is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// The lead is acknowledged, and nothing is tried yet.
+    /// The lead is acknowledged, and nothing has been attempted.
     Pending,
-    /// The CRM was asked something: what it was asked is done, or not, and the answer never comes.
+    /// The CRM got a request, which it carried out or not, and its response never arrives.
     Asked(&'static str, When),
-    /// An attempt has failed, and the next is to come.
+    /// An attempt has failed, and the next is due later.
     Retry,
-    /// It is done.
+    /// It is delivered.
     Sent,
 }
 
-/// A claim has to run out after its holder died, and a lease on PostgreSQL.
+/// Long enough for a dead collector's claim to run out, and on PostgreSQL a lease.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 async fn one_record_and_one_note_whenever_it_is_killed(backend: Backend) {
@@ -85,7 +86,7 @@ async fn killed(backend: Backend, vendor: Vendor, moment: Moment) {
                 crm.log().iter().any(|asked| asked.status == 502 && asked.path.contains(path))
             })
             .await
-            .unwrap_or_else(|| panic!("{vendor:?} {moment:?}: never asked: {:?}", asked(&crm)));
+            .unwrap_or_else(|| panic!("{vendor:?} {moment:?}: never called: {:?}", asked(&crm)));
         }
         Moment::Retry => reaches(&http, &collector, "retry").await,
         Moment::Sent => reaches(&http, &collector, "sent").await,
@@ -93,7 +94,7 @@ async fn killed(backend: Backend, vendor: Vendor, moment: Moment) {
     collector.kill();
     let collector = Collector::start(&storage, &settings);
     reaches(&http, &collector, "sent").await;
-    // Another lead goes after it: what would come twice would have come.
+    // Another lead is delivered after it: by then any duplicate would have arrived.
     let other = json!({ "contact": { "email": "b@example.com", "last_name": "B" } });
     let made =
         http.post(format!("{}/v1/leads", collector.url)).bearer_auth(KEY).body(other.to_string());
@@ -110,7 +111,7 @@ fn asked(crm: &Standin) -> Vec<String> {
     crm.log().into_iter().map(line).collect()
 }
 
-/// Looks until it is so; `None` where it does not come to be.
+/// Polls until a condition holds; `None` if it never does.
 async fn until(is_so: impl AsyncFn() -> bool) -> Option<()> {
     let mut looks: Interval = interval(Duration::from_millis(50));
     let look = async {

@@ -1,5 +1,5 @@
-//! A CRM that fails three times in ten, in every way that it can: each lead is there once, none is
-//! lost.
+//! A CRM where three requests in ten fail, in every way they can: each lead is there once, and none
+//! is lost.
 
 use futures_util::StreamExt;
 use futures_util::stream::iter;
@@ -10,7 +10,7 @@ use tests::crm::{Scene, Vendor};
 use tests::storage::Backend;
 
 const LEADS: usize = 2_000;
-/// So long it may take.
+/// The longest that it may take.
 const LONGEST_MS: i64 = 7 * 86_400_000;
 
 #[actix_web::test]
@@ -23,7 +23,8 @@ async fn each_lead_is_there_once_for_salesforce() {
     storm(Vendor::Salesforce).await;
 }
 
-/// Of a hundred requests, how many fail in each way; about thirty together, as one may hide another.
+/// The percentages of requests that fail in each way; about thirty in all, because one fault may
+/// hide another.
 fn faults(vendor: Vendor) -> Vec<Fault> {
     let error = |status: u16, percent: u8, body: Value| Fault {
         status,
@@ -76,7 +77,7 @@ fn faults(vendor: Vendor) -> Vec<Fault> {
         unavailable(500, 5),
         unavailable(503, 5),
         unavailable(408, 4),
-        // The work is done, and nobody hears of it.
+        // The work is done, and the response is lost.
         Fault { when: When::After, ..unavailable(502, 5) },
         Fault {
             when: When::After,
@@ -88,13 +89,15 @@ fn faults(vendor: Vendor) -> Vec<Fault> {
 }
 
 async fn storm(vendor: Vendor) {
-    // The usual schedule takes days; how often it is tried is the same.
+    // The default schedule takes days; the number of attempts is the same.
     let scene = Scene::start_adjusted(vendor, Backend::Sled, "poll_minutes = 0", |config| {
         config.delivery.retry_seconds = vec![5, 30, 60, 120, 300, 300, 300, 300, 300];
-        // What is under way when a limit is met begins anew: with fewer the storm is over sooner.
+        // Attempts under way when a limit is hit start over: with fewer of them the storm ends
+        // sooner.
         config.delivery.concurrency = 8;
     });
-    // HubSpot's stay the same. One that is taken once, with its answer lost, nobody can mend.
+    // HubSpot's refresh tokens do not rotate. Nobody can recover a token that works once and whose
+    // response was lost.
     scene.crm.set(|settings| settings.rotate_refresh_tokens = false);
     let make = async |number| {
         let contact =
@@ -105,7 +108,7 @@ async fn storm(vendor: Vendor) {
     };
     let leads: BTreeSet<String> = iter(0..LEADS).map(make).buffer_unordered(16).collect().await;
     assert_eq!(leads.len(), LEADS);
-    // As an operator does, before leads come.
+    // An operator declares the fields before leads come.
     let settings = scene.app.app.settings.get();
     let connection =
         settings.connection(&scene.app.app.connections, vendor.name()).unwrap().unwrap();
@@ -122,11 +125,11 @@ async fn storm(vendor: Vendor) {
             continue;
         }
         if scene.waits().await {
-            assert!(scene.clock.now_ms() < begun_ms + LONGEST_MS, "some wait still");
+            assert!(scene.clock.now_ms() < begun_ms + LONGEST_MS, "some deliveries still wait");
             scene.advance_ms(60_000);
             continue;
         }
-        // What was refused for good is replayed by hand, as an operator would.
+        // Dead letters are replayed by hand, as an operator would.
         let dead = scene.deliveries("dead").await;
         if dead.is_empty() {
             break;
@@ -152,8 +155,8 @@ async fn storm(vendor: Vendor) {
     let failed =
         scene.crm.log().iter().filter(|asked| asked.status >= 400 && asked.status != 404).count();
     let share = failed as f64 / scene.crm.log().len() as f64;
-    assert!(share > 0.15, "{share}: it was no storm");
-    #[expect(clippy::print_stdout, reason = "how hard it blew is worth reading")]
+    assert!(share > 0.15, "only {share} of the requests failed");
+    #[expect(clippy::print_stdout, reason = "the storm's strength is worth reading")]
     let () = println!(
         "{LEADS} leads in {attempts} attempts and {} s; {:.0} % of {} requests failed",
         (scene.clock.now_ms() - begun_ms) / 1000,

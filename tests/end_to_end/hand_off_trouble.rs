@@ -1,5 +1,4 @@
-//! Hand-offs where something else goes wrong than what a CRM answers to one lead: rights that are
-//! missing, calls that take long, leases that run out.
+//! Deliveries with trouble beyond one lead: missing rights, slow calls, leases that run out.
 
 use serde_json::json;
 use standin::{Fault, When};
@@ -8,14 +7,14 @@ use tests::load::until;
 use tests::storage::Backend;
 
 tests::both_stores!(
-    whoever_may_not_declare_fields_gets_every_lead,
-    a_field_that_cannot_be_done_without_pauses,
+    leads_are_delivered_without_rights_to_declare_fields,
+    a_missing_required_field_pauses,
     a_hand_off_that_takes_long_holds_up_no_other_lead,
     a_lease_that_runs_out_ends_its_hand_off,
 );
 
-/// However many of them are under way when the first fields are left out.
-async fn whoever_may_not_declare_fields_gets_every_lead(backend: Backend) {
+/// However many deliveries are under way when the first fields are left out.
+async fn leads_are_delivered_without_rights_to_declare_fields(backend: Backend) {
     let contacts = ["crm.objects.contacts.read", "crm.objects.contacts.write"];
     for more in [&[][..], &["crm.schemas.contacts.read"]] {
         let scene = Scene::start(Vendor::Hubspot, backend);
@@ -33,8 +32,9 @@ async fn whoever_may_not_declare_fields_gets_every_lead(backend: Backend) {
     }
 }
 
-/// Every lead would be refused for it: they wait until somebody has mended it, and none is lost.
-async fn a_field_that_cannot_be_done_without_pauses(backend: Backend) {
+/// If a required field is missing, every lead would be refused: they wait until it is fixed, and
+/// none is lost.
+async fn a_missing_required_field_pauses(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     let body = json!({
         "status": "error", "category": "VALIDATION_ERROR",
@@ -48,14 +48,14 @@ async fn a_field_that_cannot_be_done_without_pauses(backend: Backend) {
     assert_eq!((waiting.len(), &waiting[0]["attempts"]), (1, &json!(0)), "{waiting:?}");
     assert!(waiting[0]["error"].as_str().unwrap().contains("unknown fields key"), "{waiting:?}");
     scene.lead(json!({ "email": "b@example.com" })).await;
-    assert_eq!(scene.hand_off().await, 0, "nothing is tried while it is paused");
+    assert_eq!(scene.hand_off().await, 0, "no attempts while it is paused");
     scene.advance_ms(300_000);
     assert_eq!(scene.app.deliver().await, 2);
     assert_eq!(scene.deliveries("sent").await.len(), 2);
     scene.stop().await;
 }
 
-/// What falls due while another lead's hand-off waits for an answer is begun beside it.
+/// What falls due while another lead's delivery waits for a response starts beside it.
 async fn a_hand_off_that_takes_long_holds_up_no_other_lead(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     scene.lead(json!({ "email": "slow@example.com" })).await;
@@ -68,19 +68,19 @@ async fn a_hand_off_that_takes_long_holds_up_no_other_lead(backend: Backend) {
         until("one is begun", async || scene.deliveries("sending").await.len() == 1).await;
         scene.advance_ms(9_000);
         until("the other is sent", async || scene.deliveries("sent").await.len() == 1).await;
-        assert_eq!(scene.deliveries("sending").await.len(), 1, "the slow one was waited for");
+        assert_eq!(scene.deliveries("sending").await.len(), 1, "they waited for the slow one");
     };
     let (attempts, ()) = tokio::join!(scene.app.deliver(), others);
     assert_eq!(attempts, 2);
     scene.stop().await;
 }
 
-/// A collector that stood still in a hand-off makes no second note where another one made it.
+/// A collector that stalled during a delivery makes no second note after another one made it.
 async fn a_lease_that_runs_out_ends_its_hand_off(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     scene.lead(json!({ "email": "a@example.com" })).await;
     scene.advance_ms(10_000);
-    // The answer to the last call before the note.
+    // The response to the last call before the note.
     scene.crm.fail(Fault {
         path: "contacts/1".into(),
         status: 200,

@@ -1,4 +1,5 @@
-//! What a lead's history keeps of the moment of a conversion, whatever comes later or by another clock.
+//! What a lead's history keeps from the time of a conversion, whatever comes later or from another
+//! clock.
 
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
@@ -22,7 +23,7 @@ async fn fields(app: &TestApp, email: &str) -> Value {
     app.get(&format!("/v1/leads/email:{email}/fields")).await.json["fields"].clone()
 }
 
-/// A page view at the clock's time, with more of a header than usual.
+/// Sends a page view at the clock's time, with the given header.
 async fn shows(app: &TestApp, visitor: &str, url: &str, header: Header<'_>) {
     let at_ms = app.app.core.clock.now_ms();
     let shown = view(new_event(at_ms), at_ms, url, "");
@@ -62,7 +63,7 @@ async fn a_later_visit_changes_no_context(backend: Backend) {
     };
     let of_a = ["fr-FR", "granted", "1111111111", "fb.1.1793600000000.1"];
     check("a@example.com", of_a).await;
-    // The browser goes over to somebody else, who brings what it says now.
+    // The browser passes to another person, whose lead gets its current context.
     converts(&app, &visitor, "b@example.com").await;
     check("a@example.com", of_a).await;
     check("b@example.com", ["de-DE", "unknown", "2222222222", "fb.1.1793600000000.2"]).await;
@@ -76,14 +77,14 @@ async fn a_stale_meta_cookie_yields_to_a_newer_click(backend: Backend) {
     let with_cookie = Header { fbc: &cookie, ..Header::default() };
     shows(&app, &visitor, &format!("{HOME}?fbclid=OLD"), with_cookie).await;
     converts(&app, &visitor, "a@example.com").await;
-    // The same click: the cookie is what Meta knows it by.
+    // The same click: the cookie is its id at Meta.
     assert_eq!(fields(&app, "a@example.com").await["fbc"], json!(cookie));
     app.app.core.clock.advance_ms(60 * DAY_MS);
     let at_ms = app.app.core.clock.now_ms();
     shows(&app, &visitor, &format!("{HOME}?fbclid=NEW"), Header::default()).await;
     converts(&app, &visitor, "a@example.com").await;
     assert_eq!(fields(&app, "a@example.com").await["fbc"], json!(format!("fb.1.{at_ms}.NEW")));
-    // Nothing of the last 90 days.
+    // No click in the last 90 days.
     app.app.core.clock.advance_ms(91 * DAY_MS);
     shows(&app, &visitor, HOME, Header::default()).await;
     converts(&app, &visitor, "a@example.com").await;
@@ -106,9 +107,9 @@ async fn a_conversion_is_marked_in_its_own_browser(backend: Backend) {
     assert_eq!(
         marked.collect::<Vec<_>>(),
         [(&json!("phone"), &yes), (&json!("desk"), &yes)],
-        "both browsers converted"
+        "each browser converted"
     );
-    // A browser that was never seen marks nobody's touch.
+    // A conversion in an unknown browser marks no touch.
     let stranger = new_visitor().to_text();
     app.app.core.clock.advance_ms(60_000);
     shows(&app, &desk, &format!("{HOME}?utm_source=again"), Header::default()).await;
@@ -124,7 +125,7 @@ async fn a_conversion_by_a_slower_clock_keeps_its_history(backend: Backend) {
     shows(&app, &visitor, &format!("{HOME}?utm_source=google"), Header::default()).await;
     app.app.core.clock.advance_ms(60_000);
     converts(&app, &visitor, "a@example.com").await;
-    // Another collector, whose clock is fifty milliseconds behind, takes the next one.
+    // Another collector, whose clock is fifty milliseconds behind, takes the next conversion.
     app.app.core.clock.advance_ms(-50);
     let made = converts(&app, &visitor, "a@example.com").await;
     assert_eq!(made["journey"]["touches"].as_array().map(Vec::len), Some(1));

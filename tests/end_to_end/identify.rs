@@ -1,5 +1,5 @@
-//! Who may speak for a person: what a page says without a key, signed by the site, and confirmed with a
-//! key.
+//! What can name a person: a page without a key, a page signed by the site, and a confirmation with
+//! a key.
 
 use clew_core::Clock;
 use collector::config::Identify;
@@ -38,7 +38,7 @@ fn start(backend: Backend, identify: Identify) -> TestApp {
     })
 }
 
-/// A page view of some days ago from an ad, and that the visitor is somebody.
+/// Sends a page view of some days ago from an ad, and an event that names the visitor.
 async fn says(app: &TestApp, visitor: VisitorId, days_ago: i64, contact: &Value) -> u16 {
     let now_ms = app.app.core.now_ms();
     let at_ms = now_ms - days_ago * DAY_MS;
@@ -52,7 +52,7 @@ async fn says(app: &TestApp, visitor: VisitorId, days_ago: i64, contact: &Value)
     app.send(body).await.status
 }
 
-/// Everything that a reader with a key sees of some leads.
+/// Everything that a key can read about some leads.
 async fn seen(app: &TestApp, leads: &[String]) -> Vec<Value> {
     let mut seen = Vec::new();
     for path in ["/v1/leads?limit=200", "/v1/deliveries?limit=200", "/v1/unmatched"] {
@@ -86,13 +86,13 @@ async fn a_proposal_is_a_lead_of_its_own(backend: Backend) {
     let lead = &proposed["leads"][0];
     assert_eq!((lead["verified"].as_bool(), lead["conversions"].as_u64()), (Some(false), Some(1)));
     assert_eq!(lead["visitors"][0]["visitor"], stranger.to_text());
-    // It is read by its id, with its own journey; nobody is known from 29 days ago.
+    // It is read by its id, with its own journey. No visitor is known from 29 days ago.
     let id = lead["id"].as_str().unwrap();
     let fields = app.get(&format!("/v1/leads/{id}/fields")).await.json["fields"].clone();
     assert_eq!(fields["first_click_source"], "stranger");
     assert_eq!(fields["days_to_convert"], 1);
-    assert_eq!(app.deliver().await, 0, "nothing is handed off");
-    // What names nobody is refused.
+    assert_eq!(app.deliver().await, 0, "nothing is delivered");
+    // An event that names nobody is refused.
     for nobody in [json!({ "email": "x" }), json!({}), json!({ "phone": "none" })] {
         says(&app, new_visitor(), 0, &nobody).await;
     }
@@ -116,12 +116,13 @@ async fn a_proposal_is_confirmed_with_a_key(backend: Backend) {
     assert_eq!((&lead["verified"], &lead["contact"]), (&json!(true), &proposed["contact"]));
     assert_eq!(confirmed.json["fields"]["first_click_source"], "stranger");
     assert_eq!(app.get("/v1/leads?proposed=1").await.json["leads"], json!([]));
-    // Once is enough, and the id that it had leads to what it became.
+    // Confirming it again changes nothing, and its old id leads to the confirmed lead.
     assert_eq!(app.post(&path, &json!({})).await.json["lead"], *lead);
     let path = format!("/v1/leads/{}", proposed["id"].as_str().unwrap());
     assert_eq!(app.get(&path).await.json["lead"]["id"], lead["id"]);
     assert_eq!(app.get("/v1/leads/email:new@example.com").await.json["lead"]["id"], lead["id"]);
-    // One with a phone that identifies nobody is confirmed once, too, also after its key is forgotten.
+    // A proposal with a phone that identifies nobody is also confirmed only once, even after its
+    // key is forgotten.
     says(&app, new_visitor(), 0, &json!({ "phone": "01 42 68 53 00" })).await;
     let proposed = app.get("/v1/leads?proposed=1").await.json["leads"][0]["id"].clone();
     let path = format!("/v1/leads/{}/confirm", proposed.as_str().unwrap());
@@ -134,7 +135,8 @@ async fn a_proposal_is_confirmed_with_a_key(backend: Backend) {
     app.stop().await;
 }
 
-/// A signature of the e-mail makes a lead and joins; what stands beside it is only the page's word.
+/// A signature of the e-mail makes a lead and joins the browser. Everything else in the event is
+/// only the page's word.
 async fn a_signature_is_the_sites_word(backend: Backend) {
     let app = start(backend, Identify::Propose);
     let phone = json!({ "contact": { "phone": "+33142685300", "first_name": "Known" } });
@@ -156,7 +158,8 @@ async fn a_signature_is_the_sites_word(backend: Backend) {
     let lead = app.get(&format!("/v1/leads/email:{email}")).await.json["lead"].clone();
     assert_eq!((&lead["verified"], lead["visitors"].as_array().unwrap().len()), (&json!(true), 2));
     assert_eq!(lead["visitors"][0]["by"], json!({ "person": "new", "visitor": "signed" }));
-    // A page behind a login says so on every view; that is no further conversion, unless it says more.
+    // A page behind a login names the visitor on every view. That is no further conversion, unless
+    // it says more.
     for _ in 0..3 {
         says(&app, first, 0, &signed(&signature(email))).await;
     }
@@ -173,8 +176,8 @@ async fn a_signature_is_the_sites_word(backend: Backend) {
     app.stop().await;
 }
 
-/// Whatever page views and names are sent without a key, in whatever order: leads that were known are
-/// as they were.
+/// Whatever page views and names are sent without a key, in any order, known leads stay as they
+/// are.
 async fn nobody_without_a_key_changes_what_is_known(backend: Backend) {
     let app = TestApp::start(backend);
     let mut own = Vec::new();
@@ -205,7 +208,7 @@ async fn nobody_without_a_key_changes_what_is_known(backend: Backend) {
         }
         let person = persons.choose(&mut random).unwrap();
         let status = match random.random_range(0..3) {
-            // Their own browsers may go on, and say what they like.
+            // The persons' own browsers may go on, and send anything.
             0 => says(&app, *own.choose(&mut random).unwrap(), 0, person).await,
             _ => {
                 let days_ago = random.random_range(0..30);
@@ -226,8 +229,8 @@ async fn nobody_without_a_key_changes_what_is_known(backend: Backend) {
     app.stop().await;
 }
 
-/// Where the site believes its pages, what they say joins browsers; yet the first click of a person who
-/// has been known for days stays, however old a page view is said to be.
+/// If the site trusts its pages, they can join browsers; yet the first click of a person who has
+/// been known for days stays, however old a page view claims to be.
 async fn a_trusting_site_keeps_its_first_click(backend: Backend) {
     let app = start(backend, Identify::Trust);
     let (visitor, _) = travelled(&app).await;

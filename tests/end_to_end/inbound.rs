@@ -1,4 +1,4 @@
-//! Webhooks that come in from tools between: signed or with a key, kept once, told on, credited.
+//! Inbound webhooks from other tools: signed or with a key, stored once, passed on, credited.
 
 use clew_core::Clock;
 use clew_core::secret::Secret;
@@ -12,10 +12,10 @@ use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
 tests::both_stores!(
-    a_sale_is_told_credited_and_told_on,
+    a_sale_is_stored_credited_and_passed_on,
     forged_old_and_repeated_webhooks,
     an_api_key_opens_it_too,
-    what_names_nobody_is_listed,
+    unmatched_records_are_listed,
 );
 
 const OTHER_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -36,7 +36,7 @@ async fn lead(app: &TestApp, email: &str) -> String {
     made.json["lead"]["id"].as_str().unwrap().to_owned()
 }
 
-/// Posts a body with a signature that is made of these.
+/// Posts a body, signed with this secret, id and time.
 async fn signed(app: &TestApp, secret: &str, id: &str, at_s: i64, body: &str) -> Answer {
     let key = SigningKey::parse(&Secret::new(secret)).unwrap();
     let signature = key.sign(id, at_s, body.as_bytes());
@@ -53,7 +53,7 @@ async fn tell(app: &TestApp, id: &str, body: &Value) -> Answer {
     signed(app, WEBHOOK_SECRET, id, app.app.core.clock.now_ms() / 1000, &body.to_string()).await
 }
 
-async fn a_sale_is_told_credited_and_told_on(backend: Backend) {
+async fn a_sale_is_stored_credited_and_passed_on(backend: Backend) {
     let receiver = Receiver::start();
     let settings = settings() + &destination("crm", &receiver.url);
     let app = TestApp::start_with(backend, &settings, Clock::fixed(NOW_MS));
@@ -78,7 +78,8 @@ async fn a_sale_is_told_credited_and_told_on(backend: Backend) {
         json!([{ "n": 1, "amount": "1200.00", "currency": "EUR" }])
     );
 
-    // The deal goes by its own name from now on, and so does the record; opened again, the credit is gone.
+    // From now on the deal's id finds it, and so does the record. When it is reopened, the credit
+    // is gone.
     let again = json!({ "deal_id": "D-1", "status": "open", "event_id": "e2" });
     assert_eq!(tell(&app, "msg_3", &again).await.json["lead_id"], id.as_str());
     let lost =
@@ -92,7 +93,7 @@ async fn a_sale_is_told_credited_and_told_on(backend: Backend) {
         (&json!(true), &json!("0.00"))
     );
 
-    // All of it was told on, once each.
+    // All of it was passed on, once each.
     for _ in 0..12 {
         app.deliver().await;
         app.app.core.clock.advance_ms(1_000);
@@ -119,7 +120,7 @@ async fn forged_old_and_repeated_webhooks(backend: Backend) {
     refused(signed(&app, WEBHOOK_SECRET, "msg_1", NOW_S - 301, &body).await, "five minutes off");
     refused(signed(&app, WEBHOOK_SECRET, "msg_1", NOW_S + 301, &body).await, "five minutes off");
     refused(sent(&app, "msg_1", "soon", "v1,x", &body).await, "not a number of seconds");
-    // Nothing is read before the signature holds.
+    // The body is not parsed before the signature is verified.
     let now = NOW_S.to_string();
     refused(sent(&app, "msg_1", &now, "v1,x", "{").await, "no v1 signature");
     let forged = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -132,12 +133,12 @@ async fn forged_old_and_repeated_webhooks(backend: Backend) {
     };
     assert_eq!(stage().await, "lead");
 
-    // The old secret opens too. What is replayed within its five minutes is a repeat.
+    // The old secret is valid, too. A replay within five minutes is a repeat.
     assert_eq!(signed(&app, OTHER_SECRET, "msg_1", NOW_S - 299, &body).await.status, 202);
     let again = signed(&app, WEBHOOK_SECRET, "msg_1", NOW_S, &body).await;
     assert_eq!((again.status, &again.json["duplicate"]), (200, &json!(true)));
     assert_eq!(stage().await, "mql");
-    // The same id with something else is no repeat.
+    // The same id with another body is no repeat.
     let other = json!({ "email": "lead@example.com", "stage": "Demo booked" }).to_string();
     assert_eq!(signed(&app, WEBHOOK_SECRET, "msg_1", NOW_S, &other).await.status, 409);
     assert_eq!(signed(&app, WEBHOOK_SECRET, "msg_2", NOW_S, &other).await.status, 202);
@@ -155,7 +156,7 @@ async fn an_api_key_opens_it_too(backend: Backend) {
     let body = json!({ "email": "lead@example.com", "value": 900, "transaction": "T-1", "CurrencyCode": "EUR" });
     let told = app.post("/hooks/keyed", &body).await;
     assert_eq!((told.status, &told.json["lead_id"]), (202, &json!(id)), "{}", told.text);
-    // Without an id it is known by what it tells.
+    // Without an id, its content identifies it.
     assert_eq!(app.post("/hooks/keyed", &body).await.json["duplicate"], true);
     let by = async |path: &str, key: Option<&str>| {
         let request = app.request(Method::POST, path).body(body.to_string());
@@ -170,7 +171,7 @@ async fn an_api_key_opens_it_too(backend: Backend) {
     assert_eq!(by("/hooks/keyed", Some("clew_x")).await, 401);
     assert_eq!(by("/hooks/keyed", None).await, 401);
     assert_eq!(by("/hooks/nobody", Some(KEY)).await, 404);
-    // Without a currency of its own or of the configuration it is not money.
+    // An amount needs a currency of its own or of the configuration.
     let bare = app
         .post("/hooks/keyed", &json!({ "email": "lead@example.com", "value": 9, "key": "K" }))
         .await;
@@ -179,7 +180,7 @@ async fn an_api_key_opens_it_too(backend: Backend) {
     app.stop().await;
 }
 
-async fn what_names_nobody_is_listed(backend: Backend) {
+async fn unmatched_records_are_listed(backend: Backend) {
     let app = TestApp::start_with(backend, &settings(), Clock::fixed(NOW_MS));
     let body = json!({
         "email": "who@example.com", "stage": "customer", "amount": "5.00", "deal_id": "D-9", "event_id": "e9",
@@ -194,7 +195,7 @@ async fn what_names_nobody_is_listed(backend: Backend) {
         assert_eq!((&told["by"], &told["reference"]), (&json!("crm:zap"), &json!("e9")));
         assert_eq!(told["names"][0], "email:who@example.com");
     }
-    // Once somebody is known, it is told again.
+    // Once the person is known, the sender sends it again.
     lead(&app, "who@example.com").await;
     assert_eq!(tell(&app, "msg_1", &body).await.status, 202);
     app.stop().await;

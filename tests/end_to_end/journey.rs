@@ -1,4 +1,4 @@
-//! The main job in a real browser: from the first click on another site to the lead in the CRM.
+//! The main path in a real browser: from the first click on another site to the lead in the CRM.
 
 use serde_json::{Value, json};
 use shared::limits::DAY_MS;
@@ -14,7 +14,7 @@ tests::both_stores!(
     single_page_navigation_and_events,
 );
 
-/// What a person does on a page for a while: moves, reads on, sees so much of it.
+/// A person reads a page for a while: moves, scrolls, sees this part of it.
 async fn read(town: &Town, browser: &Browser, seconds: i64, part: f64) {
     browser.run(&format!("window.scrollTo(0, (document.documentElement.scrollHeight - window.innerHeight) * {part})")).await;
     browser.wait_for("requestAnimationFrame(() => requestAnimationFrame(() => done(1)))").await;
@@ -26,13 +26,13 @@ async fn read(town: &Town, browser: &Browser, seconds: i64, part: f64) {
     }
 }
 
-/// Time goes by, for the browser and for everybody else.
+/// Moves the clocks of the browser and of everything else.
 pub(crate) async fn wait(town: &Town, browser: &Browser, by_ms: i64) {
     town.clock.advance_ms(by_ms);
     browser.advance_ms(by_ms).await;
 }
 
-/// The visitor's id once the tracker is up: its first acknowledgement brought the token.
+/// The visitor's id, once the tracker is up: the token comes with its first acknowledgement.
 pub(crate) async fn visitor(browser: &Browser) -> String {
     browser.wait_for("clew('token', done)").await;
     let cookie = browser.run("return document.cookie").await;
@@ -54,7 +54,7 @@ fn pages(journey: &Value) -> Vec<(String, bool)> {
 async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
 
-    // the first visit: an ad on another host, three pages, read and scrolled
+    // the first visit: from an ad on another host, three pages, read and scrolled
     browser.open(&town.news).await;
     browser.picture("referring-site").await;
     browser.follow("#ad-link", "/pricing").await;
@@ -75,7 +75,7 @@ async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
 
     browser.picture("demo-article").await;
 
-    // three days later: typed into the address bar, then the form
+    // three days later: the address is typed, then the form is sent
     wait(&town, &browser, 3 * DAY_MS).await;
     browser.open(&format!("{}/pricing", town.site)).await;
     read(&town, &browser, 10, 0.5).await;
@@ -102,7 +102,7 @@ async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
     browser.follow("#contact button[type=submit]", "/thank-you").await;
     assert_eq!(browser.page_errors().await, [""; 0]);
 
-    // the hand-off: not before the settle time, then once, signed
+    // the delivery: not before the settle time, then once, signed
     assert_eq!(town.app.deliver().await, 0);
     town.journey_when(&visitor, |journey| {
         pages(journey).iter().any(|(path, engaged)| path == "/contact" && *engaged)
@@ -165,7 +165,7 @@ async fn from_the_first_click_to_the_lead_in_the_crm(backend: Backend) {
     {
         assert!(shared::time::parse_rfc3339(entry["at"].as_str().unwrap()).is_some(), "{entry}");
     }
-    // the tab stood open for three days, and nobody read it for longer than half a minute
+    // the tab stayed open for three days, but was read for less than half a minute
     assert!(journey["touches"][0]["duration_s"].as_u64().unwrap() < 120, "{journey:#}");
     let first = &journey["pages"][0];
     assert!(
@@ -206,7 +206,8 @@ fn pages_are(journey: &Value, expected: &[(&str, bool)]) -> bool {
             .eq(expected.iter().copied())
 }
 
-/// Without `'wasm-unsafe-eval'` the loader reports by itself and the collector names the visitor.
+/// Without `'wasm-unsafe-eval'` the loader reports by itself, and the collector creates the
+/// visitor.
 async fn a_policy_without_wasm_still_counts(backend: Backend) {
     let policy =
         "default-src 'self'; script-src 'self' {tracker}; connect-src {tracker}; img-src {tracker}";
@@ -223,7 +224,7 @@ async fn a_policy_without_wasm_still_counts(backend: Backend) {
     assert_eq!(town.app.metric("clew_batches_total{sender=\"module\"}").await, 0);
     assert_eq!(town.app.metric("clew_visitors_minted_total").await, 1);
     assert_eq!(browser.page_errors().await, [""; 0]);
-    // The cookie that the answer set names the same visitor on the next page.
+    // The cookie set by the response names the same visitor on the next page.
     browser.open(&format!("{}/pricing", town.site)).await;
     let visitor = visitor.to_text();
     town.journey_when(&visitor, |journey| pages_are(journey, &[("/", false), ("/pricing", false)]))
@@ -233,7 +234,7 @@ async fn a_policy_without_wasm_still_counts(backend: Backend) {
     town.stop().await;
 }
 
-/// The page goes away while the module is still on its way: the loader's beacon tells it.
+/// If the page goes away while the module is loading, the loader's beacon reports it.
 async fn a_page_that_leaves_before_the_module_is_up_is_counted(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&town.news).await;
@@ -259,7 +260,7 @@ async fn a_page_that_leaves_before_the_module_is_up_is_counted(backend: Backend)
     town.stop().await;
 }
 
-/// What was not acknowledged waits in the browser and comes with the next page.
+/// Events that were not acknowledged wait in the browser, and are sent from the next page.
 async fn what_a_dead_collector_missed_comes_later(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&town.site).await;
@@ -279,7 +280,7 @@ async fn what_a_dead_collector_missed_comes_later(backend: Backend) {
     town.stop().await;
 }
 
-/// One page view a path; replacing the address counts nothing; the way back counts.
+/// One page view per path: replacing the address counts nothing, going back counts.
 async fn single_page_navigation_and_events(backend: Backend) {
     let (town, browser) = (Town::start(backend, None), Browser::start().await);
     browser.open(&format!("{}/?utm_source=google", town.site)).await;

@@ -1,4 +1,4 @@
-//! Leads: made by form handlers, read back by whoever has the key.
+//! Leads: created by form handlers, and read with a key.
 
 use collector::leads::{LoadError, Moment, load};
 use futures_util::StreamExt;
@@ -15,13 +15,13 @@ use tests::wire::{batch, engagement, new_event, new_visitor, view};
 
 tests::both_stores!(
     a_form_becomes_a_lead_with_fields_and_journey,
-    a_lead_is_made_whoever_the_visitor_is,
-    bad_requests_are_told_what_is_wrong,
+    a_lead_is_created_whoever_the_visitor_is,
+    bad_requests_are_explained,
     the_same_key_makes_one_lead,
-    what_came_after_a_conversion_does_not_change_it,
+    later_events_do_not_change_a_conversion,
     leads_are_listed_page_by_page,
     leads_are_listed_by_their_last_conversion,
-    a_moment_that_a_lead_does_not_have_is_an_error,
+    a_conversion_of_another_lead_is_an_error,
 );
 
 const MINUTE: i64 = 60_000;
@@ -66,8 +66,8 @@ async fn a_form_becomes_a_lead_with_fields_and_journey(backend: Backend) {
     app.stop().await;
 }
 
-/// What names the visitor, and what becomes of the lead where it names nobody.
-async fn a_lead_is_made_whoever_the_visitor_is(backend: Backend) {
+/// What names the visitor, and what happens to the lead if it names nobody.
+async fn a_lead_is_created_whoever_the_visitor_is(backend: Backend) {
     let app = TestApp::start(backend);
     let (visitor, token) = travelled(&app).await;
     let forged = format!("{}A", &token[..token.len() - 1]);
@@ -98,7 +98,7 @@ async fn a_lead_is_made_whoever_the_visitor_is(backend: Backend) {
             "{name}: {}",
             made.text
         );
-        // Only the first of the leads of a shared browser has the touches.
+        // Only the first lead of a shared browser has the touches.
         assert_eq!(
             made.json["lead"]["visitors"].as_array().unwrap().is_empty(),
             state != "known",
@@ -113,7 +113,7 @@ async fn a_lead_is_made_whoever_the_visitor_is(backend: Backend) {
     app.stop().await;
 }
 
-async fn bad_requests_are_told_what_is_wrong(backend: Backend) {
+async fn bad_requests_are_explained(backend: Backend) {
     let app = TestApp::start(backend);
     let good = json!({ "contact": contact("a@example.com") });
     for (body, status, part) in [
@@ -193,7 +193,7 @@ async fn the_same_key_makes_one_lead(backend: Backend) {
 }
 
 /// A conversion's history ends with it, whatever the page and the person do later.
-async fn what_came_after_a_conversion_does_not_change_it(backend: Backend) {
+async fn later_events_do_not_change_a_conversion(backend: Backend) {
     let app = TestApp::start(backend);
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
@@ -262,7 +262,8 @@ async fn leads_are_listed_page_by_page(backend: Backend) {
     app.stop().await;
 }
 
-/// However old a lead is, its conversion brings it to the front; and page after page, nobody is missed.
+/// However old a lead is, a conversion brings it to the front; read page by page, no lead is
+/// missed.
 async fn leads_are_listed_by_their_last_conversion(backend: Backend) {
     const LEADS: usize = 1_200;
     let app = TestApp::start(backend);
@@ -305,8 +306,8 @@ async fn leads_are_listed_by_their_last_conversion(backend: Backend) {
     app.stop().await;
 }
 
-/// Another lead's conversion is none of this one's, and shows nothing in place of everything.
-async fn a_moment_that_a_lead_does_not_have_is_an_error(backend: Backend) {
+/// A conversion of another lead is an error: nothing is shown, rather than everything.
+async fn a_conversion_of_another_lead_is_an_error(backend: Backend) {
     let storage = Storage::new(backend);
     let store = &*storage.open();
     let convert = async |email: &str, at_ms| {

@@ -1,4 +1,4 @@
-//! What clients may take of connections, time and memory, and what they cannot take from others.
+//! Limits on clients' connections, time and memory, and what clients cannot take from each other.
 
 use clew_core::Clock;
 use collector::config::{Config, Network};
@@ -19,10 +19,10 @@ const HOOK: &str = "[[crm]]\nname = \"sales\"\nsite = \"demo\"\ncurrency = \"EUR
     client_secret = \"s\"\n[[inbound]]\nname = \"zap\"\nsite = \"demo\"\n\
     secret = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"\n";
 
-/// A signature of the form of one.
+/// A well-formed signature that is not valid.
 const FORGED: &str = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// Settings of the limits, as they follow those of every test.
+/// The settings of the limits, to follow those of every test.
 fn limits(connections: usize, per_client: usize, seconds: u32) -> String {
     format!(
         "[limits]\nconnections = {connections}\nconnections_per_client = {per_client}\n\
@@ -30,7 +30,7 @@ fn limits(connections: usize, per_client: usize, seconds: u32) -> String {
     )
 }
 
-/// The collector in this process with other limits.
+/// Starts the collector in this process with other limits.
 fn app(settings: &str, adjust: impl FnOnce(&mut Config)) -> TestApp {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     TestApp::start_adjusted(Backend::Sled, listener, settings, Clock::fixed(NOW_MS), adjust)
@@ -119,7 +119,7 @@ async fn operators_are_answered_while_the_public_address_is_full() {
     assert!(collector.terminate());
 }
 
-/// Which address answers what; `apart` where operators have one of their own.
+/// The paths that each address answers, with a separate address for operators and without.
 #[actix_web::test]
 async fn two_addresses() {
     let storage = Storage::new(Backend::Sled);
@@ -148,7 +148,7 @@ async fn two_addresses() {
 }
 
 #[actix_web::test]
-async fn a_client_has_so_many_connections_and_others_have_theirs() {
+async fn connections_are_limited_per_client() {
     let app = app(&limits(100, 5, 600), |_| {});
     let metric = async |name: &str| app.metric(name).await as usize;
     let mut held = join_all((0..5).map(|_| Raw::sending(&app.url, "127.0.0.2", "GET /"))).await;
@@ -159,7 +159,7 @@ async fn a_client_has_so_many_connections_and_others_have_theirs() {
         assert!(came.is_empty() || came.starts_with("HTTP/1.1 503 "), "{came}");
     }
     assert_eq!(metric(&refused("client_connections")).await, 10);
-    // Another client is served, and so is this one once it has ended a connection.
+    // Another client is served, and so is this one after it closes a connection.
     for from in ["127.0.0.3", "127.0.0.2"] {
         let served = async || {
             let raw = Raw::sending(&app.url, from, &get("/healthz")).await;
@@ -172,7 +172,7 @@ async fn a_client_has_so_many_connections_and_others_have_theirs() {
 }
 
 #[actix_web::test]
-async fn a_proxy_has_as_many_connections_as_it_likes() {
+async fn a_proxys_connections_are_not_limited() {
     let app = app(&limits(100, 2, 600), |config| {
         config.trusted_proxies = vec![Network::try_from("127.0.0.2/32".to_owned()).unwrap()];
     });
@@ -185,36 +185,37 @@ async fn a_proxy_has_as_many_connections_as_it_likes() {
     app.stop().await;
 }
 
-/// What a client does after a first request that was answered.
+/// Connections that make no progress, most of them after a first request that was answered.
 #[actix_web::test]
-async fn connections_that_get_nowhere_are_ended() {
+async fn stalled_connections_are_closed() {
     let app = app(&limits(100, 100, 1), |_| {});
-    // It drips the next head.
+    // The client drips the next head.
     let raw = Raw::sending(&app.url, "127.0.0.2", &get("/healthz")).await;
     assert!(raw.read_until("ok\n").await.starts_with("HTTP/1.1 200 "));
     raw.send(b"GET /healthz HTTP/1.1\r\nx: ").await;
     assert_eq!(raw.drip().await, "");
     assert_eq!(app.metric(&refused("slow_connection")).await, 1);
-    // It asks on and on and reads nothing.
+    // The client sends requests on and on, and reads nothing.
     let raw = Raw::connect(&app.url, "127.0.0.2").await;
     let many = get("/c/s.js").repeat(1_000);
     let asked = async { while raw.send(many.as_bytes()).await {} };
-    timeout(Duration::from_secs(20), asked).await.expect("the connection never ended");
+    timeout(Duration::from_secs(20), asked).await.expect("the connection was not closed");
     assert_eq!(app.metric(&refused("slow_connection")).await, 2);
-    // It drips its first head.
+    // The client drips its first head.
     let raw = Raw::sending(&app.url, "127.0.0.2", "GET /c/s.js HTTP/1.1\r\nx: ").await;
     let came = raw.drip().await;
     assert!(came.starts_with("HTTP/1.1 408 "), "{came}");
     app.stop().await;
 }
 
-/// Paths with the headers that come with 1 MiB, and what is answered before all of it is here.
+/// Paths, with the headers sent before 1 MiB, and the responses that come before all of it has
+/// arrived.
 #[actix_web::test]
 async fn bodies_of_strangers_do_not_fill_the_memory() {
     let settings = limits(1_200, 1_000, 600) + HOOK;
     let collector = Collector::start_apart(&Storage::new(Backend::Sled), &settings);
     let at_first = collector.peak_memory();
-    #[expect(clippy::disallowed_methods, reason = "the collector's clock is the machine's")]
+    #[expect(clippy::disallowed_methods, reason = "the collector uses the machine's clock")]
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let (at_ms, at_s) = (now.as_millis().to_string(), now.as_secs().to_string());
     let forged = &FORGED["v1,".len()..];
@@ -229,8 +230,8 @@ async fn bodies_of_strangers_do_not_fill_the_memory() {
             &[("webhook-id", "m"), ("webhook-timestamp", "1"), ("webhook-signature", FORGED)],
             &["401"],
         ),
-        // What could be signed is read, as far as there is room; nothing answers the rest, which waits
-        // for its last byte.
+        // A body that may be signed is read, as far as there is room. The others wait for their
+        // last byte without a response.
         (
             "/hooks/sales",
             &[("x-hubspot-signature-v3", forged), ("x-hubspot-request-timestamp", &at_ms)],
@@ -256,13 +257,13 @@ async fn bodies_of_strangers_do_not_fill_the_memory() {
             let came = timeout(Duration::from_millis(1), raw.read_until("\r\n")).await;
             let came = came.unwrap_or_default();
             let status = came.split(' ').nth(1).unwrap_or_default();
-            // The end of the connection may have overtaken the answer.
+            // The end of the connection may have overtaken the response.
             assert!(status.is_empty() || answers.contains(&status), "{path} {headers:?}: {came}");
             seen += usize::from(status == answers[0]);
         }
         assert!(seen > 0, "{path} {headers:?}");
         drop(sent);
-        // Of the 500 MiB that are sent each time.
+        // Of 500 MiB that are sent each time.
         let grown = (collector.peak_memory() - at_first) >> 20;
         assert!(grown < 250, "{path} {headers:?}: {grown} MiB");
     }
@@ -271,9 +272,9 @@ async fn bodies_of_strangers_do_not_fill_the_memory() {
 }
 
 #[actix_web::test]
-async fn one_kind_of_bodies_leaves_the_others_their_room() {
+async fn one_kind_of_bodies_leaves_room_for_others() {
     let app = app(&limits(1_000, 1_000, 600), |_| {});
-    // 32 MiB of batches, each without its end.
+    // More than 32 MiB of batches, each without its last byte.
     let head = post("/c/e", &[("origin", "https://www.example.com")], 65_536);
     let text = head + &"x".repeat(65_535);
     let held = join_all((0..600).map(|_| Raw::sending(&app.url, "127.0.0.2", &text))).await;

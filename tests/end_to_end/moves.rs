@@ -1,6 +1,6 @@
 //! A store moves from one backend to the other and back, with the commands that an operator types:
-//! nothing is lost, nothing is changed, and it goes on working. What is not a whole export stores
-//! nothing, and an import that is killed goes on where it was.
+//! nothing is lost or changed, and it goes on working. A file that is no complete export stores
+//! nothing, and an import that is killed resumes.
 
 use clew_store::{MemoKind, Settlement, Store};
 use shared::limits;
@@ -15,7 +15,7 @@ use tests::process::{Collector, clew, command};
 use tests::storage::{Backend, Storage};
 use tests::story::convert;
 
-tests::both_stores!(what_is_no_whole_export_stores_nothing, a_killed_import_goes_on);
+tests::both_stores!(an_incomplete_export_stores_nothing, a_killed_import_resumes);
 
 const PAGE_VIEWS: usize = 100_000;
 
@@ -57,7 +57,7 @@ async fn a_store_moves_to_postgres_and_back() {
     }
 }
 
-/// What was stored is known, and what waits is handed out once.
+/// Asserts that what was stored is known, and that each waiting delivery is claimed once.
 async fn goes_on(store: &dyn Store, full: &Full) {
     for batch in &full.batches {
         let outcomes = store.ingest(batch.clone()).await.unwrap();
@@ -68,13 +68,13 @@ async fn goes_on(store: &dyn Store, full: &Full) {
     }
     assert_eq!(store.memos(MemoKind::Lease, None, 9).await.unwrap(), []);
     for (new, lead) in full.conversions.iter().step_by(10) {
-        // By its key where it has one; else by its own id.
+        // A repeat is found by its idempotency key if it has one, else by its own id.
         let again = convert(store, new.clone()).await;
         assert_eq!(again, (*lead, new.conversion.id, true));
     }
     for destination in DESTINATIONS {
         let mut claimed = BTreeSet::new();
-        // Each lead's one after the other.
+        // Each lead's deliveries come one after the other.
         for at_ms in (1..).map(|minute| ALL_DUE_MS + minute * 60_000) {
             let some = claim(store, destination, at_ms, 200).await;
             if some.is_empty() {
@@ -104,7 +104,8 @@ fn file(folder: &TempDir, name: &str) -> String {
     folder.path().join(name).to_str().unwrap().to_owned()
 }
 
-/// An export of a new store with so many page views, what `clew check` says of it, and its folder.
+/// Exports a new store with this many page views. Returns the folder, the file, and the output of
+/// `clew check`.
 async fn exported(page_views: usize, name: &str) -> (TempDir, String, String) {
     let (source, folder) = (Storage::new(Backend::Sled), tempfile::tempdir().unwrap());
     let store = source.open();
@@ -116,15 +117,15 @@ async fn exported(page_views: usize, name: &str) -> (TempDir, String, String) {
     (folder, file, checked(&source))
 }
 
-/// Every complaint is one sentence with the file, the line and what is wrong.
-async fn what_is_no_whole_export_stores_nothing(backend: Backend) {
+/// Every error is one sentence with the file, the line and what is wrong.
+async fn an_incomplete_export_stores_nothing(backend: Backend) {
     let (folder, good, source) = exported(300, "good.ndjson").await;
     let (_other_folder, packed, _) = exported(300, "good.ndjson.gz").await;
     let text = std::fs::read_to_string(&good).unwrap();
     let packed = std::fs::read(packed).unwrap();
     let lines = text.lines().count();
     let target = Storage::new(backend);
-    // So that there is a folder to check.
+    // Creates a folder to check.
     target.open().close().await.unwrap();
 
     let check = |bytes: Option<&[u8]>, told: &str| {
@@ -187,7 +188,7 @@ fn parts_stored(target: &Storage) -> u64 {
     }
 }
 
-/// A store that holds a part of a file; `None` where the import was faster than its end.
+/// A store with part of a file; `None` if the import ended before it was killed.
 async fn half_imported(backend: Backend, file: &str) -> Option<Storage> {
     let target = Storage::new(backend);
     let (mut import, _config) = command(&target, &["import", file]);
@@ -200,9 +201,9 @@ async fn half_imported(backend: Backend, file: &str) -> Option<Storage> {
     (!import.wait().unwrap().success()).then_some(target)
 }
 
-/// What a collector writes and what is imported would get in each other's way.
+/// A collector's writes and an import would get in each other's way.
 #[actix_web::test]
-async fn an_import_keeps_away_from_a_running_collector() {
+async fn an_import_refuses_a_store_in_use() {
     let (_folder, good, source) = exported(100, "good.ndjson.gz").await;
     let target = Storage::new(Backend::Postgres);
     let collector = Collector::start(&target, "");
@@ -213,7 +214,7 @@ async fn an_import_keeps_away_from_a_running_collector() {
     assert_eq!(checked(&target), source);
 }
 
-async fn a_killed_import_goes_on(backend: Backend) {
+async fn a_killed_import_resumes(backend: Backend) {
     let (_folder, good, source) = exported(20_000, "good.ndjson.gz").await;
     let (_other_folder, other, _) = exported(10, "other.ndjson").await;
     let mut target = None;
@@ -229,7 +230,7 @@ async fn a_killed_import_goes_on(backend: Backend) {
         let answer = clew(&target, arguments);
         assert!(!answer.success && answer.text.contains(told), "{arguments:?}: {}", answer.text);
     };
-    // Half a store is none to work with, and no copy of it is one of the store.
+    // Nobody can work with a half-imported store, or copy it.
     let folder = tempfile::tempdir().unwrap();
     for arguments in [
         &["serve"][..],

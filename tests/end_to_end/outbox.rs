@@ -1,4 +1,4 @@
-//! Hand-off: once, signed, retried with the same id and body, given up for good, replayed.
+//! Deliveries by webhook: once, signed, retried with the same id and body, given up, replayed.
 
 use clew_core::Clock;
 use clew_store::Claim;
@@ -17,18 +17,18 @@ tests::both_stores!(
     every_attempt_sends_the_same_body,
     dead_letters_are_listed_and_replayed,
     redirects_are_not_followed,
-    answers_that_need_no_second_try,
+    responses_that_need_no_second_attempt,
     a_claim_whose_holder_died_comes_back,
-    one_that_hangs_holds_up_no_other,
-    a_clock_that_is_put_right_strands_nothing,
+    a_hanging_destination_holds_up_no_other,
+    a_corrected_clock_strands_nothing,
 );
 
-/// The demo's CRM with the clock of the test.
+/// The demo's CRM on the test's clock.
 pub(crate) fn receiver(clock: &Clock) -> Demo {
     receiver_on(TcpListener::bind("127.0.0.1:0").unwrap(), clock)
 }
 
-/// The same on a listener that the test has bound.
+/// Like [`receiver`], on a listener that the test has bound.
 fn receiver_on(crm: TcpListener, clock: &Clock) -> Demo {
     let mut settings = Settings::new("http://127.0.0.1:1", "none", WEBHOOK_SECRET);
     let clock = clock.clone();
@@ -38,7 +38,7 @@ fn receiver_on(crm: TcpListener, clock: &Clock) -> Demo {
     Demo::start(settings, Listeners { site: listen(), news: listen(), crm }).unwrap()
 }
 
-/// A clock, the CRM on it, and the collector that delivers to it.
+/// A clock, a CRM on it, and a collector that delivers to it.
 fn stage(backend: Backend) -> (Clock, Demo, TestApp) {
     let clock = Clock::fixed(NOW_MS);
     let crm = receiver(&clock);
@@ -81,8 +81,8 @@ async fn a_lead_is_delivered_once_after_the_settle_time(backend: Backend) {
     crm.stop().await;
 }
 
-/// The receiver is not there for the first attempt and refuses the second: the lead comes once it is
-/// back, with the same id.
+/// The receiver is down at the first attempt and refuses the second; once it is back, the lead
+/// arrives with the same id.
 async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -102,7 +102,7 @@ async fn a_receiver_that_was_down_gets_the_lead_with_the_same_id(backend: Backen
     clock.advance_ms(6_000);
     assert_eq!(app.deliver().await, 1);
     crm.set_failing(None);
-    assert_eq!(app.deliver().await, 0, "not before its time");
+    assert_eq!(app.deliver().await, 0, "nothing is due yet");
     clock.advance_ms(331_000);
     assert_eq!((app.deliver().await, state(&app, &id).await), (1, json!("sent")));
 
@@ -125,7 +125,7 @@ async fn every_attempt_sends_the_same_body(backend: Backend) {
     // The same person converts again before the second attempt.
     lead(&app, "a@example.com").await;
     clock.advance_ms(60_000);
-    assert_eq!(app.deliver().await, 1, "one lead's are sent one after the other");
+    assert_eq!(app.deliver().await, 1, "one lead's go one after the other");
     clock.advance_ms(1_000);
     assert_eq!(app.deliver().await, 1);
     let mut counts: Vec<_> = crm
@@ -144,7 +144,7 @@ async fn dead_letters_are_listed_and_replayed(backend: Backend) {
     let id = lead(&app, "a@example.com").await;
     crm.set_failing(Some(500));
     let mut attempts = 0;
-    // Four days, so that the destination is not given up before the lead.
+    // Four days, so that the lead is given up before the destination is.
     for _ in 0..30 {
         clock.advance_ms(4 * 3_600_000);
         attempts += app.deliver().await;
@@ -168,7 +168,7 @@ async fn dead_letters_are_listed_and_replayed(backend: Backend) {
     crm.stop().await;
 }
 
-/// A redirect is a failure, and nobody is called where it points to.
+/// A redirect is a failure, and its target is not called.
 async fn redirects_are_not_followed(backend: Backend) {
     use std::io::{Read, Write};
     let clock = Clock::fixed(NOW_MS);
@@ -200,8 +200,8 @@ async fn redirects_are_not_followed(backend: Backend) {
     app.stop().await;
 }
 
-/// 410 pauses the destination, a private address is not reached unless allowed.
-async fn answers_that_need_no_second_try(backend: Backend) {
+/// 410 pauses the destination, and private addresses are refused unless allowed.
+async fn responses_that_need_no_second_attempt(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let crm = receiver(&clock);
     let url = format!("{}/webhook", crm.crm_url());
@@ -244,8 +244,9 @@ async fn a_claim_whose_holder_died_comes_back(backend: Backend) {
     crm.stop().await;
 }
 
-/// A destination that hangs holds up no other: the loop as the collector runs it, real time.
-async fn one_that_hangs_holds_up_no_other(backend: Backend) {
+/// A destination that hangs holds up no other, with the loop as the collector runs it, in real
+/// time.
+async fn a_hanging_destination_holds_up_no_other(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let crm = receiver(&clock);
     // It accepts connections and never answers.
@@ -265,19 +266,19 @@ async fn one_that_hangs_holds_up_no_other(backend: Backend) {
     let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), all).await.is_ok();
     assert!(in_time, "{} of 30 arrived", crm.deliveries().len());
     stop.send_replace(true);
-    // The attempts under way would end with their time limit; the test need not wait for that.
+    // The attempts under way would end at their time limit; the test need not wait for it.
     running.abort();
     app.stop().await;
     crm.stop().await;
 }
 
-/// A machine that was started with a clock a year ahead, and then asked a time server.
-async fn a_clock_that_is_put_right_strands_nothing(backend: Backend) {
+/// A machine that starts with a clock a year ahead, which a time server then corrects.
+async fn a_corrected_clock_strands_nothing(backend: Backend) {
     const YEAR_MS: i64 = 365 * 86_400_000;
     let (clock, crm, app) = stage(backend);
     clock.advance_ms(YEAR_MS);
     let first = lead(&app, "early@example.com").await;
-    // One is being tried by a collector that then dies.
+    // One delivery is claimed by a collector that then dies.
     clock.advance_ms(10_000);
     let held = Claim {
         destination: "crm".into(),
@@ -294,7 +295,7 @@ async fn a_clock_that_is_put_right_strands_nothing(backend: Backend) {
     assert_eq!(app.deliver().await, 2);
     clock.advance_ms(10_000);
     assert_eq!(app.deliver().await, 1);
-    // And a clock that runs ahead loses nothing.
+    // A clock that runs ahead again loses nothing.
     let fourth = lead(&app, "then@example.com").await;
     clock.advance_ms(YEAR_MS);
     assert_eq!(app.deliver().await, 1);

@@ -1,4 +1,5 @@
-//! Who is who: one person with two browsers, two persons with one, and persons that a page names.
+//! Identity: one person with two browsers, two persons with one browser, and persons named by a
+//! page.
 
 use clew_core::Clock;
 use collector::config::Identify;
@@ -15,15 +16,15 @@ use tests::wire::{batch, new_event, new_visitor, view};
 tests::both_stores!(
     a_person_with_two_browsers_is_one_lead,
     a_shared_browser_is_two_leads,
-    a_shared_browser_never_tells_the_other_persons_visits,
+    a_shared_browser_never_shows_the_other_persons_visits,
     a_page_may_name_the_person,
     a_join_is_undone,
-    a_number_is_one_of_the_sites_country,
+    a_number_gets_the_sites_country,
 );
 
 const MINUTE: i64 = 60_000;
 
-/// The same e-mail from another browser joins it; the history is that of both.
+/// The same e-mail from another browser joins that browser, and the history includes both.
 async fn a_person_with_two_browsers_is_one_lead(backend: Backend) {
     let app = TestApp::start(backend);
     let ((desk, _), (phone, token)) = (travelled(&app).await, travelled(&app).await);
@@ -47,7 +48,8 @@ async fn a_person_with_two_browsers_is_one_lead(backend: Backend) {
     app.stop().await;
 }
 
-/// A second person on the same browser is a second lead, with what came after the first's conversion.
+/// A second person in the same browser is a second lead, with what came after the first's
+/// conversion.
 async fn a_shared_browser_is_two_leads(backend: Backend) {
     let app = TestApp::start(backend);
     let (visitor, _) = travelled(&app).await;
@@ -69,13 +71,13 @@ async fn a_shared_browser_is_two_leads(backend: Backend) {
     assert_eq!(
         app.get(&path).await.json["fields"],
         first.json["fields"],
-        "the first lead's history stays"
+        "the first lead keeps its history"
     );
     app.stop().await;
 }
 
-/// The browser changes hands twice, and each lead keeps what is its own.
-async fn a_shared_browser_never_tells_the_other_persons_visits(backend: Backend) {
+/// The browser changes hands twice, and each lead keeps its own history.
+async fn a_shared_browser_never_shows_the_other_persons_visits(backend: Backend) {
     let app = TestApp::start(backend);
     let (shared, own) = (new_visitor().to_text(), new_visitor().to_text());
     let visit = async |visitor: &str, source: &str| {
@@ -102,7 +104,7 @@ async fn a_shared_browser_never_tells_the_other_persons_visits(backend: Backend)
     app.stop().await;
 }
 
-/// With settings behind the others, and a site that believes what its pages say.
+/// Starts a collector with more settings, whose site trusts its pages.
 fn trusting(backend: Backend, settings: &str) -> TestApp {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     TestApp::start_adjusted(backend, listener, settings, Clock::fixed(NOW_MS), |config| {
@@ -110,8 +112,8 @@ fn trusting(backend: Backend, settings: &str) -> TestApp {
     })
 }
 
-/// `clew('identify', …)` in the page of a site that believes it: one lead however often the batch
-/// comes, none where the site says so.
+/// `clew('identify', …)` in the page of a site that trusts it: one lead, however often the batch
+/// comes, and none if the site has turned it off.
 async fn a_page_may_name_the_person(backend: Backend) {
     let settings = "[[sites]]\nname = \"quiet\"\nhosts = [\"quiet.example\"]\nidentify = \"off\"\n";
     let opens = "site = \"quiet\"\nscopes = [\"leads:write\", \"leads:read\"]";
@@ -131,7 +133,7 @@ async fn a_page_may_name_the_person(backend: Backend) {
     for _ in 0..2 {
         assert_eq!(app.send(body.clone()).await.status, 202);
     }
-    // A phone without its country finds nobody, and still a repeat is a repeat.
+    // A phone number without its country finds nobody, but a repeat is still a repeat.
     let phone = format!(
         r#"{{"id":"{}","page":"{page}","at":{NOW_MS},"kind":"identify","contact":{{"phone":"01 42 68 53 00"}}}}"#,
         new_event(NOW_MS)
@@ -163,8 +165,8 @@ async fn a_page_may_name_the_person(backend: Backend) {
     app.stop().await;
 }
 
-/// A browser that was joined to the wrong lead leaves it, with all that it did; the browser's first
-/// person has it again.
+/// A browser that was joined to the wrong lead leaves it, with its page views, and goes back to its
+/// first person.
 async fn a_join_is_undone(backend: Backend) {
     let app = TestApp::start(backend);
     let (visitor, _) = travelled(&app).await;
@@ -207,7 +209,7 @@ async fn a_join_is_undone(backend: Backend) {
     assert_eq!((undone.status, &undone.json["id"]), (200, &json!(second)));
     assert_eq!(undone.json["visitors"][0]["undone_at"], "2026-11-22T10:01:00Z");
     app.app.core.clock.advance_ms(MINUTE);
-    assert_eq!(delete(&path, KEY).await.json, undone.json, "once is enough");
+    assert_eq!(delete(&path, KEY).await.json, undone.json, "undoing it again changes nothing");
 
     let lead = app.get(&format!("/v1/leads/{second}")).await.json;
     assert_eq!(
@@ -219,7 +221,7 @@ async fn a_join_is_undone(backend: Backend) {
         (&json!(null), &json!(null))
     );
     assert_eq!(lead["conversion"]["journey"], "known");
-    // What the first person's browser did since is in its history once it converts again.
+    // What the browser did since then is in the first person's history after the next conversion.
     assert_eq!(convert("a@example.com").await, first);
     let lead = app.get(&format!("/v1/leads/{first}")).await.json;
     assert_eq!(lead["lead"]["visitors"].as_array().unwrap().len(), 1);
@@ -230,8 +232,9 @@ async fn a_join_is_undone(backend: Backend) {
     app.stop().await;
 }
 
-/// With the site's country a national number is E.164, from a form as from a page, and finds.
-async fn a_number_is_one_of_the_sites_country(backend: Backend) {
+/// With the site's country a national number becomes E.164, from a form as from a page, and finds
+/// the lead.
+async fn a_number_gets_the_sites_country(backend: Backend) {
     let settings = "[[sites]]\nname = \"french\"\nhosts = [\"french.example\"]\ncountry = \"FR\"\nidentify = \"trust\"\n";
     let opens = "site = \"french\"\nscopes = [\"leads:write\", \"leads:read\"]";
     let settings = settings.to_owned() + &key("french", "clew_french-key", opens);
@@ -252,7 +255,7 @@ async fn a_number_is_one_of_the_sites_country(backend: Backend) {
     let lead = answer(french(Method::GET, "/v1/leads/phone:0142685300")).await.json;
     assert_eq!(lead["lead"]["id"], made.json["lead"]["id"]);
     assert_eq!(lead["lead"]["visitors"][0]["by"], json!({ "person": "phone", "visitor": "page" }));
-    // Without a country of the site's own it is nobody's.
+    // Without the site's country it stays as typed.
     let body = json!({ "contact": { "phone": "01 42 68 53 00" } });
     let made = app.post_lead(&body).await;
     assert_eq!(made.json["lead"]["contact"]["phone"], "01 42 68 53 00");

@@ -1,4 +1,4 @@
-//! The tests' own PostgreSQL server: what the other tests take for granted of it.
+//! The tests' own PostgreSQL server, and what the other tests rely on.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;

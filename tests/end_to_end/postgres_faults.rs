@@ -1,5 +1,5 @@
-//! A database in trouble: what it asks for is refused with 503 and kept nowhere, nothing that was
-//! acknowledged is missing, the log says why, and the collector goes on by itself when it is over.
+//! A database in trouble: requests get 503 and store nothing, nothing acknowledged is lost, the log
+//! says why, and the collector recovers by itself.
 
 use clew_core::Clock;
 use futures_util::future::join_all;
@@ -16,11 +16,11 @@ use tests::visitors::contact;
 use tests::wire::new_visitor;
 use tokio::time::timeout;
 
-/// The longest that a caller waits for the answer of a database that gives none, with statements of
-/// a second: the commit before its own, and its own.
+/// The longest wait for a response when the database does not respond and statements are limited to
+/// a second: the commit before the request's own, and its own.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// A collector whose statements take a second at most, with one lane.
+/// A collector with one lane, whose statements take a second at most.
 fn hurried(storage: Storage) -> TestApp {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     TestApp::start_adjusted(storage, listener, "", Clock::fixed(NOW_MS), |config| {
@@ -29,24 +29,24 @@ fn hurried(storage: Storage) -> TestApp {
     })
 }
 
-/// SQL in a database of the shared server.
+/// Runs SQL in a database on the shared server.
 fn psql(database: &str, sql: &str) -> String {
     Server::shared().psql(database, sql)
 }
 
-/// Ends what collectors have open in a database.
+/// Ends all connections of collectors to a database.
 const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                          WHERE application_name = 'clew collector' AND datname = current_database()";
 
 #[actix_web::test]
-async fn a_server_that_was_away_is_used_again() {
+async fn a_server_that_was_down_is_used_again() {
     let server = Arc::new(Server::start());
     let app = TestApp::start(Storage::on(&server));
     let load = Load::start(&app.url);
     load.is_acknowledged(100).await;
     for end in [Server::kill, Server::stop] {
         let ended = Arc::clone(&server);
-        // On a thread of its own, so that the clients go on asking.
+        // On a separate thread, so that the clients go on sending.
         tokio::task::spawn_blocking(move || end(&ended)).await.unwrap();
         load.is_refused(20).await;
         assert!(!is_ready(&app.url).await);
@@ -60,21 +60,21 @@ async fn a_server_that_was_away_is_used_again() {
     app.stop().await;
 }
 
-/// Connections are cut wherever they are, in the middle of commits too.
+/// Connections are cut at any time, even during commits.
 #[actix_web::test]
 async fn connections_that_are_cut_lose_and_double_nothing() {
     let storage = Storage::new(Backend::Postgres);
     let mut session = Server::shared().session(storage.database());
     let app = TestApp::start(storage);
     let load = Load::start(&app.url);
-    // Some have just ended by themselves.
+    // Some may just have ended by themselves.
     session.run("SET client_min_messages = error");
     let mut cut = 0;
     for _ in 0..30 {
         load.is_acknowledged(10).await;
         cut += session.run(TERMINATE).parse::<usize>().unwrap();
     }
-    assert!(cut > 60, "{cut} connections were cut");
+    assert!(cut > 60, "only {cut} connections were cut");
     load.is_acknowledged(100).await;
     load.is_kept_by(&*app.app.core.store).await;
     app.stop().await;
@@ -98,7 +98,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for() {
         assert!(!ready);
         batches.into_iter().chain([lead, list]).collect::<Vec<_>>()
     });
-    answers.await.expect("an answer took too long").iter().for_each(is_refused);
+    answers.await.expect("a response took too long").iter().for_each(is_refused);
 
     server.resume();
     until("it is ready", async || is_ready(&app.url).await).await;
@@ -110,9 +110,9 @@ async fn a_server_that_does_not_answer_is_not_waited_for() {
     app.stop().await;
 }
 
-/// One visitor that somebody else holds keeps nobody else's events out.
+/// One visitor whose row is locked does not block the events of others.
 #[actix_web::test]
-async fn a_visitor_that_is_held_holds_up_no_other() {
+async fn a_locked_visitor_holds_up_no_other() {
     let storage = Storage::new(Backend::Postgres);
     let mut session = Server::shared().session(storage.database());
     let app = hurried(storage);
@@ -121,7 +121,8 @@ async fn a_visitor_that_is_held_holds_up_no_other() {
 
     session.run("BEGIN; SELECT 1 FROM clew.visitors FOR UPDATE");
     for round in 0..3 {
-        // The first of them makes the others wait, so that they are committed with one that cannot be.
+        // The first request makes the others wait, so that they are committed together with one
+        // that cannot be.
         let answers = timeout(PATIENCE, async {
             let first = app.send(page_of(&stuck));
             let others = async {
@@ -139,7 +140,7 @@ async fn a_visitor_that_is_held_holds_up_no_other() {
             };
             tokio::join!(first, others)
         });
-        let (first, others) = answers.await.expect("an answer took too long");
+        let (first, others) = answers.await.expect("a response took too long");
         is_refused(&first);
         for (is_stuck, answer) in others {
             match is_stuck {
@@ -157,9 +158,9 @@ async fn a_visitor_that_is_held_holds_up_no_other() {
     app.stop().await;
 }
 
-/// The server lets go of what a collector holds that was cut off from it in a transaction.
+/// The server releases the locks of a collector that lost its connection during a transaction.
 #[actix_web::test]
-async fn limits_are_told_to_the_server() {
+async fn the_server_gets_the_time_limits() {
     let storage = Storage::new(Backend::Postgres);
     let database = storage.database().to_owned();
     psql(
@@ -181,8 +182,8 @@ async fn limits_are_told_to_the_server() {
     app.stop().await;
 }
 
-/// Each fault is made and ended by SQL. Meanwhile page views and leads are refused, the log says why
-/// and `/readyz` too; then everything goes on.
+/// Begins and ends a fault by SQL. Meanwhile page views and leads are refused, and the log and
+/// `/readyz` say why; then everything goes on.
 async fn check(begin: &str, end: &str, told: &str) {
     let storage = Storage::new(Backend::Postgres);
     let database = storage.database().to_owned();
@@ -190,13 +191,13 @@ async fn check(begin: &str, end: &str, told: &str) {
     let url = &collector.url;
     let visitor = new_visitor().to_text();
     assert_eq!(browse_once(url, &visitor).await.status, 202);
-    // From outside: what makes a database read-only holds inside too.
+    // From another database: a read-only one would refuse its own change.
     let run = |sql: &str| match sql.split_once("{database}") {
         Some((before, after)) => psql("postgres", &format!("{before}{database}{after}")),
         None => psql(&database, sql),
     };
     run(begin);
-    // Some faults are told to new connections alone.
+    // Some faults affect only new connections.
     psql(&database, TERMINATE);
     is_refused(&browse_once(url, &visitor).await);
     let line = collector.line_with(told);
@@ -209,7 +210,7 @@ async fn check(begin: &str, end: &str, told: &str) {
     assert!(collector.terminate());
 }
 
-/// A trigger that fails as the server does.
+/// SQL for a trigger that fails as the server does.
 fn failing(tables: &[&str], code: &str, message: &str) -> String {
     let triggers = tables.iter().map(|table| {
         format!("CREATE TRIGGER fail BEFORE INSERT ON {table} EXECUTE FUNCTION public.fail();")
@@ -225,21 +226,21 @@ fn failing(tables: &[&str], code: &str, message: &str) -> String {
 const MENDED: &str = "DROP FUNCTION public.fail() CASCADE";
 
 #[actix_web::test]
-async fn a_read_only_database_takes_nothing_and_is_named() {
+async fn a_read_only_database_stores_nothing_and_is_reported() {
     let begin = "ALTER DATABASE {database} SET default_transaction_read_only = on";
     let end = "ALTER DATABASE {database} RESET default_transaction_read_only";
     check(begin, end, "the database is read-only").await;
 }
 
 #[actix_web::test]
-async fn a_full_disk_takes_nothing_and_is_named() {
+async fn a_full_disk_stores_nothing_and_is_reported() {
     let full = "could not extend file: No space left on device";
     let begin = failing(&["clew.visitors", "clew.readiness"], "disk_full", full);
     check(&begin, MENDED, "No space left on device (53100)").await;
 }
 
 #[actix_web::test]
-async fn missing_permission_takes_nothing_and_is_named() {
+async fn a_missing_permission_stores_nothing_and_is_reported() {
     let begin = failing(&["clew.visitors", "clew.readiness"], "42501", "permission denied");
     check(&begin, MENDED, "(42501); grant").await;
 }

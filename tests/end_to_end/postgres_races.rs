@@ -1,4 +1,5 @@
-//! Two collectors over one database at the same moment; and values that a database could stumble on.
+//! Two collectors that write to one database concurrently, and values that a database could fail
+//! on.
 
 use clew_core::Clock;
 use futures_util::future::join_all;
@@ -37,10 +38,10 @@ async fn two_collectors_race_and_everything_holds_together() {
         let send = async |app: &TestApp, visitor: &str| {
             assert_eq!(app.send(page_of(visitor)).await.status, 202);
         };
-        // The same visitors at both.
+        // The same visitors through both collectors.
         tokio::join!(send(&one, &a), send(&two, &a), send(&one, &b), send(&two, &c));
 
-        // A new person from two browsers.
+        // A new person converts in two browsers.
         let same = format!("same-{round}@example.com");
         let without_phone = |visitor: &str| {
             let mut person = person(visitor, &same);
@@ -50,7 +51,7 @@ async fn two_collectors_race_and_everything_holds_together() {
         let (from_a, from_b) = (without_phone(&a), without_phone(&b));
         let (first, second) = tokio::join!(one.post_lead(&from_a), two.post_lead(&from_b));
         assert_eq!((first.status, second.status), (201, 201), "round {round}");
-        assert_eq!(lead(&first), lead(&second), "round {round}: one person is two leads");
+        assert_eq!(lead(&first), lead(&second), "round {round}: one person became two leads");
         let made = one.get(&format!("/v1/leads/email:{same}")).await;
         let joined: BTreeSet<_> = made.json["lead"]["visitors"]
             .as_array()
@@ -64,7 +65,7 @@ async fn two_collectors_race_and_everything_holds_together() {
         let deliveries = two.get(&path).await;
         assert_eq!(deliveries.json["deliveries"].as_array().unwrap().len(), 2, "round {round}");
 
-        // One submission twice.
+        // One submission is sent twice.
         let submission = person(&c, &format!("key-{round}@example.com")).to_string();
         let submit = async |app: &TestApp| {
             let request = app.request(Method::POST, "/v1/leads").bearer_auth(KEY);
@@ -76,7 +77,7 @@ async fn two_collectors_race_and_everything_holds_together() {
         assert_eq!(first.json["conversion_id"], second.json["conversion_id"], "round {round}");
         assert_ne!(first.json["repeated"], second.json["repeated"], "round {round}");
 
-        // One browser, two persons who share a phone, while it goes on browsing.
+        // Two persons who share a phone convert in one browser, while it goes on browsing.
         let (left, right) = (
             person(&a, &format!("left-{round}@example.com")),
             person(&a, &format!("right-{round}@example.com")),
@@ -98,9 +99,9 @@ async fn two_collectors_race_and_everything_holds_together() {
     two.stop().await;
 }
 
-/// One browser that changes hands, is taken from persons again, and goes on browsing, all at once.
+/// One browser changes hands, is taken from persons again, and goes on browsing, all concurrently.
 #[actix_web::test]
-async fn joins_are_made_and_undone_at_once() {
+async fn joins_are_made_and_undone_concurrently() {
     let Storage::Postgres(database) = Storage::new(Backend::Postgres) else { unreachable!() };
     let apps = [(); 2].map(|()| TestApp::start(Storage::Postgres(database.clone())));
     let [one, two] = &apps;
@@ -145,9 +146,9 @@ async fn joins_are_made_and_undone_at_once() {
     }
 }
 
-/// What both stores answer and keep of the same requests.
+/// Both stores respond to the same requests alike, and store the same.
 #[actix_web::test]
-async fn values_that_a_database_may_stumble_on_are_kept_alike() {
+async fn difficult_values_are_stored_alike() {
     let apps = [Backend::Sled, Backend::Postgres].map(TestApp::start);
     let visitor = new_visitor().to_text();
     let page = new_event(NOW_MS);
@@ -251,8 +252,8 @@ async fn values_that_a_database_may_stumble_on_are_kept_alike() {
     }
 }
 
-/// One visitor that the database refuses, or takes too long for, keeps nobody else's events out of
-/// the same commit.
+/// One visitor that the database refuses, or takes too long for, does not fail the events of others
+/// in the same commit.
 #[actix_web::test]
 async fn a_batch_that_fails_fails_alone() {
     check_alone("RAISE EXCEPTION 'not this one' USING ERRCODE = '22000'").await;
@@ -278,7 +279,7 @@ async fn check_alone(fault: &str) {
         config.store.statement_seconds = 2;
     });
     assert_eq!(app.send(page_of(&held)).await.status, 202);
-    // While one commit waits, the others come together.
+    // While one commit waits, the other requests gather for the next.
     session.run("BEGIN; SELECT 1 FROM clew.visitors FOR UPDATE");
     let first = app.send(page_of(&held));
     let others = async {

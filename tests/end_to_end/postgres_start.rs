@@ -1,5 +1,5 @@
-//! A database that a collector cannot begin with, or not go on with: one sentence says why and what
-//! to do, and never the password.
+//! A database that a collector cannot start or go on with: one sentence says why and what to do,
+//! and never shows the password.
 
 use clew_store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
 use clew_store::{StoreError, Upkeep};
@@ -17,7 +17,7 @@ use tests::wire::new_visitor;
 
 const PASSWORD: &str = "never-to-be-shown";
 
-/// `clew` with a store and no file, saying all that it can.
+/// `clew` with a store's URL, without a configuration file, and with every log message.
 fn clew(command: &str, url: &str) -> Command {
     let mut clew = Command::new(binary());
     clew.arg(command).current_dir(std::env::temp_dir());
@@ -26,7 +26,7 @@ fn clew(command: &str, url: &str) -> Command {
     clew
 }
 
-/// A command that fails tells one sentence, with what it is about and why.
+/// Asserts that a command fails with one sentence that names the store and the reason.
 fn check_told(command: &str, url: &str, shown: &str, reason: &str) {
     let output = clew(command, url).output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
@@ -37,7 +37,7 @@ fn check_told(command: &str, url: &str, shown: &str, reason: &str) {
     assert!(told[0].contains(reason), "{text}");
 }
 
-/// Lines of the server's `pg_hba.conf`, before those that let everybody in.
+/// Adds lines to the server's `pg_hba.conf`, before those that let everybody in.
 fn ask_for(server: &Server, lines: &[&str]) {
     let lines = lines.iter().chain(&["local all all trust", "host all all 127.0.0.1/32 trust"]);
     let lines: Vec<_> = lines.map(|line| format!("('{line}')")).collect();
@@ -48,7 +48,7 @@ fn ask_for(server: &Server, lines: &[&str]) {
 }
 
 #[actix_web::test]
-async fn a_store_that_cannot_be_reached_is_told_without_its_password() {
+async fn an_unreachable_store_is_reported_without_its_password() {
     let server = Server::start();
     let database = server.create_database(None);
     let create = format!(
@@ -79,7 +79,7 @@ async fn a_store_that_cannot_be_reached_is_told_without_its_password() {
     }
     check_told("serve", &right, &shown, "the database has no clew schema; run `clew migrate`");
 
-    // The right password does not show either, and its user's own rights are enough.
+    // The right password is not shown either, and its user's own rights are enough.
     assert!(clew("migrate", &right).output().unwrap().status.success());
     let mut serve = clew("serve", &right).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(serve.stderr.take().unwrap()).lines().map_while(Result::ok);
@@ -96,13 +96,13 @@ fn migrate(url: &str) -> Result<Migrated, StoreError> {
     postgres::migrate(&postgres_options(url), false)
 }
 
-/// What a result's error says, nothing where it has none.
+/// The text of a result's error; empty if there is none.
 fn told<T>(result: Result<T, StoreError>) -> String {
     result.err().map_or_else(String::new, |error| error.to_string())
 }
 
-/// The schema is changed under a collector. Expected: what the next one says at its start, which is
-/// why this one is not ready; and what `clew migrate` says. Nothing where all is well.
+/// Changes the schema while a collector runs. Expects the error of the next collector's start, for
+/// which this one is not ready, and the error of `clew migrate`; empty means none.
 async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
     let storage = Storage::new(Backend::Postgres);
     let (url, database) = (storage.url(), storage.database().to_owned());
@@ -120,7 +120,7 @@ async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
 }
 
 #[actix_web::test]
-async fn schemas_that_do_not_fit() {
+async fn wrong_schemas_are_reported() {
     check_schema("SELECT 1", "", "").await;
     let older = "this program needs 5; run `clew migrate`";
     check_schema(
@@ -165,7 +165,7 @@ fn a_migration_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn who_migrates_at_the_same_time_waits() {
+fn concurrent_migrations_wait() {
     let database = Server::shared().create_database(None);
     let ran = std::thread::scope(|scope| {
         let migrate = || migrate(database.url()).unwrap().migrations.len();
@@ -195,8 +195,8 @@ async fn a_schema_that_is_dropped_can_be_made_again() {
     assert!(collector.terminate());
 }
 
-/// A certificate authority, and a certificate by it for the address that tests use. Made by the
-/// server itself, in its folder, because a key must be its own.
+/// Creates a certificate authority, and its certificate for the address that tests use. The server
+/// itself runs it in its folder, because it must own its key.
 const CERTIFICATES: &str = "set -e
 exec 2> /dev/null > /dev/null
 for name in ca other; do
@@ -255,9 +255,9 @@ async fn connections_are_encrypted_and_the_server_is_known() {
 }
 
 #[actix_web::test]
-async fn what_lost_against_others_is_tried_again() {
+async fn conflicting_transactions_are_retried() {
     let storage = Storage::new(Backend::Postgres);
-    // A sequence keeps what it counted where the transaction keeps nothing.
+    // A sequence keeps its count even if the transaction is rolled back.
     let fails = "CREATE SEQUENCE public.tries;
         CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             CASE nextval('public.tries') % 4

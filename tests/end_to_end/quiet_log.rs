@@ -1,4 +1,4 @@
-//! What strangers send fills the metrics and not the log.
+//! What strangers send fills the metrics, not the log.
 
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use tests::raw::{Raw, post};
 use tests::settings::WEBHOOK_SECRET;
 use tests::storage::{Backend, Storage};
 
-/// How often each is sent.
+/// How often each request is sent.
 const TIMES: usize = 300;
 
 #[actix_web::test]
@@ -32,12 +32,12 @@ async fn strangers_cause_a_line_a_minute() {
         post("/hooks/sales", &[("connection", "close")], 2) + "{}",
         post("/hooks/nobody", &[("connection", "close")], 2) + "{}",
         post("/c/e", &[("connection", "close")], 8) + "nonsense",
-        // The body breaks off.
+        // The body ends too early.
         post("/c/e", &[("connection", "close")], 500) + "nonsense",
         "GET /nowhere HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(),
         "BREW /c/e HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(),
     ] {
-        // So many at once that none is refused for its number.
+        // Few enough at a time that none is refused for the number of connections.
         for _ in 0..TIMES / 10 {
             let send = async |_: usize| {
                 let raw = Raw::sending(url, "127.0.0.2", &text).await;
@@ -46,7 +46,7 @@ async fn strangers_cause_a_line_a_minute() {
             join_all((0..10).map(send)).await;
         }
     }
-    // One client more than it may.
+    // More connections than one client may have.
     let held = join_all((0..TIMES).map(|_| Raw::sending(url, "127.0.0.3", "GET"))).await;
     let metrics = answer(client().get(format!("{}/metrics", collector.operator_url))).await.text;
     let refused = |reason: &str| -> usize {
@@ -60,12 +60,12 @@ async fn strangers_cause_a_line_a_minute() {
     let mut kinds = BTreeMap::new();
     let lines = collector.last_lines();
     for line in &lines {
-        // Without the time, the request's id and the number.
+        // Without the time, the request's id and the count.
         let message = line.split_once("count=").map_or(line.as_str(), |(message, _)| message);
         let message = message.rsplit(": ").next().unwrap_or_default().to_owned();
         *kinds.entry(message).or_insert(0) += 1;
     }
-    // Two minutes may have begun; the test is quicker than a third.
+    // The test may touch two minutes, but is too quick for a third.
     assert!(lines.len() < 20, "{} lines: {kinds:#?}", lines.len());
     assert!(lines.iter().any(|line| line.contains("a webhook was refused")), "{kinds:#?}");
 }

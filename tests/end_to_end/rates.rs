@@ -1,4 +1,4 @@
-//! Who sends too much is told when to come again, and nobody else notices.
+//! A client that sends too much is told when to come again, and no other client notices.
 
 use clew_core::Clock;
 use collector::config::{Config, RatesConfig};
@@ -9,7 +9,7 @@ use tests::app::{Answer, NOW_MS, TestApp, answer};
 use tests::storage::Backend;
 use tests::wire::{batch, new_event, new_visitor, view};
 
-tests::both_stores!(too_much_is_refused_and_comes_later, a_proxy_speaks_for_many);
+tests::both_stores!(excess_is_refused_and_accepted_later, a_proxy_forwards_many_clients);
 
 const HOME: &str = "https://www.example.com/";
 
@@ -18,7 +18,7 @@ fn start(backend: Backend, adjust: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::start_adjusted(backend, listener, "", Clock::fixed(NOW_MS), adjust)
 }
 
-/// A batch of so many page views of a new visitor, passed on by a proxy for a client.
+/// Sends a batch of page views of a new visitor, forwarded by a proxy for a client.
 async fn sends(app: &TestApp, client: &str, views: usize) -> Answer {
     let now_ms = app.app.core.now_ms();
     let views: Vec<_> = (0..views).map(|_| view(new_event(now_ms), now_ms, HOME, "")).collect();
@@ -27,7 +27,7 @@ async fn sends(app: &TestApp, client: &str, views: usize) -> Answer {
     answer(request.header("x-forwarded-for", client).body(body)).await
 }
 
-async fn too_much_is_refused_and_comes_later(backend: Backend) {
+async fn excess_is_refused_and_accepted_later(backend: Backend) {
     let app = start(backend, |config| {
         config.rates = RatesConfig { client_per_second: 10, client_burst: 20, ..config.rates };
     });
@@ -38,7 +38,7 @@ async fn too_much_is_refused_and_comes_later(backend: Backend) {
     assert_eq!(refused.headers["access-control-expose-headers"], "Retry-After");
     assert_eq!(app.metric("clew_events_total{outcome=\"rate_limited\"}").await, 10);
     assert_eq!(app.metric("clew_limited_total{by=\"client\"}").await, 1);
-    // Leads are no page views.
+    // Leads do not count as page views.
     let lead = json!({ "contact": { "email": "a@example.com" } });
     assert_eq!(app.post_lead(&lead).await.status, 201);
     app.app.core.clock.advance_ms(2_000);
@@ -46,7 +46,7 @@ async fn too_much_is_refused_and_comes_later(backend: Backend) {
     app.stop().await;
 }
 
-async fn a_proxy_speaks_for_many(backend: Backend) {
+async fn a_proxy_forwards_many_clients(backend: Backend) {
     let app = start(backend, |config| {
         config.rates = RatesConfig { client_per_second: 10, client_burst: 20, ..config.rates };
         config.trusted_proxies = vec!["127.0.0.1".to_owned().try_into().unwrap()];

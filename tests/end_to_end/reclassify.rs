@@ -1,5 +1,5 @@
-//! History labelled anew by other rules: shown before it is done, done as shown, with and without a
-//! collector at work, and to its end however often it is cut off.
+//! `clew reclassify`: history is labelled again by other rules, as a dry run shows, with and
+//! without a running collector, and to the end however often it is cut off.
 
 use clew_store::Entity;
 use clew_store::visitor::{Row, trail};
@@ -28,12 +28,12 @@ use tests::story::site;
 
 tests::both_stores!(
     a_change_of_the_rules_is_shown_and_made,
-    a_collector_at_work_is_not_disturbed,
-    a_killed_run_is_taken_up,
+    a_running_collector_is_not_disturbed,
+    a_killed_run_is_resumed,
     sites_that_are_not_configured_are_left_alone,
 );
 
-/// Rules of an operator's own, and the folder with their file.
+/// An operator's own rules, and the folder with their file.
 fn other_rules() -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let file: PathBuf = folder.path().join("sources.csv");
@@ -49,7 +49,7 @@ fn settings(storage: &Storage, more: &str) -> Settings {
     Settings::new(Config::parse(&(settings_for(&storage.url()) + more), &[]).unwrap()).unwrap()
 }
 
-/// What a store holds, as far as labels go.
+/// What a store holds that depends on labels.
 #[derive(Default)]
 struct Held {
     views: HashMap<EventId, PageView>,
@@ -95,7 +95,7 @@ impl Held {
         }
     }
 
-    /// Labels, touches and visitors that differ, counted here in a way of the test's own.
+    /// How many labels, touches and visitors differ, counted in the test's own way.
     fn differs_from(&self, before: &Self) -> (usize, usize, usize) {
         let differ = |(id, view): &(&EventId, &PageView)| before.views[id].label != view.label;
         let labels: Vec<_> = self.views.iter().filter(differ).map(|(id, _)| *id).collect();
@@ -125,7 +125,7 @@ fn changed(told: &str, row: &str) -> usize {
     line.split_whitespace().next_back().unwrap().parse().unwrap()
 }
 
-/// What is told of the difference, without the last line.
+/// The printed difference, without the last line.
 fn difference(told: &str) -> String {
     let lines: Vec<&str> = told.lines().collect();
     lines[..lines.len() - 1].join("\n")
@@ -159,7 +159,7 @@ async fn a_change_of_the_rules_is_shown_and_made(backend: Backend) {
     }
 
     let made = reclassify(&rules, &[]);
-    assert_eq!(difference(&made), difference(&dry), "what was done is not what was shown");
+    assert_eq!(difference(&made), difference(&dry), "the run differs from the dry run");
     let after = Held::by(&storage).await;
     let (labels, touches, visitors) = after.differs_from(&before);
     assert!(labels > 50 && touches > 20 && visitors > 20, "{labels} {touches} {visitors}");
@@ -181,7 +181,7 @@ async fn a_change_of_the_rules_is_shown_and_made(backend: Backend) {
         "{again}"
     );
     assert_eq!(Held::by(&storage).await.digest, after.digest);
-    // And back: nothing was lost on the way.
+    // And back again: nothing is lost.
     reclassify("", &["--examples", "0"]);
     assert_eq!(checked(&storage), first);
 }
@@ -193,7 +193,7 @@ async fn beside(storage: &Arc<Storage>, rules: &str) -> String {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
+async fn a_running_collector_is_not_disturbed(backend: Backend) {
     let (storage, (_folder, rules)) = (Arc::new(Storage::new(backend)), other_rules());
     let store = storage.open();
     let full = full::fill(&*store, 4_000).await;
@@ -207,7 +207,7 @@ async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
     assert!(changed(&told, "page views") > 500, "{told}");
     let still = told.contains("the running collector still uses the rules");
     assert_eq!(still, backend == Backend::Sled, "{told}");
-    // What leads tell follows.
+    // The leads' journeys follow.
     let mut of_google = Vec::new();
     for (_, lead) in full.conversions.iter().take(20) {
         let url = format!("{}/v1/leads/{lead}/journey", collector.url);
@@ -221,8 +221,8 @@ async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
 
     collector.configure(&(settings_for(&storage.url()) + &rules));
     collector.hang_up();
-    collector.line_with("the configuration was reloaded");
-    // Whatever was judged by the settings before is stored.
+    collector.line_with("the configuration was read again");
+    // Everything that was labelled by the old settings is stored.
     crowd.goes_on(50).await;
     let told = beside(&storage, &rules).await;
     assert!(!told.contains("still uses"), "{told}");
@@ -234,7 +234,7 @@ async fn a_collector_at_work_is_not_disturbed(backend: Backend) {
     all.is_in(&*storage.open()).await;
 }
 
-/// Whether some of a store's page views are judged by other rules than the rest.
+/// Whether a run has begun to write: some page views are labelled by other rules than the rest.
 fn is_begun(storage: &Storage, commits: u64) -> bool {
     match storage {
         Storage::Sled(_) => commits_in(storage) > commits,
@@ -246,7 +246,8 @@ fn is_begun(storage: &Storage, commits: u64) -> bool {
     }
 }
 
-/// Whether the database still works for somebody: it ends what a killed program had asked for.
+/// Whether the database still has other connections: it completes the statements of a killed
+/// program.
 fn is_used(storage: &Storage) -> bool {
     let Storage::Postgres(database) = storage else { return false };
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -259,7 +260,7 @@ fn commits_in(storage: &Storage) -> u64 {
     witness.try_into().map_or(0, u64::from_be_bytes)
 }
 
-async fn a_killed_run_is_taken_up(backend: Backend) {
+async fn a_killed_run_is_resumed(backend: Backend) {
     let (_folder, rules) = other_rules();
     let mut kills = 0;
     for _ in 0..5 {
@@ -296,7 +297,7 @@ async fn a_killed_run_is_taken_up(backend: Backend) {
             return;
         }
     }
-    panic!("it was never cut off between two visitors");
+    panic!("no run was cut off between two visitors");
 }
 
 async fn sites_that_are_not_configured_are_left_alone(backend: Backend) {
@@ -306,7 +307,7 @@ async fn sites_that_are_not_configured_are_left_alone(backend: Backend) {
     store.close().await.unwrap();
     drop(store);
     let before = checked(&storage);
-    // The same store under a configuration that knows another site alone.
+    // The same store with a configuration that has only another site.
     let (_folder, rules) = other_rules();
     let config = tempfile::NamedTempFile::new().unwrap();
     let only = format!("[store]\nurl = \"{}\"\n", storage.url());

@@ -1,4 +1,4 @@
-//! SIGHUP: other settings without a restart, without a request refused or a delivery lost.
+//! SIGHUP: new settings without a restart, a refused request or a lost delivery.
 
 use clew_core::Clock;
 use clew_server::App;
@@ -27,11 +27,11 @@ tests::both_stores!(
 
 const OLD_KEY: &str = "clew_old-key";
 const NEW_KEY: &str = "clew_new-key";
-/// A log line that ends each good reading.
-const READ: &str = "the configuration was reloaded";
+/// The log line after each successful reload.
+const READ: &str = "the configuration was read again";
 const REFUSED: &str = "the configuration was refused";
 
-/// A site of one name and host.
+/// The settings of a site with one host.
 fn site(name: &str) -> String {
     format!("[[sites]]\nname = \"{name}\"\nhosts = [\"{name}.example\"]\n")
 }
@@ -53,7 +53,7 @@ fn webhook(crm: &Demo) -> String {
     destination("crm", &format!("{}/webhook", crm.crm_url()))
 }
 
-/// The status of a page view of a site.
+/// Sends a page view of a site. Returns the status.
 async fn visit(client: &Client, url: &str, site: &str) -> u16 {
     let (now_ms, visitor) = (Clock::system().now_ms(), new_visitor().to_text());
     let page = view(new_event(now_ms), now_ms, &format!("https://{site}.example/"), "");
@@ -68,13 +68,13 @@ async fn visit(client: &Client, url: &str, site: &str) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// The status of a list of leads.
+/// Lists leads. Returns the status.
 async fn list(client: &Client, url: &str, key: &str) -> u16 {
     let request = client.get(format!("{url}/v1/leads")).bearer_auth(key);
     request.send().await.unwrap().status().as_u16()
 }
 
-/// Looks until a status is as expected; a signal takes its time.
+/// Polls until a status is as expected; a signal takes its time.
 async fn status_when(expected: u16, look: impl AsyncFn() -> u16) {
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     let mut status = 0;
@@ -85,7 +85,7 @@ async fn status_when(expected: u16, look: impl AsyncFn() -> u16) {
             return;
         }
     }
-    panic!("the status came to be {status}, never {expected}");
+    panic!("the status stayed {status}, expected {expected}");
 }
 
 async fn arrived(crm: &Demo, count: u64) {
@@ -128,7 +128,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     lead("a@example.com").await;
     arrived(&crm, 1).await;
 
-    // What is wrong is refused whole, by a sentence that names file and setting.
+    // Invalid settings are refused as a whole, in a sentence that names the file and the setting.
     for (wrong, setting) in [
         ("[[sites]]\nname = \"third\"\nhosts = []\n", "`third`"),
         ("[[token_keys]]\nid = 9\nsecret = \"c2hvcnQ=\"\n", "key 9"),
@@ -141,7 +141,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
         assert_eq!((visit("later").await, list(NEW_KEY).await), (202, 200), "{wrong}");
     }
 
-    // What only a start can change is told of and left, the rest is taken.
+    // A setting that needs a restart is reported and left, and all others change.
     let text = settings_for(&storage.url()).replace("127.0.0.1:0", "127.0.0.1:1");
     collector.configure(&(text + &site("last")));
     collector.hang_up();
@@ -149,8 +149,8 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     assert!(line.contains("setting=\"listen\""), "{line}");
     assert_eq!((visit("last").await, visit("later").await), (202, 404));
 
-    // The loop of a destination that was removed has ended; another begins when it is back.
-    assert!(collector.line_with("deliveries to it stop").contains("\"crm\""));
+    // The loop of a removed destination has ended; a new one starts when it is back.
+    assert!(collector.line_with("gets no more").contains("\"crm\""));
     configure(&good);
     collector.hang_up();
     collector.line_with(READ);
@@ -161,7 +161,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     crm.stop().await;
 }
 
-/// Browsers that report meanwhile notice nothing.
+/// Browsers that send events meanwhile notice nothing.
 async fn no_request_is_dropped_by_a_hangup(backend: Backend) {
     let storage = Storage::new(backend);
     let (client, collector) = (client(), Collector::start(&storage, ""));
@@ -193,9 +193,9 @@ async fn no_request_is_dropped_by_a_hangup(backend: Backend) {
     assert!(collector.terminate());
 }
 
-/// Gives an application other settings, as `clew serve` does.
+/// Changes an application's settings, as `clew serve` does.
 fn change(app: &App, settings: &str) {
-    // The store that is named here is not opened: an application keeps the one it has.
+    // The store named here is not opened: an application keeps its own.
     let unused = settings_for(&Storage::new(Backend::Sled).url());
     let config = Config::parse(&(unused + settings), &[]).unwrap();
     app.change_settings(Settings::new(config).unwrap()).unwrap();
@@ -212,7 +212,7 @@ async fn states(app: &TestApp) -> Vec<Value> {
     deliveries.iter().map(|delivery| delivery["state"].clone()).collect()
 }
 
-/// The loops as the collector runs them: another address, none, and one again.
+/// With the loops as the collector runs them: another address, none, and one again.
 async fn destinations_come_change_and_go(backend: Backend) {
     let clock = Clock::system();
     let (first, second) = (receiver(), receiver());
@@ -243,7 +243,7 @@ async fn destinations_come_change_and_go(backend: Backend) {
     second.stop().await;
 }
 
-/// What is due for a destination that is gone waits until it is back.
+/// What is due for a removed destination waits until it is back.
 async fn deliveries_outlive_their_destination(backend: Backend) {
     let clock = Clock::fixed(NOW_MS);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! The id of a request: in the answer, in a problem, and in the log.
+//! Request ids: in the response, in a problem, and in the log.
 
 use clew_core::Clock;
 use tests::app::{NOW_MS, TestApp, answer, client};
@@ -6,10 +6,9 @@ use tests::process::Collector;
 use tests::settings::{KEY, WEBHOOK_SECRET};
 use tests::storage::{Backend, Storage};
 
-/// What a client sends as its request's id, whether it comes through a proxy that is trusted, and
-/// whether the id is taken over.
+/// The id that a client sends, whether it comes through a trusted proxy, and whether it is used.
 #[actix_web::test]
-async fn every_answer_has_an_id() {
+async fn every_response_has_an_id() {
     for (proxies, sent, taken_over) in [
         ("", None, false),
         ("", Some("from-anybody"), false),

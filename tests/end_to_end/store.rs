@@ -1,4 +1,4 @@
-//! The story on both stores, and what only a folder on a disk can go through.
+//! The story on both stores, and what can happen only to a folder on a disk.
 
 use clew_store::sled::{Disk, Reserve, SledOptions, SledStore};
 use clew_store::{
@@ -32,14 +32,14 @@ async fn the_story_is_told(backend: Backend) {
     remembered(&*storage.open()).await;
 }
 
-/// And nothing waits for ever.
+/// A full queue refuses at once, and nothing waits forever.
 async fn a_full_queue_is_busy(backend: Backend) {
     let storage = Storage::new(backend);
     let settings =
         tests::settings::settings_for(&storage.url()).replace("[store]", "[store]\nqueue = 1");
     let config = collector::config::Config::parse(&settings, &[]).unwrap();
     let store = tests::storage::open_store(&config);
-    // Page views, so that each commit waits for the disk while the others come.
+    // Page views, so that each commit waits for the disk while others arrive.
     let shown = || clew_store::Arrival::View(Box::new(story::page_view(story::START_MS, "")));
     let batch = || story::arrivals(tests::wire::new_visitor(), vec![shown()]);
     let results = futures_util::future::join_all((0..200).map(|_| store.ingest(batch()))).await;
@@ -48,7 +48,7 @@ async fn a_full_queue_is_busy(backend: Backend) {
     assert_eq!(store.queued(), 0);
 }
 
-/// Each record comes with its delivery, in one step: whoever reads meanwhile sees both or neither.
+/// Each record is stored with its delivery in one step: a concurrent reader sees both or neither.
 async fn a_lead_is_read_as_of_one_moment(backend: Backend) {
     const RECORDS: usize = 300;
     let storage = Storage::new(backend);
@@ -78,7 +78,7 @@ async fn a_lead_is_read_as_of_one_moment(backend: Backend) {
         counts.len()
     };
     let (_, seen) = futures_util::future::join(write_all, read).await;
-    assert!(seen > 10, "only {seen} readings differ");
+    assert!(seen > 10, "only {seen} different readings");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_folder_in_use_says_so() {
 
 type Damage = fn(&Path);
 
-/// Every kind of damage is a sentence, and every byte is still there.
+/// Every kind of damage is reported in a sentence, and no byte is lost.
 #[actix_web::test]
 async fn a_damaged_folder_says_so_and_is_kept() {
     let damages: [(&str, Damage); 8] = [
@@ -132,7 +132,7 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         fill(&path).await;
         damage(&path);
         let before = bytes(&path);
-        let error = open(&path).err().unwrap_or_else(|| panic!("{name} was not seen"));
+        let error = open(&path).err().unwrap_or_else(|| panic!("{name} was not noticed"));
         let told = match name {
             "another layout" | "a folder that is a file" => {
                 matches!(error, StoreError::Shut { .. })
@@ -150,8 +150,8 @@ async fn a_damaged_folder_says_so_and_is_kept() {
     }
 }
 
-/// A folder as the version with layout 6 left it: sixteen browsers, four leads, three deliveries that
-/// wait for `crm`.
+/// A folder as written by the version with layout 6: sixteen browsers, four leads, three deliveries
+/// that wait for `crm`.
 fn layout_6(folder: &Path) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layout-6");
     std::fs::create_dir_all(folder.join("tree/blobs")).unwrap();
@@ -171,7 +171,7 @@ fn layout_6(folder: &Path) {
     }
 }
 
-/// What a store that was brought up to date has to hold.
+/// Asserts what a store upgraded from layout 6 must hold.
 async fn holds_all_of_layout_6(store: &SledStore) {
     let counts = tests::load::hold_together(store).await.counts;
     assert_eq!((counts.visitors, counts.page_views, counts.actions), (16, 113, 1));
@@ -183,7 +183,7 @@ async fn holds_all_of_layout_6(store: &SledStore) {
     let of = DeliveriesOf::Destination("crm".into());
     let filter = DeliveryFilter { site: story::site(), of, state: None, after: None, limit: 99 };
     assert_eq!(store.deliveries(filter).await.unwrap().len(), 3);
-    // Of each of the two leads the first that waits.
+    // The first waiting delivery of each of the two leads.
     let now_ms = i64::MAX / 4;
     let claim = Claim { destination: "crm".into(), now_ms, lease_until_ms: now_ms + 1, limit: 99 };
     assert_eq!(store.claim_deliveries(claim).await.unwrap().len(), 2);
@@ -217,7 +217,7 @@ async fn a_folder_of_another_user_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     fill(&path).await;
-    // Only root can give it away.
+    // Only root can change the owner.
     if std::os::unix::fs::chown(path.join("witness"), Some(NOBODY), None).is_err() {
         return;
     }
@@ -229,7 +229,7 @@ async fn a_folder_of_another_user_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_folder_of_the_layout_before_is_brought_up_to_date() {
+async fn a_folder_of_the_previous_layout_is_upgraded() {
     let folder = tempfile::tempdir().unwrap();
     layout_6(folder.path());
     let store = open(folder.path()).unwrap();
@@ -240,10 +240,10 @@ async fn a_folder_of_the_layout_before_is_brought_up_to_date() {
     assert_eq!(db.get("mversion").unwrap().unwrap(), &7_u32.to_be_bytes());
 }
 
-/// A row that cannot be read cuts the upgrade off after others were rewritten; once it can be read
-/// again, the upgrade goes on from there.
+/// A row that cannot be read stops the upgrade after others were rewritten; once it can be read
+/// again, the upgrade resumes there.
 #[actix_web::test]
-async fn an_upgrade_that_was_cut_off_goes_on() {
+async fn an_interrupted_upgrade_resumes() {
     let folder = tempfile::tempdir().unwrap();
     layout_6(folder.path());
     let last = {
@@ -264,10 +264,10 @@ async fn an_upgrade_that_was_cut_off_goes_on() {
     store.close().await.unwrap();
 }
 
-/// Wherever a page of the log is overwritten: either the store says that it is damaged and keeps
-/// every byte, or nothing that it had acknowledged is missing.
+/// Wherever a page of the log is overwritten: either the store reports the damage and keeps every
+/// byte, or nothing that it acknowledged is missing.
 #[actix_web::test]
-async fn a_damaged_log_never_opens_with_less() {
+async fn a_damaged_log_never_opens_with_losses() {
     let folder = tempfile::tempdir().unwrap();
     let sound = folder.path().join("sound");
     fill(&sound).await;
@@ -299,12 +299,12 @@ async fn a_damaged_log_never_opens_with_less() {
             }
         }
     }
-    assert!(refused > 0, "no damage was seen");
+    assert!(refused > 0, "no damage was noticed");
 }
 
 const LEADS: usize = 300;
 
-/// A store with enough commits for a log of some length, closed in order.
+/// Fills a store with enough commits for a log of some length, and closes it cleanly.
 async fn fill(path: &Path) {
     let store = open(path).unwrap();
     for number in 0..LEADS {
@@ -313,7 +313,7 @@ async fn fill(path: &Path) {
     store.close().await.unwrap();
 }
 
-/// The bytes of what stands under a path, the lock left out.
+/// The bytes of everything under a path, except the lock.
 fn bytes(path: &Path) -> Vec<(String, Vec<u8>)> {
     if path.is_file() {
         return vec![(path.display().to_string(), std::fs::read(path).unwrap())];
@@ -325,9 +325,9 @@ fn bytes(path: &Path) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// A collector that died while it opened the store left the copy: the next one begins from it.
+/// A collector that died while it opened the store left a copy, from which the next one starts.
 #[actix_web::test]
-async fn an_opening_that_was_cut_off_is_begun_anew() {
+async fn an_interrupted_opening_starts_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     fill(&path).await;
@@ -342,7 +342,7 @@ async fn an_opening_that_was_cut_off_is_begun_anew() {
     assert_eq!(left.len(), 3, "{left:?}");
 }
 
-/// A reader beside the writer never meets half of a long value.
+/// A concurrent reader never gets half of a long value.
 #[actix_web::test]
 async fn long_values_are_read_whole_while_they_are_written() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Orders of subscriptions: what is refused, how many there may be; and what tools map and list before
-//! anything is told.
+//! Creating subscriptions: what is refused, how many there can be, and the samples and lists that
+//! tools use for mapping.
 
 use crate::subscriptions::{PRIVATE, call, lead, settle_and_deliver, subscribe};
 use clew_core::Clock;
@@ -11,8 +11,8 @@ use tests::storage::Backend;
 
 tests::both_stores!(
     samples_and_lists_have_the_same_members,
-    orders_that_are_refused,
-    a_site_has_so_many_and_no_more,
+    invalid_subscriptions_are_refused,
+    a_sites_subscriptions_are_limited,
 );
 
 async fn samples_and_lists_have_the_same_members(backend: Backend) {
@@ -43,7 +43,7 @@ async fn samples_and_lists_have_the_same_members(backend: Backend) {
     let listed = app.get("/v1/leads?sort=-converted_at&limit=50&flat=1").await.json;
     assert_eq!((&listed[0], listed.as_array().unwrap().len()), (&told, 2));
     assert_ne!(listed[0]["id"], listed[1]["id"]);
-    // The first converts again and is the newest, under another id.
+    // The first lead converts again and is the newest, with another id.
     lead(&app, "a@example.com").await;
     let again = app.get("/v1/leads?sort=-converted_at&limit=1&flat=1").await.json;
     assert_eq!(again[0]["email"], "a@example.com");
@@ -68,7 +68,7 @@ async fn samples_and_lists_have_the_same_members(backend: Backend) {
     receiver.stop().await;
 }
 
-async fn orders_that_are_refused(backend: Backend) {
+async fn invalid_subscriptions_are_refused(backend: Backend) {
     let app = TestApp::start(backend);
     let check = async |target: &str, event: Value, part: &str| {
         let order = json!({ "target_url": target, "event": event });
@@ -111,7 +111,7 @@ async fn orders_that_are_refused(backend: Backend) {
     app.stop().await;
 }
 
-async fn a_site_has_so_many_and_no_more(backend: Backend) {
+async fn a_sites_subscriptions_are_limited(backend: Backend) {
     let app = TestApp::start(backend);
     let order = json!({ "target_url": "https://hooks.example.com/", "event": "lead.converted" });
     for _ in 0..100 {

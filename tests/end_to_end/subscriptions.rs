@@ -1,4 +1,5 @@
-//! Subscriptions as Zapier and its like use them: ordered by API, told in flat bodies, signed, ended.
+//! Subscriptions as Zapier and similar tools use them: created by API, delivered in flat bodies,
+//! signed, ended.
 
 use clew_core::Clock;
 use reqwest::Method;
@@ -11,12 +12,12 @@ use tests::storage::Backend;
 use tests::visitors::{contact, travelled};
 
 tests::both_stores!(
-    a_lead_is_told_flat_until_unsubscribed,
+    leads_are_delivered_flat_until_unsubscribed,
     secrets_are_rotated,
-    stages_and_revenue_are_told,
-    a_test_tells_what_the_receiver_said,
-    one_that_is_gone_is_disabled_and_what_waits_stays,
-    a_secret_that_cannot_be_opened_stops_it,
+    stages_and_revenue_are_delivered,
+    a_test_shows_the_receivers_response,
+    a_gone_subscription_is_disabled_and_its_deliveries_stay,
+    an_unreadable_secret_disables_it,
 );
 
 pub(crate) const PRIVATE: &str = "[hooks]\nallow_private = true\n";
@@ -26,7 +27,7 @@ pub(crate) async fn call(app: &TestApp, method: Method, path: &str, body: Value)
     answer(app.request(method, path).bearer_auth(KEY).body(body.to_string())).await
 }
 
-/// A subscription: its path and its secret.
+/// Creates a subscription. Returns its path and its secret.
 pub(crate) async fn subscribe(
     app: &TestApp,
     receiver: &Receiver,
@@ -53,7 +54,7 @@ pub(crate) async fn settle_and_deliver(app: &TestApp) -> usize {
     app.deliver().await
 }
 
-async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
+async fn leads_are_delivered_flat_until_unsubscribed(backend: Backend) {
     let receiver = Receiver::start();
     let clock = Clock::fixed(NOW_MS);
     let app = TestApp::start_with(backend, PRIVATE, clock);
@@ -78,7 +79,7 @@ async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
     assert!(body.get("crm_sync_status").is_none() && body.get("data").is_none());
     assert!(got.headers["user-agent"].to_str().unwrap().starts_with("clew/"));
 
-    // It stands in the lists, its secret in none of them, and nowhere in the store.
+    // Lists show it, but never its secret, which is nowhere in the store.
     let listed = app.get("/v1/hooks").await;
     assert_eq!(listed.json["hooks"].as_array().unwrap().len(), 1);
     let shown = app.get(&path).await;
@@ -94,7 +95,8 @@ async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
     assert_eq!(deliveries["deliveries"][0]["state"], "sent");
     assert_eq!(deliveries["next"], Value::Null);
 
-    // What has come is told again by its id; then the subscription ends, and what waits with it.
+    // A delivery is replayed by its id. Then the subscription ends, with everything that waits for
+    // it.
     app.post(&format!("/v1/deliveries/{}/replay", got.id()), &Value::Null).await;
     assert_eq!(app.deliver().await, 1);
     let again = receiver.one();
@@ -107,12 +109,12 @@ async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
     lead(&app, "c@example.com").await;
     assert_eq!((settle_and_deliver(&app).await, receiver.take().len()), (0, 0));
     let left = app.get(&format!("/v1/deliveries?lead={waits}")).await.json["deliveries"].take();
-    assert_eq!(left.as_array().unwrap().len(), 2, "also those behind the first of their lead");
+    assert_eq!(left.as_array().unwrap().len(), 2, "even those behind their lead's first");
     for left in left.as_array().unwrap() {
         let told = (&left["state"], &left["error"]);
         assert_eq!(told, (&json!("dead"), &json!("the subscription was deleted")));
     }
-    // Of where the lead itself is handed off, a subscription says nothing.
+    // A subscription does not count in the lead's own delivery status.
     let status = app.get(&format!("/v1/leads/{waits}/fields")).await.json["fields"].take();
     assert_eq!(status["crm_sync_status"], Value::Null);
     app.stop().await;
@@ -121,7 +123,7 @@ async fn a_lead_is_told_flat_until_unsubscribed(backend: Backend) {
 
 async fn secrets_are_rotated(backend: Backend) {
     let receiver = Receiver::start();
-    // The specification's library asks the machine for the time.
+    // The Standard Webhooks library uses the machine's time.
     let app = TestApp::start_with(backend, PRIVATE, Clock::system());
     let (path, first) = subscribe(&app, &receiver, json!("lead.converted")).await;
     let told = async |path: &str| {
@@ -141,8 +143,8 @@ async fn secrets_are_rotated(backend: Backend) {
     let third = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     assert!(!got.is_signed_with(third));
 
-    // A restart changes nothing of it, a day does. (The library's tolerance is five minutes, so the header is
-    // looked at.)
+    // A restart does not change that, but a day does. (The library's tolerance is five minutes, so
+    // the header is checked.)
     let clock = Clock::system();
     clock.advance_ms(DAY_MS + 1_000);
     let app = TestApp::start_with(app.stop().await, PRIVATE, clock);
@@ -158,12 +160,12 @@ async fn secrets_are_rotated(backend: Backend) {
     receiver.stop().await;
 }
 
-async fn stages_and_revenue_are_told(backend: Backend) {
+async fn stages_and_revenue_are_delivered(backend: Backend) {
     let receiver = Receiver::start();
     let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
     subscribe(&app, &receiver, json!(["lead.stage_changed", "lead.revenue"])).await;
     let made = lead(&app, "a@example.com").await;
-    assert_eq!(settle_and_deliver(&app).await, 0, "of leads it is not told");
+    assert_eq!(settle_and_deliver(&app).await, 0, "it gets no leads");
     let stage = json!({ "stage": "sql", "at": "2026-11-21T09:30:00Z", "reason": "rang" });
     app.post("/v1/leads/email:a@example.com/stage", &stage).await;
     app.post("/v1/leads/email:a@example.com/stage", &stage).await;
@@ -206,7 +208,7 @@ async fn stages_and_revenue_are_told(backend: Backend) {
     receiver.stop().await;
 }
 
-async fn a_test_tells_what_the_receiver_said(backend: Backend) {
+async fn a_test_shows_the_receivers_response(backend: Backend) {
     let receiver = Receiver::start();
     let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
     let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;
@@ -232,7 +234,7 @@ async fn a_test_tells_what_the_receiver_said(backend: Backend) {
     receiver.stop().await;
 }
 
-async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
+async fn a_gone_subscription_is_disabled_and_its_deliveries_stay(backend: Backend) {
     let receiver = Receiver::start();
     let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
     let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;
@@ -247,7 +249,7 @@ async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
     );
     assert!(shown["disabled_reason"].as_str().unwrap().contains("410"), "{shown}");
     receiver.answer(200, &[]);
-    // Of leads that come meanwhile it is not told; what waited comes once a test succeeds.
+    // It gets no leads that come meanwhile; what waited is delivered once a test succeeds.
     lead(&app, "b@example.com").await;
     assert_eq!(settle_and_deliver(&app).await, 0);
     assert_eq!(app.post(&format!("{path}/test"), &Value::Null).await.json["accepted"], true);
@@ -258,7 +260,7 @@ async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
     assert_eq!(app.deliver().await, 1);
     assert_eq!(receiver.one().json()["email"], "a@example.com");
 
-    // Somebody's own wish is ended by nobody else.
+    // A test does not enable a subscription that its owner disabled.
     let off = call(&app, Method::PATCH, &path, json!({ "disabled": true })).await;
     assert_eq!((&off.json["disabled"], &off.json["disabled_reason"]), (&json!(true), &Value::Null));
     app.post(&format!("{path}/test"), &Value::Null).await;
@@ -268,7 +270,7 @@ async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
     assert_eq!((&on["disabled"], &on["description"]), (&json!(false), &json!("the Zap")));
     assert!(on["target_url"].as_str().unwrap().ends_with("/b") && on.get("secret").is_none());
 
-    // Five days of failures and nothing else end it too.
+    // Five days of only failures disable it, too.
     receiver.answer(500, &[]);
     lead(&app, "c@example.com").await;
     for hours in 0..30 {
@@ -286,8 +288,8 @@ async fn one_that_is_gone_is_disabled_and_what_waits_stays(backend: Backend) {
     receiver.stop().await;
 }
 
-/// The key that sealed it is taken away: it is disabled, and says why; a new secret helps.
-async fn a_secret_that_cannot_be_opened_stops_it(backend: Backend) {
+/// If the key that sealed its secret is removed, it is disabled and says why; a new secret helps.
+async fn an_unreadable_secret_disables_it(backend: Backend) {
     let receiver = Receiver::start();
     let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
     let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;

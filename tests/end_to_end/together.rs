@@ -1,5 +1,5 @@
 //! Two collectors on one database: a thousand visitors through both at once, restarts of one while
-//! the other serves, and the death of one that was delivering.
+//! the other serves, and the death of one during a delivery.
 
 use crate::outbox::receiver;
 use clew_core::Clock;
@@ -27,9 +27,9 @@ use tests::wire::{batch, engagement, new_event, new_visitor, view};
 tests::both_stores!(hundreds_in_one_commit_are_kept_apart);
 
 const VISITORS: usize = 1_000;
-/// Visitors that are there at the same time.
+/// How many visitors are active at the same time.
 const CROWD: usize = 20;
-/// Requests that are under way at the same time.
+/// How many requests are under way at the same time.
 const AT_ONCE: usize = 64;
 const SOURCES: [(&str, &str); 6] = [
     ("", ""),
@@ -43,7 +43,7 @@ const SOURCES: [(&str, &str); 6] = [
 /// What a visitor saw: engaged time and scroll depth of each page view.
 type Seen = BTreeMap<EventId, (u32, u8)>;
 
-/// A visitor's batches in no order, some of them more than once, and what they come to.
+/// A visitor's batches in random order, some of them repeated, and their sums.
 fn visit(random: &mut ChaCha8Rng) -> (VisitorId, Vec<String>, Seen) {
     let visitor = new_visitor();
     let (mut events, mut seen) = (Vec::new(), Seen::new());
@@ -78,7 +78,8 @@ async fn a_thousand_visitors_through_two_collectors() {
     let mut random = ChaCha8Rng::seed_from_u64(11);
     let (mut requests, mut expected) = (Vec::new(), HashMap::new());
     for _ in 0..VISITORS / CROWD {
-        // A crowd's batches close to each other, so that both collectors have some of one visitor.
+        // A crowd's batches are sent close together, so that both collectors get some of each
+        // visitor.
         let mut crowd = Vec::new();
         for _ in 0..CROWD {
             let (visitor, batches, seen) = visit(&mut random);
@@ -124,12 +125,12 @@ async fn a_rolling_restart_loses_and_refuses_nothing() {
     let urls = |collectors: &[Collector]| collectors.iter().map(|one| one.url.clone()).collect();
     let crowd = Crowd::gather(urls(&collectors), 16);
     for _ in 0..3 {
-        // The first of the two, then the other.
+        // The first collector, then the other.
         for _ in 0..2 {
             crowd.goes_on(100).await;
             let old = collectors.remove(0);
             let ended = tokio::task::spawn_blocking(|| old.terminate()).await.unwrap();
-            assert!(ended, "SIGTERM did not end it in order");
+            assert!(ended, "no clean exit on SIGTERM");
             crowd.goes_on(100).await;
             let again = storage.again();
             let new = tokio::task::spawn_blocking(move || Collector::start(&again, "")).await;
@@ -138,9 +139,9 @@ async fn a_rolling_restart_loses_and_refuses_nothing() {
         }
     }
     crowd.goes_on(100).await;
-    // Those that found nobody listening, and those whose connection was never taken up.
-    assert!(crowd.unanswered() > 0, "no request came upon a restart");
-    assert_eq!(crowd.refused(), 0, "a collector that was reached refused a request");
+    // Requests that found nobody listening, and those whose connection was never accepted.
+    assert!(crowd.unanswered() > 0, "no request met a restart");
+    assert_eq!(crowd.refused(), 0, "a running collector refused a request");
     let acknowledged = crowd.stop().await;
     for collector in collectors {
         assert!(collector.terminate());
@@ -150,7 +151,7 @@ async fn a_rolling_restart_loses_and_refuses_nothing() {
     hold_together(&*store).await;
 }
 
-/// A receiver that takes requests and never answers; it tells each request's `webhook-id`.
+/// A receiver that accepts requests and never responds. It passes on each `webhook-id`.
 fn never_answers() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/webhook", listener.local_addr().unwrap());
@@ -161,7 +162,7 @@ fn never_answers() -> (String, std::sync::mpsc::Receiver<String>) {
             let mut lines = BufReader::new(connection.unwrap()).lines();
             let id = lines
                 .find_map(|line| line.unwrap().strip_prefix("webhook-id: ").map(str::to_owned));
-            // Nobody may listen any more.
+            // The test may no longer listen.
             let _ = tell.send(id.unwrap());
             held.push(lines);
         }
@@ -170,7 +171,7 @@ fn never_answers() -> (String, std::sync::mpsc::Receiver<String>) {
 }
 
 #[actix_web::test]
-async fn what_a_dead_collector_was_delivering_comes_from_the_other() {
+async fn a_dead_collectors_deliveries_come_from_the_other() {
     let storage = Storage::new(Backend::Postgres);
     let (silent, told) = never_answers();
     let at_once = "[delivery]\nsettle_seconds = 0\n";
@@ -191,8 +192,8 @@ async fn what_a_dead_collector_was_delivering_comes_from_the_other() {
     let crm = receiver(&clock);
     let webhook = destination("crm", &format!("{}/webhook", crm.crm_url()));
     let app = TestApp::start_with(storage, &webhook, clock.clone());
-    assert_eq!(app.deliver().await, 0, "the leases have not ended");
-    // The time that an attempt may take, and half a minute.
+    assert_eq!(app.deliver().await, 0, "the leases still run");
+    // The longest time of an attempt, and half a minute.
     clock.advance_ms(46_000);
     while app.deliver().await > 0 {}
     let attempts: Vec<_> =
@@ -206,7 +207,7 @@ async fn what_a_dead_collector_was_delivering_comes_from_the_other() {
     crm.stop().await;
 }
 
-/// More visitors at once than a statement is prepared for: what waits is committed together.
+/// More concurrent visitors than a statement is prepared for: what waits is committed together.
 async fn hundreds_in_one_commit_are_kept_apart(backend: Backend) {
     let storage = Storage::new(backend);
     let store = storage.open();

@@ -1,5 +1,5 @@
-//! What becomes of leads in their CRM comes back: by webhook, in any order and as often as it likes, or
-//! by the poll where the webhook was lost.
+//! What happens to leads in their CRM comes back: by webhook, in any order and any number of times,
+//! or by the poll if the webhook was lost.
 
 use clew_connect::crm::record::RecordRef;
 use serde_json::{Value, json};
@@ -8,24 +8,24 @@ use tests::crm::{Scene, Vendor};
 use tests::storage::Backend;
 
 tests::both_stores!(
-    a_deal_is_credited_changed_taken_back,
+    a_deal_is_credited_changed_and_taken_back,
     webhooks_repeated_and_out_of_order_change_nothing_twice,
     forged_and_old_webhooks_are_refused,
     a_lost_webhook_is_found_by_the_poll,
     a_merged_record_is_followed,
     stages_come_back,
-    a_deal_of_nobody_known_is_kept,
-    what_cannot_be_read_now_is_read_later,
-    a_contact_that_is_gone_takes_no_deal_with_it,
-    a_late_search_opens_no_deal_again,
-    a_long_list_goes_on_where_a_limit_stopped_it,
-    what_may_not_be_read_keeps_nothing_from_being_handed_off,
-    one_record_that_cannot_be_read_keeps_no_other_waiting,
+    an_unmatched_deal_is_stored,
+    an_unavailable_record_is_read_later,
+    a_deleted_contact_deletes_no_deal,
+    a_late_search_reopens_no_deal,
+    a_long_list_resumes_after_a_limit,
+    a_missing_right_to_read_stops_no_delivery,
+    an_unreadable_record_holds_up_no_other,
 );
 
 const NEVER: &str = "poll_minutes = 0";
 
-/// A lead that was handed off; its id and that of its record.
+/// Creates and delivers a lead. Returns its id and that of its record.
 async fn handed_off(scene: &Scene) -> (String, String) {
     let lead = scene.lead(json!({ "email": "a@example.com", "last_name": "A" })).await;
     assert_eq!(scene.hand_off().await, 1);
@@ -33,7 +33,7 @@ async fn handed_off(scene: &Scene) -> (String, String) {
     (lead, record.as_str().unwrap().to_owned())
 }
 
-/// The only deal of a lead, as the journey tells it.
+/// The only deal of a lead, as the journey shows it.
 async fn deal(scene: &Scene, lead: &str) -> Value {
     let journey = scene.app.get(&format!("/v1/leads/{lead}/journey")).await;
     let deals = journey.json["deals"].as_array().unwrap();
@@ -41,7 +41,7 @@ async fn deal(scene: &Scene, lead: &str) -> Value {
     deals[0].clone()
 }
 
-/// Status, revenue, events, and the shares by the first and the last click.
+/// A deal's status, revenue, events, and shares by the first and the last click.
 fn told(deal: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let events = deal["ledger"].as_array().unwrap().iter().map(|entry| text(&entry["kind"]));
@@ -61,7 +61,7 @@ fn told(deal: &Value) -> String {
     )
 }
 
-async fn a_deal_is_credited_changed_taken_back(backend: Backend) {
+async fn a_deal_is_credited_changed_and_taken_back(backend: Backend) {
     for vendor in Vendor::ALL {
         let scene = Scene::start_with(vendor, backend, NEVER);
         let (lead, record) = handed_off(&scene).await;
@@ -121,12 +121,12 @@ async fn webhooks_repeated_and_out_of_order_change_nothing_twice(backend: Backen
         let sent = sent.await;
         assert!(sent.iter().all(|sent| sent.acknowledged), "{sent:?}");
         let asked = scene.crm.log().len();
-        assert_eq!(scene.app.follow().await, 1, "one record, however often it was named");
+        assert_eq!(scene.app.follow().await, 1, "one record, however often it is named");
         let asked = scene.crm.log().split_off(asked);
         assert!(asked.len() <= 3, "{asked:?}");
         let expected = "won: 1300.00 [opened won] first #1 1300.00; last #1 1300.00";
         assert_eq!(told(&deal(&scene, &lead).await), expected);
-        // It is told once more, later.
+        // It is reported once more, later.
         let again = scene.change_deal(&id, scene.change("won", None), |_| {}).await;
         assert!(again.iter().all(|sent| sent.acknowledged), "{again:?}");
         scene.app.follow().await;
@@ -151,7 +151,7 @@ async fn forged_and_old_webhooks_are_refused(backend: Backend) {
     let journey = scene.app.get(&format!("/v1/leads/{lead}/journey")).await;
     assert_eq!(journey.json["deals"], json!([]));
     assert_eq!(scene.app.metric("clew_api_answers_total{answer=\"not_signed\"}").await, 3);
-    // The limits of what is taken: five minutes, both ways.
+    // At the limits of what is accepted: five minutes, both ways.
     for offset_ms in [-300_000, 300_000] {
         let sent = scene.change_deal(&id, scene.change("won", None), |emit| {
             emit.timestamp_offset_ms = offset_ms
@@ -175,12 +175,12 @@ async fn a_lost_webhook_is_found_by_the_poll(backend: Backend) {
         scene.advance_ms(60_000);
         let sent = scene.change_deal(&id, scene.change("won", None), |emit| emit.lost = true).await;
         assert!(sent.is_empty(), "{sent:?}");
-        assert_eq!(scene.app.follow().await, 0, "not before its time");
+        assert_eq!(scene.app.follow().await, 0, "no poll is due yet");
         scene.advance_ms(300_000);
         assert!(scene.app.follow().await > 0);
         let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
         assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?}");
-        // The webhook comes after all, and the next poll sees the same once more.
+        // The webhook arrives after all, and the next poll sees the same change once more.
         scene.change_deal(&id, scene.change("won", None), |_| {}).await;
         scene.advance_ms(300_000);
         scene.app.follow().await;
@@ -189,7 +189,7 @@ async fn a_lost_webhook_is_found_by_the_poll(backend: Backend) {
     }
 }
 
-/// The lead's contact is merged into another: the deals of that one are the lead's.
+/// The lead's contact is merged into another, whose deals become the lead's.
 async fn a_merged_record_is_followed(backend: Backend) {
     let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
     let (lead, record) = handed_off(&scene).await;
@@ -209,7 +209,7 @@ async fn a_merged_record_is_followed(backend: Backend) {
     scene.change_deal(&id, scene.change("won", None), |_| {}).await;
     scene.app.follow().await;
     assert!(told(&deal(&scene, &lead).await).starts_with("won: 70.00"));
-    // The next conversion is handed to the record that is left.
+    // The next conversion is delivered to the remaining record.
     scene.lead(json!({ "email": "a@example.com", "last_name": "A" })).await;
     assert_eq!(scene.hand_off().await, 1);
     assert_eq!(scene.field(&lead, "crm_record_id").await, now);
@@ -248,7 +248,7 @@ async fn stages_come_back(backend: Backend) {
     scene.stop().await;
 }
 
-async fn a_deal_of_nobody_known_is_kept(backend: Backend) {
+async fn an_unmatched_deal_is_stored(backend: Backend) {
     let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
     let stranger = scene.crm.put("contact", &json!({ "email": "stranger@example.com" })).unwrap();
     let id = scene.deal(&stranger, "5000").await;
@@ -265,8 +265,9 @@ async fn a_deal_of_nobody_known_is_kept(backend: Backend) {
     scene.stop().await;
 }
 
-/// A webhook is answered at once; where the CRM is away when the record is to be read, it waits.
-async fn what_cannot_be_read_now_is_read_later(backend: Backend) {
+/// A webhook is answered at once. If the CRM is down when the record is to be read, the record
+/// waits.
+async fn an_unavailable_record_is_read_later(backend: Backend) {
     let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
     let (lead, record) = handed_off(&scene).await;
     let id = scene.deal(&record, "1200").await;
@@ -274,7 +275,7 @@ async fn what_cannot_be_read_now_is_read_later(backend: Backend) {
     scene.crm.fail(standin::Fault { status: 503, times: 2, ..standin::Fault::default() });
     for _ in 0..2 {
         assert_eq!(scene.app.follow().await, 0, "nothing could be read");
-        assert_eq!(scene.app.follow().await, 0, "it is left alone for a while");
+        assert_eq!(scene.app.follow().await, 0, "it is not called for a while");
         scene.advance_ms(120_000);
     }
     // A restart loses nothing.
@@ -290,8 +291,8 @@ async fn what_cannot_be_read_now_is_read_later(backend: Backend) {
     scene.stop().await;
 }
 
-/// Contacts and deals are counted apart: a contact may have the number of a deal.
-async fn a_contact_that_is_gone_takes_no_deal_with_it(backend: Backend) {
+/// Contacts and deals are numbered separately: a contact can have the number of a deal.
+async fn a_deleted_contact_deletes_no_deal(backend: Backend) {
     let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
     let (lead, record) = handed_off(&scene).await;
     let id = scene.deal(&record, "1200").await;
@@ -310,8 +311,8 @@ async fn a_contact_that_is_gone_takes_no_deal_with_it(backend: Backend) {
     scene.stop().await;
 }
 
-/// HubSpot's searches are seconds behind its records.
-async fn a_late_search_opens_no_deal_again(backend: Backend) {
+/// HubSpot's searches lag its records by seconds.
+async fn a_late_search_reopens_no_deal(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     let (lead, record) = handed_off(&scene).await;
     scene.app.follow().await;
@@ -335,8 +336,9 @@ async fn a_late_search_opens_no_deal_again(backend: Backend) {
     scene.stop().await;
 }
 
-/// More contacts than there are searches before the next limit, looked for again and again.
-async fn a_long_list_goes_on_where_a_limit_stopped_it(backend: Backend) {
+/// More contacts than there are searches before the next limit; the list is resumed again and
+/// again.
+async fn a_long_list_resumes_after_a_limit(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     let (lead, record) = handed_off(&scene).await;
     for _ in 0..1_250 {
@@ -351,14 +353,14 @@ async fn a_long_list_goes_on_where_a_limit_stopped_it(backend: Backend) {
         scene.app.follow().await;
         scene.advance_ms(1_000);
         looks += 1;
-        assert!(looks < 20, "it never ends");
+        assert!(looks < 20, "the list never ends");
     }
     assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
     scene.stop().await;
 }
 
-/// A key that may not read deals.
-async fn what_may_not_be_read_keeps_nothing_from_being_handed_off(backend: Backend) {
+/// A key that cannot read deals.
+async fn a_missing_right_to_read_stops_no_delivery(backend: Backend) {
     let scene = Scene::start(Vendor::Hubspot, backend);
     let body = json!({ "status": "error", "category": "MISSING_SCOPES", "message": "no deals" });
     let fault = standin::Fault { path: "deals/search".into(), ..standin::Fault::default() };
@@ -369,7 +371,7 @@ async fn what_may_not_be_read_keeps_nothing_from_being_handed_off(backend: Backe
     scene.stop().await;
 }
 
-async fn one_record_that_cannot_be_read_keeps_no_other_waiting(backend: Backend) {
+async fn an_unreadable_record_holds_up_no_other(backend: Backend) {
     let scene = Scene::start_with(Vendor::Hubspot, backend, NEVER);
     let (lead, record) = handed_off(&scene).await;
     let id = scene.deal(&record, "1200").await;

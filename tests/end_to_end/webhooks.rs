@@ -1,5 +1,5 @@
-//! Destinations of the configuration: two secrets while one is changed, what a receiver's answer does to
-//! all that waits for it, and the test of one.
+//! Configured destinations: two secrets during a rotation, what a receiver's response means for
+//! everything that waits for it, and test deliveries.
 
 use clew_core::Clock;
 use serde_json::{Value, json};
@@ -14,13 +14,13 @@ use tests::visitors::contact;
 
 tests::both_stores!(
     two_secrets_sign,
-    a_destination_is_told_what_it_wants,
-    what_a_crm_tells_is_told_on,
-    one_that_is_gone_is_paused_until_a_test,
-    one_that_is_busy_is_left_alone,
-    five_days_of_failures_pause_it,
-    an_endless_answer_is_not_read,
-    tests_of_what_is_no_destination,
+    a_destination_gets_the_events_it_selects,
+    reports_of_a_crm_are_passed_on,
+    a_gone_destination_is_paused_until_a_test,
+    a_busy_destination_is_left_alone,
+    five_days_of_failures_pause_a_destination,
+    an_endless_response_is_not_read,
+    tests_of_unknown_destinations,
 );
 
 const OTHER_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -36,7 +36,7 @@ async fn lead(app: &TestApp, email: &str) {
     assert_eq!(made.status, 201, "{}", made.text);
 }
 
-/// The states of all deliveries with what was said, by their leads' age.
+/// The error of each delivery in a state, oldest lead first.
 async fn waiting(app: &TestApp, state: &str) -> Vec<String> {
     let listed = app.get(&format!("/v1/deliveries?state={state}")).await.json;
     let listed = listed["deliveries"].as_array().unwrap().iter();
@@ -46,7 +46,7 @@ async fn waiting(app: &TestApp, state: &str) -> Vec<String> {
 async fn two_secrets_sign(backend: Backend) {
     let receiver = Receiver::start();
     let more = format!("previous_secret = \"{OTHER_SECRET}\"\n");
-    // The specification's library asks the machine for the time.
+    // The Standard Webhooks library uses the machine's time.
     let app = app_with(backend, &receiver, &more, Clock::system());
     lead(&app, "a@example.com").await;
     app.app.core.clock.advance_ms(10_000);
@@ -58,8 +58,8 @@ async fn two_secrets_sign(backend: Backend) {
     receiver.stop().await;
 }
 
-/// The enveloped bodies of stages and deals, and that `events` limits them.
-async fn a_destination_is_told_what_it_wants(backend: Backend) {
+/// The enveloped bodies of stages and deals; `events` selects what a destination gets.
+async fn a_destination_gets_the_events_it_selects(backend: Backend) {
     let (all, leads) = (Receiver::start(), Receiver::start());
     let more = destination("leads", &leads.url) + "events = [\"lead.converted\"]\n";
     let app = app_with(backend, &all, &more, Clock::fixed(NOW_MS));
@@ -69,7 +69,7 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
     let told = app.post("/v1/leads/email:a@example.com/stage", &stage).await.json;
     let won = json!({ "email": "a@example.com", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR" });
     app.post("/v1/revenue", &won).await;
-    // The stage waits for the lead, which it would make no sense before.
+    // The stage waits for the lead: before it, it would make no sense.
     assert_eq!(app.deliver().await, 0);
     app.app.core.clock.advance_ms(11_000);
     while app.deliver().await > 0 {
@@ -106,7 +106,7 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
         assert_eq!(deal[name], expected, "{name}");
     }
     assert_eq!(deal["fields"]["revenue"], "5.00");
-    // Where the lead's hand-off stands is not what later news waits for.
+    // The lead's delivery status does not depend on later events that wait.
     let fields = app.get("/v1/leads/email:a@example.com/fields").await.json["fields"].take();
     assert_eq!(fields["crm_sync_status"], "sent");
     app.stop().await;
@@ -114,7 +114,7 @@ async fn a_destination_is_told_what_it_wants(backend: Backend) {
     leads.stop().await;
 }
 
-async fn what_a_crm_tells_is_told_on(backend: Backend) {
+async fn reports_of_a_crm_are_passed_on(backend: Backend) {
     for vendor in Vendor::ALL {
         let receiver = Receiver::start();
         let more = "poll_minutes = 0\n".to_owned() + &destination("told", &receiver.url);
@@ -146,7 +146,7 @@ async fn what_a_crm_tells_is_told_on(backend: Backend) {
     }
 }
 
-async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
+async fn a_gone_destination_is_paused_until_a_test(backend: Backend) {
     let receiver = Receiver::start();
     let app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
     lead(&app, "a@example.com").await;
@@ -157,7 +157,7 @@ async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
         waiting(&app, "retry").await,
         ["the destination answered 410 Gone: it wants no more"]
     );
-    // Not by time, not by a restart, not by a test that fails.
+    // It is resumed neither by time, nor by a restart, nor by a failed test.
     receiver.answer(500, &[]);
     lead(&app, "b@example.com").await;
     app.app.core.clock.advance_ms(48 * HOUR_MS);
@@ -179,7 +179,7 @@ async fn one_that_is_gone_is_paused_until_a_test(backend: Backend) {
     receiver.stop().await;
 }
 
-async fn one_that_is_busy_is_left_alone(backend: Backend) {
+async fn a_busy_destination_is_left_alone(backend: Backend) {
     let receiver = Receiver::start();
     let app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
     let clock = app.app.core.clock.clone();
@@ -189,13 +189,14 @@ async fn one_that_is_busy_is_left_alone(backend: Backend) {
     };
     lead(&app, "a@example.com").await;
     clock.advance_ms(10_000);
-    // Too many requests: nobody else is sent meanwhile, and the attempt does not count.
+    // Too many requests: no other lead is sent meanwhile, and the attempt does not count.
     receiver.answer(429, &[("retry-after", "60")]);
     assert_eq!((app.deliver().await, attempts().await), (1, json!(0)));
     lead(&app, "b@example.com").await;
     clock.advance_ms(59_999);
     assert_eq!(app.deliver().await, 0);
-    // A gateway without a server behind it counts, and is left alone for ten seconds: it was busy twice.
+    // A gateway error counts, and the destination is left alone for ten seconds, because it was
+    // busy twice.
     receiver.answer(502, &[]);
     clock.advance_ms(1);
     assert_eq!((app.deliver().await, attempts().await), (2, json!(1)));
@@ -205,7 +206,7 @@ async fn one_that_is_busy_is_left_alone(backend: Backend) {
     receiver.answer(200, &[]);
     clock.advance_ms(1);
     assert_eq!(app.deliver().await, 3);
-    // Whoever says when, is asked then, by whatever it is sent.
+    // A receiver that names a time is called then, whichever delivery is first.
     receiver.answer(503, &[("retry-after", "Sat, 21 Nov 2026 10:03:00 GMT")]);
     lead(&app, "d@example.com").await;
     clock.advance_ms(10_000);
@@ -220,12 +221,12 @@ async fn one_that_is_busy_is_left_alone(backend: Backend) {
     receiver.stop().await;
 }
 
-async fn five_days_of_failures_pause_it(backend: Backend) {
+async fn five_days_of_failures_pause_a_destination(backend: Backend) {
     let receiver = Receiver::start();
     let mut app = app_with(backend, &receiver, "", Clock::fixed(NOW_MS));
     let clock = app.app.core.clock.clone();
     receiver.answer(500, &[]);
-    // A lead a day, each tried ten times; with a restart in between, which forgets nothing.
+    // One lead per day, each attempted ten times; a restart in between forgets nothing.
     for day in 0..6 {
         lead(&app, &format!("a{day}@example.com")).await;
         let mut attempts = 0;
@@ -245,7 +246,7 @@ async fn five_days_of_failures_pause_it(backend: Backend) {
     receiver.answer(200, &[]);
     app.post("/v1/destinations/crm/test", &Value::Null).await;
     assert!(app.deliver().await > 0);
-    // What was taken ends the count: as many failures again do not pause it at once.
+    // A success resets the count: as many failures again do not pause it at once.
     receiver.answer(500, &[]);
     lead(&app, "b@example.com").await;
     clock.advance_ms(24 * HOUR_MS);
@@ -256,8 +257,8 @@ async fn five_days_of_failures_pause_it(backend: Backend) {
     receiver.stop().await;
 }
 
-/// Of an answer the head is read; a body without end holds up nothing.
-async fn an_endless_answer_is_not_read(backend: Backend) {
+/// Only the head of a response is read; an endless body holds up nothing.
+async fn an_endless_response_is_not_read(backend: Backend) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = destination("crm", &format!("http://{}/", listener.local_addr().unwrap()));
     let app = TestApp::start_with(backend, &settings, Clock::fixed(NOW_MS));
@@ -268,7 +269,7 @@ async fn an_endless_answer_is_not_read(backend: Backend) {
         assert!(connection.read(&mut request).unwrap() > 0);
         let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
         connection.write_all(head).unwrap();
-        // Until the other side has had enough.
+        // Until the other side closes the connection.
         let mut written = 0_usize;
         while connection.write_all(&[b'x'; 65_536]).is_ok() {
             written += 65_536;
@@ -278,11 +279,11 @@ async fn an_endless_answer_is_not_read(backend: Backend) {
     app.app.core.clock.advance_ms(10_000);
     assert_eq!((app.deliver().await, waiting(&app, "sent").await.len()), (1, 1));
     let written = endless.join().unwrap();
-    assert!(written < 64 << 20, "{written} bytes were taken");
+    assert!(written < 64 << 20, "{written} bytes were read");
     app.stop().await;
 }
 
-async fn tests_of_what_is_no_destination(backend: Backend) {
+async fn tests_of_unknown_destinations(backend: Backend) {
     let receiver = Receiver::start();
     let other = destination("others", &receiver.url).replace("\"demo\"", "\"other\"");
     let app = app_with(backend, &receiver, &other, Clock::fixed(NOW_MS));
@@ -296,9 +297,9 @@ async fn tests_of_what_is_no_destination(backend: Backend) {
     receiver.stop().await;
 }
 
-/// A failure counts no more where another collector was luckier since.
+/// A failure no longer counts if another collector has delivered since.
 #[actix_web::test]
-async fn what_one_collector_delivers_ends_what_another_failed_with() {
+async fn one_collectors_success_resets_anothers_failures() {
     let (receiver, storage) = (Receiver::start(), Storage::new(Backend::Postgres));
     let (settings, clock) = (destination("crm", &receiver.url), Clock::fixed(NOW_MS));
     let start = |storage| TestApp::start_with(storage, &settings, clock.clone());

@@ -1,5 +1,5 @@
-//! The whole loop: from a click in a real browser to the CRM's fields, and from the deal that is won
-//! there back to the clicks that earned it.
+//! The whole loop: from a click in a real browser to the CRM's fields, and from the won deal back
+//! to the clicks that earned it.
 
 use crate::journey::{visitor, wait};
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use tests::crm::Vendor;
 use tests::storage::Backend;
 use tests::town::Town;
 
-tests::both_stores!(a_deal_that_is_won_is_credited_to_the_clicks_that_earned_it);
+tests::both_stores!(a_won_deal_is_credited_to_the_clicks_that_earned_it);
 
-/// Status and revenue of the lead's only deal, and the touches that it is credited to by the first and
-/// by the last click, as source and amount.
+/// Status and revenue of the lead's only deal, and the touches credited by the first and the last
+/// click, as source and amount.
 async fn told(town: &Town, lead: &str) -> String {
     let journey = town.app.get(&format!("/v1/leads/{lead}/journey")).await.json;
     let deal = &journey["deals"][0];
@@ -39,7 +39,7 @@ async fn told(town: &Town, lead: &str) -> String {
     )
 }
 
-async fn a_deal_that_is_won_is_credited_to_the_clicks_that_earned_it(backend: Backend) {
+async fn a_won_deal_is_credited_to_the_clicks_that_earned_it(backend: Backend) {
     let crm = Vendor::Hubspot.stand_in(None);
     let settings = Vendor::Hubspot.settings(crm.url(), "poll_minutes = 0");
     let town = Town::start_with(backend, None, &settings);
@@ -47,7 +47,7 @@ async fn a_deal_that_is_won_is_credited_to_the_clicks_that_earned_it(backend: Ba
     crm.set(|settings| settings.target_url = Some(target));
     let browser = Browser::start().await;
 
-    // An ad, and three days later by hand, with the form.
+    // A visit from an ad; three days later a direct one, with the form.
     browser.open(&town.news).await;
     browser.follow("#ad-link", "/pricing").await;
     let visitor = visitor(&browser).await;
@@ -74,7 +74,7 @@ async fn a_deal_that_is_won_is_credited_to_the_clicks_that_earned_it(backend: Ba
     crm.advance_ms(10_000);
     assert_eq!(town.app.deliver().await, 2, "the demo's receiver and the CRM");
 
-    // It is in HubSpot, in its own fields, with the journey beside it.
+    // It is in HubSpot, in its own fields, with the journey in a note.
     let (contacts, notes) = Vendor::Hubspot.persons_and_notes(&crm);
     assert_eq!((contacts.len(), notes.len()), (1, 1));
     for (property, expected) in [
@@ -94,7 +94,7 @@ async fn a_deal_that_is_won_is_credited_to_the_clicks_that_earned_it(backend: Ba
     }
     let lead = contacts[0]["properties"]["clew_lead_id"].as_str().unwrap().to_owned();
 
-    // A deal is won there: the webhook is taken, and the revenue goes to the clicks.
+    // A deal is won there: the webhook is accepted, and the revenue is credited to the clicks.
     let contact = contacts[0]["id"].as_str().unwrap();
     let deal = crm.put("deal", &json!({ "amount": "1200", "dealstage": "contractsent" })).unwrap();
     crm.act(&json!({ "associate": [deal, contact] })).unwrap();
@@ -118,7 +118,7 @@ async fn a_deal_that_is_won_is_credited_to_the_clicks_that_earned_it(backend: Ba
         (&json!("1200.00"), &json!("customer"))
     );
 
-    // It is opened again: the credit is taken back.
+    // It is reopened: the credit is taken back.
     change(json!({ "dealstage": "contractsent" })).await;
     assert_eq!(
         told(&town, &lead).await,

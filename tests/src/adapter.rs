@@ -1,4 +1,4 @@
-//! A CRM's adapter without a collector around it.
+//! A CRM adapter on its own, without a collector.
 
 use crate::storage::{Backend, Storage};
 use clew_connect::call::Caller;
@@ -17,18 +17,18 @@ use shared::fields::catalogue::Field;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Nobody listens here; what was sent is read from the stand-in.
+/// Nothing listens here: tests read the webhooks at the stand-in that sent them.
 const PUBLIC_URL: &str = "http://127.0.0.1:1";
 
-/// An adapter that has every capability.
+/// The adapter of one connection. The vendor must support every capability that a test calls.
 pub struct Adapter(Arc<Connection>);
 
 impl Adapter {
-    /// Of a connection, in a process of its own. Adapters of one test share a store, as the collectors
-    /// of one company do.
+    /// Creates the adapter of a connection, as in a separate process. Adapters in one test share a
+    /// store, as the collectors of one installation do.
     pub fn new(config: &CrmConfig, clock: &Clock, timeout: Duration) -> Self {
         thread_local! {
-            // The thread is the test's.
+            // Each test has its own thread.
             static STORE: (Arc<dyn Store>, Storage) = {
                 let storage = Storage::new(Backend::Sled);
                 (storage.open(), storage)
@@ -48,22 +48,22 @@ impl Adapter {
         Self(Connections::new(core, Outgoing::new().unwrap()).get(config, &around).unwrap())
     }
 
-    /// What its calls go through.
+    /// The caller that sends its requests.
     pub fn caller(&self) -> &Caller {
         &self.0.caller
     }
 
-    /// Writes a person.
+    /// Writes a person to the CRM.
     pub async fn push(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
         self.0.crm.push(push).await
     }
 
-    /// Makes the small call.
+    /// Makes the small call that tests the credentials.
     pub async fn probe(&self) -> Result<(), CallError> {
         self.0.crm.probe().await
     }
 
-    /// Attaches a note.
+    /// Attaches a note to a record.
     pub async fn attach(
         &self,
         record: &RecordRef,
@@ -73,32 +73,32 @@ impl Adapter {
         self.0.crm.notes().unwrap().attach(record, note, look_first).await
     }
 
-    /// Declares fields.
+    /// Declares fields in the CRM.
     pub async fn declare(&self, wanted: &[&'static Field]) -> Result<Declared, CallError> {
         self.0.crm.fields().unwrap().declare(wanted).await
     }
 
-    /// The lists of changes.
+    /// The names of the change feeds that can be polled.
     pub fn feeds(&self) -> &'static [&'static str] {
         self.0.crm.polling().unwrap().feeds()
     }
 
-    /// A page of changes.
+    /// Reads one page of a change feed.
     pub async fn changed(&self, feed: &str, since_ms: i64) -> Result<Page, CallError> {
         self.0.crm.polling().unwrap().changed(feed, since_ms).await
     }
 
-    /// Judges what stands before a webhook's body.
+    /// Checks a webhook request before its body is read.
     pub fn admit(&self, head: &Head<'_>) -> Result<(), Refused> {
         self.0.crm.webhooks().unwrap().admit(head)
     }
 
-    /// Judges a webhook.
+    /// Verifies and parses a webhook.
     pub fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused> {
         self.0.crm.webhooks().unwrap().receive(webhook)
     }
 
-    /// Reads records.
+    /// Reads records from the CRM.
     pub async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError> {
         self.0.crm.webhooks().unwrap().read(records).await
     }

@@ -1,7 +1,7 @@
-//! What has to hold of the rules whatever a browser, a proxy or a vandal sends: a defined result
-//! within the limits, the same one again, and no panic.
+//! Checks that must hold for any input, however malformed or hostile: a defined result within the
+//! limits, the same result for the same input, and no panic.
 //!
-//! Run over random bytes by the tests, and over bytes that a fuzzer grows by `cargo xtask soak rules`.
+//! Tests run them over random bytes; `cargo xtask soak rules` runs them over bytes from a fuzzer.
 
 use shared::bot::Bots;
 use shared::device::Device;
@@ -18,8 +18,8 @@ use url::Url;
 static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
 static BOTS: LazyLock<Bots> = LazyLock::new(Bots::built_in);
 
-/// Holds the rules against any bytes: behind a `T` a table as an operator might write it, else lines
-/// of referrer, user agent and addresses.
+/// Checks the rules against any bytes. After a leading `T` they are a table as an operator might
+/// write it; otherwise they are lines: a referrer, a user agent, then addresses.
 pub fn check(data: &[u8]) {
     if let Some((b'T', table)) = data.split_first() {
         return check_table(&String::from_utf8_lossy(table));
@@ -32,7 +32,7 @@ pub fn check(data: &[u8]) {
     let (referrer, user_agent) =
         (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let stored = shared::wire::encode::cut(user_agent, limits::TEXT_BYTES);
-    assert_eq!(BOTS.reason(user_agent), BOTS.reason(stored), "what is stored tells otherwise");
+    assert_eq!(BOTS.reason(user_agent), BOTS.reason(stored), "cutting it changed that");
     assert_eq!(Device::of(user_agent), Device::of(stored));
     let own = OwnHosts::new([user_agent, "site.example"]);
     let views: Vec<PageView> =
@@ -40,7 +40,7 @@ pub fn check(data: &[u8]) {
     let journey = Journey::derive(&views);
     let mut shuffled: Vec<&PageView> = views.iter().rev().collect();
     shuffled.sort_by_key(|view| view.title.len());
-    assert_eq!(journey, Journey::derive(shuffled), "the order of arrival matters");
+    assert_eq!(journey, Journey::derive(shuffled), "the journey depends on the order of arrival");
     let counted: u32 = journey.touches.iter().map(|touch| touch.page_views).sum();
     assert_eq!(counted as usize, views.len());
     let trail = Trail::from_iter(views);
@@ -48,7 +48,7 @@ pub fn check(data: &[u8]) {
     assert!(whole.len() > 2);
 }
 
-/// Read or refused.
+/// Parses a table. A refusal is fine, a panic is not.
 fn check_table(text: &str) {
     let table = vec![("own.csv".to_owned(), text.to_owned())];
     let _ = Rules::with(Additions { sources: table.clone(), ..Additions::default() });
@@ -56,7 +56,7 @@ fn check_table(text: &str) {
     let _ = Bots::with(text);
 }
 
-/// A page view of a line `address`, its time out of its bytes.
+/// A page view whose address is `line`, with a time derived from the line's bytes.
 fn view(index: usize, line: &str, referrer: &str, own: &OwnHosts) -> Option<PageView> {
     let [source, medium, campaign] = [referrer, line, line];
     bounded(&RULES.label_resolved(source, medium, campaign));
@@ -65,7 +65,7 @@ fn view(index: usize, line: &str, referrer: &str, own: &OwnHosts) -> Option<Page
     let label = RULES.label(&evidence, own);
     bounded(&label);
     let stored = serde_json::to_string(&evidence).expect("evidence is JSON");
-    let stored = serde_json::from_str(&stored).expect("what was written can be read");
+    let stored = serde_json::from_str(&stored).expect("stored evidence can be read");
     assert_eq!(label, RULES.label(&stored, own), "stored evidence gives another label");
     let clean = RULES.clean_url(&url);
     assert!(clean.len() <= limits::STORED_URL_BYTES);

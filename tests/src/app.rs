@@ -1,4 +1,5 @@
-//! [`TestApp`]: the collector in this process, on a real socket, its clock in the test's hand.
+//! [`TestApp`]: the collector in this process, on a real socket, with a clock that the test
+//! controls.
 
 use crate::settings::{KEY, settings_for};
 use crate::storage::{Backend, Storage, open_store, open_store_on};
@@ -16,16 +17,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What a person's browser calls itself.
+/// The user agent of a person's browser.
 pub const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
 /// Saturday, 21 November 2026, 10:00 UTC.
 pub const NOW_MS: i64 = 1_795_255_200_000;
 
-/// The collector with a store of its own.
+/// A running collector with its own store.
 pub struct TestApp {
-    /// What it shares.
+    /// The application and its services.
     pub app: Arc<App>,
-    /// Its address, without a slash behind.
+    /// Its base URL, without a trailing slash.
     pub url: String,
     outbox: Outbox,
     follower: Follower,
@@ -34,33 +35,33 @@ pub struct TestApp {
     storage: Storage,
 }
 
-/// An answer, read.
+/// A response, read to the end.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
     /// The headers.
     pub headers: reqwest::header::HeaderMap,
-    /// The body where it is JSON, else null.
+    /// The body as JSON, or null if it is not valid JSON.
     pub json: Value,
     /// The body.
     pub text: String,
 }
 
 impl TestApp {
-    /// With the test's site, key and token key, and a clock that stands at [`NOW_MS`]; on a new
-    /// store of a kind, or on one that another application left.
+    /// Starts it with the test site, key and token key, and a clock fixed at [`NOW_MS`]: on a new
+    /// store of the given backend, or on the store that another application left.
     pub fn start(storage: impl Into<Storage>) -> Self {
         Self::start_with(storage, "", Clock::fixed(NOW_MS))
     }
 
-    /// The same with more settings behind it and a clock of the test's own.
+    /// Like [`start`](Self::start), with more settings and the given clock.
     pub fn start_with(storage: impl Into<Storage>, settings: &str, clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self::start_on(storage, listener, settings, clock)
     }
 
-    /// The same on a listener that the test has bound.
+    /// Like [`start_with`](Self::start_with), on a listener that the test has bound.
     pub fn start_on(
         storage: impl Into<Storage>,
         listener: TcpListener,
@@ -70,7 +71,7 @@ impl TestApp {
         Self::start_adjusted(storage, listener, settings, clock, |_| {})
     }
 
-    /// On a new folder of a disk with so much room as the test says.
+    /// Starts it on a new sled store, on a disk with as much room as the test sets.
     pub fn start_on_disk(disk: Disk) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let open = |config: &Config| open_store_on(config, disk);
@@ -78,7 +79,7 @@ impl TestApp {
         Self::start_given(Storage::new(Backend::Sled), listener, "", clock, |_| {}, open)
     }
 
-    /// The same with the configuration changed after it was read.
+    /// Like [`start_on`](Self::start_on), and changes the configuration after it was parsed.
     pub fn start_adjusted(
         storage: impl Into<Storage>,
         listener: TcpListener,
@@ -109,14 +110,14 @@ impl TestApp {
         Self { app, url, outbox, follower, server, client: client(), storage }
     }
 
-    /// Sends a batch as a browser of the site does.
+    /// Sends a batch as a browser on the site does.
     pub async fn send(&self, body: impl Into<reqwest::Body>) -> Answer {
         let request =
             self.request(Method::POST, "/c/e").header("origin", "https://www.example.com");
         answer(request.header("user-agent", USER_AGENT).body(body)).await
     }
 
-    /// Makes a lead with the test's key.
+    /// Creates a lead with the test's key.
     pub async fn post_lead(&self, body: &Value) -> Answer {
         self.post("/v1/leads", body).await
     }
@@ -126,41 +127,42 @@ impl TestApp {
         answer(self.request(Method::POST, path).bearer_auth(KEY).body(body.to_string())).await
     }
 
-    /// Reads with the test's key.
+    /// Gets a path with the test's key.
     pub async fn get(&self, path: &str) -> Answer {
         answer(self.request(Method::GET, path).bearer_auth(KEY)).await
     }
 
-    /// A request that the test finishes itself.
+    /// A request for the test to complete and send.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
-    /// Delivers everything that is due by the application's clock; how many attempts were made.
+    /// Delivers everything that is due by the application's clock. Returns the number of attempts.
     pub async fn deliver(&self) -> usize {
         self.outbox.step().await.unwrap()
     }
 
-    /// Reads in the CRMs what webhooks named, and asks for what changed where it is time to; how many
-    /// records were looked at.
+    /// Reads the CRM records that webhooks named, and polls for changes where a poll is due.
+    /// Returns the number of records read.
     pub async fn follow(&self) -> usize {
         self.follower.step().await.unwrap()
     }
 
-    /// The value of one metric's line, 0 where it has none.
+    /// The value of a metric, given the start of its line; 0 if there is none.
     pub async fn metric(&self, line: &str) -> u64 {
         let text = self.get("/metrics").await.text;
         let found = text.lines().find_map(|found| found.strip_prefix(line));
         found.map_or(0, |value| value.trim().parse().unwrap())
     }
 
-    /// Stops serving and closes the store; what was stored lives as long as what is given back.
+    /// Stops serving and closes the store. The stored data lives as long as the returned storage.
     pub async fn stop(self) -> Storage {
         let Self { app, outbox, follower, server, storage, .. } = self;
         drop((outbox, follower));
         server.stop().await;
         app.core.store.close().await.unwrap();
-        // The server's threads let go of it a moment later, and with it of the store's folder.
+        // The server's threads drop the core a moment later, and only then is the store's folder
+        // released.
         let core = Arc::clone(&app.core);
         drop(app);
         let until = Instant::now() + Duration::from_secs(2);
@@ -171,14 +173,14 @@ impl TestApp {
     }
 }
 
-/// An HTTP client; reqwest wants to know of a crypto provider even for plain http.
+/// An HTTP client. reqwest needs a crypto provider even for plain HTTP.
 pub fn client() -> Client {
-    // Fails where another test has installed it, which is as good.
+    // Fails if another test has installed it, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new()
 }
 
-/// Sends a request and reads the answer.
+/// Sends a request and reads the response.
 pub async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

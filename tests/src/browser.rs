@@ -1,7 +1,7 @@
-//! A real Chromium, driven over WebDriver, with its clock in the test's hand.
+//! A real Chromium, driven over WebDriver, with a clock that the test controls.
 //!
-//! Names under `.test` lead to this machine, so that a site, its collector and a foreign site are
-//! three hosts. Errors that reach a page's window are collected: the tracker must cause none.
+//! Names under `.test` resolve to this machine, so that a site, its collector and a referring site
+//! are three hosts. Errors that reach a page's window are recorded: the tracker must cause none.
 
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-/// One browser with a profile of its own.
+/// One browser with its own profile.
 pub struct Browser {
     client: Client,
     driver: Child,
@@ -20,7 +20,7 @@ pub struct Browser {
     clock: Mutex<PageClock>,
 }
 
-/// How far the pages' clock is ahead, and the script that tells new documents.
+/// How far ahead the pages' clock is, and the script that sets it in new documents.
 #[derive(Default)]
 struct PageClock {
     ahead_ms: i64,
@@ -42,10 +42,10 @@ const SWITCHES: [&str; 10] = [
 ];
 
 impl Browser {
-    /// Starts driver and browser.
+    /// Starts chromedriver and the browser.
     pub async fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
-        // Drivers that start together can pick the same free port; the one that loses it ends.
+        // Drivers that start at the same time can pick the same free port; the loser exits.
         let (driver, port) =
             (0..5).find_map(|_| start_driver()).expect("chromedriver ended before it was ready");
 
@@ -64,18 +64,18 @@ impl Browser {
         browser
     }
 
-    /// Goes to an address as if it had been typed.
+    /// Opens an address as if it had been typed.
     pub async fn open(&self, url: &str) {
         self.client.goto(url).await.unwrap();
     }
 
-    /// Clicks what a CSS selector finds.
+    /// Clicks the element that a CSS selector finds.
     pub async fn click(&self, selector: &str) {
         let found = self.client.find(Locator::Css(selector)).await;
         found.unwrap_or_else(|error| panic!("{selector}: {error}")).click().await.unwrap();
     }
 
-    /// Clicks what a CSS selector finds, and waits until that has led to a path.
+    /// Clicks the element that a CSS selector finds, and waits until the browser has loaded a path.
     pub async fn follow(&self, selector: &str, path: &str) {
         self.click(selector).await;
         let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
@@ -86,31 +86,31 @@ impl Browser {
                 return;
             }
         }
-        panic!("{selector} never led to {path}");
+        panic!("clicking {selector} never led to {path}");
     }
 
-    /// Types into what a CSS selector finds.
+    /// Types into the element that a CSS selector finds.
     pub async fn type_into(&self, selector: &str, text: &str) {
         self.client.find(Locator::Css(selector)).await.unwrap().send_keys(text).await.unwrap();
     }
 
-    /// Runs a script in the page and gives back what it returns.
+    /// Runs a script in the page and returns its result.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Runs a script that calls `done(value)`, and waits for the value.
+    /// Runs a script that calls `done(value)`, and returns that value.
     pub async fn wait_for(&self, script: &str) -> Value {
         let script = format!("const done = arguments[arguments.length - 1]; {script}");
         self.client.execute_async(&script, Vec::new()).await.unwrap()
     }
 
-    /// The page's address.
+    /// The page's current URL.
     pub async fn address(&self) -> String {
         self.client.current_url().await.unwrap().into()
     }
 
-    /// Moves the clock of this page and of all later ones.
+    /// Moves the clock of this page and of all later pages.
     pub async fn advance_ms(&self, by_ms: i64) {
         let mut clock = self.clock.lock().await;
         clock.ahead_ms += by_ms;
@@ -130,7 +130,7 @@ impl Browser {
         self.run(&format!("window.aheadMs = (window.aheadMs || 0) + {by_ms}")).await;
     }
 
-    /// Runs a script before any other in every later document; gives back its handle.
+    /// Runs a script before any other in every later document. Returns its handle.
     pub async fn on_new_document(&self, script: &str) -> Option<String> {
         let added = self
             .devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }))
@@ -138,23 +138,23 @@ impl Browser {
         added["identifier"].as_str().map(str::to_owned)
     }
 
-    /// A command of the DevTools protocol.
+    /// Sends a DevTools command.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let command = DevTools { command: command.to_owned(), parameters };
         self.client.issue_cmd(command).await.unwrap()
     }
 
-    /// Errors that reached this page's window.
+    /// The errors that reached this page's window.
     pub async fn page_errors(&self) -> Vec<String> {
         let errors = self.run("return window.pageErrors || []").await;
         errors.as_array().unwrap().iter().map(|error| error.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Saves a picture of the whole page where `CLEW_SCREENSHOTS` names a folder.
+    /// Saves a screenshot of the whole page, if `CLEW_SCREENSHOTS` names a folder.
     pub async fn picture(&self, name: &str) {
         #[expect(
             clippy::disallowed_methods,
-            reason = "where to save pictures is the tests' own setting"
+            reason = "the tests' own setting, not the collector's"
         )]
         let Ok(folder) = std::env::var("CLEW_SCREENSHOTS") else { return };
         let size = self.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]").await;
@@ -173,7 +173,7 @@ impl Browser {
             .unwrap();
     }
 
-    /// Ends browser and driver.
+    /// Stops the browser and its driver.
     pub async fn stop(mut self) {
         self.client.clone().close().await.unwrap();
         self.driver.kill().unwrap();
@@ -182,7 +182,7 @@ impl Browser {
     }
 }
 
-/// The driver and its port; `None` where it ended before it was ready.
+/// Starts chromedriver. Returns it with its port, or `None` if it exited before it was ready.
 fn start_driver() -> Option<(Child, String)> {
     let driver = Command::new("chromedriver")
         .arg("--port=0")

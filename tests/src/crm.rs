@@ -1,4 +1,4 @@
-//! A collector that hands leads off to a stand-in of a CRM: the same scenes for every vendor.
+//! A collector that delivers leads to a stand-in CRM: the same scenes for every vendor.
 
 use crate::app::{NOW_MS, TestApp};
 use crate::storage::Storage;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use standin::{Emit, Standin};
 use std::net::TcpListener;
 
-/// Whose CRM it is.
+/// The CRM's vendor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Vendor {
     /// HubSpot.
@@ -18,14 +18,14 @@ pub enum Vendor {
     Salesforce,
 }
 
-/// What the address of Salesforce's outbound messages ends with.
+/// The last segment of the address of Salesforce's outbound messages.
 const HOOK_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// The stand-in's one permission set; its ids are always the same.
+/// The id of the stand-in's only permission set; it is the same in every run.
 const PERMISSION_SET: &str = "0PSB00000000047OAA";
 
 impl Vendor {
-    /// Every vendor.
+    /// All vendors.
     pub const ALL: [Self; 2] = [Self::Hubspot, Self::Salesforce];
 
     /// The connection's name.
@@ -36,7 +36,7 @@ impl Vendor {
         }
     }
 
-    /// The path of the CRM's webhooks at the collector.
+    /// The collector's path for the CRM's webhooks.
     pub fn hook(self) -> String {
         match self {
             Self::Hubspot => "/hooks/hubspot".into(),
@@ -44,7 +44,7 @@ impl Vendor {
         }
     }
 
-    /// The settings of a connection to a stand-in; `more` are lines of `[[crm]]`.
+    /// The settings of a connection to a stand-in. `more` adds lines to `[[crm]]`.
     pub fn settings(self, url: &str, more: &str) -> String {
         let name = self.name();
         let head = format!(
@@ -65,7 +65,7 @@ impl Vendor {
         head + &own
     }
 
-    /// A stand-in without limits, its clock standing at [`NOW_MS`] or running.
+    /// Starts a stand-in without limits, with its clock fixed at the given time, or running.
     pub fn stand_in(self, clock: Option<i64>) -> Standin {
         let starting = match self {
             Self::Hubspot => Standin::hubspot(),
@@ -79,7 +79,7 @@ impl Vendor {
         starting.clock(clock).settings(unlimited).start().unwrap()
     }
 
-    /// Of what the stand-in holds: the persons, and what is attached to them.
+    /// The persons in the stand-in, and the notes attached to them.
     pub fn persons_and_notes(self, crm: &Standin) -> (Vec<Value>, Vec<Value>) {
         let records = crm.records();
         let list = |name: &str| records[name].as_array().cloned().unwrap_or_default();
@@ -89,7 +89,7 @@ impl Vendor {
         }
     }
 
-    /// A field of ours on a person's record, as it stands there.
+    /// The value of one of Clew's fields on a person's record in the CRM.
     pub fn field(self, person: &Value, ours: &str) -> Value {
         let crm: shared::fields::naming::Crm = self.name().parse().unwrap();
         let field = shared::fields::catalogue::find(ours).unwrap();
@@ -101,11 +101,11 @@ impl Vendor {
     }
 }
 
-/// A collector, its CRM, and the time of both.
+/// A collector and its CRM, with clocks that move together.
 pub struct Scene {
-    /// Whose CRM it is.
+    /// The CRM's vendor.
     pub vendor: Vendor,
-    /// The collector's time; move it with [`Scene::advance_ms`].
+    /// The collector's clock; move it with [`Scene::advance_ms`].
     pub clock: Clock,
     /// The CRM.
     pub crm: Standin,
@@ -114,17 +114,17 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Both at [`NOW_MS`], webhooks and polling set up.
+    /// Starts both at [`NOW_MS`], with webhooks and polling set up.
     pub fn start(vendor: Vendor, storage: impl Into<Storage>) -> Self {
         Self::start_with(vendor, storage, "")
     }
 
-    /// The same with more lines of `[[crm]]`.
+    /// Like [`start`](Self::start), with more lines in `[[crm]]`.
     pub fn start_with(vendor: Vendor, storage: impl Into<Storage>, more: &str) -> Self {
         Self::start_adjusted(vendor, storage, more, |_| {})
     }
 
-    /// The same with the configuration changed after it was read.
+    /// Like [`start_with`](Self::start_with), and changes the configuration after it was parsed.
     pub fn start_adjusted(
         vendor: Vendor,
         storage: impl Into<Storage>,
@@ -141,19 +141,19 @@ impl Scene {
         Self { vendor, clock, crm, app }
     }
 
-    /// Moves the time of both.
+    /// Moves both clocks.
     pub fn advance_ms(&self, by_ms: i64) {
         self.clock.advance_ms(by_ms);
         self.crm.advance_ms(by_ms);
     }
 
-    /// A visitor comes by an ad and sends the form; the lead's id.
+    /// A visitor comes from an ad and sends the form. Returns the lead's id.
     pub async fn lead(&self, contact: Value) -> String {
         self.lead_from("https://www.example.com/pricing?utm_source=google&utm_medium=cpc", contact)
             .await
     }
 
-    /// The same from another landing page.
+    /// Like [`lead`](Self::lead), from another landing page.
     pub async fn lead_from(&self, url: &str, contact: Value) -> String {
         let visitor = new_visitor().to_text();
         let now_ms = self.clock.now_ms();
@@ -163,13 +163,13 @@ impl Scene {
         made.json["lead"]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Lets the settle time pass and hands off what is due; how many attempts that took.
+    /// Lets the settle time pass and delivers what is due. Returns the number of attempts.
     pub async fn hand_off(&self) -> usize {
         self.advance_ms(10_000);
         self.app.deliver().await
     }
 
-    /// A canonical field of a lead, as the API tells it.
+    /// A canonical field of a lead, as the API returns it.
     pub async fn field(&self, lead: &str, name: &str) -> Value {
         self.app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"][name].clone()
     }
@@ -183,7 +183,7 @@ impl Scene {
             .unwrap_or_else(|| panic!("{state}"))
     }
 
-    /// Whether any delivery is still to be tried.
+    /// Whether any delivery is not yet settled.
     pub async fn waits(&self) -> bool {
         for state in ["retry", "pending", "sending"] {
             let path = format!("/v1/deliveries?state={state}&limit=1");
@@ -194,7 +194,7 @@ impl Scene {
         false
     }
 
-    /// A deal of a person comes to be in the CRM, without a word; its id.
+    /// Creates a person's deal in the CRM, without a webhook. Returns its id.
     pub async fn deal(&self, person: &str, amount: &str) -> String {
         match self.vendor {
             Vendor::Hubspot => {
@@ -214,7 +214,7 @@ impl Scene {
         }
     }
 
-    /// The change that wins a deal, opens it again, or makes it another amount.
+    /// The change that wins, loses or reopens a deal, or sets another amount.
     pub fn change(&self, word: &str, amount: Option<&str>) -> Value {
         let (stage, value) = match self.vendor {
             Vendor::Hubspot => ("dealstage", "amount"),
@@ -239,7 +239,8 @@ impl Scene {
         change
     }
 
-    /// Somebody changes a deal in the CRM's page, which tells of it as `tell` has it.
+    /// Changes a deal as a person does in the CRM's pages, and sends the webhooks that `tell` sets
+    /// up.
     pub async fn change_deal(
         &self,
         deal: &str,
@@ -260,7 +261,7 @@ impl Scene {
         self.crm.emit(&emit).await.unwrap()
     }
 
-    /// Ends both.
+    /// Stops both.
     pub async fn stop(self) -> Storage {
         let storage = self.app.stop().await;
         self.crm.stop().await;

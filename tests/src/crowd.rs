@@ -1,5 +1,5 @@
-//! Browsers that write until they are told to stop, each for a visitor of its own and now and then
-//! a lead, and that remember what was acknowledged.
+//! Browsers that send page views until they are stopped. Each has its own visitor, sends a lead now
+//! and then, and remembers what was acknowledged.
 
 use crate::app::client;
 use crate::settings::KEY;
@@ -18,23 +18,23 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
-/// How long anything may take that is waited for.
+/// The longest that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// Batches of a browser for one lead.
+/// Each browser sends one lead per this many batches.
 const BATCHES: usize = 5;
 
-/// The browsers.
+/// Running browsers.
 pub struct Crowd {
     shared: Arc<Shared>,
     browsers: Vec<JoinHandle<()>>,
 }
 
-/// What was acknowledged, as far as clients know.
+/// What was acknowledged, as the clients know it.
 #[derive(Clone, Debug, Default)]
 pub struct Acknowledged {
-    /// Page views.
+    /// Page views, by visitor.
     pub events: BTreeMap<VisitorId, BTreeSet<EventId>>,
-    /// Leads, and of which visitor.
+    /// Leads, each with its visitor.
     pub leads: BTreeMap<LeadId, VisitorId>,
 }
 
@@ -50,7 +50,7 @@ struct Shared {
 }
 
 impl Crowd {
-    /// So many of them, over one collector or more.
+    /// Starts browsers that take turns over one or more collectors.
     pub fn gather(urls: Vec<String>, browsers: usize) -> Self {
         let shared = Arc::new(Shared { urls: Mutex::new(urls), ..Shared::default() });
         let browse = |number| {
@@ -61,18 +61,18 @@ impl Crowd {
         Self { shared, browsers }
     }
 
-    /// Where the collectors are from now on.
+    /// Sets the addresses of the collectors from now on.
     pub fn turn_to(&self, urls: Vec<String>) {
         *self.shared.urls.lock().unwrap() = urls;
     }
 
-    /// Waits until so many more requests are acknowledged.
+    /// Waits until this many more requests are acknowledged.
     pub async fn goes_on(&self, more: usize) {
         let enough = self.shared.count.load(Ordering::SeqCst) + more;
         self.wait(|shared| shared.count.load(Ordering::SeqCst) >= enough).await;
     }
 
-    /// Waits until so many requests were answered with 503, or not at all.
+    /// Waits until this many requests in all got a 503 or no response.
     pub async fn is_refused(&self, times: usize) {
         self.wait(|shared| {
             let refused = shared.refused.load(Ordering::SeqCst);
@@ -86,36 +86,33 @@ impl Crowd {
         let wait = async {
             while !is_so(&self.shared) {
                 looks.tick().await;
-                assert!(
-                    !self.browsers.iter().any(JoinHandle::is_finished),
-                    "a client was let down"
-                );
+                assert!(!self.browsers.iter().any(JoinHandle::is_finished), "a browser failed");
             }
         };
-        assert!(timeout(PATIENCE, wait).await.is_ok(), "it never came to be as expected");
+        assert!(timeout(PATIENCE, wait).await.is_ok(), "timed out");
     }
 
-    /// What is acknowledged now.
+    /// What has been acknowledged so far.
     pub fn acknowledged(&self) -> Acknowledged {
         self.shared.acknowledged.lock().unwrap().clone()
     }
 
-    /// How many requests were answered with 503.
+    /// How many requests got a 503.
     pub fn refused(&self) -> usize {
         self.shared.refused.load(Ordering::SeqCst)
     }
 
-    /// How many requests were not answered, and went to the next collector.
+    /// How many requests got no response and were sent to the next collector.
     pub fn unanswered(&self) -> usize {
         self.shared.unanswered.load(Ordering::SeqCst)
     }
 
-    /// The longest time that an answer took since this was asked last.
+    /// The longest time that a response took since the last call.
     pub fn longest(&self) -> Duration {
         std::mem::take(&mut self.shared.longest.lock().unwrap())
     }
 
-    /// Lets them end; what was acknowledged in all.
+    /// Stops the browsers. Returns everything that was acknowledged.
     pub async fn stop(self) -> Acknowledged {
         self.shared.stop.store(true, Ordering::SeqCst);
         join_all(self.browsers).await.into_iter().for_each(Result::unwrap);
@@ -124,7 +121,7 @@ impl Crowd {
 }
 
 impl Acknowledged {
-    /// Sees that a store holds all of it.
+    /// Asserts that a store holds all of it.
     pub async fn is_in(&self, store: &dyn Store) {
         for (visitor, ids) in &self.events {
             let trail = store.trail(&site(), *visitor).await.unwrap();
@@ -155,7 +152,7 @@ impl Shared {
             let views: Vec<_> = ids.iter().map(|id| view(*id, at_ms, HOME, "")).collect();
             let body = batch(&visitor.to_text(), at_ms, &views);
             let send = |url: &str| client.post(format!("{url}/c/e")).body(body.clone());
-            // To one and the other in turn, so that each is asked until its end.
+            // The collectors take turns, so that each gets requests until it stops.
             let Some(_) = self.answer(number + turn, 202, send).await else { return };
             self.acknowledged.lock().unwrap().events.entry(visitor).or_default().extend(ids);
             if turn % BATCHES == 0 {
@@ -163,7 +160,7 @@ impl Shared {
                 let body = json!({ "visitor": visitor, "contact": { "email": email } }).to_string();
                 let send = |url: &str| {
                     let request = client.post(format!("{url}/v1/leads")).bearer_auth(KEY);
-                    // One that was stored and not answered is the same one again.
+                    // If it was stored but not answered, the repeat finds it by this key.
                     request.header("idempotency-key", &email).body(body.clone())
                 };
                 let Some(made) = self.answer(number + turn, 201, send).await else { return };
@@ -173,7 +170,7 @@ impl Shared {
         }
     }
 
-    /// Sends until it is acknowledged; `None` where it is time to stop.
+    /// Sends a request until it is acknowledged. Returns `None` when the crowd is stopped.
     async fn answer(
         &self,
         mut turn: usize,

@@ -1,7 +1,7 @@
-//! A store with something of everything in it, made quickly.
+//! Fills a store quickly with something of everything.
 //!
-//! Browsers with long and short pasts, persons who share them or were mistaken for others, deliveries
-//! in every state, texts that are hard to carry.
+//! Browsers with long and short histories, persons who share browsers or were joined by mistake,
+//! deliveries in every state, and texts that are hard to store and transfer.
 
 use crate::story::memos::change;
 use crate::story::records::{deal, link, stage};
@@ -23,31 +23,31 @@ use shared::lifecycle::Stage;
 use shared::limits;
 use shared::page_view::{Departure, PageView, Totals};
 
-/// Where every journey begins.
+/// When every journey begins.
 pub const START_MS: i64 = 1_795_255_200_000;
-/// When every delivery is due that waits.
+/// A time at which every waiting delivery is due.
 pub const ALL_DUE_MS: i64 = START_MS + 1_000_000_000;
-/// To whom every conversion is handed off.
+/// The destinations of every conversion.
 pub const DESTINATIONS: [&str; 2] = ["crm", "archive"];
 
-/// Page views of one browser, at most; half of it is the mean.
+/// The most page views of one browser; the mean is half of it.
 const MOST_VIEWS: usize = 40;
-/// Batches that are under way at the same time.
+/// How many batches are sent concurrently.
 const AT_ONCE: usize = 250;
 const MINUTE: i64 = 60_000;
 const TEXTS: [&str; 5] = ["Home", "Café – 日本語 🎉", "a\0b", "\u{202e}\"\\\r\n\u{1}", ""];
 
-/// What is in it, as far as one can ask for it again.
+/// What was stored, as far as it can be sent or read again.
 pub struct Full {
     /// Some of the batches, as they were sent.
     pub batches: Vec<Arrivals>,
-    /// The conversions, and whose each became.
+    /// The conversions, each with its lead.
     pub conversions: Vec<(NewConversion, LeadId)>,
-    /// What is remembered, but for leases.
+    /// The memos, except leases.
     pub memos: Vec<Memo>,
 }
 
-/// Fills a store with so many page views and all that goes with them.
+/// Fills a store with this many page views and everything that goes with them.
 pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let templates: Vec<PageView> =
@@ -59,7 +59,7 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
         left -= views;
         all.push(browser(&mut random, &templates, views));
     }
-    // One reads so much that its older page views are summed up.
+    // One browser has so many page views that its older ones are summed up.
     all.push(browser(&mut random, &templates, limits::VISITOR_ROWS + 1));
     for batches in all.chunks(AT_ONCE) {
         let results = join_all(batches.iter().map(|batch| store.ingest(batch.clone()))).await;
@@ -90,7 +90,7 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
     Full { batches: all.into_iter().step_by(20).collect(), conversions, memos }
 }
 
-/// A browser's events, in the order in which the network brought them.
+/// A browser's events, in random order, as a network may deliver them.
 fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arrivals {
     let mut events = Vec::new();
     for _ in 0..views {
@@ -119,7 +119,7 @@ fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arr
         2 => ActionKind::Identify,
         _ => ActionKind::Custom { name: "play".into(), props: String::new() },
     };
-    // An action on a page that never comes leaves totals that wait for it.
+    // An action whose page view never arrives, which leaves totals that wait for it.
     events.push(Arrival::Act(Action { id: new_event(at_ms), page: new_event(at_ms), at_ms, kind }));
     events.shuffle(random);
     let mut batch = arrivals(new_visitor(), events);
@@ -128,7 +128,7 @@ fn browser(random: &mut ChaCha8Rng, templates: &[PageView], views: usize) -> Arr
     batch
 }
 
-/// Who converts in a browser: one person, or two after each other; some are known from elsewhere.
+/// The persons who convert in a browser: one, or two in succession. Some converted elsewhere, too.
 fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
     let second = number.is_multiple_of(20).then(|| format!("second-{number}@example.com"));
     let emails = std::iter::once(format!("person-{}@example.com", number % 1_000)).chain(second);
@@ -146,7 +146,7 @@ fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
     emails.enumerate().map(new).collect()
 }
 
-/// What a CRM tells of a lead, twice.
+/// Stores what a CRM reports about a lead, twice, and an unmatched record.
 async fn told_of(store: &dyn Store, lead: LeadId) {
     let id = new_visitor().to_text();
     let unmatched = Unmatched {
@@ -177,7 +177,8 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
     }
 }
 
-/// Something of each kind, some of it hard to carry; what an export has of it.
+/// Stores memos of every kind, some with names that are hard to transfer. Returns those that an
+/// export includes.
 async fn remember(store: &dyn Store) -> Vec<Memo> {
     let texts =
         TEXTS.map(|text| text.replace('\0', "")).into_iter().filter(|name| !name.is_empty());
@@ -191,7 +192,7 @@ async fn remember(store: &dyn Store) -> Vec<Memo> {
             Memo { kind, name, stamp: rand::random(), value }
         })
         .collect();
-    // Together, so that they wait for the disk together.
+    // Concurrently, so that they share the waits for the disk.
     join_all(memos.iter().map(async |memo| {
         let change = change((memo.kind, &memo.name), None, memo.stamp, Some(&memo.value));
         assert!(store.change_memo(change).await.unwrap());
@@ -200,7 +201,7 @@ async fn remember(store: &dyn Store) -> Vec<Memo> {
     memos.into_iter().filter(|memo| memo.kind != MemoKind::Lease).collect()
 }
 
-/// Brings deliveries into every state: two thirds of one destination's.
+/// Brings two thirds of one destination's deliveries into every state.
 async fn hand_off(store: &dyn Store, conversions: usize) {
     let limit = conversions * 2 / 3;
     let claimed = claim(store, DESTINATIONS[0], ALL_DUE_MS, limit).await;
@@ -223,7 +224,7 @@ async fn hand_off(store: &dyn Store, conversions: usize) {
     join_all(moved).await;
 }
 
-/// What is due for a destination.
+/// Claims what is due for a destination.
 pub async fn claim(
     store: &dyn Store,
     destination: &str,

@@ -1,8 +1,8 @@
-//! What the end-to-end tests stand on: the application on port 0 with a store of its own, of
-//! either kind; builders for what browsers send, the story that every store must tell, and the
+//! Support for the end-to-end tests: the application on port 0 with its own store on either
+//! backend, builders for what browsers send, the story that every store must tell, and the
 //! collector and PostgreSQL as processes.
 
-#![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
+#![expect(clippy::unwrap_used, reason = "test support may panic")]
 
 pub mod settings;
 pub mod postgres;

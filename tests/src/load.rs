@@ -1,5 +1,5 @@
-//! Browsers and forms that send again what was refused until it is acknowledged, as real ones do; and
-//! whether what a store then holds is that, once, and holds together.
+//! Browsers and forms that retry refused requests until they are acknowledged, as real ones do; and
+//! a check that a store then holds each of them once and is consistent.
 
 use crate::app::{Answer, NOW_MS, answer, client};
 use crate::settings::KEY;
@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const BROWSERS: usize = 8;
 const FORMS: usize = 2;
 
-/// Clients under way.
+/// Running clients.
 pub struct Load {
     shared: Arc<Shared>,
     browsers: Vec<JoinHandle<usize>>,
@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl Load {
-    /// Lets them loose on a collector.
+    /// Starts the clients against a collector.
     pub fn start(url: &str) -> Self {
         let shared = Arc::new(Shared { url: url.to_owned(), ..Shared::default() });
         let browse = |_| actix_web::rt::spawn(browse(Arc::clone(&shared)));
@@ -43,22 +43,22 @@ impl Load {
         Self { shared, browsers, forms }
     }
 
-    /// Waits until so many more are acknowledged.
+    /// Waits until this many more requests are acknowledged.
     pub async fn is_acknowledged(&self, more: usize) {
         let enough = self.shared.acknowledged.load(Ordering::SeqCst) + more;
         let counted = async || self.shared.acknowledged.load(Ordering::SeqCst) >= enough;
         until("more is acknowledged", counted).await;
     }
 
-    /// Waits until so many more are refused.
+    /// Waits until this many more requests are refused.
     pub async fn is_refused(&self, more: usize) {
         let enough = self.shared.refused.load(Ordering::SeqCst) + more;
         let counted = async || self.shared.refused.load(Ordering::SeqCst) >= enough;
         until("more is refused", counted).await;
     }
 
-    /// Begins nothing new, and waits until everything begun is acknowledged; then the store holds
-    /// just that.
+    /// Stops the clients, once everything they have begun is acknowledged, and asserts that the
+    /// store holds exactly that.
     pub async fn is_kept_by(self, store: &dyn Store) {
         self.shared.stop.store(true, Ordering::SeqCst);
         let (mut views, mut leads) = (0, 0);
@@ -76,7 +76,7 @@ impl Load {
 }
 
 impl Shared {
-    /// Sends a request until it is acknowledged. No other answer than 503 may come meanwhile.
+    /// Sends a request until it is acknowledged. The only other response allowed is 503.
     async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) {
         let mut pauses = interval(Duration::from_millis(10));
         pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,7 +98,7 @@ impl Shared {
     }
 }
 
-/// One page view after the other, all of one visitor; how many.
+/// Sends page views of one visitor, one after the other. Returns how many.
 async fn browse(shared: Arc<Shared>) -> usize {
     let (client, visitor, mut views) = (client(), new_visitor().to_text(), 0);
     while !shared.stops() {
@@ -109,7 +109,7 @@ async fn browse(shared: Arc<Shared>) -> usize {
     views
 }
 
-/// One lead after the other, each of another person; how many.
+/// Sends leads one after the other, each of another person. Returns how many.
 async fn convert(shared: Arc<Shared>) -> usize {
     let (client, mut leads) = (client(), 0);
     while !shared.stops() {
@@ -129,24 +129,24 @@ fn post(client: &Client, url: &str, path: &str, body: String) -> reqwest::Reques
     client.post(format!("{url}{path}")).body(body)
 }
 
-/// A batch with a page view that nobody has sent.
+/// A batch with one new page view.
 pub fn page_of(visitor: &str) -> String {
     batch(visitor, NOW_MS, &[view(new_event(NOW_MS), NOW_MS, HOME, "")])
 }
 
-/// Sends a page view of a visitor's to a collector.
+/// Sends one new page view of a visitor to a collector.
 pub async fn browse_once(url: &str, visitor: &str) -> Answer {
     answer(post(&client(), url, "/c/e", page_of(visitor))).await
 }
 
-/// The answer of a collector whose store is away: later.
+/// Asserts the response of a collector whose store is unavailable: 503, try again in a second.
 pub fn is_refused(answer: &Answer) {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert_eq!(answer.headers["retry-after"], "1");
     assert!(answer.text.contains("/problems/"), "{answer:?}");
 }
 
-/// Whether a collector says that it is ready.
+/// Whether a collector reports that it is ready.
 pub async fn is_ready(url: &str) -> bool {
     let answered = answer(client().get(format!("{url}/readyz"))).await;
     match answered.status {
@@ -158,7 +158,7 @@ pub async fn is_ready(url: &str) -> bool {
     }
 }
 
-/// Looks again and again until it is so.
+/// Polls until a condition holds; panics if that takes too long.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let mut looks = interval(Duration::from_millis(20));
     for _ in 0..1_000 {
@@ -167,10 +167,10 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
             return;
         }
     }
-    panic!("it never came to be that {what}");
+    panic!("timed out waiting until {what}");
 }
 
-/// Everything that a store holds, looked at as `clew check` does.
+/// Checks everything that a store holds, as `clew check` does.
 pub async fn hold_together(store: &dyn Store) -> Report {
     let (mut check, mut entities) = (Check::default(), store.export());
     while let Some(entity) = entities.next().await {

@@ -1,6 +1,7 @@
-//! A PostgreSQL server of the tests' own, in a temporary folder that goes with it.
+//! The tests' own PostgreSQL server, in a temporary folder that is removed with it.
 //!
-//! Durable as it comes: `fsync` stays on, because tests kill the server and look at what is there.
+//! It is as durable as by default: `fsync` stays on, because tests kill the server and check what
+//! survived.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::Ipv4Addr;
@@ -11,12 +12,13 @@ use std::sync::{Mutex, OnceLock};
 use std::thread::JoinHandle;
 use tokio::net::TcpSocket;
 
-/// Makes the server, starts it, and ends it when its standard input does, which is a pipe that the
-/// test process holds: however that process ends, nothing of it stays. A line in the pipe lets go
-/// of a server that has ended already, for the next one over the same folder.
+/// Creates and starts the server, and stops it when its standard input closes. That is a pipe held
+/// by the test process, so nothing is left behind however the process ends. A line in the pipe
+/// makes the keeper release a server that has already ended, so that another can start in the same
+/// folder.
 const KEEPER: &str = r#"
 folder=$1 binaries=$2 port=$3 user=
-# What the kernel sends to a group that lost its parent while one in it was suspended.
+# The kernel sends SIGHUP to a group that lost its parent while one of its processes was suspended.
 trap '' HUP
 if [ "$(id -u)" = 0 ]; then
     # PostgreSQL refuses to run as root.
@@ -30,14 +32,14 @@ fi
 $user "$binaries/postgres" -D "$folder/data" -c port="$port" -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories="$folder" -c max_connections=200 -c shared_buffers=128MB &
 server=$!
-# From here on the log's pipe is the server's alone and ends with the last of its processes.
+# From here on only the server holds the log's pipe, which closes with its last process.
 exec 2> /dev/null
 if read -r line; then
     wait $server
 else
     kill -CONT $server
-    # One that has just begun ignores SIGQUIT and dies of SIGTERM; later SIGTERM alone would wait
-    # for clients, and SIGQUIT ends it at once, suspended processes and all.
+    # A server that has just started ignores SIGQUIT and ends on SIGTERM. Later, SIGTERM alone would
+    # wait for clients, and SIGQUIT ends it at once, even its suspended processes.
     kill -TERM $server
     kill -QUIT $server
     wait $server
@@ -45,40 +47,41 @@ else
 fi
 "#;
 
-/// Where Debian keeps the servers, a folder for each version.
+/// Where Debian installs the servers, one folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 const OLDEST: u32 = 15;
 const READY: &str = "database system is ready to accept connections";
 
-/// A running server; it ends with this process, or when it is dropped.
+/// A running server. It stops when it is dropped, or when this process ends.
 pub struct Server {
     binaries: PathBuf,
     folder: PathBuf,
     port: u16,
-    /// Bound and never listened on: nobody else is given the port while the server is down.
+    /// Bound but never listening, so that nobody else gets the port while the server is down.
     _held: TcpSocket,
     life: Mutex<Life>,
-    /// How many databases were made; one at a time, as a template must have no other visitors.
+    /// How many databases were created. Locked during creation, because a template must not be in
+    /// use by anyone else.
     databases: Mutex<usize>,
 }
 
-/// The server from one start to its end.
+/// One run of the server, from its start to its end.
 struct Life {
     keeper: Child,
     /// Reads the log, and ends with the last of the server's processes.
     log: Option<JoinHandle<()>>,
 }
 
-/// A connection to a database.
+/// An open connection to a database.
 pub struct Session {
     psql: Child,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
-/// What a session says behind each answer.
+/// What a session prints after each result.
 const DONE: &str = "-- done";
 
-/// A database of a server; it goes when the server goes.
+/// A database on a server; it is removed with the server.
 #[derive(Clone, Debug)]
 pub struct Database {
     name: String,
@@ -86,17 +89,17 @@ pub struct Database {
 }
 
 impl Server {
-    /// The one of the whole test process.
+    /// The server that all tests in this process share.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// One of a test's own, to be killed.
+    /// Starts a server for one test, which may kill it.
     pub fn start() -> Self {
         let binaries = binaries();
         let held = TcpSocket::new_v4().unwrap();
-        // The server sets the same option, and so may bind what is bound here.
+        // The server sets the same option, so it can bind the port that is bound here.
         held.set_reuseaddr(true).unwrap();
         held.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let port = held.local_addr().unwrap().port();
@@ -105,42 +108,43 @@ impl Server {
         Self { binaries, folder, port, _held: held, life, databases: Mutex::default() }
     }
 
-    /// SIGKILL for the server, and waits until all its processes have ended.
+    /// Sends SIGKILL to the server, and waits until all its processes have ended.
     pub fn kill(&self) {
         self.end("KILL");
     }
 
-    /// Stops it in order, without waiting for its clients.
+    /// Shuts it down cleanly, without waiting for its clients.
     pub fn stop(&self) {
         self.end("INT");
     }
 
-    /// Starts it again over the same folder and on the same port.
+    /// Starts it again in the same folder and on the same port.
     pub fn restart(&self) {
         let mut life = self.life.lock().unwrap();
         assert!(life.log.is_none(), "the server is still running");
         life.keeper.stdin.as_mut().unwrap().write_all(b"ended\n").unwrap();
-        // The last server is a zombie until its keeper takes note, and the next would wait for it.
+        // The old server is a zombie until its keeper reaps it, and the new one would wait for
+        // that.
         life.keeper.wait().unwrap();
         *life = Life::begin(&self.binaries, &self.folder, self.port);
     }
 
-    /// Holds the server and all its processes where they are: it answers nobody.
+    /// Suspends the server and all its processes, so that it answers nobody.
     pub fn suspend(&self) {
-        // First the one that starts the others, so that none is missed.
+        // The postmaster first: it starts the others, so none is missed.
         let postmaster = self.postmaster();
         signal("STOP", &postmaster);
         children(&postmaster).iter().for_each(|child| signal("STOP", child));
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn resume(&self) {
         let postmaster = self.postmaster();
         children(&postmaster).iter().for_each(|child| signal("CONT", child));
         signal("CONT", &postmaster);
     }
 
-    /// A new database: a copy of the template, or an empty one.
+    /// Creates a database: a copy of the template, or an empty one.
     pub fn create_database(&self, template: Option<&Database>) -> Database {
         let mut databases = self.databases.lock().unwrap();
         *databases += 1;
@@ -152,14 +156,14 @@ impl Server {
         Database { name, url }
     }
 
-    /// What SQL answers in a database: a line a row, `|` between columns.
+    /// Runs SQL in a database. Returns one line per row, with `|` between columns.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.client(database);
         psql.args(["-c", sql]);
         told(psql)
     }
 
-    /// A connection that stays, with its transactions and locks, until it is dropped.
+    /// Opens a connection that keeps its transactions and locks until it is dropped.
     pub fn session(&self, database: &str) -> Session {
         let mut psql = self.client(database);
         let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -180,7 +184,7 @@ impl Server {
         log.expect("the server has ended already").join().unwrap();
     }
 
-    /// The process that starts the server's others.
+    /// The id of the server's main process.
     fn postmaster(&self) -> String {
         let lock = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         lock.lines().next().unwrap().to_owned()
@@ -188,7 +192,7 @@ impl Server {
 }
 
 impl Session {
-    /// What SQL answers: a line a row, `|` between columns.
+    /// Runs SQL. Returns one line per row, with `|` between columns.
     pub fn run(&mut self, sql: &str) -> String {
         let input = self.psql.stdin.as_mut().unwrap();
         writeln!(input, "{sql};\n\\echo {DONE}").unwrap();
@@ -205,7 +209,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Fails where it has ended already, as after an error.
+        // Fails if it has already ended, as after an error.
         let _ = self.psql.kill();
         let _ = self.psql.wait();
     }
@@ -213,13 +217,14 @@ impl Drop for Session {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Waiting closes the pipe that the keeper reads. Fails in a test that is failing already.
+        // Waiting closes the pipe that the keeper reads. The lock is poisoned if the test is
+        // already failing.
         let _ = self.life.get_mut().map(|life| life.keeper.wait());
     }
 }
 
 impl Life {
-    /// Starts the server and waits until it takes connections.
+    /// Starts the server and waits until it accepts connections.
     fn begin(binaries: &Path, folder: &Path, port: u16) -> Self {
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -229,7 +234,7 @@ impl Life {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            // Ctrl-C is for the test process; the keeper sees its end.
+            // Ctrl-C is meant for the test process; the keeper notices when that ends.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -257,13 +262,13 @@ impl Database {
         &self.name
     }
 
-    /// What a collector's `store.url` says.
+    /// The value of a collector's `store.url`.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
-/// The folder of the server's programs.
+/// The folder with the server's programs.
 fn binaries() -> PathBuf {
     let mut shell = Command::new("sh");
     let on_path = shell.args(["-c", "command -v postgres"]).output().unwrap();
@@ -280,14 +285,14 @@ fn binaries() -> PathBuf {
     let number = version.split(") ").nth(1).and_then(|rest| rest.split(['.', ' ']).next());
     assert!(
         number.and_then(|number| number.parse().ok()).is_some_and(|number: u32| number >= OLDEST),
-        "{version} is in {}, and the tests need {OLDEST} or newer: `cargo xtask test` installs one \
-         where there is none",
+        "{version} is in {}, but the tests need {OLDEST} or newer: `cargo xtask test` installs one \
+         if there is none",
         folder.display()
     );
     folder
 }
 
-/// The programs of the newest version that Debian's packages brought.
+/// The folder with the programs of the newest version from Debian's packages.
 fn newest() -> Option<PathBuf> {
     let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(|version| {
         let folder = version.unwrap().path();
@@ -297,25 +302,25 @@ fn newest() -> Option<PathBuf> {
     versions.max().map(|(_, folder)| folder)
 }
 
-/// The processes that a process started, as Linux tells them.
+/// The ids of a process's children, from `/proc`.
 fn children(of: &str) -> Vec<String> {
     let child = |process: std::io::Result<std::fs::DirEntry>| {
         let process = process.ok()?;
         let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
-        // number (name) state parent …, and a name may hold anything
+        // The line is `pid (name) state parent …`, and a name may contain anything.
         let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
         (parent == of).then(|| process.file_name().into_string().unwrap())
     };
     std::fs::read_dir("/proc").unwrap().filter_map(child).collect()
 }
 
-/// Sends a signal; a process that has just ended needs none.
+/// Sends a signal. A process that has just ended is fine.
 fn signal(name: &str, process: &str) {
     let line = format!("kill -{name} {process}");
     Command::new("sh").args(["-c", &line]).stderr(Stdio::null()).status().unwrap();
 }
 
-/// What a program prints; the test fails where the program does.
+/// What a program prints. The test fails if the program does.
 fn told(mut command: Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));

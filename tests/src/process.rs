@@ -1,4 +1,4 @@
-//! The collector as a process of its own: to be killed, and to be told things by signals.
+//! The collector as a separate process, to be killed and signalled.
 
 use crate::settings::settings_for;
 use crate::storage::Storage;
@@ -12,35 +12,35 @@ use tempfile::NamedTempFile;
 /// The longest wait for a line of the log.
 const LINE: Duration = Duration::from_secs(20);
 
-/// Lets `clew serve` run as root, as who tests run in a container.
+/// Lets the binary run as root, as tests in a container do.
 pub const ALLOW_ROOT: &str = "CLEW_ALLOW_ROOT";
 
-/// A running `clew serve`; killed when it is dropped.
+/// A running `clew serve`; killed when dropped.
 pub struct Collector {
     child: Child,
     log: Receiver<String>,
     config: NamedTempFile,
-    /// Its address, without a slash behind.
+    /// Its base URL, without a trailing slash.
     pub url: String,
-    /// The address that answers operators: the same, unless it was started with one apart.
+    /// The base URL for operators: the same, unless it was started with a separate one.
     pub operator_url: String,
 }
 
 impl Collector {
-    /// Starts on a store and waits until it is ready.
+    /// Starts it on a store and waits until it is ready.
     pub fn start(storage: &Storage, more_settings: &str) -> Self {
         Self::start_by(Command::new(binary()), storage, more_settings)
     }
 
-    /// The same with an address of their own for operators.
+    /// Like [`start`](Self::start), with a separate address for operators.
     pub fn start_apart(storage: &Storage, more_settings: &str) -> Self {
         let mut program = Command::new(binary());
         program.env("CLEW_OPERATOR_LISTEN", "127.0.0.1:0");
         Self::start_by(program, storage, more_settings)
     }
 
-    /// The same where no file may grow beyond so many blocks of 512 bytes: a write that would fails, as
-    /// on a full disk.
+    /// Like [`start`](Self::start), but no file may grow beyond this many blocks of 512 bytes: a
+    /// write past that fails, as on a full disk.
     pub fn start_within(blocks: u32, storage: &Storage, more_settings: &str) -> Self {
         Self::start_by(within(blocks), storage, more_settings)
     }
@@ -69,10 +69,10 @@ impl Collector {
             }
             told.push(line);
         };
-        // The pipe must be read on, or the collector would stand still once it is full.
+        // Someone must keep reading the pipe: the collector would block once it is full.
         let (lines, log_read) = mpsc::channel();
         std::thread::spawn(move || {
-            // Lines that come when nobody waits for them any more are dropped.
+            // Lines are dropped once nobody waits for them.
             log.map_while(Result::ok).for_each(|line| drop(lines.send(line)));
         });
         let (url, operator_url) =
@@ -80,38 +80,38 @@ impl Collector {
         Self { child, log: log_read, config, url, operator_url }
     }
 
-    /// Makes room: its files may grow again.
+    /// Lifts the limit on the size of its files.
     pub fn make_room(&self) {
         let mut prlimit = Command::new("prlimit");
         prlimit.args(["--pid", &self.child.id().to_string(), "--fsize=unlimited"]);
         assert!(prlimit.status().unwrap().success());
     }
 
-    /// Writes other settings into its file, for the next time that it reads them.
+    /// Rewrites its configuration file, which it reads at the next reload.
     pub fn configure(&self, settings: &str) {
         std::fs::write(self.config.path(), settings).unwrap();
     }
 
-    /// SIGKILL, and wait for the end.
+    /// Sends SIGKILL, and waits for the process to end.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; whether it then ended with success.
+    /// Sends SIGTERM. Returns whether the process then exited successfully.
     pub fn terminate(mut self) -> bool {
         self.signal("TERM");
         self.child.wait().unwrap().success()
     }
 
-    /// SIGTERM; every line of the log that nobody has waited for.
+    /// Sends SIGTERM. Returns every line of the log that no test has waited for.
     pub fn last_lines(mut self) -> Vec<String> {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
         self.log.iter().collect()
     }
 
-    /// The most memory that it has had so far, in bytes.
+    /// Its peak memory so far, in bytes.
     pub fn peak_memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -119,7 +119,7 @@ impl Collector {
         kib << 10
     }
 
-    /// SIGHUP: it reads its configuration again.
+    /// Sends SIGHUP, on which it reloads its configuration.
     pub fn hang_up(&self) {
         self.signal("HUP");
     }
@@ -129,14 +129,14 @@ impl Collector {
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
     }
 
-    /// The next line of the log that contains a text; those before it are passed over.
+    /// Waits for the next log line that contains a text, skipping those before it.
     pub fn line_with(&self, text: &str) -> String {
         let mut passed = Vec::new();
         loop {
             match self.log.recv_timeout(LINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => passed.push(line),
-                Err(_) => panic!("the log never told of `{text}`:\n{}", passed.join("\n")),
+                Err(_) => panic!("the log never had `{text}`:\n{}", passed.join("\n")),
             }
         }
     }
@@ -144,13 +144,14 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        // Fails where it has ended already, which is what is wanted.
+        // Fails if it has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The binary, to be given arguments, with a limit on the size of files.
+/// A command that runs the binary with files limited to this many blocks of 512 bytes. It takes the
+/// arguments as added.
 pub fn within(blocks: u32) -> Command {
     let mut shell = Command::new("sh");
     let limited = r#"trap '' XFSZ; ulimit -S -f "$1"; shift; exec "$@""#;
@@ -158,24 +159,24 @@ pub fn within(blocks: u32) -> Command {
     shell
 }
 
-/// What a command said.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Told {
-    /// Whether it did what was asked.
+    /// Whether it exited successfully.
     pub success: bool,
-    /// Its answer and its complaints.
+    /// Its standard output, then its standard error.
     pub text: String,
 }
 
-/// Runs a command of the binary on a store, to its end.
+/// Runs a `clew` command on a store, to its end.
 pub fn clew(storage: &Storage, arguments: &[&str]) -> Told {
     clew_with(storage, "", arguments)
 }
 
-/// The same with more settings.
+/// The same, with more settings.
 pub fn clew_with(storage: &Storage, more_settings: &str, arguments: &[&str]) -> Told {
     let (command, _config) = command_with(storage, more_settings, arguments);
-    // One that does not end fails the test, and does not hold it up.
+    // A command that hangs fails the test instead of blocking it.
     let mut bounded = Command::new("timeout");
     bounded.arg("120").arg(command.get_program()).args(command.get_args());
     bounded.env(ALLOW_ROOT, "1");
@@ -189,12 +190,13 @@ pub fn told(mut program: Command) -> Told {
     Told { success: output.status.success(), text }
 }
 
-/// The same not yet started, with the configuration that has to be there while it runs.
+/// A `clew` command that is not yet started, and its configuration file, which must exist while it
+/// runs.
 pub fn command(storage: &Storage, arguments: &[&str]) -> (Command, NamedTempFile) {
     command_with(storage, "", arguments)
 }
 
-/// The same with more settings.
+/// The same, with more settings.
 pub fn command_with(
     storage: &Storage,
     more_settings: &str,
@@ -220,9 +222,9 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// What a command made of its standard input.
+/// The result of a command that was given an input.
 pub struct Said {
-    /// Whether it ended well.
+    /// Whether it exited successfully.
     pub success: bool,
     /// Its standard output.
     pub answer: String,
@@ -230,7 +232,7 @@ pub struct Said {
     pub complaint: String,
 }
 
-/// Runs `clew` with an input; the words of the line have spaces between them.
+/// Runs `clew` with the arguments in `line`, separated by spaces, and an input.
 pub fn say(line: &str, input: &[u8]) -> Said {
     let mut command = Command::new(binary());
     command.args(line.split_whitespace());
@@ -238,7 +240,7 @@ pub fn say(line: &str, input: &[u8]) -> Said {
     let mut child = command.spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let input = input.to_owned();
-    // One that complains early reads no further, and then the pipe is closed.
+    // A command that fails early stops reading, and then the pipe is closed.
     let writing = std::thread::spawn(move || drop(pipe.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap();
@@ -249,13 +251,13 @@ pub fn say(line: &str, input: &[u8]) -> Said {
     }
 }
 
-/// What a command that has to succeed told.
+/// The output of a command that must succeed.
 pub fn succeeds(told: Told) -> String {
     assert!(told.success, "{}", told.text);
     told.text
 }
 
-/// What `clew check` told of a store that has to hold together.
+/// The output of `clew check` for a store that must be consistent.
 pub fn checked(storage: &Storage) -> String {
     let text = succeeds(clew(storage, &["check"]));
     assert!(text.ends_with("the store is consistent\n"), "{text}");

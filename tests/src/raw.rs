@@ -1,4 +1,4 @@
-//! Connections whose every byte is the test's, from any address of this machine.
+//! Raw connections, in which the test controls every byte, from any loopback address.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// The longest wait for an end that has to come.
+/// The longest wait for the other side to send or to end the connection.
 const END: Duration = Duration::from_secs(20);
 
 /// A connection.
 pub struct Raw(TcpStream);
 
 impl Raw {
-    /// Connects from a loopback address to the address of a url.
+    /// Connects from a loopback address to the address in a URL.
     pub async fn connect(url: &str, from: &str) -> Self {
         let address: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
@@ -21,14 +21,14 @@ impl Raw {
         Self(socket.connect(address).await.unwrap())
     }
 
-    /// The same, with a first part of what is sent.
+    /// Like [`connect`](Self::connect), and sends a first text.
     pub async fn sending(url: &str, from: &str, text: &str) -> Self {
         let raw = Self::connect(url, from).await;
         raw.send(text.as_bytes()).await;
         raw
     }
 
-    /// Sends all of it; `false` where the other side ended the connection.
+    /// Sends all bytes. Returns `false` if the other side ended the connection.
     pub async fn send(&self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             if self.0.writable().await.is_err() {
@@ -43,7 +43,7 @@ impl Raw {
         true
     }
 
-    /// Reads until a text has come, or the other side has ended the connection; what came.
+    /// Reads until a text has arrived or the other side ended the connection. Returns what arrived.
     pub async fn read_until(&self, text: &str) -> String {
         let mut came = Vec::new();
         let read = async {
@@ -58,27 +58,27 @@ impl Raw {
                 }
             }
         };
-        timeout(END, read).await.expect("nothing came, and the connection did not end");
+        timeout(END, read).await.expect("the text did not arrive, and the connection did not end");
         String::from_utf8_lossy(&came).into_owned()
     }
 
-    /// Reads until the other side has ended the connection; what came.
+    /// Reads until the other side ended the connection. Returns what arrived.
     pub async fn read_to_end(&self) -> String {
-        // Nobody sends that.
+        // Nobody sends a NUL.
         self.read_until("\u{0}").await
     }
 
-    /// Says that nothing more will come, and reads to the end; what came.
+    /// Closes the sending side and reads to the end. Returns what arrived.
     pub async fn end(self) -> String {
         let stream = self.0.into_std().unwrap();
-        // It may be gone already.
+        // The other side may have ended the connection already.
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let raw = Self(TcpStream::from_std(stream).unwrap());
         raw.read_to_end().await
     }
 
-    /// Sends a byte again and again, too slowly to get anywhere; what came until the other side ended
-    /// the connection.
+    /// Sends single bytes, too slowly to make progress. Returns what arrived until the other side
+    /// ended the connection.
     pub async fn drip(&self) -> String {
         let mut drops = tokio::time::interval(Duration::from_millis(50));
         let drip = async {
@@ -96,7 +96,7 @@ impl Raw {
     }
 }
 
-/// The head of a request that announces a body.
+/// The head of a request with a body of the given length.
 pub fn post(path: &str, headers: &[(&str, &str)], body_bytes: usize) -> String {
     let headers: String =
         headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();

@@ -1,4 +1,4 @@
-//! A receiver of webhooks that keeps what it gets and answers as a test says.
+//! A webhook receiver that records what it gets and responds as a test says.
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -10,15 +10,15 @@ use standardwebhooks::Webhook;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One receiver, on port 0 of this machine.
+/// A receiver on a free port of this machine.
 pub struct Receiver {
-    /// Its address, without a slash behind.
+    /// Its base URL, without a trailing slash.
     pub url: String,
     told: Data<Told>,
     server: ServerHandle,
 }
 
-/// A webhook as it came.
+/// A webhook as it arrived.
 #[derive(Clone, Debug)]
 pub struct Got {
     /// The headers.
@@ -43,7 +43,7 @@ impl Default for Answer {
 }
 
 impl Told {
-    /// Keeps what came; what is answered.
+    /// Records a webhook. Returns the response to send.
     fn keep(&self, got: Got) -> Answer {
         let mut told = self.lock();
         told.1.push(got);
@@ -56,7 +56,7 @@ impl Told {
 }
 
 impl Receiver {
-    /// Begins to listen; it answers 200 until it is told otherwise.
+    /// Starts listening. It responds 200 until [`answer`](Self::answer) changes that.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -70,25 +70,25 @@ impl Receiver {
         Self { url, told, server: handle }
     }
 
-    /// What it answers from now on.
+    /// Sets its response from now on.
     pub fn answer(&self, status: u16, headers: &[(&str, &str)]) {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         self.told.lock().0 = Answer { status, headers: headers.collect() };
     }
 
-    /// What came since it was last asked.
+    /// Takes the webhooks that arrived since the last call.
     pub fn take(&self) -> Vec<Got> {
         std::mem::take(&mut self.told.lock().1)
     }
 
-    /// The one that came since it was last asked.
+    /// Takes the only webhook that arrived since the last call.
     pub fn one(&self) -> Got {
         let got = self.take();
         assert_eq!(got.len(), 1, "{got:?}");
         got[0].clone()
     }
 
-    /// Ends it.
+    /// Stops it.
     pub async fn stop(self) {
         self.server.stop(false).await;
     }
@@ -110,7 +110,7 @@ impl Got {
         self.headers.get(name).unwrap().to_str().unwrap()
     }
 
-    /// Whether the specification's own library takes it under a secret, as of this machine's time.
+    /// Whether the Standard Webhooks library accepts it with a secret, at this machine's time.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         Webhook::new(secret).unwrap().verify(&self.body, &self.headers).is_ok()
     }

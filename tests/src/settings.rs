@@ -2,15 +2,15 @@
 
 use clew_core::secret::KeyHash;
 
-/// The key that opens the test's site, for everything.
+/// The API key of the test's site, with every scope.
 pub const KEY: &str = "clew_test-key";
-/// The key of another site, for everything there.
+/// The API key of another site, with every scope.
 pub const OTHER_KEY: &str = "clew_other-key";
-/// The secret of every test's webhooks.
+/// The webhook secret of every test.
 pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// The settings of a test's collector on a store. All of a test's browsers are one client, so nothing is
-/// limited unless a test says so.
+/// The settings of a test's collector on a store. All browsers of a test are one client, so nothing
+/// is rate-limited unless a test sets it.
 pub fn settings_for(url: &str) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\noperator_listen = \"\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
@@ -25,7 +25,7 @@ pub fn settings_for(url: &str) -> String {
     )
 }
 
-/// The settings of an API key; `lines` say what it opens.
+/// The settings of an API key. `lines` set its site and scopes.
 pub fn key(name: &str, key: &str, lines: &str) -> String {
     format!("[[keys]]\nname = \"{name}\"\nhash = \"{}\"\n{lines}\n", KeyHash::of(key))
 }

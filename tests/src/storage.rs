@@ -1,4 +1,4 @@
-//! The stores that a collector can be given, and the two tests that are made of each test.
+//! The stores that a test can give a collector, and the macro that runs a test on both backends.
 
 use crate::postgres::{Database, Server};
 use crate::settings::settings_for;
@@ -11,26 +11,26 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The kind of a store.
+/// A store's backend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Backend {
-    /// A folder of this machine.
+    /// A folder on this machine.
     Sled,
-    /// A database of a server.
+    /// A database on a PostgreSQL server.
     Postgres,
 }
 
-/// What lives as long as a store; a collector after the other can stand on it.
+/// Where a store keeps its data. It outlives the collector, so that another can open it.
 #[derive(Debug)]
 pub enum Storage {
-    /// The folder's parent.
+    /// The parent of the store's folder.
     Sled(TempDir),
     /// The database, with its tables.
     Postgres(Database),
 }
 
 impl Storage {
-    /// An empty one.
+    /// An empty store.
     pub fn new(backend: Backend) -> Self {
         static TEMPLATE: OnceLock<Database> = OnceLock::new();
         match backend {
@@ -43,43 +43,43 @@ impl Storage {
         }
     }
 
-    /// An empty database of a server that the test kills.
+    /// An empty store on a server that the test may kill.
     pub fn on(server: &Server) -> Self {
         Self::Postgres(migrated_template(server))
     }
 
-    /// The database, for [`Server::psql`].
+    /// The database's name, for [`Server::psql`].
     pub fn database(&self) -> &str {
         match self {
-            Self::Sled(_) => panic!("a folder is no database"),
+            Self::Sled(_) => panic!("sled has no database"),
             Self::Postgres(database) => database.name(),
         }
     }
 
-    /// A database that nothing has been done to.
+    /// A database without Clew's tables.
     pub fn bare_database() -> Self {
         Self::Postgres(Server::shared().create_database(None))
     }
 
-    /// The store itself, without a collector.
+    /// Opens the store, without a collector.
     pub fn open(&self) -> Arc<dyn Store> {
         open_store(&Config::parse(&settings_for(&self.url()), &[]).unwrap())
     }
 
-    /// The same database for one more collector.
+    /// The same database, for a second collector.
     pub fn again(&self) -> Self {
         match self {
-            Self::Sled(_) => panic!("a folder lets in one collector"),
+            Self::Sled(_) => panic!("only one collector can open a folder"),
             Self::Postgres(database) => Self::Postgres(database.clone()),
         }
     }
 
-    /// Where sled keeps it.
+    /// The folder of a sled store.
     pub fn folder(&self) -> PathBuf {
         self.url().strip_prefix("sled:").unwrap().into()
     }
 
-    /// What a collector's `store.url` says.
+    /// The value of a collector's `store.url`.
     pub fn url(&self) -> String {
         match self {
             Self::Sled(folder) => format!("sled:{}/store", folder.path().display()),
@@ -94,16 +94,16 @@ impl From<Backend> for Storage {
     }
 }
 
-/// The store of a configuration, as a collector opens it.
+/// Opens the store of a configuration, as a collector does.
 pub fn open_store(config: &Config) -> Arc<dyn Store> {
     open_store_on(config, Disk::Real)
 }
 
-/// The same on a disk of the test's own, where it is a folder.
+/// Like [`open_store`]; a sled store uses the given disk.
 pub fn open_store_on(config: &Config, disk: Disk) -> Arc<dyn Store> {
     let options = Options { disk, ..config.store.options() };
-    // Until it executes its program, a process that another test has just forked holds a copy of every
-    // file that is open here, and so of a folder's lock.
+    // A process that another test has just forked holds a copy of every open file, and so of a
+    // folder's lock, until it executes its program.
     let patience = Instant::now() + Duration::from_secs(5);
     loop {
         match clew_store::open(&options, Opener::Collector) {
@@ -113,15 +113,14 @@ pub fn open_store_on(config: &Config, disk: Disk) -> Arc<dyn Store> {
     }
 }
 
-/// A database with every table and no row, which copies are made of: so much faster than to
-/// migrate one for each test.
+/// A migrated database without rows. Copying it is much faster than migrating one for each test.
 fn migrated_template(server: &Server) -> Database {
     let database = server.create_database(None);
     postgres::migrate(&postgres_options(database.url()), false).unwrap();
     database
 }
 
-/// How a test reaches a database without a collector.
+/// The options with which a test opens a database without a collector.
 pub fn postgres_options(url: &str) -> PostgresOptions {
     PostgresOptions {
         url: url.into(),
@@ -133,8 +132,8 @@ pub fn postgres_options(url: &str) -> PostgresOptions {
     }
 }
 
-/// Makes two tests of each `async fn(Backend)` that is named: `sled::name` and `postgres::name`.
-/// One that is not named is dead code, and the compiler says so.
+/// Makes two tests of each `async fn(Backend)` that it names: `sled::name` and `postgres::name`. A
+/// function that it does not name is dead code, which the compiler reports.
 #[macro_export]
 macro_rules! both_stores {
     ($($test:ident),+ $(,)?) => {

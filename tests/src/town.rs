@@ -1,4 +1,4 @@
-//! Everything at once, each on a host of its own: collector, demo site, referring site, CRM.
+//! The whole system: collector, demo site, referring site and CRM, each on its own host.
 
 use crate::app::TestApp;
 use crate::settings::{WEBHOOK_SECRET, destination};
@@ -16,22 +16,22 @@ pub struct Town {
     pub app: TestApp,
     /// The demo's site, referring site and CRM.
     pub demo: Demo,
-    /// The machine's time, moved by the test.
+    /// The machine's time, which the test can move.
     pub clock: Clock,
-    /// The demo site's address for browsers.
+    /// The demo site's address, as browsers use it.
     pub site: String,
-    /// The referring site's address for browsers.
+    /// The referring site's address, as browsers use it.
     pub news: String,
 }
 
 impl Town {
-    /// Starts all of it; `policy` is the demo site's Content-Security-Policy, where `{tracker}`
+    /// Starts all of it. `policy` is the demo site's Content-Security-Policy, in which `{tracker}`
     /// stands for the collector's origin.
     pub fn start(backend: Backend, policy: Option<&str>) -> Self {
         Self::start_with(backend, policy, "")
     }
 
-    /// The same with more settings of the collector.
+    /// Like [`start`](Self::start), with more settings for the collector.
     pub fn start_with(backend: Backend, policy: Option<&str>, more: &str) -> Self {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
@@ -57,13 +57,14 @@ impl Town {
         Self { app, demo, clock, site, news }
     }
 
-    /// The visitor's journey once it is as asked.
+    /// Polls the visitor's journey until it is as expected.
     pub async fn journey_when(&self, visitor: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/v1/visitors/{visitor}/journey");
         self.answer_when(&path, |answer| is_so(&answer["journey"])).await["journey"].take()
     }
 
-    /// What the API answers once it is as asked; browsers and the network take their time.
+    /// Polls an API path until the response is as expected; browsers and the network take their
+    /// time.
     pub async fn answer_when(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut answer = Value::Null;
         let mut looks = tokio::time::interval(Duration::from_millis(20));
@@ -74,7 +75,7 @@ impl Town {
                 return answer;
             }
         }
-        panic!("{path} never came to be as expected: {answer:#}");
+        panic!("{path} never was as expected: {answer:#}");
     }
 
     /// Stops all of it.

@@ -1,4 +1,4 @@
-//! Visitors with a past, for tests of what becomes of them.
+//! Visitors with a history.
 
 use crate::app::{NOW_MS, TestApp};
 use crate::wire::{batch, engagement, new_event, new_visitor, view};
@@ -7,7 +7,8 @@ use shared::limits::DAY_MS;
 
 const MINUTE: i64 = 60_000;
 
-/// A visitor that came by an ad, then directly; its id and the token of its last answer.
+/// A visitor that came from an ad, then directly. Returns its id and the token of its last
+/// response.
 pub async fn travelled(app: &TestApp) -> (String, String) {
     let visitor = new_visitor().to_text();
     let ad =
@@ -18,7 +19,7 @@ pub async fn travelled(app: &TestApp) -> (String, String) {
         view(first, days_ago, ad, "https://www.google.com/"),
         engagement(first, days_ago + 20_000, 20_000, 90),
     ];
-    // It was heard of then: nobody who comes today is believed to have been here for days.
+    // Sent at that time: a page view is dated at most a day before its visitor was first heard of.
     app.app.core.clock.advance_ms(-3 * DAY_MS);
     app.send(batch(&visitor, days_ago, &events)).await;
     app.app.core.clock.advance_ms(3 * DAY_MS);

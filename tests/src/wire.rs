@@ -1,20 +1,20 @@
-//! Builders for what browsers send, in the tracker's own words.
+//! Builders for what browsers send, with the tracker's own encoder.
 
 use shared::ids::{EventId, VisitorId};
 use shared::wire::Kind;
 use shared::wire::encode::{Event, Header};
 
-/// The site of every test.
+/// The site in every test.
 pub const SITE: &str = "demo";
 /// Its home page.
 pub const HOME: &str = "https://www.example.com/";
 
-/// A visitor nobody has seen.
+/// A new visitor's id.
 pub fn new_visitor() -> VisitorId {
     VisitorId::from_random(rand::random())
 }
 
-/// An event id nobody has seen.
+/// A new event's id.
 pub fn new_event(at_ms: i64) -> EventId {
     EventId::new(at_ms, rand::random())
 }
@@ -36,14 +36,14 @@ pub fn engagement(page: EventId, at_ms: i64, engaged_ms: u32, scroll_pct: u8) ->
     event.to_json()
 }
 
-/// That a page view was left for a host, as JSON.
+/// A departure from a page view to a host, as JSON.
 pub fn departure(page: EventId, at_ms: i64, host: &str) -> String {
     let mut event = Event::new(new_event(at_ms), at_ms, page, Kind::Departure);
     event.host = host;
     event.to_json()
 }
 
-/// A batch of the test's site around events that are JSON already.
+/// A batch for the test site from events that are already JSON.
 pub fn batch(visitor: &str, sent_at_ms: i64, events: &[String]) -> String {
     let header = Header { site: SITE, visitor, sent_at_ms, sender: "module", ..Header::default() };
     header.batch(events.iter().map(String::as_str))

@@ -15,7 +15,8 @@ const START_MS: i64 = 1_795_255_200_000;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
-/// Landing pages and referrers as they come: tagged, with click ids, searched, shared, own, none.
+/// Typical landing pages and referrers: tagged, with click ids, from search, shared, internal,
+/// direct.
 pub(crate) const HITS: [(&str, &str); 10] = [
     (
         "https://www.example.com/pricing?utm_source=google&utm_medium=cpc&utm_campaign=brand-fr&utm_term=attribution%20software&utm_content=ad-a&gclid=EAIaIQobChMI8v6ZkrX_hQMVmkdBAh1nDgXkEAAYASAAEgKQ5vD_BwE&gad_source=1",
@@ -41,7 +42,7 @@ pub(crate) const HITS: [(&str, &str); 10] = [
     ),
 ];
 
-/// Page views of one visitor, who comes anew by another way for every touch.
+/// Page views of one visitor, who comes from another source for every touch.
 pub(crate) fn page_views(count: i64, touches: i64) -> Vec<PageView> {
     let rules = Rules::built_in();
     let own = OwnHosts::new(["www.example.com"]);
@@ -84,7 +85,7 @@ pub(crate) fn page_views(count: i64, touches: i64) -> Vec<PageView> {
     (0..count).map(view).collect()
 }
 
-/// The person that the visitor turned out to be.
+/// The lead that the visitor becomes, with its conversion.
 pub(crate) fn lead() -> (Lead, Conversion) {
     let at_ms = START_MS + 90 * 24 * HOUR_MS;
     let contact = Contact {
@@ -125,7 +126,7 @@ pub(crate) fn lead() -> (Lead, Conversion) {
     (lead, conversion)
 }
 
-/// User agents by what they are.
+/// User agents, by kind.
 pub(crate) const USER_AGENTS: [(&str, &str); 3] = [
     (
         "person",
@@ -135,7 +136,7 @@ pub(crate) const USER_AGENTS: [(&str, &str); 3] = [
     ("library", "curl/8.5.0"),
 ];
 
-/// Distinct paths of one to ten touches, and how often each ended in a conversion.
+/// Distinct paths of one to ten touches, each with its number of conversions.
 pub(crate) fn paths(count: usize, channels: usize) -> Vec<(Vec<usize>, f64)> {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut paths = HashSet::new();

@@ -1,6 +1,6 @@
-//! `cargo xtask bench rules`: what the rules cost, each alone and on one core.
+//! `cargo xtask bench rules`: the cost of each rule on one core.
 //!
-//! The last lines hold each against its limit; the table stands in `docs/performance.md`.
+//! The last lines compare each with its limit; the table is in `docs/performance.md`.
 
 mod hits;
 
@@ -38,7 +38,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// One hit: evidence out of address and referrer, then the label.
+/// One hit: the evidence from address and referrer, then the label.
 fn classify(criterion: &mut Criterion) {
     let rules = Rules::built_in();
     let own = OwnHosts::new(["www.example.com"]);
@@ -89,7 +89,7 @@ fn derive(criterion: &mut Criterion) {
     });
 }
 
-/// All fields of a lead with such a journey, with summary and JSON.
+/// All fields of a lead with such a journey, with its summary, as JSON.
 fn lead_fields(criterion: &mut Criterion) {
     let (lead, conversion) = hits::lead();
     let views = hits::page_views(200, 50).into_iter().collect();
@@ -115,7 +115,7 @@ fn lead_fields(criterion: &mut Criterion) {
     });
 }
 
-/// Whether user agents are programs': a person's, a crawler's, and a short one.
+/// Bot detection for three user agents: a person's, a crawler's, and a short one.
 fn bot_check(criterion: &mut Criterion) {
     let bots = Bots::built_in();
     let mut group = criterion.benchmark_group("bot");
@@ -127,7 +127,7 @@ fn bot_check(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Transitions counted and removal effects, of 10,000 distinct paths over 12 channels.
+/// Counts transitions and computes removal effects for 10,000 distinct paths over 12 channels.
 fn markov(criterion: &mut Criterion) {
     let paths = hits::paths(10_000, 12);
     criterion.bench_function("markov/10000_paths_12_channels", |bencher| {

@@ -1,5 +1,5 @@
-//! Claims of due deliveries of one destination: four workers at once, through the trait, on
-//! PostgreSQL two in each of two collectors. Every delivery must be claimed exactly once.
+//! Claims of one destination's due deliveries by four concurrent workers, through the trait; on
+//! PostgreSQL, two workers in each of two stores. Every delivery must be claimed exactly once.
 
 use crate::{Scale, rounded};
 use clew_server::server;
@@ -19,7 +19,7 @@ use tests::story::{START_MS, conversion};
 
 const WORKERS: usize = 4;
 const LIMIT: usize = 20;
-/// Leads that are made at once.
+/// How many leads are created concurrently.
 const FILLING: usize = 64;
 /// A run that takes longer has lost a delivery.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -35,7 +35,7 @@ pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
     figures.insert("sled_claims_per_s".into(), rounded(sled, 0));
 }
 
-/// Deliveries claimed in a second.
+/// Returns the deliveries claimed per second.
 fn run(deliveries: usize, backend: Backend, stores: usize) -> f64 {
     let storage = Storage::new(backend);
     let config = Config::parse(&settings_for(&storage.url()), &[]).unwrap();
@@ -60,7 +60,7 @@ fn run(deliveries: usize, backend: Backend, stores: usize) -> f64 {
     })
 }
 
-/// Claims until all are claimed.
+/// Claims until all deliveries are claimed.
 async fn worker(
     store: Arc<dyn Store>,
     claimed: Rc<RefCell<HashSet<DeliveryId>>>,
@@ -68,28 +68,28 @@ async fn worker(
 ) {
     let begun = Instant::now();
     while claimed.borrow().len() < deliveries {
-        assert!(begun.elapsed() < PATIENCE, "{} were claimed", claimed.borrow().len());
+        assert!(begun.elapsed() < PATIENCE, "only {} were claimed", claimed.borrow().len());
         let found = store.claim_deliveries(due()).await.unwrap();
         if found.is_empty() {
-            // Others are being given all that is left; a store that sees so at once must not keep
-            // this thread from them.
+            // Other workers are getting the rest. They share this thread, so yield it: a store that
+            // returns at once would never give it up.
             tokio::task::yield_now().await;
         }
         for delivery in found {
             assert_eq!(delivery.attempts, 1);
-            assert!(claimed.borrow_mut().insert(delivery.id), "claimed twice");
+            assert!(claimed.borrow_mut().insert(delivery.id), "a delivery was claimed twice");
         }
     }
 }
 
-/// What is due once all are, held for longer than the run takes.
+/// A claim at a time when everything is due, with a lease longer than the run.
 fn due() -> Claim {
     let (now_ms, lease) = (START_MS + 10_000, PATIENCE * 10);
     let lease_until_ms = now_ms + lease.as_millis() as i64;
     Claim { destination: "crm".into(), now_ms, lease_until_ms, limit: LIMIT }
 }
 
-/// Leads with a delivery each.
+/// Creates leads, each with one delivery.
 async fn make(store: &dyn Store, deliveries: usize) {
     join_all((0..FILLING).map(async |first| {
         for number in (first..deliveries).step_by(FILLING) {

@@ -1,4 +1,4 @@
-//! Collectors over stores, and a client that costs little: it shares the machine with them.
+//! Collectors on the measured stores, and a cheap client, because it shares the machine with them.
 
 use clew_core::{Clock, Dice};
 use clew_server::App;
@@ -13,7 +13,7 @@ use tests::storage::Storage;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A collector with a store of its own.
+/// A collector with its own store.
 pub(crate) struct Collector {
     pub(crate) app: Arc<App>,
     pub(crate) address: SocketAddr,
@@ -21,12 +21,12 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Serves on a storage, with the store that `open` makes of the settings.
+    /// Serves a storage, with the store that `open` makes of the settings.
     pub(crate) fn start(storage: &Storage, open: impl FnOnce(&Config) -> Arc<dyn Store>) -> Self {
         Self::start_with(storage, "", open)
     }
 
-    /// The same with more settings.
+    /// Like [`start`](Self::start), with more settings.
     pub(crate) fn start_with(
         storage: &Storage,
         more: &str,
@@ -48,7 +48,7 @@ impl Collector {
     }
 }
 
-/// A connection that is kept.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
@@ -61,7 +61,8 @@ impl Connection {
         Self { stream, answer: vec![0; 256 * 1024] }
     }
 
-    /// Sends a request and reads its answer whole; the microseconds that it took, and the answer.
+    /// Sends a request and reads the whole response. Returns the microseconds it took, and the
+    /// response.
     pub(crate) async fn ask(&mut self, request: &str) -> (u32, &str) {
         let sent = Instant::now();
         self.stream.write_all(request.as_bytes()).await.unwrap();
@@ -79,7 +80,7 @@ impl Connection {
     }
 }
 
-/// Whether an answer is there to the end that its head tells.
+/// Whether a response is complete, by the length in its head.
 fn is_whole(answer: &[u8]) -> bool {
     let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else { return false };
     let text = std::str::from_utf8(&answer[..head]).unwrap();

@@ -1,4 +1,5 @@
-//! Hand-offs to destinations that take 200 ms to answer, and what a long queue of them does to ingest.
+//! Deliveries to destinations that take 200 ms to respond, and how a long queue of them affects
+//! ingest.
 
 use crate::collectors::Collector;
 use crate::ingest::{CONNECTIONS, browsers};
@@ -18,17 +19,17 @@ use tests::storage::{Backend, Storage};
 use tests::story::{conversion, site};
 use tokio::sync::watch;
 
-/// How long a destination takes to answer.
+/// How long a destination takes to respond.
 const ANSWERS_AFTER: Duration = Duration::from_millis(200);
-/// How long hand-offs are counted.
+/// How long deliveries are counted.
 const COUNTED: Duration = Duration::from_secs(10);
-/// A queue that lasts a round, and is short.
+/// The length of a short queue that still lasts a round.
 const SHORT: usize = 2_000;
-/// Leads that are made at once.
+/// How many leads are created concurrently.
 const FILLING: usize = 64;
 
 pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
-    let title = format!("leads handed off, {} ms an answer", ANSWERS_AFTER.as_millis());
+    let title = format!("leads delivered, {} ms per response", ANSWERS_AFTER.as_millis());
     println!("{title:<60} {:>10}", "leads/s");
     let mut put = |name: &str, value| figures.insert(name.to_owned(), value);
     for (name, key, to) in [
@@ -47,7 +48,7 @@ pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
     println!();
     println!(
         "{:<60} {:>10} {:>10}",
-        "ingest on sled, 3 page views a request", "requests/s", "p99 ms"
+        "ingest on sled, 3 page views per request", "requests/s", "p99 ms"
     );
     let loads = [(0, true), (scale.queued, false), (SHORT, true), (scale.queued, true)];
     let mut rounds = loads.map(|_| Vec::new());
@@ -75,14 +76,14 @@ pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
     put("queued_p99_ms", rounded(long.1, 2));
 }
 
-/// A webhook's receiver that takes its time; where it is.
+/// Starts a slow webhook receiver. Returns its URL.
 fn slow_receiver() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let answer = || async {
         #[expect(
             clippy::disallowed_methods,
-            reason = "the receiver's slowness is what is measured"
+            reason = "the receiver's delay is part of what is measured"
         )]
         tokio::time::sleep(ANSWERS_AFTER).await;
         HttpResponse::Ok().finish()
@@ -93,7 +94,8 @@ fn slow_receiver() -> String {
     url
 }
 
-/// Leads that reach a destination in a second, by the settings that a new installation has.
+/// Returns the leads delivered to a destination per second, with the settings of a new
+/// installation.
 fn handed_off(to: Option<Vendor>) -> f64 {
     let storage = Storage::new(Backend::Sled);
     server::block_on(async {
@@ -121,7 +123,7 @@ fn handed_off(to: Option<Vendor>) -> f64 {
         let running = tokio::task::spawn_local(outbox.run(stopped));
         #[expect(
             clippy::disallowed_methods,
-            reason = "what is counted is what is done in this time"
+            reason = "the run counts what is done in a fixed time"
         )]
         tokio::time::sleep(COUNTED).await;
         stop.send_replace(true);
@@ -133,8 +135,8 @@ fn handed_off(to: Option<Vendor>) -> f64 {
     })
 }
 
-/// Requests a second and the 99th percentile, with so many deliveries queued: handed off meanwhile
-/// where they are due.
+/// Returns requests per second and the 99th percentile, with this many deliveries in the queue.
+/// They are delivered meanwhile if they are due.
 fn ingest(length: Duration, queued: usize, is_due: bool) -> (f64, f64) {
     let storage = Storage::new(Backend::Sled);
     server::block_on(async {
@@ -159,7 +161,7 @@ fn ingest(length: Duration, queued: usize, is_due: bool) -> (f64, f64) {
         assert_eq!(
             sent(&*collector.app.core.store).await > 0,
             is_busy,
-            "whether the outbox was at work"
+            "whether the outbox delivered"
         );
         stop.send_replace(true);
         outbox.await.unwrap();
@@ -168,7 +170,7 @@ fn ingest(length: Duration, queued: usize, is_due: bool) -> (f64, f64) {
     })
 }
 
-/// Leads with a delivery each that is due.
+/// Creates leads, each with a delivery that is due at `now_ms`.
 async fn fill(store: &dyn Store, now_ms: i64, leads: usize, name: &str) {
     join_all((0..FILLING).map(async |first| {
         for number in (first..leads).step_by(FILLING) {

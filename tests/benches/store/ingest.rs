@@ -1,5 +1,6 @@
 //! Ingest over HTTP: the server with a store that keeps nothing (the ceiling), with sled, and two
-//! collectors on one PostgreSQL database as it comes, every commit waiting for the disk.
+//! collectors on one PostgreSQL database with its default durability, where every commit waits for
+//! the disk.
 
 use crate::collectors::{Collector, Connection};
 use crate::nothing::Nothing;
@@ -16,7 +17,7 @@ use tests::wire::{batch, new_event, new_visitor, view};
 pub(crate) const CONNECTIONS: usize = 64;
 const EVENTS: usize = 3;
 
-/// Requests a second and the 99th percentile of their times in milliseconds.
+/// Requests per second, and the 99th percentile of their times in milliseconds.
 struct Figures {
     per_second: f64,
     p99_ms: f64,
@@ -28,13 +29,13 @@ pub(crate) fn measure(scale: &Scale, figures: &mut Map<String, Value>) {
         ceiling.push(round(scale.round, Backend::Sled, 1, true));
         sled.push(round(scale.round, Backend::Sled, 1, false));
     }
-    // Not in turns with the others: the server goes on writing after a round.
+    // Not interleaved with the others: the server goes on writing after a round.
     for _ in 0..scale.rounds {
         postgres.push(round(scale.round, Backend::Postgres, 2, false));
     }
     let [ceiling, sled, postgres] = [ceiling, sled, postgres].map(median);
 
-    let title = format!("{CONNECTIONS} connections, {EVENTS} page views a request");
+    let title = format!("{CONNECTIONS} connections, {EVENTS} page views per request");
     println!("{title:<44} {:>10} {:>10} {:>10}", "requests/s", "events/s", "p99 ms");
     let rows = [
         ("no store (the ceiling)", &ceiling),
@@ -59,7 +60,7 @@ fn median(mut rounds: Vec<Figures>) -> Figures {
     rounds.swap_remove(rounds.len() / 2)
 }
 
-/// One round on a new storage, the connections shared out among its collectors.
+/// One round on a new storage, with the connections divided among its collectors.
 fn round(length: Duration, backend: Backend, collectors: usize, ceiling: bool) -> Figures {
     let storage = Storage::new(backend);
     server::block_on(async {
@@ -92,7 +93,7 @@ fn round(length: Duration, backend: Backend, collectors: usize, ceiling: bool) -
     })
 }
 
-/// One browser after another over one connection; the microseconds of each request.
+/// One browser after another on one connection. Returns the microseconds of each request.
 pub(crate) async fn browsers(
     address: SocketAddr,
     now_ms: impl Fn() -> i64,

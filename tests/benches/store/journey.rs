@@ -1,4 +1,4 @@
-//! A journey read over HTTP, one request after the other on one connection, from a store that holds
+//! Reads journeys over HTTP, one request after the other on one connection, from a store that holds
 //! many others.
 
 use crate::collectors::{Collector, Connection};
@@ -21,11 +21,11 @@ use tests::storage::{Backend, Storage};
 use tests::story::{START_MS, arrivals, page_view};
 use tests::wire::{new_event, new_visitor};
 
-/// Each visitor comes so many times …
+/// The visits of each visitor.
 const VISITS: usize = 5;
-/// … and sees so many pages, each by another campaign than the last: a touch each.
+/// The page views of each visit, each from another campaign than the last: one touch each.
 const PAGES: usize = 10;
-/// Batches that the store is given at once while it is filled.
+/// How many batches are sent concurrently while the store is filled.
 const FILLING: usize = 400;
 
 struct Figures {
@@ -62,7 +62,7 @@ fn run(scale: &Scale, backend: Backend) -> Figures {
         let visitors: Vec<_> = (0..scale.visitors).map(|_| new_visitor()).collect();
         let begun = Instant::now();
         for visit in 0..VISITS {
-            // Visit after visit, as time goes: a visitor's rows do not lie side by side.
+            // Visit by visit, in order of time, so that a visitor's rows are not adjacent.
             fill(&*collector.app.core.store, &visitors, visit).await;
         }
         let fill_s = begun.elapsed().as_secs_f64();
@@ -96,7 +96,7 @@ fn run(scale: &Scale, backend: Backend) -> Figures {
     })
 }
 
-/// One visit of every visitor, through the trait.
+/// Stores one visit of every visitor, through the trait.
 async fn fill(store: &dyn Store, visitors: &[VisitorId], visit: usize) {
     let pages = ["google", "bing"].map(|source| page_view(START_MS, source));
     let first_ms = START_MS + visit as i64 * DAY_MS;
@@ -118,7 +118,7 @@ fn shown(page: &PageView, at_ms: i64) -> Arrival {
     Arrival::View(Box::new(PageView { id, at_ms, received_at_ms, ..page.clone() }))
 }
 
-/// What a storage takes of the disk.
+/// The disk space that a storage uses.
 fn size(storage: &Storage) -> String {
     match storage {
         Storage::Sled(folder) => format!("{:.0} MiB", mebibytes(folder_bytes(folder.path()))),

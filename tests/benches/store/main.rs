@@ -1,10 +1,12 @@
-//! What the stores do in a second, behind the same server and steps. One run measures everything,
-//! because absolute figures swing from minute to minute: compare what stands in one table.
+//! Throughput and latency of the stores, behind the same server and pipeline. One run measures
+//! everything, because absolute figures vary from minute to minute: compare only figures in one
+//! table.
 //!
-//! Clients, collectors and the database share one machine. The last line is one JSON object.
-//! Run: `cargo xtask bench store [--quick] [ingest] [journey] [claims] [hand-off]`; without a chapter, all.
+//! Clients, collectors and the database share one machine. The last line is a JSON object.
+//! Run: `cargo xtask bench store [--quick] [ingest] [journey] [claims] [hand-off]`; without a
+//! chapter, all.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks and may fail")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may panic")]
 
 mod claims;
 mod collectors;
@@ -16,7 +18,7 @@ mod nothing;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// How much is done.
+/// How much a run measures.
 struct Scale {
     rounds: usize,
     round: Duration,
@@ -43,7 +45,7 @@ const QUICK: Scale = Scale {
     queued: 10_000,
 };
 
-/// A part of the run: prints its table and puts its figures into the last line.
+/// A part of the run. It prints its table and adds its figures to the last line.
 type Chapter = fn(&Scale, &mut Map<String, Value>);
 
 const CHAPTERS: [(&str, Chapter); 4] = [
@@ -68,13 +70,13 @@ fn main() {
     println!("{}", Value::Object(figures));
 }
 
-/// A figure with so many digits behind the point.
+/// A figure rounded to this many decimal places.
 fn rounded(value: f64, digits: i32) -> Value {
     let factor = 10_f64.powi(digits);
     json!((value * factor).round() / factor)
 }
 
-/// The time in milliseconds that so many of a hundred stay below.
+/// A percentile of the times, in milliseconds.
 fn percentile_ms(times_us: &mut [u32], hundredths: usize) -> f64 {
     times_us.sort_unstable();
     f64::from(times_us[times_us.len() * hundredths / 100]) / 1000.0

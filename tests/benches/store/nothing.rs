@@ -1,4 +1,4 @@
-//! A store that keeps nothing: what the server and its pipeline cost without one.
+//! A store that keeps nothing, which shows the cost of the server and its pipeline alone.
 
 use async_trait::async_trait;
 use clew_store::{
@@ -12,7 +12,7 @@ use shared::lead::{IdentityKind, Lead};
 use shared::outcome::Outcome;
 use shared::visit::Trail;
 
-/// Takes everything, knows nothing.
+/// Accepts everything, and knows nothing.
 pub(crate) struct Nothing;
 
 #[async_trait]

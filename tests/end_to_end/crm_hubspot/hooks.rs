@@ -1,10 +1,10 @@
-//! Row 10: webhooks as the stand-in signs them, good, forged, old, doubled and out of order.
+//! Row 10: webhooks as the stand-in signs them: valid, forged, old, repeated and out of order.
 
 use super::*;
 use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
 use standin::{Delivery, Emit};
 
-/// A subscribed account.
+/// An account with a webhook subscription.
 fn subscribed() -> Account {
     let account = Account::with_oauth();
     account.standin.set(|settings| settings.target_url = Some(format!("{PUBLIC_URL}/hooks/sales")));
@@ -27,7 +27,7 @@ async fn webhooks_name_what_changed() {
     for (emit, expected) in [
         (emit.clone(), Ok(1)),
         (Emit { generic: true, ..emit.clone() }, Ok(1)),
-        // Told twice, and the newest first: the record is read as it stands, once or again.
+        // Sent twice, newest first: the record is read in its current state, once or twice.
         (Emit { duplicates: 1, shuffle: true, ..emit.clone() }, Ok(2)),
         (Emit { bad_signature: true, ..emit.clone() }, Err("wrong")),
         (Emit { timestamp_offset_ms: -300_001, ..emit.clone() }, Err("another time")),
@@ -47,14 +47,14 @@ async fn webhooks_name_what_changed() {
             }
         }
     }
-    // The same webhook later is an old one.
+    // The same webhook, sent later, is too old.
     let delivery = account.standin.emit(&emit).await.unwrap().remove(0);
     account.advance_ms(300_001);
     assert!(matches!(receive(&account, &delivery), Err(Refused::Signature(_))));
 }
 
 #[actix_web::test]
-async fn a_merge_leads_to_the_new_contact_and_our_own_echo_nowhere() {
+async fn a_merge_is_followed_and_our_own_changes_are_ignored() {
     let account = subscribed().declared().await;
     let lead = Person::new(1, Some("lead@example.com"));
     let first = lead.push(&account.crm).await.unwrap().record;
@@ -89,7 +89,7 @@ async fn a_merge_leads_to_the_new_contact_and_our_own_echo_nowhere() {
 }
 
 #[actix_web::test]
-async fn the_address_may_be_told_by_the_settings() {
+async fn the_webhook_url_can_be_configured() {
     let account = Account::with(
         json!({ "token": "pat-standin", "client_secret": "standin-secret",
             "webhook_url": "http://127.0.0.1:1/by/a%20proxy?x=%3A" }),

@@ -1,4 +1,4 @@
-//! Rows 1, 2 and 17 for notes: one for each conversion, whatever was lost, and text is text.
+//! Rows 1, 2 and 17 for notes: one per conversion, whatever is lost, and text stays text.
 
 use super::*;
 use clew_connect::crm::note::{Note, NoteMarker};
@@ -20,11 +20,11 @@ async fn a_journey_is_one_note() {
         let id = account.standin.put("contact", &json!({ "email": "a@b.example" })).unwrap();
         let contact = record("contact", &id);
         let first = note(1, &["<b>one</b> & 'two'", "🎉"]);
-        // The twelfth begins as the first does.
+        // The marker of note 12 begins like that of note 1.
         account.crm.attach(&contact, &note(12, &["other"]), false).await.unwrap();
         let before = account.standin.log().len();
         account.crm.attach(&contact, &first, false).await.unwrap();
-        assert_eq!(account.standin.log().len(), before + 1, "without a doubt it is one call");
+        assert_eq!(account.standin.log().len(), before + 1, "a first attempt is one call");
         account.crm.attach(&contact, &first, true).await.unwrap();
         let notes = account.records("notes");
         assert_eq!(notes.len(), 2, "{notes:?}");
@@ -40,7 +40,7 @@ async fn a_journey_is_one_note() {
 }
 
 #[actix_web::test]
-async fn a_note_whose_answer_was_lost_is_not_made_twice() {
+async fn a_note_whose_response_was_lost_is_not_repeated() {
     for when in [When::Before, When::After] {
         let account = Account::start();
         let id = account.standin.put("contact", &json!({ "email": "a@b.example" })).unwrap();
@@ -49,7 +49,7 @@ async fn a_note_whose_answer_was_lost_is_not_made_twice() {
         let first = note(1, &["one"]);
         let lost = account.crm.attach(&contact, &first, false).await;
         assert!(matches!(lost, Err(CallError::Transient { .. })), "{lost:?}");
-        // Many others since, more than one batch of them.
+        // Then many other notes, more than one batch of them.
         for number in 100..220 {
             account.crm.attach(&contact, &note(number, &[]), false).await.unwrap();
         }
@@ -64,7 +64,7 @@ async fn a_note_whose_answer_was_lost_is_not_made_twice() {
 }
 
 #[actix_web::test]
-async fn a_note_to_nobody_is_refused() {
+async fn a_note_to_a_missing_contact_is_refused() {
     let account = Account::start();
     let refused = account.crm.attach(&record("contact", "999"), &note(1, &[]), false).await;
     assert!(matches!(refused, Err(CallError::Invalid(_))), "{refused:?}");

@@ -1,4 +1,4 @@
-//! Rows 13 and 14: what stands in HubSpot is read, and what changed is found without a webhook.
+//! Rows 13 and 14: HubSpot's records are read, and changes are found without a webhook.
 
 use super::*;
 use clew_connect::crm::note::{Note, NoteMarker};
@@ -8,7 +8,7 @@ use shared::lifecycle::Stage;
 use standin::Emit;
 use std::collections::BTreeSet;
 
-/// All changes of a list since a time, page by page.
+/// Reads all changes of a feed since a time, page by page.
 async fn walk(account: &Account, feed: &str, since_ms: i64) -> Vec<Change> {
     let (mut all, mut from_ms) = (Vec::new(), since_ms);
     for _ in 0..50 {
@@ -16,26 +16,26 @@ async fn walk(account: &Account, feed: &str, since_ms: i64) -> Vec<Change> {
         all.extend(page.changes);
         match page.more_from_ms {
             Some(next_ms) => {
-                assert!(next_ms > from_ms, "a page leads to itself");
+                assert!(next_ms > from_ms, "a page points to itself");
                 from_ms = next_ms;
             }
             None => return all,
         }
     }
-    panic!("the pages have no end");
+    panic!("the pages do not end");
 }
 
 fn person(change: &Change) -> &PersonRecord {
     match change {
         Change::Person(person) => person,
-        other => panic!("{other:?} is no person"),
+        other => panic!("{other:?} is not a person"),
     }
 }
 
 fn deal(change: &Change) -> &DealRecord {
     match change {
         Change::Deal(deal) => deal,
-        other => panic!("{other:?} is no deal"),
+        other => panic!("{other:?} is not a deal"),
     }
 }
 
@@ -81,11 +81,11 @@ async fn a_deal_whose_webhook_was_lost_is_found() {
         assert_eq!(found.persons.len(), 1);
         assert_eq!(found.persons[0].record, pushed.record);
         assert_eq!(found.persons[0].email.as_deref(), Some("lead@example.com"));
-        // Read by its id it is the same; later there is nothing.
+        // Read by id it is the same, and a later poll finds nothing.
         let read = account.crm.read(&[record("deal", &id)]).await.unwrap();
         assert_eq!(read, [Change::Deal(found.clone())]);
         assert_eq!(walk(&account, "deal", NOW_MS + 60_001).await, []);
-        // Every call went the way that the settings say.
+        // Every call used the API that the settings choose.
         let begins: &[&str] = match api {
             "v3" => &["/crm/v3/", "/crm/v4/associations/"],
             _ => {
@@ -98,9 +98,9 @@ async fn a_deal_whose_webhook_was_lost_is_found() {
     }
 }
 
-/// A deal that does not say whether it is closed: its pipeline does.
+/// If a deal does not say whether it is closed, its pipeline does.
 #[actix_web::test]
-async fn a_pipeline_says_what_a_deal_does_not() {
+async fn a_pipeline_says_whether_a_deal_is_closed() {
     let account = Account::start();
     for (fields, expected) in [
         (json!({ "pipeline": "default", "dealstage": "closedwon" }), DealStatus::Won),
@@ -118,7 +118,7 @@ async fn a_pipeline_says_what_a_deal_does_not() {
 }
 
 #[actix_web::test]
-async fn a_contact_brings_its_stages() {
+async fn a_contact_is_read_with_its_stages() {
     let account = Account::with(json!({ "token": "pat-standin" }), |config| {
         config.stages = [("evangelist".to_owned(), Stage::Advocate)].into();
     });
@@ -148,7 +148,7 @@ async fn a_contact_brings_its_stages() {
     assert_eq!(stages, expected);
 }
 
-/// Row 14: the contact that two became says which they were; what ended for good is gone.
+/// Row 14: a merged contact names the contacts that it was; a deleted contact is gone.
 #[actix_web::test]
 async fn merged_contacts_are_followed() {
     let account = Account::start();
@@ -185,10 +185,10 @@ async fn merged_contacts_are_followed() {
     );
 }
 
-/// Every change is reached in the order of its time, however many have the same.
+/// Every change is read in the order of time, however many share the same time.
 #[actix_web::test]
-async fn no_page_is_lost_and_none_leads_to_itself() {
-    // How many contacts at each of how many times.
+async fn no_page_is_lost_or_repeated() {
+    // The number of contacts per time, and the number of times.
     for (at_once, times) in [(1, 250), (250, 2), (100, 3), (99, 3), (101, 1)] {
         let account = Account::start();
         let mut expected = BTreeSet::new();
@@ -207,9 +207,9 @@ async fn no_page_is_lost_and_none_leads_to_itself() {
     }
 }
 
-/// A thousand changes of one millisecond, and four searches a second.
+/// A thousand changes in one millisecond, and four searches per second.
 #[actix_web::test]
-async fn a_long_walk_goes_on_where_a_limit_stopped_it() {
+async fn a_long_poll_resumes_after_a_limit() {
     let account = Account::start();
     account.standin.set(|settings| settings.searches_per_second = 4);
     for _ in 0..1_000 {
@@ -246,9 +246,9 @@ async fn many_are_read_in_batches() {
     assert!(matches!(strange, Err(CallError::Invalid(_))), "{strange:?}");
 }
 
-/// What the published descriptions require of a body is in it.
+/// Bodies have every member that HubSpot's published API descriptions require.
 #[actix_web::test]
-async fn bodies_have_every_member_that_is_required() {
+async fn bodies_have_every_required_member() {
     let account = Account::start().declared().await;
     let pushed = Person::new(1, Some("lead@example.com")).push(&account.crm).await.unwrap();
     let id = account.standin.put("deal", &json!({ "dealstage": "closedwon" })).unwrap();
@@ -285,9 +285,9 @@ async fn bodies_have_every_member_that_is_required() {
     assert_eq!(seen.len(), 6);
 }
 
-/// What is asked for is asked for once, in queries and in bodies.
+/// Queries and bodies request each property only once.
 #[actix_web::test]
-async fn no_property_is_asked_for_twice() {
+async fn no_property_is_requested_twice() {
     let account = Account::start().declared().await;
     let pushed = Person::new(1, Some("lead@example.com")).push(&account.crm).await.unwrap();
     Person::new(2, None).push(&account.crm).await.unwrap();
@@ -309,5 +309,5 @@ async fn no_property_is_asked_for_twice() {
         assert_eq!(once.len(), asked.len(), "{} {}: {asked:?}", logged.method, logged.path);
         lists += usize::from(!asked.is_empty());
     }
-    assert!(lists >= 6, "only {lists} requests asked for properties");
+    assert!(lists >= 6, "only {lists} requests named properties");
 }

@@ -1,4 +1,4 @@
-//! Rows 1 to 4 and 14: one contact a person, filled and never spoiled.
+//! Rows 1 to 4 and 14: one contact per person, filled and never spoiled.
 
 use super::*;
 
@@ -39,11 +39,11 @@ async fn a_new_lead_is_one_filled_contact() {
     let input = &body["inputs"][0];
     assert_eq!((&input["idProperty"], &input["id"]), (&json!("email"), &json!(EMAIL)));
     assert_eq!(input["objectWriteTraceId"], "0197a2b4-7c1e-7d8a-9f00-000000000001");
-    // The stage is no part of it: it may not go back, whoever else writes.
+    // The stage is not in it: it must not go back, whoever else writes.
     assert_eq!(input["properties"]["lifecyclestage"], Value::Null);
 }
 
-/// Row 2: whatever is repeated, by whomever, there is one contact.
+/// Row 2: whatever is repeated, and by which process, there is one contact.
 #[actix_web::test]
 async fn a_lead_that_is_pushed_again_stays_one_contact() {
     for email in [Some(EMAIL), None] {
@@ -54,7 +54,7 @@ async fn a_lead_that_is_pushed_again_stays_one_contact() {
         let made = [both.0.unwrap(), both.1.unwrap()];
         assert_eq!(made[0].record, made[1].record);
         assert_eq!(made.iter().filter(|pushed| pushed.created).count(), 1);
-        // What is known is found by its id, and nothing is written that is there.
+        // A known contact is found by its id, and nothing is written that is already there.
         account.advance_ms(60_000);
         let before = account.standin.log().len();
         let again = person.push_known(&account.crm, Some(&made[0].record)).await.unwrap();
@@ -65,9 +65,9 @@ async fn a_lead_that_is_pushed_again_stays_one_contact() {
     }
 }
 
-/// Row 2: the answer was lost after the work was done.
+/// Row 2: the response was lost after the work was done.
 #[actix_web::test]
-async fn an_answer_that_is_lost_costs_no_second_contact() {
+async fn a_lost_response_makes_no_second_contact() {
     for (path, email) in [
         ("batch/upsert", Some(EMAIL)),
         ("batch/upsert", None),
@@ -88,9 +88,9 @@ async fn an_answer_that_is_lost_costs_no_second_contact() {
     }
 }
 
-/// Row 3, and what a sales person corrected.
+/// Row 3, and values that a sales person corrected.
 #[actix_web::test]
-async fn an_existing_contact_is_updated_and_keeps_what_is_its_own() {
+async fn an_existing_contact_is_updated_and_keeps_its_values() {
     let there = json!({
         "email": EMAIL, "firstname": "Corrected", "lifecyclestage": "customer",
         "clew_first_click_source": "bing", "clew_last_click_source": "bing",
@@ -140,9 +140,9 @@ async fn a_known_contact_is_found_though_its_address_was_corrected() {
     assert_eq!(account.contact()["email"], "right@example.com");
 }
 
-/// A lead that first had a phone alone, then an address that is another contact's.
+/// A lead that first had only a phone, then the e-mail of another contact.
 #[actix_web::test]
-async fn two_contacts_are_not_made_one_by_us() {
+async fn contacts_are_never_merged_by_us() {
     let account = Account::start().declared().await;
     let mut person = Person::new(1, None);
     let pushed = person.push(&account.crm).await.unwrap();
@@ -158,7 +158,7 @@ async fn two_contacts_are_not_made_one_by_us() {
     assert_eq!(contacts[1]["properties"]["clew_visits_count"], Value::Null);
 }
 
-/// The lead's id is at a contact of another address: that one it is.
+/// The contact with the lead's id is the one, although its e-mail is another.
 #[actix_web::test]
 async fn a_lead_that_changed_its_address_is_found_by_its_id() {
     let account = Account::start().declared().await;
@@ -176,9 +176,9 @@ async fn a_lead_that_changed_its_address_is_found_by_its_id() {
     );
 }
 
-/// Row 14, and a record that was deleted.
+/// Row 14, and a deleted record.
 #[actix_web::test]
-async fn a_contact_that_is_gone_is_found_again_or_made() {
+async fn a_contact_that_is_gone_is_found_again_or_created() {
     let account = Account::start().declared().await;
     let person = Person::new(1, Some(EMAIL));
     let first = person.push(&account.crm).await.unwrap();
@@ -209,9 +209,9 @@ async fn a_contact_that_is_gone_is_found_again_or_made() {
     assert_eq!(account.contact()["email"], EMAIL);
 }
 
-/// The record is gone, and the address is that of somebody's contact: it keeps what it has.
+/// The record is gone, and the e-mail belongs to another contact, which keeps what it has.
 #[actix_web::test]
-async fn a_contact_in_place_of_one_that_is_gone_keeps_what_is_its_own() {
+async fn a_contact_that_replaces_one_keeps_its_values() {
     let account = Account::start().declared().await;
     let there = json!({ "email": EMAIL, "clew_first_click_source": "bing" });
     account.standin.put("contact", &there).unwrap();
@@ -221,9 +221,10 @@ async fn a_contact_in_place_of_one_that_is_gone_keeps_what_is_its_own() {
     assert_eq!(account.contact()["clew_first_click_source"], "bing");
 }
 
-/// Somebody made the contact between our look and our upsert: it is not new, and has no stage of ours.
+/// Somebody created the contact between our lookup and our upsert: it is not new, and gets no stage
+/// from us.
 #[actix_web::test]
-async fn a_contact_that_somebody_made_meanwhile_is_not_new() {
+async fn a_contact_created_meanwhile_is_not_new() {
     let account = Account::start().declared().await;
     account.standin.put("contact", &json!({ "email": EMAIL })).unwrap();
     let fault = standin::Fault { path: "contacts/lead@".into(), status: 404, ..Default::default() };
@@ -245,7 +246,7 @@ async fn fields_that_are_missing_are_named_and_declared() {
         let person = Person::new(1, email);
         let Err(CallError::UnknownField { names, message }) = person.push(&account.crm).await
         else {
-            panic!("fields that nobody declared were taken");
+            panic!("undeclared fields were accepted");
         };
         assert!(names.contains(&"clew_visits_count".to_owned()), "{names:?}");
         assert!(message.contains("does not exist"), "{message}");
@@ -254,7 +255,7 @@ async fn fields_that_are_missing_are_named_and_declared() {
         assert_eq!(declared.fields.iter().filter(|field| field.made).count(), 30);
         person.push(&account.crm).await.unwrap();
         account.contact();
-        // Twice is as good as once.
+        // Declaring again changes nothing.
         let before = account.standin.log().len();
         let again = account.crm.declare(&core()).await.unwrap();
         assert!(again.fields.iter().all(|field| !field.made) && again.advice.is_empty());
@@ -262,7 +263,7 @@ async fn fields_that_are_missing_are_named_and_declared() {
     }
 }
 
-/// The group is there already; and two declare at once.
+/// The group already exists, and two processes declare at once.
 #[actix_web::test]
 async fn more_fields_are_declared_later() {
     let account = Account::start();
@@ -277,7 +278,7 @@ async fn more_fields_are_declared_later() {
 }
 
 #[actix_web::test]
-async fn fields_of_another_type_are_left_alone_and_told_of() {
+async fn fields_of_another_type_are_kept_and_reported() {
     let account = Account::start();
     let wrong = json!({ "name": "clew_visits_count", "label": "x", "type": "string",
         "fieldType": "text", "groupName": "contactinformation" });

@@ -9,7 +9,7 @@ fn person(number: u32) -> Person {
 
 /// Row 5.
 #[actix_web::test]
-async fn twenty_that_meet_an_expired_token_renew_it_once() {
+async fn twenty_calls_renew_an_expired_token_once() {
     let account = Account::with_oauth().declared().await;
     account.standin.expire_tokens(false);
     let granted = account.calls("/oauth/2026-03/token").len();
@@ -20,7 +20,7 @@ async fn twenty_that_meet_an_expired_token_renew_it_once() {
     }
     assert_eq!(account.calls("/oauth/2026-03/token").len(), granted + 1);
     assert_eq!(account.records("contacts").len(), 20);
-    // Half an hour later, before the vendor has to say so.
+    // Half an hour later, before the vendor refuses it.
     account.advance_ms(1_800_000);
     let refused = |account: &Account| {
         account.standin.log().iter().filter(|logged| logged.status == 401).count()
@@ -28,15 +28,16 @@ async fn twenty_that_meet_an_expired_token_renew_it_once() {
     let before = refused(&account);
     account.crm.probe().await.unwrap();
     assert_eq!(refused(&account), before);
-    // Nothing renews what was taken away.
+    // A revoked token cannot be renewed.
     account.standin.expire_tokens(true);
     let Err(CallError::Auth(message)) = account.crm.probe().await else { panic!() };
     assert!(message.contains("BAD_REFRESH_TOKEN") && !message.contains("standin-"), "{message}");
 }
 
-/// What one process renewed is the other's, also where that one was refused for coming second.
+/// A token that one process renewed serves the other, even if that one was refused for renewing
+/// second.
 #[actix_web::test]
-async fn processes_share_what_was_renewed() {
+async fn processes_share_a_renewed_token() {
     let account = Account::with_oauth().declared().await;
     let other = account.other_process();
     other.probe().await.unwrap();
@@ -65,7 +66,7 @@ async fn processes_share_what_was_renewed() {
 }
 
 #[actix_web::test]
-async fn a_token_that_is_not_valid_is_told_of() {
+async fn an_invalid_token_is_reported() {
     let account = Account::start();
     account.crm.probe().await.unwrap();
     account.standin.set(|settings| settings.scopes = Some(vec!["crm.objects.deals.read".into()]));
@@ -77,7 +78,7 @@ async fn a_token_that_is_not_valid_is_told_of() {
     assert!(message.contains("correlation id") && !message.contains("pat-standin"), "{message}");
 }
 
-/// Row 6: it is waited as long as the policy says, and nobody calls meanwhile.
+/// Row 6: the adapter waits as long as the policy says, and nobody calls meanwhile.
 #[actix_web::test]
 async fn limits_are_waited_for() {
     for (policy, wait_ms) in
@@ -90,7 +91,7 @@ async fn limits_are_waited_for() {
         for _ in 0..3 {
             let now_ms = account.clock.now_ms();
             let Err(CallError::RateLimited { until_ms, .. }) = lead.push(&account.crm).await else {
-                panic!("{policy} was not seen")
+                panic!("{policy} was not recognized")
             };
             assert_eq!(until_ms, now_ms + wait_ms, "{policy}");
             let asked = account.standin.log().len();
@@ -105,9 +106,9 @@ async fn limits_are_waited_for() {
     }
 }
 
-/// A server that asks for years is asked again tomorrow.
+/// A server that asks for years is called again after a day.
 #[actix_web::test]
-async fn nobody_is_left_alone_for_longer_than_a_day() {
+async fn no_pause_is_longer_than_a_day() {
     for after in ["4000000000", "Thu, 31 Dec 2099 23:59:59 GMT"] {
         let account = Account::start();
         let headers = [("retry-after".to_owned(), after.to_owned())].into();
@@ -120,9 +121,9 @@ async fn nobody_is_left_alone_for_longer_than_a_day() {
     }
 }
 
-/// The last call that is allowed says so, and the next one is not made.
+/// The last allowed call says so, and the next one is not made.
 #[actix_web::test]
-async fn what_is_used_up_is_seen_before_it_is_refused() {
+async fn a_used_up_limit_is_seen_before_a_refusal() {
     let account = Account::start().declared().await;
     let limit = Limit { remaining: Some(1), ..Limit::default() };
     account.standin.limit(&limit).unwrap();
@@ -164,19 +165,20 @@ async fn outages_pass() {
         assert!(failures.len() < 9);
     };
     assert_eq!(failures, [Some(NOW_MS + 60_000), None, None, None]);
-    // The time-out had made it.
+    // The call that timed out had created it.
     assert!(!pushed.created);
     account.contact();
 }
 
-/// Rows 8 and 9: what is refused inside a yes is refused, with the vendor's words, and alone.
+/// Rows 8 and 9: a refusal inside a success is a refusal, is reported in the vendor's words, and
+/// affects only its own record.
 #[actix_web::test]
-async fn refusals_are_told_and_others_go_on() {
+async fn refusals_are_reported_and_others_go_on() {
     let account = Account::start().declared().await;
     let Err(CallError::Invalid(message)) =
         Person::new(1, Some("nobody@nowhere")).push(&account.crm).await
     else {
-        panic!("a bad address was taken")
+        panic!("a bad address was accepted")
     };
     assert!(message.contains("Email address nobody@nowhere is invalid"), "{message}");
     assert_eq!(account.standin.log().iter().filter(|logged| logged.status == 207).count(), 1);
@@ -202,9 +204,9 @@ fn unreadable(what: &str) -> CallError {
     CallError::Transient { until_ms: None, message: format!("HubSpot's response has no {what}") }
 }
 
-/// An account that put other stages in place of HubSpot's own loses no lead by it.
+/// An account that replaced HubSpot's own stages loses no lead by it.
 #[actix_web::test]
-async fn a_stage_that_is_not_taken_holds_up_nobody() {
+async fn a_refused_stage_holds_up_no_lead() {
     let account = Account::start().declared().await;
     account.standin.fail(Fault {
         path: "contacts/1".into(),

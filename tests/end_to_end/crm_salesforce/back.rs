@@ -1,4 +1,4 @@
-//! What comes back: leads, opportunities, deletions, outbound messages.
+//! Reading back: leads, opportunities, deletions, outbound messages.
 
 use super::support::{HOOK_SECRET, NOW_MS, Org, anna, id};
 use clew_connect::CallError;
@@ -23,10 +23,10 @@ async fn every_page(org: &Org, feed: &str, since_ms: i64) -> Vec<Change> {
         let page = org.crm.changed(feed, since_ms).await.unwrap();
         changes.extend(page.changes);
         let Some(more_ms) = page.more_from_ms else { return changes };
-        assert!(more_ms > since_ms, "it would be asked for the same forever");
+        assert!(more_ms > since_ms, "the page would be read again forever");
         since_ms = more_ms;
     }
-    panic!("it does not end");
+    panic!("the pages do not end");
 }
 
 #[actix_web::test]
@@ -138,14 +138,14 @@ async fn deals_with_their_persons() {
     };
     let read = org.crm.read(std::slice::from_ref(&deal)).await.unwrap();
     assert_eq!(read, [Change::Deal(open.clone())]);
-    // Without currencies, and without our field, which is asked for once.
+    // An organization without currencies and without our field, which is requested only once.
     let asked = org.standin.log().iter().filter(|one| one.status == 400).count();
     org.crm.read(std::slice::from_ref(&deal)).await.unwrap();
     assert_eq!(org.standin.log().iter().filter(|one| one.status == 400).count(), asked);
 
     let midnight_ms = 1_795_219_200_000;
     for (stage, day, status, closed_at_ms) in [
-        // On the day that it says: the very time. Dated back: that day.
+        // Closed on that day: the exact time. Dated back: that day.
         ("Closed Won", "2026-11-21", DealStatus::Won, NOW_MS + HOUR_MS + 10_000),
         ("Closed Won", "2026-10-01", DealStatus::Won, 1_790_812_800_000),
         ("Closed Lost", "2026-11-21", DealStatus::Lost, NOW_MS + 3 * HOUR_MS + 10_000),
@@ -155,7 +155,7 @@ async fn deals_with_their_persons() {
         emit(&org, &deal, change).await;
         let [Change::Deal(closed)] = &org.crm.read(std::slice::from_ref(&deal)).await.unwrap()[..]
         else {
-            panic!("one deal");
+            panic!("expected one deal");
         };
         let expected = DealRecord {
             status,
@@ -184,7 +184,7 @@ async fn deals_with_their_persons() {
     org.standin.stop().await;
 }
 
-/// Changes a record without a word; with a target, the message that tells of it.
+/// Changes a record without reporting it.
 async fn emit(org: &Org, record: &RecordRef, change: Value) -> Vec<String> {
     let Value::Object(change) = change else { panic!("{change}") };
     let RecordRef { object, id } = record.clone();
@@ -194,7 +194,7 @@ async fn emit(org: &Org, record: &RecordRef, change: Value) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn row_13_a_change_that_nobody_told_is_found_page_by_page() {
+async fn row_13_an_unreported_change_is_found_page_by_page() {
     for at_once in [1, 7, 40] {
         let standin = Standin::salesforce().settings(|settings| settings.page_size = 5);
         let org = Org::with(standin.start().unwrap(), json!({}), json!({}));
@@ -206,7 +206,7 @@ async fn row_13_a_change_that_nobody_told_is_found_page_by_page() {
             let fields = json!({ "LastName": number.to_string(), "Company": "Acme" });
             expected.push(org.put("Lead", &fields));
         }
-        // More of them in one second than a page has must not be asked for again and again.
+        // More changes in one second than fit on a page must not be read again and again.
         let changes = every_page(&org, "Lead", NOW_MS).await;
         let persons: Vec<_> = changes
             .iter()
@@ -223,7 +223,7 @@ async fn row_13_a_change_that_nobody_told_is_found_page_by_page() {
 }
 
 #[actix_web::test]
-async fn what_was_deleted_is_told() {
+async fn deletions_are_found() {
     let org = Org::start().await;
     let records = ["Lead", "Opportunity"].map(|object| {
         org.put(
@@ -251,7 +251,7 @@ async fn what_was_deleted_is_told() {
         let told = org.crm.changed(&record.object, start_ms).await.unwrap();
         assert_eq!(told, Page { changes: gone.to_vec(), more_from_ms: None });
         assert_eq!(org.crm.read(std::slice::from_ref(record)).await.unwrap(), gone);
-        // Longer ago than is told.
+        // Longer ago than Salesforce reports deletions.
         let later = org.crm.changed(&record.object, start_ms - 400 * 24 * HOUR_MS).await.unwrap();
         assert_eq!(later.changes, gone);
     }
@@ -287,7 +287,7 @@ async fn row_10_outbound_messages() {
         "Opportunity",
         &json!({ "Name": "A & <B>", "StageName": "Prospecting", "CloseDate": "2026-12-24" }),
     );
-    // Nobody is there; what it would have got is written down.
+    // Nothing listens there; the stand-in records what it would have sent.
     org.standin.set(|settings| settings.target_url = Some("http://127.0.0.1:1/".into()));
     let message = async |record: &RecordRef, bad_signature| {
         let RecordRef { object, id } = record.clone();
@@ -315,7 +315,7 @@ async fn row_10_outbound_messages() {
     ] {
         let refused = receive(&org, secret_path, body.as_bytes());
         assert!(matches!(refused, Err(Refused::Signature(_))), "{refused:?}");
-        // The secret is judged before the body is read.
+        // The secret is checked before the body is read.
         let head = Head { secret_path, header: &|_| None, now_ms: NOW_MS };
         assert_eq!(org.crm.admit(&head).is_ok(), secret_path == HOOK_SECRET, "{secret_path}");
     }

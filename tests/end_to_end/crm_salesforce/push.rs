@@ -44,7 +44,8 @@ async fn row_1_a_new_lead_in_an_empty_organization() {
             json!({ "email": "anna@example.com", "first_name": "Anna" }),
             json!({ "LastName": "anna", "FirstName": "Anna" }),
         ),
-        // Longer than the field: cut. A cut address would be another person's.
+        // Values longer than the field are cut. An e-mail is left out: a cut one would be another
+        // person's.
         (
             json!({
                 "email": format!("{}@{}.example", "x".repeat(60), "y".repeat(30)), "last_name": "ß".repeat(90),
@@ -64,7 +65,7 @@ async fn row_1_a_new_lead_in_an_empty_organization() {
         assert_eq!(pushed.url, Some(format!("{}/{}", org.standin.url(), pushed.record.id)));
         assert_holds(&org.one(&pushed.record), &expected);
         org.crm.attach(&pushed.record, &note(&lead, 1), false).await.unwrap();
-        let [task] = &org.all("Task")[..] else { panic!("one task") };
+        let [task] = &org.all("Task")[..] else { panic!("expected one task") };
         let short: String = key.chars().take(8).collect();
         assert_holds(
             task,
@@ -75,14 +76,14 @@ async fn row_1_a_new_lead_in_an_empty_organization() {
             }),
         );
         assert_eq!(org.all("Lead").len(), 1);
-        // To find, to make, to note: three calls.
+        // Three calls: find, create, attach the note.
         assert_eq!((org.requests("POST", "/composite"), org.requests("PATCH", "/Lead/")), (4, 1));
         org.standin.stop().await;
     }
 }
 
 #[actix_web::test]
-async fn row_2_whatever_is_repeated_is_there_once() {
+async fn row_2_a_repeat_makes_no_second_record() {
     use standin::{Fault, When};
     for lost in ["", "/composite", "/Lead/Clew_Lead_Id__c", "/Task"] {
         let org = Org::start().await;
@@ -96,7 +97,7 @@ async fn row_2_whatever_is_repeated_is_there_once() {
             let _ = org.crm.attach(&pushed.record, &note(&anna, 1), attempt > 1).await;
         }
         assert_eq!((org.all("Lead").len(), org.all("Task").len()), (1, 1), "{lost}");
-        // The next conversion has a task of its own.
+        // The next conversion gets its own task.
         let record = org.push(&anna).await.unwrap().record;
         org.crm.attach(&record, &note(&anna, 2), true).await.unwrap();
         assert_eq!((org.all("Lead").len(), org.all("Task").len()), (1, 2), "{lost}");
@@ -115,7 +116,7 @@ async fn row_2_two_processes_at_once() {
 }
 
 #[actix_web::test]
-async fn row_2_what_is_the_same_is_not_written() {
+async fn row_2_equal_values_are_not_written() {
     let org = Org::start().await;
     let mut anna = anna();
     anna.known = Some(org.push(&anna).await.unwrap().record);
@@ -126,7 +127,7 @@ async fn row_2_what_is_the_same_is_not_written() {
 }
 
 #[actix_web::test]
-async fn row_3_what_is_there_already() {
+async fn row_3_an_existing_record() {
     let other = id(9).to_text();
     let there = |change: Value| {
         let mut there = json!({
@@ -166,7 +167,7 @@ async fn row_3_what_is_there_already() {
             true,
             json!({ "Clew_First_Click_Source__c": "google", "Clew_Lead_Id__c": own }),
         ),
-        // Found by our id, whatever the address has become.
+        // Found by our id, whatever its e-mail is now.
         (
             "Contact",
             json!({ "LastName": "Berg", "Email": "other@example.com", "Clew_Lead_Id__c": own }),
@@ -204,8 +205,8 @@ async fn row_3_which_record_of_several() {
         anna.known = known.cloned();
         anna
     };
-    // What is found last is found first from then on: the known one, our id, a Lead by its address,
-    // a Contact by its address.
+    // The lookup goes by the known record, our id, a Lead's e-mail, a Contact's e-mail. Each step
+    // below adds a record that is found before the last one.
     assert_eq!(org.push(&anna_with(None)).await.unwrap().record, contact);
     let org = Org::start().await;
     let contact = org.put("Contact", &json!({ "LastName": "Berg", "Email": "anna@example.com" }));
@@ -235,14 +236,14 @@ async fn row_14_a_record_that_was_converted_or_deleted() {
     let made = org.standin.act(&json!({ "convert": first.id })).unwrap();
     let contact =
         RecordRef { object: "Contact".into(), id: made["contact"].as_str().unwrap().into() };
-    // By our id, and as the known record.
+    // Found by our id, and as the known record.
     assert_eq!(org.push(&anna).await.unwrap().record, contact);
     anna.known = Some(first.clone());
     assert_eq!(org.push(&anna).await.unwrap().record, contact);
-    // Its note goes with it, whether it was made before or not.
+    // Its note moves with it, whether it was made before or not.
     org.crm.attach(&first, &note(&anna, 1), false).await.unwrap();
     org.crm.attach(&first, &note(&anna, 1), true).await.unwrap();
-    let [task] = &org.all("Task")[..] else { panic!("one task") };
+    let [task] = &org.all("Task")[..] else { panic!("expected one task") };
     assert_eq!(task["WhoId"], contact.id.as_str());
     org.standin.stop().await;
 
@@ -277,7 +278,7 @@ async fn row_17_hostile_values_stay_values() {
             &org.one(&first.record),
             &json!({ "LastName": text, "Email": hostile.contact.email, "Clew_Form_Name__c": text }),
         );
-        // Found again by the address alone.
+        // Found again by the e-mail alone.
         let mut again = lead(2, json!({ "email": "x@example.com" }));
         again.contact.email.clone_from(&hostile.contact.email);
         assert_eq!(org.push(&again).await.unwrap().record, first.record);
@@ -286,7 +287,7 @@ async fn row_17_hostile_values_stay_values() {
         attached.lines = vec![text.to_owned()];
         org.crm.attach(&first.record, &attached, false).await.unwrap();
         org.crm.attach(&first.record, &attached, true).await.unwrap();
-        let [task] = &org.all("Task")[..] else { panic!("one task") };
+        let [task] = &org.all("Task")[..] else { panic!("expected one task") };
         assert!(task["Description"].as_str().unwrap().starts_with(text));
         assert_eq!(org.all("Lead").len(), 1);
         org.standin.stop().await;
@@ -294,7 +295,7 @@ async fn row_17_hostile_values_stay_values() {
 }
 
 #[actix_web::test]
-async fn money_is_a_number_there() {
+async fn money_is_written_as_a_number() {
     let org = Org::bare(json!({}));
     let fields = ["lead_id", "revenue", "opportunity_value"].map(|name| find(name).unwrap());
     org.crm.declare(&fields).await.unwrap();

@@ -1,4 +1,4 @@
-//! An organization, our connection to it, and what is handed to it.
+//! An organization, a connection to it, and leads to push.
 
 use clew_connect::CallError;
 use clew_connect::crm::CrmConfig;
@@ -14,7 +14,7 @@ use standin::Standin;
 use std::time::Duration;
 use tests::adapter::Adapter;
 
-/// Where the stand-in's clock begins.
+/// The start of the stand-in's clock.
 pub(super) const NOW_MS: i64 = 1_795_255_200_000;
 pub(super) const HOOK_SECRET: &str = "3f9a0c1b7d5e4862a1b0c9d8e7f60514";
 pub(super) const TOKEN: &str = "/services/oauth2/token";
@@ -37,19 +37,19 @@ pub(super) struct Lead {
 }
 
 impl Org {
-    /// With our fields declared.
+    /// Starts it with our fields declared.
     pub(super) async fn start() -> Self {
         let org = Self::bare(json!({}));
         org.declare().await;
         org
     }
 
-    /// As it is before `clew crm setup`, with settings of `[crm.salesforce]` over the usual ones.
+    /// Starts it as before `clew crm setup`, with settings of `[crm.salesforce]` over the defaults.
     pub(super) fn bare(change: Value) -> Self {
         Self::with(Standin::salesforce().start().unwrap(), change, json!({}))
     }
 
-    /// The same of a stand-in that runs, and with settings of `[[crm]]`.
+    /// Like [`bare`](Self::bare), on a running stand-in, and with settings of `[[crm]]`.
     pub(super) fn with(standin: Standin, change: Value, outer: Value) -> Self {
         let mut settings = json!({
             "login_url": standin.url(),
@@ -75,7 +75,7 @@ impl Org {
     pub(super) async fn declare(&self) {
         let fields: Vec<&'static Field> = CORE.iter().filter_map(|name| find(name)).collect();
         self.crm.declare(&fields).await.unwrap();
-        // The throttle's bucket is full again.
+        // Let the throttle's bucket fill up again.
         self.advance_ms(10_000);
     }
 
@@ -112,7 +112,7 @@ impl Org {
         RecordRef { object: object.to_owned(), id }
     }
 
-    /// How many requests were made whose method and path hold these words.
+    /// How many requests have this method and contain this text in their path.
     pub(super) fn requests(&self, method: &str, path: &str) -> usize {
         let log = self.standin.log();
         log.iter().filter(|one| one.method == method && one.path.contains(path)).count()
@@ -124,7 +124,7 @@ fn merge(into: &mut Value, change: Value) {
     into.as_object_mut().unwrap().extend(change);
 }
 
-/// The lead of a person; `number` makes another.
+/// The lead of a person. Another `number` is another lead.
 pub(super) fn lead(number: u8, contact: Value) -> Lead {
     let values = [
         ("lead_id", json!(id(number).to_text())),
@@ -167,7 +167,7 @@ pub(super) fn note(lead: &Lead, number: u32) -> Note {
     }
 }
 
-/// Whether everything in `expected` is in `found`; null stands for nothing.
+/// Asserts that `found` contains everything in `expected`; null stands for absent.
 #[track_caller]
 pub(super) fn assert_holds(found: &Value, expected: &Value) {
     for (name, value) in expected.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! What Salesforce refuses, and who may call it.
+//! Refusals by Salesforce, tokens, limits and outages.
 
 use super::support::{NOW_MS, Org, TOKEN, anna, assert_holds, lead, note};
 use clew_connect::CallError;
@@ -12,27 +12,27 @@ async fn row_4_fields_that_are_missing_are_declared() {
     let org = Org::bare(json!({}));
     let anna = anna();
     let Err(CallError::UnknownField { names, message }) = org.push(&anna).await else {
-        panic!("the fields are not there");
+        panic!("the fields do not exist");
     };
-    // All of them, not just the first that the vendor tells.
+    // All of them, not only the first that the vendor names.
     assert_eq!(names.len(), anna.values.len(), "{names:?}");
     assert!(message.contains("No such column 'Clew_Lead_Id__c'"), "{message}");
     assert!(org.all("Lead").is_empty());
     org.declare().await;
     assert!(org.push(&anna).await.unwrap().created);
 
-    // One that the user may not see, in an organization that will not permit it.
+    // A field that the user cannot see, in an organization that will not permit it.
     let mut more = anna.clone();
     more.values.push((find("company").unwrap(), json!("Acme")));
     let Err(CallError::UnknownField { names, .. }) = org.push(&more).await else {
-        panic!("the field is not there");
+        panic!("the field is not visible");
     };
     assert_eq!(names, ["Clew_Company__c"]);
     org.standin.stop().await;
 }
 
 #[actix_web::test]
-async fn declaring_twice_is_as_good_as_once() {
+async fn declaring_again_changes_nothing() {
     let fields: Vec<&'static Field> = CORE.iter().filter_map(|name| find(name)).collect();
     let org = Org::bare(json!({}));
     let first = org.crm.declare(&fields).await.unwrap();
@@ -61,7 +61,7 @@ async fn declaring_twice_is_as_good_as_once() {
     assert!(custom.iter().all(|field| field["read"] == true && field["edit"] == true));
     org.standin.stop().await;
 
-    // Without a permission set nobody sees them; declared again, they are not made again.
+    // Without a permission set nobody sees the fields; declaring again does not create them again.
     let org = Org::bare(json!({ "permission_set": null }));
     let declared = org.crm.declare(&fields).await.unwrap();
     assert!(declared.advice[0].contains("permission set"), "{:?}", declared.advice);
@@ -69,7 +69,7 @@ async fn declaring_twice_is_as_good_as_once() {
     let made = org.requests("POST", "/tooling/");
     org.crm.declare(&fields).await.unwrap();
     assert_eq!((made, org.requests("POST", "/tooling/")), (2 * CORE.len(), made));
-    // Another process finds that they are there.
+    // Another process finds that they exist.
     let other = Org::with(org.standin, json!({}), json!({}));
     let declared = other.crm.declare(&fields).await.unwrap();
     assert!(declared.fields.iter().all(|field| !field.made));
@@ -82,7 +82,7 @@ async fn declaring_twice_is_as_good_as_once() {
 async fn a_field_that_was_deleted_is_declared_again() {
     let org = Org::start().await;
     assert!(org.push(&anna()).await.unwrap().created);
-    // The organization as it was on its first day.
+    // The organization is reset.
     org.standin.reset();
     org.advance_ms(600_000);
     assert!(matches!(org.push(&anna()).await, Err(CallError::UnknownField { .. })));
@@ -124,9 +124,9 @@ async fn row_5_one_token_for_twenty_pushes() {
         assert!(pushed.unwrap().created);
     }
     assert_eq!((org.requests("POST", TOKEN) - before, org.all("Lead").len()), (1, 20));
-    // Credentials that are no good any more.
+    // Revoked credentials.
     org.standin.expire_tokens(true);
-    let Err(CallError::Auth(message)) = org.crm.probe().await else { panic!("they are ended") };
+    let Err(CallError::Auth(message)) = org.crm.probe().await else { panic!("they are revoked") };
     assert!(message.contains("invalid_grant") && !message.contains("secret"), "{message}");
     org.standin.stop().await;
 }
@@ -143,7 +143,7 @@ async fn ways_to_get_a_token() {
         ),
     ] {
         let org = Org::bare(settings);
-        // The second time by the refresh token that came in place of the first.
+        // The second time with the refresh token that replaced the first.
         for _ in 0..3 {
             org.crm.probe().await.unwrap();
             org.standin.expire_tokens(false);
@@ -170,7 +170,7 @@ async fn row_6_limits_are_waited_for() {
                 panic!("attempt {attempt} should have been refused");
             };
             assert_eq!(until_ms, now_ms + (attempt + 1) * wait_ms);
-            // Nobody is asked before that.
+            // No call is made before that.
             let asked = org.standin.log().len();
             assert!(matches!(org.crm.probe().await, Err(CallError::RateLimited { .. })));
             assert_eq!(org.standin.log().len(), asked);
@@ -182,7 +182,7 @@ async fn row_6_limits_are_waited_for() {
 }
 
 #[actix_web::test]
-async fn calls_that_run_low_let_no_work_begin_and_what_has_begun_end() {
+async fn low_limits_stop_new_work_and_let_begun_work_end() {
     for (daily, remaining, rest_ms) in [(1_000, 99, 5_000), (1_000, 1, 900_000)] {
         let org = Org::start().await;
         org.standin.set(|settings| settings.daily = daily);
@@ -223,7 +223,7 @@ async fn row_7_bad_gateways_and_silence() {
 }
 
 #[actix_web::test]
-async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
+async fn row_8_and_9_refusals_and_false_successes() {
     let part = |status: u16, body: Value| {
         let part = |place: usize| {
             let reference = format!("part{place}");
@@ -292,14 +292,14 @@ async fn row_8_and_9_refusals_and_answers_that_only_look_good() {
         org.standin.fail(Fault { path, status, body: Some(body.clone()), ..Fault::default() });
         let failed = org.push(&anna()).await;
         assert_eq!(failed, Err(expected), "{body}");
-        // Others go on.
+        // Other leads go on.
         assert!(org.push(&lead(3, json!({ "email": "three@example.com" }))).await.unwrap().created);
         org.standin.stop().await;
     }
 }
 
 #[actix_web::test]
-async fn what_another_step_mends() {
+async fn refusals_that_a_second_call_solves() {
     let closed_list = json!([{
         "errorCode": "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "message": "bad value",
         "fields": ["LeadSource"],
@@ -330,10 +330,10 @@ async fn what_another_step_mends() {
     let cleo = lead(3, json!({ "email": "cleo@example.com" }));
     assert_eq!(org.push(&cleo).await.unwrap().record, third);
 
-    // An answer without a body, as before version 46: it is looked for again, and made then.
+    // A response without a body, as before version 46: the record is looked for again, and created.
     org.standin.fail(fault(204, json!("")));
     assert!(org.push(&lead(4, json!({ "email": "d@example.com" }))).await.unwrap().created);
-    // A rule of the organization against duplicates that only warns is passed over.
+    // A duplicate rule that only warns is bypassed.
     let header = "sforce-duplicate-rule-header";
     let log = org.standin.log();
     let patches = log.iter().filter(|one| one.method == "PATCH");
@@ -345,11 +345,11 @@ async fn what_another_step_mends() {
 }
 
 #[actix_web::test]
-async fn an_organization_that_is_not_there() {
+async fn an_unreachable_organization() {
     let standin = Standin::salesforce().start().unwrap();
     let org = Org::with(standin, json!({ "login_url": "http://127.0.0.1:1" }), json!({}));
     let Err(CallError::Transient { message, .. }) = org.crm.probe().await else {
-        panic!("nobody is there");
+        panic!("nothing listens there");
     };
     assert!(!message.contains("127.0.0.1:1") && NOW_MS == org.clock.now_ms(), "{message}");
     org.standin.stop().await;

@@ -1,4 +1,4 @@
-//! The chapter on hand-offs: claimed, settled, put off, and tried in each lead's order.
+//! The chapter on deliveries: claimed, settled, put off, and attempted in each lead's order.
 
 use super::records::stage;
 use super::scene::{MINUTE, START_MS, conversion, convert};
@@ -10,13 +10,13 @@ use shared::ids::{LeadId, SiteId};
 use shared::lifecycle::Stage;
 use shared::limits::DAY_MS;
 
-/// Of a chapter's own destination, so that no other chapter's deliveries are met.
+/// Claims from a chapter's own destination, so that it gets no other chapter's deliveries.
 async fn claim(store: &dyn Store, to: &str, now_ms: i64, limit: usize) -> Vec<Delivery> {
     let (destination, lease_until_ms) = (to.into(), now_ms + 45_000);
     store.claim_deliveries(Claim { destination, now_ms, lease_until_ms, limit }).await.unwrap()
 }
 
-/// A conversion of a person, with one delivery that is due at a time.
+/// Converts a person, with one delivery that is due at `due_at_ms`.
 async fn converts(
     store: &dyn Store,
     to: &str,
@@ -30,7 +30,7 @@ async fn converts(
     (lead, DeliveryId::of(lead, &to.into(), DeliveryKind::Converted, id.0))
 }
 
-/// Due once, leased, come back after the lease, settled, replayed.
+/// A due delivery is claimed once, comes back when its lease ends, is settled, and can be replayed.
 pub(super) async fn are_claimed_and_settled(store: &dyn Store) {
     // A time of its own, before every other chapter's deliveries are due.
     let start = START_MS - 40 * DAY_MS;
@@ -54,7 +54,7 @@ pub(super) async fn are_claimed_and_settled(store: &dyn Store) {
 
     let again = claim(start + 55_000).await;
     assert_eq!((again.len(), again[0].id, again[0].attempts), (1, id, 2), "the lease ran out");
-    // Who lost the lease comes too late.
+    // A worker that has lost its lease settles nothing.
     store.settle_delivery(id, 1, Settlement::Sent { at_ms: start }).await.unwrap();
     assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sending);
     let retry = Settlement::Retry { at_ms: start + 100_000, error: "500".into() };
@@ -65,7 +65,7 @@ pub(super) async fn are_claimed_and_settled(store: &dyn Store) {
     assert_eq!(claim(start + 100_000).await.len(), 1);
     let dead = Settlement::Dead { at_ms: start + 100_000, error: "gone".into() };
     store.settle_delivery(id, 3, dead).await.unwrap();
-    assert_eq!(claim(start + 300_000).await, [], "the dead are not claimed");
+    assert_eq!(claim(start + 300_000).await, [], "dead deliveries are not claimed");
 
     assert!(store.replay_delivery(id, start + 300_000).await.unwrap());
     assert_eq!(claim(start + 300_000).await[0].attempts, 1);
@@ -75,7 +75,7 @@ pub(super) async fn are_claimed_and_settled(store: &dyn Store) {
     assert_eq!(claim(start + 900_000).await, []);
 }
 
-/// Put off as often as it may be, it is no attempt of the schedule.
+/// However often a delivery is put off, that does not count as an attempt.
 pub(super) async fn wait_without_counting(store: &dyn Store) {
     let (_, id) = converts(store, "waits", "waits@example.com", START_MS, START_MS).await;
     for turn in 1..=5 {
@@ -83,7 +83,7 @@ pub(super) async fn wait_without_counting(store: &dyn Store) {
         let claimed = claim(store, "waits", now_ms, 9).await;
         assert_eq!((claimed.len(), claimed[0].attempts, claimed[0].claims), (1, 1, turn));
         let wait = Settlement::Wait { at_ms: now_ms + MINUTE, reason: "429".into() };
-        // Only who claimed it last settles it, though every attempt so far was the first.
+        // Only the last claim settles it, although every attempt so far was number 1.
         store.settle_delivery(id, turn - 1, Settlement::Sent { at_ms: now_ms }).await.unwrap();
         store.settle_delivery(id, turn, wait).await.unwrap();
         let waiting = store.delivery(id).await.unwrap().unwrap();
@@ -91,7 +91,7 @@ pub(super) async fn wait_without_counting(store: &dyn Store) {
         assert_eq!((waiting.due_at_ms, waiting.error.as_deref()), (now_ms + MINUTE, Some("429")));
         assert_eq!(claim(store, "waits", now_ms, 9).await, []);
     }
-    // Of an attempt that began before a replay nothing is taken.
+    // The outcome of an attempt that began before a replay is ignored.
     let now_ms = START_MS + 10 * MINUTE;
     assert_eq!(claim(store, "waits", now_ms, 9).await[0].claims, 6);
     assert!(store.replay_delivery(id, now_ms).await.unwrap());
@@ -103,8 +103,8 @@ pub(super) async fn wait_without_counting(store: &dyn Store) {
     assert_eq!(store.delivery(id).await.unwrap().unwrap().state, DeliveryState::Sent);
 }
 
-/// Whatever falls due first, a lead's hand-offs to a destination are tried in the order in which they
-/// were made, each when the one before it is settled.
+/// A destination's deliveries of one lead are attempted in the order in which they were created,
+/// each after the one before it is settled, whatever their due times.
 pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     let to = "line";
     let (lead, first) = converts(store, to, "line@example.com", START_MS, START_MS + 10_000).await;
@@ -127,12 +127,12 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     let (at_ms, error) = (START_MS + 20_000, String::from("500"));
     let sent = || Settlement::Sent { at_ms };
 
-    // Another lead does not wait with it.
+    // Another lead's delivery does not wait with them.
     assert_eq!(claims(9_999).await, [(other, 1)]);
     assert_eq!((due(second).await, due(told).await), (10_001, 10_001));
     assert_eq!(store.delivery(second).await.unwrap().unwrap().state, DeliveryState::Pending);
     assert_eq!(claims(10_001).await, [(first, 1)]);
-    // While that is tried, a second later.
+    // While the first is attempted, the others are moved by a second.
     assert_eq!((due(second).await, due(told).await), (11_001, 11_001));
     settle(first, 1, Settlement::Retry { at_ms, error: error.clone() }).await;
     assert_eq!(claims(11_001).await, []);
@@ -141,7 +141,8 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     settle(first, 2, sent()).await;
     assert_eq!(claims(20_001).await, [(second, 1)]);
     assert!(due(told).await > 20_001);
-    // The dead hold up nobody; replayed, it comes before what is not settled.
+    // A dead delivery holds up nothing; when replayed, it comes before later ones that are not
+    // settled.
     settle(second, 1, Settlement::Dead { at_ms, error }).await;
     assert!(store.replay_delivery(second, START_MS + 21_000).await.unwrap());
     assert_eq!(claims(21_001).await, [(second, 2)]);
@@ -152,8 +153,8 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     assert_eq!(claims(900_000).await, [(other, 2)]);
 }
 
-/// What a clock put far ahead that was wrong falls due when the clock is right, leases too; and what is
-/// due later than now for a good reason stays where it is.
+/// Deliveries and leases that a wrong clock put far ahead fall due once the clock is right.
+/// Deliveries that are due later for a good reason keep their time.
 pub(super) async fn are_recalled(store: &dyn Store) {
     let (to, now_ms) = ("recalled", START_MS + 50 * DAY_MS);
     let year_ms = now_ms + 365 * DAY_MS;
@@ -174,7 +175,7 @@ pub(super) async fn are_recalled(store: &dyn Store) {
     let waiting = converts("recalled-6@example.com", now_ms + DAY_MS).await;
 
     assert_eq!(claim(store, to, now_ms, 9).await, []);
-    // Other chapters have left theirs years ahead.
+    // Other chapters leave deliveries that are due years ahead.
     assert!(store.recall_deliveries(now_ms, latest).await.unwrap() >= 4);
     assert_eq!(store.recall_deliveries(now_ms, latest).await.unwrap(), 0);
     let state = async |id| {
@@ -190,8 +191,8 @@ pub(super) async fn are_recalled(store: &dyn Store) {
     assert_eq!(due, expected);
 }
 
-/// A hundred leads whose first hand-off is under way hold up neither others nor, once that is settled,
-/// themselves.
+/// A hundred leads whose first delivery is under way hold up neither other leads nor, once it is
+/// settled, their own next deliveries.
 pub(super) async fn hold_up_nobody_else(store: &dyn Store) {
     const LEADS: usize = 100;
     let (to, now_ms) = ("queue", START_MS + MINUTE);
@@ -205,11 +206,11 @@ pub(super) async fn hold_up_nobody_else(store: &dyn Store) {
         }
     }
     let (_, other) = converts(store, to, "queue@example.com", START_MS, START_MS + 1).await;
-    // It is due last; the leases of the first run still.
+    // It is due last; the leases of the first deliveries still run.
     let claimed = claim(store, to, START_MS + 10, 2).await;
     assert_eq!(claimed.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [other]);
 
-    // The leases ran out: the first of each again, and not one behind it.
+    // The leases have ended: each lead's first delivery is claimed again, and none behind it.
     let mut tried = Vec::new();
     loop {
         let some = claim(store, to, now_ms, 30).await;
@@ -231,8 +232,8 @@ pub(super) async fn hold_up_nobody_else(store: &dyn Store) {
     assert!(rest.iter().all(|delivery| delivery.created_at_ms == START_MS + 1));
 }
 
-/// By site, lead and destination, by state, page after page; a page of another destination or site is
-/// not read.
+/// Deliveries are listed by site, lead or destination, and by state, page by page, without those of
+/// another destination or site.
 pub(super) async fn are_listed(store: &dyn Store) {
     let (site, other) = ("listed-deliveries", "listed-elsewhere");
     let [site, other] = [site, other].map(|name| SiteId::parse(name).unwrap());
@@ -265,7 +266,7 @@ pub(super) async fn are_listed(store: &dyn Store) {
         if let DeliveriesOf::Destination(to) = &of {
             assert!(all.iter().all(|one| one.destination == *to), "{of:?}");
         }
-        // Page after page the same.
+        // The same, read page by page.
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
             let page = list(site, &of, Some(DeliveryState::Pending), after, 2).await;

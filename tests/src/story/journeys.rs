@@ -1,4 +1,5 @@
-//! The chapters on a browser's page views, what raises them, and what the browser says of itself.
+//! The chapters on a browser's page views, the events that raise their totals, and the browser's
+//! own context.
 
 use super::scene::{MINUTE, START_MS, arrivals, page_view, shown, site};
 use crate::wire::{new_event, new_visitor};
@@ -15,7 +16,8 @@ fn totals(engaged_ms: u32, active_at_ms: i64) -> Totals {
     Totals { engaged_ms, active_at_ms, ..Totals::default() }
 }
 
-/// Page views once, totals as maxima, stubs completed, actions beside them.
+/// Page views are stored once, totals are maxima, stubs are completed, and actions are stored
+/// beside them.
 pub(super) async fn are_kept_once(store: &dyn Store) {
     let visitor = new_visitor();
     assert_eq!(store.visitor(&site(), visitor).await.unwrap(), None);
@@ -58,7 +60,7 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     assert_eq!(store.visitor(&SiteId::parse("other").unwrap(), visitor).await.unwrap(), None);
 }
 
-/// Touches are the same, whatever order events came in and however batched.
+/// Touches are the same in whatever order and batches events arrive.
 pub(super) async fn are_the_same_in_any_order_of_arrival(store: &dyn Store) {
     use rand::seq::SliceRandom;
     use rand::{RngExt, SeedableRng};
@@ -96,7 +98,7 @@ pub(super) async fn are_the_same_in_any_order_of_arrival(store: &dyn Store) {
     }
 }
 
-/// The oldest page views of a visitor who has many are summed up, and nothing of the sums is lost.
+/// The oldest page views of a visitor who has many are summed up, and the sums stay exact.
 pub(super) async fn are_summed_up(store: &dyn Store) {
     let visitor = new_visitor();
     let many = limits::VISITOR_ROWS as i64 * 2 + 7;
@@ -124,7 +126,7 @@ pub(super) async fn are_summed_up(store: &dyn Store) {
     assert_eq!(Some(journey.touches[0].page), first);
     let record = store.visitor(&site(), visitor).await.unwrap().unwrap();
     assert_eq!(record.views as usize, trail.views.len());
-    // What is summed up is refused, whether it is told again or raised.
+    // A page view that is summed up can be neither sent again nor raised.
     let again = vec![
         Arrival::Raise { page: first.unwrap(), totals: totals(90_000, START_MS) },
         shown(&page_view(START_MS, "bing")),
@@ -134,7 +136,7 @@ pub(super) async fn are_summed_up(store: &dyn Store) {
     assert_eq!(store.trail(&site(), visitor).await.unwrap(), trail);
 }
 
-/// The latest word of everything; what other tools know the browser by stays until it changes.
+/// A visitor's context is the latest one reported; ids of other tools stay until they change.
 pub(super) async fn know_the_latest_of_the_browser(store: &dyn Store) {
     let visitor = new_visitor();
     let says = async |language: &str, ad_cookies: AdCookies| {

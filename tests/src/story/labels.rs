@@ -1,4 +1,4 @@
-//! The chapter on labels that are made anew.
+//! The chapter on labelling page views again.
 
 use super::scene::{START_MS, arrivals, conversion, conversions, convert, page_view, shown, site};
 use crate::wire::new_visitor;
@@ -9,9 +9,9 @@ use shared::source::Label;
 
 const MINUTE: i64 = 60_000;
 
-/// Page views get other labels and touches follow; what comes meanwhile, and what a conversion keeps,
-/// stays as it is.
-pub(super) async fn are_made_anew(store: &dyn Store) {
+/// Page views get other labels, and their touches follow. What arrives meanwhile, and what a
+/// conversion keeps, stays as it is.
+pub(super) async fn are_replaced(store: &dyn Store) {
     let visitor = new_visitor();
     let views: Vec<PageView> = [(0, "google"), (1, ""), (60, "news"), (120, "bing")]
         .map(|(minute, source)| page_view(START_MS + minute * MINUTE, source))
@@ -22,7 +22,8 @@ pub(super) async fn are_made_anew(store: &dyn Store) {
             .await;
     let kept = conversions(store, lead).await;
 
-    // As read a moment ago: google is called by another name, news as before, bing is not judged.
+    // Labels for the page views as read a moment ago: google gets another name, news keeps its own,
+    // and bing is left out.
     let label = |view: &PageView, source: &str| {
         let channel = Channel::Affiliates;
         let other = Label { source: source.into(), channel, ..view.label.clone() };
@@ -35,7 +36,8 @@ pub(super) async fn are_made_anew(store: &dyn Store) {
         label(&page_view(START_MS, "nobody"), "stranger"),
     ];
     let relabelling = Relabelling { site: site(), visitor, rules: 7, labels };
-    // Meanwhile engagement rises and a page view comes, and then one that is older than all.
+    // Meanwhile engagement rises and a page view arrives, and then one that is older than all
+    // others.
     let totals =
         |engaged_ms, active_at_ms| Totals { engaged_ms, active_at_ms, ..Totals::default() };
     let raised = totals(12_000, START_MS + 5_000);
@@ -65,15 +67,15 @@ pub(super) async fn are_made_anew(store: &dyn Store) {
     assert_eq!(record.lead, Some(lead));
     assert_eq!(conversions(store, lead).await, kept);
 
-    // Once is enough.
+    // Repeating it changes nothing.
     assert_eq!(store.relabel(relabelling.clone()).await.unwrap(), Relabelled::default());
-    // It goes on from there: engagement rises, later page views follow.
+    // Engagement can rise afterwards.
     let raise = Arrival::Raise { page: late.id, totals: totals(1_000, late.at_ms) };
     store.ingest(arrivals(visitor, vec![raise])).await.unwrap();
     let stored = store.trail(&site(), visitor).await.unwrap().views;
     assert_eq!(stored.iter().find(|view| view.id == late.id).unwrap().totals.engaged_ms, 1_000);
 
-    // Of a visitor that is not there, nothing.
+    // An unknown visitor changes nothing.
     let stranger = Relabelling { visitor: new_visitor(), ..relabelling };
     assert_eq!(store.relabel(stranger).await.unwrap(), Relabelled::default());
 }

@@ -1,4 +1,4 @@
-//! The chapter on leads: what a conversion makes, and how leads are listed and read.
+//! The chapter on leads: what a conversion creates, and how leads are listed and read.
 
 use super::records::{deal, stage};
 use super::scene::{
@@ -13,7 +13,7 @@ use shared::lifecycle::Stage;
 use shared::limits::{self, DAY_MS};
 use shared::visit::Trail;
 
-/// Lead, conversion and deliveries in one step; repeats change nothing.
+/// A conversion creates lead, conversion and deliveries in one step; repeats change nothing.
 pub(super) async fn come_with_deliveries(store: &dyn Store) {
     let visitor = new_visitor();
     let view = page_view(START_MS, "google");
@@ -32,7 +32,8 @@ pub(super) async fn come_with_deliveries(store: &dyn Store) {
         Some(lead)
     );
 
-    // the same key: the same answer; another request: refused; the same conversion: the same answer
+    // the same key: the same result; with another request: refused; the same conversion: the same
+    // result
     let mut again = conversion(START_MS + 2 * MINUTE, Some(visitor), "one@example.com", None);
     again.idempotency = new.idempotency.clone();
     assert_eq!(convert(store, again.clone()).await, (lead, id, true));
@@ -48,7 +49,7 @@ pub(super) async fn come_with_deliveries(store: &dyn Store) {
     assert_eq!(store.lead(lead).await.unwrap().unwrap().conversions, 2);
 }
 
-/// A lead takes so many conversions, and those that a page reports leave room for the others.
+/// A lead's conversions are limited, and those that pages report leave room for the others.
 pub(super) async fn are_bounded(store: &dyn Store) {
     let mut converted = 0;
     let mut convert = async |by: NamedBy, visitor| {
@@ -59,7 +60,7 @@ pub(super) async fn are_bounded(store: &dyn Store) {
         match store.convert(new).await.unwrap() {
             Converted::Stored { .. } => true,
             Converted::LeadFull(_) => false,
-            Converted::KeyReused => panic!("there is no key"),
+            Converted::KeyReused => panic!("no key was sent"),
         }
     };
     let own = new_visitor();
@@ -81,10 +82,11 @@ pub(super) async fn are_bounded(store: &dyn Store) {
     let lead = store.lead(lead.unwrap()).await.unwrap().unwrap();
     assert_eq!(lead.conversions, limits::LEAD_CONVERSIONS + limits::LEAD_PAGE_CONVERSIONS);
     assert_eq!(lead.joins.len(), 2 + limits::LEAD_PAGE_JOINS);
-    assert!(lead.joins.iter().any(|join| join.visitor == next), "the person's own is joined");
+    assert!(lead.joins.iter().any(|join| join.visitor == next), "the person's browser is joined");
 }
 
-/// What a page says without a key makes a lead beside those that are known, and changes none of them.
+/// What a page says without a key creates a lead beside those that are known, and changes none of
+/// them.
 pub(super) async fn are_proposed(store: &dyn Store) {
     let (known, stranger) = (new_visitor(), new_visitor());
     for visitor in [known, stranger] {
@@ -97,7 +99,7 @@ pub(super) async fn are_proposed(store: &dyn Store) {
 
     let (first, ..) = convert(store, proposal(START_MS + 1, stranger, "p1@example.com")).await;
     assert_ne!(first, lead);
-    // of one browser one proposal, which says the latest
+    // one proposal per browser, with the latest contact
     let again = convert(store, proposal(START_MS + 2, stranger, "p2@example.com")).await;
     assert_eq!((again.0, again.2), (first, false));
     let list = proposed().await;
@@ -109,13 +111,13 @@ pub(super) async fn are_proposed(store: &dyn Store) {
     );
     assert_eq!(store.visitor(&site(), stranger).await.unwrap().unwrap().lead, None);
     assert_eq!(store.undo_join(first, stranger, START_MS).await.unwrap(), None);
-    // the person's own browser says nothing new
+    // the person's own browser adds nothing new
     let own = convert(store, proposal(START_MS + 3, known, "P1@example.com")).await;
     assert_eq!((own.0, own.2), (lead, true));
     assert_eq!(store.dossiers(&[lead]).await.unwrap(), before);
     assert!(store.leads(&site(), None, 99).await.unwrap().iter().all(|lead| lead.id != first));
 
-    // a proposal is bounded, and says so
+    // a proposal's conversions are limited, too
     for said in 3..=limits::PROPOSED_CONVERSIONS + 1 {
         let new = proposal(START_MS + 10 + i64::from(said), stranger, "p2@example.com");
         let stored = store.convert(new).await.unwrap();
@@ -123,7 +125,7 @@ pub(super) async fn are_proposed(store: &dyn Store) {
         assert_eq!(is_full, said > limits::PROPOSED_CONVERSIONS, "{said}");
     }
 
-    // with a key it becomes the lead that it proposed
+    // a conversion with a key confirms the proposal
     let new = conversion(START_MS + 99, Some(stranger), "p2@example.com", None);
     let (confirmed, ..) = convert(store, new).await;
     assert_ne!(confirmed, first);
@@ -134,7 +136,7 @@ pub(super) async fn are_proposed(store: &dyn Store) {
     assert_eq!((record.lead, record.proposed), (Some(confirmed), None));
 }
 
-/// Newest first, page after page.
+/// Leads are listed newest first, page by page.
 pub(super) async fn are_listed(store: &dyn Store) {
     let mut made = Vec::new();
     for number in 0..5 {
@@ -150,7 +152,7 @@ pub(super) async fn are_listed(store: &dyn Store) {
     assert!(store.leads(&SiteId::parse("other").unwrap(), None, 9).await.unwrap().is_empty());
 }
 
-/// The latest conversion first, whenever the lead was made, page after page.
+/// Leads are listed with the latest conversion first, however old the lead is, page by page.
 pub(super) async fn are_listed_by_conversion(store: &dyn Store) {
     let site = SiteId::parse("by-conversion").unwrap();
     let convert = async |email: &str, at_ms| {
@@ -170,9 +172,9 @@ pub(super) async fn are_listed_by_conversion(store: &dyn Store) {
 
     assert_eq!(convert("by-conversion-a@example.com", START_MS + 3).await, anna);
     assert_eq!(list(None, 9).await, [at(anna, 3), at(cleo, 2), at(bert, 1)]);
-    // A conversion that comes late is not the last one.
+    // A conversion that arrives late is not the latest one.
     assert_eq!(convert("by-conversion-c@example.com", START_MS - 5).await, cleo);
-    // At the same time, the younger lead first.
+    // Among equal times, the younger lead comes first.
     assert_eq!(convert("by-conversion-b@example.com", START_MS + 2).await, bert);
     let (first, second) = (bert.max(cleo), bert.min(cleo));
     let all = [at(anna, 3), at(first, 2), at(second, 2)];
@@ -183,8 +185,9 @@ pub(super) async fn are_listed_by_conversion(store: &dyn Store) {
     }
 }
 
-/// Conversions, records, deliveries and page views come with a lead, and leads in the order asked for.
-pub(super) async fn are_read_with_all_that_is_theirs(store: &dyn Store) {
+/// A lead is read with its conversions, records, deliveries and page views, and leads come in the
+/// order asked for.
+pub(super) async fn are_read_as_dossiers(store: &dyn Store) {
     let visitors = [new_visitor(), new_visitor()];
     let views = [page_view(START_MS, "google"), page_view(START_MS + MINUTE, "bing")];
     for (visitor, view) in visitors.iter().zip(&views) {

@@ -1,9 +1,9 @@
-//! The chapter on what is remembered.
+//! The chapter on memos.
 
 use clew_store::{Memo, MemoChange, MemoKind, Store, StoreError};
 use futures_util::future::join_all;
 
-/// A change of what stands under a name.
+/// A change of the memo of this kind and name.
 pub fn change(
     (kind, name): (MemoKind, &str),
     was: Option<u64>,
@@ -13,8 +13,9 @@ pub fn change(
     MemoChange { kind, name: name.into(), was, stamp, value: value.map(Into::into) }
 }
 
-/// Made where nothing stands, changed and removed where what stands is known; else nothing happens.
-pub(super) async fn are_changed_over_what_is_known(store: &dyn Store) {
+/// A memo is created if there is none, and changed or removed by a writer that knows its stamp.
+/// Otherwise nothing happens.
+pub(super) async fn are_changed_by_stamp(store: &dyn Store) {
     let long = format!("\"{}\"", "日本".repeat(20_000));
     let key = (MemoKind::Token, "hubspot: Café \"日本\"");
     let check = async |was, stamp, value, expected: bool, stands: Option<(u64, &str)>| {
@@ -30,7 +31,7 @@ pub(super) async fn are_changed_over_what_is_known(store: &dyn Store) {
     check(Some(1), 2, Some("1"), false, None).await;
     check(Some(1), 2, None, false, None).await;
     check(None, u64::MAX, Some("1"), true, Some((u64::MAX, "1"))).await;
-    // Asked again, because the answer was lost.
+    // Sent again, because the result was lost.
     check(None, u64::MAX, Some("1"), true, Some((u64::MAX, "1"))).await;
     check(None, 3, Some("2"), false, Some((u64::MAX, "1"))).await;
     check(None, 3, None, false, Some((u64::MAX, "1"))).await;
@@ -53,8 +54,8 @@ pub(super) async fn are_changed_over_what_is_known(store: &dyn Store) {
     assert!(store.change_memo(change((MemoKind::Hook, &longest), Some(1), 2, None)).await.unwrap());
 }
 
-/// Of those that know the same and change it at the same time, one does.
-pub(super) async fn are_changed_by_one_of_two(store: &dyn Store) {
+/// Of several writers that know the same stamp and write concurrently, exactly one succeeds.
+pub(super) async fn are_changed_by_one_writer(store: &dyn Store) {
     let key = (MemoKind::Lease, "poll");
     let mut was = None;
     for round in 0..5u64 {
@@ -71,7 +72,7 @@ pub(super) async fn are_changed_by_one_of_two(store: &dyn Store) {
     }
 }
 
-/// By kind, in the order of their names' bytes, page after page.
+/// Memos are listed by kind, in the byte order of their names, page by page.
 pub(super) async fn are_listed(store: &dyn Store) {
     let mut names: Vec<String> =
         ["b", "B", "a", "a-b", "aB", "é", "z", "a:1", "日"].map(Into::into).into();

@@ -1,4 +1,4 @@
-//! The chapters on who is who: browsers that are joined to persons, and taken from them again.
+//! The chapters on identity: browsers that are joined to persons, and taken from them again.
 
 use super::scene::{START_MS, arrivals, conversion, conversions, convert, page_view, shown, site};
 use crate::wire::new_visitor;
@@ -7,7 +7,8 @@ use shared::ids::{LeadId, VisitorId};
 use shared::lead::{FoundBy, IdentityKind, Join, JoinEvidence, JourneyState, NamedBy};
 use shared::limits::DAY_MS;
 
-/// The same e-mail joins browsers; another one on the same browser is another person.
+/// The same e-mail joins browsers to one lead; another e-mail in the same browser is another
+/// person.
 pub(super) async fn are_told_apart(store: &dyn Store) {
     let (phone_number, desk, phone) = ("+33142685300", new_visitor(), new_visitor());
     for visitor in [desk, phone] {
@@ -31,14 +32,14 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
         convert(store, conversion(START_MS + 2, Some(desk), "b@example.com", None)).await;
     assert_ne!(second, anna);
     let lead = store.lead(second).await.unwrap().unwrap();
-    // From what came after the first's last conversion.
+    // It begins after the first lead's last conversion.
     let (from, until) = ((Some(START_MS + 2), Some(anna)), (Some(START_MS + 2), Some(second)));
     assert_eq!((lead.joins[0].from_ms, lead.joins[0].from_lead), from);
     let lead = store.lead(anna).await.unwrap().unwrap();
     assert_eq!((lead.joins[0].until_ms, lead.joins[0].until_lead), until);
     assert_eq!(lead.joins[1].until_ms, None);
 
-    // e-mail says the second, phone says the first: no merge, but recorded
+    // the e-mail is the second lead's, the phone the first's: no merge, but the conflict is stored
     let (third, ..) =
         convert(store, conversion(START_MS + 3, None, "b@example.com", Some(phone_number))).await;
     let lead = store.lead(third).await.unwrap().unwrap();
@@ -48,7 +49,7 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
         Some(anna)
     );
 
-    // an e-mail nobody knows and a phone that somebody has: the phone decides, and both lead there
+    // an unknown e-mail and a known phone: the phone decides, and then both find that lead
     let (found, ..) =
         convert(store, conversion(START_MS + 4, None, "a.second@example.com", Some(phone_number)))
             .await;
@@ -56,16 +57,16 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
     let lead = store.find_lead(&site(), IdentityKind::Email, "a.second@example.com").await;
     assert_eq!(lead.unwrap(), Some(anna));
 
-    // a visitor that never reported anything still makes a lead
+    // a conversion of an unknown visitor still creates a lead
     let (stranger, ..) =
         convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;
     assert_eq!(conversions(store, stranger).await[0].journey, JourneyState::UnknownVisitor);
     assert!(store.lead(stranger).await.unwrap().unwrap().joins.is_empty());
 }
 
-/// A browser whose lead was wrong goes back to whose it was, or to nobody; once is enough, and it may
-/// be joined again.
-pub(super) async fn are_joined_by_mistake(store: &dyn Store) {
+/// A browser that was joined to the wrong lead goes back to the lead before it, or to nobody.
+/// Undoing it again changes nothing, and the browser can be joined again.
+pub(super) async fn are_joined_and_taken_back(store: &dyn Store) {
     let (visitor, other) = (new_visitor(), new_visitor());
     let day = |number: i64| START_MS + number * DAY_MS;
     for number in 0..6 {
@@ -88,34 +89,34 @@ pub(super) async fn are_joined_by_mistake(store: &dyn Store) {
     assert_eq!(stretch(&joins(second).await[0]), (Some(day(1)), Some(day(2)), None));
     assert_eq!(joins(second).await[0].by.visitor, NamedBy::Token);
 
-    // out of the middle: whose it was before has it up to whose it is now
+    // the middle join: the lead before it has the browser up to the lead after it
     let undone = undo(second, 9).await.unwrap().unwrap();
     assert_eq!(stretch(&undone.joins[0]), (Some(day(1)), Some(day(2)), Some(day(9))));
     assert_eq!(stretch(&joins(first).await[0]), (None, Some(day(2)), None));
     assert_eq!((joins(third).await[0].from_lead, holder().await), (Some(first), Some(third)));
 
-    // once is enough, also where two ask
+    // undoing it again changes nothing
     assert_eq!(undo(second, 10).await.unwrap(), Some(undone));
 
-    // the last: whose it was before has it again
+    // the last join: the lead before it has the browser again
     undo(third, 11).await.unwrap().unwrap();
     assert_eq!(
         (stretch(&joins(first).await[0]), holder().await),
         ((None, None, None), Some(first))
     );
 
-    // the first: nobody's
+    // the first join: the browser is nobody's
     undo(first, 12).await.unwrap().unwrap();
     assert_eq!(holder().await, None);
 
-    // the person is known by what it was, and a later conversion joins it again
+    // the lead is still found by its e-mail, and a later conversion joins the browser again
     let (again, ..) = convert(store, new(3, "u2@example.com")).await;
     assert_eq!((again, holder().await), (second, Some(second)));
     let joined = joins(second).await;
     assert_eq!(joined.iter().map(Join::is_valid).collect::<Vec<_>>(), [false, true]);
     assert_eq!((stretch(&joined[1]), joined[1].by.person), ((None, None, None), FoundBy::Email));
 
-    // what is not there cannot be undone
+    // a join that does not exist cannot be undone
     let nobody = LeadId::new(START_MS, rand::random());
     assert_eq!(store.undo_join(nobody, visitor, START_MS).await.unwrap(), None);
     let stranger: VisitorId = new_visitor();

@@ -1,4 +1,4 @@
-//! The chapter on what is told of leads after they converted.
+//! The chapter on records: what is reported about leads after they converted.
 
 use super::scene::{START_MS, a_lead, site};
 use clew_store::{
@@ -13,10 +13,10 @@ use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::link::CrmLink;
 use shared::money::Money;
 
-/// Behind everything that is claimed.
+/// Later than anything that is claimed.
 const NEVER_DUE_MS: i64 = i64::MAX / 4;
 
-/// That a lead entered a stage, known by a reference.
+/// A record that a lead entered a stage, with a reference.
 pub fn stage(to: Stage, at_ms: i64, reference: &str) -> Record {
     Record::Stage(StageChange {
         to,
@@ -28,7 +28,7 @@ pub fn stage(to: Stage, at_ms: i64, reference: &str) -> Record {
     })
 }
 
-/// What became of a deal, known by a reference.
+/// A record of a deal's event, with a reference.
 pub fn deal(id: &str, event: DealEvent, minor: i64, reference: &str) -> Record {
     let amount = Money { minor, currency: "EUR".parse().unwrap() };
     Record::Deal(LedgerEntry {
@@ -42,7 +42,7 @@ pub fn deal(id: &str, event: DealEvent, minor: i64, reference: &str) -> Record {
     })
 }
 
-/// That a lead is a contact of HubSpot, known by a reference.
+/// A record that a lead is a HubSpot contact, with a reference.
 pub fn link(id: &str, reference: &str) -> Record {
     Record::Link(CrmLink {
         provider: "hubspot".into(),
@@ -54,7 +54,8 @@ pub fn link(id: &str, reference: &str) -> Record {
     })
 }
 
-/// Kept once, whatever else is kept; what a deal and a CRM's record lead to stays so.
+/// A record is stored once. The deal and the CRM record that it names keep leading to the same
+/// lead.
 pub(super) async fn are_kept_once(store: &dyn Store) {
     let anna = a_lead(store, "records-a@example.com").await;
     let bert = a_lead(store, "records-b@example.com").await;
@@ -72,11 +73,11 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     let mql = stage(Stage::Mql, START_MS, "1");
     assert_eq!(tell(anna, &mql, Some("hubspot:contact:151")).await, new);
     assert_eq!(tell(anna, &mql, None).await, again);
-    // The same in other words and at another time.
+    // The same record at another time.
     assert_eq!(tell(anna, &stage(Stage::Mql, START_MS + 5, "1"), None).await, again);
     assert_eq!(store.records(anna).await.unwrap(), std::slice::from_ref(&mql));
     assert_eq!(tell(anna, &stage(Stage::Sql, START_MS, "1"), None).await, Recorded::ReferenceUsed);
-    assert_eq!(tell(bert, &mql, None).await, new, "references are a lead's own");
+    assert_eq!(tell(bert, &mql, None).await, new, "each lead has its own references");
     assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:151").await, Some(anna));
 
     let won = deal("D-1", DealEvent::Won, 120_000, "2");
@@ -85,7 +86,7 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     assert_eq!(found(IdentityKind::Deal, "crm:crm:D-1").await, Some(anna));
     assert_eq!(store.records(anna).await.unwrap().len(), 2);
 
-    // Of another lead: nothing of it is kept.
+    // What belongs to another lead is not stored at all.
     let taken = |kind| Recorded::Taken(kind, anna);
     let changed = deal("D-1", DealEvent::AmountChanged, 5, "3");
     assert_eq!(tell(bert, &changed, Some("hubspot:contact:9")).await, taken(IdentityKind::Deal));
@@ -99,7 +100,7 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     assert_eq!(store.records(nobody).await.unwrap(), []);
     assert_eq!(store.lead(anna).await.unwrap(), before);
 
-    // Told at the same time, one of them is first.
+    // Of several concurrent reports one is first.
     let last = deal("D-2", DealEvent::Won, 1, "5");
     let told = futures_util::future::join_all((0..8).map(|_| tell(anna, &last, None))).await;
     assert_eq!(told.iter().filter(|told| **told == new).count(), 1, "{told:?}");
@@ -111,7 +112,7 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
     assert_eq!((winner, loser), (new, Recorded::Taken(IdentityKind::Deal, owner)));
 }
 
-/// The deliveries of a record are made in the step that keeps it, and never again.
+/// A record's deliveries are created in the step that stores it, and never again.
 pub(super) async fn are_handed_off_once(store: &dyn Store) {
     let lead = a_lead(store, "records-c@example.com").await;
     let destinations: Vec<DestinationId> = vec!["told-1".into(), "told-2".into()];
@@ -160,7 +161,7 @@ pub(super) async fn are_handed_off_once(store: &dyn Store) {
     assert_eq!(handed_off().await, made);
 }
 
-/// Which record of a CRM a lead is: kept once, found by it, and nobody else's.
+/// The link to a CRM record is stored once, finds its lead, and cannot be taken by another lead.
 pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
     let anna = a_lead(store, "records-d@example.com").await;
     let bert = a_lead(store, "records-e@example.com").await;
@@ -179,7 +180,7 @@ pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
     let taken = Recorded::Taken(IdentityKind::CrmRecord, anna);
     assert_eq!(tell(bert, link("501", "1"), None).await, taken);
     assert_eq!(store.records(bert).await.unwrap(), []);
-    // Merged into another there, and known by both.
+    // The CRM merged it into another record; both find the lead.
     assert_eq!(tell(anna, link("502", "2"), None).await, new);
     assert_eq!(found("hubspot:contact:502").await, Some(anna));
     assert_eq!(found("hubspot:contact:501").await, Some(anna));
@@ -190,8 +191,8 @@ pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
     }
 }
 
-/// Of a site that has too many unmatched records, the latest are kept.
-pub(super) async fn are_forgotten_where_too_many_match_nobody(store: &dyn Store) {
+/// A site with too many unmatched records keeps the latest.
+pub(super) async fn are_limited_when_unmatched(store: &dyn Store) {
     let (full, other) = ("unmatched-full", "unmatched-other");
     let [full, other] = [full, other].map(|name| SiteId::parse(name).unwrap());
     let unmatched = |site: &SiteId, number: usize| Unmatched {
@@ -215,12 +216,12 @@ pub(super) async fn are_forgotten_where_too_many_match_nobody(store: &dyn Store)
     assert_eq!(store.unmatched(&other, None, 9).await.unwrap(), all[all.len() - 1..]);
 }
 
-/// What is told of nobody who is known is kept once, and listed page by page.
-pub(super) async fn are_kept_where_nobody_is_known(store: &dyn Store) {
+/// An unmatched record is stored once, and unmatched records are listed page by page.
+pub(super) async fn are_kept_unmatched(store: &dyn Store) {
     let unmatched = |number: usize| Unmatched {
         site: site(),
         keys: vec![LeadKey::Email(format!("nobody-{number}@example.com"))],
-        // The same for all: it is not by that that they are told apart.
+        // The same for all: they are distinguished by their keys.
         record: stage(Stage::Mql, START_MS, "1"),
         crm_record: Some("hubspot:contact:7".into()),
     };

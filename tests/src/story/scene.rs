@@ -1,4 +1,4 @@
-//! What the chapters are made from: page views, conversions, leads.
+//! The building blocks of the chapters: page views, conversions, leads.
 
 use crate::wire::{new_event, new_visitor};
 use clew_store::{Arrival, Arrivals, Converted, NewConversion, Store};
@@ -10,17 +10,17 @@ use shared::source::{OwnHosts, Rules};
 use std::sync::LazyLock;
 use url::Url;
 
-/// A time to begin at.
+/// When the story begins.
 pub const START_MS: i64 = 1_795_255_200_000;
 pub(super) const MINUTE: i64 = 60_000;
 
-/// The site of the story.
+/// The story's site.
 pub fn site() -> SiteId {
     SiteId::parse("demo").unwrap()
 }
 
-/// A page view with a `utm_source`, or with a referrer where it is an address, or none where it is
-/// empty.
+/// A page view with a `utm_source`; with a referrer, if `source` is an `https:` address; or with
+/// neither, if it is empty.
 pub fn page_view(at_ms: i64, source: &str) -> PageView {
     let (query, referrer) = match source {
         "" => (String::new(), ""),
@@ -89,7 +89,7 @@ pub fn conversion(
     }
 }
 
-/// Lead, conversion, and whether it was a repeat.
+/// Converts. Returns lead, conversion, and whether it was a repeat.
 pub async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, ConversionId, bool) {
     match store.convert(new).await.unwrap() {
         Converted::Stored { lead, conversion, repeated } => (lead, conversion, repeated),
@@ -97,7 +97,7 @@ pub async fn convert(store: &dyn Store, new: NewConversion) -> (LeadId, Conversi
     }
 }
 
-/// The same as a page says it, without a key.
+/// A conversion as a page reports it, without a key.
 pub fn proposal(at_ms: i64, visitor: VisitorId, email: &str) -> NewConversion {
     let mut new = conversion(at_ms, Some(visitor), email, None);
     (new.named_by, new.proposed) = (Some(NamedBy::Page), true);
@@ -105,14 +105,14 @@ pub fn proposal(at_ms: i64, visitor: VisitorId, email: &str) -> NewConversion {
     new
 }
 
-/// A lead with a journey of one page view.
+/// Creates a lead with a journey of one page view.
 pub async fn a_lead(store: &dyn Store, email: &str) -> LeadId {
     let visitor = new_visitor();
     store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
     convert(store, conversion(START_MS, Some(visitor), email, None)).await.0
 }
 
-/// A lead's conversions.
+/// Reads a lead's conversions.
 pub async fn conversions(store: &dyn Store, lead: LeadId) -> Vec<Conversion> {
     let mut dossiers = store.dossiers(&[lead]).await.unwrap();
     dossiers.pop().unwrap().conversions

@@ -1,4 +1,4 @@
-//! The chapter on visitors that are erased.
+//! The chapter on erasing visitors.
 
 use super::scene::{
     MINUTE, START_MS, arrivals, conversion, convert, page_view, proposal, shown, site,
@@ -15,7 +15,7 @@ use shared::visit::Trail;
 
 const DESTINATION: &str = "erasures";
 
-/// Visitors that belong to nobody go, once, with the leads that their pages proposed; others stay.
+/// Visitors without a lead are erased, once, with the leads that their pages proposed. Others stay.
 pub(super) async fn are_erased(store: &dyn Store) {
     let flagged = Criteria { flagged: true, before_ms: None };
     let before = |at_ms| Criteria { flagged: false, before_ms: Some(at_ms) };
@@ -24,29 +24,29 @@ pub(super) async fn are_erased(store: &dyn Store) {
     };
     let gone = |page_views, proposed_leads| Erased { visitors: 1, page_views, proposed_leads };
 
-    // By age: as long as it was not active since.
+    // By age: only if it was not active since.
     let (person, since) = (a_visitor(store, &[None, None]).await, START_MS + MINUTE);
     assert_eq!(erase(person, before(since)).await, Erased::default());
     assert_eq!(erase(person, flagged).await, Erased::default());
     assert_eq!(erase(person, Criteria::default()).await, Erased::default());
     assert_eq!(erase(person, before(since + 1)).await, gone(2, 0));
     is_gone(store, person).await;
-    assert_eq!(erase(person, before(since + 1)).await, Erased::default(), "once is enough");
+    assert_eq!(erase(person, before(since + 1)).await, Erased::default(), "it is erased once");
 
-    // Whoever comes back with the cookie is new.
+    // A visitor who comes back with the old cookie is new.
     let view = page_view(START_MS + MINUTE, "google");
     store.ingest(arrivals(person, vec![shown(&view)])).await.unwrap();
     assert_eq!(store.trail(&site(), person).await.unwrap(), Trail::from_iter([view]));
     assert_eq!(store.visitor(&site(), person).await.unwrap().unwrap().views, 1);
 
-    // As a program.
+    // By flag: only if all its page views are flagged.
     let half = a_visitor(store, &[Some("webdriver"), None]).await;
     assert_eq!(erase(half, flagged).await, Erased::default());
     let program = a_visitor(store, &[Some("webdriver"), Some("prefetch")]).await;
     assert_eq!(erase(program, flagged).await, gone(2, 0));
 
-    // One that was joined stays; one whose join was undone belongs to nobody, and undoing it again is no
-    // matter.
+    // A joined visitor stays. One whose join was undone belongs to nobody, and undoing it again
+    // changes nothing.
     let joined = a_visitor(store, &[Some("webdriver")]).await;
     let (lead, ..) =
         convert(store, conversion(START_MS, Some(joined), "erased@example.com", None)).await;
@@ -59,7 +59,7 @@ pub(super) async fn are_erased(store: &dyn Store) {
     proposals(store, flagged).await;
 }
 
-/// A visitor with page views a minute apart, flagged as told.
+/// A visitor with page views a minute apart, with the given flags.
 async fn a_visitor(store: &dyn Store, flags: &[Option<&str>]) -> VisitorId {
     let visitor = new_visitor();
     let view = |(at_ms, flag): (i64, &Option<&str>)| PageView {
@@ -72,7 +72,7 @@ async fn a_visitor(store: &dyn Store, flags: &[Option<&str>]) -> VisitorId {
     visitor
 }
 
-/// A program that proposed a lead, which is handed off.
+/// A flagged visitor that proposed a lead, with deliveries.
 async fn a_proposal(store: &dyn Store, email: &str) -> (VisitorId, LeadId) {
     let visitor = a_visitor(store, &[Some("webdriver")]).await;
     let new = |at_ms| {
@@ -102,7 +102,7 @@ async fn proposals(store: &dyn Store, flagged: Criteria) {
     let (visitor, lead) = a_proposal(store, "e1@example.com").await;
     let known = store.dossiers(&[lead]).await.unwrap()[0].conversions[0].id;
 
-    // It goes even while it is handed off: the attempt that is under way changes nothing.
+    // It is erased even during a delivery, and the outcome of that attempt changes nothing.
     let tried = claim(store).await;
     assert_eq!((tried.len(), tried[0].id.lead), (1, lead));
     store.freeze_delivery(tried[0].id, vec![1; 50_000]).await.unwrap();
@@ -122,15 +122,15 @@ async fn proposals(store: &dyn Store, flagged: Criteria) {
     let of = DeliveriesOf::Destination(DESTINATION.into());
     let filter = DeliveryFilter { site: site(), of, state: None, after: None, limit: 9 };
     assert_eq!(store.deliveries(filter).await.unwrap(), []);
-    assert_eq!(erase(visitor).await, Erased::default(), "once is enough");
+    assert_eq!(erase(visitor).await, Erased::default(), "it is erased once");
 
-    // The same conversion again is a new one.
+    // The same conversion, sent again, is a new one.
     let mut again = proposal(START_MS, visitor, "e1@example.com");
     again.conversion.id = known;
     let (other, _, repeated) = convert(store, again).await;
     assert!(!repeated && other != lead);
 
-    // A proposal that something was reported of stays, and its visitor with it.
+    // A proposal with a record stays, and so does its visitor.
     let (visitor, lead) = a_proposal(store, "e2@example.com").await;
     let record = super::records::stage(Stage::Sql, START_MS, "erased");
     let (crm_record, destinations) = (Some("crm:contact:erased".into()), vec![]);
@@ -139,7 +139,7 @@ async fn proposals(store: &dyn Store, flagged: Criteria) {
     assert_eq!(erase(visitor).await, Erased::default());
     assert!(store.visitor(&site(), visitor).await.unwrap().is_some());
 
-    // One that was confirmed belongs to somebody.
+    // A visitor whose proposal was confirmed belongs to a lead.
     let (visitor, lead) = a_proposal(store, "e3@example.com").await;
     convert(store, conversion(START_MS + 9, Some(visitor), "e3@example.com", None)).await;
     assert_eq!(erase(visitor).await, Erased::default());

@@ -1,22 +1,22 @@
-//! What the page for people shows: who is in the CRM, with fields, notes and deals.
+//! The content of the page for people: the persons in the CRM, with fields, notes and deals.
 //!
-//! What was written there came from visitors of a web site, so all of it is escaped; a note that is HTML is
-//! shown in a frame that may do nothing.
+//! It comes from visitors of a web site, so all of it is escaped. A note in HTML is shown in a
+//! sandboxed frame.
 
 use askama::Template;
 
-/// What the names of Clew's fields begin with in every vendor, in small letters.
+/// The prefix of Clew's fields in every vendor, in lower case.
 const OURS: &str = "clew_";
 
-/// What the page shows.
+/// The page's content.
 #[derive(Template)]
 #[template(path = "people.html")]
 pub(crate) struct Book {
     /// The vendor.
     pub(crate) vendor: &'static str,
-    /// Persons, the newest first.
+    /// Persons, newest first.
     pub(crate) people: Vec<Person>,
-    /// Deals that belong to no person.
+    /// Deals without a person.
     pub(crate) strays: Vec<Deal>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Person {
     pub(crate) deals: Vec<Deal>,
 }
 
-/// Fields that have a value, with it.
+/// Fields with their values; fields without a value are left out.
 #[derive(Default)]
 pub(crate) struct Fields {
     /// Clew's.

@@ -1,4 +1,4 @@
-//! The control API under `/__test`: the same as the calls of [`crate::Standin`].
+//! The control API under `/__test`, with the same controls as the methods of [`crate::Standin`].
 
 use crate::fault::{Fault, Limit};
 use crate::sender;
@@ -39,7 +39,7 @@ fn refuse(message: &str) -> HttpResponse {
     HttpResponse::BadRequest().json(json!({ "error": message }))
 }
 
-/// Reads the body; the error is the answer to JSON that does not fit.
+/// Parses the body. The error is the response to JSON that does not fit.
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| error.to_string())
@@ -171,7 +171,7 @@ async fn clock(shared: Data, body: web::Bytes) -> HttpResponse {
     show(json!({ "now_ms": world.now_ms() }))
 }
 
-/// Settings that the body does not name stay as they are.
+/// Changes the settings that the body names; all others stay as they are.
 async fn settings(shared: Data, body: web::Bytes) -> HttpResponse {
     let change: Map<String, Value> = match parse(&body) {
         Ok(change) => change,

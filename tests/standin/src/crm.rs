@@ -1,4 +1,4 @@
-//! What the stand-in of a vendor provides; the server and the control API use only this.
+//! What a vendor's stand-in provides. The server and the control API use only this.
 
 use crate::book::Book;
 use crate::exchange::{Answer, Request};
@@ -7,7 +7,7 @@ use crate::webhook::{Emit, Message, Sealed};
 use crate::world::{Settings, World};
 use serde_json::Value;
 
-/// What is fixed for all stand-ins of a vendor.
+/// The constants of a vendor's stand-in.
 pub(crate) struct Profile {
     /// The vendor's name, as it writes it.
     pub(crate) title: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Profile {
     pub(crate) record_page: &'static str,
     /// The member of a record in [`Crm::records`] that holds its id.
     pub(crate) id: &'static str,
-    /// Makes an empty CRM that is served at an address.
+    /// Creates an empty CRM that is served at the given address.
     pub(crate) make: fn(&str, &mut World) -> Box<dyn Crm>,
 }
 
@@ -28,37 +28,37 @@ pub(crate) trait Crm: Send {
     /// Answers a request to one of the vendor's paths.
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer;
 
-    /// Everything that is stored, by kind of object.
+    /// All stored records, by kind of object.
     fn records(&self, world: &World) -> Value;
 
-    /// What the page for people shows of it.
+    /// The content of the page for people.
     fn book(&self) -> Book;
 
-    /// Stores a record as if a person had typed it, without the API's checks; returns its id.
+    /// Stores a record as if a person had typed it, without the API's checks. Returns its id.
     fn put(&mut self, world: &mut World, object: &str, fields: &Value) -> Result<String, String>;
 
-    /// Does what a person can do in the vendor's pages and its API has no path for.
+    /// Does what a person can do in the vendor's pages but the API has no path for.
     fn act(&mut self, _world: &mut World, _action: &Value) -> Result<Value, String> {
-        Err("nothing can be done in this vendor's pages".to_owned())
+        Err("this vendor's stand-in has no actions".to_owned())
     }
 
     /// Uses up a limit, or refuses the next requests.
     fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String>;
 
-    /// Ends all access tokens; with `all`, also the tokens and keys that could get new ones.
+    /// Ends all access tokens; with `all`, also the tokens and keys from which new ones are issued.
     fn expire_tokens(&mut self, all: bool);
 
-    /// Changes a record as a person does; returns the webhooks that report the change.
+    /// Changes a record as a person does. Returns the webhooks that report the change.
     fn emit(&mut self, _world: &mut World, _emit: &Emit) -> Result<Vec<Message>, String> {
         Err("this vendor sends no webhooks".to_owned())
     }
 
-    /// Headers and body of a message at one attempt, signed where the vendor signs.
+    /// The headers and body of one attempt at a message, signed if the vendor signs.
     fn seal(&self, _world: &World, _message: &Message, _url: &str) -> Sealed {
         Sealed { headers: Vec::new(), body: String::new() }
     }
 
-    /// Whether the vendor accepts an answer to a webhook as a receipt.
+    /// Whether the vendor accepts the response to a webhook as a receipt.
     fn is_acknowledged(&self, status: u16, _body: &str) -> bool {
         (200..300).contains(&status)
     }

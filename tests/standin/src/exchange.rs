@@ -1,10 +1,10 @@
-//! A request as a vendor sees it, and its answer: plain values that no server is needed for.
+//! A request as a vendor sees it, and its response: plain values, independent of the server.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What came in. Header names are lower case.
+/// A request. Header names are in lower case.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -37,20 +37,20 @@ impl Request {
         self.header("authorization")?.strip_prefix("Bearer ")
     }
 
-    /// Whether the body is said to be of a media type, whatever parameters follow.
+    /// Whether the `Content-Type` is a media type, whatever its parameters.
     pub(crate) fn is_of_type(&self, media_type: &str) -> bool {
         let found = self.header("content-type").unwrap_or_default();
         found.split(';').next().is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
     }
 
-    /// The fields of a form body, where it is said to be one.
+    /// The fields of a form body, or `None` if the `Content-Type` is not a form's.
     pub(crate) fn form(&self) -> Option<BTreeMap<String, String>> {
         let fields = || form_urlencoded::parse(&self.body).into_owned().collect();
         self.is_of_type("application/x-www-form-urlencoded").then(fields)
     }
 }
 
-/// What goes out.
+/// A response.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -58,21 +58,21 @@ pub(crate) struct Answer {
     pub(crate) body: Option<Value>,
 }
 
-/// An answer or a refusal: both are answers.
+/// A success or a refusal: both are responses.
 pub(crate) type Outcome = Result<Answer, Answer>;
 
 impl Answer {
-    /// A JSON answer.
+    /// A JSON response.
     pub(crate) const fn json(status: u16, body: Value) -> Self {
         Self { status, headers: Vec::new(), body: Some(body) }
     }
 
-    /// An answer without a body.
+    /// A response without a body.
     pub(crate) const fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: None }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self

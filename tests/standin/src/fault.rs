@@ -1,40 +1,40 @@
-//! What tests ask a stand-in to do wrong.
+//! Faults and limits that a test can inject into a stand-in.
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Answers that are not the vendor's own: `POST /__test/fail`.
+/// A response that replaces the vendor's own: `POST /__test/fail`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
-    /// A part of the paths that are meant; empty means all.
+    /// Text that a path must contain to be hit; empty matches every path.
     #[serde(rename = "match")]
     pub path: String,
-    /// The status to answer with.
+    /// The response's status.
     pub status: u16,
-    /// How many requests it hits.
+    /// How many requests it hits in all.
     pub times: u32,
-    /// Of a hundred requests that match, how many it hits; the seed decides which.
+    /// The percentage of matching requests that it hits; the seed decides which.
     pub percent: u8,
-    /// The body: a string goes out as text, else JSON.
+    /// The response's body: a string is sent as text, anything else as JSON.
     pub body: Option<Value>,
-    /// Headers of the answer.
+    /// The response's headers.
     pub headers: BTreeMap<String, String>,
-    /// How long the answer waits.
+    /// How long the response is delayed.
     pub delay_ms: u64,
-    /// Whether the vendor has done the work before.
+    /// Whether the vendor carries out the request first.
     pub when: When,
 }
 
-/// Whether the vendor does what is asked before the fault shows.
+/// Whether the vendor carries out the request before the fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// The request changes nothing.
+    /// It does not: the request changes nothing.
     #[default]
     Before,
-    /// The request is carried out, and its answer is lost.
+    /// It does, and the response is lost.
     After,
 }
 
@@ -57,16 +57,16 @@ impl Default for Fault {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limit {
-    /// The next so many requests are refused.
+    /// How many of the next requests are refused.
     pub next: u32,
-    /// What is left of the policy's budget.
+    /// How many requests are left in the policy's budget.
     pub remaining: Option<u64>,
-    /// The limit, by the vendor's own name; if absent, the vendor's default.
+    /// The limit's policy, by the vendor's own name; if absent, the vendor's default.
     #[serde(alias = "policyName")]
     pub policy: Option<String>,
 }
 
-/// Takes the fault that hits a path, where one does.
+/// Takes the fault that hits a path, if one does.
 pub(crate) fn take(
     faults: &mut Vec<Fault>,
     path: &str,

@@ -1,9 +1,9 @@
-//! What a stand-in writes down: requests that came, and webhooks that went.
+//! What a stand-in records: the requests it received and the webhooks it sent.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A request to the vendor's paths and the status that it got.
+/// A request to one of the vendor's paths, and the status of its response.
 #[derive(Clone, Debug, Serialize)]
 pub struct Logged {
     /// When, in milliseconds since 1970 by the stand-in's clock.
@@ -12,11 +12,12 @@ pub struct Logged {
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// Headers, names in lower case, with the token: it opens nothing but the stand-in.
+    /// The headers, with names in lower case, including the token: it is valid only for the
+    /// stand-in.
     pub headers: BTreeMap<String, String>,
     /// The body as text.
     pub body: String,
-    /// The status of the answer.
+    /// The response's status.
     pub status: u16,
 }
 
@@ -25,18 +26,18 @@ pub struct Logged {
 pub struct Delivery {
     /// When, in milliseconds since 1970 by the stand-in's clock.
     pub at_ms: i64,
-    /// Where to.
+    /// The URL that it was sent to.
     pub url: String,
-    /// Headers that the vendor sets.
+    /// The headers that the vendor sets.
     pub headers: BTreeMap<String, String>,
     /// The body, byte for byte.
     pub body: String,
-    /// 0 at the first attempt.
+    /// The attempt's number: 0 for the first.
     pub attempt: u32,
-    /// The status of the answer; `None` if the receiver did not answer.
+    /// The response's status; `None` if the receiver did not respond.
     pub status: Option<u16>,
-    /// The answer's body.
+    /// The response's body.
     pub answer: String,
-    /// Whether the vendor accepts the answer as a receipt.
+    /// Whether the vendor accepts the response as a receipt.
     pub acknowledged: bool,
 }

@@ -1,9 +1,9 @@
 //! Stand-ins for the CRMs that Clew talks to, each on a socket of this machine.
 //!
-//! Each is strict: it refuses what the vendor refuses, with the vendor's status, body and headers,
-//! so that an adapter that passes here has followed the vendor's page. What lies in it is lost when
-//! it stops. Time is a value that tests move; nothing waits, except where a fault asks for a delay.
-//! No product code knows this crate.
+//! They are strict: a stand-in refuses what the vendor refuses, with the vendor's status, body and
+//! headers, so an adapter that passes here has followed the vendor's documentation. Records are
+//! lost when a stand-in stops. Time is a value that tests move; nothing waits, unless a fault asks
+//! for a delay. No product code depends on this crate.
 
 mod exchange;
 mod world;

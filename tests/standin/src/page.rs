@@ -1,4 +1,4 @@
-//! Serves the page for people, and the address that a record has in the vendor's own pages.
+//! Serves the page for people, and the URL that a record has in the vendor's own pages.
 
 use crate::state::Shared;
 use actix_web::http::header;
@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-/// The routes of the page itself and of the vendor's address of a record.
+/// The routes of the page itself and of a record's URL in the vendor's pages.
 pub(crate) fn configure(config: &mut web::ServiceConfig, record_page: &str) {
     config.route("/", web::get().to(show)).route(record_page, web::get().to(find));
 }
@@ -26,13 +26,13 @@ async fn show(shared: web::Data<Shared>) -> HttpResponse {
     }
 }
 
-/// What a record's address holds.
+/// The part of a record's URL that is used.
 #[derive(Deserialize)]
 struct Address {
     id: String,
 }
 
-/// Leads to the record's place on the page.
+/// Redirects to the record on the page.
 async fn find(address: web::Path<Address>) -> HttpResponse {
     let id: String = address.id.chars().filter(char::is_ascii_alphanumeric).collect();
     HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/#{id}"))).finish()

@@ -6,10 +6,10 @@ use crate::webhook::{Message, Sealed};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A vendor gives up after so many attempts.
+/// After this many attempts a vendor gives up.
 const MOST_ATTEMPTS: u32 = 11;
 
-/// Sends messages one after the other; those that the receiver does not accept wait for [`retry`].
+/// Sends messages one after the other. Those that the receiver does not accept wait for [`retry`].
 pub(crate) async fn send(shared: &Shared, messages: Vec<Message>) -> Result<Vec<Delivery>, String> {
     let mut made = Vec::new();
     for mut message in messages {
@@ -17,7 +17,7 @@ pub(crate) async fn send(shared: &Shared, messages: Vec<Message>) -> Result<Vec<
             let state = shared.lock();
             let url = state.world.settings.target_url.clone();
             let url =
-                url.ok_or("no target_url is set: POST /__test/settings {\"target_url\":…}")?;
+                url.ok_or("no target_url is set; POST /__test/settings {\"target_url\":…}")?;
             let sealed = state.crm.seal(&state.world, &message, &url);
             (url, sealed, state.world.now_ms())
         };
@@ -49,7 +49,8 @@ pub(crate) async fn send(shared: &Shared, messages: Vec<Message>) -> Result<Vec<
     Ok(made)
 }
 
-/// Sends everything that was not accepted once more. The vendors wait in between; here it is a call.
+/// Sends everything that was not accepted again. Real vendors wait in between; here a call triggers
+/// it.
 pub(crate) async fn retry(shared: &Shared) -> Result<Vec<Delivery>, String> {
     let waiting = std::mem::take(&mut shared.lock().waiting);
     send(shared, waiting).await

@@ -1,4 +1,4 @@
-//! The HTTP side: reads a request into a value, applies faults, asks the vendor, writes it down.
+//! The HTTP side: reads a request into a value, applies faults, asks the vendor, and records it.
 
 use crate::control;
 use crate::exchange::{Answer, Request};
@@ -37,7 +37,7 @@ async fn vendor(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared
     let request = read(&request, &body);
     let (answer, delay_ms) = answer(&mut shared.lock(), &request);
     if delay_ms > 0 {
-        #[expect(clippy::disallowed_methods, reason = "a test asked for an answer that is late")]
+        #[expect(clippy::disallowed_methods, reason = "a test asked for a late response")]
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     }
     write(&answer)
@@ -56,7 +56,7 @@ fn read(request: &HttpRequest, body: &[u8]) -> Request {
     }
 }
 
-/// The answer, and the delay before it is sent, in milliseconds.
+/// Returns the response, and the delay before it is sent, in milliseconds.
 fn answer(state: &mut State, request: &Request) -> (Answer, u64) {
     let State { world, crm, faults, log, .. } = state;
     let fault = fault::take(faults, &request.path, || world.dice());
@@ -87,7 +87,7 @@ fn broken(fault: &Fault) -> Answer {
     Answer { status: fault.status, headers: headers.collect(), body: Some(body) }
 }
 
-/// A string goes out as text, so that a vendor's proxy can be played too.
+/// Sends a string as text, so that a vendor's proxy can be played, too.
 fn write(answer: &Answer) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);

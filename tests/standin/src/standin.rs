@@ -15,14 +15,14 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 impl Starting {
-    /// Serves on a free port of this machine; must be called inside a tokio or actix runtime.
+    /// Serves on a free port of this machine. Call it inside a tokio or actix runtime.
     pub fn start(self) -> io::Result<Standin> {
         self.start_on(TcpListener::bind("127.0.0.1:0")?)
     }
 
-    /// The same on a listener that is bound.
+    /// Serves on a listener that is already bound.
     pub fn start_on(self, listener: TcpListener) -> io::Result<Standin> {
-        // Fails where it is installed already, which is as good.
+        // Fails if it is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = format!("http://{}", listener.local_addr()?);
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
@@ -42,23 +42,23 @@ pub struct Standin {
 }
 
 impl Standin {
-    /// Its address without a slash at the end: the adapter's base URL.
+    /// Its URL without a trailing slash: the adapter's base URL.
     pub fn url(&self) -> &str {
         &self.shared.url
     }
 
-    /// Changes settings from now on.
+    /// Changes its settings.
     pub fn set(&self, adjust: impl FnOnce(&mut Settings)) {
         adjust(&mut self.shared.lock().world.settings);
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
     pub fn advance_ms(&self, by_ms: i64) {
         let world = &mut self.shared.lock().world;
         world.set_now(world.now_ms() + by_ms);
     }
 
-    /// Answers wrongly as the fault says.
+    /// Injects a fault.
     pub fn fail(&self, fault: Fault) {
         self.shared.lock().faults.push(fault);
     }
@@ -69,29 +69,29 @@ impl Standin {
         crm.limit(world, limit)
     }
 
-    /// Ends all access tokens; with `all` also keys and refresh tokens.
+    /// Ends all access tokens; with `all`, also keys and refresh tokens.
     pub fn expire_tokens(&self, all: bool) {
         self.shared.lock().crm.expire_tokens(all);
     }
 
-    /// Changes a record as a person does, and sends the vendor's webhooks; returns the attempts.
+    /// Changes a record as a person does, and sends the vendor's webhooks. Returns the attempts.
     pub async fn emit(&self, emit: &Emit) -> Result<Vec<Delivery>, String> {
         let messages = self.shared.messages(emit)?;
         sender::send(&self.shared, messages).await
     }
 
-    /// Sends every webhook that was not accepted once more.
+    /// Sends every webhook that was not accepted again. Returns the attempts.
     pub async fn retry(&self) -> Result<Vec<Delivery>, String> {
         sender::retry(&self.shared).await
     }
 
-    /// Stores a record without the API's checks; returns its id.
+    /// Stores a record without the API's checks. Returns its id.
     pub fn put(&self, object: &str, fields: &Value) -> Result<String, String> {
         let State { world, crm, .. } = &mut *self.shared.lock();
         crm.put(world, object, fields)
     }
 
-    /// Does what a person can do and the API has no path for, such as converting a lead.
+    /// Does what a person can do but the API has no path for, such as converting a lead.
     pub fn act(&self, action: &Value) -> Result<Value, String> {
         let State { world, crm, .. } = &mut *self.shared.lock();
         crm.act(world, action)
@@ -107,13 +107,13 @@ impl Standin {
         self.shared.lock().deliveries.clone()
     }
 
-    /// Everything that is stored, by kind of object.
+    /// All stored records, by kind of object.
     pub fn records(&self) -> Value {
         let State { world, crm, .. } = &*self.shared.lock();
         crm.records(world)
     }
 
-    /// Everything as it was at the start, but for where webhooks go.
+    /// Returns to the state at the start. Only the target of webhooks is kept.
     pub fn reset(&self) {
         self.shared.reset();
     }

@@ -1,4 +1,4 @@
-//! The state of a running stand-in, which its server and the test share.
+//! The state of a running stand-in, shared by its server and the test.
 
 use crate::crm::{Crm, Profile};
 use crate::fault::Fault;
@@ -8,7 +8,7 @@ use crate::webhook::{self, Emit, Message};
 use crate::world::World;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a stand-in holds.
+/// A stand-in's mutable state.
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) crm: Box<dyn Crm>,
@@ -28,7 +28,7 @@ impl State {
     }
 }
 
-/// The state behind its lock, and what does not change.
+/// The state behind its lock, and the parts that never change.
 pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) client: reqwest::Client,
@@ -49,7 +49,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything as it was at the start, but for where webhooks go.
+    /// Returns to the state at the start. Only the target of webhooks is kept.
     pub(crate) fn reset(&self) {
         let mut state = self.lock();
         let target_url = state.world.settings.target_url.take();
@@ -57,7 +57,7 @@ impl Shared {
         state.world.settings.target_url = target_url;
     }
 
-    /// Makes the change, and the webhooks that report it.
+    /// Makes a change, and returns the webhooks that report it.
     pub(crate) fn messages(&self, emit: &Emit) -> Result<Vec<Message>, String> {
         let State { world, crm, .. } = &mut *self.lock();
         let messages = crm.emit(world, emit)?;

@@ -1,7 +1,8 @@
-//! The list of vendors that have a stand-in. Outside their folders, no other code names one of them.
+//! The vendors that have a stand-in. No code outside their folders names a vendor, except this
+//! file.
 //!
-//! Another vendor takes a file and a folder beside `hubspot`, with its `PROFILE` and its `Crm`, and its name in
-//! this file.
+//! To add a vendor, add a file and a folder beside `hubspot`, with its `PROFILE` and its `Crm`, and
+//! name it here.
 
 mod hubspot;
 mod salesforce;
@@ -13,7 +14,7 @@ use clap::ValueEnum;
 
 pub use self::hubspot::signature;
 
-/// A vendor that has a stand-in; `crm-standin` takes its arguments from this list.
+/// A vendor with a stand-in. `crm-standin` derives its arguments from this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
 pub enum Vendor {
@@ -31,7 +32,7 @@ impl Vendor {
 
     /// The name in arguments: `hubspot`.
     pub fn name(self) -> String {
-        // No variant is hidden from arguments.
+        // No variant is hidden from the command line.
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
@@ -47,17 +48,17 @@ impl Vendor {
 }
 
 impl Standin {
-    /// A vendor, empty, at Saturday, 21 November 2026, 10:00 UTC.
+    /// An empty stand-in of a vendor, at Saturday, 21 November 2026, 10:00 UTC.
     pub fn of(vendor: Vendor) -> Starting {
         Starting::new(vendor.profile())
     }
 
-    /// HubSpot, as [`Standin::of`].
+    /// HubSpot's, as [`Standin::of`].
     pub fn hubspot() -> Starting {
         Self::of(Vendor::HubSpot)
     }
 
-    /// Salesforce, as [`Standin::of`].
+    /// Salesforce's, as [`Standin::of`].
     pub fn salesforce() -> Starting {
         Self::of(Vendor::Salesforce)
     }

@@ -1,43 +1,43 @@
-//! What all stand-ins need: the time, ids and random numbers from a seed, and settings.
+//! What all stand-ins share: the time, ids and random numbers from a seed, and settings.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Saturday, 21 November 2026, 10:00 UTC: where the clock of a test begins.
+/// The start of a stand-in's fixed clock: Saturday, 21 November 2026, 10:00 UTC.
 pub(crate) const START_MS: i64 = 1_795_255_200_000;
 
-/// Settings of a stand-in. `POST /__test/settings` changes those that it names. Those that begin with a vendor's
-/// name have no effect on other vendors.
+/// Settings of a stand-in. `POST /__test/settings` changes those that it names. Those marked with a
+/// vendor have no effect on other vendors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where webhooks go, as the vendor's settings have it.
+    /// The URL to which webhooks are sent, as set in the vendor's app.
     pub target_url: Option<String>,
     /// The OAuth client's id.
     pub client_id: String,
     /// The OAuth client's secret; HubSpot signs webhooks with it.
     pub client_secret: String,
-    /// The refresh token that is good at the start.
+    /// The refresh token that is valid at the start.
     pub refresh_token: String,
-    /// The OAuth code that is good once.
+    /// The authorization code, valid once.
     pub authorization_code: String,
-    /// Whether a refresh gives a new refresh token and ends the old one.
+    /// Whether a refresh issues a new refresh token and ends the old one.
     pub rotate_refresh_tokens: bool,
     /// HubSpot: a service key, which does not expire.
     pub service_key: String,
-    /// HubSpot: what tokens may do; `None` is everything.
+    /// HubSpot: the scopes of tokens; `None` grants everything.
     pub scopes: Option<Vec<String>>,
-    /// HubSpot: requests in ten seconds.
+    /// HubSpot: the limit of requests in ten seconds.
     pub burst: usize,
-    /// HubSpot: searches in a second.
+    /// HubSpot: the limit of searches in a second.
     pub searches_per_second: usize,
-    /// Requests in a day.
+    /// The limit of requests in a day.
     pub daily: u64,
-    /// How long every answer takes.
+    /// How long every response takes.
     pub latency_ms: u64,
     /// Salesforce: the user that a signed assertion names.
     pub username: String,
-    /// Salesforce: records on one page of a query.
+    /// Salesforce: records per page of a query.
     pub page_size: usize,
     /// Salesforce: whether a new lead with a known e-mail is refused.
     pub duplicate_rule: bool,
@@ -68,7 +68,7 @@ impl Default for Settings {
     }
 }
 
-/// What vendors are handed with every request.
+/// What vendors get with every request.
 pub(crate) struct World {
     pub(crate) settings: Settings,
     /// `None` follows the machine's clock.
@@ -84,23 +84,23 @@ impl World {
         Self { settings, fixed_ms, offset_ms: 0, seed, numbered: 0, drawn: 0 }
     }
 
-    /// Milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
         self.fixed_ms.unwrap_or_else(|| Timestamp::now().as_millisecond()) + self.offset_ms
     }
 
-    /// Moves the clock to a time, or by a stretch.
+    /// Moves the clock to a time.
     pub(crate) fn set_now(&mut self, now_ms: i64) {
         self.offset_ms += now_ms - self.now_ms();
     }
 
-    /// The next number of a series that the seed begins: for ids.
+    /// The next number of a series that depends on the seed, for ids.
     pub(crate) const fn next_number(&mut self) -> u64 {
         self.numbered += 1;
         self.seed.wrapping_mul(10_000) + 150 + self.numbered
     }
 
-    /// 64 bits that look random: splitmix64 of the seed and how many were drawn.
+    /// 64 pseudo-random bits: splitmix64 of the seed and the number of draws.
     pub(crate) const fn dice(&mut self) -> u64 {
         self.drawn += 1;
         let mut bits = (self.seed ^ 0x5DEE_CE66_D153_71C3)
@@ -130,12 +130,12 @@ pub(crate) fn iso_ms(ms: i64) -> String {
     format!("{stamp:.3}")
 }
 
-/// Milliseconds of an ISO 8601 time with an offset.
+/// Parses an ISO 8601 time with an offset.
 pub(crate) fn parse_iso(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
-/// Milliseconds of midnight UTC of `YYYY-MM-DD`.
+/// Parses `YYYY-MM-DD` as midnight UTC.
 pub(crate) fn parse_date(text: &str) -> Option<i64> {
     (text.len() == 10).then(|| parse_iso(&format!("{text}T00:00:00Z")))?
 }

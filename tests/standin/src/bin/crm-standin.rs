@@ -1,4 +1,4 @@
-//! `crm-standin`: serves the stand-ins until a signal ends it. Everything else is in the library.
+//! `crm-standin`: serves the stand-ins until a signal stops it. Everything else is in the library.
 
 use anyhow::{Context, Result};
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum, value_parser};
@@ -7,8 +7,8 @@ use std::net::{IpAddr, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Stand-ins for CRMs, each with a page for people at `/` of its port and controls under `/__test`;
-/// docs/crm-standin.md has the rest.
+/// Stand-ins for CRMs. Each serves a page for people at `/` of its port, and test controls under
+/// `/__test`; see docs/crm-standin.md.
 #[derive(Parser)]
 #[command(name = "crm-standin", version)]
 struct Arguments {
@@ -16,26 +16,26 @@ struct Arguments {
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
 
-    /// Serves only this vendor.
+    /// Serve only this vendor.
     #[arg(long)]
     only: Option<Vendor>,
 
-    /// Other seeds make other ids.
+    /// The seed of all ids: another seed gives other ids.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// Milliseconds since 1970 where the clock stands still; without it, it is the machine's.
+    /// Stop the clock at this time, in milliseconds since 1970. By default it is the machine's.
     #[arg(long)]
     now_ms: Option<i64>,
 }
 
-/// The names of the arguments that a vendor has for itself: `hubspot-port`, `hubspot-target`.
+/// The names of a vendor's own arguments: `hubspot-port`, `hubspot-target`.
 fn names(vendor: Vendor) -> (String, String) {
     let name = vendor.name();
     (format!("{name}-port"), format!("{name}-target"))
 }
 
-/// All arguments: [`Arguments`], and those of each vendor.
+/// The command with all arguments: [`Arguments`], and those of each vendor.
 fn command() -> Command {
     let add = |command: Command, vendor: &Vendor| {
         let ((port, target), title) = (names(*vendor), vendor.title());
@@ -48,7 +48,7 @@ fn command() -> Command {
         let target = Arg::new(target.clone())
             .long(target)
             .value_name("URL")
-            .help(format!("Where {title}'s webhooks go"));
+            .help(format!("The URL to which {title}'s webhooks are sent"));
         command.arg(port).arg(target)
     };
     Vendor::value_variants().iter().fold(Arguments::command(), add)

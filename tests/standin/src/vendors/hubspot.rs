@@ -1,4 +1,4 @@
-//! HubSpot: the routes `/crm/objects/2026-09/…` and the older `/crm/v3/…`, with one behaviour behind both.
+//! HubSpot: the routes `/crm/objects/2026-09/…` and the older `/crm/v3/…`, which behave the same.
 
 mod error;
 mod auth;
@@ -41,7 +41,7 @@ pub(super) static PROFILE: Profile = Profile {
 };
 
 impl Account {
-    /// Checks the token, then the limits, then routes: HubSpot's own order.
+    /// Checks the token, then the limits, then routes, in HubSpot's own order.
     fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
         let segments = request.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! Salesforce: an organisation with its REST API, outbound messages and the pages of a salesman.
+//! Salesforce: an organization with its REST API, outbound messages, and actions in its pages.
 
 mod error;
 mod auth;
@@ -38,7 +38,7 @@ pub(super) static PROFILE: Profile = Profile {
 };
 
 impl Instance {
-    /// Checks the session, then the day's limit, then routes.
+    /// Checks the session, then the daily limit, then routes.
     fn judge(&mut self, world: &mut World, request: &Request) -> Outcome {
         let segments = request.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -53,7 +53,7 @@ impl Instance {
         Ok(self.usage.tell(world, answer))
     }
 
-    /// Answers what is under `/services/data/v68.0`, and the parts of a composite request.
+    /// Answers requests under `/services/data/v68.0`, and the parts of a composite request.
     fn route(&mut self, world: &mut World, request: &Request) -> Outcome {
         self.org.schema.has_currency = world.settings.multi_currency;
         let segments = request.segments();
@@ -110,7 +110,7 @@ impl Instance {
     }
 }
 
-/// The versions of the API that are served.
+/// Whether it is a version of the API that is served.
 fn is_version(text: &str) -> bool {
     let number = text.strip_prefix('v').and_then(|text| text.strip_suffix(".0"));
     number.and_then(|text| text.parse::<u32>().ok()).is_some_and(|it| (60..=68).contains(&it))

@@ -1,11 +1,11 @@
-//! The control API over HTTP: what anyone can do with curl.
+//! The control API over HTTP, as anyone can use it with curl.
 
 use crate::support::{KEY, Receiver, call, check};
 use serde_json::{Value, json};
 use standin::{Fault, Standin, When};
 
 #[actix_web::test]
-async fn every_control_by_http() {
+async fn every_control_works_over_http() {
     let receiver = Receiver::start();
     let standin = Standin::hubspot().start().unwrap();
     let first = standin.put("deal", &json!({"amount":"1"})).unwrap();
@@ -37,7 +37,7 @@ async fn every_control_by_http() {
     let log = call(&standin, KEY, "GET /__test/log", &Value::Null).await.json;
     let statuses: Vec<_> =
         log.as_array().unwrap().iter().map(|one| one["status"].as_u64().unwrap()).collect();
-    assert_eq!(statuses, [502, 200, 502, 200, 429, 401], "controls are not in it");
+    assert_eq!(statuses, [502, 200, 502, 200, 429, 401], "controls are not logged");
     assert_eq!(
         (&log[0]["method"], &log[0]["path"]),
         (&json!("GET"), &json!("/crm/objects/2026-09/contacts"))
@@ -59,7 +59,7 @@ async fn every_control_by_http() {
 }
 
 #[actix_web::test]
-async fn faults_before_and_after_the_work_and_by_chance() {
+async fn faults_hit_before_or_after_the_work_or_at_random() {
     let standin = Standin::hubspot().settings(|settings| settings.burst = 1000).start().unwrap();
     let create = |email: String| json!({"properties":{"email":email}});
     let line = "POST /crm/objects/2026-09/contacts";
@@ -69,7 +69,7 @@ async fn faults_before_and_after_the_work_and_by_chance() {
     assert_eq!(count(), 0);
     standin.fail(Fault { status: 504, when: When::After, ..Fault::default() });
     assert_eq!(call(&standin, KEY, line, &create("a@b.co".to_owned())).await.status, 504);
-    assert_eq!(count(), 1, "done, and the answer lost");
+    assert_eq!(count(), 1, "carried out, and the response lost");
     standin.fail(Fault { status: 503, percent: 30, times: 1000, ..Fault::default() });
     let mut refused = 0;
     for number in 0..200 {
@@ -82,7 +82,7 @@ async fn faults_before_and_after_the_work_and_by_chance() {
 }
 
 #[actix_web::test]
-async fn the_seed_makes_the_ids() {
+async fn the_seed_determines_the_ids() {
     let mut ids = Vec::new();
     for seed in [1, 1, 2] {
         let standin = Standin::salesforce().seed(seed).start().unwrap();

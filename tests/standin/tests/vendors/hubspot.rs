@@ -1,11 +1,11 @@
-//! HubSpot: what each endpoint answers to a request that is in order.
+//! HubSpot: the responses of each endpoint to valid requests.
 
 use crate::support::{KEY, call, check, form};
 use serde_json::{Value, json};
 use standin::Standin;
 
-/// Declares a group and five of the properties that `clew crm setup` declares (docs/hubspot.md), twice:
-/// the second time is refused.
+/// Declares a group and five of the properties that `clew crm setup` declares (docs/hubspot.md),
+/// twice: the second time is refused.
 pub(crate) async fn declare(standin: &Standin, objects: &str) {
     let group = json!({"name":"clew","label":"Clew","displayOrder":-1});
     let property = |name: &str, value_type: &str, field_type: &str| {
@@ -59,7 +59,7 @@ fn upsert(email: &str, properties: &Value) -> Value {
 }
 
 #[actix_web::test]
-async fn a_lead_is_handed_over_in_both_styles() {
+async fn a_lead_is_written_by_both_apis() {
     for (objects, properties, associations) in [
         ("/crm/objects/2026-09", "/crm/properties/2026-09", "/crm/associations/2026-09"),
         ("/crm/v3/objects", "/crm/v3/properties", "/crm/v4/associations"),
@@ -107,7 +107,7 @@ async fn a_lead_is_handed_over_in_both_styles() {
                 json!({"id":id,"properties":{"firstname":"First","hs_object_id":id}})),
             (&format!("PATCH {objects}/contacts/{id}"), json!({"properties":{"lifecyclestage":"customer"}}), 200,
                 json!({"id":id,"properties":{"lifecyclestage":"customer","hs_v2_date_entered_customer":"2026-11-21T10:00:00.000Z"}})),
-            // It goes no step back.
+            // The stage does not go back.
             (&format!("PATCH {objects}/contacts/{id}"), json!({"properties":{"lifecyclestage":"lead"}}), 200,
                 json!({"properties":{"lifecyclestage":"customer"}})),
             (&format!("POST {objects}/notes"), note(&id, 202), 201, json!({"properties":{"hs_timestamp":"2026-11-21T10:15:00.000Z"}})),
@@ -117,11 +117,12 @@ async fn a_lead_is_handed_over_in_both_styles() {
                 json!({"results":[{"id":id}],"numErrors":1,"errors":[{"category":"OBJECT_NOT_FOUND","context":{"ids":["9"]}}]})),
         ]).await;
 
-        // How a note whose outcome is unknown is found: contact to notes, then their bodies.
+        // How an adapter finds a note after a lost response: the contact's notes, then their
+        // bodies.
         let line = format!("POST {associations}/contacts/notes/batch/read");
         let linked = call(&standin, KEY, &line, &json!({"inputs":[{"id":id}]})).await;
         let found = &linked.json["results"][0]["to"][0]["toObjectId"];
-        assert_eq!(found.is_string(), objects.contains("2026"), "a text when dated, else a number");
+        assert_eq!(found.is_string(), objects.contains("2026"), "a string only in the dated API");
         let note_id = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
         check(&standin, KEY, &[(&format!("POST {objects}/notes/batch/read"),
             json!({"properties":["hs_note_body"],"inputs":[{"id":note_id}]}), 200,
@@ -131,7 +132,7 @@ async fn a_lead_is_handed_over_in_both_styles() {
 }
 
 #[actix_web::test]
-async fn deals_come_back() {
+async fn deals_are_read() {
     let standin = Standin::hubspot().start().unwrap();
     let contact = standin.put("contact", &json!({"email":"lead@example.com"})).unwrap();
     let mut deals = Vec::new();
@@ -168,7 +169,7 @@ async fn deals_come_back() {
 }
 
 #[actix_web::test]
-async fn filters_are_all_of_a_group_and_any_of_the_groups() {
+async fn filters_combine_with_and_in_groups_and_or_between_them() {
     let standin = Standin::hubspot()
         .settings(|settings| settings.searches_per_second = 1000)
         .start()
@@ -231,7 +232,7 @@ async fn filters_are_all_of_a_group_and_any_of_the_groups() {
 }
 
 #[actix_web::test]
-async fn refresh_tokens_rotate_and_access_tokens_end() {
+async fn refresh_tokens_rotate_and_access_tokens_expire() {
     let standin = Standin::hubspot().start().unwrap();
     let refresh = |token: &str| {
         format!(
@@ -249,7 +250,7 @@ async fn refresh_tokens_rotate_and_access_tokens_end() {
     assert_eq!(
         (answer.status, answer.header("x-hubspot-ratelimit-daily")),
         (200, ""),
-        "no day for OAuth"
+        "OAuth tokens get no daily headers"
     );
     let used = form(&standin, "/oauth/v1/token", &refresh("standin-refresh")).await;
     assert_eq!((used.status, &used.json["status"]), (400, &json!("BAD_REFRESH_TOKEN")));
@@ -266,7 +267,7 @@ async fn refresh_tokens_rotate_and_access_tokens_end() {
     assert_eq!(
         call(&standin, KEY, contacts, &Value::Null).await.status,
         200,
-        "a key does not expire"
+        "service keys do not expire"
     );
     standin.expire_tokens(true);
     assert_eq!(call(&standin, KEY, contacts, &Value::Null).await.status, 401);
@@ -274,7 +275,7 @@ async fn refresh_tokens_rotate_and_access_tokens_end() {
 }
 
 #[actix_web::test]
-async fn two_contacts_become_a_new_one() {
+async fn merging_two_contacts_makes_a_new_one() {
     let standin = Standin::hubspot().start().unwrap();
     let one =
         standin.put("contact", &json!({"email":"one@example.com","firstname":"One"})).unwrap();
@@ -290,7 +291,7 @@ async fn two_contacts_become_a_new_one() {
         (&format!("GET /crm/v3/objects/contacts/{one}"), Value::Null, 404, json!({"category":"OBJECT_NOT_FOUND"})),
         ("GET /crm/v3/objects/contacts/two@example.com?idProperty=email&properties=email,lastname", Value::Null, 200,
             json!({"id":id,"properties":{"email":"one@example.com","lastname":"Two"}})),
-        // The second e-mail finds it, and does not upsert.
+        // The secondary e-mail finds it, but an upsert by it is refused.
         ("POST /crm/v3/objects/contacts/batch/upsert", upsert("two@example.com", &json!({"firstname":"X"})), 400,
             json!({"message":"two@example.com is a secondary email…"})),
         (merge, body.clone(), 404, json!({"category":"OBJECT_NOT_FOUND"})),

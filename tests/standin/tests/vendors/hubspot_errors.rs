@@ -1,4 +1,4 @@
-//! HubSpot: what it refuses, with the status and shape of each refusal.
+//! HubSpot: what it refuses, with the status and form of each refusal.
 
 use crate::hubspot::declare;
 use crate::support::{KEY, call, call_with, check, form};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use standin::{Limit, Standin};
 
 #[actix_web::test]
-async fn values_that_do_not_fit() {
+async fn values_that_do_not_fit_are_refused() {
     let standin = Standin::hubspot().start().unwrap();
     declare(&standin, "/crm/properties/2026-09/contacts").await;
     let invalid = |code: &str, name: &str| (name.to_owned(), code.to_owned());
@@ -32,7 +32,7 @@ async fn values_that_do_not_fit() {
 }
 
 #[actix_web::test]
-async fn requests_that_are_wrong() {
+async fn wrong_requests_are_refused() {
     let standin =
         Standin::hubspot().settings(|settings| settings.searches_per_second = 100).start().unwrap();
     declare(
@@ -70,7 +70,7 @@ async fn requests_that_are_wrong() {
         (upsert, json!({}), 400, invalid()),
         (upsert, json!({"inputs":[input("a@b.co", json!({})), input("A@b.co", json!({}))]}), 400, said("Duplicate IDs…")),
         (upsert, json!({"inputs":[{"idProperty":"firstname","id":"x","properties":{}}]}), 400, said("firstname cannot be used…")),
-        // An unknown property refuses all of them, a bad value its own.
+        // An unknown property refuses the whole batch, a bad value only its input.
         (upsert, json!({"inputs":[input("a@b.co", json!({})), input("c@b.co", json!({"clew_foo":"1"}))]}), 400,
             said("Property values were not valid: […")),
         (upsert, json!({"inputs":[input("a@b.co", json!({})), {"idProperty":"email","id":"c@b.co","objectWriteTraceId":"t",
@@ -107,7 +107,7 @@ async fn requests_that_are_wrong() {
 }
 
 #[actix_web::test]
-async fn who_may_not() {
+async fn missing_rights_are_refused() {
     let standin = Standin::hubspot().start().unwrap();
     let contacts = "GET /crm/objects/2026-09/contacts";
     for token in ["", "pat-other", "Bearer"] {
@@ -179,7 +179,7 @@ async fn who_may_not() {
 }
 
 #[actix_web::test]
-async fn too_often() {
+async fn limits_are_enforced() {
     let standin = Standin::hubspot().start().unwrap();
     let contacts = "GET /crm/objects/2026-09/contacts";
     for left in (0..100).rev() {
@@ -206,7 +206,7 @@ async fn too_often() {
         assert_eq!(
             (answer.status, answer.header("x-hubspot-ratelimit-max")),
             (200, ""),
-            "searches do not tell"
+            "searches have no rate limit headers"
         );
     }
     let refused = call(&standin, KEY, search, &json!({})).await;

@@ -1,4 +1,4 @@
-//! HubSpot's webhooks: known signatures, and what a receiver sees.
+//! HubSpot's webhooks: known signatures, and what a receiver gets.
 
 use crate::support::Receiver;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use standin::{Emit, Standin, signature};
 const DOCUMENTED: &str = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy";
 
 #[test]
-fn the_vectors_of_the_specification() {
+fn signatures_match_the_documented_vectors() {
     let example = ("https://www.example.com/webhook_uri", "{'example_field':'example_value'}");
     let deal = r#"[{"eventId":100,"subscriptionId":12345,"portalId":62515,"appId":54321,"occurredAt":1790000000000,"subscriptionType":"deal.propertyChange","attemptNumber":0,"objectId":777,"propertyName":"dealstage","propertyValue":"closedwon","changeSource":"CRM_UI"}]"#;
     assert_eq!(deal.len(), 251);
@@ -16,7 +16,7 @@ fn the_vectors_of_the_specification() {
         // From the tests of HubSpot's API clients for Python and Ruby.
         (DOCUMENTED, example, 1_693_657_560_000, "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="),
         (DOCUMENTED, example, 1_700_000_300_000, "RnbPH7+UMKVkbV32P8bz450N4M56aPmcru1+D3kSDtw="),
-        // A webhook as Clew receives it; the collector's tests have the same signature.
+        // A webhook as Clew receives it; the collector's tests use the same signature.
         (
             "test-client-secret",
             ("https://track.example.com/v1/crm/hubspot/webhook", deal),
@@ -26,7 +26,7 @@ fn the_vectors_of_the_specification() {
     ] {
         assert_eq!(signature::v3(secret, "POST", uri, body, timestamp_ms), expected);
     }
-    // The example on the page "v1 request validation" of HubSpot's documentation.
+    // The example on the page "v1 request validation" in HubSpot's documentation.
     let body = r#"[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]"#;
     assert_eq!(
         signature::v1(DOCUMENTED, body),
@@ -38,7 +38,7 @@ fn the_vectors_of_the_specification() {
         plain,
         "%3A is decoded"
     );
-    assert_ne!(signature::v3("s", "GET", "https://e.com/a?b=c:d&e= ", "", 1), plain, "%20 is not");
+    assert_ne!(signature::v3("s", "GET", "https://e.com/a?b=c:d&e= ", "", 1), plain, "%20 stays");
 }
 
 fn emit(id: &str, change: &Value) -> Emit {
@@ -51,7 +51,7 @@ fn emit(id: &str, change: &Value) -> Emit {
 }
 
 #[actix_web::test]
-async fn a_deal_that_is_won_is_told_signed_and_again_until_it_is_taken() {
+async fn a_won_deal_is_reported_and_retried_until_accepted() {
     let receiver = Receiver::start();
     let url = receiver.url.clone();
     let standin =
@@ -95,7 +95,7 @@ async fn a_deal_that_is_won_is_told_signed_and_again_until_it_is_taken() {
 }
 
 #[actix_web::test]
-async fn forged_late_twice_turned_round_and_lost() {
+async fn webhooks_can_be_forged_late_repeated_reordered_or_lost() {
     let receiver = Receiver::start();
     let standin = Standin::hubspot().start().unwrap();
     assert!(standin.emit(&emit("1", &json!({"amount":"1"}))).await.is_err(), "no such deal");

@@ -1,7 +1,7 @@
-//! The stand-ins on port 0: each endpoint with what it takes and what it refuses, each documented
-//! error, the signature vectors, and the control API.
+//! The stand-ins on port 0: what each endpoint accepts and refuses, every documented error, the
+//! signature vectors, and the control API.
 
-#![expect(clippy::unwrap_used, reason = "a test's support may fail the test")]
+#![expect(clippy::unwrap_used, reason = "test support may panic")]
 
 mod support;
 mod hubspot;

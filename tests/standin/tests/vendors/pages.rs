@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use standin::{Standin, Vendor};
 
-/// What the page holds, and what it does not.
+/// Asserts what the page contains, and what it does not.
 async fn shows(standin: &Standin, expected: &[&str], never: &[&str]) {
     let text = page(standin, "/").await;
     for part in expected {
@@ -29,7 +29,7 @@ async fn every_vendor_has_its_title() {
 #[actix_web::test]
 async fn a_contact_with_its_note_and_deal() {
     let standin = Standin::hubspot().start().unwrap();
-    shows(&standin, &["Nobody yet", "http-equiv=\"refresh\""], &["<article"]).await;
+    shows(&standin, &["No records yet", "http-equiv=\"refresh\""], &["<article"]).await;
     let refused = call(&standin, KEY, "GET /__test/newest/contacts", &Value::Null).await;
     assert_eq!((refused.status, &refused.json["error"]), (400, &json!("there are no contacts")));
 
@@ -56,14 +56,14 @@ async fn a_contact_with_its_note_and_deal() {
             "<th>email</th><td>ada@example.com</td>",
             "<td>closedwon</td><td>1200 EUR</td>",
             "srcdoc=\"&#60;b class=&#34;x&#34;&#62;Journey",
-            "Deals of nobody",
+            "Deals without a person",
         ],
-        &["Nobody yet", "<script>", "<b class"],
+        &["No records yet", "<script>", "<b class"],
     )
     .await;
     let place = place(&standin, &format!("/contacts/1/record/0-1/{contact}")).await;
     assert_eq!(place, format!("/#{contact}"));
-    assert!(standin.log().is_empty(), "pages are no requests to the vendor");
+    assert!(standin.log().is_empty(), "pages are not logged as requests");
     standin.stop().await;
 }
 
@@ -83,7 +83,7 @@ async fn a_lead_that_is_converted() {
             "&#60;i&#62;ad",
             "<td>Prospecting</td>",
         ],
-        &["<i>", "Deals of nobody"],
+        &["<i>", "Deals without a person"],
     )
     .await;
     let place = place(&standin, &format!("/{lead}")).await;

@@ -1,4 +1,4 @@
-//! Salesforce: what each endpoint answers to a request that is in order.
+//! Salesforce: the responses of each endpoint to valid requests.
 
 use crate::support::{call, call_with, check, form, holds};
 use serde_json::{Value, json};
@@ -8,14 +8,14 @@ pub(crate) const CLIENT: &str =
     "grant_type=client_credentials&client_id=standin-client&client_secret=standin-secret";
 const DATA: &str = "/services/data/v68.0";
 
-/// A session by client credentials.
+/// Starts a session with client credentials.
 pub(crate) async fn session(standin: &Standin) -> String {
     let answer = form(standin, "/services/oauth2/token", CLIENT).await;
     assert_eq!((answer.status, answer.json["instance_url"].as_str()), (200, Some(standin.url())));
     answer.json["access_token"].as_str().unwrap().to_owned()
 }
 
-/// The custom fields of a lead, with permission to see them.
+/// Declares the custom fields of a lead, and grants permission to see them.
 pub(crate) async fn declare(standin: &Standin, token: &str) {
     let set =
         query(standin, token, "SELECT Id FROM PermissionSet WHERE Name='Clew_Integration'").await;
@@ -54,7 +54,7 @@ pub(crate) async fn declare(standin: &Standin, token: &str) {
                     400,
                     json!([{"errorCode":"DUPLICATE_DEVELOPER_NAME"}]),
                 ),
-                // Nobody may see it yet.
+                // Nobody has permission to see it yet.
                 (&soql, Value::Null, 400, json!([{"errorCode":"INVALID_FIELD"}])),
                 (
                     &format!("POST {DATA}/sobjects/FieldPermissions"),
@@ -69,7 +69,7 @@ pub(crate) async fn declare(standin: &Standin, token: &str) {
     }
 }
 
-/// The answer to a query that is in order.
+/// The response to a valid query.
 pub(crate) async fn query(standin: &Standin, token: &str, soql: &str) -> Value {
     let answer = ask(standin, token, soql).await;
     assert_eq!(answer.status, 200, "{soql}: {}", answer.json);
@@ -82,7 +82,7 @@ pub(crate) async fn ask(standin: &Standin, token: &str, soql: &str) -> crate::su
 }
 
 #[actix_web::test]
-async fn a_lead_is_handed_over() {
+async fn a_lead_is_written() {
     let standin = Standin::salesforce().start().unwrap();
     let token = session(&standin).await;
     declare(&standin, &token).await;
@@ -151,9 +151,9 @@ async fn lead_and_journey_in_one_request() {
         (&line, composite(true, "Acme", "Normal"), 200, json!({"compositeResponse":[
             {"httpStatusCode":201,"referenceId":"lead","body":{"success":true,"created":true}},
             {"httpStatusCode":201,"referenceId":"journey","body":{"success":true,"errors":[]}}]})),
-        // The reference works on an update too.
+        // The reference also works on an update.
         (&line, composite(true, "Acme", "Normal"), 200, json!({"compositeResponse":[{"httpStatusCode":200},{"httpStatusCode":201}]})),
-        // A part that fails takes the other with it, or not.
+        // A part that fails rolls back the others, or not.
         (&line, composite(true, "Beta", "Urgent"), 200, json!({"compositeResponse":[
             {"httpStatusCode":400,"body":[{"errorCode":"PROCESSING_HALTED","message":"The transaction was rolled back…"}]},
             {"httpStatusCode":400,"body":[{"errorCode":"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"}]}]})),
@@ -196,7 +196,7 @@ async fn lead_and_journey_in_one_request() {
 }
 
 #[actix_web::test]
-async fn what_changed_is_polled_page_by_page() {
+async fn changes_are_polled_page_by_page() {
     let standin =
         Standin::salesforce().settings(|settings| settings.page_size = 2).start().unwrap();
     let token = session(&standin).await;
@@ -250,7 +250,7 @@ async fn what_changed_is_polled_page_by_page() {
 }
 
 #[actix_web::test]
-async fn duplicates_and_ids_that_several_have() {
+async fn duplicates_and_ambiguous_external_ids() {
     let standin = Standin::salesforce().start().unwrap();
     let token = session(&standin).await;
     declare(&standin, &token).await;

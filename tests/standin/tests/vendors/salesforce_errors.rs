@@ -1,4 +1,4 @@
-//! Salesforce: what it refuses, with the status and shape of each refusal.
+//! Salesforce: what it refuses, with the status and form of each refusal.
 
 use crate::salesforce::{CLIENT, ask, declare, session};
 use crate::support::{call, call_with, check, form};
@@ -10,7 +10,7 @@ const DATA: &str = "/services/data/v68.0";
 const TOKEN: &str = "/services/oauth2/token";
 
 #[actix_web::test]
-async fn requests_that_are_wrong() {
+async fn wrong_requests_are_refused() {
     let standin = Standin::salesforce().start().unwrap();
     let token = session(&standin).await;
     declare(&standin, &token).await;
@@ -67,7 +67,7 @@ async fn requests_that_are_wrong() {
 }
 
 #[actix_web::test]
-async fn queries_that_are_wrong() {
+async fn wrong_queries_are_refused() {
     let standin = Standin::salesforce().start().unwrap();
     let token = session(&standin).await;
     for (soql, code) in [
@@ -113,7 +113,7 @@ fn assertion(change: &Value) -> String {
 }
 
 #[actix_web::test]
-async fn who_may_and_who_may_not() {
+async fn grants_and_sessions_are_checked() {
     let standin = Standin::salesforce().start().unwrap();
     let client = "client_id=standin-client&client_secret=standin-secret";
     for (body, status, code) in [
@@ -171,7 +171,7 @@ async fn who_may_and_who_may_not() {
 }
 
 #[actix_web::test]
-async fn too_often() {
+async fn limits_are_enforced() {
     let standin = Standin::salesforce().settings(|settings| settings.daily = 2).start().unwrap();
     let token = session(&standin).await;
     let limits = format!("GET {DATA}/limits");

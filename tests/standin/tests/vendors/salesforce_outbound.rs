@@ -1,11 +1,11 @@
-//! Salesforce's outbound messages: the envelope, and again until the answer says yes.
+//! Salesforce's outbound messages: the envelope, and repeats until the response acknowledges it.
 
 use crate::support::Receiver;
 use serde_json::json;
 use standin::{Emit, Standin};
 
 #[actix_web::test]
-async fn an_opportunity_that_is_won_is_told_until_acknowledged() {
+async fn a_won_opportunity_is_reported_until_acknowledged() {
     let receiver = Receiver::start();
     let url = receiver.url.clone();
     let standin =
@@ -16,7 +16,7 @@ async fn an_opportunity_that_is_won_is_told_until_acknowledged() {
     let change = json!({"StageName":"Closed Won"}).as_object().unwrap().clone();
     let emit = Emit { object: "Opportunity".to_owned(), id: id.clone(), change, ..Emit::default() };
     let sent = standin.emit(&emit).await.unwrap();
-    assert_eq!((sent[0].status, sent[0].acknowledged), (Some(200), false), "200 alone is no yes");
+    assert_eq!((sent[0].status, sent[0].acknowledged), (Some(200), false), "200 is not enough");
     *receiver.answer.lock().unwrap() = (200, "<soapenv:Envelope><notificationsResponse><Ack>false</Ack></notificationsResponse></soapenv:Envelope>".to_owned());
     assert!(!standin.retry().await.unwrap()[0].acknowledged);
     *receiver.answer.lock().unwrap() = (200, "<s:Envelope><n:notificationsResponse><n:Ack>true</n:Ack></n:notificationsResponse></s:Envelope>".to_owned());
@@ -44,6 +44,6 @@ async fn an_opportunity_that_is_won_is_told_until_acknowledged() {
     let forged = Emit { bad_signature: true, duplicates: 1, ..emit };
     let sent = standin.emit(&forged).await.unwrap();
     assert_eq!(sent.len(), 2);
-    assert!(!sent[0].body.contains("00DB00000000000EAC"), "another organisation");
+    assert!(!sent[0].body.contains("00DB00000000000EAC"), "from another organization");
     standin.stop().await;
 }

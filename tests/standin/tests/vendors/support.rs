@@ -1,4 +1,4 @@
-//! What the tests stand on: a client, rows of requests with the expected answer, and a receiver.
+//! Test support: a client, rows of requests with the expected response, and a receiver.
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use reqwest::{Client, Method};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) const KEY: &str = "pat-standin";
 
-/// An answer, read.
+/// A response, read to the end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -18,7 +18,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A header as text.
+    /// A header, or "" if it is absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -37,12 +37,12 @@ async fn read(request: reqwest::RequestBuilder) -> Answer {
     Answer { status, headers, json }
 }
 
-/// `GET /path` or `POST /path` with a bearer token and, where it is not null, a JSON body.
+/// Sends `GET /path` or `POST /path` with a bearer token and, unless it is null, a JSON body.
 pub(crate) async fn call(standin: &Standin, token: &str, line: &str, body: &Value) -> Answer {
     call_with(standin, token, line, body, &[]).await
 }
 
-/// The same with more headers.
+/// Like [`call`], with more headers.
 pub(crate) async fn call_with(
     standin: &Standin,
     token: &str,
@@ -63,26 +63,26 @@ pub(crate) async fn call_with(
     read(request).await
 }
 
-/// A form without a token.
+/// Posts a form without a token.
 pub(crate) async fn form(standin: &Standin, path: &str, body: &str) -> Answer {
     let kind = "application/x-www-form-urlencoded";
     let request = client().post(format!("{}{path}", standin.url()));
     read(request.header("content-type", kind).body(body.to_owned())).await
 }
 
-/// A request without anything.
+/// Sends a request without headers or body.
 pub(crate) async fn bare(standin: &Standin, method: Method, path: &str) -> Answer {
     read(client().request(method, format!("{}{path}", standin.url()))).await
 }
 
-/// A page as a browser gets it.
+/// Gets a page as a browser does.
 pub(crate) async fn page(standin: &Standin, path: &str) -> String {
     let response = client().get(format!("{}{path}", standin.url())).send().await.unwrap();
     assert_eq!(response.status(), 200, "{path}");
     response.text().await.unwrap()
 }
 
-/// Where an address leads to.
+/// The target of an address's redirect.
 pub(crate) async fn place(standin: &Standin, path: &str) -> String {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -90,7 +90,7 @@ pub(crate) async fn place(standin: &Standin, path: &str) -> String {
     response.headers()["location"].to_str().unwrap().to_owned()
 }
 
-/// Whether everything in `expected` is in `found`; a text that ends in `…` is a beginning.
+/// Whether `found` contains everything in `expected`. A string that ends in `…` is a prefix.
 pub(crate) fn holds(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::Object(found), Value::Object(expected)) => expected
@@ -108,10 +108,10 @@ pub(crate) fn holds(found: &Value, expected: &Value) -> bool {
     }
 }
 
-/// A row: the request's line, its body, the expected status and what must be in the answer.
+/// A row: the request line, its body, the expected status, and what the response must contain.
 pub(crate) type Row<'a> = (&'a str, Value, u16, Value);
 
-/// Sends rows one after the other.
+/// Sends the rows in order, and checks each response.
 pub(crate) async fn check(standin: &Standin, token: &str, rows: &[Row<'_>]) {
     for (line, body, status, expected) in rows {
         let answer = call(standin, token, line, body).await;
@@ -124,7 +124,7 @@ pub(crate) async fn check(standin: &Standin, token: &str, rows: &[Row<'_>]) {
     }
 }
 
-/// What a receiver got, and what it answers from now on.
+/// A webhook receiver: what it got, and what it responds from now on.
 pub(crate) struct Receiver {
     pub(crate) url: String,
     pub(crate) got: Arc<Mutex<Vec<(Value, String)>>>,
@@ -132,7 +132,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// On port 0; answers 200.
+    /// Starts it on port 0. It responds 200.
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hooks/crm", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! The account: what is stored in it, its tokens, and the requests that count for its limits.
+//! The account: its records, its tokens, and the requests that count towards its limits.
 
 use super::auth::Tokens;
 use super::fixtures;
@@ -7,7 +7,7 @@ use super::record::Objects;
 use super::schema::Schema;
 use crate::world::World;
 
-/// An account in HubSpot.
+/// A HubSpot account.
 pub(super) struct Account {
     pub(super) tokens: Tokens,
     pub(super) limits: Limits,
@@ -17,7 +17,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// An empty account, with what HubSpot gives every account.
+    /// An empty account, with the properties and the pipeline that HubSpot gives every account.
     pub(super) fn new(world: &World) -> Self {
         let tokens = Tokens::new(&world.settings);
         let (limits, schema) = (Limits::default(), fixtures::schema());

@@ -1,4 +1,4 @@
-//! Which records belong together, by the numbers that HubSpot has for kinds of belonging.
+//! Associations between records, by HubSpot's ids of association types.
 
 use super::account::Account;
 use super::record::Objects;
@@ -8,7 +8,7 @@ use crate::exchange::{Answer, Outcome, Request};
 use crate::world::{World, iso_ms};
 use serde_json::{Value, json};
 
-/// From, to, and the type's id in that direction.
+/// From, to, and the id of the association type in that direction.
 const TYPES: [(Kind, Kind, u64); 12] = [
     (Kind::Note, Kind::Contact, 202),
     (Kind::Contact, Kind::Note, 201),
@@ -28,7 +28,7 @@ fn type_id(from: Kind, to: Kind) -> Option<u64> {
     TYPES.iter().find(|(one, other, _)| (*one, *other) == (from, to)).map(|(.., id)| *id)
 }
 
-/// How the answer calls what belongs to a record.
+/// How a response writes the associated records.
 #[derive(Clone, Copy)]
 pub(super) enum Style {
     /// `toObjectId` as a text.
@@ -39,7 +39,7 @@ pub(super) enum Style {
     V3,
 }
 
-/// The ids that a new record is to belong to, or why not.
+/// The ids of the records that a new record is associated with, or a refusal.
 pub(super) fn wanted(
     account: &Account,
     world: &mut World,
@@ -74,7 +74,7 @@ pub(super) fn wanted(
     Ok(ids)
 }
 
-/// `…/{from}/{to}/batch/read`: records without any are left out.
+/// `…/{from}/{to}/batch/read`: records without associations are left out.
 pub(super) fn read(
     account: &Account,
     world: &mut World,
@@ -120,7 +120,7 @@ pub(super) fn read(
     Ok(Answer::json(200, body))
 }
 
-/// `{"associate":[id, id]}`: what a person does in the record's page.
+/// `{"associate":[id, id]}`: associates two records, as a person does in a record's page.
 pub(super) fn act(objects: &mut Objects, action: &Value) -> Result<Value, String> {
     let ids = action["associate"].as_array().map(Vec::as_slice).unwrap_or_default();
     let id = |value: &Value| value.as_str().and_then(|id| id.parse::<u64>().ok());
@@ -130,6 +130,6 @@ pub(super) fn act(objects: &mut Objects, action: &Value) -> Result<Value, String
             objects.link(one, other);
             Ok(json!({}))
         }
-        _ => Err("{\"associate\":[\"id\",\"id\"]} of two records is all that is known".to_owned()),
+        _ => Err("the only action is {\"associate\":[\"id\",\"id\"]} of two records".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens: the service key, and OAuth with its access tokens of half an hour.
+//! Tokens: the service key, and OAuth access tokens that last half an hour.
 
 use super::error;
 use crate::exchange::{Answer, Outcome, Request};
@@ -6,16 +6,16 @@ use crate::world::{Settings, World};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long an access token is good, in seconds.
+/// How long an access token is valid, in seconds.
 const LIFE_S: i64 = 1800;
-/// The account.
+/// The account's id.
 pub(super) const PORTAL: u64 = 62515;
-/// The application that webhooks name.
+/// The id of the application that webhooks name.
 pub(super) const APP: u64 = 54321;
 
-/// Which tokens are good.
+/// The valid tokens.
 pub(super) struct Tokens {
-    /// Access tokens and when they end.
+    /// Access tokens, with their ends.
     access: BTreeMap<String, i64>,
     refresh: BTreeSet<String>,
     codes: BTreeSet<String>,
@@ -32,7 +32,7 @@ impl Tokens {
         }
     }
 
-    /// Whether the bearer is the service key; refuses an unknown or expired token.
+    /// Whether the bearer token is the service key. Refuses an unknown or expired token.
     pub(super) fn check(&self, world: &mut World, request: &Request) -> Result<bool, Answer> {
         let message = match request.bearer() {
             Some(token) if token == world.settings.service_key && self.is_service_key_good => {
@@ -51,7 +51,7 @@ impl Tokens {
     }
 
     pub(super) fn expire(&mut self, all: bool) {
-        // The end of an access token lies before any time.
+        // An end before any possible time.
         self.access.values_mut().for_each(|until_ms| *until_ms = i64::MIN);
         if all {
             self.refresh.clear();
@@ -124,14 +124,14 @@ const SCOPES: [&str; 6] = [
     "crm.schemas.deals.read",
 ];
 
-/// The token endpoint's own shape of a refusal: the reason is the status.
+/// The token endpoint's own form of a refusal: the reason is in `status`.
 fn refuse(world: &mut World, status: &str, message: &str) -> Answer {
     let correlation_id = world.uuid();
     let body = json!({ "status": status, "message": message, "correlationId": correlation_id });
     Answer::json(400, body)
 }
 
-/// Refuses where the settings do not grant a scope.
+/// Refuses the request unless the settings grant a scope.
 pub(super) fn need(world: &mut World, scope: &str) -> Result<(), Answer> {
     let scopes = world.settings.scopes.as_ref();
     if scopes.is_none_or(|scopes| scopes.iter().any(|granted| granted == scope)) {

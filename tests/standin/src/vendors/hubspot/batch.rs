@@ -1,4 +1,4 @@
-//! Many records in one request: 200 or 201 where all went well, 207 where some did not.
+//! Several records in one request: 200 or 201 if all succeeded, 207 if some failed.
 
 use super::account::Account;
 use super::schema::Kind;
@@ -10,7 +10,7 @@ use crate::world::{World, iso_ms};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What became of the inputs.
+/// The results and errors of the inputs.
 #[derive(Default)]
 struct Batch {
     results: Vec<Value>,
@@ -44,7 +44,7 @@ impl Batch {
     }
 }
 
-/// The inputs, each with these members alone.
+/// The body and its inputs. Refuses members beyond `beside` in the body and `members` in an input.
 fn inputs(
     world: &mut World,
     request: &Request,
@@ -59,7 +59,7 @@ fn inputs(
     Ok((body, inputs))
 }
 
-/// A property that is not known refuses the whole batch, before anything is written.
+/// Refuses the whole batch for an unknown property, before anything is written.
 fn refuse_unknown(
     account: &Account,
     world: &mut World,
@@ -78,7 +78,7 @@ fn refuse_unknown(
     Err(error::invalid(world, &value::message(&unknown)))
 }
 
-/// The id of an input, which no other input may have.
+/// The ids of the inputs, which must be unique.
 fn ids(world: &mut World, inputs: &[Value]) -> Result<Vec<String>, Answer> {
     let (mut seen, mut ids) = (BTreeSet::new(), Vec::new());
     for input in inputs {
@@ -131,7 +131,7 @@ pub(super) fn upsert(
                 Err(Refusal::Other(format!("Object not found.  objectId are: [{id}]")))
             }
             (None, Some(key)) => {
-                // The key is the value, whether it is among the properties or not.
+                // The id is also the key's value, even if the properties do not include it.
                 let of_key = json!({ key: id });
                 match value::read(world, &account.schema, kind, &of_key)? {
                     Err(wrong) => Err(Refusal::Values(wrong)),
@@ -231,7 +231,7 @@ pub(super) fn update(
     Ok(batch.answer(world, 200))
 }
 
-/// `batch/archive`: 204, whether they are there or not.
+/// `batch/archive`: 204, whether the records exist or not.
 pub(super) fn archive(
     account: &mut Account,
     world: &mut World,

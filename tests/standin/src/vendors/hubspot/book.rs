@@ -1,4 +1,4 @@
-//! What people see of the account.
+//! The account on the page for people.
 
 use super::record::{Objects, Record};
 use super::schema::Kind;

@@ -20,7 +20,8 @@ pub(super) fn merge(account: &mut Account, world: &mut World, request: &Request)
     }
 }
 
-/// Makes a contact of two: the first's values, the second's where it has none. Both old ids end.
+/// Merges two contacts into a new one: the first's values, and the second's where the first has
+/// none. Both old ids end.
 pub(super) fn join(
     account: &mut Account,
     world: &mut World,

@@ -1,4 +1,4 @@
-//! HubSpot's refusals, and the checks that every call begins with.
+//! HubSpot's refusals, and the checks at the start of every call.
 
 use super::schema::Kind;
 use crate::exchange::{Answer, Request};
@@ -26,12 +26,12 @@ pub(super) fn wrong_method(world: &mut World) -> Answer {
     error(world, 405, "METHOD_NOT_ALLOWED", "Method not allowed")
 }
 
-/// Refuses every other method.
+/// Refuses every method but this one.
 pub(super) fn only(world: &mut World, request: &Request, method: &str) -> Result<(), Answer> {
     if request.method == method { Ok(()) } else { Err(wrong_method(world)) }
 }
 
-/// The body as an object that has no other members than those.
+/// The body as an object. Refuses members other than these.
 pub(super) fn body(world: &mut World, request: &Request, known: &[&str]) -> Result<Value, Answer> {
     if !request.is_of_type("application/json") {
         return Err(error(world, 415, "VALIDATION_ERROR", "Content-Type must be application/json"));
@@ -53,7 +53,7 @@ pub(super) fn members(world: &mut World, value: &Value, known: &[&str]) -> Resul
     }
 }
 
-/// An object type by the names that paths may call it.
+/// An object type by one of the names that paths may use.
 pub(super) fn kind(world: &mut World, name: &str) -> Result<Kind, Answer> {
     Kind::named(name).ok_or_else(|| {
         let message = format!("Unable to infer object type from: {name}");
@@ -61,7 +61,7 @@ pub(super) fn kind(world: &mut World, name: &str) -> Result<Kind, Answer> {
     })
 }
 
-/// The list `inputs` of a batch: one at least and a hundred at most.
+/// The list `inputs` of a batch: 1 to 100.
 pub(super) fn inputs(world: &mut World, body: &Value) -> Result<Vec<Value>, Answer> {
     let Some(inputs) = body["inputs"].as_array() else {
         return Err(invalid(world, "Invalid input JSON: inputs is required"));
@@ -76,7 +76,7 @@ pub(super) fn inputs(world: &mut World, body: &Value) -> Result<Vec<Value>, Answ
     }
 }
 
-/// What a batch says of one input that it could not do.
+/// A batch's error for one input.
 pub(super) fn part(category: &str, message: &str, context: &Value) -> Value {
     json!({
         "status": "error", "category": category, "message": message,

@@ -14,7 +14,7 @@ pub(super) const STAGES: [(&str, &str, bool, &str); 7] = [
     ("closedlost", "Closed Lost", true, "0.0"),
 ];
 
-/// Life cycle stages, the earliest first.
+/// Life cycle stages, earliest first.
 pub(super) const LIFECYCLE: [&str; 8] = [
     "subscriber",
     "lead",
@@ -26,7 +26,7 @@ pub(super) const LIFECYCLE: [&str; 8] = [
     "other",
 ];
 
-/// Properties: kind, name, type, field type, whether HubSpot alone writes it.
+/// Properties: kind, name, type, field type, and whether only HubSpot writes it.
 const PROPERTIES: [(Kind, &str, &str, &str, bool); 40] = {
     use Kind::{Company, Contact, Deal, Note};
     [
@@ -78,7 +78,7 @@ pub(super) fn schema() -> Schema {
     for (kind, name, value_type, field_type, is_read_only) in PROPERTIES {
         add(&mut schema, kind, name, value_type, field_type, is_read_only);
     }
-    // When a stage was first reached: one property for each stage.
+    // When a stage was first reached: one property per stage.
     for stage in LIFECYCLE {
         let name = format!("hs_v2_date_entered_{stage}");
         add(&mut schema, Kind::Contact, &name, "datetime", "date", true);

@@ -1,4 +1,4 @@
-//! How often a token may ask: in ten seconds, in a second (searches), in a day.
+//! Rate limits of a token: in ten seconds, in a second (searches), in a day.
 
 use crate::exchange::Answer;
 use crate::fault::Limit;
@@ -8,15 +8,15 @@ use std::collections::VecDeque;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// The requests that count.
+/// The requests that count towards the limits.
 #[derive(Default)]
 pub(super) struct Limits {
-    /// When, oldest first.
+    /// Their times, oldest first.
     requests: VecDeque<i64>,
     searches: VecDeque<i64>,
     day: i64,
     in_day: u64,
-    /// Requests that are still to be refused because a test said so, and by which policy.
+    /// How many of the next requests are refused because a test asked for it, and by which policy.
     forced: u32,
     policy: Policy,
 }
@@ -49,7 +49,7 @@ impl Policy {
 }
 
 impl Limits {
-    /// Counts a request, or refuses it. Refused ones do not count.
+    /// Counts a request, or refuses it. Refused requests do not count.
     pub(super) fn count(&mut self, world: &mut World, is_search: bool) -> Result<(), Answer> {
         self.forget(world.now_ms());
         let settings = &world.settings;
@@ -84,7 +84,7 @@ impl Limits {
         }
     }
 
-    /// Adds the headers that say what is left; those of the day do not go to OAuth applications.
+    /// Adds the headers that say what is left. OAuth applications do not get those of the day.
     pub(super) fn tell(&self, world: &World, answer: Answer, with_day: bool) -> Answer {
         let settings = &world.settings;
         let left = settings.burst.saturating_sub(self.requests.len());
@@ -101,7 +101,8 @@ impl Limits {
         )
     }
 
-    /// Refuses the next requests, or leaves only so many. Without a policy it is `TEN_SECONDLY_ROLLING`.
+    /// Refuses the next requests, or sets how many are left. The default policy is
+    /// `TEN_SECONDLY_ROLLING`.
     pub(super) fn bite(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
         let name = limit.policy.as_deref().unwrap_or("TEN_SECONDLY_ROLLING");
         let policy = Policy::named(name)

@@ -1,4 +1,4 @@
-//! The calls that read, list or archive records of one kind.
+//! The calls that read, list or archive single records.
 
 use super::account::Account;
 use super::error;
@@ -8,7 +8,7 @@ use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// Refuses names that HubSpot took out; others that it does not know it leaves out.
+/// Refuses property names that HubSpot has removed. Other unknown names are ignored.
 pub(super) fn asked(world: &mut World, names: &[String]) -> Result<(), Answer> {
     let is_legacy =
         |name: &&String| name.starts_with("hs_lifecyclestage_") && name.ends_with("_date");
@@ -20,7 +20,7 @@ pub(super) fn asked(world: &mut World, names: &[String]) -> Result<(), Answer> {
     }
 }
 
-/// The query parameter `properties`, divided by commas.
+/// The query parameter `properties`, split at commas.
 fn query_properties(world: &mut World, request: &Request) -> Result<Vec<String>, Answer> {
     let text = request.parameter("properties").unwrap_or_default();
     let names: Vec<String> =
@@ -29,7 +29,7 @@ fn query_properties(world: &mut World, request: &Request) -> Result<Vec<String>,
     Ok(names)
 }
 
-/// A key that `idProperty` may name: unique properties alone.
+/// Refuses an `idProperty` whose values are not unique.
 pub(super) fn check_key(
     account: &Account,
     world: &mut World,
@@ -61,12 +61,12 @@ pub(super) fn get(
     }
 }
 
-/// The refusal of an id that no record has.
+/// The refusal of an unknown id.
 pub(super) fn missing(world: &mut World, id: &str) -> Answer {
     error::not_found(world, &format!("Object not found.  objectId are: [{id}]"))
 }
 
-/// `GET …`: a page of at most 100, by id.
+/// `GET …`: a page of at most 100 records, ordered by id.
 pub(super) fn list(account: &Account, world: &mut World, request: &Request, kind: Kind) -> Outcome {
     let names = query_properties(world, request)?;
     let number = |name: &str| request.parameter(name).map(|text| text.parse::<u64>());
@@ -91,7 +91,7 @@ pub(super) fn list(account: &Account, world: &mut World, request: &Request, kind
     Ok(Answer::json(200, body))
 }
 
-/// `DELETE …/{id}`: 204 whether it is there or not.
+/// `DELETE …/{id}`: 204, whether the record exists or not.
 pub(super) fn archive(account: &mut Account, world: &mut World, kind: Kind, id: &str) -> Outcome {
     let Ok(number) = id.parse::<u64>() else {
         return Err(error::invalid(world, &format!("{id} is not an id")));

@@ -85,7 +85,7 @@ fn group(account: &mut Account, world: &mut World, request: &Request, kind: Kind
     Ok(Answer::json(201, shown))
 }
 
-/// Why a property is not declared.
+/// Why a property was not declared.
 enum Refusal {
     Exists(String),
     Invalid(String),
@@ -187,7 +187,7 @@ fn read(account: &Account, kind: Kind, input: &Value) -> Result<Property, String
     Ok(property)
 }
 
-/// Which form fields show a type.
+/// Whether a type can have a field type.
 fn is_pair(value_type: &str, field_type: &str) -> bool {
     match value_type {
         "bool" => matches!(field_type, "booleancheckbox" | "calculation_equation"),

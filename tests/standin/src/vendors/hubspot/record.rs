@@ -1,4 +1,4 @@
-//! Records, how they are stored and shown, and which belong together.
+//! Records: how they are stored, shown and associated.
 
 use super::fixtures;
 use super::schema::{Kind, Schema};
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Record {
     pub(super) id: u64,
     pub(super) kind: Kind,
-    /// Only what has a value.
+    /// Only properties with a value.
     pub(super) properties: BTreeMap<String, String>,
     pub(super) created_ms: i64,
     pub(super) updated_ms: i64,
@@ -32,7 +32,8 @@ impl Record {
         self.properties.get(name).map(String::as_str)
     }
 
-    /// Sets a property, or clears it with an empty value, and the properties that HubSpot derives from it.
+    /// Sets a property, or clears it if the value is empty, and updates the properties that HubSpot
+    /// derives from it.
     pub(super) fn set(&mut self, name: &str, value: &str, now_ms: i64) {
         self.updated_ms = now_ms;
         self.properties.insert(self.kind.times().1.to_owned(), iso_ms(now_ms));
@@ -58,7 +59,7 @@ impl Record {
         }
     }
 
-    /// Sets properties without the API's checks, from texts or numbers; null clears.
+    /// Sets properties from strings or numbers, without the API's checks; null clears.
     pub(super) fn change(
         &mut self,
         fields: &Map<String, Value>,
@@ -70,14 +71,14 @@ impl Record {
                 Value::Null => String::new(),
                 Value::Number(number) => number.to_string(),
                 Value::Bool(flag) => flag.to_string(),
-                _ => return Err(format!("{name} is neither text nor number: {}", json!(value))),
+                _ => return Err(format!("{name} is neither string nor number: {}", json!(value))),
             };
             self.set(name, &text, now_ms);
         }
         Ok(())
     }
 
-    /// Whether an e-mail is one of the contact's, and whether it is the first.
+    /// Whether an e-mail is the contact's primary one; `None` if it is not the contact's.
     pub(super) fn email(&self, email: &str) -> Option<bool> {
         let email = email.to_lowercase();
         if self.get("email") == Some(&email) {
@@ -87,7 +88,7 @@ impl Record {
         others.split(';').any(|other| other == email).then_some(false)
     }
 
-    /// With the properties that are asked for; those without a value are null.
+    /// Shows it with the requested properties; those without a value are null.
     pub(super) fn show(&self, schema: &Schema, asked: &[String]) -> Value {
         let (made, changed) = self.kind.times();
         let usual = || self.kind.usual().iter().map(|name| (*name).to_owned()).collect();
@@ -99,7 +100,7 @@ impl Record {
         self.with(&json!(properties))
     }
 
-    /// With all that has a value: what writing answers.
+    /// Shows it with every property that has a value, as a write returns it.
     pub(super) fn show_all(&self) -> Value {
         self.with(&json!(self.properties))
     }
@@ -112,11 +113,11 @@ impl Record {
     }
 }
 
-/// All records, and which belong together.
+/// All records and their associations.
 #[derive(Default)]
 pub(super) struct Objects {
     pub(super) records: BTreeMap<u64, Record>,
-    /// Pairs of ids, both ways.
+    /// Pairs of ids, each in both directions.
     pub(super) links: BTreeSet<(u64, u64)>,
 }
 
@@ -131,7 +132,7 @@ impl Objects {
         self.records.values().filter(move |record| record.kind == kind)
     }
 
-    /// By id, or by the value of a property that is unique.
+    /// Finds a record by id, or by the value of a unique property.
     pub(super) fn find(&self, kind: Kind, key: Option<&str>, id: &str) -> Option<&Record> {
         match key {
             None | Some("hs_object_id") => {
@@ -152,7 +153,7 @@ impl Objects {
         self.links.retain(|(one, other)| *one != id && *other != id);
     }
 
-    /// Everything by kind, with the ids of what belongs to it.
+    /// All records by kind, with the ids of their associated records.
     pub(super) fn show(&self, schema: &Schema) -> Value {
         let mut shown = json!({});
         for kind in Kind::ALL {

@@ -1,4 +1,4 @@
-//! What kinds of objects there are and which properties they have.
+//! The kinds of objects and their properties.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const ALL: [Self; 4] = [Self::Contact, Self::Company, Self::Deal, Self::Note];
 
-    /// By one of the names that HubSpot's paths and webhooks have for it.
+    /// Finds a kind by one of the names in HubSpot's paths and webhooks.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "contacts" | "contact" | "0-1" => Some(Self::Contact),
@@ -27,7 +27,7 @@ impl Kind {
         }
     }
 
-    /// Plural for paths, singular for webhooks, and the object type's id.
+    /// The plural for paths, the singular for webhooks, and the object type's id.
     pub(super) const fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Contact => ("contacts", "contact", "0-1"),
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// What a token needs; notes go by the contacts' scope.
+    /// The scope that a token needs. Notes need that of contacts.
     pub(super) const fn scope(self, writes: bool) -> &'static str {
         match (self, writes) {
             (Self::Contact | Self::Note, false) => "crm.objects.contacts.read",
@@ -49,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// The properties with the times of creation and of the last change.
+    /// The properties that hold the times of creation and of the last change.
     pub(super) const fn times(self) -> (&'static str, &'static str) {
         match self {
             Self::Contact => ("createdate", "lastmodifieddate"),
@@ -58,7 +58,7 @@ impl Kind {
         }
     }
 
-    /// The properties of an answer if the request names none.
+    /// The properties in a response if the request names none.
     pub(super) const fn usual(self) -> &'static [&'static str] {
         match self {
             Self::Contact => &["email", "firstname", "lastname"],
@@ -109,7 +109,7 @@ pub(super) struct Property {
 }
 
 impl Property {
-    /// With what HubSpot says of who may change it.
+    /// Shows it with HubSpot's modification metadata.
     pub(super) fn show(&self) -> Value {
         let mut shown = json!(self);
         let read_only = self.is_read_only;
@@ -124,7 +124,7 @@ impl Property {
     }
 }
 
-/// A group that properties are shown in.
+/// A group of properties.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Group {

@@ -1,4 +1,4 @@
-//! `…/search`: groups of filters (all of a group, any of the groups), sorts, pages.
+//! `…/search`: filter groups (every filter of a group, any of the groups), sorts, pages.
 
 use super::account::Account;
 use super::record::Record;
@@ -9,14 +9,14 @@ use crate::world::World;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// No search goes further.
+/// The most results of a search, over all its pages.
 const MOST_RESULTS: usize = 10_000;
 const MOST_ON_A_PAGE: u64 = 200;
 
-/// One filter, read.
+/// A parsed filter.
 struct Filter {
     property: String,
-    /// Whether values compare as numbers: numbers and times.
+    /// Whether values compare as numbers, as numbers and times do.
     is_number: bool,
     operator: Operator,
 }
@@ -78,7 +78,7 @@ pub(super) fn search(
     Ok(Answer::json(200, body))
 }
 
-/// A list of names, or none.
+/// A list of names; absent means empty.
 pub(super) fn names(world: &mut World, value: &Value) -> Result<Vec<String>, Answer> {
     match value {
         Value::Null => Ok(Vec::new()),
@@ -209,7 +209,7 @@ fn matches(filter: &Filter, record: &Record) -> bool {
     }
 }
 
-/// By number or time where both are one, else as texts; nothing comes first.
+/// Compares as numbers or times if both are one, otherwise as strings. Missing values come first.
 fn compare(by_number: bool, one: Option<&str>, other: Option<&str>) -> Ordering {
     let number = |text: &str| -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "times in milliseconds fit a double")]

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// What HubSpot decodes of a target's address; every other escape stays.
+/// The escapes that HubSpot decodes in a target's URL; all others stay.
 const DECODED: [(&str, &str); 12] = [
     ("%3A", ":"),
     ("%2F", "/"),
@@ -21,7 +21,7 @@ const DECODED: [(&str, &str); 12] = [
     ("%3B", ";"),
 ];
 
-/// `X-HubSpot-Signature-v3`: base64 of the HMAC-SHA256 over method, address, body, timestamp.
+/// `X-HubSpot-Signature-v3`: base64 of the HMAC-SHA256 over method, URL, body and timestamp.
 pub fn v3(secret: &str, method: &str, uri: &str, body: &str, timestamp_ms: i64) -> String {
     let mut decoded = uri.to_owned();
     for (escape, sign) in DECODED {
@@ -37,12 +37,12 @@ pub fn v3(secret: &str, method: &str, uri: &str, body: &str, timestamp_ms: i64) 
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// `X-HubSpot-Signature` of version 1: hex of SHA-256 over secret and body.
+/// `X-HubSpot-Signature` of version 1: hex of the SHA-256 over secret and body.
 pub fn v1(secret: &str, body: &str) -> String {
     hex(&[secret, body])
 }
 
-/// `X-HubSpot-Signature` of version 2: hex of SHA-256 over secret, method, address and body.
+/// `X-HubSpot-Signature` of version 2: hex of the SHA-256 over secret, method, URL and body.
 pub fn v2(secret: &str, method: &str, uri: &str, body: &str) -> String {
     hex(&[secret, method, uri, body])
 }

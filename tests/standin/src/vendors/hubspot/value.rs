@@ -1,4 +1,4 @@
-//! Whether a value fits its property, and how HubSpot keeps it.
+//! Checks values against their properties, and converts them as HubSpot stores them.
 
 use super::error;
 use super::schema::{Kind, Property, Schema};
@@ -23,13 +23,14 @@ impl Wrong {
         Self { name: name.to_owned(), code, message: message.to_owned() }
     }
 
-    /// Whether it is refused for the whole batch and not for one input of it.
+    /// Whether it refuses the whole batch, not only one input.
     pub(super) fn is_of_schema(&self) -> bool {
         self.code == "PROPERTY_DOESNT_EXIST"
     }
 }
 
-/// Reads what is to be written. The outer error is of the request's shape, the inner of its values.
+/// Reads the values of a write. The outer error is about the request's structure, the inner about
+/// its values.
 pub(super) fn read(
     world: &mut World,
     schema: &Schema,
@@ -60,7 +61,7 @@ fn texts<'a>(properties: &'a Map<String, Value>) -> Result<Vec<(&'a str, &'a str
     properties.iter().map(text).collect()
 }
 
-/// The value as it is kept; an empty one clears.
+/// The value as it is stored; an empty one clears.
 fn keep(schema: &Schema, kind: Kind, name: &str, text: &str) -> Result<String, Wrong> {
     let Some(property) = schema.property(kind, name).filter(|property| !property.archived) else {
         let message = format!("Property \"{name}\" does not exist");
@@ -109,7 +110,7 @@ fn fit(property: &Property, text: &str) -> Result<String, Wrong> {
     }
 }
 
-/// Milliseconds of what HubSpot takes for a time: epoch milliseconds, ISO 8601, or a date.
+/// Parses a time as HubSpot accepts it: epoch milliseconds, ISO 8601, or a date.
 pub(super) fn time(text: &str) -> Option<i64> {
     let digits = || text.parse::<i64>().ok();
     digits().or_else(|| parse_iso(text)).or_else(|| parse_date(text))
@@ -127,7 +128,7 @@ fn is_email(text: &str) -> bool {
     is_clean && is_domain && !local.is_empty() && !local.contains('@') && text.len() <= 254
 }
 
-/// The message that carries what is wrong as a JSON array.
+/// A message with the errors as a JSON array.
 pub(super) fn message(wrong: &[Wrong]) -> String {
     let part = |wrong: &Wrong| {
         json!({

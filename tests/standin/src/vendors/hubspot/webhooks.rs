@@ -1,4 +1,4 @@
-//! The events of a change, in lists of a hundred, signed.
+//! The webhooks of a change: lists of up to a hundred events, signed.
 
 use super::account::Account;
 use super::schema::Kind;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 const MOST_EVENTS: usize = 100;
 
-/// Makes the change, and the events that report it.
+/// Makes a change, and returns the webhooks that report it.
 pub(super) fn emit(
     account: &mut Account,
     world: &mut World,
@@ -40,7 +40,7 @@ pub(super) fn emit(
         events.push(head(account, emit, event, number, now_ms, &more));
     }
     if emit.change.is_empty() && events.is_empty() {
-        return Err("nothing to tell: give change or event".to_owned());
+        return Err("nothing to report: give change or event".to_owned());
     }
     if !emit.change.is_empty() {
         let record = account.objects.records.get_mut(&number).filter(|record| record.kind == kind);
@@ -69,7 +69,7 @@ fn flag(event: &str) -> &'static str {
     if event.ends_with(".creation") { "CREATED" } else { "DELETED" }
 }
 
-/// HubSpot writes all values as texts.
+/// HubSpot writes all values as strings.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -103,14 +103,14 @@ fn head(
     all
 }
 
-/// A number for each subscription: the same for the same event and property.
+/// The subscription's number: the same for the same event and property.
 fn subscription(event: &str, more: &Value) -> u64 {
     let name = more["propertyName"].as_str().unwrap_or_default();
     let signs = event.bytes().chain(name.bytes());
     12_000 + signs.fold(0_u64, |sum, sign| (sum * 31 + u64::from(sign)) % 7919)
 }
 
-/// The body with its attempt, and the headers that sign it.
+/// The body with the attempt's number, and the headers that sign it.
 pub(super) fn seal(world: &World, message: &Message, url: &str) -> Sealed {
     let mut events = message.events.clone();
     for event in &mut events {

@@ -1,4 +1,4 @@
-//! Creating and changing one record, with what HubSpot refuses of it.
+//! Creating and changing a single record, and what HubSpot refuses.
 
 use super::account::Account;
 use super::record::Record;
@@ -10,21 +10,21 @@ use crate::world::World;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Properties that are known to fit.
+/// Checked property values.
 pub(super) type Values = BTreeMap<String, String>;
 
-/// Why one record is not written.
+/// Why a record was not written.
 pub(super) enum Refusal {
-    /// Values do not fit.
+    /// Values do not fit their properties.
     Values(Vec<Wrong>),
-    /// A record has the unique value.
+    /// Another record has the unique value.
     Conflict(String),
-    /// A sentence.
+    /// Another reason, in a sentence.
     Other(String),
 }
 
 impl Refusal {
-    /// As the answer to a request of one record.
+    /// The response to a request about a single record.
     pub(super) fn answer(&self, world: &mut World) -> Answer {
         let (category, message) = self.words();
         error::error(world, if category == "CONFLICT" { 409 } else { 400 }, category, &message)
@@ -52,7 +52,7 @@ pub(super) fn create(
     shown.map(|shown| Answer::json(201, shown)).map_err(|refusal| refusal.answer(world))
 }
 
-/// Creates what an input describes; the outer error is of its shape.
+/// Creates the record that an input describes. The outer error is about the input's structure.
 pub(super) fn create_one(
     account: &mut Account,
     world: &mut World,
@@ -75,7 +75,7 @@ pub(super) fn create_one(
     }))
 }
 
-/// Stores a new record unless a unique value of it is taken.
+/// Stores a new record, unless one of its unique values is taken.
 pub(super) fn insert(
     account: &mut Account,
     world: &mut World,
@@ -113,7 +113,8 @@ pub(super) fn change(
     Ok(())
 }
 
-/// Whether a life cycle stage lies before the one that is set: HubSpot leaves it, without a word.
+/// Whether a life cycle stage is before the current one: HubSpot then silently keeps the current
+/// one.
 fn is_backward(record: &Record, name: &str, value: &str) -> bool {
     let rank = |stage: &str| fixtures::LIFECYCLE.iter().position(|known| *known == stage);
     name == "lifecyclestage"

@@ -1,4 +1,4 @@
-//! Sessions: made by one of the grants, valid until a test ends them; they do not expire by time.
+//! Sessions: started by one of the grants, valid until a test ends them. They do not expire.
 
 use super::error;
 use crate::exchange::{Answer, Outcome, Request};
@@ -7,13 +7,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The organisation's id.
+/// The organization's id.
 pub(super) const ORGANISATION: &str = "00DB00000000000EAC";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// An assertion may be good for three minutes.
+/// The longest validity of an assertion, in seconds.
 const LONGEST_ASSERTION_S: i64 = 180;
 
-/// Which sessions and tokens are good.
+/// The valid sessions and tokens.
 pub(super) struct Sessions {
     good: BTreeSet<String>,
     refresh: BTreeSet<String>,
@@ -59,7 +59,7 @@ impl Sessions {
         let settings = &world.settings;
         let is_client = field("client_id") == settings.client_id
             && field("client_secret") == settings.client_secret;
-        // The assertion names the client, and its signature stands for the secret.
+        // An assertion names the client, and its signature replaces the secret.
         if grant != JWT_BEARER && !is_client {
             return Err(refuse("invalid_client", "invalid client credentials"));
         }
@@ -107,12 +107,13 @@ impl Sessions {
     }
 }
 
-/// The token endpoint's own shape.
+/// The token endpoint's own form of a refusal.
 fn refuse(code: &str, description: &str) -> Answer {
     Answer::json(400, json!({ "error": code, "error_description": description }))
 }
 
-/// What a signed assertion must say. Its signature is not verified: no certificate is known here.
+/// Checks the claims of a signed assertion. The signature is not verified, because the stand-in has
+/// no certificate.
 fn check_assertion(world: &World, assertion: &str, url: &str) -> Result<(), &'static str> {
     let parts: Vec<&str> = assertion.split('.').collect();
     let [head, claims, signature] = parts[..] else {

@@ -1,10 +1,10 @@
-//! What people see of the organisation.
+//! The organization on the page for people.
 
 use super::record::{Org, Record};
 use crate::book::{Book, Deal, Note, Person};
 use serde_json::Value;
 
-/// Contacts, then leads, the newest of each first, with their tasks and opportunities.
+/// Contacts, then leads, each newest first, with their tasks and opportunities.
 pub(super) fn book(vendor: &'static str, org: &Org) -> Book {
     let role = |role: &Record, name: &str, id: &str| role.text(name) == Some(id);
     let of_person = |person: &Record, opportunity: &Record| {

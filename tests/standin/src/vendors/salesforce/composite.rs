@@ -1,4 +1,5 @@
-//! Several requests in one, which may name each other's answers; and many records in one.
+//! Composite requests: several requests in one, which may refer to each other's responses; and
+//! collections: several records in one request.
 
 use super::error::{self, Wrong};
 use super::instance::Instance;
@@ -16,7 +17,7 @@ const MOST_RECORDS: usize = 200;
 /// Answers one part.
 type Route = fn(&mut Instance, &mut World, &Request) -> Outcome;
 
-/// `POST /composite`: 200, whatever became of the parts.
+/// `POST /composite`: 200, whatever the results of the parts.
 pub(super) fn run(
     instance: &mut Instance,
     world: &mut World,
@@ -27,7 +28,7 @@ pub(super) fn run(
     let parts = body["compositeRequest"].as_array().cloned().unwrap_or_default();
     let all_or_none = body["allOrNone"].as_bool().unwrap_or_default();
     check(&parts)?;
-    // Where nothing is written there is nothing to roll back, and an org is large.
+    // Cloning an organization is expensive, and without writes there is nothing to roll back.
     let writes = parts.iter().any(|part| part["method"] != "GET");
     let before = (all_or_none && writes).then(|| instance.org.clone());
     let mut answers: Vec<Answer> = Vec::new();
@@ -99,7 +100,7 @@ fn check(parts: &[Value]) -> Result<(), Answer> {
     Ok(())
 }
 
-/// A part as a request of its own, with the headers of the whole where it has none.
+/// A part as a request of its own, with the outer headers that it does not set itself.
 fn read(
     request: &Request,
     part: &Value,
@@ -126,7 +127,7 @@ fn read(
     })
 }
 
-/// Puts answers where `@{reference.field}` stands.
+/// Replaces each `@{reference.field}` by the value in an earlier response.
 fn resolve(value: &Value, known: &BTreeMap<String, Value>) -> Result<Value, String> {
     Ok(match value {
         Value::String(text) => json!(fill(text, known)?),

@@ -1,18 +1,18 @@
-//! What a salesman does in the pages: converting a lead into account, contact and opportunity.
+//! What a sales person does in the pages: converting a lead into account, contact and opportunity.
 
 use super::record::{Org, time};
 use super::write;
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
-/// `{"convert":"00Q…","opportunity":true}`: the ids of what was made.
+/// `{"convert":"00Q…","opportunity":true}`: returns the ids of the new records.
 pub(super) fn act(org: &mut Org, world: &mut World, action: &Value) -> Result<Value, String> {
     let id =
-        action["convert"].as_str().ok_or("{\"convert\":\"<id of a lead>\"} is what is known")?;
+        action["convert"].as_str().ok_or("the only action is {\"convert\":\"<id of a lead>\"}")?;
     let lead = org.find(id).filter(|record| record.object == "Lead").cloned();
     let lead = lead.ok_or_else(|| format!("no lead {id}"))?;
     if lead.is("IsConverted") {
-        return Err(format!("{id} is converted already"));
+        return Err(format!("{id} is already converted"));
     }
     let now_ms = world.now_ms();
     let company = lead.fields.get("Company").cloned().unwrap_or_default();
@@ -22,7 +22,7 @@ pub(super) fn act(org: &mut Org, world: &mut World, action: &Value) -> Result<Va
         id
     };
     let account = add(org, "Account", &json!({ "Name": company }));
-    // The mapping of fields: those that the other object has by the same name.
+    // Fields are mapped to those of the same name on the other object.
     let mapped = |org: &Org, object: &str, names: &[&str]| -> Map<String, Value> {
         let fields = lead.fields.iter().filter(|(name, _)| {
             let is_custom = name.ends_with("__c");
@@ -56,7 +56,7 @@ pub(super) fn act(org: &mut Org, world: &mut World, action: &Value) -> Result<Va
     if let (Some(lead), Some(made)) = (org.records.get_mut(&lead.id), made.as_object()) {
         lead.set(made, now_ms);
     }
-    // Activities follow the person.
+    // Activities move to the contact.
     let tasks = org.records.values_mut().filter(|record| record.object == "Task");
     for task in tasks.filter(|task| task.text("WhoId") == Some(&lead.id)) {
         task.fields.insert("WhoId".to_owned(), json!(contact));

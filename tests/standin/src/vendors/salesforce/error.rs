@@ -3,7 +3,7 @@
 use crate::exchange::{Answer, Request};
 use serde_json::{Value, json};
 
-/// What is wrong with a record: code, sentence, fields.
+/// What is wrong with a record: code, message, fields.
 #[derive(Clone, Debug)]
 pub(super) struct Wrong {
     pub(super) code: &'static str,
@@ -17,7 +17,7 @@ impl Wrong {
         Self { code, message: message.into(), fields }
     }
 
-    /// As the answer to a request of one record.
+    /// The response to a request about a single record.
     pub(super) fn answer(&self) -> Answer {
         let status = match self.code {
             "NOT_FOUND" | "ENTITY_IS_DELETED" => 404,
@@ -29,7 +29,7 @@ impl Wrong {
         )
     }
 
-    /// As a part of a collection's answer, where the code has another name.
+    /// An item in a collection's response, in which the code has another name.
     pub(super) fn part(&self) -> Value {
         json!({ "statusCode": self.code, "message": self.message, "fields": self.fields })
     }

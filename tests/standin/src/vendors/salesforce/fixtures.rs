@@ -1,4 +1,4 @@
-//! The standard objects and fields that an organisation begins with.
+//! The standard objects and fields of a new organization.
 
 use super::schema::{Field, Object, Schema, Type};
 
@@ -29,7 +29,7 @@ const TASK_STATUSES: &[&str] =
     &["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"];
 const CURRENCIES: &[&str] = &["EUR", "USD", "GBP", "CHF", "JPY"];
 
-/// A standard field: name, type, required, written by the API.
+/// A standard field: name, type, whether it is required, whether the API can write it.
 type Row = (&'static str, Type, bool, bool);
 
 fn lead() -> Vec<Row> {

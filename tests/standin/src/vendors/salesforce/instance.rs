@@ -1,4 +1,4 @@
-//! The instance: an organisation behind its address, with its sessions, usage and open queries.
+//! The instance: an organization at its URL, with its sessions, usage and open queries.
 
 use super::auth::Sessions;
 use super::fixtures;
@@ -8,7 +8,7 @@ use super::record::Org;
 use crate::world::World;
 use serde_json::json;
 
-/// An organisation as Salesforce serves it.
+/// An organization as Salesforce serves it.
 pub(super) struct Instance {
     pub(super) url: String,
     pub(super) sessions: Sessions,
@@ -18,7 +18,7 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// An empty organisation, but for its permission set.
+    /// An organization that is empty except for its permission set.
     pub(super) fn new(url: &str, world: &mut World) -> Self {
         let sessions = Sessions::new(&world.settings);
         let mut org = Org::new(fixtures::schema());

@@ -1,4 +1,4 @@
-//! The organisation's requests in 24 hours; every answer says how many are left.
+//! The organization's requests in 24 hours. Every response says how many are left.
 
 use super::error;
 use crate::exchange::Answer;
@@ -9,12 +9,12 @@ use std::collections::VecDeque;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// The requests that count.
+/// The requests that count towards the limit.
 #[derive(Default)]
 pub(super) struct Usage {
-    /// When, oldest first.
+    /// Their times, oldest first.
     requests: VecDeque<i64>,
-    /// Requests that are still to be refused because a test said so, and by which policy.
+    /// How many of the next requests are refused because a test asked for it, and by which policy.
     forced: u32,
     is_concurrency: bool,
 }
@@ -54,7 +54,7 @@ impl Usage {
         Answer::json(200, json!({ "DailyApiRequests": { "Max": most, "Remaining": remaining } }))
     }
 
-    /// Refuses the next requests, or leaves only so many. Without a policy it is `TotalRequests`.
+    /// Refuses the next requests, or sets how many are left. The default policy is `TotalRequests`.
     pub(super) fn bite(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
         self.is_concurrency = match limit.policy.as_deref().unwrap_or("TotalRequests") {
             "TotalRequests" => false,

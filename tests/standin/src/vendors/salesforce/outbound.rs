@@ -1,4 +1,5 @@
-//! Outbound messages: SOAP, one notification in each (a hundred may be), sent again until the answer says yes.
+//! Outbound messages: SOAP, with one notification each (Salesforce allows a hundred), sent again
+//! until the response acknowledges them.
 
 use super::auth::ORGANISATION;
 use super::record::{self, Org};
@@ -7,7 +8,7 @@ use crate::webhook::{Emit, Message, Sealed};
 use crate::world::World;
 use serde_json::{Value, json};
 
-/// The fields that the message's definition selects, by object.
+/// The fields that a message's definition selects, by object.
 fn selected(object: &str) -> &'static [&'static str] {
     match object {
         "Opportunity" => &["Amount", "CloseDate", "StageName", "IsWon"],
@@ -23,7 +24,7 @@ fn selected(object: &str) -> &'static [&'static str] {
     }
 }
 
-/// Changes a record, and makes the notification with its new state.
+/// Changes a record, and returns the notification with its new state.
 pub(super) fn emit(org: &mut Org, world: &mut World, emit: &Emit) -> Result<Vec<Message>, String> {
     let record = org.find(&emit.id).filter(|record| record.object == emit.object);
     let id = record.ok_or_else(|| format!("no {} {}", emit.object, emit.id))?.id.clone();
@@ -39,7 +40,7 @@ pub(super) fn emit(org: &mut Org, world: &mut World, emit: &Emit) -> Result<Vec<
     Ok(vec![Message { events: vec![event], bad_signature, timestamp_offset_ms, attempt: 0 }])
 }
 
-/// The envelope. It is not signed; a forged one comes from another organisation.
+/// The envelope. It is not signed; a forged one comes from another organization.
 pub(super) fn seal(message: &Message, url: &str) -> Sealed {
     let organisation = if message.bad_signature { "00DX00000000000EAC" } else { ORGANISATION };
     let notifications: String = message.events.iter().map(notification).collect();
@@ -73,7 +74,7 @@ fn notification(event: &Value) -> String {
         let value = match &event["fields"][name] {
             Value::Null => return String::new(),
             Value::String(text) => escape(text),
-            // An amount is a double there: 1200 is written 1200.0.
+            // An amount is a double: 1200 is written as 1200.0.
             Value::Number(number) => {
                 number.as_f64().map_or_else(String::new, |it| format!("{it:?}"))
             }
@@ -91,7 +92,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Whether an answer holds `<Ack>true</Ack>`, with whatever prefix.
+/// Whether a response contains `<Ack>true</Ack>`, with any prefix.
 pub(super) fn is_yes(body: &str) -> bool {
     body.split("Ack>").nth(1).is_some_and(|rest| rest.trim_start().starts_with("true<"))
 }

@@ -1,4 +1,4 @@
-//! Answering queries, page by page, and reading single records.
+//! Answers queries page by page, and reads single records.
 
 use super::error::{self, Wrong};
 use super::record::{self, Org, Record};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// Results whose pages are still to be fetched.
+/// Query results with pages that are still to be fetched.
 #[derive(Default)]
 pub(super) struct Cursors {
     results: BTreeMap<String, (Vec<Value>, usize)>,
@@ -134,7 +134,7 @@ fn show(org: &Org, record: &Record, select: &Select, version: &str) -> Result<Va
     Ok(Value::Object(row))
 }
 
-/// What a subquery reads, or its refusal.
+/// The object and the parent field of a subquery, or a refusal.
 fn relationship(object: &str, subquery: &Select) -> Result<(&'static str, &'static str), Wrong> {
     let from = &subquery.from;
     children(object, from).ok_or_else(|| {
@@ -144,7 +144,7 @@ fn relationship(object: &str, subquery: &Select) -> Result<(&'static str, &'stat
     })
 }
 
-/// The objects behind a relationship, and their field that names the parent.
+/// The objects of a relationship, and their field that names the parent.
 fn children(object: &str, relationship: &str) -> Option<(&'static str, &'static str)> {
     match (object, relationship) {
         ("Opportunity", "OpportunityContactRoles") => {
@@ -167,7 +167,7 @@ pub(super) fn address(version: &str, object: &str, id: &str) -> String {
     format!("/services/data/{version}/sobjects/{object}/{id}")
 }
 
-/// Refuses a path to what is not there; else what it holds.
+/// The type of the field at a path. Refuses an unknown path.
 fn known<'a>(org: &'a Org, object: &str, path: &[String]) -> Result<&'a Type, Wrong> {
     let field = match path {
         [name] => org.schema.field(object, name),
@@ -183,7 +183,7 @@ fn known<'a>(org: &'a Org, object: &str, path: &[String]) -> Result<&'a Type, Wr
     })
 }
 
-/// Refuses a condition whose literal is not of the field's type.
+/// Refuses a condition whose literal does not fit the field's type.
 fn check(org: &Org, object: &str, condition: &Condition) -> Result<(), Wrong> {
     let name = condition.path.join(".");
     let refuse = |message: String| Err(Wrong::new("INVALID_FIELD", message, &[]));
@@ -240,7 +240,7 @@ fn holds(org: &Org, record: &Record, condition: &Condition) -> bool {
     }
 }
 
-/// `%` stands for anything, `_` for one sign.
+/// `%` matches any text, `_` one character.
 fn is_like(text: &str, pattern: &str) -> bool {
     let mut signs = pattern.chars();
     match signs.next() {
@@ -254,7 +254,8 @@ fn is_like(text: &str, pattern: &str) -> bool {
     }
 }
 
-/// Null first; ids by their first fifteen signs; times as times; texts whatever their case.
+/// Null comes first. Ids compare by their first fifteen characters, times as times, and text
+/// without case.
 fn compare(one: &Value, other: &Value) -> Ordering {
     match (one, other) {
         (Value::String(one), Value::String(other)) => {
@@ -295,7 +296,7 @@ fn read_path(org: &Org, record: &Record, path: &[String]) -> Value {
     }
 }
 
-/// A record with all fields that may be seen.
+/// A record with all visible fields.
 pub(super) fn whole(org: &Org, id: &str, version: &str) -> Value {
     let Some(record) = org.find(id) else { return Value::Null };
     let mut shown = json!({ "attributes": attributes(record, version) });

@@ -1,4 +1,5 @@
-//! Records and the organisation that holds them; cloned where a transaction may be rolled back.
+//! Records and the organization that holds them. It is cloned for transactions that may be rolled
+//! back.
 
 use super::schema::Schema;
 use crate::world::iso_ms;
@@ -22,7 +23,7 @@ impl Record {
         self.fields.get(name) == Some(&json!(true))
     }
 
-    /// Sets fields and the times that follow.
+    /// Sets fields, and updates the times of change.
     pub(super) fn set(&mut self, fields: &Map<String, Value>, now_ms: i64) {
         for (name, value) in fields {
             self.fields.insert(name.clone(), value.clone());
@@ -37,9 +38,9 @@ impl Record {
 #[derive(Clone)]
 pub(super) struct Org {
     pub(super) schema: Schema,
-    /// By id, 18 signs.
+    /// By id of 18 characters.
     pub(super) records: BTreeMap<String, Record>,
-    /// Kind of object, id, and when it was deleted.
+    /// Kind of object, id, and time of deletion.
     pub(super) deleted: Vec<(String, String, i64)>,
 }
 
@@ -52,12 +53,12 @@ impl Org {
         self.records.values().filter(move |record| record.object == object)
     }
 
-    /// By an id of 15 or 18 signs.
+    /// Finds a record by an id of 15 or 18 characters.
     pub(super) fn find(&self, id: &str) -> Option<&Record> {
         self.records.get(&long(id))
     }
 
-    /// Stores a new record; its id.
+    /// Stores a new record. Returns its id.
     pub(super) fn add(&mut self, number: u64, object: &str, fields: &Value, now_ms: i64) -> String {
         let prefix = self.schema.object(object).map_or("000", |object| object.prefix);
         let id = id(prefix, number);
@@ -80,7 +81,7 @@ impl Org {
         id
     }
 
-    /// Everything by kind of object, and the custom fields.
+    /// All records by kind of object, and the custom fields.
     pub(super) fn show(&self) -> Value {
         let mut shown = json!({});
         for (name, object) in &self.schema.objects {
@@ -103,12 +104,12 @@ impl Org {
     }
 }
 
-/// How Salesforce writes a time: `2026-11-21T10:15:03.000+0000`.
+/// A time as Salesforce writes it: `2026-11-21T10:15:03.000+0000`.
 pub(super) fn time(ms: i64) -> String {
     iso_ms(ms).replace('Z', "+0000")
 }
 
-/// An id of 18 signs: the object's prefix, the server's letter, a number in base 36.
+/// An id of 18 characters: the object's prefix, the server's letter, a number in base 36.
 pub(super) fn id(prefix: &str, number: u64) -> String {
     let mut digits = Vec::new();
     let mut rest = number;
@@ -120,7 +121,7 @@ pub(super) fn id(prefix: &str, number: u64) -> String {
     long(&format!("{prefix}B{}", String::from_utf8_lossy(&digits)))
 }
 
-/// The last three signs say which of the fifteen before are capitals.
+/// Extends an id to 18 characters: the last three say which of the first fifteen are capitals.
 fn long(id: &str) -> String {
     let signs = id.as_bytes();
     if signs.len() != 15 {

@@ -1,33 +1,33 @@
-//! Objects, their fields, and what may be done with each.
+//! Objects, their fields, and what the integration may do with them.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
     Id,
-    /// The kinds of objects that it may name; empty means any.
+    /// The kinds of objects that it may refer to; empty means any.
     Reference(&'static [&'static str]),
-    /// The longest, in characters.
+    /// The maximum length, in characters.
     Text(usize),
     Email,
     Phone,
     Url,
-    /// The longest, in characters; no filter reads it.
+    /// The maximum length, in characters. It cannot be filtered by.
     LongText(usize),
     Checkbox,
-    /// Digits before the point, digits behind it.
+    /// Digits before and after the decimal point.
     Number(u32, u32),
     Currency,
     Date,
     DateTime,
-    /// Values, and whether no others are taken.
+    /// Values, and whether other values are refused.
     Picklist(&'static [&'static str], bool),
 }
 
 impl Type {
-    /// The name that `describe` has for it, and the length.
+    /// The type's name in `describe`, and its length.
     const fn words(&self) -> (&'static str, usize) {
         match self {
             Self::Id => ("id", 18),
@@ -57,12 +57,12 @@ pub(super) struct Field {
     pub(super) is_writable: bool,
     pub(super) is_unique: bool,
     pub(super) is_external_id: bool,
-    /// What field-level security lets the integration do: a custom field begins with nothing.
+    /// What field-level security allows the integration. A new custom field allows nothing.
     pub(super) may_read: bool,
     pub(super) may_edit: bool,
 }
 
-/// A kind of object: the first three signs of its ids, and its fields.
+/// A kind of object: the first three characters of its ids, and its fields.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Object {
     pub(super) prefix: &'static str,
@@ -82,7 +82,7 @@ impl Schema {
         self.objects.get(name)
     }
 
-    /// A field that the integration may see, whatever the case of its name.
+    /// A field that the integration can see, by its name in any case.
     pub(super) fn field(&self, object: &str, name: &str) -> Option<&Field> {
         let fields = &self.objects.get(object)?.fields;
         let found = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
@@ -90,8 +90,8 @@ impl Schema {
         (found.may_read && is_there).then_some(found)
     }
 
-    /// The kinds of objects that a relationship such as `Contact` in `Contact.Email` leads to, and
-    /// the field that holds the id.
+    /// The kinds of objects that a relationship (`Contact` in `Contact.Email`) refers to, and the
+    /// field that holds the id.
     pub(super) fn parent(&self, object: &str, relationship: &str) -> Option<(&str, &'static str)> {
         let field = self.field(object, &format!("{relationship}Id"))?;
         let Type::Reference(targets) = &field.holds else { return None };

@@ -1,4 +1,4 @@
-//! The part of SOQL that adapters need, read strictly: what is not understood is refused.
+//! The part of SOQL that adapters need, parsed strictly: everything else is refused.
 //!
 //! `SELECT list [, (subquery)] FROM object [WHERE field op literal [AND …]] [ORDER BY field
 //! [ASC|DESC], …] [LIMIT n]`.
@@ -13,10 +13,10 @@ pub(super) struct Select {
     /// Paths such as `Contact.Email`, in parts.
     pub(super) fields: Vec<Vec<String>>,
     pub(super) subqueries: Vec<Self>,
-    /// The object, or in a subquery the relationship.
+    /// The object; in a subquery, the relationship.
     pub(super) from: String,
     pub(super) conditions: Vec<Condition>,
-    /// Paths, and whether the largest come first.
+    /// Paths, and whether the order is descending.
     pub(super) order: Vec<(Vec<String>, bool)>,
     pub(super) limit: Option<usize>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Condition {
     pub(super) literals: Vec<Literal>,
 }
 
-/// A value as it is written.
+/// A literal value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Literal {
     Text(String),
@@ -47,7 +47,7 @@ enum Token {
     Sign(String),
 }
 
-/// Reads a query, or says what is wrong with it.
+/// Parses a query. The error says what is wrong with it.
 pub(super) fn parse(text: &str) -> Result<Select, String> {
     let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable() };
     let select = parser.select()?;
@@ -84,7 +84,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-/// The text between quotes, without its escapes.
+/// The text between quotes, unescaped.
 fn quoted(signs: &mut impl Iterator<Item = char>) -> Result<String, String> {
     let mut text = String::new();
     while let Some(sign) = signs.next() {

@@ -1,4 +1,4 @@
-//! Custom fields by the Tooling API, and who may see them.
+//! Custom fields through the Tooling API, and permissions to see them.
 
 use super::error::{self, Wrong};
 use super::record::{self, Org};
@@ -7,7 +7,7 @@ use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
-/// A custom field's name without `__c`.
+/// The longest name of a custom field, without `__c`.
 const LONGEST_NAME: usize = 40;
 
 /// `POST /tooling/sobjects/CustomField`.
@@ -103,7 +103,7 @@ fn holds(metadata: &Value) -> Result<Type, String> {
     })
 }
 
-/// What a new `FieldPermissions` record does to the field it names.
+/// Applies a new `FieldPermissions` record to the field that it names.
 pub(super) fn permit(org: &mut Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let flag = |name: &str| fields.get(name) == Some(&json!(true));

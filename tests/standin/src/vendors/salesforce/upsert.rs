@@ -19,7 +19,7 @@ pub(super) enum Upserted {
 /// Object, field, value.
 pub(super) type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// The ids of the records with an external id; refuses a field that is not one.
+/// The ids of the records with an external id. Refuses a field that is not an external id.
 fn holders(org: &Org, (object, key, value): Key<'_>) -> Result<Vec<String>, Wrong> {
     if !org.schema.field(object, key).is_some_and(|field| field.is_external_id) {
         let message =
@@ -31,7 +31,7 @@ fn holders(org: &Org, (object, key, value): Key<'_>) -> Result<Vec<String>, Wron
     Ok(found.map(|record| record.id.clone()).collect())
 }
 
-/// Creates or changes the record of an external id.
+/// Creates or changes the record with an external id.
 pub(super) fn apply(
     org: &mut Org,
     world: &mut World,
@@ -58,7 +58,7 @@ pub(super) fn apply(
     }
 }
 
-/// `PATCH`: 201, 200, or 300 with the addresses of those that have the id.
+/// `PATCH`: 201, 200, or 300 with the URLs of the records if several have the external id.
 pub(super) fn run(org: &mut Org, world: &mut World, request: &Request, key: Key<'_>) -> Outcome {
     let body = error::body(request)?;
     let fields = body.as_object().cloned().unwrap_or_default();
@@ -81,7 +81,7 @@ pub(super) fn run(org: &mut Org, world: &mut World, request: &Request, key: Key<
     }
 }
 
-/// `GET`: the record, or 300.
+/// `GET`: the record, or 300 if several have the external id.
 pub(super) fn read(org: &Org, key: Key<'_>, version: &str) -> Outcome {
     let ids = holders(org, key).map_err(|wrong| wrong.answer())?;
     match &ids[..] {

@@ -1,4 +1,4 @@
-//! Whether a value fits its field, and how it is kept.
+//! Checks values against their fields, and converts them as Salesforce stores them.
 
 use super::error::Wrong;
 use super::record::{Org, time};
@@ -6,7 +6,7 @@ use super::schema::{Field, Type};
 use crate::world::{parse_date, parse_iso};
 use serde_json::{Map, Value, json};
 
-/// Reads the fields of a body for writing. `attributes` is not a field.
+/// Reads the fields in the body of a write. `attributes` is not a field.
 pub(super) fn read(
     org: &Org,
     object: &str,
@@ -29,7 +29,7 @@ pub(super) fn read(
     Ok(fields)
 }
 
-/// What is missing of a record that is about to be stored.
+/// Refuses a new record that lacks a required field.
 pub(super) fn required(org: &Org, object: &str, fields: &Map<String, Value>) -> Result<(), Wrong> {
     let all = org.schema.object(object).map(|object| object.fields.as_slice()).unwrap_or_default();
     let is_missing = |field: &&Field| {
@@ -79,7 +79,7 @@ fn keep(org: &Org, field: &Field, value: &Value) -> Result<Value, Wrong> {
     }
 }
 
-/// A number that is not too large; the outer is `None` if the value is not a number.
+/// A number within the field's digits. `None` if the value is not a number.
 fn number(name: &str, value: &Value, before: u32) -> Option<Result<Value, Wrong>> {
     let number = value.as_f64()?;
     let most = 10_f64.powi(i32::try_from(before).unwrap_or(18));
@@ -129,7 +129,7 @@ fn words(org: &Org, field: &Field, text: &str) -> Result<Value, Wrong> {
             }
             Ok(json!(found.id))
         }
-        // An empty text is nothing.
+        // An empty string is stored as null.
         _ if text.is_empty() => Ok(Value::Null),
         _ => Ok(json!(text)),
     }

@@ -1,4 +1,4 @@
-//! Creating, changing and deleting one record, with the rules that stand in the way.
+//! Creating, changing and deleting a single record, and the rules that can refuse it.
 
 use super::error::{self, Wrong};
 use super::record::{Org, time};
@@ -7,7 +7,7 @@ use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 
-/// What a request allows beyond the body.
+/// The rules that a request's headers and the settings choose.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     /// Whether a new lead with a known e-mail is refused.
@@ -34,7 +34,7 @@ pub(super) fn create(org: &mut Org, world: &mut World, request: &Request, object
     Ok(answer.with("Location", location))
 }
 
-/// Stores a new record; its id.
+/// Stores a new record. Returns its id.
 pub(super) fn insert(
     org: &mut Org,
     world: &mut World,
@@ -93,7 +93,7 @@ fn gone(org: &Org, id: &str) -> Wrong {
     Wrong::new("NOT_FOUND", "The requested resource does not exist", &[])
 }
 
-/// Sets what Salesforce derives from a record after a write.
+/// Updates what Salesforce derives from a record after a write.
 pub(super) fn follow(org: &mut Org, world: &mut World, id: &str) {
     let now_ms = world.now_ms();
     let Some(record) = org.records.get_mut(id) else { return };
@@ -146,7 +146,7 @@ fn unique(
     Ok(())
 }
 
-/// The standard duplicate rule: the e-mail of an open lead or of a contact.
+/// The standard duplicate rule: refuses the e-mail of an open lead or of a contact.
 fn duplicate(org: &Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
     let Some(email) = fields.get("Email").and_then(Value::as_str) else { return Ok(()) };
     let mut people = org.of("Lead").chain(org.of("Contact"));
@@ -205,7 +205,7 @@ pub(super) fn delete(org: &mut Org, world: &World, object: &str, id: &str) -> Ou
     Ok(Answer::empty(204))
 }
 
-/// What `GET …/deleted` says of one.
+/// An entry of `GET …/deleted`.
 pub(super) fn show_deleted(id: &str, at_ms: i64) -> Value {
     json!({ "id": id, "deletedDate": time(at_ms) })
 }
