@@ -350,7 +350,7 @@ mod tests {
         check(&format!("{SITE}own_traffic = [\"203.0.113.0/24\"]"), &[], Ok(()));
         check(&format!("{SITE}own_traffic = [\"1.2.3.4/40\"]"), &[], Err("own_traffic"));
         check("prefix = \"/v1\"", &[], Err("/v1"));
-        check(&format!("{SITE}{SITE}"), &[], Err("`demo` stands there twice"));
+        check(&format!("{SITE}{SITE}"), &[], Err("`demo` is used twice"));
         check("[[sites]]\nname = \"Demo\"\nhosts = []", &[], Err("a site name must be"));
         check(&SITE.replace("example.com", "https://example.com"), &[], Err("without scheme"));
         check(&SITE.replace("example.com", "localhost:3000"), &[], Err("without scheme"));

@@ -6,11 +6,11 @@ use crate::recipients::recipients;
 use crate::settings::{Settings, Site};
 use crate::subscriptions::Subscriptions;
 use crate::transfer::hex;
+use clew_api::LeadRequest;
 use clew_core::json::{self, Unreadable};
 use clew_core::{Core, Secret};
 use clew_store::{Converted, DeliveryKind, Idempotency, NewConversion, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{
@@ -22,61 +22,12 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use url::Url;
 
-/// The body of `POST /v1/leads`. Unknown members are ignored.
-#[derive(Debug, Deserialize)]
-pub struct LeadRequest {
-    /// Which of the key's sites to use.
-    #[serde(default)]
-    pub site: Option<String>,
-    /// The value of the visitor's cookie.
-    #[serde(default)]
-    pub visitor: Option<String>,
-    /// The sealed token from the form's hidden field; takes precedence over `visitor`.
-    #[serde(default)]
-    pub token: Option<String>,
-    /// The kind of conversion.
-    #[serde(default, rename = "type")]
-    pub kind: ConversionKind,
-    /// The person.
-    pub contact: Contact,
-    /// The form.
-    #[serde(default)]
-    pub form: FormNames,
-    /// The page with the form.
-    #[serde(default)]
-    pub page: PageNames,
-}
-
-impl LeadRequest {
-    /// Parses a request body.
-    ///
-    /// # Errors
-    /// [`ConversionError::Malformed`].
-    pub fn read(body: &[u8]) -> Result<Self, ConversionError> {
-        Ok(json::read(body)?)
-    }
-}
-
-/// A form's id and name.
-#[derive(Debug, Default, Deserialize)]
-pub struct FormNames {
-    /// Its id in the page.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// Its name for humans.
-    #[serde(default)]
-    pub name: Option<String>,
-}
-
-/// A page's URL and title.
-#[derive(Debug, Default, Deserialize)]
-pub struct PageNames {
-    /// Its URL.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// Its title.
-    #[serde(default)]
-    pub title: Option<String>,
+/// Reads the body of `POST /v1/leads`.
+///
+/// # Errors
+/// [`ConversionError::Malformed`].
+pub fn read_request(body: &[u8]) -> Result<LeadRequest, ConversionError> {
+    Ok(json::read(body)?)
 }
 
 /// A person that a page named.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are Google's and say what they are")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Channel {
     Direct,
     CrossNetwork,

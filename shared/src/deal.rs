@@ -14,6 +14,7 @@ use std::str::FromStr;
 /// What an entry reports about a deal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DealEvent {
     /// The deal is open; the amount is what it may bring.
     Opened,
@@ -84,6 +85,7 @@ pub struct LedgerEntry {
 /// A deal's status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DealStatus {
     /// It may still be won.
     Open,

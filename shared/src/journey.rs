@@ -4,8 +4,7 @@
 //! history of a conversion stays the history that led to it.
 
 mod history;
-mod json;
 mod touches;
 
 pub use history::{History, next_begin_ms};
-pub use json::{Cursor, conversion_json, page_json};
+pub use touches::TouchEntry;

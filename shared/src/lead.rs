@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 /// The kind of conversion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum ConversionKind {
     /// A form was sent.
     #[default]
@@ -35,6 +36,7 @@ pub enum ConversionKind {
 /// Whether the journey of a conversion is known, and if not, why.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum JourneyState {
     /// The visitor's page views are known.
     Known,
@@ -82,6 +84,7 @@ pub struct Conversion {
 /// How a conversion identified its browser.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum NamedBy {
     /// By the form's sealed token.
     Token,
@@ -96,6 +99,7 @@ pub enum NamedBy {
 /// How a conversion's person was found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum FoundBy {
     /// Not found: no lead had this e-mail or phone.
     New,
@@ -107,6 +111,7 @@ pub enum FoundBy {
 
 /// The evidence that joined a browser to a lead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JoinEvidence {
     /// How the person was found.
     pub person: FoundBy,

@@ -6,15 +6,14 @@
 //! marked as implied; going back is a step like any other; when a stage was first reached never gets
 //! later by what else is told.
 
-use crate::time::rfc3339;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::fmt;
 use std::str::FromStr;
 
 /// Where a lead stands. The first seven follow each other; the last two are beside them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Stage {
     /// A browser that named nobody.
     Anonymous,
@@ -218,29 +217,13 @@ impl LifeCycle {
     pub fn first_ms(&self, stage: Stage) -> Option<i64> {
         self.0.iter().find(|entry| entry.to == stage).map(|entry| entry.entered_at_ms)
     }
-
-    /// The history as the API answers it.
-    pub fn to_json(&self) -> Value {
-        let step = |entry: &StageEntry| {
-            json!({
-                "from": entry.from,
-                "to": entry.to,
-                "at": rfc3339(entry.entered_at_ms),
-                "recorded_at": rfc3339(entry.recorded_at_ms),
-                "by": entry.by.to_string(),
-                "reason": entry.reason,
-                "implied": entry.implied,
-                "reference": entry.reference,
-            })
-        };
-        self.0.iter().map(step).collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     const CREATED_MS: i64 = 100;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A lead's link to its record in a CRM.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CrmLink {
     /// The CRM: `hubspot`, `salesforce`, …
     pub provider: String,

@@ -19,6 +19,7 @@ pub enum Outcome {
 /// Why an event was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DropReason {
     /// The body is larger than `limits::BODY_BYTES` (413; counted once per body).
     TooLarge,

@@ -6,13 +6,11 @@
 //! nobody.
 
 use crate::attribution::{Journey, Milestones, Model, Rule, Step};
-use crate::deal::{Deal, DealStatus};
+use crate::deal::Deal;
 use crate::journey::History;
 use crate::lead::Lead;
 use crate::lifecycle::{LifeCycle, Stage};
 use crate::money::{Money, split};
-use crate::time::rfc3339;
-use serde_json::{Value, json};
 
 /// A model's credit for one deal.
 #[derive(Clone, PartialEq, Debug)]
@@ -71,47 +69,6 @@ pub fn credit(
         Credit { model: rule.model, shares: deal.revenue().into_iter().flat_map(of_sum).collect() }
     };
     rules.into_iter().map(shares).collect()
-}
-
-/// A deal with its ledger and its credit, as the API answers it.
-pub fn deal_json(deal: &Deal<'_>, credit: &[Credit]) -> Value {
-    let decimal = |money: Option<Money>| money.map(Money::decimal);
-    let code = |money: Option<Money>| money.map(|money| money.currency.code());
-    let told = |money: &Money| json!({ "amount": money.decimal(), "currency": money.currency });
-    let ledger = deal.bookings.iter().map(|booking| {
-        let entry = booking.entry;
-        json!({
-            "kind": entry.event,
-            "amount": decimal(entry.amount),
-            "currency": code(entry.amount),
-            "at": rfc3339(entry.at_ms),
-            "recorded_at": rfc3339(entry.recorded_at_ms),
-            "source": entry.source.to_string(),
-            "reference": entry.reference,
-            "booked": booking.changes.iter().map(told).collect::<Vec<_>>(),
-        })
-    });
-    let credit = credit.iter().map(|credit| {
-        let shares = credit.shares.iter().map(
-            |(n, money)| json!({ "n": n, "amount": money.decimal(), "currency": money.currency }),
-        );
-        json!({ "model": credit.model.name(), "touches": shares.collect::<Vec<_>>() })
-    });
-    let revenue = deal.revenue().into_iter().map(|(currency, minor)| Money { minor, currency });
-    let revenue: Vec<Money> = revenue.collect();
-    json!({
-        "deal": deal.id,
-        "source": deal.source.to_string(),
-        "status": deal.status,
-        "amount": decimal(deal.amount),
-        "currency": code(deal.amount),
-        "opened_at": deal.opened_at_ms.map(rfc3339),
-        "won_at": deal.won_at_ms.filter(|_| deal.status == DealStatus::Won).map(rfc3339),
-        "reversed": deal.is_reversed(),
-        "revenue": revenue.iter().map(told).collect::<Vec<_>>(),
-        "ledger": ledger.collect::<Vec<_>>(),
-        "credit": credit.collect::<Vec<_>>(),
-    })
 }
 
 #[cfg(test)]

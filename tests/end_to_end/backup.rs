@@ -94,7 +94,7 @@ pub(crate) async fn export_after_another(storage: &Storage, file: &str) {
             return;
         }
         assert!(look < 100, "the first export never ended: {}", answer.text);
-        assert!(answer.text.contains("under way already"), "{}", answer.text);
+        assert!(answer.text.contains("another export or backup"), "{}", answer.text);
     }
 }
 

@@ -132,7 +132,7 @@ async fn commands_say_that_the_disk_is_full() {
         assert!(!answer.success && answer.text.contains(expected), "{}", answer.text);
         assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
     };
-    limited(&storage, 1_000, &["check"], "File too large (os error 27). Make room on its disk");
+    limited(&storage, 1_000, &["check"], "File too large (os error 27). Free up space on its disk");
     // The export file is too large; the store is open in a collector, which has no such limit.
     let collector = Collector::start(&storage, "");
     let expected = format!("clew: {file} cannot be written: File too large (os error 27)\n");

@@ -15,6 +15,8 @@ mod limits;
 mod quiet_log;
 mod access;
 mod answers;
+mod snapshots;
+mod openapi;
 mod leads;
 mod feedback;
 mod fields;

@@ -33,7 +33,7 @@ fn check_told(command: &str, url: &str, shown: &str, reason: &str) {
     assert!(!output.status.success() && !text.contains(PASSWORD), "{text}");
     let told: Vec<_> = text.lines().filter(|line| line.starts_with("clew: ")).collect();
     assert!(told.len() == 1 && text.ends_with(&format!("{}\n", told[0])), "{text}");
-    assert!(told[0].contains(&format!("the store {shown} ")), "{text}");
+    assert!(told[0].contains(&format!("the store {shown}: ")), "{text}");
     assert!(told[0].contains(reason), "{text}");
 }
 

@@ -221,7 +221,7 @@ async fn a_running_collector_is_not_disturbed(backend: Backend) {
 
     collector.configure(&(settings_for(&storage.url()) + &rules));
     collector.hang_up();
-    collector.line_with("the configuration was read again");
+    collector.line_with("the configuration was reloaded");
     // Everything that was labelled by the old settings is stored.
     crowd.goes_on(50).await;
     let told = beside(&storage, &rules).await;

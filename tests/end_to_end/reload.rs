@@ -28,7 +28,7 @@ tests::both_stores!(
 const OLD_KEY: &str = "clew_old-key";
 const NEW_KEY: &str = "clew_new-key";
 /// The log line after each successful reload.
-const READ: &str = "the configuration was read again";
+const READ: &str = "the configuration was reloaded";
 const REFUSED: &str = "the configuration was refused";
 
 /// The settings of a site with one host.
@@ -150,7 +150,7 @@ async fn a_hangup_changes_sites_keys_and_destinations(backend: Backend) {
     assert_eq!((visit("last").await, visit("later").await), (202, 404));
 
     // The loop of a removed destination has ended; a new one starts when it is back.
-    assert!(collector.line_with("gets no more").contains("\"crm\""));
+    assert!(collector.line_with("deliveries to it stop").contains("\"crm\""));
     configure(&good);
     collector.hang_up();
     collector.line_with(READ);

@@ -1,6 +1,7 @@
-//! The story that every store must tell: the behaviour behind the `Store` traits, by their methods
-//! alone. Each chapter is an `async fn` over an open store and uses its own visitors, so that all
-//! of them can run on one store.
+//! The story that every store must tell: the behaviour behind the `Store` traits, by their methods alone.
+//!
+//! Each chapter is an `async fn` over an open store and uses its own visitors, so that all of them can run on one
+//! store.
 
 mod deliveries;
 mod journeys;

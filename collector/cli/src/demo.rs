@@ -13,7 +13,7 @@ use clap::Args;
 use clew_core::{Clock, Dice};
 use clew_server::{App, server};
 use collector::config::Config;
-use collector::conversion::LeadRequest;
+use collector::conversion::read_request;
 use collector::ingest::Request;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -132,7 +132,7 @@ impl Demo {
                     "form": { "id": "contact", "name": "Contact us" },
                     "page": { "url": format!("{origin}/contact"), "title": story::title("/contact") },
                 });
-                let request = LeadRequest::read(body.to_string().as_bytes())?;
+                let request = read_request(body.to_string().as_bytes())?;
                 let settings = app.settings.get();
                 app.conversions.from_request(&settings, &self.site, request, None).await?;
                 Ok(())

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod key;
 mod migrate;
+mod openapi;
 mod output;
 mod privacy;
 mod progress;
@@ -74,6 +75,8 @@ enum Command {
     Demo(demo::Demo),
     /// Find where visits came from: CSV of URLs and referrers in, sources and channels out.
     Classify(classify::Classify),
+    /// Print the OpenAPI document of the API.
+    Openapi,
     /// Apply an attribution model: CSV of journeys or paths in, credit out.
     Attribute(attribute::Attribute),
 }
@@ -120,6 +123,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Crm(crm) => crm.run(source.read()?),
         Command::Demo(demo) => demo.run(&source.read()?),
         Command::Classify(classify) => classify.run(source.read()?),
+        Command::Openapi => openapi::run(),
         Command::Attribute(attribute) => attribute.run(),
     }
 }

@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod crm;
 mod deliveries;
+mod docs;
 mod etag;
 mod events;
 mod feedback;
@@ -13,16 +14,21 @@ mod fields;
 mod hooks;
 mod inbound;
 mod leads;
+mod openapi;
 mod operation;
 mod pace;
+mod parameters;
 mod query;
+mod refusals;
 mod subscriptions;
 mod visitors;
 
 pub use operation::RelabelAnswer;
 
 pub(crate) use body::Bodies;
-pub(crate) use pace::Pace;
+pub use openapi::document;
+pub(crate) use pace::{Pace, slow_down};
+pub(crate) use parameters::refuse_unknown;
 
 use crate::problem::{ApiError, Problem, StoreFailure};
 use actix_web::body::MessageBody;
@@ -34,6 +40,10 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, Route};
 use api_key::ApiKey;
 use clew_core::Core;
+use docs::Reference;
+use query::OfSite;
+use refusals::KeyRefused;
+use std::sync::LazyLock;
 
 /// One row of a table of routes.
 struct Row {
@@ -79,7 +89,10 @@ fn table(prefix: &str) -> Vec<Row> {
         get("/v1/hooks/{hook}/deliveries", subscriptions::deliveries),
         post("/v1/hooks/{hook}/rotate-secret", subscriptions::rotate),
         post("/v1/hooks/{hook}/test", subscriptions::test),
-        // CRMs and tools between: signed, or with an API key.
+        // People and programs that want to know the API.
+        get("/openapi.json", openapi::serve),
+        get("/docs", docs::page),
+        // CRMs and other programs: signed, or with an API key.
         post("/hooks/{connection}", hooks::receive),
         post("/hooks/{connection}/{secret}", hooks::receive_by_secret),
     ]
@@ -113,6 +126,9 @@ pub fn addresses(prefix: &str) -> Vec<(Method, String)> {
 
 /// Adds what browsers, programs and CRMs call; `prefix` is where everything for browsers lies.
 pub fn routes(config: &mut ServiceConfig, prefix: &str) {
+    static REFERENCE: LazyLock<Data<Reference>> =
+        LazyLock::new(|| Data::new(Reference::new(document())));
+    config.app_data(REFERENCE.clone());
     add(config, table(prefix));
 }
 
@@ -183,9 +199,20 @@ where
     Row { method: Method::DELETE, path: path.into(), route: web::delete().to(handler) }
 }
 
-/// `GET /v1/me`: which key it is and what it may do, for tools that want to see that one works.
+/// Shows the API key that sent the request.
+///
+/// For programs that check whether a key works.
+#[utoipa::path(
+    get,
+    path = "/v1/me",
+    tag = "Keys",
+    operation_id = "getKey",
+    security(("api_key" = [])),
+    params(OfSite),
+    responses((status = 200, description = "The key.", body = clew_api::Key<'static>), KeyRefused),
+)]
 async fn me(key: ApiKey) -> HttpResponse {
-    HttpResponse::Ok().json(key.to_json())
+    HttpResponse::Ok().json(key.describe())
 }
 
 async fn no_such_address() -> Result<&'static str, ApiError> {

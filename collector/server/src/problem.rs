@@ -4,6 +4,8 @@
 //! Internal errors are logged and never sent. Every problem has a sentence that says what to do,
 //! and the request's id.
 
+mod dropped;
+
 use crate::request_id;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
@@ -19,7 +21,7 @@ use collector::ingest::IngestError;
 use collector::leads::LoadError;
 use collector::limiter::Limited;
 use collector::subscriptions::SubscribeError;
-use serde_json::json;
+use dropped::dropped;
 use shared::outcome::DropReason;
 use shared::time::rfc3339;
 use std::fmt;
@@ -68,6 +70,8 @@ pub enum ApiError {
     TooManyConnections,
     /// 503: the store did not report in time whether it accepts writes.
     Busy,
+    /// 500: a page could not be rendered.
+    Page(String),
     /// 503: this binary was built without the tracker.
     NoTracker,
 }
@@ -269,6 +273,9 @@ impl ApiError {
                 "overloaded",
                 told("The store did not answer in time. Repeat the request after Retry-After."),
             ),
+            Self::Page(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "page", told("The page could not be rendered."))
+            }
             Self::NoTracker => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no_tracker",
@@ -303,49 +310,6 @@ fn sentence(text: &str) -> String {
     first.chain(letters).chain(['.']).collect()
 }
 
-fn dropped(reason: DropReason) -> (StatusCode, &'static str, String) {
-    let (status, detail) = match reason {
-        DropReason::TooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large: send at most 64 KiB.")
-        }
-        DropReason::Malformed => (
-            StatusCode::BAD_REQUEST,
-            "The body is not a batch: send JSON in UTF-8 with v, site, sent_at and events.",
-        ),
-        DropReason::UnsupportedVersion => {
-            (StatusCode::BAD_REQUEST, "This wire version is not supported: send version 1.")
-        }
-        DropReason::TooManyEvents => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "Too many events: send at most 250 in a batch.")
-        }
-        DropReason::UnknownSite => {
-            (StatusCode::NOT_FOUND, "No site of that name is configured: check data-site.")
-        }
-        DropReason::ForeignOrigin => (
-            StatusCode::FORBIDDEN,
-            "The page's host is not one of the site's hosts: add it to them in the configuration.",
-        ),
-        DropReason::InvalidVisitor => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "The visitor is not a UUID.")
-        }
-        DropReason::RateLimited => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too much was sent. Repeat the request after Retry-After.",
-        ),
-        DropReason::Overloaded => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Too many writes are waiting. Repeat the request after Retry-After.",
-        ),
-        DropReason::InvalidEvent
-        | DropReason::TooLong
-        | DropReason::TooOld
-        | DropReason::InFuture
-        | DropReason::NoConsent
-        | DropReason::VisitorFull => (StatusCode::UNPROCESSABLE_ENTITY, "The event was refused."),
-    };
-    (status, reason.as_str(), detail.to_owned())
-}
-
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.parts().2)
@@ -377,14 +341,15 @@ impl ResponseError for ApiError {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         let title = status.canonical_reason().unwrap_or_default();
-        let problem = json!({
-            "type": format!("/problems/{kind}"),
-            "title": title,
-            "status": status.as_u16(),
-            "detail": detail,
-            "request_id": request_id::current(),
-        });
-        let mut response = response.body(problem.to_string());
+        let problem = clew_api::Problem {
+            r#type: format!("/problems/{kind}"),
+            title,
+            status: status.as_u16(),
+            detail,
+            request_id: request_id::current().map(|id| id.to_string()),
+        };
+        // Five plain members always serialise.
+        let mut response = response.body(serde_json::to_string(&problem).unwrap_or_default());
         let mut extensions = response.extensions_mut();
         extensions.insert(Problem(kind.to_owned()));
         if let Self::Store(error) = self {

@@ -141,7 +141,9 @@ pub fn serve(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Serving> 
     let server = HttpServer::new(move || {
         ActixApp::new()
             .configure(|config| app.provide(config))
+            .wrap(from_fn(http::refuse_unknown))
             .wrap(from_fn(http::count_answers))
+            .wrap(from_fn(http::slow_down))
             .wrap(from_fn(request_id::identify))
             .wrap(from_fn(sockets::watch))
             .wrap(http::no_sniffing())

@@ -84,6 +84,11 @@ impl Scopes {
     pub fn allow(&self, scope: Scope) -> bool {
         self.0.contains(&scope) || self.0.contains(&Scope::Admin)
     }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|scope| scope.as_str()).collect()
+    }
 }
 
 /// When a key expires: a time, or a date, which means the end of that day in UTC.

@@ -157,7 +157,7 @@ mod tests {
         check_amount(Refunded, &json!("0"), "EUR", Err("paid back, above 0"));
         check_amount(Won, &json!("1.234"), "EUR", Err("too many decimals: EUR has"));
         check_amount(Won, &json!("1,2"), "EUR", Err("amount: not an amount"));
-        check_amount(Won, &json!("1"), "EURO", Err("currency: not a currency code"));
+        check_amount(Won, &json!("1"), "EURO", Err("currency: not an ISO 4217 currency code"));
     }
 
     #[test]

@@ -1,63 +1,67 @@
-//! What programs report by API: the stage of a lead, what became of a deal.
+//! Reports by API: the stage of a lead, and what happened to a deal.
 
 use super::error::{FeedbackError, invalid};
 use super::keep::Feedback;
 use super::read::{amount, crm_record, read, reference, text, time};
 use crate::leads::LeadView;
 use crate::settings::Settings;
+use clew_api::{
+    RevenueRecorded, RevenueRequest, StageEntry, StageRecorded, StageRequest, Timestamp,
+};
 use clew_store::{LeadKey, Record, Unmatched};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use shared::deal::{DealEvent, LedgerEntry};
 use shared::ids::SiteId;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::limits;
-use shared::time::rfc3339;
 
-/// The body of `POST /v1/leads/{id}/stage`. Unknown members are ignored.
-#[derive(Debug, Deserialize)]
-struct StageRequest {
-    stage: String,
-    at: Option<String>,
-    reason: Option<String>,
-    reference: Option<String>,
-    crm: Option<String>,
-}
-
-/// The body of `POST /v1/revenue`. Unknown members are ignored.
-#[derive(Debug, Deserialize)]
-struct RevenueRequest {
-    lead: Option<String>,
-    email: Option<String>,
-    phone: Option<String>,
-    crm: Option<String>,
-    deal: String,
-    kind: String,
-    amount: Option<Value>,
-    currency: Option<String>,
-    at: Option<String>,
-    reference: Option<String>,
-}
-
-/// What was kept.
-pub struct Kept {
+/// A report that was recorded.
+pub struct Reported {
     /// The lead as it stands now.
     pub view: LeadView,
-    /// Whether it had been told before.
+    /// Whether the same had been reported before.
     pub repeated: bool,
-    /// The answer for a caller that may read the lead.
-    pub answer: Value,
 }
 
-impl Kept {
-    /// The answer for a caller that may only report: nothing of it was known before the call.
-    pub fn receipt(&self) -> Value {
-        json!({ "lead_id": self.view.lead.id, "repeated": self.repeated })
+/// A report about a deal that was recorded.
+pub struct ReportedDeal {
+    /// The lead as it stands now.
+    pub view: LeadView,
+    /// Whether the same had been reported before.
+    pub repeated: bool,
+    /// The deal's id.
+    deal: String,
+}
+
+impl Reported {
+    /// The response to a caller that may read the lead.
+    pub fn stage(&self) -> StageRecorded<'_> {
+        let (stage, since_ms) = self.view.life_cycle.present();
+        StageRecorded {
+            lead_id: self.view.lead.id,
+            repeated: self.repeated,
+            stage,
+            stage_at: Timestamp(since_ms),
+            stages: StageEntry::all(&self.view.life_cycle),
+        }
+    }
+}
+
+impl ReportedDeal {
+    /// The response to a caller that may read the lead.
+    pub fn deal(&self, settings: &Settings) -> RevenueRecorded<'_> {
+        let by_api = Origin::Api.to_string();
+        let deals = self.view.deals_shown(settings).into_iter();
+        let mut of_deal = deals.filter(|shown| shown.deal == self.deal && shown.source == by_api);
+        RevenueRecorded {
+            lead_id: self.view.lead.id,
+            repeated: self.repeated,
+            deal: of_deal.next(),
+        }
     }
 }
 
 impl Feedback {
-    /// Keeps a stage that a lead entered.
+    /// Records a stage that a lead entered.
     ///
     /// # Errors
     /// [`FeedbackError`].
@@ -68,7 +72,7 @@ impl Feedback {
         lead: LeadKey,
         body: &[u8],
         key: Option<&str>,
-    ) -> Result<Kept, FeedbackError> {
+    ) -> Result<Reported, FeedbackError> {
         let request: StageRequest = read(body, "stage")?;
         let now_ms = self.core.now_ms();
         let to: Stage = request.stage.parse().map_err(|error| invalid("stage", error))?;
@@ -93,18 +97,10 @@ impl Feedback {
         let record = Record::Stage(change);
         let reported = Unmatched { site: site.clone(), keys, record, crm_record };
         let (view, repeated) = self.keep(settings, reported).await?;
-        let (stage, since_ms) = view.life_cycle.present();
-        let answer = json!({
-            "lead_id": view.lead.id,
-            "repeated": repeated,
-            "stage": stage,
-            "stage_at": rfc3339(since_ms),
-            "stages": view.life_cycle.to_json(),
-        });
-        Ok(Kept { view, repeated, answer })
+        Ok(Reported { view, repeated })
     }
 
-    /// Keeps what became of a deal.
+    /// Records what happened to a deal.
     ///
     /// # Errors
     /// [`FeedbackError`].
@@ -114,7 +110,7 @@ impl Feedback {
         site: &SiteId,
         body: &[u8],
         key: Option<&str>,
-    ) -> Result<Kept, FeedbackError> {
+    ) -> Result<ReportedDeal, FeedbackError> {
         let request: RevenueRequest = read(body, "deal")?;
         let now_ms = self.core.now_ms();
         let deal = text("deal", Some(&request.deal), limits::DEAL_BYTES)?;
@@ -152,14 +148,6 @@ impl Feedback {
         let keys = keys.into_iter().flatten().collect();
         let reported = Unmatched { site: site.clone(), keys, record, crm_record };
         let (view, repeated) = self.keep(settings, reported).await?;
-        let deals = view.deals_json(settings);
-        let of_deal =
-            |shown: &&Value| shown["deal"] == deal && shown["source"] == Origin::Api.to_string();
-        let answer = json!({
-            "lead_id": view.lead.id,
-            "repeated": repeated,
-            "deal": deals.iter().find(of_deal),
-        });
-        Ok(Kept { view, repeated, answer })
+        Ok(ReportedDeal { view, repeated, deal })
     }
 }

@@ -1,24 +1,26 @@
-//! A lead with its history: what the API, the webhooks and the CRMs are told is made of this one view,
-//! so that they agree.
+//! A lead with its history. The API, the webhooks and the CRMs all show this one view, so that they agree.
 
 use super::hand_off::HandOffState;
 use crate::config::AttributionConfig;
 use crate::settings::Settings;
+use clew_api::{
+    self as api, Cursor, FieldGroups, FieldValues, Fields, Journey, LeadDetails, LeadFields,
+    LeadReceipt, ReceiptLead, Timestamp,
+};
 use clew_store::{Dossier, Record};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use shared::attribution::Rule;
 use shared::deal::{Deal, LedgerEntry};
 use shared::fields::catalogue::Field;
 use shared::fields::naming::Crm;
 use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::ConversionId;
-use shared::journey::{Cursor, History, conversion_json};
-use shared::lead::{Conversion, Join, Lead, Standing};
+use shared::journey::History;
+use shared::lead::{Lead, Standing};
 use shared::lifecycle::{LifeCycle, StageChange};
 use shared::limits;
 use shared::link::CrmLink;
-use shared::revenue::{credit, deal_json};
-use shared::time::rfc3339;
+use shared::revenue::credit;
 use std::collections::HashSet;
 
 /// A lead with its history.
@@ -120,14 +122,15 @@ impl LeadView {
         Deal::all(&self.ledger)
     }
 
-    /// The deals with their ledgers, and which touches their revenue is credited to.
-    pub fn deals_json(&self, settings: &Settings) -> Vec<Value> {
+    /// The deals with their ledgers, and the touches that their revenue is credited to.
+    pub fn deals_shown(&self, settings: &Settings) -> Vec<api::Deal<'_>> {
         let rule = self.rule(settings);
-        let shown = |deal: &Deal<'_>| {
+        let deals = self.deals();
+        let shown = deals.iter().map(|deal| {
             let credit = credit(rule, &self.lead, &self.history, &self.life_cycle, deal);
-            deal_json(deal, &credit)
-        };
-        self.deals().iter().map(shown).collect()
+            api::Deal::new(deal, &credit)
+        });
+        shown.collect()
     }
 
     fn rule(&self, settings: &Settings) -> Rule {
@@ -166,12 +169,12 @@ impl LeadView {
         fields::by_name(self.subject(settings, &self.deals(), long_text))
     }
 
-    /// The answer of `GET /v1/leads/{id}/fields`.
-    pub fn fields_json(&self, settings: &Settings, wanted: &FieldSelection) -> Value {
+    /// The fields that are wanted: the response to `GET /v1/leads/{lead}/fields`.
+    pub fn selected(&self, settings: &Settings, wanted: &FieldSelection) -> LeadFields {
         let long_text = wanted.crm.map_or(limits::JOURNEY_BYTES, Crm::long_text);
         let is_wanted =
             |field: &Field| wanted.names.as_ref().is_none_or(|names| names.contains(&field.name));
-        let (deals, mut selected) = (self.deals(), Map::new());
+        let (deals, mut groups) = (self.deals(), FieldGroups::default());
         for (field, value) in fields::build(self.subject(settings, &deals, long_text), is_wanted) {
             let (name, value) = match wanted.crm {
                 None => (field.name.clone(), value),
@@ -180,87 +183,51 @@ impl LeadView {
                     None => continue,
                 },
             };
-            let group = match wanted.grouped {
-                true => selected.entry(field.group).or_insert_with(|| json!({})).as_object_mut(),
-                false => Some(&mut selected),
-            };
-            if let Some(group) = group {
-                group.insert(name, value);
-            }
+            groups.0.entry(field.group).or_default().0.insert(name, value);
         }
-        let mut answer = json!({
-            "lead_id": self.lead.id,
-            "fields_version": FIELDS_VERSION,
-            "updated_at": rfc3339(self.updated_at_ms),
-            "fields": selected,
-        });
-        if let Some(crm) = wanted.crm {
-            answer["crm"] = crm.as_str().into();
-        }
-        answer
-    }
-
-    /// The answer of `POST /v1/leads` to a caller that may only report: of the person no more than that
-    /// there is one, and of the last conversion what the call itself made.
-    pub fn receipt_json(&self) -> Value {
-        let made = |conversion: &Conversion| {
-            json!({
-                "id": conversion.id,
-                "number": conversion.number,
-                "type": conversion.kind,
-                "journey": conversion.journey,
-            })
+        let fields = match wanted.grouped {
+            true => Fields::Grouped(groups),
+            false => Fields::Flat(groups.into_flat()),
         };
-        json!({
-            "lead": { "id": self.lead.id },
-            "conversion": self.history.conversions.last().map(made),
-        })
+        LeadFields {
+            lead_id: self.lead.id,
+            fields_version: FIELDS_VERSION,
+            updated_at: Timestamp(self.updated_at_ms),
+            fields,
+            crm: wanted.crm.map(Crm::as_str),
+        }
     }
 
-    /// The answer of `POST /v1/leads` and `GET /v1/leads/{id}` to a caller that may read the lead.
-    pub fn to_json(&self, settings: &Settings) -> Value {
-        json!({
-            "lead": lead_json(&self.lead),
-            "conversion": self.history.conversions.last().map(conversion_json),
-            "fields": self.fields(settings, limits::JOURNEY_BYTES),
-            "journey": self.with_unread(self.history.to_json()),
-        })
+    /// The lead for a caller that may only report: its id, and the last conversion as that call created it.
+    pub fn receipt(&self) -> LeadReceipt {
+        LeadReceipt {
+            lead: ReceiptLead { id: self.lead.id },
+            conversion: self.history.conversions.last().map(Into::into),
+        }
+    }
+
+    /// The lead for a caller that may read it.
+    pub fn details(&self, settings: &Settings) -> LeadDetails<'_> {
+        LeadDetails {
+            lead: (&self.lead).into(),
+            conversion: self.history.conversions.last().map(Into::into),
+            fields: FieldValues(self.fields(settings, limits::JOURNEY_BYTES)),
+            journey: self.with_unread(Journey::ends(&self.history)),
+        }
     }
 
     /// A page of the journey, and how the next one begins.
-    pub fn journey_page(&self, after: Option<Cursor>, limit: usize) -> (Value, Option<Cursor>) {
-        let (journey, next) = self.history.page_json(after, limit);
+    pub fn journey_page(
+        &self,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> (Journey<'_>, Option<Cursor>) {
+        let (journey, next) = Journey::page(&self.history, after, limit);
         (self.with_unread(journey), next)
     }
 
-    fn with_unread(&self, mut journey: Value) -> Value {
-        journey["left_out"]["visitors"] = self.unread_visitors.into();
+    fn with_unread<'a>(&self, mut journey: Journey<'a>) -> Journey<'a> {
+        journey.left_out.visitors = Some(self.unread_visitors);
         journey
     }
-}
-
-/// A lead without its journey, as lists show it.
-pub fn lead_json(lead: &Lead) -> Value {
-    json!({
-        "id": lead.id,
-        "site": lead.site,
-        "created_at": rfc3339(lead.created_at_ms),
-        "converted_at": rfc3339(lead.converted_at_ms),
-        "conversions": lead.conversions,
-        "verified": lead.standing == Standing::Verified,
-        "contact": lead.contact,
-        "visitors": lead.joins.iter().map(join_json).collect::<Vec<_>>(),
-        "phone_conflict": lead.phone_conflict,
-    })
-}
-
-fn join_json(join: &Join) -> Value {
-    json!({
-        "visitor": join.visitor,
-        "joined_at": rfc3339(join.joined_at_ms),
-        "conversion": join.conversion,
-        "by": join.by,
-        "shared_browser": join.from_ms.is_some() || join.until_ms.is_some(),
-        "undone_at": join.undone_at_ms.map(rfc3339),
-    })
 }

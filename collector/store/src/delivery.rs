@@ -28,6 +28,7 @@ pub struct DeliveryId {
 
 /// What a delivery reports.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DeliveryKind {
     /// A conversion.
     #[serde(rename = "lead.converted")]
@@ -43,6 +44,7 @@ pub enum DeliveryKind {
 /// The state of a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DeliveryState {
     /// Not attempted yet.
     Pending,

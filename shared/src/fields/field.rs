@@ -4,7 +4,6 @@ use super::click::OfTouch;
 use super::facts::{Facts, OfLead};
 use super::kind::FieldKind;
 use crate::cut;
-use serde::Serialize;
 use serde_json::Value;
 
 /// The version of the public names.
@@ -47,34 +46,5 @@ impl Field {
             (FieldKind::Url(limit), Value::String(url)) => cut::url(url, limit).into(),
             (_, value) => value,
         }
-    }
-}
-
-/// A field in the response of `GET /v1/fields`.
-#[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_length: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    values: Option<Vec<&'static str>>,
-    label: &'a str,
-    description: &'a str,
-    group: &'static str,
-}
-
-impl Serialize for Field {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = Entry {
-            name: &self.name,
-            r#type: self.kind.name(),
-            max_length: self.kind.max_length(),
-            values: self.kind.values(),
-            label: &self.label,
-            description: &self.description,
-            group: self.group,
-        };
-        entry.serialize(serializer)
     }
 }

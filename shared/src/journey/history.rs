@@ -82,7 +82,7 @@ impl History {
     }
 
     /// The number, from 1, of a visit in [`History::visits`] among all visits.
-    pub(super) fn visit_number(&self, place: usize) -> usize {
+    pub fn visit_number(&self, place: usize) -> usize {
         place + 1 + if place > 0 { self.left_out.visits as usize } else { 0 }
     }
 

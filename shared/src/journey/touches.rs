@@ -1,59 +1,59 @@
-//! The touches of a history as data: for the field `journey_json`, and for the API.
+//! The touches of a history as data: the field `journey_json`, of which the API shows more.
 
 use super::history::History;
 use crate::channel::Channel;
 use crate::ids::VisitorId;
 use crate::time::rfc3339;
-use crate::visit::Began;
 use crate::visit::Touch;
-use crate::why::{Why, why};
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::collections::HashMap;
+use serde_json::json;
 
-/// A touch as `journey_json` has it; what is not known is left out.
-#[derive(Serialize)]
-struct Entry<'a> {
-    n: usize,
-    at: String,
-    channel: Channel,
-    source: &'a str,
-    medium: &'a str,
+/// A touch as `journey_json` has it. What is not known is left out.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TouchEntry<'a> {
+    /// Its number among all touches, from 1.
+    pub n: usize,
+    /// When it began: RFC 3339 in UTC.
+    #[cfg_attr(feature = "schema", schema(format = DateTime))]
+    pub at: String,
+    /// Its channel.
+    pub channel: Channel,
+    /// Its source.
+    #[cfg_attr(feature = "schema", schema(example = "google"))]
+    pub source: &'a str,
+    /// Its medium.
+    #[cfg_attr(feature = "schema", schema(example = "cpc"))]
+    pub medium: &'a str,
+    /// Its campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
-    campaign: Option<&'a str>,
+    pub campaign: Option<&'a str>,
+    /// Its term, or keyword.
     #[serde(skip_serializing_if = "Option::is_none")]
-    term: Option<&'a str>,
+    pub term: Option<&'a str>,
+    /// Its content, or ad.
     #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
-    landing_page: &'a str,
+    pub content: Option<&'a str>,
+    /// The page that it began with.
+    pub landing_page: &'a str,
+    /// The referrer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    referrer: Option<&'a str>,
-    pageviews: u32,
-    duration_s: i64,
+    pub referrer: Option<&'a str>,
+    /// Page views under it.
+    pub pageviews: u32,
+    /// Seconds up to the next touch of the visit, or to the visit's end.
+    pub duration_s: i64,
+    /// The parameter of its click id, such as `gclid`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    click_id_type: Option<&'a str>,
+    pub click_id_type: Option<&'a str>,
     /// What the tracker reported: the kind, a colon, and how often.
-    events: Vec<String>,
-    /// Whether somebody converted under it.
+    pub events: Vec<String>,
+    /// `true` if somebody converted under it; otherwise left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    conversion: Option<bool>,
+    pub conversion: Option<bool>,
 }
 
-/// A touch as the API answers it.
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    entry: Entry<'a>,
-    visit: usize,
-    engaged_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    continued: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upgraded: Option<bool>,
-    why: Why<'a>,
-}
-
-/// What a touch is told with and only its neighbours know, by its place.
+/// What only the neighbours of a touch tell, by its place.
 struct Neighbours {
     /// Wall-clock milliseconds up to the next touch of the visit, or to the visit's end.
     durations_ms: Vec<i64>,
@@ -99,26 +99,16 @@ impl History {
         if text.len() > limit { format!("[{}]", mark(count + summed_up)) } else { text }
     }
 
-    /// The touches at some places as the API answers them, each with the reason for its source and
-    /// channel.
-    pub(super) fn touches_json(&self, places: impl IntoIterator<Item = usize>) -> Vec<Value> {
+    /// The touches at some places of [`History::touches`].
+    pub fn touch_entries(
+        &self,
+        places: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = TouchEntry<'_>> {
         let neighbours = self.neighbours();
-        let pages: HashMap<_, _> = self.pages.iter().map(|page| (page.id, page)).collect();
-        let told = places.into_iter().map(|place| {
-            let touch = &self.touches[place];
-            Told {
-                entry: self.entry(place, &neighbours),
-                visit: self.visit_number(touch.visit as usize),
-                engaged_ms: touch.engaged_ms,
-                continued: (touch.began == Began::Continued).then_some(true),
-                upgraded: (touch.began == Began::Upgraded).then_some(true),
-                why: why(touch, |page| pages.get(&page).copied()),
-            }
-        });
-        told.map(|told| serde_json::to_value(told).unwrap_or_default()).collect()
+        places.into_iter().map(move |place| self.entry(place, &neighbours))
     }
 
-    fn entry(&self, place: usize, neighbours: &Neighbours) -> Entry<'_> {
+    fn entry(&self, place: usize, neighbours: &Neighbours) -> TouchEntry<'_> {
         let touch = &self.touches[place];
         let label = &touch.label;
         let engaged = touch.engaged_pages;
@@ -126,7 +116,7 @@ impl History {
         if engaged > 0 {
             events.push(format!("engaged_page:{engaged}"));
         }
-        Entry {
+        TouchEntry {
             n: self.number(place),
             at: rfc3339(touch.at_ms),
             channel: label.channel,
@@ -177,6 +167,7 @@ impl History {
 mod tests {
     use super::*;
     use crate::testing::view;
+    use serde_json::Value;
 
     const MINUTE: i64 = 60_000;
 
@@ -217,8 +208,7 @@ mod tests {
         let views = [(0, "google"), (5, "bing"), (9, ""), (60, "google")]
             .map(|(minute, source)| view(minute * MINUTE, source));
         let history = History::of_visitor(&views.into_iter().collect(), i64::MAX);
-        let seconds: Vec<_> =
-            history.touches_json(0..3).iter().map(|touch| touch["duration_s"].clone()).collect();
+        let seconds: Vec<i64> = history.touch_entries(0..3).map(|touch| touch.duration_s).collect();
         assert_eq!(seconds, [300, 240, 0]);
     }
 }

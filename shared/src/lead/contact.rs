@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The person who converted, as the form reported them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Contact {
     /// As typed and trimmed; the domain in lower case and punycode.
     pub email: Option<String>,

@@ -1,18 +1,17 @@
-//! API keys as extractors. A handler cannot be reached without what it names, and cannot name a site's data
-//! without a scope: [`Access`] to a site comes from [`Allowed`] and [`Holder`] alone, which check one.
+//! API keys as extractors. A handler runs only with the key it names, and reaches a site's data only with a
+//! scope: [`Access`] to a site comes from [`Allowed`] and [`Holder`], which check it.
 
-use super::query::Query;
+use super::query::{OfSite, Query};
 use crate::problem::ApiError;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use clew_api::{Key, Timestamp};
 use clew_core::Core;
 use collector::config::{KeyConfig, Scope};
 use collector::settings::{CurrentSettings, Settings};
-use serde_json::{Value, json};
 use shared::ids::SiteId;
-use shared::time::rfc3339;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -48,14 +47,14 @@ impl Needs for Admin {
     const SCOPE: Scope = Scope::Admin;
 }
 
-/// A key that is known and has not expired, whatever it may do. It opens no site.
+/// A valid key, whatever its scopes. It gives no access to a site.
 pub(super) struct ApiKey {
     config: KeyConfig,
     /// The settings that the key was found in; the rest of the request keeps to them.
     settings: Arc<Settings>,
 }
 
-/// A key with the scope `S`, for handlers that learn from elsewhere than the query which site is meant.
+/// A key with the scope `S`, for handlers that learn the site from the body or the path.
 pub(super) struct Holder<S> {
     key: ApiKey,
     /// The site that the query names.
@@ -69,7 +68,7 @@ pub(super) struct Allowed<S> {
     scope: PhantomData<S>,
 }
 
-/// What a key opens: one site, for what its scopes allow.
+/// Access to one site, as far as the key's scopes allow.
 pub(super) struct Access {
     pub(super) site: SiteId,
     pub(super) settings: Arc<Settings>,
@@ -107,15 +106,15 @@ impl ApiKey {
         Some(Self { config, settings })
     }
 
-    /// What it is: the answer of `GET /v1/me`.
-    pub(super) fn to_json(&self) -> Value {
+    /// What it is and what it may do.
+    pub(super) fn describe(&self) -> Key<'_> {
         let KeyConfig { name, sites, scopes, expires, .. } = &self.config;
-        json!({
-            "key_name": name,
-            "sites": sites,
-            "scopes": scopes,
-            "expires_at": expires.as_ref().map(|expiry| rfc3339(expiry.at_ms())),
-        })
+        Key {
+            key_name: name,
+            sites,
+            scopes: scopes.names(),
+            expires_at: expires.as_ref().map(|expiry| Timestamp(expiry.at_ms())),
+        }
     }
 }
 
@@ -125,12 +124,12 @@ impl<S: Needs> Holder<S> {
         if !key.config.scopes.allow(S::SCOPE) {
             return Err(ApiError::MissingScope(S::SCOPE));
         }
-        let named = Query::of(request).text("site").map(str::to_owned);
+        let named = Query::<OfSite>::of(request)?.site.clone();
         Ok(Self { key, named, scope: PhantomData })
     }
 
-    /// Access to the site that the request names, where one of the key's: in the query, or `elsewhere`. A key
-    /// of one site need not name it.
+    /// Access to the site that the request names in its query or `elsewhere`. With a key for one site it may be
+    /// left out.
     pub(super) fn on(self, elsewhere: Option<&str>) -> Result<Access, ApiError> {
         let Self { key: ApiKey { config, settings }, named, .. } = self;
         let site = match (named.as_deref(), elsewhere, config.sites.as_slice()) {

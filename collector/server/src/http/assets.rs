@@ -14,6 +14,17 @@ const MODULE: &str = "application/wasm";
 const STABLE: &str = "public, max-age=300, must-revalidate";
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
+/// Serves the tracker's script, revalidated.
+#[utoipa::path(
+    get,
+    path = "/c/s.js",
+    tag = "Browsers",
+    operation_id = "script",
+    responses(
+        (status = 200, description = "The script.", body = String, content_type = "text/javascript"),
+        (status = 304, description = "The browser has this version already."),
+    ),
+)]
 pub(super) async fn script(
     tracker: Data<Option<Tracker>>,
     request: HttpRequest,
@@ -22,6 +33,19 @@ pub(super) async fn script(
     Ok(answer(&tracker.script, SCRIPT, STABLE, request.headers()))
 }
 
+/// Serves one version of the tracker's script, immutable.
+#[utoipa::path(
+    get,
+    path = "/c/s.{hash}.js",
+    tag = "Browsers",
+    operation_id = "scriptByHash",
+    params(("hash" = String, Path, description = "The version's hash, as `clew snippet` prints it.")),
+    responses(
+        (status = 200, description = "The script.", body = String, content_type = "text/javascript"),
+        (status = 304, description = "The browser has this version already."),
+        super::refusals::NoSuch,
+    ),
+)]
 pub(super) async fn script_by_hash(
     tracker: Data<Option<Tracker>>,
     hash: Path<String>,
@@ -31,6 +55,17 @@ pub(super) async fn script_by_hash(
     by_hash(&tracker.script, SCRIPT, &hash, request.headers())
 }
 
+/// Serves the tracker's WebAssembly module, revalidated.
+#[utoipa::path(
+    get,
+    path = "/c/t.wasm",
+    tag = "Browsers",
+    operation_id = "module",
+    responses(
+        (status = 200, description = "The module.", body = Vec<u8>, content_type = "application/wasm"),
+        (status = 304, description = "The browser has this version already."),
+    ),
+)]
 pub(super) async fn module(
     tracker: Data<Option<Tracker>>,
     request: HttpRequest,
@@ -39,6 +74,19 @@ pub(super) async fn module(
     Ok(answer(&tracker.module, MODULE, STABLE, request.headers()))
 }
 
+/// Serves one version of the tracker's WebAssembly module, immutable.
+#[utoipa::path(
+    get,
+    path = "/c/t.{hash}.wasm",
+    tag = "Browsers",
+    operation_id = "moduleByHash",
+    params(("hash" = String, Path, description = "The version's hash, as `clew snippet` prints it.")),
+    responses(
+        (status = 200, description = "The module.", body = Vec<u8>, content_type = "application/wasm"),
+        (status = 304, description = "The browser has this version already."),
+        super::refusals::NoSuch,
+    ),
+)]
 pub(super) async fn module_by_hash(
     tracker: Data<Option<Tracker>>,
     hash: Path<String>,

@@ -1,47 +1,94 @@
-//! Hand-offs: listed with their state, replayed on demand.
+//! Deliveries: listed with their state, replayed on demand.
 
 use super::api_key::{Admin, Allowed, LeadsRead};
-use super::query::Query;
+use super::query::{OfSite, Page, Query, parsed};
+use super::refusals::{KeyRefused, NoSuch};
 use crate::problem::ApiError;
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use clew_api::{Deliveries, Delivery};
 use clew_core::Core;
 use clew_store::delivery::DeliveriesOf;
-use clew_store::{Delivery, DeliveryFilter, DeliveryId, DeliveryState};
-use serde_json::{Value, json};
+use clew_store::{DeliveryFilter, DeliveryId, DeliveryState};
+use serde::Deserialize;
 use shared::ids::{LeadId, SiteId};
-use shared::time::rfc3339;
+use utoipa::IntoParams;
 
-/// `GET /v1/deliveries?state=&lead=&after=&limit=`
+/// Deliveries in one state.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct InState {
+    /// Only deliveries in this state.
+    #[param(value_type = Option<DeliveryState>)]
+    state: Option<String>,
+}
+
+/// Deliveries of one lead.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfLead {
+    /// Only deliveries of this lead, by its id.
+    lead: Option<String>,
+}
+
+/// Lists deliveries, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries",
+    tag = "Deliveries",
+    operation_id = "listDeliveries",
+    security(("api_key" = ["leads:read"])),
+    params(OfSite, Page, InState, OfLead),
+    responses(
+        (status = 200, description = "A page of deliveries.", body = Deliveries<'static>),
+        KeyRefused,
+    ),
+)]
 pub(super) async fn list(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
-    request: HttpRequest,
+    window: Query<Page>,
+    in_state: Query<InState>,
+    of_lead: Query<OfLead>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = Query::of(&request);
-    let lead = query.parsed("lead", LeadId::parse)?;
-    answer(&core, &key.site, lead.map_or(DeliveriesOf::Site, DeliveriesOf::Lead), &query).await
+    let lead = parsed("lead", of_lead.lead.as_deref(), LeadId::parse)?;
+    let of = lead.map_or(DeliveriesOf::Site, DeliveriesOf::Lead);
+    page(&core, &key.site, of, &window, &in_state).await
 }
 
-/// A page of some of a site's deliveries, as the query wants it.
-pub(super) async fn answer(
+/// A page of some of a site's deliveries.
+pub(super) async fn page(
     core: &Core,
     site: &SiteId,
     of: DeliveriesOf,
-    query: &Query,
+    window: &Page,
+    in_state: &InState,
 ) -> Result<HttpResponse, ApiError> {
-    let state = query.parsed("state", DeliveryState::parse)?;
-    let after = query.parsed("after", DeliveryId::parse)?;
-    let limit = query.limit()?;
+    let state = parsed("state", in_state.state.as_deref(), DeliveryState::parse)?;
+    let after = window.after(DeliveryId::parse)?;
+    let limit = window.limit()?;
     let filter = DeliveryFilter { site: site.clone(), of, state, after, limit };
     let deliveries = core.store.deliveries(filter).await?;
     let next = deliveries.last().filter(|_| deliveries.len() == limit);
     let next = next.map(|last| last.id.to_text());
-    let deliveries: Vec<Value> = deliveries.iter().map(delivery_json).collect();
-    Ok(HttpResponse::Ok().json(json!({ "deliveries": deliveries, "next": next })))
+    let deliveries = deliveries.iter().map(Delivery::from).collect();
+    Ok(HttpResponse::Ok().json(Deliveries { deliveries, next }))
 }
 
-/// `POST /v1/deliveries/{id}/replay`: 202, and it falls due at once.
+/// Tries a delivery again, now.
+#[utoipa::path(
+    post,
+    path = "/v1/deliveries/{delivery}/replay",
+    tag = "Deliveries",
+    operation_id = "replayDelivery",
+    security(("api_key" = ["admin"])),
+    params(("delivery" = String, Path, description = "The delivery's id."), OfSite),
+    responses(
+        (status = 202, description = "The delivery, which is due now.", body = Delivery<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn replay(
     core: Data<Core>,
     key: Allowed<Admin>,
@@ -53,20 +100,5 @@ pub(super) async fn replay(
     known.ok_or_else(none)?;
     core.store.replay_delivery(id, core.now_ms()).await?;
     let delivery = core.store.delivery(id).await?.ok_or_else(none)?;
-    Ok(HttpResponse::Accepted().json(delivery_json(&delivery)))
-}
-
-fn delivery_json(delivery: &Delivery) -> Value {
-    json!({
-        "id": delivery.id.to_text(),
-        "lead_id": delivery.id.lead,
-        "destination": delivery.destination,
-        "kind": delivery.kind.as_str(),
-        "conversion": delivery.conversion(),
-        "state": delivery.state,
-        "due_at": rfc3339(delivery.due_at_ms),
-        "attempts": delivery.attempts,
-        "created_at": rfc3339(delivery.created_at_ms),
-        "error": delivery.error,
-    })
+    Ok(HttpResponse::Accepted().json(Delivery::from(&delivery)))
 }

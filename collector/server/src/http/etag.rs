@@ -1,18 +1,21 @@
-//! Entity tags: an answer that the caller has already is not sent again.
+//! Entity tags: a response that the caller already has is not sent again.
 
 use actix_web::http::header::{self, EntityTag, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// A JSON answer with the hash of its text for a strong tag; 304 without a body where the caller
-/// names that tag in `If-None-Match`.
-pub(super) fn json(request: &HttpRequest, text: String) -> HttpResponse {
+/// A JSON response with the hash of its text as a strong tag; 304 without a body if the caller names that tag
+/// in `If-None-Match`.
+pub(super) fn json(request: &HttpRequest, body: &impl Serialize) -> HttpResponse {
+    // Nothing in a response can fail to serialise: no map has keys other than strings.
+    let text = serde_json::to_string(body).unwrap_or_default();
     let tag = EntityTag::new_strong(format!("{:032x}", xxh3_128(text.as_bytes())));
     let is_known = is_known(request.headers(), &tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::ETAG, tag))
-        // Whoever keeps an answer asks before using it again, and keeps it for one key alone.
+        // A cache must revalidate it, and must not share it between keys.
         .insert_header((header::CACHE_CONTROL, "private, no-cache"));
     if is_known {
         return response.finish();

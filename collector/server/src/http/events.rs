@@ -2,7 +2,6 @@
 
 use super::body::{BodyError, Sender, Unread};
 use super::client;
-use super::pace::Pace;
 use super::query::Query;
 use crate::problem::ApiError;
 use actix_web::cookie::time::Duration;
@@ -10,15 +9,17 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use clew_api::{BatchAccepted, DroppedEvent, Problem};
 use clew_core::Core;
 use collector::ingest::{Accepted, Ingest, Request};
 use collector::settings::{CurrentSettings, Settings};
-use serde_json::json;
+use serde::Deserialize;
 use shared::ids::EventId;
 use shared::limits;
 use shared::outcome::DropReason;
 use shared::wire::Kind;
 use shared::wire::encode::{Event, Header};
+use utoipa::IntoParams;
 
 const COOKIE: &str = "clew_id";
 /// Set to 1 by a visitor who wants nothing kept.
@@ -28,12 +29,27 @@ const PURPOSES: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 /// A transparent pixel.
 const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
-/// `POST /c/e`: 202 once everything that is kept is durable.
+/// Receives a batch of events.
+///
+/// The response comes once everything that is kept is durable. The body is sent as `text/plain`, so that browsers need
+/// no preflight; docs/wire.md describes it.
+#[utoipa::path(
+    post,
+    path = "/c/e",
+    tag = "Browsers",
+    operation_id = "collect",
+    request_body(content = String, content_type = "text/plain", description = "A batch in JSON, wire version 1."),
+    responses(
+        (status = 202, description = "What became of the events.", body = BatchAccepted<'static>),
+        (status = "4XX", description = "The batch was refused.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too much was sent. Send it again after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was kept. Send it again after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(super) async fn collect(
     core: Data<Core>,
     settings: Data<CurrentSettings>,
     ingest: Data<Ingest>,
-    pace: Data<Pace>,
     request: HttpRequest,
     body: Unread,
 ) -> HttpResponse {
@@ -42,14 +58,9 @@ pub(super) async fn collect(
         Ok(accepted) => {
             let mut response = HttpResponse::Accepted();
             set_cookie(&settings, &request, &accepted, &mut response);
-            response.json(answer(&accepted))
+            response.json(shown(&accepted))
         }
-        Err(error) => {
-            if let ApiError::Limited(_) = error {
-                pace.wait().await;
-            }
-            error.error_response()
-        }
+        Err(error) => error.error_response(),
     };
     // The browser must be able to read refusals too, else it would send the same for ever. The
     // token stands only in answers to origins that the site allows.
@@ -88,7 +99,34 @@ async fn accept(
     Ok(ingest.accept(settings, described, &body).await?)
 }
 
-/// `GET /c/p.gif?site=NAME`: a page view of a page without script, told by its `Referer`.
+/// What the pixel's address says of the page.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PixelQuery {
+    /// The site.
+    #[param(required, example = "demo")]
+    site: Option<String>,
+    /// The page's referrer.
+    referrer: Option<String>,
+    /// The page's title.
+    title: Option<String>,
+}
+
+/// Records a page view of a page without script.
+///
+/// The page is the one that the `Referer` header names.
+#[utoipa::path(
+    get,
+    path = "/c/p.gif",
+    tag = "Browsers",
+    operation_id = "pixel",
+    params(PixelQuery),
+    responses(
+        (status = 200, description = "A transparent pixel.", body = Vec<u8>, content_type = "image/gif"),
+        (status = "4XX", description = "The page view was refused.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The page view was not kept.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(super) async fn pixel(
     core: Data<Core>,
     settings: Data<CurrentSettings>,
@@ -96,14 +134,14 @@ pub(super) async fn pixel(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let settings = settings.get();
-    let query = Query::of(&request);
+    let query = Query::<PixelQuery>::of(&request)?;
     let now_ms = core.now_ms();
     let page = EventId::new(now_ms, core.dice.roll());
     let mut event = Event::new(page, now_ms, page, Kind::PageView);
     event.url = text(request.headers(), header::REFERER);
-    event.referrer = query.text("referrer").unwrap_or_default();
-    event.title = query.text("title").unwrap_or_default();
-    let site = query.text("site").unwrap_or_default();
+    event.referrer = query.referrer.as_deref().unwrap_or_default();
+    event.title = query.title.as_deref().unwrap_or_default();
+    let site = query.site.as_deref().unwrap_or_default();
     let says = |name: &str| request.headers().get(name).is_some_and(|value| value == "1");
     let header = Header {
         site,
@@ -154,14 +192,15 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn answer(accepted: &Accepted) -> serde_json::Value {
-    let dropped = accepted.dropped.iter().map(|(id, reason)| json!({ "id": id, "reason": reason }));
-    json!({
-        "stored": accepted.stored,
-        "duplicate": accepted.duplicate,
-        "dropped": dropped.collect::<Vec<_>>(),
-        "token": accepted.token,
-    })
+fn shown(accepted: &Accepted) -> BatchAccepted<'_> {
+    let dropped =
+        accepted.dropped.iter().map(|(id, reason)| DroppedEvent { id: *id, reason: *reason });
+    BatchAccepted {
+        stored: accepted.stored,
+        duplicate: accepted.duplicate,
+        dropped: dropped.collect(),
+        token: accepted.token.as_deref(),
+    }
 }
 
 /// Renews the visitor's cookie, so that the id outlives what browsers allow to scripts.

@@ -1,51 +1,100 @@
-//! The canonical fields: which there are, and those of one lead in the words of whoever asks.
+//! The canonical fields: which exist, and those of one lead in the names of a CRM or our own.
 
 use super::api_key::{Allowed, ApiKey, LeadsRead};
 use super::etag;
-use super::leads::view_of;
-use super::query::Query;
+use super::leads::{LeadPath, view_of};
+use super::query::{OfSite, Query};
+use super::refusals::{KeyRefused, NoSuch};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use clew_api::{FieldInfo, LeadFields};
 use clew_core::Core;
 use collector::leads::FieldSelection;
-use serde_json::json;
-use shared::fields::catalogue::{catalogue as every_field, find};
+use serde::Deserialize;
+use shared::fields::catalogue::find;
+use utoipa::IntoParams;
 
-/// `GET /v1/fields`
+/// Lists the canonical fields.
+///
+/// The response has an `ETag`.
+#[utoipa::path(
+    get,
+    path = "/v1/fields",
+    tag = "Fields",
+    operation_id = "listFields",
+    security(("api_key" = [])),
+    params(OfSite),
+    responses(
+        (status = 200, description = "Every field, in the order of exports.", body = Vec<FieldInfo<'static>>),
+        (status = 304, description = "The caller has this version already."),
+        KeyRefused,
+    ),
+)]
 pub(super) async fn catalogue(_: ApiKey, request: HttpRequest) -> HttpResponse {
-    etag::json(&request, json!(every_field()).to_string())
+    etag::json(&request, &FieldInfo::all())
 }
 
-/// `GET /v1/leads/{id}/fields?fields=&format=&crm=`
+/// Which fields to show, and how.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Selected {
+    /// Only these fields: names, separated by commas.
+    #[param(example = "first_click_source,gclid")]
+    fields: Option<String>,
+    /// `flat`, or `grouped` for one object per group.
+    #[param(example = "flat")]
+    format: Option<String>,
+    /// The CRM in whose names and formats to show them, such as `hubspot`.
+    #[param(example = "hubspot")]
+    crm: Option<String>,
+}
+
+/// Shows a lead's canonical fields.
+///
+/// The response has an `ETag`.
+#[utoipa::path(
+    get,
+    path = "/v1/leads/{lead}/fields",
+    tag = "Fields",
+    operation_id = "getLeadFields",
+    security(("api_key" = ["leads:read"])),
+    params(LeadPath, OfSite, Selected),
+    responses(
+        (status = 200, description = "The fields.", body = LeadFields),
+        (status = 304, description = "The caller has this version already."),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn of_lead(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
     request: HttpRequest,
+    selected: Query<Selected>,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let selection = selection(&Query::of(&request))?;
+    let selection = selection(&selected)?;
     let view = view_of(&core, &key, &lead).await?;
-    Ok(etag::json(&request, view.fields_json(&key.settings, &selection).to_string()))
+    Ok(etag::json(&request, &view.selected(&key.settings, &selection)))
 }
 
-/// What a query selects.
-fn selection(query: &Query) -> Result<FieldSelection, ApiError> {
-    let grouped = match query.text("format") {
+fn selection(selected: &Selected) -> Result<FieldSelection, ApiError> {
+    let grouped = match selected.format.as_deref() {
         None | Some("flat") => false,
         Some("grouped") => true,
         Some(_) => return Err(ApiError::Invalid("format: use `flat` or `grouped`.".into())),
     };
-    let crm = query.text("crm").map(str::parse).transpose();
+    let crm = selected.crm.as_deref().map(str::parse).transpose();
     let known = |(place, name): (usize, &str)| match find(name) {
         Some(field) => Ok(field.name.clone()),
         None => {
             let place = place + 1;
-            let told = format!("fields: name {place} is not a field; GET /v1/fields lists them.");
-            Err(ApiError::Invalid(told))
+            let why = format!("fields: name {place} is not a field; GET /v1/fields lists them.");
+            Err(ApiError::Invalid(why))
         }
     };
-    let names = query.text("fields").map(|list| {
+    let names = selected.fields.as_deref().map(|list| {
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
         names.enumerate().map(known).collect()
     });

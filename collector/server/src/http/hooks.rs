@@ -1,10 +1,12 @@
-//! Webhooks of CRMs: signed, kept, answered; their records are read later.
+//! Webhooks of CRMs: verified, stored, acknowledged. The records they name are read later.
 
 use super::body::{Sender, Unread};
 use super::inbound;
+use super::refusals::{BodyRefused, KeyRefused, NoSuch};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use clew_api::{InboundAccepted, InboundDuplicate};
 use clew_connect::{Connection, Connections};
 use clew_core::Core;
 use collector::feedback::Feedback;
@@ -12,7 +14,26 @@ use collector::inbox::Inbox;
 use collector::settings::CurrentSettings;
 use std::sync::Arc;
 
-/// `POST /hooks/{connection}`, or `/hooks/{name}` of an inbound of the configuration.
+/// Receives a webhook of a CRM or of another program.
+///
+/// `connection` is a `[[crm]]` connection or an `[[inbound]]` of the configuration. A CRM signs its webhooks in its own way;
+/// other programs sign as Standard Webhooks says, or send an API key with `leads:write`.
+#[utoipa::path(
+    post,
+    path = "/hooks/{connection}",
+    tag = "Incoming webhooks",
+    operation_id = "receiveWebhook",
+    security((), ("api_key" = ["leads:write"])),
+    params(("connection" = String, Path, description = "The name in the configuration.")),
+    request_body(content = Object, description = "What the sender reports; docs/webhooks.md lists the members of an `[[inbound]]`."),
+    responses(
+        (status = 202, description = "Recorded.", body = InboundAccepted),
+        (status = 200, description = "It had been reported before; or the response that a CRM expects.", body = InboundDuplicate),
+        BodyRefused,
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn receive(
     services: (Data<Core>, Data<CurrentSettings>, Data<Connections>, Data<Inbox>),
     feedback: Data<Feedback>,
@@ -29,7 +50,26 @@ pub(super) async fn receive(
     take(&inbox, connection, "", &request, body).await
 }
 
-/// `POST /hooks/{connection}/{secret}`, for vendors that sign nothing.
+/// Receives a webhook of a CRM that does not sign.
+///
+/// The secret in the path takes the place of a signature.
+#[utoipa::path(
+    post,
+    path = "/hooks/{connection}/{secret}",
+    tag = "Incoming webhooks",
+    operation_id = "receiveWebhookBySecret",
+    params(
+        ("connection" = String, Path, description = "The name in the configuration."),
+        ("secret" = String, Path, description = "The connection's secret."),
+    ),
+    request_body(content = String, description = "What the CRM sends.", content_type = "text/xml"),
+    responses(
+        (status = 200, description = "The response that the CRM expects."),
+        (status = 401, description = "The secret is wrong.", body = clew_api::Problem, content_type = "application/problem+json"),
+        BodyRefused,
+        NoSuch,
+    ),
+)]
 pub(super) async fn receive_by_secret(
     settings: Data<CurrentSettings>,
     connections: Data<Connections>,

@@ -5,11 +5,11 @@ use super::body::{self, Sender, Unread};
 use crate::problem::ApiError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use clew_api::{InboundAccepted, InboundDuplicate};
 use clew_core::{Core, Refusal};
 use collector::feedback::Feedback;
 use collector::settings::{Inbound, Settings};
 use collector::signing::SigningKeys;
-use serde_json::json;
 
 /// `POST /hooks/{name}` for an inbound of the configuration: 202, or 200 where all of it was reported
 /// before. The key, or the form of the signature, is judged before the body is read.
@@ -39,8 +39,10 @@ pub(super) async fn receive(
     };
     let taken = feedback.inbound(settings, inbound, &body, id).await?;
     Ok(match taken.repeated {
-        true => HttpResponse::Ok().json(json!({ "duplicate": true, "lead_id": taken.lead })),
-        false => HttpResponse::Accepted().json(json!({ "accepted": true, "lead_id": taken.lead })),
+        true => HttpResponse::Ok().json(InboundDuplicate { duplicate: true, lead_id: taken.lead }),
+        false => {
+            HttpResponse::Accepted().json(InboundAccepted { accepted: true, lead_id: taken.lead })
+        }
     })
 }
 

@@ -1,25 +1,56 @@
-//! Leads: made by form handlers, read by CRMs.
+//! Leads: created by form handlers, read by CRMs.
 
 use super::api_key::{Access, Admin, Allowed, Holder, LeadsRead, LeadsWrite};
 use super::body::{self, Unread};
-use super::query::Query;
+use super::query::{OfSite, Page, Query, flag};
+use super::refusals::{BodyRefused, KeyRefused, NoSuch};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use clew_api::{
+    CreatedLead, Cursor, Lead as ShownLead, LeadCreated, LeadDetails, LeadJourney, LeadRequest,
+    LeadShown, Leads, LeadsListed, StageEntry,
+};
 use clew_core::Core;
 use clew_store::{LeadKey, StoreError};
 use collector::config::Scope;
-use collector::conversion::{Conversions, LeadRequest, Made, idempotency};
-use collector::leads::view::lead_json;
+use collector::conversion::{Conversions, Made, idempotency, read_request};
 use collector::leads::{LeadView, Moment, find, load};
 use collector::outbox::webhook::sample;
-use serde_json::{Value, json};
+use serde::Deserialize;
 use shared::ids::{LeadId, VisitorId};
-use shared::journey::Cursor;
 use shared::lead::Lead;
+use utoipa::IntoParams;
 
-/// `POST /v1/leads`: 201 for a new conversion, 200 for a repeat of one. Who may not read leads gets a
-/// receipt, which says nothing of what was known about the person before.
+/// Creates a lead, or adds a conversion to one that is known.
+///
+/// The person is matched by e-mail address, then by phone number. The response has the lead with its fields and
+/// journey, so that a form handler can pass them on at once. A key without `leads:read` gets a receipt, which
+/// shows nothing that was known about the person before.
+#[utoipa::path(
+    post,
+    path = "/v1/leads",
+    tag = "Leads",
+    operation_id = "createLead",
+    security(("api_key" = ["leads:write"])),
+    params(
+        OfSite,
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key within 24 hours changes nothing."),
+    ),
+    request_body(content = LeadRequest, example = json!({
+        "token": "TOKEN",
+        "contact": { "email": "jane@example.com", "first_name": "Jane", "last_name": "Doe" },
+        "form": { "id": "contact", "name": "Contact form" },
+        "page": { "url": "https://www.example.com/contact" },
+    })),
+    responses(
+        (status = 201, description = "The lead, with the new conversion.", body = LeadCreated<'static>),
+        (status = 200, description = "The lead. An earlier request had created the conversion.", body = LeadCreated<'static>),
+        (status = 409, description = "The lead has as many conversions as a lead can have.", body = clew_api::Problem, content_type = "application/problem+json"),
+        BodyRefused,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn create(
     conversions: Data<Conversions>,
     holder: Holder<LeadsWrite>,
@@ -27,49 +58,85 @@ pub(super) async fn create(
     body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(body).await?;
-    let request = LeadRequest::read(&body)?;
+    let request = read_request(&body)?;
     let key = holder.on(request.site.as_deref())?;
     let idempotency = idempotency(body::idempotency_key(&http)?, &body)?;
     let made = conversions.from_request(&key.settings, &key.site, request, idempotency).await?;
     let Made { view, conversion, repeated } = made;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
-    let mut answer = shown(&key, &view);
-    answer["conversion_id"] = json!(conversion);
-    answer["repeated"] = json!(repeated);
-    Ok(response.json(answer))
+    let created = match key.may(Scope::LeadsRead) {
+        true => LeadCreated::Details(Box::new(CreatedLead {
+            lead: view.details(&key.settings),
+            conversion_id: conversion,
+            repeated,
+        })),
+        false => LeadCreated::Receipt(CreatedLead {
+            lead: view.receipt(),
+            conversion_id: conversion,
+            repeated,
+        }),
+    };
+    Ok(response.json(created))
 }
 
-/// What a key may see of a lead that it wrote.
-fn shown(key: &Access, view: &LeadView) -> Value {
+/// The lead, as far as the key may read it.
+fn shown<'a>(key: &Access, view: &'a LeadView) -> LeadShown<'a> {
     match key.may(Scope::LeadsRead) {
-        true => view.to_json(&key.settings),
-        false => view.receipt_json(),
+        true => LeadShown::Details(Box::new(view.details(&key.settings))),
+        false => LeadShown::Receipt(view.receipt()),
     }
 }
 
-/// In which order leads are listed.
+/// Which leads to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Only the lead with this e-mail address.
+    #[param(example = "jane@example.com")]
+    email: Option<String>,
+    /// `-converted_at`: by last conversion, newest first. If absent: by creation, newest first.
+    sort: Option<String>,
+    /// `1`: only leads that a page proposed.
+    #[param(value_type = Option<u8>)]
+    proposed: Option<String>,
+    /// `1`: an array of flat objects, as subscriptions receive them.
+    #[param(value_type = Option<u8>)]
+    flat: Option<String>,
+}
+
+/// The order of a list of leads, newest first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
-    /// By when they were made.
+    /// By creation.
     Created,
-    /// By their last conversion.
+    /// By last conversion.
     Converted,
-    /// Those that are only proposed, by when they were made.
+    /// Proposed leads only, by creation.
     Proposed,
 }
 
-/// `GET /v1/leads?after=&limit=`: newest first; `?email=` is the one lead of that address. With
-/// `?sort=-converted_at` by their last conversions, with `?proposed=1` those that only a page proposed,
-/// with `?flat=1` an array as subscriptions get them.
+/// Lists leads, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/leads",
+    tag = "Leads",
+    operation_id = "listLeads",
+    security(("api_key" = ["leads:read"])),
+    params(OfSite, Page, Filter),
+    responses(
+        (status = 200, description = "A page of leads.", body = LeadsListed<'static>),
+        KeyRefused,
+    ),
+)]
 pub(super) async fn list(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
-    request: HttpRequest,
+    window: Query<Page>,
+    filter: Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = Query::of(&request);
-    let limit = query.limit()?;
-    let order = match (query.text("sort"), query.flag("proposed")?) {
+    let limit = window.limit()?;
+    let order = match (filter.sort.as_deref(), flag("proposed", filter.proposed.as_deref())?) {
         (None, true) => Order::Proposed,
         (None, false) => Order::Created,
         (Some("-converted_at"), false) => Order::Converted,
@@ -78,43 +145,43 @@ pub(super) async fn list(
         }
         (Some(_), _) => return Err(ApiError::Invalid("`sort` should be `-converted_at`.".into())),
     };
-    // A `+` that was not escaped arrives as a space, which no address has.
-    let email = query.text("email").map(|email| email.trim().replace(' ', "+"));
+    // A `+` that was not escaped arrives as a space, which is never part of an address.
+    let email = filter.email.as_ref().map(|email| email.trim().replace(' ', "+"));
     let (leads, next) = match email {
         Some(email) => {
             let lead = find_lead(&core, &key, &LeadKey::Email(email)).await?;
             (lead.into_iter().collect(), None)
         }
-        None => page(&core, &key, order, &query, limit).await?,
+        None => page(&core, &key, order, &window, limit).await?,
     };
-    if query.flag("flat")? {
+    if flag("flat", filter.flat.as_deref())? {
         let ids: Vec<LeadId> = leads.iter().map(|lead| lead.id).collect();
         let flat = sample::converted(&*core.store, &key.settings, &ids).await?;
-        return Ok(HttpResponse::Ok().json(flat));
+        return Ok(HttpResponse::Ok().json(LeadsListed::Flat(flat)));
     }
-    let leads: Vec<_> = leads.iter().map(lead_json).collect();
-    Ok(HttpResponse::Ok().json(json!({ "leads": leads, "next": next })))
+    let leads = leads.iter().map(ShownLead::from).collect();
+    Ok(HttpResponse::Ok().json(LeadsListed::Page(Leads { leads, next })))
 }
 
-/// A page of a site's leads, and how the next one begins.
+/// A page of a site's leads, and the cursor of the next one.
 async fn page(
     core: &Core,
     key: &Access,
     order: Order,
-    query: &Query,
+    window: &Page,
     limit: usize,
 ) -> Result<(Vec<Lead>, Option<String>), ApiError> {
     let leads = match order {
         Order::Created => {
-            let after = query.parsed("after", LeadId::parse)?;
+            let after = window.after(LeadId::parse)?;
             core.store.leads(&key.site, after, limit).await?
         }
         Order::Proposed => {
-            let after = query.parsed("after", LeadId::parse)?;
+            let after = window.after(LeadId::parse)?;
             core.store.proposed_leads(&key.site, after, limit).await?
         }
         Order::Converted => {
-            let after = query.parsed("after", parse_converted)?;
+            let after = window.after(parse_converted)?;
             core.store.leads_by_conversion(&key.site, after, limit).await?
         }
     };
@@ -125,45 +192,84 @@ async fn page(
     Ok((leads, next))
 }
 
-/// Where a page by last conversions begins: the time and the id of the lead before it.
+/// The cursor of a page by last conversion: the time and the id of the lead before it.
 fn parse_converted(text: &str) -> Option<(i64, LeadId)> {
     let (at_ms, lead) = text.split_once('_')?;
     Some((at_ms.parse().ok()?, LeadId::parse(lead)?))
 }
 
-/// `GET /v1/leads/{id}`
+/// Shows a lead with its fields and both ends of its journey.
+#[utoipa::path(
+    get,
+    path = "/v1/leads/{lead}",
+    tag = "Leads",
+    operation_id = "getLead",
+    security(("api_key" = ["leads:read"])),
+    params(LeadPath, OfSite),
+    responses(
+        (status = 200, description = "The lead.", body = LeadDetails<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn show(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
     lead: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let view = view_of(&core, &key, &lead).await?;
-    Ok(HttpResponse::Ok().json(view.to_json(&key.settings)))
+    Ok(HttpResponse::Ok().json(view.details(&key.settings)))
 }
 
-/// `GET /v1/leads/{id}/journey?after=&limit=`: the journey, oldest first.
+/// Shows a lead's whole journey, page by page, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/leads/{lead}/journey",
+    tag = "Journeys",
+    operation_id = "getLeadJourney",
+    security(("api_key" = ["leads:read"])),
+    params(LeadPath, OfSite, Page),
+    responses(
+        (status = 200, description = "A page of the journey.", body = LeadJourney<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn journey(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
     lead: Path<String>,
-    request: HttpRequest,
+    window: Query<Page>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = Query::of(&request);
-    let (after, limit) = (query.parsed("after", Cursor::parse)?, query.limit()?);
+    let (after, limit) = (window.after(Cursor::parse)?, window.limit()?);
     let view = view_of(&core, &key, &lead).await?;
     let (journey, next) = view.journey_page(after, limit);
-    let journey = json!({
-        "lead_id": view.lead.id,
-        "journey": journey,
-        "next": next.map(|next| next.to_string()),
-        "stages": view.life_cycle.to_json(),
-        "deals": view.deals_json(&key.settings),
-    });
-    Ok(HttpResponse::Ok().json(journey))
+    Ok(HttpResponse::Ok().json(LeadJourney {
+        lead_id: view.lead.id,
+        journey,
+        next: next.map(|next| next.to_string()),
+        stages: StageEntry::all(&view.life_cycle),
+        deals: view.deals_shown(&key.settings),
+    }))
 }
 
-/// `POST /v1/leads/{id}/confirm`: makes a lead of one that only a page proposed. Repeating it answers with
-/// the lead that it became, or who may not read leads with a receipt.
+/// Confirms a lead that a page proposed.
+///
+/// It becomes a lead of its own, or joins the one that its e-mail address or phone number already has. Repeating
+/// it changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/leads/{lead}/confirm",
+    tag = "Leads",
+    operation_id = "confirmLead",
+    security(("api_key" = ["leads:write"])),
+    params(LeadPath, OfSite),
+    responses(
+        (status = 200, description = "The lead that it became; a receipt for a key without `leads:read`.", body = LeadShown<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn confirm(
     core: Data<Core>,
     conversions: Data<Conversions>,
@@ -177,8 +283,22 @@ pub(super) async fn confirm(
     Ok(HttpResponse::Ok().json(shown(&key, &view)))
 }
 
-/// `DELETE /v1/leads/{id}/visitors/{visitor}`: takes a visitor from a lead that it was joined to.
-/// Repeating it changes nothing.
+/// Takes a visitor from the lead that it was joined to.
+///
+/// Its journey no longer counts for the lead. Repeating it changes nothing.
+#[utoipa::path(
+    delete,
+    path = "/v1/leads/{lead}/visitors/{visitor}",
+    tag = "Leads",
+    operation_id = "undoJoin",
+    security(("api_key" = ["admin"])),
+    params(LeadPath, ("visitor" = String, Path, description = "The visitor: the value of its cookie."), OfSite),
+    responses(
+        (status = 200, description = "The lead.", body = ShownLead<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn undo_join(
     core: Data<Core>,
     key: Allowed<Admin>,
@@ -190,7 +310,18 @@ pub(super) async fn undo_join(
     let none = || ApiError::NotFound("visitor of this lead");
     let visitor = VisitorId::parse(&visitor).ok_or_else(none)?;
     let undone = core.store.undo_join(lead, visitor, core.now_ms()).await?;
-    Ok(HttpResponse::Ok().json(lead_json(&undone.ok_or_else(none)?)))
+    Ok(HttpResponse::Ok().json(ShownLead::from(&undone.ok_or_else(none)?)))
+}
+
+/// The lead in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct LeadPath {
+    /// The lead's id, or another of its names: `email:ADDRESS`, `phone:NUMBER`, `crm:PROVIDER:TYPE:ID` or
+    /// `deal:SOURCE:ID`.
+    #[param(example = "email:jane@example.com")]
+    #[expect(dead_code, reason = "describes the path; handlers read it as a LeadKey")]
+    lead: String,
 }
 
 /// The lead that a path names, with its history.

@@ -17,7 +17,14 @@ use std::fmt::Display;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// `GET /healthz`: the process answers.
+/// Says that the process responds.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Operators",
+    operation_id = "health",
+    responses((status = 200, description = "It responds.", body = String, content_type = "text/plain")),
+)]
 pub(super) async fn healthy() -> &'static str {
     "ok\n"
 }
@@ -26,17 +33,22 @@ pub(super) async fn healthy() -> &'static str {
 /// and the caller does not wait longer.
 const READY: Duration = Duration::from_secs(1);
 
-/// `GET /readyz`: leads are being taken; and page views too, or why not.
+/// Says whether the store accepts leads and page views.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "Operators",
+    operation_id = "readiness",
+    responses(
+        (status = 200, description = "It accepts leads; the text says if it does not accept page views, and why.", body = String, content_type = "text/plain"),
+        (status = 503, description = "It accepts nothing.", body = clew_api::Problem, content_type = "application/problem+json"),
+    ),
+)]
 pub(super) async fn readiness(core: Data<Core>) -> Result<String, ApiError> {
     let takes = timeout(READY, core.store.ready()).await.map_err(|_| ApiError::Busy)?;
     Ok(match takes? {
-        Takes::Everything => "ready
-"
-        .to_owned(),
-        Takes::AllButPageViews(why) => format!(
-            "ready for leads alone: {why}
-"
-        ),
+        Takes::Everything => "ready\n".to_owned(),
+        Takes::AllButPageViews(why) => format!("ready for leads alone: {why}\n"),
     })
 }
 
@@ -113,7 +125,14 @@ fn cut_off(error: impl Display) -> ApiError {
     ApiError::Store(StoreError::Unavailable(error.to_string()))
 }
 
-/// `GET /metrics`
+/// Shows the metrics, in the `OpenMetrics` format.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Operators",
+    operation_id = "metrics",
+    responses((status = 200, description = "The metrics.", body = String, content_type = "application/openmetrics-text")),
+)]
 pub(super) async fn metrics(core: Data<Core>) -> HttpResponse {
     let text = core.metrics.encode(core.store.queued(), core.store.free_bytes());
     HttpResponse::Ok()

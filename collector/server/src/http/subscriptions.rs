@@ -1,14 +1,19 @@
-//! Subscriptions: ordered by programs, changed, tested and ended; and the test of a destination of the
-//! configuration.
+//! Subscriptions: webhooks that programs order by API; and the test of a configured destination.
+
+mod order;
 
 use super::api_key::{Access, Allowed, Hooks};
 use super::body::{self, Unread};
-use super::deliveries as list_of;
-use super::query::Query;
+use super::deliveries::{self as list_of, InState};
+use super::query::{OfSite, Page, Query};
+use super::refusals::{BodyRefused, KeyRefused, NoSuch};
 use crate::problem::ApiError;
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
-use clew_connect::outgoing::{AddressError, judge};
+use clew_api::{
+    Deliveries, FlatEvent, Hook, HookChanges, HookEvents, HookSecret, HookTest, Hooks as HookList,
+    NewHook, Problem, Timestamp,
+};
 use clew_core::{Core, Secret, json as outside};
 use clew_store::delivery::DeliveriesOf;
 use clew_store::{DeliveryKind, SubscriptionId};
@@ -16,40 +21,41 @@ use collector::outbox::targets::Targets;
 use collector::outbox::webhook::sample;
 use collector::subscription::{Disabled, Order, Subscription};
 use collector::subscriptions::Subscriptions;
+use order::{description, event, events, target_url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use shared::limits;
-use shared::time::rfc3339;
-use url::Url;
+use utoipa::IntoParams;
 
 const NONE: ApiError = ApiError::NotFound("subscription");
 
-/// The body of `POST /v1/hooks`. Unknown members are ignored.
-#[derive(Deserialize)]
-struct NewHook {
-    target_url: String,
-    event: Events,
-    description: Option<String>,
+/// The subscription in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct HookPath {
+    /// The subscription's id.
+    #[param(example = "hk_0197a2b4000070008000000000000000")]
+    #[expect(dead_code, reason = "describes the path; handlers read it as a SubscriptionId")]
+    hook: String,
 }
 
-/// One event or several.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Events {
-    One(String),
-    Several(Vec<String>),
-}
-
-/// The body of `PATCH /v1/hooks/{id}`. What is absent stays.
-#[derive(Deserialize)]
-struct Changes {
-    target_url: Option<String>,
-    description: Option<String>,
-    disabled: Option<bool>,
-}
-
-/// `POST /v1/hooks`: 201, with the secret, which is shown here and never again.
+/// Subscribes to events.
+///
+/// The response has the secret that signs the webhooks. It is not shown again.
+#[utoipa::path(
+    post,
+    path = "/v1/hooks",
+    tag = "Subscriptions",
+    operation_id = "subscribe",
+    security(("api_key" = ["hooks"])),
+    params(OfSite),
+    request_body(content = NewHook, example = json!({ "target_url": "https://hooks.example.com/catch/1", "event": "lead.converted" })),
+    responses(
+        (status = 201, description = "The subscription with its secret.", body = HookSecret<'static>),
+        (status = 409, description = "The site has as many subscriptions as a site can have.", body = Problem, content_type = "application/problem+json"),
+        BodyRefused,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn subscribe(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
@@ -67,26 +73,65 @@ pub(super) async fn subscribe(
     Ok(response.json(with_secret(&made, &secret)))
 }
 
-/// `GET /v1/hooks`
+/// Lists the site's subscriptions.
+#[utoipa::path(
+    get,
+    path = "/v1/hooks",
+    tag = "Subscriptions",
+    operation_id = "listHooks",
+    security(("api_key" = ["hooks"])),
+    params(OfSite),
+    responses(
+        (status = 200, description = "The subscriptions.", body = HookList<'static>),
+        KeyRefused,
+    ),
+)]
 pub(super) async fn list(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
 ) -> Result<HttpResponse, ApiError> {
     let found = subscriptions.of_site(&key.site).await?;
-    let hooks: Vec<Value> = found.iter().map(to_json).collect();
-    Ok(HttpResponse::Ok().json(json!({ "hooks": hooks })))
+    Ok(HttpResponse::Ok().json(HookList { hooks: found.iter().map(shown).collect() }))
 }
 
-/// `GET /v1/hooks/{id}`
+/// Shows a subscription.
+#[utoipa::path(
+    get,
+    path = "/v1/hooks/{hook}",
+    tag = "Subscriptions",
+    operation_id = "getHook",
+    security(("api_key" = ["hooks"])),
+    params(HookPath, OfSite),
+    responses(
+        (status = 200, description = "The subscription.", body = Hook<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn show(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(to_json(&find(&subscriptions, &key, &id).await?)))
+    Ok(HttpResponse::Ok().json(shown(&find(&subscriptions, &key, &id).await?)))
 }
 
-/// `PATCH /v1/hooks/{id}`
+/// Changes a subscription, stops it or starts it again.
+#[utoipa::path(
+    patch,
+    path = "/v1/hooks/{hook}",
+    tag = "Subscriptions",
+    operation_id = "changeHook",
+    security(("api_key" = ["hooks"])),
+    params(HookPath, OfSite),
+    request_body(content = HookChanges, example = json!({ "disabled": true })),
+    responses(
+        (status = 200, description = "The subscription.", body = Hook<'static>),
+        NoSuch,
+        BodyRefused,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn change(
     core: Data<Core>,
     subscriptions: Data<Subscriptions>,
@@ -95,7 +140,7 @@ pub(super) async fn change(
     body: Unread,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse(&id)?;
-    let changes: Changes = read(&body::read(body).await?)?;
+    let changes: HookChanges = read(&body::read(body).await?)?;
     let target = changes.target_url.map(|text| target_url(&key, &text)).transpose()?;
     let described = changes.description.is_some();
     let description = description(changes.description)?;
@@ -113,10 +158,23 @@ pub(super) async fn change(
             None => {}
         }
     });
-    Ok(HttpResponse::Ok().json(to_json(&changed.await?.ok_or(NONE)?)))
+    Ok(HttpResponse::Ok().json(shown(&changed.await?.ok_or(NONE)?)))
 }
 
-/// `DELETE /v1/hooks/{id}`: 204.
+/// Ends a subscription.
+#[utoipa::path(
+    delete,
+    path = "/v1/hooks/{hook}",
+    tag = "Subscriptions",
+    operation_id = "unsubscribe",
+    security(("api_key" = ["hooks"])),
+    params(HookPath, OfSite),
+    responses(
+        (status = 204, description = "The subscription has ended."),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn unsubscribe(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
@@ -128,7 +186,22 @@ pub(super) async fn unsubscribe(
     }
 }
 
-/// `POST /v1/hooks/{id}/rotate-secret`: the new one, shown here and never again.
+/// Replaces the signing secret.
+///
+/// For a day, webhooks are signed with both the old secret and the new one. The new one is not shown again.
+#[utoipa::path(
+    post,
+    path = "/v1/hooks/{hook}/rotate-secret",
+    tag = "Subscriptions",
+    operation_id = "rotateHookSecret",
+    security(("api_key" = ["hooks"])),
+    params(HookPath, OfSite),
+    responses(
+        (status = 200, description = "The subscription with its new secret.", body = HookSecret<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn rotate(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
@@ -139,7 +212,23 @@ pub(super) async fn rotate(
     Ok(HttpResponse::Ok().json(with_secret(&subscription, &secret)))
 }
 
-/// `POST /v1/hooks/{id}/test`: what the receiver answers to a `ping`.
+/// Sends a `ping` to a subscription's receiver.
+///
+/// If the receiver accepts it, a subscription that was disabled because of its receiver is enabled again.
+#[utoipa::path(
+    post,
+    path = "/v1/hooks/{hook}/test",
+    tag = "Subscriptions",
+    operation_id = "testHook",
+    security(("api_key" = ["hooks"])),
+    params(HookPath, OfSite),
+    responses(
+        (status = 200, description = "How the receiver responded.", body = HookTest),
+        (status = 409, description = "The subscription's secret cannot be used any more.", body = Problem, content_type = "application/problem+json"),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn test(
     subscriptions: Data<Subscriptions>,
     targets: Data<Targets>,
@@ -153,7 +242,22 @@ pub(super) async fn test(
     Ok(HttpResponse::Ok().json(target.test().await?))
 }
 
-/// `POST /v1/destinations/{name}/test`: the same for one of the configuration.
+/// Sends a `ping` to a webhook destination of the configuration.
+///
+/// If the receiver accepts it, a paused destination resumes.
+#[utoipa::path(
+    post,
+    path = "/v1/destinations/{name}/test",
+    tag = "Deliveries",
+    operation_id = "testDestination",
+    security(("api_key" = ["hooks"])),
+    params(("name" = String, Path, description = "The destination's name in the configuration."), OfSite),
+    responses(
+        (status = 200, description = "How the receiver responded.", body = HookTest),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn test_destination(
     targets: Data<Targets>,
     key: Allowed<Hooks>,
@@ -167,29 +271,66 @@ pub(super) async fn test_destination(
     Ok(HttpResponse::Ok().json(target.test().await?))
 }
 
-/// `GET /v1/hooks/sample?event=`: an array of what would come, newest first.
+/// The event of a sample.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfEvent {
+    /// The event; `lead.converted` if absent.
+    #[param(value_type = Option<DeliveryKind>)]
+    event: Option<String>,
+}
+
+/// Shows what a subscription would receive.
+///
+/// Bodies about the site's newest leads, newest first, for mapping their members; about an example lead if there are
+/// none.
+#[utoipa::path(
+    get,
+    path = "/v1/hooks/sample",
+    tag = "Subscriptions",
+    operation_id = "sampleHook",
+    security(("api_key" = ["hooks"])),
+    params(OfSite, OfEvent),
+    responses(
+        (status = 200, description = "Up to three bodies.", body = Vec<FlatEvent>),
+        KeyRefused,
+    ),
+)]
 pub(super) async fn sample(
     core: Data<Core>,
     key: Allowed<Hooks>,
-    request: HttpRequest,
+    wanted: Query<OfEvent>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = Query::of(&request);
-    let kind = event(query.text("event").unwrap_or(DeliveryKind::Converted.as_str()))?;
+    let kind = event(wanted.event.as_deref().unwrap_or(DeliveryKind::Converted.as_str()))?;
     let bodies = sample::sample(&core, &key.settings, &key.site, kind).await?;
     Ok(HttpResponse::Ok().json(bodies))
 }
 
-/// `GET /v1/hooks/{id}/deliveries?state=&after=&limit=`: as all deliveries are listed.
+/// Lists a subscription's deliveries, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/hooks/{hook}/deliveries",
+    tag = "Subscriptions",
+    operation_id = "listHookDeliveries",
+    security(("api_key" = ["hooks"])),
+    params(HookPath, OfSite, Page, InState),
+    responses(
+        (status = 200, description = "A page of deliveries.", body = Deliveries<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn deliveries(
     core: Data<Core>,
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
     id: Path<String>,
-    request: HttpRequest,
+    window: Query<Page>,
+    in_state: Query<InState>,
 ) -> Result<HttpResponse, ApiError> {
     let found = find(&subscriptions, &key, &id).await?;
     let of = DeliveriesOf::Destination(found.id.into());
-    list_of::answer(&core, &key.site, of, &Query::of(&request)).await
+    list_of::page(&core, &key.site, of, &window, &in_state).await
 }
 
 fn parse(id: &str) -> Result<SubscriptionId, ApiError> {
@@ -209,76 +350,20 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         .map_err(|error| ApiError::Malformed(format!("The body is not a subscription: {error}.")))
 }
 
-fn target_url(key: &Access, text: &str) -> Result<Url, ApiError> {
-    let wrong = |error: &dyn std::fmt::Display| ApiError::Invalid(format!("target_url: {error}."));
-    if text.len() > limits::URL_BYTES {
-        return Err(wrong(&"the address is too long"));
-    }
-    let url: Url = text.trim().parse().map_err(|_| wrong(&"it is not a URL"))?;
-    judge(&url, key.settings.config.hooks.allow_private).map_err(|error| match error {
-        // It quotes the host.
-        AddressError::NotPublic(_) => wrong(&"it is not a public address"),
-        AddressError::NotHttps | AddressError::Credentials => wrong(&error),
-    })?;
-    Ok(url)
-}
-
-fn events(told: Events) -> Result<Vec<DeliveryKind>, ApiError> {
-    let told = match told {
-        Events::One(one) => vec![one],
-        Events::Several(several) => several,
-    };
-    if told.is_empty() {
-        return Err(ApiError::Invalid("event: name at least one event.".into()));
-    }
-    let mut events = told.iter().map(|text| event(text)).collect::<Result<Vec<_>, _>>()?;
-    let mut seen = Vec::new();
-    events.retain(|event| {
-        !seen.contains(event) && {
-            seen.push(*event);
-            true
-        }
-    });
-    Ok(events)
-}
-
-fn event(text: &str) -> Result<DeliveryKind, ApiError> {
-    let unknown = || {
-        let names = DeliveryKind::ALL.map(DeliveryKind::as_str).join(", ");
-        ApiError::Invalid(format!("event: not an event; use one of {names}."))
-    };
-    DeliveryKind::parse(text).ok_or_else(unknown)
-}
-
-fn description(told: Option<String>) -> Result<Option<String>, ApiError> {
-    let told = told.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    if told.as_ref().is_some_and(|text| text.len() > limits::TEXT_BYTES) {
-        let most = limits::TEXT_BYTES;
-        return Err(ApiError::Invalid(format!("description: it is longer than {most} bytes.")));
-    }
-    Ok(told)
-}
-
-fn to_json(subscription: &Subscription) -> Value {
+fn shown(subscription: &Subscription) -> Hook<'_> {
     let Subscription { id, target_url, events, description, disabled, .. } = subscription;
-    let event = match events.as_slice() {
-        [one] => json!(one),
-        several => json!(several),
-    };
-    json!({
-        "id": id,
-        "event": event,
-        "target_url": target_url,
-        "description": description,
-        "created_at": rfc3339(subscription.created_at_ms),
-        "disabled": disabled.is_some(),
-        "disabled_at": disabled.as_ref().map(|it| rfc3339(it.since_ms)),
-        "disabled_reason": disabled.as_ref().and_then(|it| it.reason.as_ref()),
-    })
+    Hook {
+        id: *id,
+        event: HookEvents::new(events),
+        target_url: target_url.as_str(),
+        description: description.as_deref(),
+        created_at: Timestamp(subscription.created_at_ms),
+        disabled: disabled.is_some(),
+        disabled_at: disabled.as_ref().map(|disabled| Timestamp(disabled.since_ms)),
+        disabled_reason: disabled.as_ref().and_then(|disabled| disabled.reason.as_deref()),
+    }
 }
 
-fn with_secret(subscription: &Subscription, secret: &Secret) -> Value {
-    let mut told = to_json(subscription);
-    told["secret"] = secret.reveal().into();
-    told
+fn with_secret<'a>(subscription: &'a Subscription, secret: &'a Secret) -> HookSecret<'a> {
+    HookSecret { hook: shown(subscription), secret: secret.reveal() }
 }

@@ -1,34 +1,43 @@
-//! A visitor's journey, lead or not.
+//! A visitor's journey, whether it is a lead's or not.
 
 use super::api_key::{Allowed, LeadsRead};
-use super::query::Query;
+use super::query::{OfSite, Page, Query};
+use super::refusals::{KeyRefused, NoSuch};
 use crate::problem::ApiError;
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use clew_api::{Cursor, Journey, VisitorJourney};
 use clew_core::Core;
-use serde_json::json;
 use shared::ids::VisitorId;
-use shared::journey::{Cursor, History};
+use shared::journey::History;
 
-/// `GET /v1/visitors/{id}/journey?after=&limit=`: the journey, oldest first.
+/// Shows a visitor's whole journey, page by page, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/visitors/{visitor}/journey",
+    tag = "Journeys",
+    operation_id = "getVisitorJourney",
+    security(("api_key" = ["leads:read"])),
+    params(("visitor" = String, Path, description = "The visitor: the value of its cookie."), OfSite, Page),
+    responses(
+        (status = 200, description = "A page of the journey.", body = VisitorJourney<'static>),
+        NoSuch,
+        KeyRefused,
+    ),
+)]
 pub(super) async fn journey(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
     visitor: Path<String>,
-    request: HttpRequest,
+    window: Query<Page>,
 ) -> Result<HttpResponse, ApiError> {
     let visitor = VisitorId::parse(&visitor).ok_or(ApiError::NotFound("visitor"))?;
     let record =
         core.store.visitor(&key.site, visitor).await?.ok_or(ApiError::NotFound("visitor"))?;
-    let query = Query::of(&request);
-    let (after, limit) = (query.parsed("after", Cursor::parse)?, query.limit()?);
+    let (after, limit) = (window.after(Cursor::parse)?, window.limit()?);
     let trail = core.store.trail(&key.site, visitor).await?;
-    let (journey, next) = History::of_visitor(&trail, i64::MAX).page_json(after, limit);
-    let answer = json!({
-        "visitor": visitor,
-        "lead_id": record.lead,
-        "journey": journey,
-        "next": next.map(|next| next.to_string()),
-    });
-    Ok(HttpResponse::Ok().json(answer))
+    let history = History::of_visitor(&trail, i64::MAX);
+    let (journey, next) = Journey::page(&history, after, limit);
+    let next = next.map(|next| next.to_string());
+    Ok(HttpResponse::Ok().json(VisitorJourney { visitor, lead_id: record.lead, journey, next }))
 }

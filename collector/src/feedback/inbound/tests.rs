@@ -180,7 +180,7 @@ fn bodies_that_are_refused() {
     check_refused(
         &json!({ "amount": "5", "currency": "EURO" }),
         id,
-        "currency: not a currency code",
+        "currency: not an ISO 4217 currency code",
     );
     check_refused(
         &json!({ "amount": "5" }),

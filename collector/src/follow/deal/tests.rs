@@ -153,5 +153,7 @@ fn amounts() {
     assert_eq!(read("1200.005", Some("USD")), Ok(Some("1200.01 USD".into())));
     assert_eq!(read("", None), Ok(None));
     assert!(read("much", None).unwrap_err().to_string().contains("not an amount"));
-    assert!(read("1", Some("euro")).unwrap_err().to_string().contains("not an ISO 4217 currency code"));
+    assert!(
+        read("1", Some("euro")).unwrap_err().to_string().contains("not an ISO 4217 currency code")
+    );
 }

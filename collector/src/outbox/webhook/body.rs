@@ -1,14 +1,15 @@
-//! A webhook's body: what happened to a lead, with the lead's fields and its journey, within the size
-//! that receivers take.
+//! A webhook's body: what happened to a lead, with the lead's fields and journey, within the size that
+//! receivers accept.
 
-use super::news::News;
+use super::report::Report;
 use crate::leads::{LeadView, LoadError, Moment, load};
 use crate::settings::{BodyShape, Settings};
+use clew_api::{FieldValues, FlatEvent, Journey, Timestamp, WebhookData, WebhookEvent};
 use clew_store::{Delivery, DeliveryKind, Leads};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use shared::fields::FIELDS_VERSION;
 use shared::limits;
-use shared::time::rfc3339;
 
 /// The body of a delivery.
 ///
@@ -22,61 +23,73 @@ pub(super) async fn build(
 ) -> Result<Vec<u8>, LoadError> {
     let moment = delivery.conversion().map_or(Moment::Now, Moment::Conversion);
     let view = load(store, delivery.id.lead, moment).await?;
-    let news = News::find(&view, delivery.kind, delivery.subject).ok_or(LoadError::NoLead)?;
+    let report = Report::find(&view, delivery.kind, delivery.subject).ok_or(LoadError::NoLead)?;
     Ok(match shape {
-        BodyShape::Flat => cut(flat(&view, settings, news), &FLAT_CUTS, limits::WEBHOOK_BODY_BYTES),
+        BodyShape::Flat => {
+            shorten(&flat(&view, settings, report), &FLAT_CUTS, limits::WEBHOOK_BODY_BYTES)
+        }
         BodyShape::Enveloped => {
-            let body = enveloped(&view, settings, news, delivery.created_at_ms);
-            cut(body, &CUTS, limits::WEBHOOK_BODY_BYTES)
+            let body = enveloped(&view, settings, report, delivery.created_at_ms);
+            shorten(&body, &CUTS, limits::WEBHOOK_BODY_BYTES)
         }
     })
 }
 
-/// `type`, `timestamp` and `data`. A field that is not known is not sent: it must not empty the CRM's.
-fn enveloped(view: &LeadView, settings: &Settings, news: News, made_at_ms: i64) -> Value {
+/// An unknown field is left out, so that it does not empty the CRM's.
+fn enveloped<'a>(
+    view: &'a LeadView,
+    settings: &Settings,
+    report: Report,
+    created_at_ms: i64,
+) -> WebhookEvent<'a> {
     let mut fields = fields(view, settings);
-    fields.retain(|_, value| !value.is_null());
-    let mut data = news.members;
-    data.insert("id".into(), json!(news.id));
-    data.insert("lead_id".into(), json!(view.lead.id));
-    data.insert("fields_version".into(), json!(FIELDS_VERSION));
-    data.insert("fields".into(), json!(fields));
-    if news.kind == DeliveryKind::Converted {
-        data.insert("journey".into(), view.history.to_json());
+    fields.0.retain(|_, value| !value.is_null());
+    let is_conversion = report.kind == DeliveryKind::Converted;
+    WebhookEvent {
+        r#type: report.kind,
+        timestamp: Timestamp(created_at_ms),
+        data: WebhookData {
+            id: report.id.to_string(),
+            lead_id: view.lead.id,
+            fields_version: FIELDS_VERSION,
+            fields,
+            journey: is_conversion.then(|| Journey::ends(&view.history)),
+            change: report.change,
+        },
     }
-    json!({ "type": news.kind.as_str(), "timestamp": rfc3339(made_at_ms), "data": data })
 }
 
-/// Everything side by side: all fields, those that are not known `null`, so that every body has the
-/// same members; and what happened.
-pub(super) fn flat(view: &LeadView, settings: &Settings, news: News) -> Value {
-    lay_flat(fields(view, settings), news)
+/// An unknown field is `null`, so that every body has the same members.
+pub(super) fn flat(view: &LeadView, settings: &Settings, report: Report) -> FlatEvent {
+    flat_of(fields(view, settings), report)
 }
 
 /// The flat body of these fields.
-pub(super) fn lay_flat(mut fields: Map<String, Value>, news: News) -> Value {
-    fields.extend(news.members);
-    fields.insert("id".into(), json!(news.id));
-    fields.insert("event".into(), news.kind.as_str().into());
-    fields.insert("occurred_at".into(), rfc3339(news.at_ms).into());
-    fields.into()
+pub(super) fn flat_of(fields: FieldValues, report: Report) -> FlatEvent {
+    FlatEvent {
+        id: report.id.to_string(),
+        event: report.kind,
+        occurred_at: Timestamp(report.at_ms),
+        fields,
+        change: report.change,
+    }
 }
 
-/// Where the hand-off stands is no news to whoever receives it.
+/// Whether a field says how the hand-off itself stands, which a webhook does not report.
 pub(super) fn is_of_hand_off(field: &str) -> bool {
     matches!(field, "crm_sync_status" | "crm_synced_at")
 }
 
-fn fields(view: &LeadView, settings: &Settings) -> Map<String, Value> {
+fn fields(view: &LeadView, settings: &Settings) -> FieldValues {
     let mut fields = view.fields(settings, limits::WEBHOOK_JOURNEY_BYTES);
     fields.retain(|name, _| !is_of_hand_off(name));
-    fields
+    FieldValues(fields)
 }
 
 type Cut = fn(&mut Value);
 
-/// Leaves out, in turn, the reasons of touches, pages that were not engaged, all pages, the journey,
-/// `journey_json` and the summary.
+/// Leaves out in turn: the reasons of touches, page views that were not engaged, all page views, the journey,
+/// `journey_json`, the summary.
 const CUTS: [Cut; 6] = [
     |body| {
         let touches = body["data"]["journey"]["touches"].as_array_mut();
@@ -93,11 +106,14 @@ const CUTS: [Cut; 6] = [
     |body| remove(&mut body["data"]["fields"], "journey_summary"),
 ];
 
-/// The same of a flat body, which keeps its members.
+/// The same for a flat body, which keeps its members.
 const FLAT_CUTS: [Cut; 2] =
     [|body| body["journey_json"] = Value::Null, |body| body["journey_summary"] = Value::Null];
 
-fn cut(mut body: Value, cuts: &[Cut], limit: usize) -> Vec<u8> {
+/// A body as text, cut until it fits.
+fn shorten(body: &impl Serialize, cuts: &[Cut], limit: usize) -> Vec<u8> {
+    // Nothing in a body can fail to serialise: no map has keys other than strings.
+    let mut body = serde_json::to_value(body).unwrap_or_default();
     let mut text = body.to_string();
     for cut in cuts {
         if text.len() <= limit {
@@ -118,6 +134,7 @@ fn remove(object: &mut Value, member: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn check(limit: usize, expected: &[&str]) {
         let page = |engaged: bool| json!({ "engaged": engaged, "url": "x".repeat(100) });
@@ -125,7 +142,7 @@ mod tests {
             "fields": { "email": "a", "journey_json": "y".repeat(100) },
             "journey": { "pages": [page(true), page(false)], "touches": [{ "why": "w".repeat(100), "n": "z".repeat(100) }] },
         }});
-        let left_of: Value = serde_json::from_slice(&cut(body, &CUTS, limit)).unwrap();
+        let left_of: Value = serde_json::from_slice(&shorten(&body, &CUTS, limit)).unwrap();
         let mut left = Vec::new();
         match left_of["data"]["journey"]["pages"].as_array().map(Vec::len) {
             Some(2) => left.push("pages"),
@@ -142,7 +159,7 @@ mod tests {
     fn flat_bodies_keep_their_members() {
         let body = json!({ "email": "a", "journey_json": "y".repeat(100), "journey_summary": "z" });
         for (limit, json, summary) in [(1_000, false, false), (60, true, false), (9, true, true)] {
-            let cut: Value = serde_json::from_slice(&cut(body.clone(), &FLAT_CUTS, limit)).unwrap();
+            let cut: Value = serde_json::from_slice(&shorten(&body, &FLAT_CUTS, limit)).unwrap();
             let found = (cut["journey_json"].is_null(), cut["journey_summary"].is_null());
             assert_eq!((found, cut.as_object().unwrap().len()), ((json, summary), 3), "{limit}");
         }

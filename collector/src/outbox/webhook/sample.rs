@@ -1,22 +1,23 @@
-//! Flat bodies that are not delivered: samples for whoever maps them, and lists for whoever polls.
+//! Flat bodies that are not delivered: samples for mapping fields, and lists for programs that poll.
 
-use super::body::{flat, is_of_hand_off, lay_flat};
-use super::news::News;
+use super::body::{flat, flat_of, is_of_hand_off};
+use super::report::Report;
 use crate::leads::{LeadView, load_each};
 use crate::settings::Settings;
+use clew_api::{FieldValues, FlatEvent};
 use clew_core::Core;
 use clew_store::{DeliveryKind, Leads, StoreError};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use shared::fields::catalogue::catalogue;
 use shared::ids::{LeadId, SiteId};
 
 /// Bodies in a sample.
 const BODIES: usize = 3;
-/// Leads that are looked through for them,
+/// The newest leads that are searched for them.
 const LEADS: usize = 50;
-/// so many at a time.
+/// Leads that are read at once.
 const AT_ONCE: usize = 10;
-/// What a made-up lead is known by; its other fields are not known.
+/// What is known of the example lead; its other fields are `null`.
 const EXAMPLE: [(&str, &str); 12] = [
     ("lead_id", "0197a2b4-0000-7000-8000-000000000000"),
     ("email", "lead@example.com"),
@@ -32,7 +33,7 @@ const EXAMPLE: [(&str, &str); 12] = [
     ("lead_stage", "lead"),
 ];
 
-/// What would be delivered of a site's newest leads, newest first; of a made-up one where there is none.
+/// What would be delivered about a site's newest leads, newest first; about an example lead if there are none.
 ///
 /// # Errors
 /// The store's.
@@ -41,7 +42,7 @@ pub async fn sample(
     settings: &Settings,
     site: &SiteId,
     kind: DeliveryKind,
-) -> Result<Vec<Value>, StoreError> {
+) -> Result<Vec<FlatEvent>, StoreError> {
     let store = &*core.store;
     let leads = store.leads(site, None, LEADS).await?;
     let mut bodies = Vec::new();
@@ -54,12 +55,12 @@ pub async fn sample(
     }
     bodies.truncate(BODIES);
     if bodies.is_empty() {
-        bodies.push(made_up(kind, core.now_ms()));
+        bodies.push(example(kind, core.now_ms()));
     }
     Ok(bodies)
 }
 
-/// What would be delivered of these leads' last conversions.
+/// What would be delivered about the last conversions of these leads.
 ///
 /// # Errors
 /// The store's.
@@ -67,7 +68,7 @@ pub async fn converted(
     store: &(impl Leads + ?Sized),
     settings: &Settings,
     leads: &[LeadId],
-) -> Result<Vec<Value>, StoreError> {
+) -> Result<Vec<FlatEvent>, StoreError> {
     bodies_of(store, settings, leads, DeliveryKind::Converted).await
 }
 
@@ -76,16 +77,16 @@ async fn bodies_of(
     settings: &Settings,
     leads: &[LeadId],
     kind: DeliveryKind,
-) -> Result<Vec<Value>, StoreError> {
-    let body = |view: &LeadView| Some(flat(view, settings, News::last(view, kind)?));
+) -> Result<Vec<FlatEvent>, StoreError> {
+    let body = |view: &LeadView| Some(flat(view, settings, Report::newest(view, kind)?));
     load_each(store, leads, body).await
 }
 
-fn made_up(kind: DeliveryKind, now_ms: i64) -> Value {
+fn example(kind: DeliveryKind, now_ms: i64) -> FlatEvent {
     let names = catalogue().iter().map(|field| &field.name).filter(|name| !is_of_hand_off(name));
-    let mut fields: Map<String, Value> = names.map(|name| (name.clone(), Value::Null)).collect();
-    fields.extend(EXAMPLE.map(|(name, value)| (name.to_owned(), json!(value))));
-    lay_flat(fields, News::made_up(kind, now_ms))
+    let mut fields = FieldValues(names.map(|name| (name.clone(), Value::Null)).collect());
+    fields.0.extend(EXAMPLE.map(|(name, value)| (name.to_owned(), value.into())));
+    flat_of(fields, Report::example(kind, now_ms))
 }
 
 #[cfg(test)]
@@ -94,11 +95,11 @@ mod tests {
     use shared::fields::catalogue::find;
 
     #[test]
-    fn what_is_made_up_has_fields_that_there_are() {
+    fn the_example_has_every_field() {
         for (name, _) in EXAMPLE {
             assert!(find(name).is_some(), "{name}");
         }
-        let body = made_up(DeliveryKind::Converted, 0);
+        let body = serde_json::json!(example(DeliveryKind::Converted, 0));
         assert_eq!(body.as_object().unwrap().len(), catalogue().len() - 2 + 3);
     }
 }

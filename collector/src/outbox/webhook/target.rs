@@ -12,11 +12,11 @@ use crate::subscriptions::Subscriptions;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clew_api::{FlatPing, HookTest, PingData, PingEvent, Timestamp};
 use clew_connect::Outgoing;
 use clew_core::{Core, Pause};
 use clew_store::{Delivery, DestinationId, StoreError};
-use serde_json::{Value, json};
-use shared::time::rfc3339;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,20 +59,20 @@ impl WebhookTarget {
         Self { services, settings, owner, webhook }
     }
 
-    /// Sends a `ping` now. Returns what the API answers; one that is accepted ends what keeps the
-    /// webhook from being tried.
+    /// Sends a `ping` now. If the receiver accepts it, deliveries resume.
     ///
     /// # Errors
     /// The store's.
-    pub async fn test(&self) -> Result<Value, StoreError> {
+    pub async fn test(&self) -> Result<HookTest, StoreError> {
         let WebhookServices { core, receivers, .. } = &*self.services;
         let now_ms = core.now_ms();
         let id = format!("ping_{}", URL_SAFE_NO_PAD.encode(core.dice.roll::<16>()));
+        let (at, ping_id) = (Timestamp(now_ms), id.clone());
         let body = match self.webhook.shape {
             BodyShape::Enveloped => {
-                json!({ "type": "ping", "timestamp": rfc3339(now_ms), "data": { "id": id } })
+                json!(PingEvent { r#type: "ping", timestamp: at, data: PingData { id: ping_id } })
             }
-            BodyShape::Flat => json!({ "id": id, "event": "ping", "occurred_at": rfc3339(now_ms) }),
+            BodyShape::Flat => json!(FlatPing { id: ping_id, event: "ping", occurred_at: at }),
         };
         let begun = Instant::now();
         let reply = self.post(&id, body.to_string().into(), now_ms).await;
@@ -87,13 +87,7 @@ impl WebhookTarget {
             self.resume().await?;
         }
         let error = (!accepted).then(|| reply.to_string());
-        Ok(json!({
-            "accepted": accepted,
-            "status": status,
-            "milliseconds": milliseconds,
-            "error": error,
-            "webhook_id": id,
-        }))
+        Ok(HookTest { accepted, status, milliseconds, error, webhook_id: id })
     }
 
     fn id(&self) -> DestinationId {
