@@ -136,7 +136,7 @@ impl Check {
                 let told = |lead: Option<LeadId>| lead.map_or("none".into(), |lead| lead.to_text());
                 let (record, lead) = (told(member.by_record), told(member.by_lead));
                 self.complain(format!(
-                    "visitor {visitor} of {site}: its record names lead {record}, but the leads say {lead}"
+                    "visitor {visitor} of {site}: its record names lead {record}, but it is claimed by lead {lead}"
                 ));
             }
         }
@@ -146,7 +146,7 @@ impl Check {
             if member.by_record != member.by_lead && !told_with {
                 let kind = kind.as_str();
                 self.complain(format!(
-                    "{kind} {name} of {site}: does not lead to the lead that it was reported for"
+                    "{kind} {name} of {site}: looking it up does not find the lead that it was reported for"
                 ));
             }
         }
@@ -154,8 +154,8 @@ impl Check {
             if sides != 0 {
                 let at = rfc3339(at_ms);
                 self.complain(format!(
-                    "visitor {visitor} of {site}: it passed from lead {from} to lead {to} at {at}, but only one \
-                     of them says so"
+                    "visitor {visitor} of {site}: it moved from lead {from} to lead {to} at {at}, but only one of \
+                     the two leads records this"
                 ));
             }
         }
@@ -262,7 +262,7 @@ impl Check {
             if let Some(other) = member.by_lead.replace(lead.id).filter(|other| *other != lead.id) {
                 let visitor = join.visitor;
                 self.complain(format!(
-                    "visitor {visitor}: leads {other} and {} both have it now",
+                    "visitor {visitor}: leads {other} and {} both claim it",
                     lead.id
                 ));
             }

@@ -363,7 +363,7 @@ mod tests {
         check("[[keys]]\nname = \"a\"\nsite = \"b\"\nhash = \"x\"", &[], Err("sha256:"));
         let destination = "[[destinations]]\nname = \"crm\"\nsite = \"demo\"\nsecret = \"env:S\"\n";
         let plain = format!("{SITE}{destination}url = \"http://crm.example.com\"");
-        check(&plain, &[], Err("no S"));
+        check(&plain, &[], Err("S is not set"));
         check(&plain, &[("S", "whsec_x")], Err("https"));
         check(&format!("{plain}\nallow_private = true"), &[("S", "whsec_x")], Ok(()));
     }

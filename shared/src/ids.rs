@@ -184,7 +184,9 @@ impl<'de> serde::Deserialize<'de> for SiteId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("a site name must be 1 to 32 of a-z, 0-9, '-' and '_'")
+            serde::de::Error::custom(
+                "a site name must be 1 to 32 characters of a-z, 0-9, '-' and '_'",
+            )
         })
     }
 }

@@ -53,7 +53,7 @@ fn errors_name_what_is_wrong() {
     check("--model time-decay --half-life-days -7", good, "not a number of days above 0");
     check("--model position --weights 40/20", good, "is not FIRST/BETWEEN/LAST");
     check("--model position --weights -1/1/1", good, "is not FIRST/BETWEEN/LAST");
-    check("--model first --direct maybe", good, "neither keep nor drop");
+    check("--model first --direct maybe", good, "should be keep or drop");
     check("--model time-decay", good, "paths do not have: use journeys with hours_before");
     check("--model first --lookback-days 30", good, "paths do not have: use journeys");
     // The header.

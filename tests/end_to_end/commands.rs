@@ -25,7 +25,7 @@ fn a_first_setup() {
     let run = |line: &str| told(&clew(folder.path(), line));
     for (line, part) in [
         ("key --site demo --name forms", "run `clew init` first"),
-        ("init --site Demo --host example.com", "1 to 32 of a-z"),
+        ("init --site Demo --host example.com", "1 to 32 characters of a-z"),
         ("init --site demo", "--host"),
         ("serve --config nowhere.toml", "cannot read the configuration nowhere.toml"),
     ] {
@@ -99,7 +99,7 @@ fn keys_are_made() {
         ("key --site demo --site demo --name x", "site `demo` is listed twice"),
         ("key --site demo --name x --scope leads", "not a scope; use leads:write, leads:read"),
         ("key --site demo --name x --expires soon", "should be a date like \"2027-01-31\""),
-        ("key --site demo --name x --expires 2020-01-31", "--expires: 2020-01-31 has passed"),
+        ("key --site demo --name x --expires 2020-01-31", "--expires: 2020-01-31 is in the past"),
         ("key --site demo --name \u{1b}", "use only letters"),
     ] {
         let (success, text) = run(line);

@@ -212,7 +212,7 @@ async fn impossible_arguments_are_refused(backend: Backend) {
         &["--site", "demo", "--before", "21.11.2026"],
         "should be a date or time such as 2026-11-21",
     );
-    check(&["--site", "Demo", "--before", "2026-11-21"], "1 to 32 of a-z");
+    check(&["--site", "Demo", "--before", "2026-11-21"], "1 to 32 characters of a-z");
     let unknown = "neither the configuration nor the store has a site `nowhere`";
     check(&["--site", "nowhere", "--before", "2026-11-21"], unknown);
 }

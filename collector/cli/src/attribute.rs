@@ -72,7 +72,7 @@ fn direct(text: &str) -> Result<Direct> {
     match text {
         "keep" => Ok(Direct::Keep),
         "drop" => Ok(Direct::Drop),
-        _ => bail!("`{text}` is neither keep nor drop"),
+        _ => bail!("`{text}` should be keep or drop"),
     }
 }
 

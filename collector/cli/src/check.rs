@@ -56,5 +56,6 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     for problem in &problems {
         say(problem);
     }
-    bail!("{} problems", problems.len() as u64 + further)
+    let count = problems.len() as u64 + further;
+    bail!("the store is inconsistent; problems found: {count}")
 }

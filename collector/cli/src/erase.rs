@@ -43,7 +43,7 @@ struct Visitors {
     #[arg(long, value_name = "DATE", value_parser = time)]
     before: Option<i64>,
     /// Only visitors whose page views are all flagged.
-    #[arg(long, value_name = "AS")]
+    #[arg(long, value_name = "KIND")]
     flagged: Option<Flag>,
     /// Report what would be erased without erasing anything.
     #[arg(long)]

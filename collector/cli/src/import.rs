@@ -83,7 +83,10 @@ impl Import {
             }
         }
         // Without the last part, the import can only continue with the file that it began with.
-        ensure!(reader.whole() == Some(whole), "the file was replaced during the import");
+        ensure!(
+            reader.whole() == Some(whole),
+            "the file was replaced during the import; run it again with the original file"
+        );
         let state = ImportState { file: whole.digest, entities: done };
         store.import(ImportPart { entities, state, last: true }).await?;
         bar.finish_and_clear();
@@ -98,7 +101,7 @@ fn verify(file: &Path) -> Result<Whole> {
     let mut reader = transfer::open(file, move |bytes| counted.inc(bytes))?;
     while reader.read_entity()?.is_some() {}
     bar.finish_and_clear();
-    reader.whole().context("its last line is missing")
+    reader.whole().context("the file is incomplete: its last line is missing")
 }
 
 fn of_file(file: &Path, what: &str) -> Result<ProgressBar> {

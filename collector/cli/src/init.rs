@@ -29,7 +29,7 @@ pub(crate) struct Init {
 
 /// Parses a site's name.
 pub(crate) fn site(text: &str) -> Result<SiteId> {
-    SiteId::parse(text).context("should be 1 to 32 of a-z, 0-9, '-' and '_'")
+    SiteId::parse(text).context("should be 1 to 32 characters of a-z, 0-9, '-' and '_'")
 }
 
 impl Init {

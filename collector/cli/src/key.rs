@@ -39,7 +39,7 @@ impl Key {
         }
         if let Some(expires) = &self.expires {
             let is_ahead = expires.at_ms() > Clock::system().now_ms();
-            ensure!(is_ahead, "--expires: {expires} has passed");
+            ensure!(is_ahead, "--expires: {expires} is in the past; use a later date");
         }
         let key = new_api_key(rand::random());
         let table = self.table(&KeyHash::of(&key));

@@ -32,7 +32,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// First-party marketing attribution that a company runs itself.
+/// Self-hosted, first-party marketing attribution.
 #[derive(Debug, Parser)]
 #[command(name = "clew", version, about)]
 struct Arguments {

@@ -29,7 +29,7 @@ pub(crate) fn ensure_not_root(source: &Source, allowed: bool) -> Result<()> {
 fn ensure_allowed(is_root: bool, allowed: bool) -> Result<()> {
     ensure!(
         !is_root || allowed,
-        "the collector does not need to run as root: run it as a dedicated user that owns the store's folder, \
+        "will not run as root: run the collector as a dedicated user that owns the store's folder, \
          or, in a container that holds nothing else, use `clew serve --allow-root` ({ALLOW_ROOT}=1)"
     );
     Ok(())

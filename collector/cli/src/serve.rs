@@ -194,7 +194,9 @@ impl Signals {
 
 fn warn_of_gaps(Settings { config, .. }: &Settings) {
     if config.sites.is_empty() {
-        tracing::warn!("no site is configured; every event will be refused as unknown_site");
+        tracing::warn!(
+            "no site is configured, so every batch will be refused as unknown_site; add a [[sites]] table"
+        );
     }
     if config.token_keys.is_empty() {
         tracing::warn!(

@@ -17,7 +17,9 @@ pub(crate) struct Snippet {
 impl Snippet {
     pub(crate) fn run(&self, config: &Config) -> Result<()> {
         ensure!(config.site(&self.site).is_some(), "the configuration has no site `{}`", self.site);
-        let tracker = Tracker::built_in().context("this binary was built without the tracker")?;
+        let tracker = Tracker::built_in().context(
+            "this binary was built without the tracker; run `cargo xtask tracker` and rebuild it",
+        )?;
         let origin = config.public_url.origin().ascii_serialization();
         let base = format!("{origin}{}", config.prefix);
         let site = &self.site;

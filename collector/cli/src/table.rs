@@ -101,7 +101,9 @@ impl<R: BufRead> Table<R> {
                     Err(anyhow!("the header has {width} fields, but the row has {}", record.len()))
                 }
                 Ok(true) => take(Row(&record)),
-                Err(error) if error.is_io_error() => return Err(error).context("reading failed"),
+                Err(error) if error.is_io_error() => {
+                    return Err(error).context("the input cannot be read");
+                }
                 Err(_) => Err(anyhow!("not valid UTF-8")),
             };
             taken.with_context(|| format!("line {line}"))?;

@@ -155,7 +155,10 @@ impl CrmConfig {
     /// # Errors
     /// A message that names the setting at fault.
     pub fn check(&self) -> Result<()> {
-        ensure!(SiteId::parse(&self.name).is_some(), "a name is 1 to 32 of a-z, 0-9, '-' and '_'");
+        ensure!(
+            SiteId::parse(&self.name).is_some(),
+            "name: should be 1 to 32 characters of a-z, 0-9, '-' and '_'"
+        );
         for name in &self.fields {
             catalogue::find(name).with_context(|| {
                 format!("fields: there is no field `{name}`; `GET /v1/fields` lists them")

@@ -135,7 +135,9 @@ impl From<FeedbackError> for ApiError {
         match error {
             FeedbackError::Malformed(_) => Self::Malformed(error.to_string()),
             FeedbackError::Invalid(_) => Self::Invalid(error.to_string()),
-            FeedbackError::Unmatched => Self::NotFound("lead; GET /v1/unmatched lists the record"),
+            FeedbackError::Unmatched => {
+                Self::NotFound("lead; the record was kept, and GET /v1/unmatched lists it")
+            }
             FeedbackError::NoLead => Self::NotFound("lead"),
             FeedbackError::ReferenceUsed | FeedbackError::Taken(..) => {
                 Self::Conflict(error.to_string())
@@ -221,7 +223,9 @@ impl ApiError {
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",
-                told("The body took too long to arrive. Send the request again, faster."),
+                told(
+                    "The body took too long to arrive. Send the request again over a faster connection.",
+                ),
             ),
             Self::Conflict(detail) => (StatusCode::CONFLICT, "conflict", detail.clone()),
             Self::TooLarge => (
@@ -243,7 +247,7 @@ impl ApiError {
             Self::Store(StoreError::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("Too many writes are waiting. Repeat the request after Retry-After."),
+                told("Too many writes are waiting. Retry after the seconds in Retry-After."),
             ),
             Self::Store(error @ StoreError::Full(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_full", sentence(&error.to_string()))
@@ -254,24 +258,24 @@ impl ApiError {
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
-                told("The store is unavailable. Repeat the request after Retry-After."),
+                told("The store is unavailable. Retry after the seconds in Retry-After."),
             ),
             Self::NoRoom => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("Too many bodies are being read. Repeat the request after Retry-After."),
+                told("Too many bodies are being read. Retry after the seconds in Retry-After."),
             ),
             Self::TooManyConnections => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
                 told(
-                    "This client has too many connections open. Close some, or reuse one for several requests.",
+                    "This client has too many connections open. Close some, or send several requests over one.",
                 ),
             ),
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("The store did not answer in time. Repeat the request after Retry-After."),
+                told("The store did not answer in time. Retry after the seconds in Retry-After."),
             ),
             Self::Page(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "page", told("The page could not be rendered."))
@@ -290,15 +294,15 @@ impl ApiError {
 fn too_much(by: &str) -> &'static str {
     match by {
         "visitor" => {
-            "This visitor sends more events than a person causes. Repeat the request after Retry-After."
+            "This visitor sends more events than a person would. Retry after the seconds in Retry-After."
         }
         "site_day" => {
-            "The site has reached its daily limit. Repeat the request after Retry-After, or raise \
+            "The site has reached its daily limit. Retry after the seconds in Retry-After, or raise \
              rates.site_events_per_day and rates.site_mib_per_day."
         }
         _ => {
-            "This address sends too much. Repeat the request after Retry-After. If it is your own proxy, \
-             add it to trusted_proxies."
+            "This address sends too many events. Retry after the seconds in Retry-After. If it is your own \
+             proxy, add it to trusted_proxies."
         }
     }
 }

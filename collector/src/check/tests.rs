@@ -106,25 +106,25 @@ fn who_is_found_by_what_was_told() {
     check(true, Some(1), None);
     // It was reported with a stage.
     check(false, Some(2), None);
-    check(true, Some(2), Some("hubspot:contact:7 of demo: does not lead to the lead"));
-    check(true, None, Some("does not lead to the lead"));
+    check(true, Some(2), Some("hubspot:contact:7 of demo: looking it up does not find the lead"));
+    check(true, None, Some("looking it up does not find the lead"));
 }
 
 #[test]
 fn whose_a_browser_is() {
     let as_it_is = |_: &mut Join| {};
     check(as_it_is, as_it_is, None);
-    check(|join| join.until_ms = Some(999), as_it_is, Some("only one of them says so"));
-    check(|join| join.until_lead = Some(id(3)), as_it_is, Some("only one of them says so"));
-    check(|join| join.until_lead = None, as_it_is, Some("only one of them says so"));
-    check(as_it_is, |join| join.from_lead = None, Some("only one of them says so"));
+    check(|join| join.until_ms = Some(999), as_it_is, Some("only one of the two leads"));
+    check(|join| join.until_lead = Some(id(3)), as_it_is, Some("only one of the two leads"));
+    check(|join| join.until_lead = None, as_it_is, Some("only one of the two leads"));
+    check(as_it_is, |join| join.from_lead = None, Some("only one of the two leads"));
     let open = |join: &mut Join| (join.until_ms, join.until_lead) = (None, None);
     let alone = |join: &mut Join| join.from_lead = None;
-    check(open, alone, Some("both have it now"));
+    check(open, alone, Some("both claim it"));
     check(as_it_is, |join| join.until_ms = Some(2_000), Some("its record names lead"));
     // An undone join no longer counts.
     let undone = |join: &mut Join| join.undone_at_ms = Some(3_000);
     check(undone, alone, None);
-    check(undone, as_it_is, Some("only one of them says so"));
+    check(undone, as_it_is, Some("only one of the two leads"));
     check(open, undone, Some("its record names lead"));
 }

@@ -62,7 +62,7 @@ impl DestinationConfig {
 
     fn check_parts(&self, sites: &[SiteConfig]) -> Result<()> {
         let is_name = SiteId::parse(&self.name).is_some();
-        ensure!(is_name, "name: should be 1 to 32 of a-z, 0-9, '-' and '_'");
+        ensure!(is_name, "name: should be 1 to 32 characters of a-z, 0-9, '-' and '_'");
         let is_site = sites.iter().any(|site| site.name == self.site);
         ensure!(is_site, "site `{}` is not configured", self.site);
         let plain_allowed = self.allow_private && self.url.scheme() == "http";

@@ -1,4 +1,4 @@
-//! What a browser is told about a batch that was refused.
+//! The problems of batches that are refused as a whole.
 
 use actix_web::http::StatusCode;
 use shared::outcome::DropReason;
@@ -24,18 +24,19 @@ pub(super) fn dropped(reason: DropReason) -> (StatusCode, &'static str, String) 
         }
         DropReason::ForeignOrigin => (
             StatusCode::FORBIDDEN,
-            "The page's host is not one of the site's hosts: add it to them in the configuration.",
+            "The page's host is not one of the site's hosts: add it to sites.hosts in the configuration.",
         ),
         DropReason::InvalidVisitor => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "The visitor is not a UUID.")
+            let detail = "The visitor is not a UUID: send the value of the cookie clew_id.";
+            (StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
         DropReason::RateLimited => (
             StatusCode::TOO_MANY_REQUESTS,
-            "Too much was sent. Repeat the request after Retry-After.",
+            "Too many events were sent. Retry after the seconds in Retry-After.",
         ),
         DropReason::Overloaded => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Too many writes are waiting. Repeat the request after Retry-After.",
+            "Too many writes are waiting. Retry after the seconds in Retry-After.",
         ),
         DropReason::InvalidEvent
         | DropReason::TooLong
