@@ -5,13 +5,13 @@ use crate::transfer::hex;
 use clew_store::visitor::{Row, Visitor, trail};
 use clew_store::{DeliveryId, Entity, Record};
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{Conversion, IdentityKind, Lead, Standing};
+use shared::lead::{Conversion, IdentityKind, Lead, LeadStatus};
 use shared::time::rfc3339;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Problems that are reported one by one; further ones are only counted.
-const TOLD: usize = 20;
+const LISTED: usize = 20;
 
 /// A check in progress; takes every entity of a store.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub struct Check {
     members: HashMap<(SiteId, VisitorId), Membership>,
     /// For each deal or CRM record, the lead that it is looked up as and the lead that it was
     /// reported for.
-    told_of: HashMap<(SiteId, IdentityKind, String), Membership>,
+    identities: HashMap<(SiteId, IdentityKind, String), Membership>,
     /// Leads that another entity refers to, and what that entity is.
     named: HashMap<LeadId, &'static str>,
     /// For each handover of a visitor, the number of leads that gave it minus those that took it; 0
@@ -110,7 +110,7 @@ impl Check {
                 self.counts.identities += 1;
                 if matches!(kind, IdentityKind::Deal | IdentityKind::CrmRecord) {
                     let key = (site.clone(), *kind, value.clone());
-                    self.told_of.entry(key).or_default().by_record = Some(*lead);
+                    self.identities.entry(key).or_default().by_record = Some(*lead);
                 }
                 self.named.insert(*lead, "an identity");
             }
@@ -133,17 +133,17 @@ impl Check {
         }
         for ((site, visitor), member) in std::mem::take(&mut self.members) {
             if member.by_record != member.by_lead {
-                let told = |lead: Option<LeadId>| lead.map_or("none".into(), |lead| lead.to_text());
-                let (record, lead) = (told(member.by_record), told(member.by_lead));
+                let text = |lead: Option<LeadId>| lead.map_or("none".into(), |lead| lead.to_text());
+                let (record, lead) = (text(member.by_record), text(member.by_lead));
                 self.complain(format!(
                     "visitor {visitor} of {site}: its record names lead {record}, but it is claimed by lead {lead}"
                 ));
             }
         }
-        for ((site, kind, name), member) in std::mem::take(&mut self.told_of) {
+        for ((site, kind, name), member) in std::mem::take(&mut self.identities) {
             // A CRM record may have been reported together with a stage or a deal.
-            let told_with = kind == IdentityKind::CrmRecord && member.by_lead.is_none();
-            if member.by_record != member.by_lead && !told_with {
+            let reported_together = kind == IdentityKind::CrmRecord && member.by_lead.is_none();
+            if member.by_record != member.by_lead && !reported_together {
                 let kind = kind.as_str();
                 self.complain(format!(
                     "{kind} {name} of {site}: looking it up does not find the lead that it was reported for"
@@ -244,7 +244,7 @@ impl Check {
             ));
         }
         // A proposed lead takes over no visitors.
-        if lead.standing != Standing::Verified {
+        if lead.status != LeadStatus::Verified {
             return;
         }
         for join in lead.valid_joins() {
@@ -272,7 +272,7 @@ impl Check {
     fn records(&mut self, lead: &Lead, records: &[Record]) {
         self.counts.records += records.len() as u64;
         for (kind, name) in records.iter().filter_map(Record::identity) {
-            let member = self.told_of.entry((lead.site.clone(), kind, name)).or_default();
+            let member = self.identities.entry((lead.site.clone(), kind, name)).or_default();
             let before = member.by_lead.replace(lead.id);
             if let Some(other) = before.filter(|other| *other != lead.id) {
                 let (kind, lead) = (kind.as_str(), lead.id);
@@ -282,7 +282,7 @@ impl Check {
     }
 
     fn complain(&mut self, problem: String) {
-        match self.problems.len() < TOLD {
+        match self.problems.len() < LISTED {
             true => self.problems.push(problem),
             false => self.further += 1,
         }

@@ -14,7 +14,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{
-    Contact, ContactError, Conversion, ConversionKind, JourneyState, Lead, NamedBy, Standing, e164,
+    Contact, ContactError, Conversion, ConversionKind, JourneyState, Lead, LeadStatus, NamedBy,
+    e164,
 };
 use shared::limits;
 use shared::source::Rules;
@@ -44,7 +45,7 @@ pub struct Identified {
 }
 
 /// The result of a conversion.
-pub struct Made {
+pub struct ConversionResult {
     /// The lead with its history up to the conversion.
     pub view: LeadView,
     /// The conversion.
@@ -103,13 +104,13 @@ impl Conversions {
         site: &SiteId,
         request: LeadRequest,
         idempotency: Option<Idempotency>,
-    ) -> Result<Made, ConversionError> {
+    ) -> Result<ConversionResult, ConversionError> {
         let contact = request.contact.normalised(settings.country(site))?;
         let (visitor, token) = (request.visitor.as_deref(), request.token.as_deref());
-        let (named, journey) = self.who(settings, site, visitor, token);
+        let (named, journey) = self.identify_visitor(settings, site, visitor, token);
         let now_ms = self.core.now_ms();
         let conversion = Conversion {
-            id: ConversionId::new(now_ms, self.core.dice.roll()),
+            id: ConversionId::new(now_ms, self.core.random.bytes()),
             number: 0,
             at_ms: now_ms,
             kind: request.kind,
@@ -133,7 +134,7 @@ impl Conversions {
         if let (false, Some(made)) = (repeated, view.history.conversions.last()) {
             self.core.metrics.conversion(made.journey);
         }
-        Ok(Made { view, conversion, repeated })
+        Ok(ConversionResult { view, conversion, repeated })
     }
 
     /// Creates or proposes a lead from a person that a page named, depending on the site's
@@ -201,15 +202,15 @@ impl Conversions {
         settings: &Settings,
         proposed: Lead,
     ) -> Result<LeadId, ConversionError> {
-        let Lead { id, site, standing, contact, joins, .. } = proposed;
-        match standing {
-            Standing::Verified => return Ok(id),
-            Standing::Confirmed(lead) => return Ok(lead),
-            Standing::Proposed => {}
+        let Lead { id, site, status, contact, joins, .. } = proposed;
+        match status {
+            LeadStatus::Verified => return Ok(id),
+            LeadStatus::Confirmed(lead) => return Ok(lead),
+            LeadStatus::Proposed => {}
         }
         let at_ms = self.core.now_ms();
         let conversion = Conversion {
-            id: ConversionId::new(at_ms, self.core.dice.roll()),
+            id: ConversionId::new(at_ms, self.core.random.bytes()),
             number: 0,
             at_ms,
             kind: ConversionKind::Api,
@@ -253,7 +254,7 @@ impl Conversions {
         let new = NewConversion {
             site: site.clone(),
             conversion,
-            new_lead: LeadId::new(at_ms, self.core.dice.roll()),
+            new_lead: LeadId::new(at_ms, self.core.random.bytes()),
             destinations,
             due_at_ms: at_ms + i64::from(settings.config.delivery.settle_seconds) * 1000,
             idempotency,
@@ -269,7 +270,7 @@ impl Conversions {
 
     /// Finds the visitor. The token is sealed, so it comes first; if it is not valid, the cookie's
     /// value is used.
-    fn who(
+    fn identify_visitor(
         &self,
         settings: &Settings,
         site: &SiteId,

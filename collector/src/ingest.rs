@@ -2,8 +2,8 @@
 //! reason, and stores what is kept.
 //!
 //! First the batch as a whole is checked (`open`), then each event (`STEPS`). Judging is
-//! independent of HTTP and of the store: it takes a [`Request`] and returns a [`Judged`] batch,
-//! which [`Ingest`] stores.
+//! independent of HTTP and of the store: it takes a [`Request`] and returns a [`JudgedBatch`], which
+//! [`Ingest`] stores.
 
 mod request;
 mod steps;
@@ -13,7 +13,7 @@ pub use request::Request;
 use crate::conversion::{ConversionError, Conversions, Identified};
 use crate::limiter::{Limited, Limiter, Load};
 use crate::settings::{Settings, Site};
-use clew_core::{Core, Dice};
+use clew_core::{Core, Random};
 use clew_store::{Arrival, Arrivals, StoreError};
 use shared::ad_cookies::AdCookies;
 use shared::context::VisitorContext;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use steps::{Candidate, STEPS};
 
 /// A judged batch: the events to store and the outcomes known so far.
-pub struct Judged<'a> {
+pub struct JudgedBatch<'a> {
     /// The site.
     pub site: &'a Site,
     /// Whether the collector assigned the visitor's id.
@@ -48,7 +48,7 @@ pub struct Judged<'a> {
 
 /// Why a whole batch is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refusal {
+pub struct BatchRefusal {
     /// The outcome of all its events.
     pub reason: DropReason,
     /// The number of events; 1 if it is not known.
@@ -57,7 +57,7 @@ pub struct Refusal {
     pub limited: Option<Limited>,
 }
 
-impl Refusal {
+impl BatchRefusal {
     fn of(events: usize) -> impl Fn(DropReason) -> Self {
         move |reason| Self { reason, events, limited: None }
     }
@@ -69,23 +69,23 @@ impl Refusal {
 /// # Errors
 /// If the whole batch is refused.
 pub fn judge<'a>(
-    dice: &Dice,
+    random: &Random,
     settings: &'a Settings,
     request: Request<'_>,
     body: &[u8],
     admit: impl FnOnce(&'a Site, Load) -> Result<(), Limited>,
-) -> Result<Judged<'a>, Refusal> {
-    let batch = Batch::parse(body).map_err(Refusal::of(1))?;
+) -> Result<JudgedBatch<'a>, BatchRefusal> {
+    let batch = Batch::parse(body).map_err(BatchRefusal::of(1))?;
     let events = batch.events.len().max(1);
     let (site, visitor, minted) =
-        open(dice, settings, request, &batch).map_err(Refusal::of(events))?;
+        open(random, settings, request, &batch).map_err(BatchRefusal::of(events))?;
     let candidates: Vec<_> = batch.events.iter().map(|raw| Candidate::parse(raw)).collect();
     let persons = candidates.iter().flatten().filter(|event| event.names_a_person()).count();
     let persons = persons.min(limits::BATCH_PERSONS);
     let load = Load { client: request.client, visitor, events, persons, bytes: body.len() };
-    admit(site, load).map_err(|limited| Refusal {
+    admit(site, load).map_err(|limited| BatchRefusal {
         limited: Some(limited),
-        ..Refusal::of(events)(DropReason::RateLimited)
+        ..BatchRefusal::of(events)(DropReason::RateLimited)
     })?;
     let context = VisitorContext {
         language: cut(&batch.language, 35),
@@ -95,7 +95,7 @@ pub fn judge<'a>(
         dnt: batch.dnt,
         ad_cookies: AdCookies::read(&batch.ga, &batch.ga_session, &batch.fbc, &batch.fbp),
     };
-    let mut judged = Judged {
+    let mut judged = JudgedBatch {
         site,
         minted,
         keep_cookie: !steps::forbidden(site, request, &batch),
@@ -111,7 +111,7 @@ pub fn judge<'a>(
         outcomes: Vec::with_capacity(batch.events.len()),
         identified: Vec::new(),
     };
-    let setting = steps::Setting { settings, site, request, batch: &batch };
+    let context = steps::StepContext { settings, site, request, batch: &batch };
     let mut persons = 0;
     for candidate in candidates {
         let id = candidate.as_ref().ok().map(|candidate| candidate.event.id);
@@ -120,14 +120,14 @@ pub fn judge<'a>(
             if candidate.names_a_person() && persons > limits::BATCH_PERSONS {
                 return Err(DropReason::TooManyEvents);
             }
-            STEPS.iter().try_for_each(|(_, step)| step(&mut candidate, &setting))?;
+            STEPS.iter().try_for_each(|(_, step)| step(&mut candidate, &context))?;
             Ok(candidate)
         };
         match candidate.and_then(run) {
             Err(reason) => judged.outcomes.push((id, Some(Outcome::Dropped(reason)))),
             Ok(candidate) => {
                 judged.outcomes.push((id, None));
-                let (arrival, identified) = candidate.into_arrival(&setting);
+                let (arrival, identified) = candidate.into_arrival(&context);
                 judged.arrivals.events.push(arrival);
                 judged.identified.extend(identified);
             }
@@ -202,8 +202,8 @@ impl Ingest {
     ) -> Result<Accepted, IngestError> {
         let metrics = &self.core.metrics;
         let admit = |site: &Site, load| self.limiter.batch(settings, &site.config.name, load);
-        let judged = judge(&self.core.dice, settings, request, body, admit);
-        let judged = judged.map_err(|Refusal { reason, events, limited }| {
+        let judged = judge(&self.core.random, settings, request, body, admit);
+        let judged = judged.map_err(|BatchRefusal { reason, events, limited }| {
             metrics.events(Outcome::Dropped(reason), events);
             let Some(limited) = limited else { return IngestError::Refused(reason) };
             metrics.limited(limited.by);
@@ -279,7 +279,7 @@ impl Ingest {
 
 /// Checks the batch as a whole: site, origin, number of events and visitor.
 fn open<'a>(
-    dice: &Dice,
+    random: &Random,
     settings: &'a Settings,
     request: Request<'_>,
     batch: &Batch<'_>,
@@ -301,7 +301,7 @@ fn open<'a>(
     }
     match request.cookie.and_then(VisitorId::parse) {
         Some(visitor) => Ok((site, visitor, false)),
-        None => Ok((site, VisitorId::from_random(dice.roll()), true)),
+        None => Ok((site, VisitorId::from_random(random.bytes()), true)),
     }
 }
 

@@ -138,7 +138,7 @@ impl Operation {
             company: Some("Test of Clew, please delete".into()),
             ..Contact::default()
         };
-        let lead = LeadId::new(now_ms, self.core.dice.roll());
+        let lead = LeadId::new(now_ms, self.core.random.bytes());
         let values: Vec<(&'static Field, Value)> =
             connection.fields.iter().map(|field| (*field, example(field, lead, now_ms))).collect();
         let push = Push {

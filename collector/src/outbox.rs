@@ -154,7 +154,7 @@ impl Outbox {
             return Ok(());
         }
         let settings = self.settings.get();
-        let lease_ms = crm::longest(&settings).as_millis() as i64 + LEASE_MARGIN_MS;
+        let lease_ms = crm::longest_attempt(&settings).as_millis() as i64 + LEASE_MARGIN_MS;
         let latest = latest(&settings.config.delivery, lease_ms, now_ms);
         let recalled = self.core.store.recall_deliveries(now_ms, latest).await?;
         if recalled > 0 {
@@ -172,15 +172,15 @@ impl Outbox {
         stop: &watch::Receiver<bool>,
     ) -> Result<Option<usize>, StoreError> {
         let (mut attempts, mut failed) = (0, None);
-        let mut under_way = FuturesUnordered::new();
+        let mut in_flight = FuturesUnordered::new();
         loop {
             if failed.is_none() && !*stop.borrow() {
                 // Read every time, so that a changed URL or secret applies at once.
                 let settings = self.settings.get();
-                match self.claim(&settings, destination, under_way.len()).await {
+                match self.claim(&settings, destination, in_flight.len()).await {
                     Ok(Some((target, claimed))) => {
                         attempts += claimed.len();
-                        under_way.extend(claimed.into_iter().map(|delivery| {
+                        in_flight.extend(claimed.into_iter().map(|delivery| {
                             self.deliver(Arc::clone(&target), Arc::clone(&settings), delivery)
                         }));
                     }
@@ -190,7 +190,7 @@ impl Outbox {
             }
             tokio::select! {
                 // Attempts in progress are finished, even after an error.
-                ended = under_way.next() => match ended {
+                ended = in_flight.next() => match ended {
                     Some(Ok(())) => {}
                     Some(Err(error)) => failed = Some(error),
                     None => return failed.map_or(Ok(Some(attempts)), Err),
@@ -199,7 +199,7 @@ impl Outbox {
                 () = wait(PAUSE) => {}
             }
         }
-        while under_way.next().await.is_some() {}
+        while in_flight.next().await.is_some() {}
         Ok(None)
     }
 
@@ -209,21 +209,21 @@ impl Outbox {
         &self,
         settings: &Arc<Settings>,
         destination: &DestinationId,
-        under_way: usize,
+        in_flight: usize,
     ) -> Result<Option<(Arc<dyn Target>, Vec<Delivery>)>, StoreError> {
         let target = self.targets.get(settings, destination).await?;
         let Some(target) = target.map(Arc::from) else { return Ok(None) };
         let target: Arc<dyn Target> = target;
-        let limit = target.room(under_way).await?;
+        let limit = target.capacity(in_flight).await?;
         if limit == 0 {
             return Ok(Some((target, Vec::new())));
         }
         let now_ms = self.core.now_ms();
-        let longest_ms = target.longest().as_millis() as i64;
+        let longest_attempt_ms = target.longest_attempt().as_millis() as i64;
         let claim = Claim {
             destination: destination.clone(),
             now_ms,
-            lease_until_ms: now_ms + longest_ms + LEASE_MARGIN_MS,
+            lease_until_ms: now_ms + longest_attempt_ms + LEASE_MARGIN_MS,
             limit,
         };
         let claimed = self.core.store.claim_deliveries(claim).await?;
@@ -254,7 +254,7 @@ impl Outbox {
         delivery: Delivery,
     ) -> Result<(), StoreError> {
         let attempt: Attempt = target.deliver(&delivery).await?;
-        let until_ms = target.after(&attempt).await?;
+        let until_ms = target.after_attempt(&attempt).await?;
         let now_ms = self.core.now_ms();
         let jitter = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
         let schedule = &settings.config.delivery.retry_seconds;

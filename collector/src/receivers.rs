@@ -25,12 +25,12 @@ const SLOWEST_MS: i64 = 300_000;
 /// The health of all receivers, by destination.
 pub struct Receivers {
     core: Arc<Core>,
-    known: Known,
+    known: ReceiverStates,
 }
 
 /// What this collector knows about the receivers.
 #[derive(Default)]
-struct Known(Mutex<HashMap<DestinationId, Receiver>>);
+struct ReceiverStates(Mutex<HashMap<DestinationId, Receiver>>);
 
 #[derive(Clone, Copy, Default)]
 struct Receiver {
@@ -38,11 +38,11 @@ struct Receiver {
     slow: u32,
     /// Until when it is left alone, Unix milliseconds.
     hold_until_ms: i64,
-    standing: Standing,
+    health: Health,
 }
 
 #[derive(Clone, Copy, Default)]
-enum Standing {
+enum Health {
     /// No attempt since the collector started.
     #[default]
     Unknown,
@@ -61,7 +61,7 @@ struct Failing {
 impl Receivers {
     /// Creates the service.
     pub fn new(core: Arc<Core>) -> Self {
-        Self { core, known: Known::default() }
+        Self { core, known: ReceiverStates::default() }
     }
 
     /// Whether a receiver has to be left alone now.
@@ -82,14 +82,14 @@ impl Receivers {
     pub async fn succeeded(&self, destination: &DestinationId) -> Result<(), StoreError> {
         let now_ms = self.core.now_ms();
         self.known.change(destination, |receiver| receiver.slow = 0);
-        if let Standing::Works { seen_at_ms } = self.known.get(destination).standing
+        if let Health::Works { seen_at_ms } = self.known.get(destination).health
             && is_ahead(seen_at_ms + LOOK_MS, LOOK_MS, now_ms)
         {
             return Ok(());
         }
         self.remember(destination, None).await?;
-        let works = Standing::Works { seen_at_ms: now_ms };
-        self.known.change(destination, |receiver| receiver.standing = works);
+        let works = Health::Works { seen_at_ms: now_ms };
+        self.known.change(destination, |receiver| receiver.health = works);
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Receivers {
     /// The store's errors.
     pub async fn failed(&self, destination: &DestinationId) -> Result<bool, StoreError> {
         let now_ms = self.core.now_ms();
-        if let Standing::FailsSince(since_ms) = self.known.get(destination).standing
+        if let Health::FailsSince(since_ms) = self.known.get(destination).health
             && now_ms - since_ms < GIVE_UP_MS
         {
             return Ok(false);
@@ -115,8 +115,8 @@ impl Receivers {
                 now_ms
             }
         };
-        let fails = Standing::FailsSince(since_ms);
-        self.known.change(destination, |receiver| receiver.standing = fails);
+        let fails = Health::FailsSince(since_ms);
+        self.known.change(destination, |receiver| receiver.health = fails);
         Ok(now_ms - since_ms >= GIVE_UP_MS)
     }
 
@@ -150,7 +150,7 @@ impl Receiver {
     }
 }
 
-impl Known {
+impl ReceiverStates {
     fn is_held(&self, destination: &DestinationId, now_ms: i64) -> bool {
         self.lock().get(destination).is_some_and(|receiver| receiver.is_held(now_ms))
     }
@@ -189,12 +189,12 @@ mod tests {
 
     #[test]
     fn waits_double_and_what_is_asked_counts() {
-        let receivers = Known::default();
+        let receivers = ReceiverStates::default();
         let (a, b, c) = ("a".into(), "b".into(), "c".into());
         let mut now_ms = 1_000;
-        let mut check = |asked_ms: Option<i64>, expected: i64| {
-            let asked = asked_ms.map(|asked_ms| now_ms + asked_ms);
-            assert_eq!(receivers.slow_down(&a, now_ms, asked) - now_ms, expected);
+        let mut check = |after_ms: Option<i64>, expected: i64| {
+            let until_ms = after_ms.map(|after_ms| now_ms + after_ms);
+            assert_eq!(receivers.slow_down(&a, now_ms, until_ms) - now_ms, expected);
             assert!(receivers.is_held(&a, now_ms) && !receivers.is_held(&b, now_ms));
             now_ms += expected;
             assert!(!receivers.is_held(&a, now_ms));

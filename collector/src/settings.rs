@@ -5,9 +5,9 @@
 
 use crate::config::{Config, DestinationConfig, InboundConfig, SiteConfig};
 use crate::signing::{SecretError, SigningKey, SigningKeys};
-use crate::token::Tokens;
+use crate::token::VisitorTokens;
 use anyhow::{Context, Result};
-use clew_connect::connection::Surroundings;
+use clew_connect::connection::SharedSettings;
 use clew_connect::crm::CrmConfig;
 use clew_connect::{Connection, Connections};
 use clew_core::seal::Seal;
@@ -32,7 +32,7 @@ pub struct Settings {
     /// Detects bots by their user agents.
     pub bots: Bots,
     /// Makes and opens sealed tokens.
-    pub tokens: Tokens,
+    pub tokens: VisitorTokens,
     /// Encrypts secrets that are kept in the store.
     pub seal: Arc<Seal>,
     sites: HashMap<SiteId, Site>,
@@ -86,7 +86,7 @@ impl Settings {
     /// # Errors
     /// If a token key or webhook secret cannot be used, or a file of rules cannot be read.
     pub fn new(config: Config) -> Result<Self> {
-        let tokens = Tokens::new(&config.token_keys)?;
+        let tokens = VisitorTokens::new(&config.token_keys)?;
         let seal = Arc::new(Seal::new(&config.token_keys)?);
         let site = |site: &SiteConfig| {
             let hosts = OwnHosts::new(site.hosts.iter().map(String::as_str));
@@ -153,7 +153,7 @@ impl Settings {
         name: &str,
     ) -> Result<Option<Arc<Connection>>, StoreError> {
         let Some(config) = self.crm(name) else { return Ok(None) };
-        let connection = connections.get(config, &self.surroundings());
+        let connection = connections.get(config, &self.shared_settings());
         let unusable = |error| StoreError::Closed(format!("{error:#}"));
         connection.map(Some).map_err(unusable)
     }
@@ -163,8 +163,8 @@ impl Settings {
     /// # Errors
     /// If a connection cannot be created.
     pub fn check_connections(&self, connections: &Connections) -> Result<()> {
-        let around = self.surroundings();
-        self.config.crm.iter().try_for_each(|crm| connections.get(crm, &around).map(drop))
+        let common = self.shared_settings();
+        self.config.crm.iter().try_for_each(|crm| connections.get(crm, &common).map(drop))
     }
 
     /// The timeout of calls to other servers.
@@ -172,8 +172,8 @@ impl Settings {
         Duration::from_secs(self.config.delivery.timeout_seconds.into())
     }
 
-    fn surroundings(&self) -> Surroundings {
-        Surroundings {
+    fn shared_settings(&self) -> SharedSettings {
+        SharedSettings {
             prefix: self.config.field_prefix.clone(),
             public_url: self.config.public_url.clone(),
             timeout: self.timeout(),

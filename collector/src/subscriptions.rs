@@ -110,7 +110,7 @@ impl Subscriptions {
             return Err(SubscribeError::TooMany);
         }
         let now_ms = self.core.now_ms();
-        let id = SubscriptionId::new(LeadId::new(now_ms, self.core.dice.roll()).0);
+        let id = SubscriptionId::new(LeadId::new(now_ms, self.core.random.bytes()).0);
         let secret = self.new_secret();
         let made = Subscription::new(id, site.clone(), order, &secret, seal, now_ms)?;
         match self.put(&made, None).await? {
@@ -264,7 +264,7 @@ impl Subscriptions {
     }
 
     fn new_secret(&self) -> Secret {
-        Secret::new(format!("whsec_{}", STANDARD.encode(self.core.dice.roll::<32>())))
+        Secret::new(format!("whsec_{}", STANDARD.encode(self.core.random.bytes::<32>())))
     }
 
     fn fresh(&self, now_ms: i64) -> Option<Arc<Vec<Subscription>>> {

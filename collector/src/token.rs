@@ -33,7 +33,7 @@ pub struct TokenKeyError(u8);
 
 /// Makes and opens tokens.
 #[derive(Default)]
-pub struct Tokens {
+pub struct VisitorTokens {
     keys: Vec<Key>,
 }
 
@@ -43,7 +43,7 @@ struct Key {
     nonce: Hmac<Sha256>,
 }
 
-impl Tokens {
+impl VisitorTokens {
     /// Derives the keys from the configured secrets.
     ///
     /// # Errors
@@ -105,9 +105,9 @@ mod tests {
     use super::*;
     use clew_core::Secret;
 
-    fn keys(ids: &[u8]) -> Tokens {
+    fn keys(ids: &[u8]) -> VisitorTokens {
         let key = |id: &u8| TokenKey { id: *id, secret: Secret::new(STANDARD.encode([*id; 32])) };
-        Tokens::new(&ids.iter().map(key).collect::<Vec<_>>()).unwrap()
+        VisitorTokens::new(&ids.iter().map(key).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
@@ -137,12 +137,12 @@ mod tests {
         let last_ms = NOW_MS + limits::TOKEN_AGE_MS;
         assert_eq!(keys(&[1]).open(&site, &token, last_ms), Some(visitor));
         assert_eq!(keys(&[1]).open(&site, &token, last_ms + 1), None);
-        assert_eq!(Tokens::default().seal(&site, visitor, 0), None);
+        assert_eq!(VisitorTokens::default().seal(&site, visitor, 0), None);
     }
 
     #[test]
     fn weak_secrets_are_refused() {
         let weak = TokenKey { id: 3, secret: Secret::new("c2hvcnQ=") };
-        assert!(Tokens::new(&[weak]).err().unwrap().to_string().contains("key 3"));
+        assert!(VisitorTokens::new(&[weak]).err().unwrap().to_string().contains("key 3"));
     }
 }

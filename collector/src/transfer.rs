@@ -48,7 +48,7 @@ struct End {
 
 /// Identifies a complete file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Whole {
+pub struct ExportSummary {
     /// The number of entities.
     pub entities: u64,
     /// The digest in its last line.
@@ -109,7 +109,7 @@ pub struct Reader<R> {
     number: u64,
     digest: Xxh3,
     entities: u64,
-    end: Option<Whole>,
+    end: Option<ExportSummary>,
 }
 
 /// Opens a file, compressed or not; `progress` is called with the number of bytes of each read.
@@ -118,7 +118,7 @@ pub struct Reader<R> {
 /// If it cannot be opened or read.
 pub fn open<P: Fn(u64) + 'static>(path: &Path, progress: P) -> Result<Reader<Box<dyn BufRead>>> {
     let cannot = || format!("{} cannot be read", path.display());
-    let counted = Counted { file: File::open(path).with_context(cannot)?, progress };
+    let counted = CountingReader { file: File::open(path).with_context(cannot)?, progress };
     let mut bytes = BufReader::with_capacity(1 << 16, counted);
     let compressed = bytes.fill_buf().with_context(cannot)?.starts_with(&GZIP);
     let lines: Box<dyn BufRead> = match compressed {
@@ -168,7 +168,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The complete file's identity, once [`Self::read_entity`] has reached its end.
-    pub fn whole(&self) -> Option<Whole> {
+    pub fn summary(&self) -> Option<ExportSummary> {
         self.end
     }
 
@@ -189,7 +189,7 @@ impl<R: BufRead> Reader<R> {
         if self.read_line()? {
             bail!("line {}: there is data after the last line", self.number);
         }
-        self.end = Some(Whole { entities: self.entities, digest });
+        self.end = Some(ExportSummary { entities: self.entities, digest });
         Ok(())
     }
 
@@ -209,12 +209,12 @@ impl<R: BufRead> Reader<R> {
 }
 
 /// A file that reports how many bytes were read.
-struct Counted<P> {
+struct CountingReader<P> {
     file: File,
     progress: P,
 }
 
-impl<P: Fn(u64)> Read for Counted<P> {
+impl<P: Fn(u64)> Read for CountingReader<P> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.file.read(buffer)?;
         (self.progress)(read as u64);
@@ -234,20 +234,20 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>
     // Temporary files are accessible only to their owner, as an export should be.
     let file = tempfile::Builder::new().prefix(".clew-").tempfile_in(folder);
     let mut file = file.with_context(cannot)?;
-    write(&mut Named { file: file.as_file_mut(), path })?;
+    write(&mut NamedFile { file: file.as_file_mut(), path })?;
     file.as_file().sync_all().with_context(cannot)?;
     file.persist(path).with_context(cannot)?;
     File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot)
 }
 
 /// A file whose errors name it.
-struct Named<'a> {
+struct NamedFile<'a> {
     file: &'a mut File,
     path: &'a Path,
 }
 
-impl Named<'_> {
-    fn told<T>(&self, written: io::Result<T>) -> io::Result<T> {
+impl NamedFile<'_> {
+    fn name_file<T>(&self, written: io::Result<T>) -> io::Result<T> {
         let path = self.path.display();
         written.map_err(|error| {
             io::Error::new(error.kind(), format!("{path} cannot be written: {error}"))
@@ -255,15 +255,15 @@ impl Named<'_> {
     }
 }
 
-impl Write for Named<'_> {
+impl Write for NamedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes);
-        self.told(written)
+        self.name_file(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let flushed = self.file.flush();
-        self.told(flushed)
+        self.name_file(flushed)
     }
 }
 
@@ -301,13 +301,13 @@ mod tests {
         let read = loop {
             match reader.read_entity() {
                 Ok(Some(_)) => {}
-                Ok(None) => break Ok(reader.whole().unwrap().entities),
+                Ok(None) => break Ok(reader.summary().unwrap().entities),
                 Err(error) => break Err(format!("{error:#}")),
             }
         };
         match (&read, expected) {
             (Ok(entities), Ok(wanted)) => assert_eq!(*entities, wanted),
-            (Err(told), Err(part)) => assert!(told.contains(part), "{told}"),
+            (Err(message), Err(part)) => assert!(message.contains(part), "{message}"),
             other => panic!("{text}: {other:?}"),
         }
     }

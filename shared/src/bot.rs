@@ -42,11 +42,11 @@ struct Row {
     begins: bool,
     /// Whether it counts only at the end.
     ends: bool,
-    means: Means,
+    meaning: Meaning,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Means {
+enum Meaning {
     /// A program, for this reason.
     Program(String),
     /// Words that overlap this one do not count.
@@ -119,12 +119,12 @@ impl Bots {
             if (row.begins && found.start() > 0) || (row.ends && found.end() < user_agent.len()) {
                 continue;
             }
-            match &row.means {
-                Means::Program(_) => hits.push(found),
-                Means::Exception => exceptions.push(found.span()),
-                Means::Browser => browser = true,
-                Means::Platform => platform = true,
-                Means::OddBrowser => odd = true,
+            match &row.meaning {
+                Meaning::Program(_) => hits.push(found),
+                Meaning::Exception => exceptions.push(found.span()),
+                Meaning::Browser => browser = true,
+                Meaning::Platform => platform = true,
+                Meaning::OddBrowser => odd = true,
             }
         }
         let counts = |hit: &&aho_corasick::Match| {
@@ -133,8 +133,8 @@ impl Bots {
             !exceptions.iter().any(excepted)
         };
         let first = hits.iter().filter(counts).map(|hit| hit.pattern().as_usize()).min();
-        match first.map(|first| &self.rows[first].means) {
-            Some(Means::Program(reason)) => Some(reason),
+        match first.map(|first| &self.rows[first].meaning) {
+            Some(Meaning::Program(reason)) => Some(reason),
             _ if odd || (browser && platform) => None,
             _ if browser => Some("no platform"),
             _ => Some("no browser"),
@@ -178,14 +178,14 @@ fn row(kind: &str, written: &str) -> Result<Row, BadWord> {
         return Err(BadWord { written: written.to_owned(), shortest });
     }
     let word = word.to_ascii_lowercase();
-    let means = match kind {
-        EXCEPTIONS => Means::Exception,
-        BROWSERS => Means::Browser,
-        PLATFORMS => Means::Platform,
-        ODD_BROWSERS => Means::OddBrowser,
-        _ => Means::Program(format!("{kind}: {word}")),
+    let meaning = match kind {
+        EXCEPTIONS => Meaning::Exception,
+        BROWSERS => Meaning::Browser,
+        PLATFORMS => Meaning::Platform,
+        ODD_BROWSERS => Meaning::OddBrowser,
+        _ => Meaning::Program(format!("{kind}: {word}")),
     };
-    Ok(Row { word, begins, ends, means })
+    Ok(Row { word, begins, ends, meaning })
 }
 
 #[cfg(test)]
@@ -277,23 +277,23 @@ mod tests {
         let bots = Bots::built_in();
         let mut seen = std::collections::HashSet::new();
         for row in &bots.rows {
-            let key = (std::mem::discriminant(&row.means), row.begins, row.ends, &row.word);
+            let key = (std::mem::discriminant(&row.meaning), row.begins, row.ends, &row.word);
             assert!(seen.insert(key), "{} is in the file twice", row.word);
             let text = match row.begins {
                 true => format!("{} {CHROME}", row.word),
                 false => format!("{CHROME} {}", row.word),
             };
-            match &row.means {
-                Means::Program(reason) => assert_eq!(bots.reason(&text), Some(reason.as_str())),
-                Means::Exception => assert_eq!(bots.reason(&text), None, "{text}"),
-                Means::OddBrowser => {
+            match &row.meaning {
+                Meaning::Program(reason) => assert_eq!(bots.reason(&text), Some(reason.as_str())),
+                Meaning::Exception => assert_eq!(bots.reason(&text), None, "{text}"),
+                Meaning::OddBrowser => {
                     assert_eq!(bots.reason(&format!("{}/1", row.word)), None, "{text}")
                 }
-                Means::Platform => {
+                Meaning::Platform => {
                     let text = format!("Mozilla/5.0 ({})", row.word);
                     assert_eq!(bots.reason(&text), None, "{text}");
                 }
-                Means::Browser => {
+                Meaning::Browser => {
                     let text = format!("{}5.0 (X11; Linux)", row.word);
                     assert_eq!(bots.reason(&text), None, "{text}");
                 }

@@ -231,7 +231,7 @@ fn difference(from: &Sums, to: &Sums) -> Vec<Money> {
 /// The totals of a lead's deals, in one currency: that of the won deal that was won last or, if no
 /// deal is won, of the latest open deal. Amounts in other currencies are not included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct DealTotals {
     /// The revenue of the won deals, less refunds; `None` if there are none.
     pub revenue: Option<Money>,
     /// The sum of the open deals; `None` if there are none.
@@ -242,7 +242,7 @@ pub struct Standing {
     pub closed_at_ms: Option<i64>,
 }
 
-impl Standing {
+impl DealTotals {
     /// Computes the totals of deals in the order of [`Deal::all`]; `None` if no deal has an amount.
     pub fn of(deals: &[Deal<'_>]) -> Option<Self> {
         let won = deals.iter().filter(|deal| deal.status == DealStatus::Won);

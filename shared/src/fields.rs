@@ -18,7 +18,7 @@ pub mod naming;
 mod person;
 mod recent_click_ids;
 mod row;
-mod standing;
+mod lead_state;
 mod subject;
 mod summary;
 

@@ -69,15 +69,15 @@ uuid_id! {
 
 impl VisitorId {
     /// A new visitor from 16 random bytes.
-    pub fn from_random(dice: [u8; 16]) -> Self {
-        Self(Builder::from_random_bytes(dice).into_uuid())
+    pub fn from_random(random: [u8; 16]) -> Self {
+        Self(Builder::from_random_bytes(random).into_uuid())
     }
 }
 
 impl EventId {
     /// A new event id from Unix milliseconds and ten random bytes.
-    pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
-        Self(uuid_v7(now_ms, dice))
+    pub fn new(now_ms: i64, random: [u8; 10]) -> Self {
+        Self(uuid_v7(now_ms, random))
     }
 
     /// When the id was made by the browser's clock, Unix milliseconds. Meaningless if the id is not
@@ -90,21 +90,21 @@ impl EventId {
 
 impl LeadId {
     /// A new lead id from Unix milliseconds and ten random bytes.
-    pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
-        Self(uuid_v7(now_ms, dice))
+    pub fn new(now_ms: i64, random: [u8; 10]) -> Self {
+        Self(uuid_v7(now_ms, random))
     }
 }
 
 impl ConversionId {
     /// A new conversion id from Unix milliseconds and ten random bytes.
-    pub fn new(now_ms: i64, dice: [u8; 10]) -> Self {
-        Self(uuid_v7(now_ms, dice))
+    pub fn new(now_ms: i64, random: [u8; 10]) -> Self {
+        Self(uuid_v7(now_ms, random))
     }
 }
 
 /// A time before 1970 counts as 1970, so that the id stays valid; the collector judges the time.
-fn uuid_v7(now_ms: i64, dice: [u8; 10]) -> Uuid {
-    Builder::from_unix_timestamp_millis(now_ms.max(0).unsigned_abs(), &dice).into_uuid()
+fn uuid_v7(now_ms: i64, random: [u8; 10]) -> Uuid {
+    Builder::from_unix_timestamp_millis(now_ms.max(0).unsigned_abs(), &random).into_uuid()
 }
 
 /// Written by hand, because the parser of `uuid` accepts many forms and is larger than the rest of

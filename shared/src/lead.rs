@@ -179,7 +179,7 @@ impl Join {
 /// How far a lead is verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum LeadStatus {
     /// It came with an API key, from a form handler, CRM or program, or with the site's signature.
     #[default]
     Verified,
@@ -211,8 +211,8 @@ pub struct Lead {
     #[serde(default)]
     pub page_conversions: u32,
     /// How far it is verified.
-    #[serde(default)]
-    pub standing: Standing,
+    #[serde(default, rename = "standing")]
+    pub status: LeadStatus,
     /// The lead that the phone belongs to, if the e-mail found this lead and the phone another one.
     /// It is recorded; leads are never merged.
     pub phone_conflict: Option<LeadId>,

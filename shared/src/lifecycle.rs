@@ -49,7 +49,7 @@ impl Stage {
         ("recycled", Self::Recycled),
     ];
     /// Those that follow each other.
-    const WAY: [Self; 7] = [
+    const FUNNEL: [Self; 7] = [
         Self::Anonymous,
         Self::Lead,
         Self::Mql,
@@ -66,7 +66,7 @@ impl Stage {
 
     /// Its place on the way; `None` for those beside it.
     fn place(self) -> Option<usize> {
-        Self::WAY.iter().position(|stage| *stage == self)
+        Self::FUNNEL.iter().position(|stage| *stage == self)
     }
 }
 
@@ -192,7 +192,7 @@ impl LifeCycle {
                 stage = to;
             };
             if let Some(place) = change.to.place() {
-                for skipped in Stage::WAY.into_iter().take(place).skip(reached + 1) {
+                for skipped in Stage::FUNNEL.into_iter().take(place).skip(reached + 1) {
                     enter(skipped, true);
                 }
                 reached = place;
@@ -234,20 +234,20 @@ mod tests {
     }
 
     /// Changes as `stage@time`, and the history as `stage@time`, implied ones with a `~`.
-    fn check(told: &str, expected: &str) {
+    fn check(reported: &str, expected: &str) {
         let read = |(recorded_at_ms, word): (i64, &str)| {
             let (stage, at) = word.split_once('@').unwrap();
             change(stage.parse().unwrap(), at.parse().unwrap(), recorded_at_ms)
         };
-        let changes: Vec<_> = (0..).zip(told.split_whitespace()).map(read).collect();
+        let changes: Vec<_> = (0..).zip(reported.split_whitespace()).map(read).collect();
         let cycle = LifeCycle::of(CREATED_MS, &changes);
         let steps = cycle.history().iter().map(|entry| {
             let mark = if entry.implied { "~" } else { "" };
             format!("{mark}{}@{}", entry.to.as_str(), entry.entered_at_ms)
         });
-        assert_eq!(steps.collect::<Vec<_>>().join(" "), expected, "{told}");
+        assert_eq!(steps.collect::<Vec<_>>().join(" "), expected, "{reported}");
         for pair in cycle.history().windows(2) {
-            assert_eq!(pair[0].to, pair[1].from, "{told}");
+            assert_eq!(pair[0].to, pair[1].from, "{reported}");
         }
     }
 
@@ -290,48 +290,48 @@ mod tests {
             assert_eq!((name.parse(), stage.as_str()), (Ok(stage), name));
             assert_eq!(json!(stage), name);
         }
-        let told = "Sold".parse::<Stage>().unwrap_err().to_string();
-        assert!(told.starts_with("not a stage; use one of anonymous, lead, "), "{told}");
+        let error = "Sold".parse::<Stage>().unwrap_err().to_string();
+        assert!(error.starts_with("not a stage; use one of anonymous, lead, "), "{error}");
     }
 
     fn any_changes() -> impl Strategy<Value = Vec<StageChange>> {
         let any = (1..9_usize, 90..120_i64, 0..50_i64);
-        let any = any.prop_map(|(stage, at, told)| change(Stage::NAMED[stage].1, at, told));
+        let any = any.prop_map(|(stage, at, reported)| change(Stage::NAMED[stage].1, at, reported));
         prop::collection::vec(any, 0..12)
     }
 
     proptest! {
         #[test]
         fn the_order_of_arrival_is_no_matter(
-            (told, shuffled) in any_changes().prop_flat_map(|told| (Just(told.clone()), Just(told).prop_shuffle())),
+            (reported, shuffled) in any_changes().prop_flat_map(|reported| (Just(reported.clone()), Just(reported).prop_shuffle())),
         ) {
-            prop_assert_eq!(LifeCycle::of(CREATED_MS, &told), LifeCycle::of(CREATED_MS, &shuffled));
+            prop_assert_eq!(LifeCycle::of(CREATED_MS, &reported), LifeCycle::of(CREATED_MS, &shuffled));
         }
 
         #[test]
-        fn told_twice_is_told_once(told in any_changes()) {
-            let twice = told.iter().chain(&told);
-            prop_assert_eq!(LifeCycle::of(CREATED_MS, twice), LifeCycle::of(CREATED_MS, &told));
+        fn told_twice_is_told_once(reported in any_changes()) {
+            let twice = reported.iter().chain(&reported);
+            prop_assert_eq!(LifeCycle::of(CREATED_MS, twice), LifeCycle::of(CREATED_MS, &reported));
         }
 
         #[test]
-        fn what_was_reached_stays_so(told in any_changes(), further in any_changes()) {
-            let before = LifeCycle::of(CREATED_MS, &told);
-            let after = LifeCycle::of(CREATED_MS, told.iter().chain(&further));
+        fn what_was_reached_stays_so(reported in any_changes(), further in any_changes()) {
+            let before = LifeCycle::of(CREATED_MS, &reported);
+            let after = LifeCycle::of(CREATED_MS, reported.iter().chain(&further));
             for (_, stage) in Stage::NAMED {
                 if let Some(first) = before.first_ms(stage) {
                     prop_assert!(after.first_ms(stage).is_some_and(|now| now <= first), "{stage:?}");
                 }
             }
-            let latest = told.iter().max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms, change.to));
+            let latest = reported.iter().max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms, change.to));
             prop_assert_eq!(before.present().0, latest.map_or(Stage::Lead, |change| change.to));
         }
 
         #[test]
-        fn no_stage_is_skipped(told in any_changes()) {
-            let cycle = LifeCycle::of(CREATED_MS, &told);
+        fn no_stage_is_skipped(reported in any_changes()) {
+            let cycle = LifeCycle::of(CREATED_MS, &reported);
             let highest = cycle.history().iter().filter_map(|entry| entry.to.place()).max();
-            for stage in Stage::WAY.into_iter().take(highest.unwrap_or(0)).skip(1) {
+            for stage in Stage::FUNNEL.into_iter().take(highest.unwrap_or(0)).skip(1) {
                 prop_assert!(cycle.first_ms(stage).is_some(), "{stage:?}");
             }
         }

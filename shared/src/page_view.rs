@@ -191,15 +191,15 @@ mod tests {
             times in proptest::collection::vec(0..30i64, 0..40),
             order in proptest::collection::vec(any::<prop::sample::Index>(), 40),
         ) {
-            let told: Vec<_> = (1..).zip(&times).map(|(event, at_ms)| left(*at_ms, event)).collect();
+            let reported: Vec<_> = (1..).zip(&times).map(|(event, at_ms)| left(*at_ms, event)).collect();
             let mut totals = Totals::default();
-            for index in order.iter().filter(|_| !told.is_empty()) {
-                totals.raise(index.get(&told).clone());
+            for index in order.iter().filter(|_| !reported.is_empty()) {
+                totals.raise(index.get(&reported).clone());
             }
-            for one in &told {
+            for one in &reported {
                 totals.raise(one.clone());
             }
-            let mut first: Vec<_> = told.into_iter().flat_map(|one| one.departures).collect();
+            let mut first: Vec<_> = reported.into_iter().flat_map(|one| one.departures).collect();
             first.sort_unstable();
             first.truncate(limits::DEPARTURES);
             prop_assert_eq!(totals.departures, first);

@@ -118,7 +118,7 @@ mod tests {
             joins: vec![Join::new(visitor, &conversions[0], by)],
             conversions: conversions.len() as u32,
             page_conversions: 0,
-            standing: crate::lead::Standing::Verified,
+            status: crate::lead::LeadStatus::Verified,
             phone_conflict: None,
         };
         let views = touches.iter().map(|day| view(day * DAY_MS, "google")).collect();

@@ -14,7 +14,7 @@ mod words;
 pub use crate::host::{OwnHosts, parse_host, registrable};
 pub use crate::rows::TableError;
 pub use label::{DIRECT_SOURCE, Label, NO_MEDIUM, NO_SOURCE, Origin};
-pub use table::{Found, Platform, Sources};
+pub use table::{MatchedRow, Platform, Sources};
 
 use crate::channel::custom::{ChannelRules, Resolved};
 use crate::channel::{Category, Channel, Signals};
@@ -157,7 +157,7 @@ impl Rules {
             (true, _, _) => "tags".to_owned(),
             (_, Some((id, _)), _) => format!("click_id:{}", id.name),
             (_, _, Some(_)) => "weak_tag".to_owned(),
-            _ => referrer.told(),
+            _ => referrer.trace_name(),
         };
         let tagged = evidence.source.as_deref().or(weak).map(str::to_lowercase);
         let (source, category) = self.source_of(tagged.as_deref(), click, &referrer);
@@ -198,11 +198,11 @@ impl Rules {
 
     /// Labels dimensions that another system resolved, by Google's table exactly as published.
     pub fn label_resolved(&self, source: &str, medium: &str, campaign: &str) -> Label {
-        let told = |text: &str| text.trim().to_lowercase();
+        let normal = |text: &str| text.trim().to_lowercase();
         let none = |text: &str| matches!(text, "" | "null" | "(not set)" | "undefined");
-        let (mut source, mut medium) = (told(source), told(medium));
+        let (mut source, mut medium) = (normal(source), normal(medium));
         let written = campaign.trim();
-        let campaign = (!none(&told(written))).then(|| written.to_owned());
+        let campaign = (!none(&normal(written))).then(|| written.to_owned());
         if [source.as_str(), medium.as_str()].iter().all(|text| text.is_empty())
             && campaign.is_none()
         {
@@ -279,7 +279,7 @@ impl Rules {
             };
         }
         match foreign {
-            Some((_, Some(Found { platform, .. }))) => {
+            Some((_, Some(MatchedRow { platform, .. }))) => {
                 // The platform of an ad frame gets its usual category: Google is a search engine.
                 let known = || self.sources.named(&platform.source).map(|known| known.category);
                 let category = match platform.category {

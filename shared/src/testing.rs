@@ -12,8 +12,8 @@ use url::Url;
 pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     static SERIAL: AtomicU64 = AtomicU64::new(0);
-    let mut dice = [0; 10];
-    dice[2..].copy_from_slice(&SERIAL.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&SERIAL.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     let (query, referrer) = match origin {
         "" => (String::new(), ""),
         "own" => (String::new(), "https://site.example/"),
@@ -29,7 +29,7 @@ pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
     let evidence = RULES.evidence(&url, referrer);
     let label: Label = RULES.label(&evidence, &OwnHosts::new(["site.example"]));
     PageView {
-        id: EventId::new(at_ms, dice),
+        id: EventId::new(at_ms, random),
         at_ms,
         received_at_ms: at_ms,
         url: url.into(),

@@ -21,7 +21,7 @@ pub struct Why<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
     /// The page view's evidence, as written.
-    pub evidence: Said<'a>,
+    pub evidence: WrittenEvidence<'a>,
     /// Evidence that did not decide, each with what took precedence over it.
     pub lost: Vec<String>,
     /// The explanation as sentences.
@@ -30,7 +30,7 @@ pub struct Why<'a> {
 
 /// Evidence as written.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
-pub struct Said<'a> {
+pub struct WrittenEvidence<'a> {
     /// Campaign tags by parameter name.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub tags: Vec<(&'a str, &'a str)>,
@@ -55,11 +55,11 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
     let label = &touch.label;
     let rule = label.rule.as_str();
     let Some(origin) = page(touch.evidence) else {
-        let (evidence, words) = (Said::default(), String::new());
+        let (evidence, words) = (WrittenEvidence::default(), String::new());
         return Why { rule, rules: None, evidence, lost: Vec::new(), words };
     };
     let lost = lost(&origin.evidence, label);
-    let reason = format!("{}{}.", because(&origin.evidence, label), unneeded(&lost));
+    let reason = format!("{}{}.", explanation(&origin.evidence, label), unneeded(&lost));
     let words = match touch.began {
         Began::Evidence | Began::Direct => reason,
         Began::Upgraded => {
@@ -76,7 +76,7 @@ pub fn why<'a>(touch: &'a Touch, page: impl Fn(EventId) -> Option<&'a PageView>)
         }
     };
     let rules = Some(rules_name(origin.rules));
-    Why { rule, rules, evidence: Said::of(&origin.evidence), lost, words }
+    Why { rule, rules, evidence: WrittenEvidence::of(&origin.evidence), lost, words }
 }
 
 /// The unused evidence, as the end of a sentence.
@@ -91,7 +91,7 @@ fn unneeded(lost: &[String]) -> String {
     }
 }
 
-impl<'a> Said<'a> {
+impl<'a> WrittenEvidence<'a> {
     fn of(evidence: &'a Evidence) -> Self {
         let tags = [
             ("utm_source", &evidence.source),
@@ -115,7 +115,7 @@ impl<'a> Said<'a> {
 }
 
 /// What decided the source and channel, as a sentence without its full stop.
-fn because(evidence: &Evidence, label: &Label) -> String {
+fn explanation(evidence: &Evidence, label: &Label) -> String {
     let (by, rule) = label.rule.split_once('/').unwrap_or_default();
     let (by, name) = by.split_once(':').unwrap_or((by, ""));
     let channel = label.channel.label();
@@ -159,16 +159,16 @@ fn because(evidence: &Evidence, label: &Label) -> String {
 
 /// The tags that decide, and the verb that follows them.
 fn tags(evidence: &Evidence, label: &Label) -> (String, &'static str) {
-    let said = Said::of(evidence);
+    let written = WrittenEvidence::of(evidence);
     let decide = |name: &str| matches!(name, "utm_source" | "utm_medium");
     let mut tags: Vec<String> = Vec::new();
-    for (name, value) in &said.tags {
+    for (name, value) in &written.tags {
         if decide(name) {
             tags.push(format!("{name}={value}"));
         }
     }
     if tags.is_empty() {
-        tags.extend(said.tags.first().map(|(name, value)| format!("{name}={value}")));
+        tags.extend(written.tags.first().map(|(name, value)| format!("{name}={value}")));
     }
     // A click id fills in what the tags leave open.
     let fills = label.click_id.as_ref().filter(|_| is_open(evidence));

@@ -38,7 +38,7 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
     let deal = json!({
         "lead": "{lead}", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR",
     });
-    let told = json!({ "email": EMAIL, "stage": "sql" });
+    let report = json!({ "email": EMAIL, "stage": "sql" });
     let hook = json!({ "target_url": "{receiver}", "event": "lead.converted" });
     let rows = [
         (&get, "/c/s.js", Open, &none),
@@ -73,7 +73,7 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
         (&get, "/v1/hooks/{hook}/deliveries", HOOKS(404), &none),
         (&post, "/v1/hooks/{hook}/rotate-secret", HOOKS(404), &none),
         (&post, "/v1/hooks/{hook}/test", HOOKS(404), &none),
-        (&post, "/hooks/{connection}", WRITE(403), &told),
+        (&post, "/hooks/{connection}", WRITE(403), &report),
         // The secret in its address opens it.
         (&post, "/hooks/{connection}/{secret}", Open, &none),
         (&get, "/openapi.json", Open, &none),
@@ -192,8 +192,8 @@ async fn every_scope_on_every_route() {
             let got = by(Some(&of(scope))).await;
             match guard {
                 Guard::Scope(needed, _) if scope != needed && scope != Admin => {
-                    let told = got.json["detail"].as_str().unwrap_or_default();
-                    let named = told.contains(&format!("lacks the scope `{needed}`"));
+                    let detail = got.json["detail"].as_str().unwrap_or_default();
+                    let named = detail.contains(&format!("lacks the scope `{needed}`"));
                     let refused = is_problem(&got, 403, "forbidden") && named;
                     assert!(refused, "{place} {scope}: {}", got.text);
                 }

@@ -21,8 +21,8 @@ async fn every_response_forbids_sniffing() {
     for (method, path) in routes.chain(others) {
         for key in ["", KEY] {
             let got = answer(app.request(method.clone(), &path).bearer_auth(key)).await;
-            let told = got.headers.get_all("x-content-type-options").iter().collect::<Vec<_>>();
-            assert_eq!(told, ["nosniff"], "{method} {path}: {}", got.status);
+            let sniffing = got.headers.get_all("x-content-type-options").iter().collect::<Vec<_>>();
+            assert_eq!(sniffing, ["nosniff"], "{method} {path}: {}", got.status);
             statuses.insert(got.status);
         }
     }

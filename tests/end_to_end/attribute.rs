@@ -1,12 +1,12 @@
 //! `clew attribute` as an analyst types it: the examples in its documentation, and its errors for
 //! bad input.
 
-use tests::process::{Said, say};
+use tests::process::{PipedOutput, run_with_input};
 
 const PAGE: &str = include_str!("../../docs/attribution.md");
 
-fn attribute(line: &str, input: &[u8]) -> Said {
-    say(&format!("attribute {line}"), input)
+fn attribute(line: &str, input: &[u8]) -> PipedOutput {
+    run_with_input(&format!("attribute {line}"), input)
 }
 
 /// Runs the blocks of `$ clew attribute OPTIONS <<END`, with the input up to `END` and the expected
@@ -18,9 +18,9 @@ fn the_examples_of_the_page() {
         let block = block.split("```").next().unwrap();
         let (line, rest) = block.split_once(" <<END\n").unwrap();
         let (input, expected) = rest.split_once("END\n").unwrap();
-        let said = attribute(line.strip_prefix("$ clew attribute ").unwrap(), input.as_bytes());
-        assert!(said.success, "{line}: {}", said.complaint);
-        assert!(same(&said.answer, expected), "{line}: {}", said.answer);
+        let output = attribute(line.strip_prefix("$ clew attribute ").unwrap(), input.as_bytes());
+        assert!(output.success, "{line}: {}", output.complaint);
+        assert!(same(&output.answer, expected), "{line}: {}", output.answer);
         examples += 1;
     }
     assert!(examples >= 4, "{examples} examples");
@@ -40,10 +40,10 @@ fn same(answer: &str, expected: &str) -> bool {
 #[test]
 fn errors_name_what_is_wrong() {
     let check = |line: &str, input: &[u8], part: &str| {
-        let said = attribute(line, input);
-        assert!(!said.success, "{line} {input:?}: {}", said.answer);
-        assert_eq!(said.answer, "", "{line} {input:?}");
-        assert!(said.complaint.contains(part), "{line} {input:?}: {}", said.complaint);
+        let output = attribute(line, input);
+        assert!(!output.success, "{line} {input:?}: {}", output.answer);
+        assert_eq!(output.answer, "", "{line} {input:?}");
+        assert!(output.complaint.contains(part), "{line} {input:?}: {}", output.complaint);
     };
     // The command line.
     let good = b"path,conversions\na,1\n";
@@ -150,16 +150,16 @@ fn a_path_of_ten_thousand_touches() {
     let (path, hours) = (path.join(" > "), hours.join(" > "));
     let input = format!("journey,path,hours_before,converted,value\nA,{path},{hours},1,1000\n");
     for model in ["linear", "time-decay", "full-path", "markov", "shapley"] {
-        let said = attribute(&format!("--model {model}"), input.as_bytes());
-        assert!(said.success, "{model}: {}", said.complaint);
-        assert_eq!(said.answer.lines().count(), 10_001, "{model}");
+        let output = attribute(&format!("--model {model}"), input.as_bytes());
+        assert!(output.success, "{model}: {}", output.complaint);
+        assert_eq!(output.answer.lines().count(), 10_001, "{model}");
     }
 }
 
 #[test]
 fn the_help_covers_the_formats() {
-    let said = attribute("--help", b"");
+    let output = attribute("--help", b"");
     for part in ["hours_before", "journey,touch,channel,credit,value", "inverse-j", "Example:"] {
-        assert!(said.answer.contains(part), "{part}: {}", said.answer);
+        assert!(output.answer.contains(part), "{part}: {}", output.answer);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tests::crowd::{Acknowledged, Crowd};
 use tests::full::fill;
 use tests::load::hold_together;
-use tests::process::{Collector, Told, clew, command};
+use tests::process::{Collector, CommandOutput, clew, command};
 use tests::storage::{Backend, Storage};
 
 /// The longest that a browser may wait for a response during a backup, with other tests running.
@@ -29,7 +29,7 @@ async fn with_data(page_views: usize) -> Storage {
 }
 
 /// Runs a command while the test's own clients go on.
-async fn beside(storage: &Arc<Storage>, arguments: &[&str]) -> Told {
+async fn run_during_traffic(storage: &Arc<Storage>, arguments: &[&str]) -> CommandOutput {
     let storage = Arc::clone(storage);
     let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
     let run = move || clew(&storage, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -46,8 +46,8 @@ async fn a_running_collector_is_backed_up() {
     let folder = tempfile::tempdir().unwrap();
     let before = crowd.acknowledged();
     let usual = crowd.longest();
-    let told = beside(&storage, &["backup", folder.path().to_str().unwrap()]).await;
-    assert!(told.success, "{}", told.text);
+    let output = run_during_traffic(&storage, &["backup", folder.path().to_str().unwrap()]).await;
+    assert!(output.success, "{}", output.text);
     let longest = crowd.longest();
     let page_views = |all: &Acknowledged| all.events.values().map(BTreeSet::len).sum::<usize>();
     let meanwhile = page_views(&crowd.acknowledged()) - page_views(&before);
@@ -55,7 +55,7 @@ async fn a_running_collector_is_backed_up() {
     assert!(longest < LONGEST, "a response took {longest:?}, without a backup {usual:?}");
 
     // `check` asks the collector, which has the store open, and does not disturb it.
-    let checked = beside(&storage, &["check"]).await;
+    let checked = run_during_traffic(&storage, &["check"]).await;
     assert!(checked.text.ends_with("the store is consistent\n"), "{}", checked.text);
     crowd.goes_on(100).await;
     assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
@@ -64,11 +64,11 @@ async fn a_running_collector_is_backed_up() {
 
     let restored = Storage::new(Backend::Sled);
     let backup = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-    let told_restored = clew(&restored, &["restore", backup.to_str().unwrap()]);
-    assert!(told_restored.success, "{}", told_restored.text);
+    let restored_output = clew(&restored, &["restore", backup.to_str().unwrap()]);
+    assert!(restored_output.success, "{}", restored_output.text);
     let checked = clew(&restored, &["check"]);
     assert!(checked.text.ends_with("the store is consistent\n"), "{}", checked.text);
-    let digest = told.text.trim_end().rsplit(' ').next().unwrap();
+    let digest = output.text.trim_end().rsplit(' ').next().unwrap();
     assert!(checked.text.contains(digest), "{}", checked.text);
     before.is_in(&*restored.open()).await;
     all.is_in(&*storage.open()).await;
@@ -103,11 +103,11 @@ async fn impossible_exports_say_why() {
     let storage = with_data(5_000).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("export.ndjson").to_str().unwrap().to_owned();
-    let refused = |told: &str| {
+    let refused = |expected: &str| {
         let answer = clew(&storage, &["export", &file]);
-        assert!(!answer.success && answer.text.contains(told), "{told}: {}", answer.text);
+        assert!(!answer.success && answer.text.contains(expected), "{expected}: {}", answer.text);
         assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
-        assert_eq!(left_in(folder.path()), 0, "{told}: it left files");
+        assert_eq!(left_in(folder.path()), 0, "{expected}: it left files");
     };
     let collector = Collector::start(&storage, "");
 
@@ -135,8 +135,8 @@ async fn impossible_exports_say_why() {
     std::fs::remove_file(storage.folder().join("operator")).unwrap();
     refused("the store is in use, and nothing answers on");
     let serve = clew(&storage, &["serve"]);
-    let told = "is in use by another process (a collector or a command): stop it";
-    assert!(!serve.success && serve.text.contains(told), "{}", serve.text);
+    let expected = "is in use by another process (a collector or a command): stop it";
+    assert!(!serve.success && serve.text.contains(expected), "{}", serve.text);
     assert!(collector.terminate());
     assert!(clew(&storage, &["export", &file]).success);
 }

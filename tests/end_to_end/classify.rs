@@ -2,7 +2,7 @@
 //! errors for bad input.
 
 use tempfile::TempDir;
-use tests::process::say;
+use tests::process::run_with_input;
 
 const PAGE: &str = include_str!("../../docs/sources.md");
 
@@ -15,9 +15,9 @@ fn the_examples_of_the_page() {
         let Some(line) = pair[0].strip_prefix("sh\n").map(str::trim) else { continue };
         let Some(input) = line.strip_suffix("' | clew classify") else { continue };
         let input = input.strip_prefix("printf '").unwrap().replace("\\n", "\n");
-        let said = say("classify", input.as_bytes());
-        assert!(said.success, "{}", said.complaint);
-        assert_eq!(said.answer.trim(), pair[1].trim());
+        let output = run_with_input("classify", input.as_bytes());
+        assert!(output.success, "{}", output.complaint);
+        assert_eq!(output.answer.trim(), pair[1].trim());
         examples += 1;
     }
     assert_eq!(examples, 1);
@@ -42,9 +42,9 @@ fn custom_rules() {
     write("bots.txt", block("", "[monitor]"));
     let line = format!("classify --config {}", folder.path().join("clew.toml").display());
     let check = |row: &str, expected: &str| {
-        let said = say(&line, format!("url,referrer,user_agent\n{row}\n").as_bytes());
-        assert!(said.success, "{}", said.complaint);
-        assert_eq!(said.answer.lines().nth(1).unwrap(), format!("{row},{expected}"));
+        let output = run_with_input(&line, format!("url,referrer,user_agent\n{row}\n").as_bytes());
+        assert!(output.success, "{}", output.complaint);
+        assert_eq!(output.answer.lines().nth(1).unwrap(), format!("{row},{expected}"));
     };
     let browser =
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36";
@@ -73,10 +73,10 @@ fn custom_rules() {
 #[test]
 fn errors_name_what_is_wrong() {
     let check = |line: &str, input: &[u8], part: &str| {
-        let said = say(line, input);
-        assert!(!said.success, "{line} {input:?}: {}", said.answer);
-        assert_eq!(said.answer, "", "{line} {input:?}");
-        assert!(said.complaint.contains(part), "{line} {input:?}: {}", said.complaint);
+        let output = run_with_input(line, input);
+        assert!(!output.success, "{line} {input:?}: {}", output.answer);
+        assert_eq!(output.answer, "", "{line} {input:?}");
+        assert!(output.complaint.contains(part), "{line} {input:?}: {}", output.complaint);
     };
     check("classify", b"", "the input is empty");
     check("classify", b"path\na\n", "none of the columns url, referrer");

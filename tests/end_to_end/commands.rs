@@ -14,7 +14,7 @@ fn clew(folder: &Path, line: &str) -> Output {
     Command::new(binary()).args(line.split(' ')).current_dir(folder).output().unwrap()
 }
 
-fn told(output: &Output) -> (bool, String) {
+fn outcome(output: &Output) -> (bool, String) {
     let text = [output.stdout.as_slice(), &output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
 }
@@ -22,7 +22,7 @@ fn told(output: &Output) -> (bool, String) {
 #[test]
 fn a_first_setup() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |line: &str| told(&clew(folder.path(), line));
+    let run = |line: &str| outcome(&clew(folder.path(), line));
     for (line, part) in [
         ("key --site demo --name forms", "run `clew init` first"),
         ("init --site Demo --host example.com", "1 to 32 characters of a-z"),
@@ -71,7 +71,7 @@ fn a_first_setup() {
 #[test]
 fn keys_are_made() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |line: &str| told(&clew(folder.path(), line));
+    let run = |line: &str| outcome(&clew(folder.path(), line));
     let file = folder.path().join("clew.toml");
     let read = || std::fs::read_to_string(&file).unwrap();
     assert!(run("init --site demo --host example.com").0);
@@ -128,7 +128,7 @@ async fn the_demo_year_is_the_same_for_the_same_seed(backend: Backend) {
         let (storage, folder) = (Storage::new(backend), tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("clew.toml"), settings_for(&storage.url())).unwrap();
         let line = format!("demo --site demo --visitors 150 --until 2026-11-01 --seed {seed}");
-        let (success, text) = told(&clew(folder.path(), &line));
+        let (success, text) = outcome(&clew(folder.path(), &line));
         assert!(success, "{text}");
         let collector = Collector::start(&storage, "");
         years.push(year(&collector.url).await);

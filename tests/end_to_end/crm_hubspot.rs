@@ -18,7 +18,7 @@ use shared::ids::LeadId;
 use shared::lead::Contact;
 use standin::Standin;
 use std::time::Duration;
-use tests::adapter::Adapter;
+use tests::adapter::TestAdapter;
 
 /// Saturday, 21 November 2026, 10:00 UTC.
 const NOW_MS: i64 = 1_795_255_200_000;
@@ -32,7 +32,7 @@ struct Account {
     standin: Standin,
     clock: Clock,
     config: CrmConfig,
-    crm: Adapter,
+    crm: TestAdapter,
 }
 
 impl Account {
@@ -67,7 +67,7 @@ impl Account {
         let mut config: CrmConfig = serde_json::from_value(config).unwrap();
         adjust(&mut config);
         let clock = Clock::fixed(NOW_MS);
-        let crm = Adapter::new(&config, &clock, TIMEOUT);
+        let crm = TestAdapter::new(&config, &clock, TIMEOUT);
         Self { standin, clock, config, crm }
     }
 
@@ -78,8 +78,8 @@ impl Account {
     }
 
     /// The adapter of another process with the same settings.
-    fn other_process(&self) -> Adapter {
-        Adapter::new(&self.config, &self.clock, TIMEOUT)
+    fn other_process(&self) -> TestAdapter {
+        TestAdapter::new(&self.config, &self.clock, TIMEOUT)
     }
 
     fn advance_ms(&self, by_ms: i64) {
@@ -151,13 +151,13 @@ impl Person {
         self
     }
 
-    async fn push(&self, crm: &Adapter) -> Result<Pushed, CallError> {
+    async fn push(&self, crm: &TestAdapter) -> Result<Pushed, CallError> {
         self.push_known(crm, None).await
     }
 
     async fn push_known(
         &self,
-        crm: &Adapter,
+        crm: &TestAdapter,
         known: Option<&RecordRef>,
     ) -> Result<Pushed, CallError> {
         let push = Push {

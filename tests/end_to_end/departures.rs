@@ -67,11 +67,11 @@ async fn known_visitor(browser: &Browser) -> String {
 }
 
 /// A touch as the journey shows it: visit, source, and whether it is a continued one.
-type Told = (u64, &'static str, bool);
+type ExpectedTouch = (u64, &'static str, bool);
 
 /// Waits until the journey has this many page views and these touches; beacons take their time.
-async fn expect(town: &Town, visitor: &str, pages: usize, touches: &[Told]) {
-    let told = |touch: &Value, (visit, source, continued): &Told| {
+async fn expect(town: &Town, visitor: &str, pages: usize, touches: &[ExpectedTouch]) {
+    let matches = |touch: &Value, (visit, source, continued): &ExpectedTouch| {
         touch["visit"] == *visit
             && touch["source"] == *source
             && (touch["continued"] == true) == *continued
@@ -82,8 +82,8 @@ async fn expect(town: &Town, visitor: &str, pages: usize, touches: &[Told]) {
         else {
             return false;
         };
-        let all_told = found.iter().zip(touches).all(|(touch, expected)| told(touch, expected));
-        (seen.len(), found.len()) == (pages, touches.len()) && all_told
+        let all_match = found.iter().zip(touches).all(|(touch, expected)| matches(touch, expected));
+        (seen.len(), found.len()) == (pages, touches.len()) && all_match
     };
     town.journey_when(visitor, is_so).await;
 }
@@ -220,7 +220,7 @@ async fn only_departures_are_reported(backend: Backend) {
     browser.open(&format!("{}/pricing", town.site)).await;
     visitor(&browser).await;
     // The page prevents the click's default action; a departure is in the queue at once.
-    let check = async |markup: &str, click: &str, told: u64| {
+    let check = async |markup: &str, click: &str, expected: u64| {
         add(&browser, markup).await;
         let script = format!(
             "const queued = () => (localStorage.clew_q || '').split('\"departure\"').length
@@ -233,7 +233,7 @@ async fn only_departures_are_reported(backend: Backend) {
              added.remove()
              return queued() - before"
         );
-        assert_eq!(browser.run(&script).await, told, "{markup}");
+        assert_eq!(browser.run(&script).await, expected, "{markup}");
     };
     let click = "it.click()";
     check("<a data-it href='http://one.test/'></a>", click, 1).await;

@@ -10,7 +10,7 @@ use tests::app::{TestApp, client};
 use tests::crowd::{Acknowledged, Crowd};
 use tests::full::fill;
 use tests::load::{hold_together, page_of};
-use tests::process::{Collector, clew, command, told, within};
+use tests::process::{Collector, clew, command, run, within};
 use tests::settings::{destination, settings_for};
 use tests::storage::{Backend, Storage};
 use tests::wire::new_visitor;
@@ -128,7 +128,7 @@ async fn commands_say_that_the_disk_is_full() {
         let (command, _config) = command(storage, arguments);
         let mut limited = within(blocks);
         limited.args(command.get_args());
-        let answer = told(limited);
+        let answer = run(limited);
         assert!(!answer.success && answer.text.contains(expected), "{}", answer.text);
         assert_eq!(answer.text.lines().count(), 1, "{}", answer.text);
     };
@@ -163,7 +163,7 @@ async fn impossible_folders_say_so() {
             let settings =
                 settings_for(&storage.url()).replace(&storage.url(), &format!("sled:{path}"));
             std::fs::write(config.path(), settings).unwrap();
-            let answer = told(command);
+            let answer = run(command);
             let expected = match arguments[0] {
                 "serve" => format!("the store's folder {path} cannot be opened: "),
                 "import" => "it is empty".to_owned(),

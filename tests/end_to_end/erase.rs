@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tests::crowd::Crowd;
 use tests::full;
 use tests::postgres::Server;
-use tests::process::{Collector, Told, checked, clew, succeeds};
+use tests::process::{Collector, CommandOutput, checked, clew, succeeds};
 use tests::storage::{Backend, Storage};
 use tests::story::scene::proposal;
 use tests::story::{arrivals, conversion, convert, page_view};
@@ -56,7 +56,7 @@ async fn fill(storage: &Storage) {
     store.close().await.unwrap();
 }
 
-fn erase(storage: &Storage, arguments: &[&str]) -> Told {
+fn erase(storage: &Storage, arguments: &[&str]) -> CommandOutput {
     clew(storage, &[&["erase", "visitors"], arguments].concat())
 }
 
@@ -71,7 +71,7 @@ async fn everything(storage: &Storage) -> Vec<Entity> {
 }
 
 /// An export's entities, in any order.
-fn told(entities: impl IntoIterator<Item = Entity>) -> BTreeSet<String> {
+fn as_texts(entities: impl IntoIterator<Item = Entity>) -> BTreeSet<String> {
     entities.into_iter().map(|entity| serde_json::to_string(&entity).unwrap()).collect()
 }
 
@@ -102,7 +102,7 @@ fn rest(all: Vec<Entity>, fits: impl Fn(&[&PageView]) -> bool) -> (Vec<Entity>, 
     (rest, gone)
 }
 
-fn said(how: &str, [visitors, page_views, leads]: [usize; 3]) -> String {
+fn message(how: &str, [visitors, page_views, leads]: [usize; 3]) -> String {
     format!(
         "{how}: {visitors} visitors with {page_views} page views, and {leads} leads that their pages proposed\n"
     )
@@ -135,24 +135,24 @@ async fn visitors_without_a_lead_are_erased(backend: Backend) {
     let (rest_of_bots, gone) = rest(everything(&storage).await, is_flagged);
     assert_eq!(gone, [4, 8, 2]);
     let dry = succeeds(erase(&storage, &[&bots[..], &["--dry-run"]].concat()));
-    let expected = said("would be erased", gone) + "dry run: nothing was written\n";
+    let expected = message("would be erased", gone) + "dry run: nothing was written\n";
     assert_eq!(dry, expected);
     assert_eq!(checked(&storage), before, "a dry run changed something");
     // All given criteria must hold.
     let none = succeeds(erase(&storage, &[&bots[..], &["--before", "2020-05-20"]].concat()));
-    assert_eq!(none, said("erased", [0; 3]));
+    assert_eq!(none, message("erased", [0; 3]));
     assert_eq!(checked(&storage), before);
 
-    assert_eq!(succeeds(erase(&storage, &bots)), said("erased", gone));
-    assert_eq!(told(everything(&storage).await), told(rest_of_bots.clone()));
+    assert_eq!(succeeds(erase(&storage, &bots)), message("erased", gone));
+    assert_eq!(as_texts(everything(&storage).await), as_texts(rest_of_bots.clone()));
     checked(&storage);
-    assert_eq!(succeeds(erase(&storage, &bots)), said("erased", [0; 3]), "nothing is left");
+    assert_eq!(succeeds(erase(&storage, &bots)), message("erased", [0; 3]), "nothing is left");
 
     let (rest_of_old, gone) = rest(rest_of_bots, is_old);
     assert_eq!(gone, [2, 4, 0]);
     let old = ["--site", "demo", "--before", "2020-05-21T00:00:00Z"];
-    assert_eq!(succeeds(erase(&storage, &old)), said("erased", gone));
-    assert_eq!(told(everything(&storage).await), told(rest_of_old.clone()));
+    assert_eq!(succeeds(erase(&storage, &old)), message("erased", gone));
+    assert_eq!(as_texts(everything(&storage).await), as_texts(rest_of_old.clone()));
 
     // All visitors without a lead, among them one whose history is summed up, and proposals of
     // visitors whose join was undone.
@@ -163,7 +163,7 @@ async fn visitors_without_a_lead_are_erased(backend: Backend) {
     assert!(made.starts_with(&format!("erased: {visitors} visitors with ")), "{made}");
     assert!(made.ends_with(&format!(", and {leads} leads that their pages proposed\n")), "{made}");
     assert!(dry.starts_with(&format!("would be {made}")), "{dry} {made}");
-    assert_eq!(told(everything(&storage).await), told(with_leads));
+    assert_eq!(as_texts(everything(&storage).await), as_texts(with_leads));
     assert!(visitors > 20, "{visitors}");
     checked(&storage);
     assert_eq!(orphans(&storage).trim(), "0");
@@ -183,12 +183,12 @@ async fn a_collector_at_work_goes_on(backend: Backend) {
     };
     let gone = [6, 12, 2];
     let dry = run(&["--site", "demo", "--before", "2021-01-01", "--dry-run"]).await;
-    assert!(dry.starts_with(&said("would be erased", gone)), "{dry}");
-    assert_eq!(run(&["--site", "demo", "--before", "2021-01-01"]).await, said("erased", gone));
+    assert!(dry.starts_with(&message("would be erased", gone)), "{dry}");
+    assert_eq!(run(&["--site", "demo", "--before", "2021-01-01"]).await, message("erased", gone));
     if backend == Backend::Sled {
         collector.line_with("a command erased visitors");
     }
-    assert_eq!(run(&["--site", "demo", "--before", "2021-01-01"]).await, said("erased", [0; 3]));
+    assert_eq!(run(&["--site", "demo", "--before", "2021-01-01"]).await, message("erased", [0; 3]));
     crowd.goes_on(50).await;
     assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
     let all = crowd.stop().await;
@@ -202,8 +202,12 @@ async fn impossible_arguments_are_refused(backend: Backend) {
     let storage = Storage::new(backend);
     storage.open().close().await.unwrap();
     let check = |arguments: &[&str], expected: &str| {
-        let told = erase(&storage, arguments);
-        assert!(!told.success && told.text.contains(expected), "{arguments:?}: {}", told.text);
+        let output = erase(&storage, arguments);
+        assert!(
+            !output.success && output.text.contains(expected),
+            "{arguments:?}: {}",
+            output.text
+        );
     };
     check(&["--site", "demo"], "<--before <DATE>|--flagged <AS>>");
     check(&["--before", "2026-11-21"], "--site <SITE>");

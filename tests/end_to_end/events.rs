@@ -347,9 +347,9 @@ async fn a_repeated_departure_is_a_duplicate_whatever_the_clock(backend: Backend
     for (on_the_way_ms, first) in [(20, true), (50, false), (0, false)] {
         let body = batch(&visitor.to_text(), wrong_ms - on_the_way_ms, std::slice::from_ref(&left));
         let answer = app.send(body).await.json;
-        let told = (&answer["stored"], &answer["duplicate"]);
+        let counts = (&answer["stored"], &answer["duplicate"]);
         let expected = (&json!(u8::from(first)), &json!(u8::from(!first)));
-        assert_eq!(told, expected, "{on_the_way_ms}");
+        assert_eq!(counts, expected, "{on_the_way_ms}");
     }
     let shown = view(page, wrong_ms, HOME, "");
     let events = [shown, left];

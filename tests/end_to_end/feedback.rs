@@ -46,7 +46,7 @@ async fn stages_are_reported_in_any_order(backend: Backend) {
     let app = TestApp::start(backend);
     let id = a_lead(&app, "lead@example.com").await;
     let path = format!("/v1/leads/{id}");
-    let tell = async |body: Value| app.post(&format!("{path}/stage"), &body).await;
+    let report = async |body: Value| app.post(&format!("{path}/stage"), &body).await;
     let field = async |name: &str| {
         let answer = app.get(&format!("{path}/fields?fields={name}")).await;
         answer.json["fields"][name].clone()
@@ -59,24 +59,29 @@ async fn stages_are_reported_in_any_order(backend: Backend) {
     // Stages are skipped; the lead is named by its e-mail; with a reference.
     app.app.core.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
     let sql = json!({ "stage": "sql", "at": "2026-11-25T09:00:00Z", "reason": "rang", "reference": "e1" });
-    let told = app.post("/v1/leads/email:lead@example.com/stage", &sql).await;
-    assert_eq!((told.status, &told.json["repeated"]), (201, &json!(false)), "{}", told.text);
-    assert_eq!(told.headers["location"], path.as_str());
-    assert_eq!(steps(&told.json["stages"]), ["lead@11-21", "~mql@11-25", "sql@11-25"]);
-    assert_eq!(told.json["stages"][2]["reason"], "rang");
+    let response = app.post("/v1/leads/email:lead@example.com/stage", &sql).await;
     assert_eq!(
-        (&told.json["stages"][2]["by"], &told.json["stages"][0]["by"]),
+        (response.status, &response.json["repeated"]),
+        (201, &json!(false)),
+        "{}",
+        response.text
+    );
+    assert_eq!(response.headers["location"], path.as_str());
+    assert_eq!(steps(&response.json["stages"]), ["lead@11-21", "~mql@11-25", "sql@11-25"]);
+    assert_eq!(response.json["stages"][2]["reason"], "rang");
+    assert_eq!(
+        (&response.json["stages"][2]["by"], &response.json["stages"][0]["by"]),
         (&json!("api"), &json!("rule"))
     );
-    assert_eq!(told.json["stages"][2]["reference"], "e1");
+    assert_eq!(response.json["stages"][2]["reference"], "e1");
     assert_eq!(
-        (&told.json["stage"], &told.json["stage_at"]),
+        (&response.json["stage"], &response.json["stage_at"]),
         (&json!("sql"), &json!("2026-11-25T09:00:00Z"))
     );
 
     // A repeat; one with the reference in a header; and something else under that reference.
-    let told = tell(sql.clone()).await;
-    assert_eq!((told.status, &told.json["repeated"]), (200, &json!(true)));
+    let response = report(sql.clone()).await;
+    assert_eq!((response.status, &response.json["repeated"]), (200, &json!(true)));
     let by_header = async |key: &str, body: Value| {
         let request = app.request(Method::POST, &format!("{path}/stage")).bearer_auth(KEY);
         answer(request.header("Idempotency-Key", key).body(body.to_string())).await
@@ -86,10 +91,10 @@ async fn stages_are_reported_in_any_order(backend: Backend) {
     assert_eq!((other.status, &other.json["type"]), (409, &json!("/problems/conflict")));
 
     // Backward, reported late, and lost.
-    tell(json!({ "stage": "lead", "at": "2026-11-27T00:00:00Z" })).await;
-    let late = tell(json!({ "stage": "mql", "at": "2026-11-23T00:00:00Z" })).await;
+    report(json!({ "stage": "lead", "at": "2026-11-27T00:00:00Z" })).await;
+    let late = report(json!({ "stage": "mql", "at": "2026-11-23T00:00:00Z" })).await;
     assert_eq!(late.json["stage"], "lead");
-    let lost = tell(json!({ "stage": "lost", "reason": "no budget" })).await;
+    let lost = report(json!({ "stage": "lost", "reason": "no budget" })).await;
     let expected = ["lead@11-21", "mql@11-23", "sql@11-25", "lead@11-27", "lost@12-01"];
     assert_eq!(steps(&lost.json["stages"]), expected);
     let journey = app.get(&format!("{path}/journey")).await.json;
@@ -140,7 +145,7 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
     let app = TestApp::start(backend);
     let id = a_lead(&app, "lead@example.com").await;
     app.app.core.clock.advance_ms(10 * 24 * 60 * 60 * 1000);
-    let tell = async |kind: &str, amount: Value, day: u32| -> Answer {
+    let report = async |kind: &str, amount: Value, day: u32| -> Answer {
         let body = json!({
             "email": "Lead@example.com", "deal": "D-1", "kind": kind, "amount": amount,
             "currency": "EUR", "at": format!("2026-11-{day}T09:00:00Z"),
@@ -155,7 +160,7 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
         lines.collect::<Vec<_>>()
     };
 
-    let opened = tell("opened", json!("1000"), 22).await;
+    let opened = report("opened", json!("1000"), 22).await;
     assert_eq!((opened.status, &opened.json["lead_id"]), (201, &json!(id)), "{}", opened.text);
     assert_eq!(
         (&opened.json["deal"]["status"], credit(&opened.json["deal"]).len()),
@@ -167,10 +172,10 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
     );
 
     // Won: credited to the first and the last click.
-    let won = tell("won", json!("1200.01"), 24).await;
+    let won = report("won", json!("1200.01"), 24).await;
     assert_eq!(won.json["deal"]["revenue"], json!([{ "amount": "1200.01", "currency": "EUR" }]));
     assert_eq!(credit(&won.json["deal"]), credited("1200.01"));
-    let repeat = tell("won", json!("1200.01"), 24).await;
+    let repeat = report("won", json!("1200.01"), 24).await;
     assert_eq!((repeat.status, &repeat.json["repeated"]), (200, &json!(true)));
     assert_eq!(repeat.json["deal"], won.json["deal"]);
     let journey = app.get(&format!("/v1/leads/{id}/journey")).await.json;
@@ -191,16 +196,16 @@ async fn revenue_is_credited_and_taken_back(backend: Backend) {
 
     // Changed, then partly refunded.
     assert_eq!(
-        credit(&tell("amount_changed", json!("1500"), 25).await.json["deal"]),
+        credit(&report("amount_changed", json!("1500"), 25).await.json["deal"]),
         credited("1500.00")
     );
-    let refunded = tell("refunded", json!("100"), 26).await;
+    let refunded = report("refunded", json!("100"), 26).await;
     assert_eq!(credit(&refunded.json["deal"]), credited("1400.00"));
     assert_eq!(refunded.json["deal"]["ledger"][3]["amount"], "-100.00");
     assert_eq!(fields().await["revenue"], "1400.00");
 
     // Reopened: all credit is taken back.
-    let reopened = tell("reopened", json!(null), 27).await;
+    let reopened = report("reopened", json!(null), 27).await;
     assert_eq!(booked(&reopened), ["-", "1200.01", "299.99", "-100.00", "-1400.00"]);
     let deal = &reopened.json["deal"];
     assert_eq!(
@@ -288,7 +293,7 @@ async fn bad_requests_are_explained(backend: Backend) {
         body
     };
     let revenue = "/v1/revenue";
-    for (path, body, status, told) in [
+    for (path, body, status, part) in [
         (stage.as_str(), json!({ "stage": "sold" }), 422, "stage: not a stage; use one of"),
         (
             &stage,
@@ -337,7 +342,7 @@ async fn bad_requests_are_explained(backend: Backend) {
     ] {
         let answer = app.post(path, &body).await;
         let detail = answer.json["detail"].as_str().unwrap_or_default();
-        assert!(answer.status == status && detail.contains(told), "{body}: {}", answer.text);
+        assert!(answer.status == status && detail.contains(part), "{body}: {}", answer.text);
     }
     let unkeyed = answer(app.request(Method::POST, revenue).body(good.to_string())).await;
     assert_eq!(unkeyed.status, 401);
@@ -348,9 +353,9 @@ async fn bad_requests_are_explained(backend: Backend) {
     let listed = app.get("/v1/unmatched").await.json;
     let listed: Vec<&Value> = listed["unmatched"].as_array().unwrap().iter().collect();
     assert_eq!(listed.len(), 2, "{listed:#?}");
-    let stage = listed.iter().find(|told| told["stage"] == "mql").unwrap();
+    let stage = listed.iter().find(|record| record["stage"] == "mql").unwrap();
     assert_eq!((&stage["names"], &stage["by"]), (&json!(["me"]), &json!("api")));
-    let deal = listed.iter().find(|told| told["deal"] == "D").unwrap();
+    let deal = listed.iter().find(|record| record["deal"] == "D").unwrap();
     assert_eq!(deal["names"], json!(["email:who@example.com", "deal:api:D"]));
     assert_eq!((&deal["kind"], &deal["amount"]), (&json!("won"), &json!("5.00")));
     let page = app.get("/v1/unmatched?limit=1").await.json;

@@ -71,32 +71,32 @@ async fn selected_fields_with_a_crms_names(backend: Backend) {
     let id = lead(&app).await;
     let at_ms = NOW_MS - 3 * shared::limits::DAY_MS;
     let at = shared::time::rfc3339(at_ms);
-    let asked = "fields=first_click_source,first_click_at,visits_count,revenue";
+    let fields_query = "fields=first_click_source,first_click_at,visits_count,revenue";
     let mut hubspot = json!({ "clew_first_click_source": "google", "clew_visits_count": "2" });
     hubspot["clew_first_click_at"] = json!((at_ms / 1000 * 1000).to_string());
     for (query, expected) in [
         (
-            asked.to_owned(),
+            fields_query.to_owned(),
             json!({ "first_click_source": "google", "first_click_at": at, "visits_count": 2, "revenue": null }),
         ),
         (
-            format!("{asked}&format=grouped"),
+            format!("{fields_query}&format=grouped"),
             json!({
                 "first_click": { "first_click_source": "google", "first_click_at": at },
                 "journey": { "visits_count": 2 },
                 "life_cycle": { "revenue": null },
             }),
         ),
-        (format!("{asked}&format=flat&crm=hubspot"), hubspot),
+        (format!("{fields_query}&format=flat&crm=hubspot"), hubspot),
         (
-            format!("{asked}&crm=salesforce"),
+            format!("{fields_query}&crm=salesforce"),
             json!({
                 "Clew_First_Click_Source__c": "google", "Clew_First_Click_At__c": at,
                 "Clew_Visits_Count__c": 2,
             }),
         ),
         (
-            format!("{asked}&crm=zoho&format=grouped"),
+            format!("{fields_query}&crm=zoho&format=grouped"),
             json!({
                 "first_click": {
                     "Clew_First_Click_Source": "google",
@@ -110,7 +110,7 @@ async fn selected_fields_with_a_crms_names(backend: Backend) {
             json!({ "Clew: First click source": "google" }),
         ),
         (
-            format!("{asked}&crm=monday"),
+            format!("{fields_query}&crm=monday"),
             json!({
                 "First click source": "google", "Visits before conversion": "2",
                 "First click at": { "date": at[..10], "time": at[11..19] },
@@ -215,9 +215,9 @@ async fn a_site_chooses_model_and_names(backend: Backend) {
     let clock = clew_core::Clock::fixed(NOW_MS);
     let app = TestApp::start_adjusted(backend, listener, "", clock, settings);
     let lead = lead(&app).await;
-    let asked = "fields=attribution_model,attributed_channel,attributed_source&crm=hubspot";
+    let fields_query = "fields=attribution_model,attributed_channel,attributed_source&crm=hubspot";
     assert_eq!(
-        fields(&app, &lead, asked).await,
+        fields(&app, &lead, fields_query).await,
         json!({
             "acme_attribution_model": "last", "acme_attributed_channel": "direct",
             "acme_attributed_source": "(direct)",

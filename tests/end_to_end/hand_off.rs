@@ -82,9 +82,9 @@ async fn a_second_conversion_adds_to_the_record(backend: Backend) {
         assert_eq!((persons.len(), notes.len()), (1, 2), "{vendor:?}");
         assert_eq!(vendor.field(&persons[0], "first_click_source"), "google", "{vendor:?}");
         assert_eq!(vendor.field(&persons[0], "last_click_source"), "newsletter", "{vendor:?}");
-        let told = format!("{notes:?}");
+        let text = format!("{notes:?}");
         for number in 1..=2 {
-            assert!(told.contains(&format!("clew-journey:{first}:{number}")), "{told}");
+            assert!(text.contains(&format!("clew-journey:{first}:{number}")), "{text}");
         }
         scene.stop().await;
     }
@@ -155,12 +155,12 @@ async fn an_account_that_refuses_our_credentials_is_paused(backend: Backend) {
         leads.insert(scene.lead(json!({ "email": format!("{number}@example.com") })).await);
     }
     assert!(scene.hand_off().await <= 5);
-    let asked = scene.crm.log().len();
+    let calls = scene.crm.log().len();
     for _ in 0..4 {
         scene.advance_ms(60_000);
         assert_eq!(scene.app.deliver().await, 0);
     }
-    assert_eq!(scene.crm.log().len(), asked, "no calls while it is paused");
+    assert_eq!(scene.crm.log().len(), calls, "no calls while it is paused");
     for waiting in scene.deliveries("retry").await {
         assert_eq!(waiting["attempts"], 0, "{waiting}");
         assert!(waiting["error"].as_str().unwrap().contains("not allowed"), "{waiting}");

@@ -21,7 +21,7 @@ enum Moment {
     /// The lead is acknowledged, and nothing has been attempted.
     Pending,
     /// The CRM got a request, which it carried out or not, and its response never arrives.
-    Asked(&'static str, When),
+    Call(&'static str, When),
     /// An attempt has failed, and the next is due later.
     Retry,
     /// It is delivered.
@@ -42,7 +42,7 @@ async fn one_record_and_one_note_whenever_it_is_killed(backend: Backend) {
             Vendor::Hubspot => ("/contacts/", "/batch/upsert", "/notes"),
             Vendor::Salesforce => ("/composite", "/sobjects/Lead/", "/sobjects/Task"),
         };
-        let asked = [
+        let calls = [
             (find, When::Before),
             (write, When::Before),
             (write, When::After),
@@ -51,7 +51,7 @@ async fn one_record_and_one_note_whenever_it_is_killed(backend: Backend) {
         ];
         cases
             .extend([Moment::Pending, Moment::Retry, Moment::Sent].map(|moment| (*vendor, moment)));
-        cases.extend(asked.map(|(path, when)| (*vendor, Moment::Asked(path, when))));
+        cases.extend(calls.map(|(path, when)| (*vendor, Moment::Call(path, when))));
     }
     join_all(cases.into_iter().map(|(vendor, moment)| killed(backend, vendor, moment))).await;
 }
@@ -65,7 +65,7 @@ async fn killed(backend: Backend, vendor: Vendor, moment: Moment) {
     );
     let settings = delivery + &vendor.settings(crm.url(), "poll_minutes = 0");
     match moment {
-        Moment::Asked(path, when) => {
+        Moment::Call(path, when) => {
             crm.fail(Fault { path: path.into(), delay_ms: 60_000, when, ..Fault::default() })
         }
         Moment::Retry => crm.fail(Fault { status: 503, ..Fault::default() }),
@@ -81,12 +81,14 @@ async fn killed(backend: Backend, vendor: Vendor, moment: Moment) {
     assert_eq!(made.status(), 201);
     match moment {
         Moment::Pending => {}
-        Moment::Asked(path, _) => {
+        Moment::Call(path, _) => {
             until(async || {
-                crm.log().iter().any(|asked| asked.status == 502 && asked.path.contains(path))
+                crm.log().iter().any(|call| call.status == 502 && call.path.contains(path))
             })
             .await
-            .unwrap_or_else(|| panic!("{vendor:?} {moment:?}: never called: {:?}", asked(&crm)));
+            .unwrap_or_else(|| {
+                panic!("{vendor:?} {moment:?}: never called: {:?}", log_lines(&crm))
+            });
         }
         Moment::Retry => reaches(&http, &collector, "retry").await,
         Moment::Sent => reaches(&http, &collector, "sent").await,
@@ -101,13 +103,18 @@ async fn killed(backend: Backend, vendor: Vendor, moment: Moment) {
     assert_eq!(made.send().await.unwrap().status(), 201);
     until(async || states(&http, &collector).await == ["sent", "sent"]).await.unwrap();
     let (persons, notes) = vendor.persons_and_notes(&crm);
-    assert_eq!((persons.len(), notes.len()), (2, 2), "{vendor:?} {moment:?}: {:?}", asked(&crm));
+    assert_eq!(
+        (persons.len(), notes.len()),
+        (2, 2),
+        "{vendor:?} {moment:?}: {:?}",
+        log_lines(&crm)
+    );
     assert!(collector.terminate());
     crm.stop().await;
 }
 
-fn asked(crm: &Standin) -> Vec<String> {
-    let line = |asked: standin::Logged| format!("{} {} {}", asked.method, asked.path, asked.status);
+fn log_lines(crm: &Standin) -> Vec<String> {
+    let line = |call: standin::Logged| format!("{} {} {}", call.method, call.path, call.status);
     crm.log().into_iter().map(line).collect()
 }
 

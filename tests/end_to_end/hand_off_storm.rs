@@ -153,7 +153,7 @@ async fn storm(vendor: Vendor) {
     };
     assert_eq!(notes.iter().map(marker).collect::<BTreeSet<_>>(), leads);
     let failed =
-        scene.crm.log().iter().filter(|asked| asked.status >= 400 && asked.status != 404).count();
+        scene.crm.log().iter().filter(|call| call.status >= 400 && call.status != 404).count();
     let share = failed as f64 / scene.crm.log().len() as f64;
     assert!(share > 0.15, "only {share} of the requests failed");
     #[expect(clippy::print_stdout, reason = "the storm's strength is worth reading")]

@@ -49,7 +49,7 @@ async fn sent(app: &TestApp, id: &str, at: &str, signature: &str, body: &str) ->
     answer(request.body(body.to_owned())).await
 }
 
-async fn tell(app: &TestApp, id: &str, body: &Value) -> Answer {
+async fn send(app: &TestApp, id: &str, body: &Value) -> Answer {
     signed(app, WEBHOOK_SECRET, id, app.app.core.clock.now_ms() / 1000, &body.to_string()).await
 }
 
@@ -63,10 +63,13 @@ async fn a_sale_is_stored_credited_and_passed_on(backend: Backend) {
         "email": "lead@example.com", "crm_record_id": "x", "stage": "customer", "deal_id": "D-1",
         "amount": "1200.00", "status": "won", "occurred_at": "2026-11-21T10:00:30Z", "event_id": "e1",
     });
-    let told = tell(&app, "msg_1", &body).await;
-    assert_eq!((told.status, told.json), (202, json!({ "accepted": true, "lead_id": id })));
-    let told = tell(&app, "msg_2", &body).await;
-    assert_eq!((told.status, told.json), (200, json!({ "duplicate": true, "lead_id": id })));
+    let response = send(&app, "msg_1", &body).await;
+    assert_eq!((response.status, response.json), (202, json!({ "accepted": true, "lead_id": id })));
+    let response = send(&app, "msg_2", &body).await;
+    assert_eq!(
+        (response.status, response.json),
+        (200, json!({ "duplicate": true, "lead_id": id }))
+    );
 
     let journey = app.get(&format!("/v1/leads/{id}/journey")).await.json;
     let last = journey["stages"].as_array().unwrap().last().unwrap();
@@ -81,10 +84,10 @@ async fn a_sale_is_stored_credited_and_passed_on(backend: Backend) {
     // From now on the deal's id finds it, and so does the record. When it is reopened, the credit
     // is gone.
     let again = json!({ "deal_id": "D-1", "status": "open", "event_id": "e2" });
-    assert_eq!(tell(&app, "msg_3", &again).await.json["lead_id"], id.as_str());
+    assert_eq!(send(&app, "msg_3", &again).await.json["lead_id"], id.as_str());
     let lost =
         json!({ "crm_record_id": "x", "stage": "lost", "reason": "no budget", "event_id": "e3" });
-    assert_eq!(tell(&app, "msg_4", &lost).await.json["lead_id"], id.as_str());
+    assert_eq!(send(&app, "msg_4", &lost).await.json["lead_id"], id.as_str());
     let fields = app.get("/v1/leads/crm:zap:record:x/fields").await.json["fields"].take();
     assert_eq!((&fields["lead_stage"], &fields["revenue"]), (&json!("lost"), &Value::Null));
     let deal = app.get(&format!("/v1/leads/{id}/journey")).await.json["deals"][0].take();
@@ -98,8 +101,8 @@ async fn a_sale_is_stored_credited_and_passed_on(backend: Backend) {
         app.deliver().await;
         app.app.core.clock.advance_ms(1_000);
     }
-    let told = receiver.take();
-    let mut types: Vec<_> = told.iter().map(|got| got.json()["type"].clone()).collect();
+    let webhooks = receiver.take();
+    let mut types: Vec<_> = webhooks.iter().map(|got| got.json()["type"].clone()).collect();
     types.sort_by_key(Value::to_string);
     let (stage, revenue) = ("lead.stage_changed", "lead.revenue");
     assert_eq!(types, ["lead.converted", revenue, revenue, stage, stage]);
@@ -111,9 +114,12 @@ async fn forged_old_and_repeated_webhooks(backend: Backend) {
     let app = TestApp::start_with(backend, &settings(), Clock::fixed(NOW_MS));
     let id = lead(&app, "lead@example.com").await;
     let body = json!({ "email": "lead@example.com", "stage": "mql" }).to_string();
-    let refused = |told: Answer, why: &str| {
-        assert_eq!((told.status, &told.json["type"]), (401, &json!("/problems/not_signed")));
-        assert!(told.json["detail"].as_str().unwrap().contains(why), "{}", told.text);
+    let refused = |response: Answer, why: &str| {
+        assert_eq!(
+            (response.status, &response.json["type"]),
+            (401, &json!("/problems/not_signed"))
+        );
+        assert!(response.json["detail"].as_str().unwrap().contains(why), "{}", response.text);
     };
     let third = "whsec_BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     refused(signed(&app, third, "msg_1", NOW_S, &body).await, "no signature matches");
@@ -154,8 +160,13 @@ async fn an_api_key_opens_it_too(backend: Backend) {
     let app = TestApp::start_with(backend, &settings(), Clock::fixed(NOW_MS));
     let id = lead(&app, "lead@example.com").await;
     let body = json!({ "email": "lead@example.com", "value": 900, "transaction": "T-1", "CurrencyCode": "EUR" });
-    let told = app.post("/hooks/keyed", &body).await;
-    assert_eq!((told.status, &told.json["lead_id"]), (202, &json!(id)), "{}", told.text);
+    let response = app.post("/hooks/keyed", &body).await;
+    assert_eq!(
+        (response.status, &response.json["lead_id"]),
+        (202, &json!(id)),
+        "{}",
+        response.text
+    );
     // Without an id, its content identifies it.
     assert_eq!(app.post("/hooks/keyed", &body).await.json["duplicate"], true);
     let by = async |path: &str, key: Option<&str>| {
@@ -186,17 +197,17 @@ async fn unmatched_records_are_listed(backend: Backend) {
         "email": "who@example.com", "stage": "customer", "amount": "5.00", "deal_id": "D-9", "event_id": "e9",
     });
     for _ in 0..2 {
-        let told = tell(&app, "msg_1", &body).await;
-        assert_eq!((told.status, &told.json["type"]), (404, &json!("/problems/not_found")));
+        let response = send(&app, "msg_1", &body).await;
+        assert_eq!((response.status, &response.json["type"]), (404, &json!("/problems/not_found")));
     }
     let listed = app.get("/v1/unmatched").await.json["unmatched"].take();
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
-    for told in listed.as_array().unwrap() {
-        assert_eq!((&told["by"], &told["reference"]), (&json!("crm:zap"), &json!("e9")));
-        assert_eq!(told["names"][0], "email:who@example.com");
+    for record in listed.as_array().unwrap() {
+        assert_eq!((&record["by"], &record["reference"]), (&json!("crm:zap"), &json!("e9")));
+        assert_eq!(record["names"][0], "email:who@example.com");
     }
     // Once the person is known, the sender sends it again.
     lead(&app, "who@example.com").await;
-    assert_eq!(tell(&app, "msg_1", &body).await.status, 202);
+    assert_eq!(send(&app, "msg_1", &body).await.status, 202);
     app.stop().await;
 }

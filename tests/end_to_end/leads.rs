@@ -224,9 +224,9 @@ async fn later_events_do_not_change_a_conversion(backend: Backend) {
         ("conversion_count", "1"),
         ("converted_at", "2026-11-21T10:01:00Z"),
     ] {
-        let told = &again["fields"][member];
+        let value = &again["fields"][member];
         assert_eq!(
-            told.as_str().map_or_else(|| told.to_string(), str::to_owned),
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             expected,
             "{member}"
         );

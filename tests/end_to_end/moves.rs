@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
-use tests::full::{ALL_DUE_MS, DESTINATIONS, Full, claim, fill};
+use tests::full::{ALL_DUE_MS, DESTINATIONS, FilledStore, claim, fill};
 use tests::postgres::Server;
 use tests::process::{Collector, clew, command};
 use tests::storage::{Backend, Storage};
@@ -33,19 +33,19 @@ async fn a_store_moves_to_postgres_and_back() {
     drop(store);
     assert!(succeeds(&stations[1], &["migrate"]).starts_with("ran V1__rows"));
 
-    let mut told = vec![checked(&stations[0])];
+    let mut reports = vec![checked(&stations[0])];
     for (number, pair) in stations.windows(2).enumerate() {
         // Compressed one way, plain the other.
         let file = file(&files, ["there.ndjson.gz", "back.ndjson"][number]);
         let wrote = succeeds(&pair[0], &["export", &file]);
         let digest = wrote.trim_end().rsplit(' ').next().unwrap();
-        assert!(told[0].contains(digest), "{wrote}");
+        assert!(reports[0].contains(digest), "{wrote}");
         let stored = succeeds(&pair[1], &["import", &file]);
         assert!(stored.starts_with("stored "), "{stored}");
-        told.push(checked(&pair[1]));
+        reports.push(checked(&pair[1]));
     }
-    let first = &told[0];
-    assert!(told.iter().all(|other| other == first), "{told:#?}");
+    let first = &reports[0];
+    assert!(reports.iter().all(|other| other == first), "{reports:#?}");
     let all = page_views + limits::VISITOR_ROWS + 1;
     assert!(first.contains(&format!("{:<24} {all:>12}", "page views")), "{first}");
     assert!(first.ends_with("the store is consistent\n"), "{first}");
@@ -58,7 +58,7 @@ async fn a_store_moves_to_postgres_and_back() {
 }
 
 /// Asserts that what was stored is known, and that each waiting delivery is claimed once.
-async fn goes_on(store: &dyn Store, full: &Full) {
+async fn goes_on(store: &dyn Store, full: &FilledStore) {
     for batch in &full.batches {
         let outcomes = store.ingest(batch.clone()).await.unwrap();
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Duplicate), "{outcomes:?}");
@@ -91,9 +91,9 @@ async fn goes_on(store: &dyn Store, full: &Full) {
 }
 
 fn succeeds(storage: &Storage, arguments: &[&str]) -> String {
-    let told = clew(storage, arguments);
-    assert!(told.success, "{arguments:?}: {}", told.text);
-    told.text
+    let output = clew(storage, arguments);
+    assert!(output.success, "{arguments:?}: {}", output.text);
+    output.text
 }
 
 fn checked(storage: &Storage) -> String {
@@ -128,18 +128,21 @@ async fn an_incomplete_export_stores_nothing(backend: Backend) {
     // Creates a folder to check.
     target.open().close().await.unwrap();
 
-    let check = |bytes: Option<&[u8]>, told: &str| {
+    let check = |bytes: Option<&[u8]>, expected: &str| {
         let bad = file(&folder, "bad");
         let _ = std::fs::remove_file(&bad);
         if let Some(bytes) = bytes {
             std::fs::write(&bad, bytes).unwrap();
         }
         let answer = clew(&target, &["import", &bad]);
-        assert!(!answer.success, "{told}: {}", answer.text);
-        let expected = format!("clew: {bad} was not imported: ");
-        let sentence = answer.text.strip_prefix(&expected);
-        let sentence = sentence.unwrap_or_else(|| panic!("{told}: {}", answer.text));
-        assert!(sentence.contains(told) && sentence.lines().count() == 1, "{told}: {sentence}");
+        assert!(!answer.success, "{expected}: {}", answer.text);
+        let start = format!("clew: {bad} was not imported: ");
+        let sentence = answer.text.strip_prefix(&start);
+        let sentence = sentence.unwrap_or_else(|| panic!("{expected}: {}", answer.text));
+        assert!(
+            sentence.contains(expected) && sentence.lines().count() == 1,
+            "{expected}: {sentence}"
+        );
     };
     let edited = |from: &str, to: &str| Some(text.replacen(from, to, 1).into_bytes());
     let without_end = text.rsplitn(3, '\n').nth(2).unwrap().to_owned() + "\n";
@@ -226,9 +229,13 @@ async fn a_killed_import_resumes(backend: Backend) {
     }
     let target = target.unwrap();
 
-    let refused = |arguments: &[&str], told: &str| {
+    let refused = |arguments: &[&str], expected: &str| {
         let answer = clew(&target, arguments);
-        assert!(!answer.success && answer.text.contains(told), "{arguments:?}: {}", answer.text);
+        assert!(
+            !answer.success && answer.text.contains(expected),
+            "{arguments:?}: {}",
+            answer.text
+        );
     };
     // Nobody can work with a half-imported store, or copy it.
     let folder = tempfile::tempdir().unwrap();

@@ -213,14 +213,14 @@ async fn responses_that_need_no_second_attempt(backend: Backend) {
     clock.advance_ms(10_000);
     assert_eq!(app.deliver().await, 2);
     let dead = app.get(&format!("/v1/deliveries?state=dead&lead={id}")).await.json;
-    let told = |listed: &Value| {
+    let error = |listed: &Value| {
         let all = listed["deliveries"].as_array().unwrap();
         assert_eq!(all.len(), 1, "{listed}");
         all[0]["error"].as_str().unwrap().to_owned()
     };
-    assert!(told(&dead).contains("127.0.0.1 is not a public address"), "{dead}");
+    assert!(error(&dead).contains("127.0.0.1 is not a public address"), "{dead}");
     let waits = app.get(&format!("/v1/deliveries?state=retry&lead={id}")).await.json;
-    assert!(told(&waits).contains("410"), "{waits}");
+    assert!(error(&waits).contains("410"), "{waits}");
     clock.advance_ms(48 * 3_600_000);
     assert_eq!(app.deliver().await, 0);
     assert!(crm.attempts().iter().all(|attempt| attempt.status != 200));

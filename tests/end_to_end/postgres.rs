@@ -25,14 +25,14 @@ fn the_server_is_killed_restarted_and_suspended() {
 
     server.suspend();
     std::thread::scope(|scope| {
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         scope.spawn(|| {
-            let tell = tell;
-            tell.send(answer("SELECT number FROM kept")).unwrap();
+            let sender = sender;
+            sender.send(answer("SELECT number FROM kept")).unwrap();
         });
-        let early = told.recv_timeout(Duration::from_millis(300));
+        let early = receiver.recv_timeout(Duration::from_millis(300));
         server.resume();
         assert_eq!(early, Err(RecvTimeoutError::Timeout));
-        assert_eq!(told.recv().unwrap(), "1");
+        assert_eq!(receiver.recv().unwrap(), "1");
     });
 }

@@ -184,7 +184,7 @@ async fn the_server_gets_the_time_limits() {
 
 /// Begins and ends a fault by SQL. Meanwhile page views and leads are refused, and the log and
 /// `/readyz` say why; then everything goes on.
-async fn check(begin: &str, end: &str, told: &str) {
+async fn check(begin: &str, end: &str, message: &str) {
     let storage = Storage::new(Backend::Postgres);
     let database = storage.database().to_owned();
     let collector = Collector::start(&storage, "");
@@ -200,7 +200,7 @@ async fn check(begin: &str, end: &str, told: &str) {
     // Some faults affect only new connections.
     psql(&database, TERMINATE);
     is_refused(&browse_once(url, &visitor).await);
-    let line = collector.line_with(told);
+    let line = collector.line_with(message);
     assert!(line.contains("ERROR"), "{line}");
     assert!(!is_ready(url).await);
     run(end);

@@ -211,8 +211,8 @@ async fn difficult_values_are_stored_alike() {
     for body in bodies {
         let [sled, postgres] = [apps[0].send(body.clone()).await, apps[1].send(body.clone()).await];
         let outcome = |answer: &Answer| {
-            let told = ["stored", "duplicate", "dropped"].map(|word| answer.json[word].clone());
-            (answer.status, told)
+            let counts = ["stored", "duplicate", "dropped"].map(|word| answer.json[word].clone());
+            (answer.status, counts)
         };
         let head: String = body.chars().take(300).collect();
         assert_eq!(outcome(&sled), outcome(&postgres), "{head}");

@@ -2,7 +2,7 @@
 //! and never shows the password.
 
 use clew_store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
-use clew_store::{StoreError, Upkeep};
+use clew_store::{Maintenance, StoreError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -27,14 +27,14 @@ fn clew(command: &str, url: &str) -> Command {
 }
 
 /// Asserts that a command fails with one sentence that names the store and the reason.
-fn check_told(command: &str, url: &str, shown: &str, reason: &str) {
+fn check_message(command: &str, url: &str, shown: &str, reason: &str) {
     let output = clew(command, url).output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(!output.status.success() && !text.contains(PASSWORD), "{text}");
-    let told: Vec<_> = text.lines().filter(|line| line.starts_with("clew: ")).collect();
-    assert!(told.len() == 1 && text.ends_with(&format!("{}\n", told[0])), "{text}");
-    assert!(told[0].contains(&format!("the store {shown}: ")), "{text}");
-    assert!(told[0].contains(reason), "{text}");
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("clew: ")).collect();
+    assert!(lines.len() == 1 && text.ends_with(&format!("{}\n", lines[0])), "{text}");
+    assert!(lines[0].contains(&format!("the store {shown}: ")), "{text}");
+    assert!(lines[0].contains(reason), "{text}");
 }
 
 /// Adds lines to the server's `pg_hba.conf`, before those that let everybody in.
@@ -59,13 +59,13 @@ async fn an_unreachable_store_is_reported_without_its_password() {
     ask_for(&server, &["host all clew 127.0.0.1/32 scram-sha-256"]);
     let with = |user: &str| database.url().replace("postgres@", &format!("{user}@"));
     let open = || PostgresStore::open(&postgres_options(&with("clew")));
-    let asked = async || open().is_err_and(|error| error.to_string().contains("password"));
-    until("passwords are asked for", asked).await;
+    let needs_password = async || open().is_err_and(|error| error.to_string().contains("password"));
+    until("passwords are asked for", needs_password).await;
 
     let right = with(&format!("clew:{PASSWORD}"));
     let shown = with("clew:***");
     for command in ["serve", "migrate"] {
-        let check = |url: &str, shown: &str, reason| check_told(command, url, shown, reason);
+        let check = |url: &str, shown: &str, reason| check_message(command, url, shown, reason);
         let closed = format!("postgres://clew:{PASSWORD}@127.0.0.1:1/clew");
         check(&closed, "postgres://clew:***@127.0.0.1:1/clew", "Connection refused");
         let missing = right.replace(database.name(), "nowhere");
@@ -77,7 +77,7 @@ async fn an_unreachable_store_is_reported_without_its_password() {
         let broken = format!("postgres://clew:a/{PASSWORD}@127.0.0.1:x/clew");
         check(&broken, "postgres://clew:***@127.0.0.1:x/clew", "store.url");
     }
-    check_told("serve", &right, &shown, "the database has no clew schema; run `clew migrate`");
+    check_message("serve", &right, &shown, "the database has no clew schema; run `clew migrate`");
 
     // The right password is not shown either, and its user's own rights are enough.
     assert!(clew("migrate", &right).output().unwrap().status.success());
@@ -97,7 +97,7 @@ fn migrate(url: &str) -> Result<Migrated, StoreError> {
 }
 
 /// The text of a result's error; empty if there is none.
-fn told<T>(result: Result<T, StoreError>) -> String {
+fn message<T>(result: Result<T, StoreError>) -> String {
     result.err().map_or_else(String::new, |error| error.to_string())
 }
 
@@ -110,8 +110,8 @@ async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
     assert!(is_ready(&app.url).await);
     Server::shared().psql(&database, change);
     for (found, expected) in [
-        (told(PostgresStore::open(&postgres_options(&url))), at_start),
-        (told(migrate(&url)), by_migrate),
+        (message(PostgresStore::open(&postgres_options(&url))), at_start),
+        (message(migrate(&url)), by_migrate),
     ] {
         assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{found}");
     }
@@ -152,16 +152,16 @@ fn a_migration_that_fails_leaves_nothing() {
     let server = Server::shared();
     let database = server.create_database(None);
     server.psql(database.name(), "CREATE SCHEMA clew; CREATE TABLE clew.events (mine int)");
-    let error = told(migrate(database.url()));
+    let error = message(migrate(database.url()));
     assert!(error.contains("relation \"events\" already exists"), "{error}");
     let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'clew' ORDER BY tablename";
     assert_eq!(server.psql(database.name(), tables), "events\nschema_history");
-    let error = told(PostgresStore::open(&postgres_options(database.url())));
+    let error = message(PostgresStore::open(&postgres_options(database.url())));
     assert!(error.contains("the database has no clew schema; run `clew migrate`"), "{error}");
 
     server.psql(database.name(), "DROP TABLE clew.events");
     assert_eq!(migrate(database.url()).unwrap().migrations.len(), 5);
-    assert_eq!(told(PostgresStore::open(&postgres_options(database.url()))), "");
+    assert_eq!(message(PostgresStore::open(&postgres_options(database.url()))), "");
 }
 
 #[test]
@@ -238,7 +238,7 @@ async fn connections_are_encrypted_and_the_server_is_known() {
         (Some(none.path()), "it contains no certificate"),
         (Some(Path::new("/nowhere.pem")), "store.tls_ca: /nowhere.pem"),
     ] {
-        let error = told(open(required, authority));
+        let error = message(open(required, authority));
         assert!(error.contains(expected), "{authority:?}: {error}");
     }
     let encrypted = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)

@@ -120,14 +120,15 @@ impl Held {
 }
 
 /// The second number of a row of the table.
-fn changed(told: &str, row: &str) -> usize {
-    let line = told.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{told}"));
+fn changed(report: &str, row: &str) -> usize {
+    let line =
+        report.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{report}"));
     line.split_whitespace().next_back().unwrap().parse().unwrap()
 }
 
 /// The printed difference, without the last line.
-fn difference(told: &str) -> String {
-    let lines: Vec<&str> = told.lines().collect();
+fn difference(report: &str) -> String {
+    let lines: Vec<&str> = report.lines().collect();
     lines[..lines.len() - 1].join("\n")
 }
 
@@ -163,17 +164,17 @@ async fn a_change_of_the_rules_is_shown_and_made(backend: Backend) {
     let after = Held::by(&storage).await;
     let (labels, touches, visitors) = after.differs_from(&before);
     assert!(labels > 50 && touches > 20 && visitors > 20, "{labels} {touches} {visitors}");
-    let told = ["page views", "touches", "visitors"].map(|row| changed(&dry, row));
-    assert_eq!(told, [labels, touches, visitors]);
+    let counts = ["page views", "touches", "visitors"].map(|row| changed(&dry, row));
+    assert_eq!(counts, [labels, touches, visitors]);
     let written = format!(
         "written: {labels} labels of {visitors} visitors, which changed {touches} touches; {} page views are",
         before.views.len()
     );
     assert!(made.lines().next_back().unwrap().starts_with(&written), "{made}");
     after.assert_judged_by(&settings(&storage, &rules));
-    let told = format!("labelled by {:016x}", settings(&storage, &rules).rules.hash());
+    let expected = format!("labelled by {:016x}", settings(&storage, &rules).rules.hash());
     assert_eq!(checked(&storage).matches("labelled by").count(), 1);
-    assert!(checked(&storage).contains(&told));
+    assert!(checked(&storage).contains(&expected));
 
     let again = reclassify(&rules, &[]);
     assert!(
@@ -187,7 +188,7 @@ async fn a_change_of_the_rules_is_shown_and_made(backend: Backend) {
 }
 
 /// Runs it while the test's own clients go on.
-async fn beside(storage: &Arc<Storage>, rules: &str) -> String {
+async fn run_during_traffic(storage: &Arc<Storage>, rules: &str) -> String {
     let (storage, rules) = (Arc::clone(storage), rules.to_owned());
     let run = move || succeeds(clew_with(&storage, &rules, &["reclassify"]));
     tokio::task::spawn_blocking(run).await.unwrap()
@@ -203,10 +204,10 @@ async fn a_running_collector_is_not_disturbed(backend: Backend) {
     let crowd = Crowd::gather(vec![collector.url.clone()], 8);
     crowd.goes_on(50).await;
 
-    let told = beside(&storage, &rules).await;
-    assert!(changed(&told, "page views") > 500, "{told}");
-    let still = told.contains("the running collector still uses the rules");
-    assert_eq!(still, backend == Backend::Sled, "{told}");
+    let report = run_during_traffic(&storage, &rules).await;
+    assert!(changed(&report, "page views") > 500, "{report}");
+    let still = report.contains("the running collector still uses the rules");
+    assert_eq!(still, backend == Backend::Sled, "{report}");
     // The leads' journeys follow.
     let mut of_google = Vec::new();
     for (_, lead) in full.conversions.iter().take(20) {
@@ -224,8 +225,8 @@ async fn a_running_collector_is_not_disturbed(backend: Backend) {
     collector.line_with("the configuration was reloaded");
     // Everything that was labelled by the old settings is stored.
     crowd.goes_on(50).await;
-    let told = beside(&storage, &rules).await;
-    assert!(!told.contains("still uses"), "{told}");
+    let report = run_during_traffic(&storage, &rules).await;
+    assert!(!report.contains("still uses"), "{report}");
     crowd.goes_on(50).await;
     assert_eq!((crowd.refused(), crowd.unanswered()), (0, 0));
     let all = crowd.stop().await;
@@ -288,10 +289,10 @@ async fn a_killed_run_is_resumed(backend: Backend) {
         let half = Held::by(&storage).await;
         let (labels, ..) = half.differs_from(&before);
         kills += usize::from(labels > 0);
-        let told = succeeds(clew_with(&storage, &rules, &["reclassify"]));
+        let report = succeeds(clew_with(&storage, &rules, &["reclassify"]));
         let after = Held::by(&storage).await;
         after.assert_judged_by(&settings(&storage, &rules));
-        assert_eq!(changed(&told, "page views"), after.differs_from(&half).0, "{told}");
+        assert_eq!(changed(&report, "page views"), after.differs_from(&half).0, "{report}");
         assert!(after.differs_from(&half).0 > 0);
         if kills > 0 {
             return;
@@ -315,10 +316,10 @@ async fn sites_that_are_not_configured_are_left_alone(backend: Backend) {
     std::fs::write(config.path(), only + other + &rules).unwrap();
     let mut command = std::process::Command::new(tests::process::binary());
     command.args(["reclassify", "--config"]).arg(config.path());
-    let told = succeeds(tests::process::told(command));
-    let there = told.lines().find_map(|line| line.strip_prefix("page views"));
+    let report = succeeds(tests::process::run(command));
+    let there = report.lines().find_map(|line| line.strip_prefix("page views"));
     let there = there.and_then(|line| line.split_whitespace().next()).unwrap();
     let left = format!("left unchanged: {there} page views of {}, which is not configured", site());
-    assert!(told.contains(&left) && changed(&told, "page views") == 0, "{told}");
+    assert!(report.contains(&left) && changed(&report, "page views") == 0, "{report}");
     assert_eq!(checked(&storage), before);
 }

@@ -2,7 +2,8 @@
 
 use clew_store::sled::{Disk, Reserve, SledOptions, SledStore};
 use clew_store::{
-    Claim, Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, NewRecord, StoreError, Upkeep,
+    Claim, Deliveries, DeliveriesOf, DeliveryFilter, Journeys, Leads, Maintenance, NewRecord,
+    StoreError,
 };
 use flate2::read::GzDecoder;
 use futures_util::{StreamExt, stream};
@@ -25,7 +26,7 @@ tests::both_stores!(the_story_is_told, a_full_queue_is_busy, a_lead_is_read_as_o
 async fn the_story_is_told(backend: Backend) {
     let storage = Storage::new(backend);
     let store = storage.open();
-    story::tell(&*store).await;
+    story::run(&*store).await;
     let remembered = story::remembered(&*store).await;
     story::a_closed_store_refuses(&*store).await;
     drop(store);
@@ -133,13 +134,13 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         damage(&path);
         let before = bytes(&path);
         let error = open(&path).err().unwrap_or_else(|| panic!("{name} was not noticed"));
-        let told = match name {
+        let is_named = match name {
             "another layout" | "a folder that is a file" => {
                 matches!(error, StoreError::Shut { .. })
             }
             _ => matches!(error, StoreError::Damaged { .. }),
         };
-        assert!(told, "{name}: {error}");
+        assert!(is_named, "{name}: {error}");
         let remedy = match name {
             "another layout" => "its layout is 99, but this version reads 7. It was left as it is",
             "a folder that is a file" => "Nothing was changed; set store.url to a folder",

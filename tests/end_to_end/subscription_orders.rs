@@ -34,14 +34,14 @@ async fn samples_and_lists_have_the_same_members(backend: Backend) {
         app.app.core.clock.advance_ms(1_000);
     }
     assert_eq!(settle_and_deliver(&app).await, 2);
-    let told = receiver.take();
-    let told =
-        told.iter().map(|got| got.json()).find(|body| body["email"] == "b@example.com").unwrap();
+    let body = receiver.take();
+    let body =
+        body.iter().map(|got| got.json()).find(|body| body["email"] == "b@example.com").unwrap();
     let real = sample("lead.converted").await;
-    assert_eq!((names(&real[0]), &real[0]["email"]), (names(&told), &json!("b@example.com")));
-    assert_eq!(names(&made_up[0]), names(&told));
+    assert_eq!((names(&real[0]), &real[0]["email"]), (names(&body), &json!("b@example.com")));
+    assert_eq!(names(&made_up[0]), names(&body));
     let listed = app.get("/v1/leads?sort=-converted_at&limit=50&flat=1").await.json;
-    assert_eq!((&listed[0], listed.as_array().unwrap().len()), (&told, 2));
+    assert_eq!((&listed[0], listed.as_array().unwrap().len()), (&body, 2));
     assert_ne!(listed[0]["id"], listed[1]["id"]);
     // The first lead converts again and is the newest, with another id.
     lead(&app, "a@example.com").await;
@@ -72,9 +72,9 @@ async fn invalid_subscriptions_are_refused(backend: Backend) {
     let app = TestApp::start(backend);
     let check = async |target: &str, event: Value, part: &str| {
         let order = json!({ "target_url": target, "event": event });
-        let told = app.post("/v1/hooks", &order).await;
-        assert_eq!(told.status, 422, "{target}: {}", told.text);
-        assert!(told.json["detail"].as_str().unwrap().contains(part), "{}", told.text);
+        let response = app.post("/v1/hooks", &order).await;
+        assert_eq!(response.status, 422, "{target}: {}", response.text);
+        assert!(response.json["detail"].as_str().unwrap().contains(part), "{}", response.text);
     };
     let lead = json!("lead.converted");
     check(
@@ -117,8 +117,8 @@ async fn a_sites_subscriptions_are_limited(backend: Backend) {
     for _ in 0..100 {
         assert_eq!(app.post("/v1/hooks", &order).await.status, 201);
     }
-    let told = app.post("/v1/hooks", &order).await;
-    assert_eq!((told.status, &told.json["type"]), (409, &json!("/problems/conflict")));
+    let response = app.post("/v1/hooks", &order).await;
+    assert_eq!((response.status, &response.json["type"]), (409, &json!("/problems/conflict")));
     let listed = app.get("/v1/hooks").await.json["hooks"].take();
     assert_eq!(listed.as_array().unwrap().len(), 100);
     let path = format!("/v1/hooks/{}", listed[0]["id"].as_str().unwrap());

@@ -111,8 +111,8 @@ async fn leads_are_delivered_flat_until_unsubscribed(backend: Backend) {
     let left = app.get(&format!("/v1/deliveries?lead={waits}")).await.json["deliveries"].take();
     assert_eq!(left.as_array().unwrap().len(), 2, "even those behind their lead's first");
     for left in left.as_array().unwrap() {
-        let told = (&left["state"], &left["error"]);
-        assert_eq!(told, (&json!("dead"), &json!("the subscription was deleted")));
+        let state = (&left["state"], &left["error"]);
+        assert_eq!(state, (&json!("dead"), &json!("the subscription was deleted")));
     }
     // A subscription does not count in the lead's own delivery status.
     let status = app.get(&format!("/v1/leads/{waits}/fields")).await.json["fields"].take();
@@ -126,18 +126,18 @@ async fn secrets_are_rotated(backend: Backend) {
     // The Standard Webhooks library uses the machine's time.
     let app = TestApp::start_with(backend, PRIVATE, Clock::system());
     let (path, first) = subscribe(&app, &receiver, json!("lead.converted")).await;
-    let told = async |path: &str| {
+    let test = async |path: &str| {
         let tested = app.post(&format!("{path}/test"), &Value::Null).await;
         assert_eq!(tested.json["accepted"], true, "{}", tested.text);
         receiver.one()
     };
-    let got = told(&path).await;
+    let got = test(&path).await;
     assert!(got.is_signed_with(&first));
     let rotated = app.post(&format!("{path}/rotate-secret"), &Value::Null).await;
     assert_eq!(rotated.status, 200, "{}", rotated.text);
     let second = rotated.json["secret"].as_str().unwrap().to_owned();
     assert_ne!(first, second);
-    let got = told(&path).await;
+    let got = test(&path).await;
     assert!(got.is_signed_with(&first) && got.is_signed_with(&second), "both sign");
     assert_eq!(got.header("webhook-signature").split(' ').count(), 2);
     let third = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -195,15 +195,15 @@ async fn stages_and_revenue_are_delivered(backend: Backend) {
     assert_eq!(app.deliver().await, 1);
     let mut bodies: Vec<Value> = receiver.take().iter().map(|got| got.json()).collect();
     assert_ne!(bodies[0]["id"], bodies[1]["id"]);
-    let mut told = |place: usize, names: &[&str]| -> Vec<Value> {
+    let mut members = |place: usize, names: &[&str]| -> Vec<Value> {
         names.iter().map(|name| bodies[place][name].take()).collect()
     };
     let names = ["event", "deal", "kind", "amount", "currency", "changes", "status"];
     let euro = |amount: &str| json!([{ "amount": amount, "currency": "EUR" }]);
     let won = [json!("lead.revenue"), json!("D-1"), json!("won"), json!("1200.00"), json!("EUR")];
-    assert_eq!(told(0, &names), [&won[..], &[euro("1200.00"), json!("won")]].concat());
-    assert_eq!(told(1, &names[2..4]), [json!("refunded"), json!("-200.00")]);
-    assert_eq!(told(1, &["changes", "revenue"]), [euro("-200.00"), json!("1000.00")]);
+    assert_eq!(members(0, &names), [&won[..], &[euro("1200.00"), json!("won")]].concat());
+    assert_eq!(members(1, &names[2..4]), [json!("refunded"), json!("-200.00")]);
+    assert_eq!(members(1, &["changes", "revenue"]), [euro("-200.00"), json!("1000.00")]);
     app.stop().await;
     receiver.stop().await;
 }
@@ -213,22 +213,33 @@ async fn a_test_shows_the_receivers_response(backend: Backend) {
     let app = TestApp::start_with(backend, PRIVATE, Clock::fixed(NOW_MS));
     let (path, _) = subscribe(&app, &receiver, json!("lead.converted")).await;
     let test = async || app.post(&format!("{path}/test"), &Value::Null).await;
-    let told = test().await;
+    let response = test().await;
     let got = receiver.one();
-    assert_eq!((told.status, &told.json["accepted"]), (200, &json!(true)), "{}", told.text);
-    assert_eq!((&told.json["status"], &told.json["error"]), (&json!(200), &Value::Null));
-    assert!(told.json["milliseconds"].is_u64() && told.json["webhook_id"] == got.id());
+    assert_eq!(
+        (response.status, &response.json["accepted"]),
+        (200, &json!(true)),
+        "{}",
+        response.text
+    );
+    assert_eq!((&response.json["status"], &response.json["error"]), (&json!(200), &Value::Null));
+    assert!(response.json["milliseconds"].is_u64() && response.json["webhook_id"] == got.id());
     let ping = json!({ "id": got.id(), "event": "ping", "occurred_at": "2026-11-21T10:00:00Z" });
     assert_eq!(got.json(), ping);
     receiver.answer(500, &[]);
-    let told = test().await;
-    assert_eq!((&told.json["accepted"], &told.json["status"]), (&json!(false), &json!(500)));
-    assert!(told.json["error"].as_str().unwrap().contains("500 Internal Server Error"));
+    let response = test().await;
+    assert_eq!(
+        (&response.json["accepted"], &response.json["status"]),
+        (&json!(false), &json!(500))
+    );
+    assert!(response.json["error"].as_str().unwrap().contains("500 Internal Server Error"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let moved = json!({ "target_url": format!("http://{closed}/") });
     assert_eq!(call(&app, Method::PATCH, &path, moved).await.status, 200);
-    let told = test().await;
-    assert_eq!((&told.json["accepted"], &told.json["status"]), (&json!(false), &Value::Null));
+    let response = test().await;
+    assert_eq!(
+        (&response.json["accepted"], &response.json["status"]),
+        (&json!(false), &Value::Null)
+    );
     assert_eq!(app.post("/v1/hooks/hk_x/test", &Value::Null).await.status, 404);
     app.stop().await;
     receiver.stop().await;

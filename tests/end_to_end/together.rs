@@ -155,7 +155,7 @@ async fn a_rolling_restart_loses_and_refuses_nothing() {
 fn never_answers() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/webhook", listener.local_addr().unwrap());
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut held = Vec::new();
         for connection in listener.incoming() {
@@ -163,17 +163,17 @@ fn never_answers() -> (String, std::sync::mpsc::Receiver<String>) {
             let id = lines
                 .find_map(|line| line.unwrap().strip_prefix("webhook-id: ").map(str::to_owned));
             // The test may no longer listen.
-            let _ = tell.send(id.unwrap());
+            let _ = sender.send(id.unwrap());
             held.push(lines);
         }
     });
-    (url, told)
+    (url, receiver)
 }
 
 #[actix_web::test]
 async fn a_dead_collectors_deliveries_come_from_the_other() {
     let storage = Storage::new(Backend::Postgres);
-    let (silent, told) = never_answers();
+    let (silent, attempts) = never_answers();
     let at_once = "[delivery]\nsettle_seconds = 0\n";
     let dying = Collector::start(&storage, &format!("{at_once}{}", destination("crm", &silent)));
     let mut leads = BTreeSet::new();
@@ -184,7 +184,7 @@ async fn a_dead_collectors_deliveries_come_from_the_other() {
         let made: serde_json::Value = serde_json::from_str(&made).unwrap();
         leads.insert(made["lead"]["id"].as_str().unwrap().to_owned());
     }
-    let tried: BTreeSet<_> = (0..5).map(|_| told.recv_timeout(PATIENCE).unwrap()).collect();
+    let tried: BTreeSet<_> = (0..5).map(|_| attempts.recv_timeout(PATIENCE).unwrap()).collect();
     assert_eq!(tried.len(), 5);
     dying.kill();
 

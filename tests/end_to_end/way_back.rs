@@ -42,7 +42,7 @@ async fn deal(scene: &Scene, lead: &str) -> Value {
 }
 
 /// A deal's status, revenue, events, and shares by the first and the last click.
-fn told(deal: &Value) -> String {
+fn summary(deal: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let events = deal["ledger"].as_array().unwrap().iter().map(|entry| text(&entry["kind"]));
     let revenue = deal["revenue"].as_array().unwrap().iter().map(|sum| text(&sum["amount"]));
@@ -98,7 +98,7 @@ async fn a_deal_is_credited_changed_and_taken_back(backend: Backend) {
             let sent = scene.change_deal(&id, scene.change(change.0, change.1), |_| {}).await;
             assert!(sent.iter().all(|sent| sent.acknowledged), "{sent:?}");
             assert!(scene.app.follow().await > 0, "{change:?}");
-            assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?} {change:?}");
+            assert_eq!(summary(&deal(&scene, &lead).await), expected, "{vendor:?} {change:?}");
             assert_eq!(scene.field(&lead, "lead_stage").await, stage, "{change:?}");
             assert_eq!(scene.app.follow().await, 0, "{change:?}");
         }
@@ -120,17 +120,17 @@ async fn webhooks_repeated_and_out_of_order_change_nothing_twice(backend: Backen
         });
         let sent = sent.await;
         assert!(sent.iter().all(|sent| sent.acknowledged), "{sent:?}");
-        let asked = scene.crm.log().len();
+        let calls = scene.crm.log().len();
         assert_eq!(scene.app.follow().await, 1, "one record, however often it is named");
-        let asked = scene.crm.log().split_off(asked);
-        assert!(asked.len() <= 3, "{asked:?}");
+        let calls = scene.crm.log().split_off(calls);
+        assert!(calls.len() <= 3, "{calls:?}");
         let expected = "won: 1300.00 [opened won] first #1 1300.00; last #1 1300.00";
-        assert_eq!(told(&deal(&scene, &lead).await), expected);
+        assert_eq!(summary(&deal(&scene, &lead).await), expected);
         // It is reported once more, later.
         let again = scene.change_deal(&id, scene.change("won", None), |_| {}).await;
         assert!(again.iter().all(|sent| sent.acknowledged), "{again:?}");
         scene.app.follow().await;
-        assert_eq!(told(&deal(&scene, &lead).await), expected);
+        assert_eq!(summary(&deal(&scene, &lead).await), expected);
         scene.stop().await;
     }
 }
@@ -142,8 +142,8 @@ async fn forged_and_old_webhooks_are_refused(backend: Backend) {
     let forged: fn(&mut Emit) = |emit| emit.bad_signature = true;
     let old: fn(&mut Emit) = |emit| emit.timestamp_offset_ms = -301_000;
     let early: fn(&mut Emit) = |emit| emit.timestamp_offset_ms = 301_000;
-    for tell in [forged, old, early] {
-        let sent = scene.change_deal(&id, scene.change("won", None), tell).await;
+    for configure in [forged, old, early] {
+        let sent = scene.change_deal(&id, scene.change("won", None), configure).await;
         assert!(sent.iter().all(|sent| sent.status == Some(401)), "{sent:?}");
         assert_eq!(scene.app.follow().await, 0);
         scene.change_deal(&id, scene.change("open", None), |emit| emit.lost = true).await;
@@ -179,12 +179,12 @@ async fn a_lost_webhook_is_found_by_the_poll(backend: Backend) {
         scene.advance_ms(300_000);
         assert!(scene.app.follow().await > 0);
         let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
-        assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?}");
+        assert_eq!(summary(&deal(&scene, &lead).await), expected, "{vendor:?}");
         // The webhook arrives after all, and the next poll sees the same change once more.
         scene.change_deal(&id, scene.change("won", None), |_| {}).await;
         scene.advance_ms(300_000);
         scene.app.follow().await;
-        assert_eq!(told(&deal(&scene, &lead).await), expected, "{vendor:?}");
+        assert_eq!(summary(&deal(&scene, &lead).await), expected, "{vendor:?}");
         scene.stop().await;
     }
 }
@@ -208,7 +208,7 @@ async fn a_merged_record_is_followed(backend: Backend) {
     let id = scene.deal(now.as_str().unwrap(), "70").await;
     scene.change_deal(&id, scene.change("won", None), |_| {}).await;
     scene.app.follow().await;
-    assert!(told(&deal(&scene, &lead).await).starts_with("won: 70.00"));
+    assert!(summary(&deal(&scene, &lead).await).starts_with("won: 70.00"));
     // The next conversion is delivered to the remaining record.
     scene.lead(json!({ "email": "a@example.com", "last_name": "A" })).await;
     assert_eq!(scene.hand_off().await, 1);
@@ -287,7 +287,7 @@ async fn an_unavailable_record_is_read_later(backend: Backend) {
     assert_ne!(app.url, url);
     let scene = Scene { vendor: Vendor::Hubspot, crm, app, clock };
     assert_eq!(scene.app.follow().await, 1);
-    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    assert!(summary(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
     scene.stop().await;
 }
 
@@ -307,7 +307,7 @@ async fn a_deleted_contact_deletes_no_deal(backend: Backend) {
     assert!(scene.crm.emit(&gone).await.unwrap().iter().all(|sent| sent.acknowledged));
     assert_eq!(scene.app.follow().await, 1);
     let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
-    assert_eq!(told(&deal(&scene, &lead).await), expected);
+    assert_eq!(summary(&deal(&scene, &lead).await), expected);
     scene.stop().await;
 }
 
@@ -332,7 +332,7 @@ async fn a_late_search_reopens_no_deal(backend: Backend) {
     scene.crm.fail(standin::Fault { status: 200, body: Some(late), ..fault });
     assert!(scene.app.follow().await > 1);
     let expected = "won: 1200.00 [opened won] first #1 1200.00; last #1 1200.00";
-    assert_eq!(told(&deal(&scene, &lead).await), expected);
+    assert_eq!(summary(&deal(&scene, &lead).await), expected);
     scene.stop().await;
 }
 
@@ -355,7 +355,7 @@ async fn a_long_list_resumes_after_a_limit(backend: Backend) {
         looks += 1;
         assert!(looks < 20, "the list never ends");
     }
-    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    assert!(summary(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
     scene.stop().await;
 }
 
@@ -379,7 +379,7 @@ async fn an_unreadable_record_holds_up_no_other(backend: Backend) {
     scene.app.app.inbox.put("hubspot", &[unreadable]).await.unwrap();
     scene.change_deal(&id, scene.change("won", None), |_| {}).await;
     scene.app.follow().await;
-    assert!(told(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
+    assert!(summary(&deal(&scene, &lead).await).starts_with("won: 1200.00"));
     let (waits, _) = scene.app.app.inbox.page("hubspot", None, 10).await.unwrap();
     assert_eq!(waits.len(), 1);
     let entry = &waits[0].entry;

@@ -66,7 +66,7 @@ async fn a_destination_gets_the_events_it_selects(backend: Backend) {
     lead(&app, "a@example.com").await;
     app.app.core.clock.advance_ms(1_000);
     let stage = json!({ "stage": "mql", "reference": "e1" });
-    let told = app.post("/v1/leads/email:a@example.com/stage", &stage).await.json;
+    let stage_response = app.post("/v1/leads/email:a@example.com/stage", &stage).await.json;
     let won = json!({ "email": "a@example.com", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR" });
     app.post("/v1/revenue", &won).await;
     // The stage waits for the lead: before it, it would make no sense.
@@ -83,7 +83,7 @@ async fn a_destination_gets_the_events_it_selects(backend: Backend) {
         |kind: &str| bodies.iter().find(|body| body["type"] == kind).unwrap()["data"].clone();
     let stage = of_type("lead.stage_changed");
     for (name, expected) in [
-        ("lead_id", told["lead_id"].clone()),
+        ("lead_id", stage_response["lead_id"].clone()),
         ("from", json!("lead")),
         ("to", json!("mql")),
         ("at", json!("2026-11-21T10:00:01Z")),
@@ -132,15 +132,15 @@ async fn reports_of_a_crm_are_passed_on(backend: Backend) {
             scene.advance_ms(1_000);
         }
         let bodies: Vec<Value> = receiver.take().iter().map(|got| got.json()).collect();
-        let told = |kind: &str, name: &str, value: &str| {
+        let has = |kind: &str, name: &str, value: &str| {
             bodies.iter().any(|body| {
                 let data = &body["data"];
                 body["type"] == kind && data[name] == value && data["lead_id"] == lead.as_str()
             })
         };
-        assert!(told("lead.stage_changed", "to", "customer"), "{vendor:?} {bodies:?}");
-        assert!(told("lead.revenue", "kind", "won"), "{vendor:?} {bodies:?}");
-        assert!(told("lead.revenue", "by", &format!("crm:{}", vendor.name())), "{bodies:?}");
+        assert!(has("lead.stage_changed", "to", "customer"), "{vendor:?} {bodies:?}");
+        assert!(has("lead.revenue", "kind", "won"), "{vendor:?} {bodies:?}");
+        assert!(has("lead.revenue", "by", &format!("crm:{}", vendor.name())), "{bodies:?}");
         scene.stop().await;
         receiver.stop().await;
     }
@@ -288,9 +288,13 @@ async fn tests_of_unknown_destinations(backend: Backend) {
     let other = destination("others", &receiver.url).replace("\"demo\"", "\"other\"");
     let app = app_with(backend, &receiver, &other, Clock::fixed(NOW_MS));
     for name in ["others", "nobody", "hk_x"] {
-        let told = app.post(&format!("/v1/destinations/{name}/test"), &Value::Null).await;
-        assert_eq!(told.status, 404, "{name}");
-        assert!(told.json["detail"].as_str().unwrap().contains("clew crm test"), "{}", told.text);
+        let response = app.post(&format!("/v1/destinations/{name}/test"), &Value::Null).await;
+        assert_eq!(response.status, 404, "{name}");
+        assert!(
+            response.json["detail"].as_str().unwrap().contains("clew crm test"),
+            "{}",
+            response.text
+        );
     }
     assert!(receiver.take().is_empty());
     app.stop().await;

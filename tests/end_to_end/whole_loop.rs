@@ -14,7 +14,7 @@ tests::both_stores!(a_won_deal_is_credited_to_the_clicks_that_earned_it);
 
 /// Status and revenue of the lead's only deal, and the touches credited by the first and the last
 /// click, as source and amount.
-async fn told(town: &Town, lead: &str) -> String {
+async fn deal_summary(town: &Town, lead: &str) -> String {
     let journey = town.app.get(&format!("/v1/leads/{lead}/journey")).await.json;
     let deal = &journey["deals"][0];
     let touches = journey["journey"]["touches"].as_array().unwrap();
@@ -109,7 +109,7 @@ async fn a_won_deal_is_credited_to_the_clicks_that_earned_it(backend: Backend) {
     };
     change(json!({ "dealstage": "closedwon" })).await;
     assert_eq!(
-        told(&town, &lead).await,
+        deal_summary(&town, &lead).await,
         r#"won "1200.00" | first: google 1200.00 | last: (direct) 1200.00"#
     );
     let fields = town.app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"].clone();
@@ -121,7 +121,7 @@ async fn a_won_deal_is_credited_to_the_clicks_that_earned_it(backend: Backend) {
     // It is reopened: the credit is taken back.
     change(json!({ "dealstage": "contractsent" })).await;
     assert_eq!(
-        told(&town, &lead).await,
+        deal_summary(&town, &lead).await,
         r#"open "0.00" | first: google 0.00 | last: (direct) 0.00"#
     );
     let fields = town.app.get(&format!("/v1/leads/{lead}/fields")).await.json["fields"].clone();

@@ -6,11 +6,11 @@ use clew_connect::crm::CrmConfig;
 use clew_connect::crm::adapter::{Declared, Page};
 use clew_connect::crm::note::Note;
 use clew_connect::crm::push::{Push, Pushed};
-use clew_connect::crm::record::{Change, RecordRef};
+use clew_connect::crm::record::{RecordRef, RecordState};
 use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
-use clew_connect::{CallError, Connection, Connections, Outgoing, Surroundings};
+use clew_connect::{CallError, Connection, Connections, Outgoing, SharedSettings};
 use clew_core::seal::Seal;
-use clew_core::{Clock, Core, Dice};
+use clew_core::{Clock, Core, Random};
 use clew_store::Store;
 use collector::config::Config;
 use shared::fields::catalogue::Field;
@@ -21,9 +21,9 @@ use std::time::Duration;
 const PUBLIC_URL: &str = "http://127.0.0.1:1";
 
 /// The adapter of one connection. The vendor must support every capability that a test calls.
-pub struct Adapter(Arc<Connection>);
+pub struct TestAdapter(Arc<Connection>);
 
-impl Adapter {
+impl TestAdapter {
     /// Creates the adapter of a connection, as in a separate process. Adapters in one test share a
     /// store, as the collectors of one installation do.
     pub fn new(config: &CrmConfig, clock: &Clock, timeout: Duration) -> Self {
@@ -38,14 +38,14 @@ impl Adapter {
             "[[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"";
         let token_keys = Config::parse(key, &[]).unwrap().token_keys;
         let store = STORE.with(|(store, _)| Arc::clone(store));
-        let core = Core::new(store, clock.clone(), Dice::system());
-        let around = Surroundings {
+        let core = Core::new(store, clock.clone(), Random::system());
+        let common = SharedSettings {
             prefix: "clew".parse().unwrap(),
             public_url: PUBLIC_URL.parse().unwrap(),
             timeout,
             seal: Arc::new(Seal::new(&token_keys).unwrap()),
         };
-        Self(Connections::new(core, Outgoing::new().unwrap()).get(config, &around).unwrap())
+        Self(Connections::new(core, Outgoing::new().unwrap()).get(config, &common).unwrap())
     }
 
     /// The caller that sends its requests.
@@ -99,7 +99,7 @@ impl Adapter {
     }
 
     /// Reads records from the CRM.
-    pub async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError> {
+    pub async fn read(&self, records: &[RecordRef]) -> Result<Vec<RecordState>, CallError> {
         self.0.crm.webhooks().unwrap().read(records).await
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::settings::{KEY, settings_for};
 use crate::storage::{Backend, Storage, open_store, open_store_on};
-use clew_core::{Clock, Dice};
+use clew_core::{Clock, Random};
 use clew_server::App;
 use clew_server::server::{self, Serving};
 use clew_store::Store;
@@ -103,7 +103,7 @@ impl TestApp {
         let mut config = Config::parse(&text, &[]).unwrap();
         adjust(&mut config);
         let store = open(&config);
-        let app = App::new(config, store, clock, Dice::system()).unwrap();
+        let app = App::new(config, store, clock, Random::system()).unwrap();
         let server = server::serve(listener, &app).unwrap();
         let outbox = app.outbox();
         let follower = app.follower();

@@ -191,8 +191,8 @@ fn start_driver() -> Option<(Child, String)> {
         .spawn();
     let mut driver =
         driver.expect("chromedriver is missing: run `cargo xtask test`, which installs it");
-    let mut told = BufReader::new(driver.stdout.take().unwrap()).lines();
-    let port = told.find_map(|line| {
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| {
         let line = line.ok()?;
         let port = line.rsplit_once("successfully on port ")?.1;
         Some(port.trim_end_matches('.').to_owned())
@@ -201,7 +201,7 @@ fn start_driver() -> Option<(Child, String)> {
         driver.wait().unwrap();
         return None;
     };
-    std::thread::spawn(move || told.for_each(drop));
+    std::thread::spawn(move || lines.for_each(drop));
     Some((driver, port))
 }
 

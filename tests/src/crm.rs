@@ -239,13 +239,13 @@ impl Scene {
         change
     }
 
-    /// Changes a deal as a person does in the CRM's pages, and sends the webhooks that `tell` sets
-    /// up.
+    /// Changes a deal as a person does in the CRM's pages, and sends the webhooks that `configure`
+    /// sets up.
     pub async fn change_deal(
         &self,
         deal: &str,
         change: Value,
-        tell: impl FnOnce(&mut Emit),
+        configure: impl FnOnce(&mut Emit),
     ) -> Vec<standin::Delivery> {
         let object = match self.vendor {
             Vendor::Hubspot => "deal",
@@ -257,7 +257,7 @@ impl Scene {
             change: change.as_object().unwrap().clone(),
             ..Emit::default()
         };
-        tell(&mut emit);
+        configure(&mut emit);
         self.crm.emit(&emit).await.unwrap()
     }
 

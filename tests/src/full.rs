@@ -38,7 +38,7 @@ const MINUTE: i64 = 60_000;
 const TEXTS: [&str; 5] = ["Home", "Café – 日本語 🎉", "a\0b", "\u{202e}\"\\\r\n\u{1}", ""];
 
 /// What was stored, as far as it can be sent or read again.
-pub struct Full {
+pub struct FilledStore {
     /// Some of the batches, as they were sent.
     pub batches: Vec<Arrivals>,
     /// The conversions, each with its lead.
@@ -48,7 +48,7 @@ pub struct Full {
 }
 
 /// Fills a store with this many page views and everything that goes with them.
-pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
+pub async fn fill(store: &dyn Store, page_views: usize) -> FilledStore {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let templates: Vec<PageView> =
         ["", "google", "bing", "news"].map(|source| page_view(START_MS, source)).into();
@@ -84,10 +84,10 @@ pub async fn fill(store: &dyn Store, page_views: usize) -> Full {
     for batch in all.iter().step_by(50) {
         convert(store, proposal(ALL_DUE_MS, batch.visitor, "proposed@example.com")).await;
     }
-    join_all(conversions.iter().step_by(3).map(|(_, lead)| told_of(store, *lead))).await;
+    join_all(conversions.iter().step_by(3).map(|(_, lead)| report_for(store, *lead))).await;
     hand_off(store, conversions.len()).await;
     let memos = remember(store).await;
-    Full { batches: all.into_iter().step_by(20).collect(), conversions, memos }
+    FilledStore { batches: all.into_iter().step_by(20).collect(), conversions, memos }
 }
 
 /// A browser's events, in random order, as a network may deliver them.
@@ -147,7 +147,7 @@ fn people(number: usize, batch: &Arrivals) -> Vec<NewConversion> {
 }
 
 /// Stores what a CRM reports about a lead, twice, and an unmatched record.
-async fn told_of(store: &dyn Store, lead: LeadId) {
+async fn report_for(store: &dyn Store, lead: LeadId) {
     let id = new_visitor().to_text();
     let unmatched = Unmatched {
         site: crate::story::site(),
@@ -173,7 +173,7 @@ async fn told_of(store: &dyn Store, lead: LeadId) {
         let due_at_ms = START_MS;
         let new = NewRecord { lead, record, crm_record, destinations, due_at_ms };
         let repeated = turn >= records.len();
-        assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated });
+        assert_eq!(store.record(new).await.unwrap(), Recorded::Stored { repeated });
     }
 }
 

@@ -160,7 +160,7 @@ impl Server {
     pub fn psql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.client(database);
         psql.args(["-c", sql]);
-        told(psql)
+        output_of(psql)
     }
 
     /// Opens a connection that keeps its transactions and locks until it is dropped.
@@ -196,13 +196,13 @@ impl Session {
     pub fn run(&mut self, sql: &str) -> String {
         let input = self.psql.stdin.as_mut().unwrap();
         writeln!(input, "{sql};\n\\echo {DONE}").unwrap();
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         loop {
             let line = self.answers.next().expect("psql ended").unwrap();
             if line == DONE {
-                return told.join("\n");
+                return lines.join("\n");
             }
-            told.push(line);
+            lines.push(line);
         }
     }
 }
@@ -281,7 +281,7 @@ fn binaries() -> PathBuf {
     };
     let mut postgres = Command::new(folder.join("postgres"));
     postgres.arg("--version");
-    let version = told(postgres);
+    let version = output_of(postgres);
     let number = version.split(") ").nth(1).and_then(|rest| rest.split(['.', ' ']).next());
     assert!(
         number.and_then(|number| number.parse().ok()).is_some_and(|number: u32| number >= OLDEST),
@@ -321,7 +321,7 @@ fn signal(name: &str, process: &str) {
 }
 
 /// What a program prints. The test fails if the program does.
-fn told(mut command: Command) -> String {
+fn output_of(mut command: Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap().trim_end().to_owned()

@@ -56,10 +56,10 @@ impl Collector {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         let (address, operator_address) = loop {
             let Some(Ok(line)) = log.next() else {
-                panic!("the collector ended before it was ready:\n{}", told.join("\n"));
+                panic!("the collector ended before it was ready:\n{}", lines.join("\n"));
             };
             if let Some((_, rest)) = line.split_once("ready address=") {
                 let mut words = rest.split_whitespace();
@@ -67,7 +67,7 @@ impl Collector {
                 let operators = words.next().unwrap().strip_prefix("operator_address=").unwrap();
                 break (address, operators.to_owned());
             }
-            told.push(line);
+            lines.push(line);
         };
         // Someone must keep reading the pipe: the collector would block once it is full.
         let (lines, log_read) = mpsc::channel();
@@ -161,7 +161,7 @@ pub fn within(blocks: u32) -> Command {
 
 /// The result of a command.
 #[derive(Debug)]
-pub struct Told {
+pub struct CommandOutput {
     /// Whether it exited successfully.
     pub success: bool,
     /// Its standard output, then its standard error.
@@ -169,25 +169,25 @@ pub struct Told {
 }
 
 /// Runs a `clew` command on a store, to its end.
-pub fn clew(storage: &Storage, arguments: &[&str]) -> Told {
+pub fn clew(storage: &Storage, arguments: &[&str]) -> CommandOutput {
     clew_with(storage, "", arguments)
 }
 
 /// The same, with more settings.
-pub fn clew_with(storage: &Storage, more_settings: &str, arguments: &[&str]) -> Told {
+pub fn clew_with(storage: &Storage, more_settings: &str, arguments: &[&str]) -> CommandOutput {
     let (command, _config) = command_with(storage, more_settings, arguments);
     // A command that hangs fails the test instead of blocking it.
     let mut bounded = Command::new("timeout");
     bounded.arg("120").arg(command.get_program()).args(command.get_args());
     bounded.env(ALLOW_ROOT, "1");
-    told(bounded)
+    run(bounded)
 }
 
 /// Runs a program to its end.
-pub fn told(mut program: Command) -> Told {
+pub fn run(mut program: Command) -> CommandOutput {
     let output = program.output().unwrap();
     let text = String::from_utf8([output.stdout.as_slice(), &output.stderr].concat()).unwrap();
-    Told { success: output.status.success(), text }
+    CommandOutput { success: output.status.success(), text }
 }
 
 /// A `clew` command that is not yet started, and its configuration file, which must exist while it
@@ -223,7 +223,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// The result of a command that was given an input.
-pub struct Said {
+pub struct PipedOutput {
     /// Whether it exited successfully.
     pub success: bool,
     /// Its standard output.
@@ -233,7 +233,7 @@ pub struct Said {
 }
 
 /// Runs `clew` with the arguments in `line`, separated by spaces, and an input.
-pub fn say(line: &str, input: &[u8]) -> Said {
+pub fn run_with_input(line: &str, input: &[u8]) -> PipedOutput {
     let mut command = Command::new(binary());
     command.args(line.split_whitespace());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -244,7 +244,7 @@ pub fn say(line: &str, input: &[u8]) -> Said {
     let writing = std::thread::spawn(move || drop(pipe.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap();
-    Said {
+    PipedOutput {
         success: output.status.success(),
         answer: String::from_utf8(output.stdout).unwrap(),
         complaint: String::from_utf8(output.stderr).unwrap(),
@@ -252,9 +252,9 @@ pub fn say(line: &str, input: &[u8]) -> Said {
 }
 
 /// The output of a command that must succeed.
-pub fn succeeds(told: Told) -> String {
-    assert!(told.success, "{}", told.text);
-    told.text
+pub fn succeeds(output: CommandOutput) -> String {
+    assert!(output.success, "{}", output.text);
+    output.text
 }
 
 /// The output of `clew check` for a store that must be consistent.

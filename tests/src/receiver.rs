@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Receiver {
     /// Its base URL, without a trailing slash.
     pub url: String,
-    told: Data<Told>,
+    state: Data<ReceiverState>,
     server: ServerHandle,
 }
 
 /// A webhook as it arrived.
 #[derive(Clone, Debug)]
-pub struct Got {
+pub struct ReceivedWebhook {
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -28,7 +28,7 @@ pub struct Got {
 }
 
 #[derive(Default)]
-struct Told(Mutex<(Answer, Vec<Got>)>);
+struct ReceiverState(Mutex<(Answer, Vec<ReceivedWebhook>)>);
 
 #[derive(Clone)]
 struct Answer {
@@ -42,15 +42,15 @@ impl Default for Answer {
     }
 }
 
-impl Told {
+impl ReceiverState {
     /// Records a webhook. Returns the response to send.
-    fn keep(&self, got: Got) -> Answer {
-        let mut told = self.lock();
-        told.1.push(got);
-        told.0.clone()
+    fn keep(&self, got: ReceivedWebhook) -> Answer {
+        let mut state = self.lock();
+        state.1.push(got);
+        state.0.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Answer, Vec<Got>)> {
+    fn lock(&self) -> MutexGuard<'_, (Answer, Vec<ReceivedWebhook>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -60,29 +60,29 @@ impl Receiver {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let told = Data::from(Arc::new(Told::default()));
-        let shared = told.clone();
+        let state = Data::from(Arc::new(ReceiverState::default()));
+        let shared = state.clone();
         let app = move || App::new().app_data(shared.clone()).default_service(web::to(receive));
         let server = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals();
         let server = server.listen(listener).unwrap().run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Self { url, told, server: handle }
+        Self { url, state, server: handle }
     }
 
     /// Sets its response from now on.
     pub fn answer(&self, status: u16, headers: &[(&str, &str)]) {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        self.told.lock().0 = Answer { status, headers: headers.collect() };
+        self.state.lock().0 = Answer { status, headers: headers.collect() };
     }
 
     /// Takes the webhooks that arrived since the last call.
-    pub fn take(&self) -> Vec<Got> {
-        std::mem::take(&mut self.told.lock().1)
+    pub fn take(&self) -> Vec<ReceivedWebhook> {
+        std::mem::take(&mut self.state.lock().1)
     }
 
     /// Takes the only webhook that arrived since the last call.
-    pub fn one(&self) -> Got {
+    pub fn one(&self) -> ReceivedWebhook {
         let got = self.take();
         assert_eq!(got.len(), 1, "{got:?}");
         got[0].clone()
@@ -94,7 +94,7 @@ impl Receiver {
     }
 }
 
-impl Got {
+impl ReceivedWebhook {
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
@@ -116,13 +116,13 @@ impl Got {
     }
 }
 
-async fn receive(request: HttpRequest, body: Bytes, told: Data<Told>) -> HttpResponse {
+async fn receive(request: HttpRequest, body: Bytes, state: Data<ReceiverState>) -> HttpResponse {
     let headers = request.headers().iter().map(|(name, value)| {
         let name = name.as_str().parse::<http::HeaderName>().unwrap();
         (name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap())
     });
-    let got = Got { headers: headers.collect(), body: body.to_vec() };
-    let Answer { status, headers } = told.keep(got);
+    let got = ReceivedWebhook { headers: headers.collect(), body: body.to_vec() };
+    let Answer { status, headers } = state.keep(got);
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
     for (name, value) in &headers {
         response.insert_header((name.as_str(), value.as_str()));

@@ -21,7 +21,7 @@ use scene::shown;
 use shared::visit::Trail;
 
 /// Runs every chapter on one store.
-pub async fn tell(store: &dyn Store) {
+pub async fn run(store: &dyn Store) {
     journeys::are_kept_once(store).await;
     journeys::are_the_same_in_any_order_of_arrival(store).await;
     journeys::are_summed_up(store).await;

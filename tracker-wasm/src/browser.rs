@@ -29,7 +29,7 @@ pub(crate) enum Attention {
 /// The browser as the tracker sees it. No call fails; what the browser refuses is empty.
 pub(crate) trait Browser {
     /// Random bytes.
-    fn dice(&self) -> [u8; 16];
+    fn random_bytes(&self) -> [u8; 16];
     /// `document.cookie`.
     fn cookies(&self) -> String;
     /// Sets one cookie.
@@ -53,5 +53,5 @@ pub(crate) trait Browser {
     /// Writes the token into the page's forms; an empty one clears it.
     fn fill_forms(&self, token: &str);
     /// Calls the callbacks of `clew('token', …)`.
-    fn tell_token(&self, token: &str);
+    fn publish_token(&self, token: &str);
 }

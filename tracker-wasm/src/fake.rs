@@ -20,7 +20,7 @@ pub(crate) struct State {
     pub(crate) forms: String,
     pub(crate) token: String,
     pub(crate) forgotten: usize,
-    dice: u8,
+    random: u8,
 }
 
 /// A handle to it; the tracker has another one.
@@ -45,17 +45,17 @@ impl Fake {
             forms: String::new(),
             token: String::new(),
             forgotten: 0,
-            dice: 0,
+            random: 0,
         };
         Self { state: Rc::new(RefCell::new(state)) }
     }
 }
 
 impl Browser for Fake {
-    fn dice(&self) -> [u8; 16] {
+    fn random_bytes(&self) -> [u8; 16] {
         let mut state = self.state.borrow_mut();
-        state.dice += 1;
-        [state.dice; 16]
+        state.random += 1;
+        [state.random; 16]
     }
 
     fn cookies(&self) -> String {
@@ -125,7 +125,7 @@ impl Browser for Fake {
         self.state.borrow_mut().forms = token.to_owned();
     }
 
-    fn tell_token(&self, token: &str) {
+    fn publish_token(&self, token: &str) {
         self.state.borrow_mut().token = token.to_owned();
     }
 }

@@ -26,7 +26,10 @@ pub(crate) struct Identity {
 impl Identity {
     /// An identity that lasts as long as the page.
     pub(crate) fn passing(browser: &impl Browser) -> Self {
-        Self { visitor: VisitorId::from_random(browser.dice()).to_text(), domain: String::new() }
+        Self {
+            visitor: VisitorId::from_random(browser.random_bytes()).to_text(),
+            domain: String::new(),
+        }
     }
 
     /// Stores the identity in the cookie. If there is a cookie already, its visitor is used.
@@ -66,7 +69,7 @@ fn candidates(host: &str) -> impl Iterator<Item = &str> {
 
 fn widest_domain(browser: &impl Browser, host: &str) -> String {
     // The value is new each time, so that another tab's probe is not mistaken for this one.
-    let value = VisitorId::from_random(browser.dice()).to_text();
+    let value = VisitorId::from_random(browser.random_bytes()).to_text();
     for domain in candidates(host) {
         browser.set_cookie(&cookie(PROBE, &value, 10, domain, false));
         let stuck = values(&browser.cookies(), PROBE).any(|found| found == value);

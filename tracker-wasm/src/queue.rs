@@ -163,7 +163,7 @@ impl Queue {
     }
 
     /// Whether any batch is in flight.
-    pub(crate) fn is_under_way(&self) -> bool {
+    pub(crate) fn is_in_flight(&self) -> bool {
         self.entries.iter().any(|entry| entry.batch != 0)
     }
 

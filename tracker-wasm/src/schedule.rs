@@ -39,7 +39,7 @@ pub(crate) struct Schedule {
     wanted_at: i64,
     hold_until: i64,
     /// Until when the collector asked the tracker to wait; `hold_until` is never earlier.
-    asked_until: i64,
+    retry_at: i64,
     failures: usize,
     batches: u32,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// Starts with nothing to send.
     pub(crate) fn new() -> Self {
-        Self { wanted_at: NEVER, hold_until: 0, asked_until: 0, failures: 0, batches: 0 }
+        Self { wanted_at: NEVER, hold_until: 0, retry_at: 0, failures: 0, batches: 0 }
     }
 
     /// Schedules a batch that may wait for more events.
@@ -75,12 +75,12 @@ impl Schedule {
     /// Records the result of a batch. `retry_after` is the wait that the collector asked for, in
     /// seconds.
     pub(crate) fn answered(&mut self, now: i64, verdict: Verdict, retry_after: u32) {
-        self.asked_until = 0;
+        self.retry_at = 0;
         if verdict == Verdict::Failed {
             let wait = RETRY_MS.get(self.failures).copied().unwrap_or(LATER_RETRY_MS);
             self.failures += 1;
-            self.asked_until = now + i64::from(retry_after.min(MOST_RETRY_AFTER)) * 1_000;
-            self.hold_until = self.asked_until.max(now + wait);
+            self.retry_at = now + i64::from(retry_after.min(MOST_RETRY_AFTER)) * 1_000;
+            self.hold_until = self.retry_at.max(now + wait);
         } else {
             self.reachable();
         }
@@ -89,12 +89,12 @@ impl Schedule {
     /// The collector can be reached, or is worth another try.
     pub(crate) fn reachable(&mut self) {
         self.failures = 0;
-        self.hold_until = self.asked_until;
+        self.hold_until = self.retry_at;
     }
 
     /// Whether the collector asked to wait longer, even if the page goes away.
     pub(crate) fn must_wait(&self, now: i64) -> bool {
-        now < self.asked_until
+        now < self.retry_at
     }
 }
 
@@ -144,9 +144,9 @@ mod tests {
             schedule.reachable();
             let seen = (verdicts, retry_after);
             assert_eq!([before, waits(&schedule)], expected, "{seen:?}");
-            let asked_until = 1_000 * (1 + expected[1]);
-            assert!(schedule.must_wait(asked_until - 1) || expected[1] == 0, "{seen:?}");
-            assert!(!schedule.must_wait(asked_until), "{seen:?}");
+            let retry_at = 1_000 * (1 + expected[1]);
+            assert!(schedule.must_wait(retry_at - 1) || expected[1] == 0, "{seen:?}");
+            assert!(!schedule.must_wait(retry_at), "{seen:?}");
         };
         use Verdict::{Accepted, Failed};
         check(&[Failed], 0, [5, 0]);

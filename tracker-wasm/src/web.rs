@@ -83,7 +83,7 @@ impl Web {
 }
 
 impl Browser for Web {
-    fn dice(&self) -> [u8; 16] {
+    fn random_bytes(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         fill_random(&mut bytes);
         bytes
@@ -152,7 +152,7 @@ impl Browser for Web {
         }
     }
 
-    fn tell_token(&self, token: &str) {
+    fn publish_token(&self, token: &str) {
         self.host.token(token);
     }
 }

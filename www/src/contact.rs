@@ -15,7 +15,7 @@ pub(crate) mod mailbox;
 pub(crate) mod submission;
 
 use crate::contact::lead::{LeadSender, Sent};
-use crate::contact::mailbox::{Kept, Mailbox, State};
+use crate::contact::mailbox::{Mailbox, State, StoredSubmission};
 use crate::contact::submission::{Form, Submission};
 use crate::settings::Settings;
 use crate::site::Shell;
@@ -87,7 +87,7 @@ impl ContactHandler {
         })
     }
 
-    pub(crate) fn submissions(&self) -> Vec<Kept> {
+    pub(crate) fn submissions(&self) -> Vec<StoredSubmission> {
         self.mailbox.all()
     }
 

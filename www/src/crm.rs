@@ -11,7 +11,7 @@ pub(crate) mod signature;
 mod timeline;
 mod words;
 
-use crate::crm::book::{Book, Taken};
+use crate::crm::book::{Book, Receipt};
 use crate::crm::record::{Record, Summary};
 use crate::crm::signature::{Presented, Verifier};
 use crate::page;
@@ -83,7 +83,7 @@ async fn receive(
     if let Some(status) = book.failing() {
         return refuse(&book, Some(id), status, "set to fail by a test");
     }
-    let repeat = book.take(id, now_ms, message) == Taken::Repeat;
+    let repeat = book.take(id, now_ms, message) == Receipt::Repeat;
     HttpResponse::Ok().json(json!({ "received": id, "repeat": repeat }))
 }
 

@@ -3,7 +3,7 @@
 //! A bound listener queues connections, so the demo is ready as soon as [`Demo::start`] returns.
 
 use crate::contact::ContactHandler;
-use crate::contact::mailbox::Kept;
+use crate::contact::mailbox::StoredSubmission;
 use crate::crm::book::{Attempt, Book, Delivery};
 use crate::crm::signature::{BadSecret, Verifier};
 use crate::settings::Settings;
@@ -118,7 +118,7 @@ impl Demo {
     }
 
     /// The contact form's submissions and their states, oldest first.
-    pub fn submissions(&self) -> Vec<Kept> {
+    pub fn submissions(&self) -> Vec<StoredSubmission> {
         self.contact.submissions()
     }
 

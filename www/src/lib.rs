@@ -16,7 +16,7 @@ mod crm;
 mod news;
 mod site;
 
-pub use crate::contact::mailbox::{Kept, State};
+pub use crate::contact::mailbox::{State, StoredSubmission};
 pub use crate::contact::submission::Submission;
 pub use crate::crm::book::{Attempt, Delivery};
 pub use crate::demo::{Demo, Listeners, StartError};

@@ -69,11 +69,11 @@ fn binary(name: &str) -> String {
 /// Creates settings, keys and secrets. `ready` is written last, so that an interrupted run starts
 /// from scratch.
 fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
-    let told = folder.display();
+    let path = folder.display();
     if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {told}"))?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {path}"))?;
     }
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {told}"))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {path}"))?;
     let config = folder.join("clew.toml");
     let path = config.display().to_string();
     let hosts = ["--host", "127.0.0.1"];
@@ -89,7 +89,7 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
         fs::write(folder.join(format!("{name}-key")), first_line)?;
     }
 
-    let secret = format!("whsec_{}", STANDARD.encode(dice()?));
+    let secret = format!("whsec_{}", STANDARD.encode(random_bytes()?));
     fs::write(folder.join("webhook-secret"), &secret)?;
     let mut text = fs::read_to_string(&config)?;
     let store = folder.join("data").display().to_string();
@@ -100,7 +100,7 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
          secret = \"{secret}\"\nallow_private = true\n"
     )?;
     if let Some(vendor) = vendor {
-        let hook: String = dice()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hook: String = random_bytes()?.iter().map(|byte| format!("{byte:02x}")).collect();
         fs::write(folder.join("hook-secret"), &hook)?;
         text += &vendor.connection(&hook);
     }
@@ -109,18 +109,18 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     Ok(())
 }
 
-fn dice() -> io::Result<[u8; 32]> {
-    let mut dice = [0; 32];
-    fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut dice))?;
-    Ok(dice)
+fn random_bytes() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes))?;
+    Ok(bytes)
 }
 
 /// Runs the programs until a signal arrives or one of them ends; then stops them all.
 fn serve(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
     let (signal, signalled) = channel();
     // Once the receiver is gone, the programs are being stopped already.
-    let told = move || signal.send(()).unwrap_or_default();
-    ctrlc::set_handler(told).context("cannot listen for Ctrl-C")?;
+    let on_signal = move || signal.send(()).unwrap_or_default();
+    ctrlc::set_handler(on_signal).context("cannot listen for Ctrl-C")?;
     let secret = fs::read_to_string(folder.join("webhook-secret"))?;
     let config: PathBuf = folder.join("clew.toml");
     let mut clew = Command::new(binary("clew"));

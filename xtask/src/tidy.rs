@@ -159,8 +159,8 @@ fn wire_page() -> Result<Option<String>> {
     let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let page = PathBuf::from("docs/wire.md");
     let text = fs::read_to_string(root.join(&page)).context("cannot read docs/wire.md")?;
-    let told = text.contains(&format!("<!-- code: {hash} -->"));
-    Ok((!told).then(|| {
+    let is_marked = text.contains(&format!("<!-- code: {hash} -->"));
+    Ok((!is_marked).then(|| {
         format!(
             "docs/wire.md:1: {} changed: check that the page is still correct, then set its mark to \
              <!-- code: {hash} -->",

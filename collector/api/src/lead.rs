@@ -3,7 +3,7 @@
 use crate::{Conversion, FieldValues, FlatEvent, Journey, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::lead::{self, Contact, ConversionKind, JoinEvidence, JourneyState, Standing};
+use shared::lead::{self, Contact, ConversionKind, JoinEvidence, JourneyState, LeadStatus};
 use utoipa::ToSchema;
 
 /// The body of `POST /v1/leads`. Unknown members are ignored.
@@ -206,7 +206,7 @@ impl<'a> From<&'a lead::Lead> for Lead<'a> {
             created_at: Timestamp(lead.created_at_ms),
             converted_at: Timestamp(lead.converted_at_ms),
             conversions: lead.conversions,
-            verified: lead.standing == Standing::Verified,
+            verified: lead.status == LeadStatus::Verified,
             contact: &lead.contact,
             visitors: lead.joins.iter().map(Join::from).collect(),
             phone_conflict: lead.phone_conflict,

@@ -5,7 +5,7 @@
 
 use crate::store::{ensure_whole, open_existing_store, operator_socket};
 use anyhow::{Context, Result, bail};
-use clew_core::{Clock, Dice};
+use clew_core::{Clock, Random};
 use clew_server::http::RelabelAnswer;
 use clew_server::{App, server};
 use clew_store::{Entity, Erased, Erasure, Relabelled, Relabelling, Store, StoreError};
@@ -137,7 +137,7 @@ impl Access {
 }
 
 fn app(config: Config, store: &Arc<dyn Store>) -> Result<Arc<App>> {
-    App::new(config, Arc::clone(store), Clock::system(), Dice::system())
+    App::new(config, Arc::clone(store), Clock::system(), Random::system())
 }
 
 impl Collector {
@@ -177,13 +177,13 @@ impl Collector {
     fn export(&self) -> Result<impl FnMut() -> Result<Option<Entity>> + use<>> {
         let answer = self.send(self.client.get("http://collector/export"))?;
         let mut reader = Reader::new(BufReader::with_capacity(1 << 16, answer));
-        let told = |error: anyhow::Error| {
+        let explain = |error: anyhow::Error| {
             let cut_off = error.chain().any(|cause| cause.is::<std::io::Error>());
             error.context(match cut_off {
                 true => "the collector's response was cut off; see its log",
                 false => "the collector's response cannot be read",
             })
         };
-        Ok(move || reader.read_entity().map_err(told))
+        Ok(move || reader.read_entity().map_err(explain))
     }
 }

@@ -86,7 +86,7 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
         let user_agent = user_agent.map(|column| row.text(column)).filter(|text| !text.is_empty());
         let bot = user_agent.and_then(|text| settings.bots.reason(text));
         let label = judge(settings, columns, row)?;
-        let added = told(&label, bot.unwrap_or_default());
+        let added = added_cells(&label, bot.unwrap_or_default());
         answer.row(row.cells().chain(added.iter().map(String::as_str)))
     })?;
     output.write_all(&answer.finish()?).context("cannot write to standard output")
@@ -161,7 +161,7 @@ fn is_digit(letter: char) -> bool {
 }
 
 /// The cells that are added to a row.
-fn told(label: &Label, bot: &str) -> [String; 9] {
+fn added_cells(label: &Label, bot: &str) -> [String; 9] {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let click_id = label.click_id.as_ref().map(|id| match id.value.is_empty() {
         true => id.name.clone(),

@@ -10,7 +10,7 @@ use crate::say::say;
 use crate::store::{ensure_whole, open_store};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use clew_core::{Clock, Dice};
+use clew_core::{Clock, Random};
 use clew_server::{App, server};
 use collector::config::Config;
 use collector::conversion::read_request;
@@ -60,13 +60,17 @@ impl Demo {
             .with_context(|| format!("the configuration has no site `{}`", self.site))?;
         let origin = format!("https://{}", host.hosts[0].trim_start_matches("*."));
         let store = open_store(&config)?;
-        let app =
-            App::new(config, Arc::clone(&store), Clock::fixed(until_ms), Dice::seeded(self.seed))?;
+        let app = App::new(
+            config,
+            Arc::clone(&store),
+            Clock::fixed(until_ms),
+            Random::seeded(self.seed),
+        )?;
         let conversions = server::block_on(async {
             ensure_whole(&*store).await?;
-            let told = self.tell(&app, &origin, until_ms).await;
+            let conversions = self.send_events(&app, &origin, until_ms).await;
             store.close().await?;
-            told
+            conversions
         })?;
         say(format_args!(
             "created {} visitors and {conversions} conversions, starting at {}",
@@ -76,7 +80,7 @@ impl Demo {
         Ok(())
     }
 
-    async fn tell(&self, app: &App, origin: &str, until_ms: i64) -> Result<u32> {
+    async fn send_events(&self, app: &App, origin: &str, until_ms: i64) -> Result<u32> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut conversions = 0;
         let bar = progress::bar(self.visitors.into(), "visitors");
@@ -96,12 +100,12 @@ impl Demo {
         app.core.clock.set_ms(act.at_ms());
         match act {
             Act::View { at_ms, path, query, referrer, engaged_ms, scroll_pct } => {
-                let page = EventId::new(*at_ms, app.core.dice.roll());
+                let page = EventId::new(*at_ms, app.core.random.bytes());
                 let mut view = Event::new(page, *at_ms, page, Kind::PageView);
                 let url = format!("{origin}{path}{query}");
                 (view.url, view.referrer, view.title) = (&url, referrer, story::title(path));
                 let ended_ms = at_ms + i64::from(*engaged_ms);
-                let engagement = EventId::new(ended_ms, app.core.dice.roll());
+                let engagement = EventId::new(ended_ms, app.core.random.bytes());
                 let mut engagement = Event::new(engagement, ended_ms, page, Kind::Engagement);
                 (engagement.engaged_ms, engagement.scroll_pct) = (*engaged_ms, *scroll_pct);
                 let visitor = person.visitor.to_text();

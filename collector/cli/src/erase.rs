@@ -23,11 +23,11 @@ const PART: usize = 200;
 #[derive(Debug, Args)]
 pub(crate) struct Erase {
     #[command(subcommand)]
-    what: What,
+    target: EraseTarget,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum EraseTarget {
     /// Erase visitors that belong to no lead, and the leads that their pages proposed.
     Visitors(Visitors),
 }
@@ -77,7 +77,7 @@ struct Run {
 
 impl Erase {
     pub(crate) fn run(&self, config: &Config) -> Result<()> {
-        let What::Visitors(visitors) = &self.what;
+        let EraseTarget::Visitors(visitors) = &self.target;
         visitors.run(config)
     }
 }

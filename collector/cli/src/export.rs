@@ -36,7 +36,7 @@ impl Export {
             return Ok(out.flush()?);
         }
         let report = write_file(config, &self.file)?;
-        tell(&format!("wrote {}", self.file.display()), &report);
+        print_report(&format!("wrote {}", self.file.display()), &report);
         Ok(())
     }
 }
@@ -55,12 +55,12 @@ impl Backup {
             file.display(),
             report.digest
         );
-        tell(&format!("wrote {} and read it back", file.display()), &report);
+        print_report(&format!("wrote {} and read it back", file.display()), &report);
         Ok(())
     }
 }
 
-fn tell(what: &str, report: &Report) {
+fn print_report(what: &str, report: &Report) {
     let counts = &report.counts;
     say(format_args!(
         "{what}: {} visitors, {} page views, {} leads; digest {}",

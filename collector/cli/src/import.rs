@@ -10,9 +10,9 @@ use crate::store::open_store_to_import;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use clew_server::server;
-use clew_store::{Holding, ImportPart, ImportState, Store};
+use clew_store::{Contents, ImportPart, ImportState, Store};
 use collector::config::Config;
-use collector::transfer::{self, Whole};
+use collector::transfer::{self, ExportSummary};
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,10 +30,10 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) fn run(&self, config: &Config) -> Result<()> {
         let named = || format!("{} was not imported", self.file.display());
-        let whole = verify(&self.file).with_context(named)?;
+        let summary = verify(&self.file).with_context(named)?;
         let store = open_store_to_import(config)?;
         let before = server::block_on(async {
-            let stored = self.store(&store, whole).await.with_context(named);
+            let stored = self.store(&store, summary).await.with_context(named);
             // The first error is the one that is reported.
             let closed = store.close().await;
             stored.and_then(|before| closed.map(|()| before).with_context(named))
@@ -44,23 +44,23 @@ impl Import {
         };
         say(format_args!(
             "stored {} entities from {}{went_on}",
-            whole.entities,
+            summary.entities,
             self.file.display()
         ));
         Ok(())
     }
 
     /// Stores the file; returns how many entities an interrupted import had already stored.
-    async fn store(&self, store: &Arc<dyn Store>, whole: Whole) -> Result<u64> {
-        let before = match store.holding().await? {
-            Holding::Nothing => 0,
-            Holding::Import(state) if state.file == whole.digest => state.entities,
-            Holding::Import(state) => bail!(
+    async fn store(&self, store: &Arc<dyn Store>, summary: ExportSummary) -> Result<u64> {
+        let before = match store.contents().await? {
+            Contents::Nothing => 0,
+            Contents::Import(state) if state.file == summary.digest => state.entities,
+            Contents::Import(state) => bail!(
                 "an import of a different file was interrupted after {} entities: continue with that file, or \
                  use an empty store",
                 state.entities
             ),
-            Holding::Something => {
+            Contents::Something => {
                 bail!("the store already holds data: set store.url to an empty folder or database")
             }
         };
@@ -76,7 +76,7 @@ impl Import {
             rows += entity.rows();
             entities.push(entity);
             if entities.len() >= PART_ENTITIES || rows >= PART_ROWS {
-                let state = ImportState { file: whole.digest, entities: done };
+                let state = ImportState { file: summary.digest, entities: done };
                 let entities = std::mem::take(&mut entities);
                 rows = 0;
                 store.import(ImportPart { entities, state, last: false }).await?;
@@ -84,10 +84,10 @@ impl Import {
         }
         // Without the last part, the import can only continue with the file that it began with.
         ensure!(
-            reader.whole() == Some(whole),
+            reader.summary() == Some(summary),
             "the file was replaced during the import; run it again with the original file"
         );
-        let state = ImportState { file: whole.digest, entities: done };
+        let state = ImportState { file: summary.digest, entities: done };
         store.import(ImportPart { entities, state, last: true }).await?;
         bar.finish_and_clear();
         Ok(before)
@@ -95,13 +95,13 @@ impl Import {
 }
 
 /// Reads and checks the whole file without storing anything.
-fn verify(file: &Path) -> Result<Whole> {
+fn verify(file: &Path) -> Result<ExportSummary> {
     let bar = of_file(file, "reading")?;
     let counted = bar.clone();
     let mut reader = transfer::open(file, move |bytes| counted.inc(bytes))?;
     while reader.read_entity()?.is_some() {}
     bar.finish_and_clear();
-    reader.whole().context("the file is incomplete: its last line is missing")
+    reader.summary().context("the file is incomplete: its last line is missing")
 }
 
 fn of_file(file: &Path, what: &str) -> Result<ProgressBar> {

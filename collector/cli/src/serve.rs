@@ -4,9 +4,9 @@
 use crate::privacy::{ensure_not_root, warn_of_exposed};
 use crate::store::{ensure_whole, open_store, operator_socket};
 use anyhow::{Context, Result, ensure};
-use clew_core::{Clock, Dice};
+use clew_core::{Clock, Random};
 use clew_server::{App, files, server};
-use collector::config::change::Change;
+use collector::config::change::ConfigDiff;
 use collector::config::{Config, Source};
 use collector::settings::Settings;
 use std::io::IsTerminal;
@@ -76,7 +76,7 @@ async fn serve(
     let store = open_store(&config)?;
     ensure_whole(&*store).await?;
     let operator_socket = operator_socket(&config);
-    let app = App::new(config, Arc::clone(&store), Clock::system(), Dice::system())
+    let app = App::new(config, Arc::clone(&store), Clock::system(), Random::system())
         .with_context(|| source.is_wrong())?;
     ensure!(
         app.tracker.is_some(),
@@ -102,7 +102,7 @@ async fn serve(
     });
     let store_url = settings.config.store.shown_url();
     tracing::info!(%address, %operator_address, store = store_url, "the collector is ready");
-    while let Asked::Reload = signals.next().await {
+    while let SignalAction::Reload = signals.next().await {
         if let Err(error) = reload(source, &app, &set_filter) {
             let error = format!("{error:#}");
             tracing::error!(
@@ -140,13 +140,13 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
     app.change_settings(settings).with_context(|| source.is_wrong())?;
     set_filter(filter)?;
     let settings = app.settings.get();
-    let change = Change::between(&before.config, &settings.config);
+    let diff = ConfigDiff::between(&before.config, &settings.config);
     tracing::info!(
-        sites = change.sites.to_string(),
-        keys = change.keys.to_string(),
-        destinations = change.destinations.to_string(),
-        crm = change.crm.to_string(),
-        inbound = change.inbound.to_string(),
+        sites = diff.sites.to_string(),
+        keys = diff.keys.to_string(),
+        destinations = diff.destinations.to_string(),
+        crm = diff.crm.to_string(),
+        inbound = diff.inbound.to_string(),
         "the configuration was reloaded"
     );
     for setting in need_restart {
@@ -158,7 +158,7 @@ fn reload(source: &Source, app: &App, set_filter: impl Fn(EnvFilter) -> Result<(
 }
 
 /// What a signal asks for.
-enum Asked {
+enum SignalAction {
     /// SIGHUP: reload the configuration.
     Reload,
     /// SIGINT or SIGTERM: finish the requests in progress, then stop.
@@ -183,11 +183,11 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.hangup.recv() => Asked::Reload,
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.hangup.recv() => SignalAction::Reload,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            _ = self.terminate.recv() => SignalAction::Stop,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clew_store::postgres::{self, Migrated};
-use clew_store::{Holding, Opener, Store};
+use clew_store::{Contents, Opener, Store};
 use collector::config::Config;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn open(config: &Config, opener: Opener) -> Result<Arc<dyn Store>> {
 /// # Errors
 /// If an import was interrupted, with what to do; and the store's own errors.
 pub(crate) async fn ensure_whole(store: &dyn Store) -> Result<()> {
-    if let Holding::Import(state) = store.holding().await? {
+    if let Contents::Import(state) = store.contents().await? {
         bail!(
             "an import into this store was interrupted after {} entities: run `clew import` again with the \
              same file to continue it",

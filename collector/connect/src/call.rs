@@ -2,7 +2,7 @@
 
 use crate::error::CallError;
 use crate::throttle::Throttle;
-use crate::token::{Token, Tokens};
+use crate::token::{AccessTokens, Token};
 use crate::transport::{Answer, Transport};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub struct Caller {
     /// The base URL of its API, unless the token response names another address.
     pub base: Url,
     /// The account's access tokens.
-    pub tokens: Tokens,
+    pub tokens: AccessTokens,
     /// The account's rate limit.
     pub throttle: Throttle,
     /// Sends the requests.

@@ -2,8 +2,8 @@
 
 use crate::call::Caller;
 use crate::crm::CrmConfig;
-use crate::crm::adapter::Crm;
-use crate::crm::settings::{Adapter, Settings};
+use crate::crm::adapter::CrmAdapter;
+use crate::crm::settings::{AdapterSettings, ConnectedCrm};
 use crate::outgoing::Outgoing;
 use crate::transport::Transport;
 use crate::vault::Vault;
@@ -30,7 +30,7 @@ pub struct Connection {
     /// The connection's configuration.
     pub config: CrmConfig,
     /// The vendor's adapter.
-    pub crm: Box<dyn Crm>,
+    pub crm: Box<dyn CrmAdapter>,
     /// Makes its calls.
     pub caller: Arc<Caller>,
     /// The vendor's naming scheme for our fields.
@@ -49,7 +49,7 @@ pub struct Connection {
 
 /// Settings that all connections share.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct SharedSettings {
     /// The prefix of our fields' names.
     pub prefix: Prefix,
     /// The collector's public URL, at which CRMs reach it.
@@ -87,12 +87,12 @@ impl Connections {
     ///
     /// # Errors
     /// If the settings are invalid.
-    pub fn get(&self, config: &CrmConfig, around: &Surroundings) -> Result<Arc<Connection>> {
+    pub fn get(&self, config: &CrmConfig, common: &SharedSettings) -> Result<Arc<Connection>> {
         let basis = Basis {
             config: config.clone(),
-            prefix: around.prefix.to_string(),
-            public_url: around.public_url.clone(),
-            timeout: around.timeout,
+            prefix: common.prefix.to_string(),
+            public_url: common.public_url.clone(),
+            timeout: common.timeout,
         };
         let name = &config.name;
         if let Some((same, connection)) = lock(&self.open).get(name)
@@ -100,7 +100,7 @@ impl Connections {
         {
             return Ok(Arc::clone(connection));
         }
-        let made = self.connect(config, around).with_context(|| format!("crm `{name}`"))?;
+        let made = self.connect(config, common).with_context(|| format!("crm `{name}`"))?;
         let made = Arc::new(made);
         // If two callers made it concurrently, the first one stays, with its tokens.
         let mut open = lock(&self.open);
@@ -111,22 +111,22 @@ impl Connections {
         Ok(connection)
     }
 
-    fn connect(&self, config: &CrmConfig, around: &Surroundings) -> Result<Connection> {
-        let base = around.public_url.as_str().trim_end_matches('/');
+    fn connect(&self, config: &CrmConfig, common: &SharedSettings) -> Result<Connection> {
+        let base = common.public_url.as_str().trim_end_matches('/');
         let vendor = config.vendor()?;
-        let Adapter { crm, caller } = vendor.connect(Settings {
+        let ConnectedCrm { crm, caller } = vendor.connect(AdapterSettings {
             name: config.name.clone(),
-            prefix: around.prefix.clone(),
+            prefix: common.prefix.clone(),
             hook_url: format!("{base}/hooks/{}", config.name).parse()?,
             stages: config.stages.clone(),
             deal_stages: config.deal_stages.clone(),
             transport: Transport {
                 outgoing: self.outgoing.clone(),
                 allow_private: config.allow_private,
-                timeout: around.timeout,
+                timeout: common.timeout,
                 clock: self.core.clock.clone(),
             },
-            vault: Vault::new(Arc::clone(&self.core), Arc::clone(&around.seal), &config.name),
+            vault: Vault::new(Arc::clone(&self.core), Arc::clone(&common.seal), &config.name),
         })?;
         let names: Vec<&str> = match config.fields.is_empty() {
             true => CORE.to_vec(),
@@ -137,7 +137,7 @@ impl Connections {
             crm,
             caller,
             naming: vendor.naming(),
-            prefix: around.prefix.clone(),
+            prefix: common.prefix.clone(),
             fields: names.into_iter().filter_map(find).collect(),
             left_out: Mutex::default(),
             rests_until_ms: AtomicI64::new(i64::MIN),

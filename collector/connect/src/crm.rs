@@ -21,7 +21,7 @@ use clew_core::secret::Unset;
 use hubspot::HubspotConfig;
 use salesforce::SalesforceConfig;
 use serde::Deserialize;
-use settings::{Adapter, Settings};
+use settings::{AdapterSettings, ConnectedCrm};
 use shared::fields::catalogue;
 use shared::fields::naming::Crm;
 use shared::ids::SiteId;
@@ -181,7 +181,7 @@ impl Vendor<'_> {
     ///
     /// # Errors
     /// If the settings cannot be used.
-    pub fn connect(self, settings: Settings) -> Result<Adapter> {
+    pub fn connect(self, settings: AdapterSettings) -> Result<ConnectedCrm> {
         match self {
             Self::Hubspot(own) => hubspot::connect(own, settings),
             Self::Salesforce(own) => salesforce::connect(own, settings),

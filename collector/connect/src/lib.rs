@@ -18,6 +18,6 @@ pub mod call;
 pub mod crm;
 pub mod connection;
 
-pub use connection::{Connection, Connections, Surroundings};
+pub use connection::{Connection, Connections, SharedSettings};
 pub use error::CallError;
 pub use outgoing::Outgoing;

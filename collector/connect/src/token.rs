@@ -11,7 +11,7 @@ pub use assertion::Assertion;
 use crate::error::CallError;
 use crate::outgoing::judge;
 use crate::transport::{Answer, Transport};
-use crate::vault::{Kept, Vault};
+use crate::vault::{StoredToken, Vault};
 use clew_core::Secret;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -71,20 +71,20 @@ pub struct Token {
 }
 
 /// The tokens of one connection.
-pub struct Tokens {
+pub struct AccessTokens {
     grant: Grant,
     vault: Vault,
-    held: Mutex<Held>,
+    held: Mutex<TokenState>,
 }
 
 #[derive(Default)]
-struct Held {
+struct TokenState {
     token: Option<Token>,
     /// A token that is not stored yet because the store failed.
-    unkept: Option<Kept>,
+    unkept: Option<StoredToken>,
 }
 
-impl Tokens {
+impl AccessTokens {
     /// Tokens by this grant. Nothing is requested before the first call.
     pub fn new(grant: Grant, vault: Vault) -> Self {
         Self { grant, vault, held: Mutex::default() }
@@ -138,12 +138,12 @@ impl Tokens {
     }
 
     /// The stored token, if the grant uses a refresh token.
-    async fn kept(&self) -> Result<Option<Kept>, CallError> {
+    async fn kept(&self) -> Result<Option<StoredToken>, CallError> {
         let Grant::Refresh { refresh_token, .. } = &self.grant else { return Ok(None) };
         self.vault.load(refresh_token).await.map_err(not_kept)
     }
 
-    async fn keep(&self, held: &mut Held) -> Result<(), CallError> {
+    async fn keep(&self, held: &mut TokenState) -> Result<(), CallError> {
         if let Some(kept) = &held.unkept {
             self.vault.keep(kept).await.map_err(not_kept)?;
             held.unkept = None;
@@ -151,7 +151,11 @@ impl Tokens {
         Ok(())
     }
 
-    async fn grant(&self, held: &mut Held, transport: &Transport) -> Result<Token, CallError> {
+    async fn grant(
+        &self,
+        held: &mut TokenState,
+        transport: &Transport,
+    ) -> Result<Token, CallError> {
         let now_ms = transport.clock.now_ms();
         let (url, assertion, latest);
         let form: Vec<(&str, &str)> = match &self.grant {
@@ -191,7 +195,7 @@ impl Tokens {
             }
         };
         let answer = transport.post_form(url, &form).await?;
-        let granted = Granted::read(&answer, transport.allow_private, now_ms);
+        let granted = TokenResponse::read(&answer, transport.allow_private, now_ms);
         // If two collectors use a refresh token concurrently, one is refused; it uses the other's
         // token.
         if let (Err(CallError::Auth(_)), Grant::Refresh { .. }) = (&granted, &self.grant)
@@ -201,14 +205,14 @@ impl Tokens {
         {
             return Ok(held.token.insert(token).clone());
         }
-        let Granted { token, refresh_token: rotated } = granted?;
+        let TokenResponse { token, refresh_token: rotated } = granted?;
         if let Grant::Refresh { refresh_token: configured, .. } = &self.grant {
             let latest = form.last().map(|(_, latest)| Secret::new(*latest));
             if let Some(refresh_token) = rotated.or(latest) {
-                held.unkept = Some(Kept {
+                held.unkept = Some(StoredToken {
                     instance: token.instance.as_ref().map(Url::to_string),
                     expires_at_ms: token.expires_at_ms,
-                    ..Kept::new(configured, &refresh_token, &token.access)
+                    ..StoredToken::new(configured, &refresh_token, &token.access)
                 });
             }
         }
@@ -219,7 +223,7 @@ impl Tokens {
 }
 
 impl Token {
-    fn kept(kept: &Kept) -> Option<Self> {
+    fn kept(kept: &StoredToken) -> Option<Self> {
         Some(Self {
             access: Secret::new(kept.access_token.clone()),
             instance: kept.instance.as_deref().map(str::parse).transpose().ok()?,
@@ -235,12 +239,12 @@ fn not_kept(error: impl std::fmt::Display) -> CallError {
 }
 
 /// The response of a token endpoint.
-struct Granted {
+struct TokenResponse {
     token: Token,
     refresh_token: Option<Secret>,
 }
 
-impl Granted {
+impl TokenResponse {
     fn read(answer: &Answer, allow_private: bool, now_ms: i64) -> Result<Self, CallError> {
         let body = &answer.body;
         let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
@@ -306,8 +310,8 @@ mod tests {
             ("acme", false, "instance_url"),
         ] {
             let body = json!({ "access_token": "a", "instance_url": url });
-            let read = Granted::read(&Answer::inner(200, body).unwrap(), allow_private, 0);
-            let told = match read {
+            let read = TokenResponse::read(&Answer::inner(200, body).unwrap(), allow_private, 0);
+            let error = match read {
                 Ok(granted) => {
                     assert_eq!(granted.token.instance, Some(url.parse().unwrap()));
                     String::new()
@@ -315,8 +319,8 @@ mod tests {
                 Err(error) => error.to_string(),
             };
             assert!(
-                told.contains(expected) && told.is_empty() == expected.is_empty(),
-                "{url}: {told}"
+                error.contains(expected) && error.is_empty() == expected.is_empty(),
+                "{url}: {error}"
             );
         }
     }

@@ -35,7 +35,7 @@ pub enum VaultError {
 
 /// A stored token.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct StoredToken {
     /// A hash of the configured refresh token that it was obtained with.
     pub(super) from: String,
     pub(super) refresh_token: String,
@@ -44,7 +44,7 @@ pub(super) struct Kept {
     pub(super) expires_at_ms: Option<i64>,
 }
 
-impl Kept {
+impl StoredToken {
     pub(super) fn new(configured: &Secret, refresh_token: &Secret, access_token: &Secret) -> Self {
         Self {
             from: hash(configured),
@@ -66,7 +66,10 @@ impl Vault {
     ///
     /// # Errors
     /// If the store or the seal fails.
-    pub(super) async fn load(&self, configured: &Secret) -> Result<Option<Kept>, VaultError> {
+    pub(super) async fn load(
+        &self,
+        configured: &Secret,
+    ) -> Result<Option<StoredToken>, VaultError> {
         let name = self.name(&hash(configured));
         let sealed = self.core.recall::<String>(MemoKind::Token, &name).await?;
         let sealed = match (sealed.value, sealed.stamp) {
@@ -82,7 +85,7 @@ impl Vault {
     ///
     /// # Errors
     /// If the store or the seal fails.
-    pub(super) async fn keep(&self, kept: &Kept) -> Result<(), VaultError> {
+    pub(super) async fn keep(&self, kept: &StoredToken) -> Result<(), VaultError> {
         let sealed = self.seal.seal(&self.label(), &serde_json::to_string(kept)?)?;
         let name = self.name(&kept.from);
         loop {

@@ -64,9 +64,9 @@ pub fn is_ahead(at_ms: i64, longest_ms: i64, now_ms: i64) -> bool {
 
 /// A source of random bytes for ids.
 #[derive(Debug, Default)]
-pub struct Dice(Option<Mutex<ChaCha8Rng>>);
+pub struct Random(Option<Mutex<ChaCha8Rng>>);
 
-impl Dice {
+impl Random {
     /// Uses the operating system's random numbers.
     pub fn system() -> Self {
         Self(None)
@@ -78,7 +78,7 @@ impl Dice {
     }
 
     /// Returns `N` random bytes.
-    pub fn roll<const N: usize>(&self) -> [u8; N] {
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
         use rand::Rng;
         let mut bytes = [0; N];
         match &self.0 {

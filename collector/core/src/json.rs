@@ -45,7 +45,7 @@ fn expectation(text: &str) -> String {
     let is_of_member = ["missing field ", "duplicate field "].iter().any(|it| text.starts_with(it));
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
     match text.rsplit_once(", expected ") {
-        Some((told, expected)) if quotes.iter().any(|it| told.starts_with(it)) => {
+        Some((problem, expected)) if quotes.iter().any(|it| problem.starts_with(it)) => {
             // Names of our types mean nothing to a caller.
             let expected = if expected.starts_with("struct ") { "an object" } else { expected };
             format!("expected {expected}")

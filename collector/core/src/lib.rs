@@ -17,7 +17,7 @@ pub mod memory;
 pub mod lease;
 pub mod pause;
 
-pub use clock::{Clock, Dice, is_ahead};
+pub use clock::{Clock, Random, is_ahead};
 pub use metrics::Metrics;
 pub use pause::Pause;
 pub use quiet::Quiet;
@@ -35,7 +35,7 @@ pub struct Core {
     /// The clock.
     pub clock: Clock,
     /// The random number generator.
-    pub dice: Dice,
+    pub random: Random,
     /// The metrics.
     pub metrics: Metrics,
     /// Identifies this process as the holder of leases.
@@ -45,10 +45,10 @@ pub struct Core {
 
 impl Core {
     /// Wraps an open store; all counters start at zero.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, dice: Dice) -> Arc<Self> {
-        let holder = u64::from_be_bytes(dice.roll());
+    pub fn new(store: Arc<dyn Store>, clock: Clock, random: Random) -> Arc<Self> {
+        let holder = u64::from_be_bytes(random.bytes());
         let (metrics, logged) = (Metrics::default(), Logged::default());
-        Arc::new(Self { store, clock, dice, metrics, holder, logged })
+        Arc::new(Self { store, clock, random, metrics, holder, logged })
     }
 
     /// The current time, Unix milliseconds.

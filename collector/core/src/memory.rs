@@ -42,7 +42,7 @@ impl Core {
         was: Option<u64>,
         value: Option<&T>,
     ) -> Result<Option<u64>, StoreError> {
-        let stamp = u64::from_be_bytes(self.dice.roll());
+        let stamp = u64::from_be_bytes(self.random.bytes());
         let change = MemoChange::new(kind, name, (was, stamp), value)?;
         Ok(self.store.change_memo(change).await?.then_some(stamp))
     }

@@ -107,8 +107,8 @@ impl<'de> Deserialize<'de> for KeyHash {
 }
 
 /// Makes a new API key from 32 random bytes.
-pub fn new_api_key(dice: [u8; 32]) -> String {
-    format!("clew_{}", URL_SAFE_NO_PAD.encode(dice))
+pub fn new_api_key(random: [u8; 32]) -> String {
+    format!("clew_{}", URL_SAFE_NO_PAD.encode(random))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::tracker::Tracker;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Result;
 use clew_connect::{Connections, Outgoing};
-use clew_core::{Clock, Core, Dice};
+use clew_core::{Clock, Core, Random};
 use clew_store::Store;
 use collector::config::Config;
 use collector::conversion::Conversions;
@@ -62,9 +62,9 @@ impl App {
         config: Config,
         store: Arc<dyn Store>,
         clock: Clock,
-        dice: Dice,
+        random: Random,
     ) -> Result<Arc<Self>> {
-        let core = Core::new(store, clock, dice);
+        let core = Core::new(store, clock, random);
         let outgoing = Outgoing::new()?;
         let connections = Arc::new(Connections::new(Arc::clone(&core), outgoing.clone()));
         let settings = Settings::new(config)?;

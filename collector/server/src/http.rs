@@ -41,7 +41,7 @@ use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, 
 use api_key::ApiKey;
 use clew_core::Core;
 use docs::Reference;
-use query::OfSite;
+use query::SiteQuery;
 use refusals::KeyRefused;
 use std::sync::LazyLock;
 
@@ -208,7 +208,7 @@ where
     tag = "Keys",
     operation_id = "getKey",
     security(("api_key" = [])),
-    params(OfSite),
+    params(SiteQuery),
     responses((status = 200, description = "The key.", body = clew_api::Key<'static>), KeyRefused),
 )]
 async fn me(key: ApiKey) -> HttpResponse {

@@ -139,7 +139,7 @@ impl From<FeedbackError> for ApiError {
                 Self::NotFound("lead; the record was kept, and GET /v1/unmatched lists it")
             }
             FeedbackError::NoLead => Self::NotFound("lead"),
-            FeedbackError::ReferenceUsed | FeedbackError::Taken(..) => {
+            FeedbackError::ReferenceUsed | FeedbackError::IdentityTaken(..) => {
                 Self::Conflict(error.to_string())
             }
             FeedbackError::Store(error) => Self::Store(error),
@@ -180,14 +180,14 @@ impl From<SubscribeError> for ApiError {
 impl ApiError {
     /// The status, the last segment of `type`, and `detail`.
     fn parts(&self) -> (StatusCode, &str, String) {
-        let told = |text: &str| text.to_owned();
+        let fixed = |text: &str| text.to_owned();
         match self {
             Self::Dropped(reason) => dropped(*reason),
             Self::Malformed(detail) => (StatusCode::BAD_REQUEST, "malformed", detail.clone()),
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                told("Send `Authorization: Bearer KEY` with a key created by `clew key`."),
+                fixed("Send `Authorization: Bearer KEY` with a key created by `clew key`."),
             ),
             Self::KeyExpired(at_ms) => (
                 StatusCode::UNAUTHORIZED,
@@ -207,7 +207,7 @@ impl ApiError {
             Self::OtherSite => (
                 StatusCode::FORBIDDEN,
                 "forbidden",
-                told(
+                fixed(
                     "This key has no access to that site. GET /v1/me lists the sites it can access.",
                 ),
             ),
@@ -218,12 +218,12 @@ impl ApiError {
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                told("This path does not support that method."),
+                fixed("This path does not support that method."),
             ),
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",
-                told(
+                fixed(
                     "The body took too long to arrive. Send the request again over a faster connection.",
                 ),
             ),
@@ -231,7 +231,7 @@ impl ApiError {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
-                told(
+                fixed(
                     "The body is too large: send at most 64 KiB, or 1 MiB to a CRM's address under /hooks.",
                 ),
             ),
@@ -239,7 +239,7 @@ impl ApiError {
             Self::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
-                told("This Idempotency-Key was used for another request; use a new one."),
+                fixed("This Idempotency-Key was used for another request; use a new one."),
             ),
             Self::Limited(Limited { by, .. }) => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate_limited", too_much(by).to_owned())
@@ -247,7 +247,7 @@ impl ApiError {
             Self::Store(StoreError::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("Too many writes are waiting. Retry after the seconds in Retry-After."),
+                fixed("Too many writes are waiting. Retry after the seconds in Retry-After."),
             ),
             Self::Store(error @ StoreError::Full(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_full", sentence(&error.to_string()))
@@ -258,32 +258,34 @@ impl ApiError {
             Self::Store(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
-                told("The store is unavailable. Retry after the seconds in Retry-After."),
+                fixed("The store is unavailable. Retry after the seconds in Retry-After."),
             ),
             Self::NoRoom => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("Too many bodies are being read. Retry after the seconds in Retry-After."),
+                fixed("Too many bodies are being read. Retry after the seconds in Retry-After."),
             ),
             Self::TooManyConnections => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
-                told(
+                fixed(
                     "This client has too many connections open. Close some, or send several requests over one.",
                 ),
             ),
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
-                told("The store did not answer in time. Retry after the seconds in Retry-After."),
+                fixed("The store did not answer in time. Retry after the seconds in Retry-After."),
             ),
-            Self::Page(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "page", told("The page could not be rendered."))
-            }
+            Self::Page(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "page",
+                fixed("The page could not be rendered."),
+            ),
             Self::NoTracker => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no_tracker",
-                told(
+                fixed(
                     "This binary was built without the tracker. Run `cargo xtask tracker` and rebuild it.",
                 ),
             ),

@@ -47,17 +47,17 @@ pub(crate) async fn identify(
 fn id_of(request: &ServiceRequest) -> String {
     let settings = request.app_data::<Data<CurrentSettings>>().map(|settings| settings.get());
     let trusted = settings.as_ref().map_or(&[][..], |it| &it.config.trusted_proxies);
-    let brought = brought(request.request(), trusted).map(str::to_owned);
+    let trusted_id = trusted_id(request.request(), trusted).map(str::to_owned);
     let make = || {
         let core = request.app_data::<Data<Core>>();
-        let dice: [u8; 16] = core.map(|core| core.dice.roll()).unwrap_or_default();
-        dice.iter().map(|byte| format!("{byte:02x}")).collect()
+        let random: [u8; 16] = core.map(|core| core.random.bytes()).unwrap_or_default();
+        random.iter().map(|byte| format!("{byte:02x}")).collect()
     };
-    brought.unwrap_or_else(make)
+    trusted_id.unwrap_or_else(make)
 }
 
 /// The id that a trusted proxy sent.
-fn brought<'a>(request: &'a HttpRequest, trusted: &[Network]) -> Option<&'a str> {
+fn trusted_id<'a>(request: &'a HttpRequest, trusted: &[Network]) -> Option<&'a str> {
     let peer = request.peer_addr()?.ip();
     let is_trusted = trusted.iter().any(|network| network.contains(peer));
     let id = request.headers().get(HEADER)?.to_str().ok()?;
@@ -81,7 +81,7 @@ mod tests {
         let peer: IpAddr = peer.parse().unwrap();
         let request = TestRequest::default().peer_addr((peer, 9).into());
         let request = request.insert_header(("X-Request-Id", id)).to_http_request();
-        assert_eq!(brought(&request, &trusted).is_some(), expected, "{peer} {id}");
+        assert_eq!(trusted_id(&request, &trusted).is_some(), expected, "{peer} {id}");
     }
 
     #[test]

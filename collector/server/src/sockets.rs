@@ -54,7 +54,7 @@ struct Socket {
     /// A second descriptor of the socket, used to shut it down from outside.
     descriptor: OwnedFd,
     /// Whether a request has arrived on it.
-    asked: AtomicBool,
+    has_request: AtomicBool,
     /// The end of its idle time; `None` before the first request and while one is being processed.
     rests_until: Mutex<Option<Instant>>,
 }
@@ -126,8 +126,11 @@ impl Sockets {
     }
 
     fn enter(self: &Arc<Self>, client: Option<IpAddr>, descriptor: OwnedFd) -> Entry {
-        let socket =
-            Socket { descriptor, asked: AtomicBool::new(false), rests_until: Mutex::default() };
+        let socket = Socket {
+            descriptor,
+            has_request: AtomicBool::new(false),
+            rests_until: Mutex::default(),
+        };
         let socket = Arc::new(socket);
         let mut open = lock(&self.open);
         open.last_id += 1;
@@ -195,7 +198,7 @@ impl Socket {
     }
 
     fn work(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+        self.has_request.store(true, Ordering::Relaxed);
         *lock(&self.rests_until) = None;
     }
 
@@ -215,7 +218,7 @@ impl Drop for Entry {
         drop(open);
         let core = &self.sockets.core;
         core.metrics.connections(count);
-        if !self.socket.asked.load(Ordering::Relaxed)
+        if !self.socket.has_request.load(Ordering::Relaxed)
             && let Some(count) = core.refused(Refusal::NoRequest)
         {
             tracing::info!(count, "connections were closed without a readable request");

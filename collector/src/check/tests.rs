@@ -39,7 +39,7 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
         joins: vec![join],
         conversions: 0,
         page_conversions: 0,
-        standing: shared::lead::Standing::Verified,
+        status: shared::lead::LeadStatus::Verified,
         phone_conflict: None,
     };
     let (conversions, deliveries, records) = (Vec::new(), Vec::new(), Vec::new());
@@ -65,22 +65,22 @@ fn check(first: impl FnOnce(&mut Join), second: impl FnOnce(&mut Join), expected
         check.take(&entity).unwrap();
     }
     let problems = check.finish().problems;
-    let told = problems.first().map(String::as_str);
-    match (told, expected) {
+    let problem = problems.first().map(String::as_str);
+    match (problem, expected) {
         (None, None) => {}
-        (Some(told), Some(part)) if told.contains(part) => {}
+        (Some(problem), Some(part)) if problem.contains(part) => {}
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn who_is_found_by_what_was_told() {
-    let check = |told: bool, owner: Option<u8>, expected: Option<&str>| {
+    let check = |reported: bool, owner: Option<u8>, expected: Option<&str>| {
         let mut check = Check::default();
         for number in [1, 2] {
             let mut lead = lead(number, |join| join.undone_at_ms = Some(1));
             if let Entity::Lead { records, .. } = &mut lead {
-                records.extend((told && number == 1).then(|| {
+                records.extend((reported && number == 1).then(|| {
                     Record::Link(CrmLink {
                         provider: "hubspot".into(),
                         object: "contact".into(),
@@ -101,7 +101,7 @@ fn who_is_found_by_what_was_told() {
         let problems = check.finish().problems;
         assert_eq!(problems.is_empty(), expected.is_none(), "{problems:?}");
         let part = expected.unwrap_or_default();
-        assert!(problems.iter().all(|told| told.contains(part)), "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.contains(part)), "{problems:?}");
     };
     check(true, Some(1), None);
     // It was reported with a stage.

@@ -48,41 +48,41 @@ fn keep<T: PartialEq + Clone>(new: &mut T, started: &T) -> bool {
 
 /// How the tables of two configurations differ.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Change {
+pub struct ConfigDiff {
     /// Web sites, by name.
-    pub sites: Difference,
+    pub sites: TableDiff,
     /// API keys, by hash.
-    pub keys: Difference,
+    pub keys: TableDiff,
     /// Destinations, by name.
-    pub destinations: Difference,
+    pub destinations: TableDiff,
     /// Connections to CRMs, by name.
-    pub crm: Difference,
+    pub crm: TableDiff,
     /// Inbound webhooks, by name.
-    pub inbound: Difference,
+    pub inbound: TableDiff,
 }
 
-impl Change {
+impl ConfigDiff {
     /// Compares two configurations.
     pub fn between(before: &Config, after: &Config) -> Self {
         Self {
-            sites: Difference::of(&before.sites, &after.sites, |site| &site.name),
-            keys: Difference::of(&before.keys, &after.keys, |key| &key.hash),
-            destinations: Difference::of(&before.destinations, &after.destinations, |to| &to.name),
-            crm: Difference::of(&before.crm, &after.crm, |crm| &crm.name),
-            inbound: Difference::of(&before.inbound, &after.inbound, |from| &from.name),
+            sites: TableDiff::of(&before.sites, &after.sites, |site| &site.name),
+            keys: TableDiff::of(&before.keys, &after.keys, |key| &key.hash),
+            destinations: TableDiff::of(&before.destinations, &after.destinations, |to| &to.name),
+            crm: TableDiff::of(&before.crm, &after.crm, |crm| &crm.name),
+            inbound: TableDiff::of(&before.inbound, &after.inbound, |from| &from.name),
         }
     }
 }
 
 /// How many tables were added, changed and removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Difference {
+pub struct TableDiff {
     added: usize,
     changed: usize,
     removed: usize,
 }
 
-impl Difference {
+impl TableDiff {
     fn of<T: PartialEq, N: PartialEq>(before: &[T], after: &[T], name: impl Fn(&T) -> &N) -> Self {
         let find = |list: &[T], one: &T| list.iter().position(|other| name(other) == name(one));
         let was = |one: &T| find(before, one).map(|place| before[place] == *one);
@@ -95,7 +95,7 @@ impl Difference {
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for TableDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { added, changed, removed } = self;
         write!(f, "{added} added, {changed} changed, {removed} removed")
@@ -151,9 +151,9 @@ mod tests {
             };
             config(&sites.iter().map(site).collect::<String>())
         };
-        let change = Change::between(&with(before), &with(after));
-        assert_eq!(change.sites.to_string(), expected, "{before:?} {after:?}");
-        assert_eq!(change.keys.to_string(), "0 added, 0 changed, 0 removed");
+        let diff = ConfigDiff::between(&with(before), &with(after));
+        assert_eq!(diff.sites.to_string(), expected, "{before:?} {after:?}");
+        assert_eq!(diff.keys.to_string(), "0 added, 0 changed, 0 removed");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum FeedbackError {
     ReferenceUsed,
     /// The deal or CRM record already belongs to another lead.
     #[error("This {what} already belongs to the lead {1}.", what = what(*.0))]
-    Taken(IdentityKind, LeadId),
+    IdentityTaken(IdentityKind, LeadId),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

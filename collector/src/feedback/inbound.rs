@@ -37,7 +37,7 @@ const OF_SALES: [&str; 2] = ["transaction", "revenuecloseddate"];
 const IDENTIFIERS: &str = "visitoridentifieroptions";
 
 /// The result of a webhook.
-pub struct Taken {
+pub struct InboundResult {
     /// The lead that it is about.
     pub lead: LeadId,
     /// Whether everything in it had been reported before.
@@ -56,34 +56,34 @@ impl Feedback {
         inbound: &Inbound,
         body: &[u8],
         id: Option<&str>,
-    ) -> Result<Taken, FeedbackError> {
-        let told = Told::read(body)?;
-        let records = told.records(inbound, id, self.core.now_ms())?;
+    ) -> Result<InboundResult, FeedbackError> {
+        let report = InboundReport::read(body)?;
+        let records = report.records(inbound, id, self.core.now_ms())?;
         let site = &inbound.config.site;
-        let crm_record = told.crm_record(inbound)?;
-        let keys = told.keys(&records, crm_record.as_deref())?;
+        let crm_record = report.crm_record(inbound)?;
+        let keys = report.keys(&records, crm_record.as_deref())?;
         let lead = self.find(settings, site, &keys).await?;
         let mut repeated = true;
         for record in records {
             let (site, keys) = (site.clone(), keys.clone());
             let reported = Unmatched { site, keys, record, crm_record: crm_record.clone() };
             match lead {
-                Some(lead) => repeated &= self.keep_of(settings, lead, reported).await?,
+                Some(lead) => repeated &= self.store_for_lead(settings, lead, reported).await?,
                 None => self.core.store.keep_unmatched(reported).await?,
             }
         }
         let lead = lead.ok_or(FeedbackError::Unmatched)?;
-        Ok(Taken { lead, repeated })
+        Ok(InboundResult { lead, repeated })
     }
 }
 
 /// A body's non-empty members, by our names for them.
-struct Told {
+struct InboundReport {
     members: Map<String, Value>,
     is_sale: bool,
 }
 
-impl Told {
+impl InboundReport {
     fn read(body: &[u8]) -> Result<Self, FeedbackError> {
         let members: Map<String, Value> = read(body, "JSON object")?;
         let mut plain = Map::new();
@@ -111,8 +111,8 @@ impl Told {
     fn text(&self, member: &str, most: usize) -> Result<Option<String>, FeedbackError> {
         match self.members.get(member) {
             None => Ok(None),
-            Some(Value::String(told)) => text(member, Some(told), most),
-            Some(Value::Number(told)) => text(member, Some(&told.to_string()), most),
+            Some(Value::String(value)) => text(member, Some(value), most),
+            Some(Value::Number(value)) => text(member, Some(&value.to_string()), most),
             Some(_) => Err(invalid(member, "it should be a string or a number")),
         }
     }
@@ -207,8 +207,8 @@ impl Told {
         stage: Option<Stage>,
     ) -> Result<Option<(DealEvent, Option<shared::money::Money>)>, FeedbackError> {
         let status = self.text("status", limits::TEXT_BYTES)?;
-        let told = self.text("amount", limits::TEXT_BYTES)?;
-        let has_amount = told.is_some();
+        let written = self.text("amount", limits::TEXT_BYTES)?;
+        let has_amount = written.is_some();
         let event = match (status.map(|word| plain_name(&word)).as_deref(), stage) {
             (Some("won" | "closedwon"), _) => DealEvent::Won,
             (Some("lost" | "closedlost"), _) => DealEvent::Lost,
@@ -225,7 +225,7 @@ impl Told {
         };
         let own = self.text("currency", limits::TEXT_BYTES)?;
         let usual = inbound.config.currency.map(|currency| currency.code().to_owned());
-        let amount = amount(event, told.map(Value::from).as_ref(), own.or(usual).as_deref())?;
+        let amount = amount(event, written.map(Value::from).as_ref(), own.or(usual).as_deref())?;
         Ok(Some((event, amount)))
     }
 

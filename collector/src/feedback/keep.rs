@@ -33,7 +33,7 @@ impl Feedback {
             self.core.store.keep_unmatched(reported).await?;
             return Err(FeedbackError::Unmatched);
         };
-        let repeated = self.keep_of(settings, lead, reported).await?;
+        let repeated = self.store_for_lead(settings, lead, reported).await?;
         let view = load(&*self.core.store, lead, Moment::Now).await;
         let view = view.map_err(|error| match error {
             LoadError::Store(error) => FeedbackError::Store(error),
@@ -54,7 +54,7 @@ impl Feedback {
     }
 
     /// Stores a record of a lead; returns whether it had been stored before.
-    pub(super) async fn keep_of(
+    pub(super) async fn store_for_lead(
         &self,
         settings: &Settings,
         lead: LeadId,
@@ -62,10 +62,10 @@ impl Feedback {
     ) -> Result<bool, FeedbackError> {
         let Unmatched { site, record, crm_record, .. } = reported;
         match self.recorder.record(settings, &site, lead, record, crm_record).await? {
-            Recorded::Kept { repeated } => Ok(repeated),
+            Recorded::Stored { repeated } => Ok(repeated),
             Recorded::NoLead => Err(FeedbackError::NoLead),
             Recorded::ReferenceUsed => Err(FeedbackError::ReferenceUsed),
-            Recorded::Taken(kind, other) => Err(FeedbackError::Taken(kind, other)),
+            Recorded::IdentityTaken(kind, other) => Err(FeedbackError::IdentityTaken(kind, other)),
         }
     }
 }

@@ -34,11 +34,11 @@ pub(super) fn text(
 }
 
 pub(super) fn reference(
-    told: Option<&str>,
+    written: Option<&str>,
     key: Option<&str>,
 ) -> Result<Option<String>, FeedbackError> {
-    match text("reference", told, limits::IDEMPOTENCY_KEY_BYTES)? {
-        Some(told) => Ok(Some(told)),
+    match text("reference", written, limits::IDEMPOTENCY_KEY_BYTES)? {
+        Some(written) => Ok(Some(written)),
         None => text("Idempotency-Key", key, limits::IDEMPOTENCY_KEY_BYTES),
     }
 }
@@ -69,9 +69,9 @@ pub(super) fn bounded(member: &str, at_ms: i64, now_ms: i64) -> Result<i64, Feed
 }
 
 /// Parses `provider:type:id`, such as `hubspot:contact:151`.
-pub(super) fn crm_record(told: &str) -> Result<String, FeedbackError> {
+pub(super) fn crm_record(written: &str) -> Result<String, FeedbackError> {
     let wrong = || invalid("crm", "it should be provider:type:id, such as hubspot:contact:151");
-    let record = text("crm", Some(told), limits::IDEMPOTENCY_KEY_BYTES)?.ok_or_else(wrong)?;
+    let record = text("crm", Some(written), limits::IDEMPOTENCY_KEY_BYTES)?.ok_or_else(wrong)?;
     let parts: Vec<&str> = record.splitn(3, ':').collect();
     match parts.len() == 3 && parts.iter().all(|part| !part.is_empty()) {
         true => Ok(record),
@@ -89,8 +89,8 @@ pub(super) fn amount(
     if matches!(event, DealEvent::Reopened | DealEvent::Lost) {
         return Ok(None);
     }
-    let told = match amount {
-        Some(Value::String(told)) => told.trim(),
+    let written = match amount {
+        Some(Value::String(written)) => written.trim(),
         Some(Value::Null) | None => {
             return Err(invalid("amount", format!("`{}` needs an amount", event.as_str())));
         }
@@ -102,7 +102,7 @@ pub(super) fn amount(
     let currency =
         currency.ok_or_else(|| invalid("currency", "an amount needs a currency, such as EUR"))?;
     let currency = currency.trim().parse().map_err(|error| invalid("currency", error))?;
-    let mut money = Money::parse(told, currency).map_err(|error| invalid("amount", error))?;
+    let mut money = Money::parse(written, currency).map_err(|error| invalid("amount", error))?;
     match event {
         DealEvent::Refunded if money.minor > 0 => money.minor = -money.minor,
         DealEvent::Refunded => {
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn told<T>(result: Result<T, FeedbackError>) -> Result<T, String> {
+    fn as_text<T>(result: Result<T, FeedbackError>) -> Result<T, String> {
         result.map_err(|error| error.to_string())
     }
 
@@ -133,7 +133,7 @@ mod tests {
         currency: &str,
         expected: Result<Option<i64>, &str>,
     ) {
-        let found = told(amount(event, Some(written), Some(currency)));
+        let found = as_text(amount(event, Some(written), Some(currency)));
         match (found.map(|money| money.map(|money| money.minor)), expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{written}"),
             (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
@@ -163,16 +163,16 @@ mod tests {
     #[test]
     fn times_and_names() {
         let now_ms = parse_rfc3339("2026-11-21T10:00:00Z").unwrap();
-        let at = |at| told(time("at", Some(at), now_ms));
+        let at = |at| as_text(time("at", Some(at), now_ms));
         assert_eq!(at("2026-11-21T11:00:00+01:00"), Ok(Some(now_ms)));
         assert!(at("2026-11-21T12:00:00Z").unwrap_err().contains("in the future"));
         assert!(at("1990-01-01T00:00:00Z").unwrap_err().contains("more than 20 years ago"));
         assert!(at("soon").unwrap_err().contains("it is not a valid time"));
-        assert_eq!(told(crm_record(" hubspot:contact:151 ")), Ok("hubspot:contact:151".into()));
+        assert_eq!(as_text(crm_record(" hubspot:contact:151 ")), Ok("hubspot:contact:151".into()));
         for wrong in ["", "hubspot", "hubspot:151", "hubspot::151", "a:b:c\nd"] {
             assert!(crm_record(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(told(reference(Some(" "), Some("key"))), Ok(Some("key".into())));
+        assert_eq!(as_text(reference(Some(" "), Some("key"))), Ok(Some("key".into())));
         assert!(reference(Some(&"x".repeat(256)), None).is_err());
     }
 }

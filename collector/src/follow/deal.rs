@@ -14,7 +14,7 @@ pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), Stor
     let Some(lead) = find(work, deal).await? else { return keep_unmatched(work, deal).await };
     let records = work.core.store.records(lead.id).await?;
     let mut ledger = ledger(work, &records);
-    for entry in news(work, deal, &ledger) {
+    for entry in missing_entries(work, deal, &ledger) {
         work.keep(lead.id, Record::Deal(entry.clone())).await?;
         ledger.push(entry);
     }
@@ -113,14 +113,14 @@ fn entry(
 }
 
 /// The entries that bring the ledger up to date with the deal in the CRM; empty if it already is.
-fn news(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<LedgerEntry> {
+fn missing_entries(work: &Work<'_>, deal: &DealRecord, ledger: &[LedgerEntry]) -> Vec<LedgerEntry> {
     let currency = work.connection.config.currency;
     let amount = match amount(deal, currency) {
         Ok(amount) => amount,
         Err(error) => {
             let connection = work.connection.name();
-            let (id, told, currency) = (&deal.id, &deal.amount, &deal.currency);
-            tracing::warn!(connection, deal = id, amount = told, currency, %error, "a deal's amount was ignored");
+            let (id, written, currency) = (&deal.id, &deal.amount, &deal.currency);
+            tracing::warn!(connection, deal = id, amount = written, currency, %error, "a deal's amount was ignored");
             None
         }
     };
@@ -201,13 +201,13 @@ async fn keep_stage(
 ) -> Result<(), StoreError> {
     let deals = Deal::all(ledger);
     let by = origin(work);
-    let told = records.iter().filter_map(|record| match record {
+    let reported = records.iter().filter_map(|record| match record {
         Record::Stage(change) if change.by == by && change.reference.starts_with(OF_DEALS) => {
             Some(change)
         }
         _ => None,
     });
-    let last = told.max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
+    let last = reported.max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
     let now_ms = work.core.now_ms();
     let stage = stage(&deals, read, last.map(|last| last.to), now_ms);
     let Some((to, at_ms)) = stage.filter(|(to, _)| last.is_none_or(|last| last.to != *to)) else {
@@ -260,7 +260,7 @@ fn stage(
 
 /// Keeps a deal that matches no lead as an unmatched record.
 async fn keep_unmatched(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
-    let Some(entry) = news(work, deal, &[]).pop() else { return Ok(()) };
+    let Some(entry) = missing_entries(work, deal, &[]).pop() else { return Ok(()) };
     let of_persons = deal.persons.iter().flat_map(|person| {
         [Some(work.key_of(&person.record)), person.email.clone().map(LeadKey::Email)]
     });

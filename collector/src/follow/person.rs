@@ -77,16 +77,18 @@ fn news(connection: &str, person: &PersonRecord, records: &[Record]) -> Vec<Stag
     // Stages of a record that became this one are known already.
     let own = std::iter::once(&person.record).chain(&person.formerly);
     let own: Vec<String> = own.map(|record| format!("{} ", reference(record))).collect();
-    let told = records.iter().filter_map(|record| match record {
+    let reported = records.iter().filter_map(|record| match record {
         Record::Stage(change) if change.by == Origin::Crm(connection.to_owned()) => Some(change),
         _ => None,
     });
-    let told: Vec<&StageChange> =
-        told.filter(|change| own.iter().any(|own| change.reference.starts_with(own))).collect();
-    let last = told.iter().max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
+    let reported: Vec<&StageChange> =
+        reported.filter(|change| own.iter().any(|own| change.reference.starts_with(own))).collect();
+    let last = reported.iter().max_by_key(|change| (change.entered_at_ms, change.recorded_at_ms));
     let Some((present, before)) = person.stages.split_last() else { return Vec::new() };
     let is_known = |stage: &StageAt| {
-        told.iter().any(|told| (told.to, told.entered_at_ms) == (stage.stage, stage.at_ms))
+        reported
+            .iter()
+            .any(|change| (change.to, change.entered_at_ms) == (stage.stage, stage.at_ms))
     };
     let passed = before.iter().filter(|stage| stage.stage != Stage::Lead && !is_known(stage));
     let mut news: Vec<StageAt> = passed.cloned().collect();
@@ -125,13 +127,13 @@ mod tests {
 
     /// Stages as `stage@time`: those known before, those of the record, and those expected to be
     /// new.
-    fn check(told: &str, read: &str, expected: &str) {
+    fn check(reported: &str, read: &str, expected: &str) {
         let record = RecordRef { object: "contact".into(), id: "1".into() };
         let split = |word: &str| {
             let (stage, at) = word.split_once('@').unwrap();
             (stage.parse::<Stage>().unwrap(), at.parse::<i64>().unwrap())
         };
-        let records: Vec<Record> = told
+        let records: Vec<Record> = reported
             .split_whitespace()
             .map(|word| {
                 let (to, entered_at_ms) = split(word);
@@ -160,7 +162,7 @@ mod tests {
         let found = news("crm", &person, &records);
         let found: Vec<_> =
             found.iter().map(|stage| format!("{}@{}", stage.stage.as_str(), stage.at_ms)).collect();
-        assert_eq!(found.join(" "), expected, "{told} / {read}");
+        assert_eq!(found.join(" "), expected, "{reported} / {read}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::apply::apply;
 use super::work::{FollowError, Work};
 use clew_connect::crm::adapter::Polling;
-use clew_connect::crm::record::Change;
+use clew_connect::crm::record::RecordState;
 use clew_core::clock::{CLOCKS_DIFFER_MS, is_ahead};
 use clew_store::MemoKind;
 use serde::{Deserialize, Serialize};
@@ -71,9 +71,9 @@ async fn follow(
         apply(work, &page.changes).await?;
         looked += page.changes.len();
         let times = page.changes.iter().filter_map(|change| match change {
-            Change::Person(person) => Some(person.changed_at_ms),
-            Change::Deal(deal) => Some(deal.changed_at_ms),
-            Change::PersonGone(_) | Change::DealGone(_) => None,
+            RecordState::Person(person) => Some(person.changed_at_ms),
+            RecordState::Deal(deal) => Some(deal.changed_at_ms),
+            RecordState::PersonGone(_) | RecordState::DealGone(_) => None,
         });
         cursor.seen_ms = times.fold(cursor.seen_ms, i64::max);
         cursor.more_from_ms = page.more_from_ms.filter(|more_from_ms| *more_from_ms > from_ms);

@@ -45,7 +45,7 @@ impl Work<'_> {
     pub(super) async fn keep(&self, lead: LeadId, record: Record) -> Result<(), StoreError> {
         let site = &self.connection.config.site;
         match self.recorder.record(self.settings, site, lead, record, None).await? {
-            Recorded::Kept { .. } => {}
+            Recorded::Stored { .. } => {}
             refused => {
                 let (lead, connection) = (lead.to_text(), self.connection.name());
                 // The record or deal may belong to another lead, and then does so at every reading.

@@ -14,7 +14,7 @@ use shared::wire::decode::{Batch, Body, Event};
 use url::Url;
 
 /// What the steps know apart from the event.
-pub(super) struct Setting<'a> {
+pub(super) struct StepContext<'a> {
     pub(super) settings: &'a Settings,
     pub(super) site: &'a Site,
     pub(super) request: Request<'a>,
@@ -34,7 +34,7 @@ pub(super) struct Candidate {
     origin: Option<(Evidence, source::Label)>,
 }
 
-type Step = fn(&mut Candidate, &Setting<'_>) -> Result<(), DropReason>;
+type Step = fn(&mut Candidate, &StepContext<'_>) -> Result<(), DropReason>;
 
 /// Each step keeps the event or drops it with a reason; the first drop ends the sequence.
 pub(super) const STEPS: &[(&str, Step)] = &[
@@ -49,8 +49,8 @@ pub(super) const STEPS: &[(&str, Step)] = &[
     ("contact", contact),
 ];
 
-fn consent(_: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    if forbidden(setting.site, setting.request, setting.batch) {
+fn consent(_: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
+    if forbidden(context.site, context.request, context.batch) {
         Err(DropReason::NoConsent)
     } else {
         Ok(())
@@ -68,9 +68,9 @@ pub(super) fn forbidden(site: &Site, request: Request<'_>, batch: &Batch<'_>) ->
 
 /// Corrects the event's time if the browser's clock was off by more than the limit when it sent the
 /// batch.
-fn clock(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    let received_at_ms = setting.request.received_at_ms;
-    let skew_ms = received_at_ms.saturating_sub(setting.batch.sent_at);
+fn clock(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
+    let received_at_ms = context.request.received_at_ms;
+    let skew_ms = received_at_ms.saturating_sub(context.batch.sent_at);
     let correction_ms = if skew_ms.saturating_abs() > limits::CLOCK_SKEW_MS { skew_ms } else { 0 };
     let at_ms = candidate.event.at_ms.saturating_add(correction_ms);
     if at_ms < received_at_ms - limits::EVENT_AGE_MS {
@@ -84,52 +84,52 @@ fn clock(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
 }
 
 /// Drops page views whose URL is not a page of the site.
-fn address(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+fn address(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
     let Body::PageView { url, .. } = &candidate.event.body else { return Ok(()) };
     let url = Url::parse(url).map_err(|_| DropReason::InvalidEvent)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(DropReason::InvalidEvent);
     }
-    let own = url.host_str().is_some_and(|host| setting.site.hosts.contain(host));
+    let own = url.host_str().is_some_and(|host| context.site.hosts.contain(host));
     candidate.url = Some(url);
     if own { Ok(()) } else { Err(DropReason::ForeignOrigin) }
 }
 
 /// Flags visits from the company's own networks.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
-fn own_traffic(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    let Some(client) = setting.request.client else { return Ok(()) };
-    let own = setting.site.config.own_traffic.iter().find(|network| network.contains(client));
+fn own_traffic(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
+    let Some(client) = context.request.client else { return Ok(()) };
+    let own = context.site.config.own_traffic.iter().find(|network| network.contains(client));
     candidate.flag(own.map(|network| format!("own traffic: {network}")));
     Ok(())
 }
 
 /// Flags prefetched pages. The tracker waits until the page is shown, but the pixel cannot.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
-fn prefetch(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    candidate.flag(setting.request.prefetch.then(|| "prefetch".to_owned()));
+fn prefetch(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
+    candidate.flag(context.request.prefetch.then(|| "prefetch".to_owned()));
     Ok(())
 }
 
 /// Flags browsers that report being driven by a program.
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
-fn webdriver(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    candidate.flag(setting.batch.webdriver.then(|| "webdriver".to_owned()));
+fn webdriver(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
+    candidate.flag(context.batch.webdriver.then(|| "webdriver".to_owned()));
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
-fn bot(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
-    let reason = setting.settings.bots.reason(setting.request.user_agent);
+fn bot(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
+    let reason = context.settings.bots.reason(context.request.user_agent);
     candidate.flag(reason.map(str::to_owned));
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
-fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+fn label(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
     if let (Body::PageView { referrer, .. }, Some(url)) = (&candidate.event.body, &candidate.url) {
-        let evidence = setting.settings.rules.evidence(url, referrer);
-        let label = setting.settings.rules.label(&evidence, &setting.site.hosts);
+        let evidence = context.settings.rules.evidence(url, referrer);
+        let label = context.settings.rules.label(&evidence, &context.site.hosts);
         candidate.origin = Some((evidence, label));
     }
     Ok(())
@@ -137,9 +137,9 @@ fn label(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropRea
 
 /// Normalises a named person's contact; phone numbers without a country code get the site's
 /// country.
-fn contact(candidate: &mut Candidate, setting: &Setting<'_>) -> Result<(), DropReason> {
+fn contact(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
     if let Body::Identify { contact, .. } = &mut candidate.event.body {
-        let normal = std::mem::take(contact).normalised(setting.site.config.country);
+        let normal = std::mem::take(contact).normalised(context.site.config.country);
         *contact = normal.map_err(|_| DropReason::InvalidEvent)?;
     }
     Ok(())
@@ -161,7 +161,7 @@ impl Candidate {
     }
 
     /// Converts the event into what the store takes, and the person that it names.
-    pub(super) fn into_arrival(self, setting: &Setting<'_>) -> (Arrival, Option<Identified>) {
+    pub(super) fn into_arrival(self, context: &StepContext<'_>) -> (Arrival, Option<Identified>) {
         let Event { id, page, body, .. } = self.event;
         let at_ms = self.at_ms;
         let act = |kind| Arrival::Act(Action { id, page, at_ms, kind });
@@ -174,13 +174,13 @@ impl Candidate {
                 Arrival::View(Box::new(PageView {
                     id,
                     at_ms,
-                    received_at_ms: setting.request.received_at_ms,
-                    url: self.url.as_ref().map_or(url, |url| setting.settings.rules.clean_url(url)),
+                    received_at_ms: context.request.received_at_ms,
+                    url: self.url.as_ref().map_or(url, |url| context.settings.rules.clean_url(url)),
                     title,
                     totals: Totals::default(),
                     evidence,
                     label,
-                    rules: setting.settings.rules.hash(),
+                    rules: context.settings.rules.hash(),
                     bot: self.bot,
                 }))
             }

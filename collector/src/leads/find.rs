@@ -2,7 +2,7 @@
 
 use clew_store::{LeadKey, Leads, StoreError};
 use shared::ids::SiteId;
-use shared::lead::{Country, Lead, Standing};
+use shared::lead::{Country, Lead, LeadStatus};
 
 /// Finds a lead of a site, without its history. A confirmed proposed lead resolves to the lead that
 /// it became. A phone number without a country code gets that of `country`.
@@ -21,7 +21,7 @@ pub async fn find(
     };
     let Some(id) = id else { return Ok(None) };
     let mut found = store.lead(id).await?;
-    if let Some(Standing::Confirmed(lead)) = found.as_ref().map(|lead| lead.standing) {
+    if let Some(LeadStatus::Confirmed(lead)) = found.as_ref().map(|lead| lead.status) {
         found = store.lead(lead).await?;
     }
     Ok(found.filter(|lead| lead.site == *site))

@@ -16,7 +16,7 @@ use shared::fields::naming::Crm;
 use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
 use shared::ids::ConversionId;
 use shared::journey::History;
-use shared::lead::{Lead, Standing};
+use shared::lead::{Lead, LeadStatus};
 use shared::lifecycle::{LifeCycle, StageChange};
 use shared::limits;
 use shared::link::CrmLink;
@@ -95,8 +95,8 @@ impl LeadView {
             }
             updated_at_ms = updated_at_ms.max(record.recorded_at_ms());
         }
-        let life_cycle = match lead.standing {
-            Standing::Proposed if changes.is_empty() => LifeCycle::default(),
+        let life_cycle = match lead.status {
+            LeadStatus::Proposed if changes.is_empty() => LifeCycle::default(),
             _ => LifeCycle::of(lead.created_at_ms, &changes),
         };
         let hand_off = HandOffState::of(&deliveries);

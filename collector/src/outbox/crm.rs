@@ -4,4 +4,4 @@ mod hand_off;
 mod target;
 
 pub use target::CrmTarget;
-pub(super) use target::longest;
+pub(super) use target::longest_attempt;

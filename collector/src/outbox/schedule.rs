@@ -7,8 +7,9 @@ use clew_store::{Latest, Settlement};
 use shared::limits;
 
 /// The settlement that follows from an attempt. `attempts` includes this one; `until_ms` is what
-/// [`Target::after`](super::target::Target::after) returned; `jitter` is between 0 and 1 and adds
-/// up to 10 % to the wait, so that deliveries that failed together are not retried together.
+/// [`Target::after_attempt`](super::target::Target::after_attempt) returned; `jitter` is between 0
+/// and 1 and adds up to 10 % to the wait, so that deliveries that failed together are not retried
+/// together.
 pub(super) fn settlement(
     attempt: Attempt,
     until_ms: Option<i64>,

@@ -8,14 +8,14 @@ use std::time::Duration;
 #[async_trait]
 pub trait Target: Send + Sync {
     /// The longest time that an attempt can take.
-    fn longest(&self) -> Duration;
+    fn longest_attempt(&self) -> Duration;
 
     /// How many deliveries may start now in addition to those in progress. 0 if the target is
     /// paused, asked for a wait, or is served by another collector.
     ///
     /// # Errors
     /// The store's errors.
-    async fn room(&self, under_way: usize) -> Result<usize, StoreError>;
+    async fn capacity(&self, in_flight: usize) -> Result<usize, StoreError>;
 
     /// Makes one attempt.
     ///
@@ -29,7 +29,7 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// The store's errors.
-    async fn after(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError>;
+    async fn after_attempt(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError>;
 }
 
 /// The result of an attempt, and what it means for the delivery and the target.

@@ -1,7 +1,7 @@
 //! Webhooks: the bodies, the requests, and what a receiver's response means.
 
 mod client;
-mod report;
+mod lead_event;
 mod body;
 pub mod sample;
 pub mod target;

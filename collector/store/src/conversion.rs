@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{
     Contact, Conversion, ConversionKind, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead,
-    NamedBy, Standing,
+    LeadStatus, NamedBy,
 };
 use shared::limits;
 
@@ -88,7 +88,7 @@ pub(super) struct Person {
 }
 
 /// What is stored about the person and the browser that a conversion names.
-pub(super) struct Known {
+pub(super) struct Existing {
     /// The person.
     pub(super) person: Person,
     /// The person's lead.
@@ -173,7 +173,7 @@ impl NewConversion {
     ///
     /// # Errors
     /// The result to return if nothing is to be written.
-    pub(super) fn decide(self, known: Known) -> Result<Decision, Converted> {
+    pub(super) fn decide(self, known: Existing) -> Result<Decision, Converted> {
         let Self {
             site,
             mut conversion,
@@ -227,9 +227,9 @@ impl NewConversion {
                 identities = lead.contact.identities().collect();
             }
         }
-        let told = (DeliveryKind::Converted, conversion.id.0);
+        let event = (DeliveryKind::Converted, conversion.id.0);
         let deliver =
-            |destination| Delivery::new(&lead, destination, told, conversion.at_ms, due_at_ms);
+            |destination| Delivery::new(&lead, destination, event, conversion.at_ms, due_at_ms);
         let deliveries = destinations.into_iter().map(deliver).collect();
         let used_key = idempotency.map(|Idempotency { key, request }| {
             let (lead, conversion, used_at_ms) = (lead.id, conversion.id, conversion.at_ms);
@@ -250,8 +250,8 @@ fn says_nothing_new(lead: &Lead, conversion: &Conversion, by: Option<NamedBy>) -
 
 /// Whether the lead has no room for another conversion named in this way.
 fn is_full(lead: &Lead, by: Option<NamedBy>) -> bool {
-    match (lead.standing, by) {
-        (Standing::Proposed, _) => lead.conversions >= limits::PROPOSED_CONVERSIONS,
+    match (lead.status, by) {
+        (LeadStatus::Proposed, _) => lead.conversions >= limits::PROPOSED_CONVERSIONS,
         (_, Some(NamedBy::Page)) => lead.page_conversions >= limits::LEAD_PAGE_CONVERSIONS,
         _ => lead.conversions - lead.page_conversions >= limits::LEAD_CONVERSIONS,
     }
@@ -267,7 +267,7 @@ fn make(site: &SiteId, conversion: &Conversion, id: LeadId, proposed: bool) -> L
         joins: Vec::new(),
         conversions: 0,
         page_conversions: 0,
-        standing: if proposed { Standing::Proposed } else { Standing::Verified },
+        status: if proposed { LeadStatus::Proposed } else { LeadStatus::Verified },
         phone_conflict: None,
     }
 }

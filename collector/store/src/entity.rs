@@ -39,7 +39,7 @@ pub enum Entity {
         /// Its conversions.
         conversions: Vec<Conversion>,
         /// Its deliveries, finished or not.
-        deliveries: Vec<HandOff>,
+        deliveries: Vec<FrozenDelivery>,
         /// The records about it.
         records: Vec<Record>,
     },
@@ -90,10 +90,10 @@ pub struct Entities {
 }
 
 /// Where a store sends its entities; the last message is `None`.
-pub(super) type Out = Sender<Result<Option<Entity>, StoreError>>;
+pub(super) type EntitySender = Sender<Result<Option<Entity>, StoreError>>;
 
 impl Entities {
-    pub(super) fn channel() -> (Out, Self) {
+    pub(super) fn channel() -> (EntitySender, Self) {
         let (sender, received) = channel(AHEAD);
         (sender, Self { received, ended: false })
     }
@@ -149,7 +149,7 @@ pub struct Event {
 
 /// A delivery with its frozen body.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct HandOff {
+pub struct FrozenDelivery {
     /// The delivery.
     pub delivery: Delivery,
     /// The body in base64, once it is frozen.
@@ -179,7 +179,7 @@ pub struct ImportPart {
 
 /// What a store contains before an import.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Holding {
+pub enum Contents {
     /// It contains nothing.
     Nothing,
     /// It contains something, and no import is running.

@@ -9,7 +9,7 @@ use crate::record::Record;
 use crate::visitor::{Row, Visitor, trail};
 use serde::{Deserialize, Serialize};
 use shared::ids::{EventId, SiteId, VisitorId};
-use shared::lead::{Lead, Standing};
+use shared::lead::{Lead, LeadStatus};
 use std::ops::AddAssign;
 
 /// A visitor to erase, if it still meets the criteria when the store looks at it.
@@ -72,7 +72,7 @@ impl Erased {
     /// Adds the lead that the visitor's pages proposed; `None` if both stay.
     pub fn with(mut self, proposed: &Lead, records: &[Record]) -> Option<Self> {
         self.proposed_leads += 1;
-        (proposed.standing == Standing::Proposed && records.is_empty()).then_some(self)
+        (proposed.status == LeadStatus::Proposed && records.is_empty()).then_some(self)
     }
 }
 
@@ -83,9 +83,9 @@ fn last_active_ms(record: &Visitor, rows: &[(EventId, Row)]) -> i64 {
         Row::Action(action) => action.at_ms,
         Row::Stub(totals) => {
             let left_at_ms = totals.departures.last().map(|left| left.at_ms);
-            let told = left_at_ms.into_iter().chain([totals.active_at_ms]).max();
+            let latest = left_at_ms.into_iter().chain([totals.active_at_ms]).max();
             // Without a usable time, the time in the id, which comes from the browser's clock.
-            told.filter(|at_ms| *at_ms > 0).unwrap_or_else(|| id.made_at_ms())
+            latest.filter(|at_ms| *at_ms > 0).unwrap_or_else(|| id.made_at_ms())
         }
         Row::Past(past) => {
             let visits = past.journey.visits.iter().map(|visit| visit.active_at_ms);

@@ -22,7 +22,7 @@ pub enum LeadKey {
     /// One of the lead's deals: `SOURCE:ID`.
     Deal(String),
     /// Any other text: an id in another spelling, or something that names no lead.
-    Other(String),
+    Unparsed(String),
 }
 
 impl LeadKey {
@@ -40,7 +40,7 @@ impl LeadKey {
     pub fn id(&self) -> Option<LeadId> {
         match self {
             Self::Id(lead) => Some(*lead),
-            Self::Other(text) => LeadId::parse(text),
+            Self::Unparsed(text) => LeadId::parse(text),
             Self::Email(_) | Self::Phone(_) | Self::CrmRecord(_) | Self::Deal(_) => None,
         }
     }
@@ -54,7 +54,7 @@ impl LeadKey {
             Self::Phone(phone) => e164(phone, country).map(|value| (IdentityKind::Phone, value)),
             Self::CrmRecord(record) => Some((IdentityKind::CrmRecord, record.clone())),
             Self::Deal(deal) => Some((IdentityKind::Deal, deal.clone())),
-            Self::Id(_) | Self::Other(_) => None,
+            Self::Id(_) | Self::Unparsed(_) => None,
         }
     }
 }
@@ -70,7 +70,7 @@ impl From<&str> for LeadKey {
             // include it.
             _ => match LeadId::parse(text).filter(|lead| lead.to_text() == text) {
                 Some(lead) => Self::Id(lead),
-                None => Self::Other(text.to_owned()),
+                None => Self::Unparsed(text.to_owned()),
             },
         }
     }
@@ -96,7 +96,7 @@ impl fmt::Display for LeadKey {
             Self::Phone(phone) => write!(f, "phone:{phone}"),
             Self::CrmRecord(record) => write!(f, "crm:{record}"),
             Self::Deal(deal) => write!(f, "deal:{deal}"),
-            Self::Other(text) => f.write_str(text),
+            Self::Unparsed(text) => f.write_str(text),
         }
     }
 }

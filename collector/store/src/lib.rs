@@ -34,7 +34,7 @@ pub use delivery::{
 };
 pub use destination::{DestinationId, SubscriptionId};
 pub use dossier::Dossier;
-pub use entity::{Entities, Entity, Holding, ImportPart, ImportState};
+pub use entity::{Contents, Entities, Entity, ImportPart, ImportState};
 pub use erase::{Criteria, Erased, Erasure};
 pub use error::StoreError;
 pub use lead_key::LeadKey;
@@ -42,5 +42,5 @@ pub use memo::{Memo, MemoChange, MemoKind};
 pub use open::{Opener, Options, open};
 pub use record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling};
-pub use verbs::{Deliveries, Journeys, Leads, Memos, Moves, Store, Takes, Upkeep};
+pub use verbs::{Deliveries, Journeys, Leads, Maintenance, Memos, Readiness, Store, Transfer};
 pub use visitor::{Action, ActionKind, Arrival, Arrivals, Visitor};

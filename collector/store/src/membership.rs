@@ -10,7 +10,7 @@
 use crate::visitor::Visitor;
 use shared::ids::{LeadId, VisitorId};
 use shared::journey::next_begin_ms;
-use shared::lead::{Conversion, Join, JoinEvidence, JourneyState, Lead, NamedBy, Standing};
+use shared::lead::{Conversion, Join, JoinEvidence, JourneyState, Lead, LeadStatus, NamedBy};
 use shared::limits;
 use shared::visit::Trail;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ pub(super) fn join(
     let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, Vec::new()) };
     conversion.journey = JourneyState::Known;
     conversion.context = Some(record.context.clone());
-    if lead.standing == Standing::Proposed {
+    if lead.status == LeadStatus::Proposed {
         if lead.joins.is_empty() {
             lead.joins.push(Join::new(visitor, conversion, by));
         }
@@ -50,9 +50,9 @@ pub(super) fn join(
         conversion.contact == proposed.contact
             || conversion.contact.shares_identity(&proposed.contact)
     };
-    let mut confirmed = proposed.filter(|lead| lead.standing == Standing::Proposed && same(lead));
+    let mut confirmed = proposed.filter(|lead| lead.status == LeadStatus::Proposed && same(lead));
     if let Some(proposed) = &mut confirmed {
-        proposed.standing = Standing::Confirmed(lead.id);
+        proposed.status = LeadStatus::Confirmed(lead.id);
         record.proposed = None;
     }
     if record.lead == Some(lead.id) || !has_room(lead, by.visitor) {
@@ -86,8 +86,8 @@ fn has_room(lead: &Lead, by: NamedBy) -> bool {
 }
 
 /// Whether the browser belongs or belonged to the lead. A proposed lead owns no browsers.
-pub(super) fn has_had(lead: &Lead, visitor: VisitorId) -> bool {
-    lead.standing == Standing::Verified && lead.joins.iter().any(|join| join.visitor == visitor)
+pub(super) fn has_ever_joined(lead: &Lead, visitor: VisitorId) -> bool {
+    lead.status == LeadStatus::Verified && lead.joins.iter().any(|join| join.visitor == visitor)
 }
 
 /// The lead and its neighbours in the browser's line.
@@ -141,7 +141,7 @@ fn last(lead: &mut Lead, visitor: VisitorId, is_it: impl Fn(&Join) -> bool) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversion::{Known, NewConversion, Person};
+    use crate::conversion::{Existing, NewConversion, Person};
     use proptest::prelude::*;
     use shared::ids::{ConversionId, EventId, SiteId};
     use shared::lead::{Contact, ConversionKind};
@@ -209,7 +209,7 @@ mod tests {
                 proposed: false,
             };
             let other = self.record.lead.filter(|other| *other != id);
-            let known = Known {
+            let known = Existing {
                 person: Person::of(self.leads.contains_key(&id).then_some(id), None),
                 lead: self.leads.get(&id).cloned(),
                 browser: Some(Browser {

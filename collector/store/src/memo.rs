@@ -121,9 +121,9 @@ impl MemoChange {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let (kind, bytes) = (self.kind.as_str(), self.name.len());
         if bytes == 0 || bytes > NAME_BYTES {
-            let told =
+            let message =
                 format!("a {kind}'s name must have 1 to {NAME_BYTES} bytes; this one has {bytes}");
-            return Err(StoreError::Refused(told));
+            return Err(StoreError::Refused(message));
         }
         // PostgreSQL's text type cannot hold it. (JSON escapes it.)
         if self.name.contains('\0') || self.value.as_ref().is_some_and(|value| value.contains('\0'))
@@ -140,14 +140,14 @@ impl MemoChange {
     }
 
     /// Whether the change applies to the stored memo.
-    pub(super) fn fits(&self, standing: Option<&Memo>) -> bool {
-        self.was == standing.map(|memo| memo.stamp)
+    pub(super) fn fits(&self, stored: Option<&Memo>) -> bool {
+        self.was == stored.map(|memo| memo.stamp)
     }
 
     /// Whether the stored memo is already the result of this change: a change whose response was
     /// lost is sent again.
-    pub(super) fn is_made(&self, standing: Option<&Memo>) -> bool {
-        match (&self.value, standing) {
+    pub(super) fn is_made(&self, stored: Option<&Memo>) -> bool {
+        match (&self.value, stored) {
             (Some(value), Some(memo)) => (self.stamp, value) == (memo.stamp, &memo.value),
             (None, None) => self.was.is_none(),
             _ => false,
@@ -180,14 +180,14 @@ mod tests {
 
     #[test]
     fn changes_that_fit_and_that_are_made() {
-        let check = |was, value, standing: Option<(u64, &str)>, fits: bool, is_made: bool| {
-            let standing = standing.map(|(stamp, value)| {
+        let check = |was, value, stored: Option<(u64, &str)>, fits: bool, is_made: bool| {
+            let stored = stored.map(|(stamp, value)| {
                 let (kind, name) = (MemoKind::Cursor, "a".into());
                 Memo { kind, name, stamp, value: value.into() }
             });
             let change = change("a", was, value);
-            let found = (change.fits(standing.as_ref()), change.is_made(standing.as_ref()));
-            assert_eq!(found, (fits, is_made), "{change:?} over {standing:?}");
+            let found = (change.fits(stored.as_ref()), change.is_made(stored.as_ref()));
+            assert_eq!(found, (fits, is_made), "{change:?} over {stored:?}");
         };
         check(None, Some("1"), None, true, false);
         check(None, Some("1"), Some((3, "0")), false, false);

@@ -27,8 +27,8 @@ mod deliveries;
 mod memos;
 mod export;
 mod import;
-mod moves;
-mod upkeep;
+mod transfer;
+mod maintenance;
 #[cfg(test)]
 mod citus;
 
@@ -37,14 +37,14 @@ pub use options::{COLLECTOR, PostgresOptions};
 
 use crate::error::StoreError;
 use lanes::Lanes;
-use pool::{Connections, Failure};
+use pool::{ConnectionPool, PostgresError};
 use statement::Statement;
 use std::sync::atomic::AtomicU8;
 use threads::Threads;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
-    connections: Connections,
+    connections: ConnectionPool,
     lanes: Lanes,
     /// The bucket that the next readiness probe writes to.
     probe: AtomicU8,
@@ -60,7 +60,7 @@ impl PostgresStore {
         let threads = Threads::start()?;
         let connections = {
             let _inside = threads.enter()?;
-            Connections::new(options)?
+            ConnectionPool::new(options)?
         };
         let checked = connections.clone();
         threads.wait(async move { migrate::check(&checked).await })?;
@@ -74,7 +74,7 @@ impl PostgresStore {
     /// Runs work on the store's own threads. It continues even if the caller stops waiting.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+        work: impl Future<Output = Result<T, PostgresError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let done = self.threads.runtime()?.spawn(work).await;
         Ok(done.map_err(|error| StoreError::Closed(error.to_string()))??)

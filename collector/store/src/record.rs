@@ -167,14 +167,14 @@ pub(super) fn surplus(mut all: Vec<(i64, RecordId)>) -> Vec<RecordId> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recorded {
     /// It is stored.
-    Kept {
+    Stored {
         /// Whether it was already stored before.
         repeated: bool,
     },
     /// The reference is already used for a different report.
     ReferenceUsed,
     /// The deal or the CRM record belongs to another lead.
-    Taken(IdentityKind, LeadId),
+    IdentityTaken(IdentityKind, LeadId),
     /// There is no such lead.
     NoLead,
 }
@@ -190,9 +190,9 @@ impl NewRecord {
     /// The deliveries to make if the record is new.
     pub(super) fn deliveries(&self, lead: &Lead) -> Vec<Delivery> {
         let Some(kind) = self.record.delivered_as() else { return Vec::new() };
-        let (told, recorded_at_ms) = ((kind, self.record.id().0), self.record.recorded_at_ms());
+        let (event, recorded_at_ms) = ((kind, self.record.id().0), self.record.recorded_at_ms());
         let deliver = |destination: &DestinationId| {
-            Delivery::new(lead, destination.clone(), told, recorded_at_ms, self.due_at_ms)
+            Delivery::new(lead, destination.clone(), event, recorded_at_ms, self.due_at_ms)
         };
         self.destinations.iter().map(deliver).collect()
     }
@@ -207,14 +207,16 @@ impl NewRecord {
     ) -> Recorded {
         if let Some(stored) = stored {
             return match stored.says_the_same(&self.record) {
-                true => Recorded::Kept { repeated: true },
+                true => Recorded::Stored { repeated: true },
                 false => Recorded::ReferenceUsed,
             };
         }
         let other = owners.iter().find_map(|(kind, owner)| {
-            owner.filter(|owner| *owner != self.lead).map(|owner| Recorded::Taken(*kind, owner))
+            owner
+                .filter(|owner| *owner != self.lead)
+                .map(|owner| Recorded::IdentityTaken(*kind, owner))
         });
-        other.unwrap_or(Recorded::Kept { repeated: false })
+        other.unwrap_or(Recorded::Stored { repeated: false })
     }
 }
 
@@ -271,18 +273,18 @@ mod tests {
             let new = new(record.clone(), None);
             assert_eq!(new.decide(stored.as_ref(), &owners), expected);
         };
-        let taken = Recorded::Taken(IdentityKind::CrmRecord, id(2));
+        let taken = Recorded::IdentityTaken(IdentityKind::CrmRecord, id(2));
         let mql = stage(Stage::Mql, Origin::Api, "a");
-        check(&mql, None, None, Recorded::Kept { repeated: false });
-        check(&mql, None, Some(1), Recorded::Kept { repeated: false });
+        check(&mql, None, None, Recorded::Stored { repeated: false });
+        check(&mql, None, Some(1), Recorded::Stored { repeated: false });
         check(&mql, None, Some(2), taken);
-        check(&mql, Some(mql.clone()), Some(2), Recorded::Kept { repeated: true });
+        check(&mql, Some(mql.clone()), Some(2), Recorded::Stored { repeated: true });
         let sql = stage(Stage::Sql, Origin::Api, "a");
         check(&mql, Some(sql), None, Recorded::ReferenceUsed);
         let linked = link("1", None);
         check(&linked, None, Some(2), taken);
         let seen = link("1", Some("https://crm.test/1"));
-        check(&linked, Some(seen), None, Recorded::Kept { repeated: true });
+        check(&linked, Some(seen), None, Recorded::Stored { repeated: true });
         check(&linked, Some(link("2", None)), None, Recorded::ReferenceUsed);
     }
 
@@ -297,7 +299,7 @@ mod tests {
             joins: Vec::new(),
             conversions: 0,
             page_conversions: 0,
-            standing: shared::lead::Standing::Verified,
+            status: shared::lead::LeadStatus::Verified,
             phone_conflict: None,
         };
         let check = |record: Record, crm: Option<&str>, identities: &[&str], kind| {
@@ -305,8 +307,8 @@ mod tests {
             let claimed: Vec<String> = new.identities().map(|(_, value)| value).collect();
             assert_eq!(claimed, identities);
             let deliveries = new.deliveries(&lead);
-            let told = deliveries.first().map(|delivery| (delivery.kind, delivery.subject));
-            assert_eq!(told, Option::<DeliveryKind>::map(kind, |kind| (kind, subject)));
+            let delivered = deliveries.first().map(|delivery| (delivery.kind, delivery.subject));
+            assert_eq!(delivered, Option::<DeliveryKind>::map(kind, |kind| (kind, subject)));
             assert!(
                 deliveries.iter().all(|delivery| (delivery.due_at_ms, delivery.attempts) == (9, 0))
             );

@@ -36,7 +36,7 @@ pub struct Relabelled {
 }
 
 /// The changes to write, and their effect.
-pub struct Change {
+pub struct RelabelChanges {
     /// The page views that change.
     pub views: Vec<PageView>,
     /// The journey before the change.
@@ -59,7 +59,7 @@ impl AddAssign for Relabelled {
 
 impl Relabelling {
     /// Computes the change for a visitor's stored page views.
-    pub fn apply(&self, mut trail: Trail) -> Change {
+    pub fn apply(&self, mut trail: Trail) -> RelabelChanges {
         let before = trail.journey();
         let labels: HashMap<EventId, &Label> =
             self.labels.iter().map(|(id, label)| (*id, label)).collect();
@@ -82,7 +82,7 @@ impl Relabelling {
             counted.visitors = 1;
             counted.touches = touches_changed(&before.touches, &after.touches);
         }
-        Change { views: changed, before, after, counted }
+        RelabelChanges { views: changed, before, after, counted }
     }
 }
 
@@ -104,10 +104,10 @@ mod tests {
 
     fn view(number: usize, minute: i64, source: &str) -> PageView {
         let at_ms = minute * 60_000;
-        let mut dice = [0; 10];
-        dice[9] = number as u8;
+        let mut random = [0; 10];
+        random[9] = number as u8;
         PageView {
-            id: EventId::new(at_ms, dice),
+            id: EventId::new(at_ms, random),
             at_ms,
             received_at_ms: at_ms,
             url: String::new(),

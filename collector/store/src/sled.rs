@@ -4,7 +4,7 @@
 //! that one batch can hold everything that belongs together.
 
 mod engine;
-mod room;
+mod disk_space;
 mod folder;
 mod owner;
 mod upgrade;
@@ -25,20 +25,20 @@ mod dossier;
 mod leads;
 mod deliveries;
 mod memos;
-mod moves;
-mod upkeep;
+mod transfer;
+mod maintenance;
 
 use crate::error::StoreError;
+use disk_space::DiskSpace;
 use engine::Engine;
 use folder::{Folder, Place};
-use room::Room;
 use snapshot::Snapshots;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use writer::{Writer, Writing};
 
-pub use room::{Disk, Reserve};
+pub use disk_space::{Disk, Reserve};
 
 /// A store in a local folder.
 pub struct SledStore {
@@ -77,7 +77,7 @@ impl SledStore {
         let writing = Writing {
             engine: engine.clone(),
             snapshots: snapshots.clone(),
-            room: Arc::new(Room::new(disk, path.to_owned(), reserve)),
+            disk_space: Arc::new(DiskSpace::new(disk, path.to_owned(), reserve)),
             queued: Arc::default(),
         };
         let writer = Writer::start(writing, place, durability, queue)

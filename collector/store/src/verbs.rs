@@ -4,7 +4,7 @@
 use crate::conversion::{Converted, NewConversion};
 use crate::delivery::{Claim, Delivery, DeliveryFilter, DeliveryId, Latest, Settlement};
 use crate::dossier::Dossier;
-use crate::entity::{Entities, Holding, ImportPart};
+use crate::entity::{Contents, Entities, ImportPart};
 use crate::erase::{Erased, Erasure};
 use crate::error::StoreError;
 use crate::memo::{Memo, MemoChange, MemoKind};
@@ -22,9 +22,9 @@ use shared::visit::Trail;
 const AT_ONCE: usize = 8;
 
 /// Everything that a backend implements.
-pub trait Store: Journeys + Leads + Deliveries + Memos + Moves + Upkeep {}
+pub trait Store: Journeys + Leads + Deliveries + Memos + Transfer + Maintenance {}
 
-impl<T: Journeys + Leads + Deliveries + Memos + Moves + Upkeep> Store for T {}
+impl<T: Journeys + Leads + Deliveries + Memos + Transfer + Maintenance> Store for T {}
 
 /// What visitors did.
 #[async_trait]
@@ -217,7 +217,7 @@ pub trait Memos: Send + Sync {
 
 /// Moves a whole store from one backend to another.
 #[async_trait]
-pub trait Moves: Send + Sync {
+pub trait Transfer: Send + Sync {
     /// Streams everything in the store as of one moment: visitors first, then leads, identities,
     /// idempotency keys, unmatched records, and memos except leases. Later writes are not included,
     /// except that sled reads memos as they are when their turn comes. The export ends when the
@@ -225,7 +225,7 @@ pub trait Moves: Send + Sync {
     fn export(&self) -> Entities;
 
     /// What an import needs to know about the store's contents.
-    async fn holding(&self) -> Result<Holding, StoreError>;
+    async fn contents(&self) -> Result<Contents, StoreError>;
 
     /// Stores one part of an import. Repeating a part changes nothing.
     async fn import(&self, part: ImportPart) -> Result<(), StoreError>;
@@ -233,7 +233,7 @@ pub trait Moves: Send + Sync {
 
 /// Which writes a store accepts.
 #[derive(Clone, Debug)]
-pub enum Takes {
+pub enum Readiness {
     /// All writes.
     Everything,
     /// Page views are refused for this reason; leads and deliveries are accepted.
@@ -242,7 +242,7 @@ pub enum Takes {
 
 /// Maintenance and health.
 #[async_trait]
-pub trait Upkeep: Send + Sync {
+pub trait Maintenance: Send + Sync {
     /// Deletes idempotency keys whose retention has ended. Returns how many.
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError>;
 
@@ -250,7 +250,7 @@ pub trait Upkeep: Send + Sync {
     fn is_shared(&self) -> bool;
 
     /// Which writes the store accepts; the error says why it accepts none.
-    async fn ready(&self) -> Result<Takes, StoreError>;
+    async fn ready(&self) -> Result<Readiness, StoreError>;
 
     /// Free bytes on the store's disk; `None` if it has no disk of its own or the space cannot be
     /// measured.

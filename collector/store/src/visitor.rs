@@ -7,7 +7,7 @@
 
 mod change;
 
-pub(crate) use change::{Change, Changed, ChangedRow};
+pub(crate) use change::{ChangedRow, VisitorChanges, VisitorUpdate};
 
 use serde::{Deserialize, Serialize};
 use shared::context::VisitorContext;

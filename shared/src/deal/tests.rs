@@ -9,8 +9,8 @@ fn money(text: &str) -> Money {
 }
 
 /// An entry as `deal event amount time`.
-fn entry(told: &str, recorded_at_ms: i64) -> LedgerEntry {
-    let words: Vec<&str> = told.split_whitespace().collect();
+fn entry(reported: &str, recorded_at_ms: i64) -> LedgerEntry {
+    let words: Vec<&str> = reported.split_whitespace().collect();
     let event = words[1].parse().unwrap();
     LedgerEntry {
         deal: words[0].into(),
@@ -19,26 +19,26 @@ fn entry(told: &str, recorded_at_ms: i64) -> LedgerEntry {
         at_ms: words[words.len() - 1].parse().unwrap(),
         recorded_at_ms,
         source: Origin::Api,
-        reference: told.into(),
+        reference: reported.into(),
     }
 }
 
-fn ledger(told: &str) -> Vec<LedgerEntry> {
-    let entries = told.split(';').filter(|told| !told.trim().is_empty());
-    (0..).zip(entries).map(|(at, told)| entry(told.trim(), at)).collect()
+fn ledger(reported: &str) -> Vec<LedgerEntry> {
+    let entries = reported.split(';').filter(|reported| !reported.trim().is_empty());
+    (0..).zip(entries).map(|(at, reported)| entry(reported.trim(), at)).collect()
 }
 
 /// Checks a ledger of one deal: what each entry books, and the deal's status.
-fn check(told: &str, bookings: &str, status: DealStatus) {
-    let entries = ledger(told);
+fn check(reported: &str, bookings: &str, status: DealStatus) {
+    let entries = ledger(reported);
     let deals = Deal::all(&entries);
-    let [deal] = deals.as_slice() else { panic!("{told}: {deals:?}") };
+    let [deal] = deals.as_slice() else { panic!("{reported}: {deals:?}") };
     let booked = deal.bookings.iter().map(|booking| {
         let changes = booking.changes.iter().map(|change| change.to_string().replace(' ', ""));
         Some(changes.collect::<Vec<_>>().join("+")).filter(|text| !text.is_empty())
     });
     let booked: Vec<String> = booked.map(|text| text.unwrap_or("-".into())).collect();
-    assert_eq!((booked.join(" ").as_str(), deal.status), (bookings, status), "{told}");
+    assert_eq!((booked.join(" ").as_str(), deal.status), (bookings, status), "{reported}");
 }
 
 #[test]
@@ -84,28 +84,28 @@ fn what_entries_book() {
 }
 
 /// Checks a ledger: revenue, open value, currency and closing time of all its deals together.
-fn check_standing(told: &str, expected: &str) {
-    let entries = ledger(told);
+fn check_totals(reported: &str, expected: &str) {
+    let entries = ledger(reported);
     let text = |money: Option<Money>| money.map_or("-".to_owned(), Money::decimal);
-    let standing = Standing::of(&Deal::all(&entries)).map(|standing| {
-        let closed = standing.closed_at_ms.map_or("-".to_owned(), |at_ms| at_ms.to_string());
-        let code = standing.currency.code().to_owned();
-        [text(standing.revenue), text(standing.open), code, closed].join(" ")
+    let totals = DealTotals::of(&Deal::all(&entries)).map(|totals| {
+        let closed = totals.closed_at_ms.map_or("-".to_owned(), |at_ms| at_ms.to_string());
+        let code = totals.currency.code().to_owned();
+        [text(totals.revenue), text(totals.open), code, closed].join(" ")
     });
-    assert_eq!(standing.unwrap_or_default(), expected, "{told}");
+    assert_eq!(totals.unwrap_or_default(), expected, "{reported}");
 }
 
 #[test]
 fn what_deals_come_to() {
-    check_standing("", "");
-    check_standing("a reopened 1", "");
-    check_standing("a lost 1", "");
-    check_standing("a opened 5EUR 1", "- 5.00 EUR -");
-    check_standing("a opened 5EUR 1; b opened 7EUR 2; c opened 9USD 3", "- 9.00 USD -");
-    check_standing("a won 5EUR 1; b won 7EUR 2; c opened 9EUR 3", "12.00 9.00 EUR 2");
-    check_standing("a won 5USD 2; b won 7EUR 1; c opened 9EUR 3", "5.00 - USD 2");
-    check_standing("a won 5EUR 1; a refunded -2EUR 2", "3.00 - EUR 1");
-    check_standing("a won 5EUR 1; a reopened 2", "- 5.00 EUR -");
+    check_totals("", "");
+    check_totals("a reopened 1", "");
+    check_totals("a lost 1", "");
+    check_totals("a opened 5EUR 1", "- 5.00 EUR -");
+    check_totals("a opened 5EUR 1; b opened 7EUR 2; c opened 9USD 3", "- 9.00 USD -");
+    check_totals("a won 5EUR 1; b won 7EUR 2; c opened 9EUR 3", "12.00 9.00 EUR 2");
+    check_totals("a won 5USD 2; b won 7EUR 1; c opened 9EUR 3", "5.00 - USD 2");
+    check_totals("a won 5EUR 1; a refunded -2EUR 2", "3.00 - EUR 1");
+    check_totals("a won 5EUR 1; a reopened 2", "- 5.00 EUR -");
 }
 
 fn any_ledger() -> impl Strategy<Value = Vec<LedgerEntry>> {
@@ -127,20 +127,20 @@ fn any_ledger() -> impl Strategy<Value = Vec<LedgerEntry>> {
 proptest! {
     #[test]
     fn the_order_of_arrival_is_no_matter(
-        (told, shuffled) in any_ledger().prop_flat_map(|told| (Just(told.clone()), Just(told).prop_shuffle())),
+        (reported, shuffled) in any_ledger().prop_flat_map(|reported| (Just(reported.clone()), Just(reported).prop_shuffle())),
     ) {
-        prop_assert_eq!(Deal::all(&told), Deal::all(&shuffled));
-        let twice = told.iter().chain(&told);
-        prop_assert_eq!(Deal::all(twice), Deal::all(&told));
+        prop_assert_eq!(Deal::all(&reported), Deal::all(&shuffled));
+        let twice = reported.iter().chain(&reported);
+        prop_assert_eq!(Deal::all(twice), Deal::all(&reported));
     }
 
     #[test]
-    fn what_is_not_won_brings_nothing(told in any_ledger()) {
-        for deal in Deal::all(&told) {
+    fn what_is_not_won_brings_nothing(reported in any_ledger()) {
+        for deal in Deal::all(&reported) {
             let sums = deal.revenue();
             if deal.status != DealStatus::Won {
                 prop_assert!(sums.values().all(|sum| *sum == 0), "{sums:?}");
-            } else if !told.iter().any(|entry| entry.event == DealEvent::Refunded) {
+            } else if !reported.iter().any(|entry| entry.event == DealEvent::Refunded) {
                 let amount = deal.amount.unwrap();
                 prop_assert_eq!(sums.get(&amount.currency), Some(&amount.minor).filter(|minor| **minor != 0 || sums.contains_key(&amount.currency)));
                 prop_assert_eq!(sums.values().filter(|sum| **sum != 0).count(), usize::from(amount.minor != 0));

@@ -7,7 +7,7 @@ pub use super::kind::FieldKind;
 use super::facts::OfLead;
 use super::field::ValueOf;
 use super::row::Row;
-use super::{click, click_ids, context, counts, person, standing};
+use super::{click, click_ids, context, counts, lead_state, person};
 use std::sync::LazyLock;
 
 /// All fields, in order.
@@ -40,8 +40,8 @@ pub fn catalogue() -> &'static [Field] {
             .chain(of_lead("journey", &counts::JOURNEY))
             .chain(of_lead("click_ids", &click_ids::CLICK_IDS))
             .chain(of_lead("context", &context::CONTEXT))
-            .chain(of_lead("life_cycle", &standing::LIFE_CYCLE))
-            .chain(of_lead("crm", &standing::CRM_LINK))
+            .chain(of_lead("life_cycle", &lead_state::LIFE_CYCLE))
+            .chain(of_lead("crm", &lead_state::CRM_LINK))
             .collect()
     });
     &CATALOGUE

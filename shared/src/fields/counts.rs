@@ -107,8 +107,8 @@ pub(super) const JOURNEY: [Row<OfLead>; 12] = [
         "Journey",
         "The journey in words, one line per step, newest last, at most 20 lines.",
         |facts| {
-            let told = summary::tell(facts.history, facts.long_text);
-            Some(told).filter(|told| !told.is_empty()).into()
+            let summary = summary::describe(facts.history, facts.long_text);
+            Some(summary).filter(|summary| !summary.is_empty()).into()
         },
     ),
     row(

@@ -5,7 +5,7 @@ use super::recent_click_ids::{self, ClickIds};
 use super::subject::{HandOff, Subject};
 use crate::attribution::{Journey, Milestones, Model, Rule, Step, winner};
 use crate::context::VisitorContext;
-use crate::deal::{Deal, Standing};
+use crate::deal::{Deal, DealTotals};
 use crate::device::Device;
 use crate::ids::VisitorId;
 use crate::journey::History;
@@ -21,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) history: &'a History,
     pub(super) life_cycle: &'a LifeCycle,
     pub(super) deals: &'a [Deal<'a>],
-    pub(super) standing: Option<Standing>,
+    pub(super) deal_totals: Option<DealTotals>,
     pub(super) browser: Option<&'a VisitorContext>,
     pub(super) device: Option<Device>,
     pub(super) hand_off: Option<HandOff<'a>>,
@@ -54,7 +54,7 @@ impl<'a> Facts<'a> {
             history,
             life_cycle,
             deals,
-            standing: Standing::of(deals),
+            deal_totals: DealTotals::of(deals),
             browser,
             device: user_agent.map(|browser| Device::of(&browser.user_agent)),
             hand_off,

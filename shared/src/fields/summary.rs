@@ -25,14 +25,15 @@ enum Step<'a> {
 
 /// Describes a history in at most [`LINES`] lines and `limit` characters; empty if there is no
 /// history. Lines that do not fit are left out after the first line.
-pub(super) fn tell(history: &History, limit: usize) -> String {
+pub(super) fn describe(history: &History, limit: usize) -> String {
     let steps = steps(history);
-    let tell = |step: &Step<'_>| cut::text(line(history, step), LINE);
+    let describe_step = |step: &Step<'_>| cut::text(line(history, step), LINE);
     let Some((first, rest)) = steps.split_first() else { return String::new() };
-    let first = tell(first);
+    let first = describe_step(first);
     // Lines are built from the end, so a long history costs no more than what is shown.
     let shown = rest.len().min(LINES - 1);
-    let mut lines: Vec<String> = rest[rest.len() - shown..].iter().rev().map(tell).collect();
+    let mut lines: Vec<String> =
+        rest[rest.len() - shown..].iter().rev().map(describe_step).collect();
     let length =
         |lines: &[String]| -> usize { lines.iter().map(|line| line.chars().count() + 1).sum() };
     let room = limit.saturating_sub(first.chars().count());
@@ -91,23 +92,23 @@ fn touches(history: &History, run: &Range<usize>) -> String {
         (true, _, 0) => line += " came directly",
         (true, ..) => line += " came back directly",
         (_, Began::Continued, _) => {
-            told(&mut line, &[" came back, still by ", label.channel.label()])
+            append(&mut line, &[" came back, still by ", label.channel.label()])
         }
-        _ => told(&mut line, &[" ", label.channel.label()]),
+        _ => append(&mut line, &[" ", label.channel.label()]),
     }
     if let [_, .., last] = touches {
         let _ = write!(line, " {} times until {}", touches.len(), minute(last.at_ms));
     } else {
         if !touch.is_direct() {
-            told(&mut line, &[" (", &label.source, ")"]);
+            append(&mut line, &[" (", &label.source, ")"]);
         }
         if let Some(campaign) = &label.campaign {
-            told(&mut line, &[", campaign \"", campaign, "\""]);
+            append(&mut line, &[", campaign \"", campaign, "\""]);
         }
         if let Some(term) = &label.term {
-            told(&mut line, &[", keyword \"", term, "\""]);
+            append(&mut line, &[", keyword \"", term, "\""]);
         }
-        told(&mut line, &[", landed on ", &path(&touch.landing_page)]);
+        append(&mut line, &[", landed on ", &path(&touch.landing_page)]);
     }
     let seen: u32 = touches.iter().map(|touch| touch.page_views).sum();
     let read: u32 = touches.iter().map(|touch| touch.engaged_pages).sum();
@@ -131,10 +132,10 @@ fn converted(conversion: &Conversion) -> String {
         ConversionKind::Api => " became a lead",
     };
     if let Some(form) = conversion.form_name.as_ref().or(conversion.form_id.as_ref()) {
-        told(&mut line, &[" \"", form, "\""]);
+        append(&mut line, &[" \"", form, "\""]);
     }
     if let Some(page) = &conversion.page_url {
-        told(&mut line, &[" on ", &path(page)]);
+        append(&mut line, &[" on ", &path(page)]);
     }
     line
 }
@@ -153,7 +154,7 @@ fn path(url: &str) -> String {
 }
 
 /// Appends texts from outside; line breaks become spaces.
-fn told(line: &mut String, parts: &[&str]) {
+fn append(line: &mut String, parts: &[&str]) {
     let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     for part in parts {
         line.extend(part.chars().map(|letter| if is_break(letter) { ' ' } else { letter }));

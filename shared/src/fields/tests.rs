@@ -85,16 +85,16 @@ fn lead(at_ms: i64) -> Lead {
         joins: vec![join],
         conversions: 1,
         page_conversions: 0,
-        standing: crate::lead::Standing::Verified,
+        status: crate::lead::LeadStatus::Verified,
         phone_conflict: None,
     }
 }
 
-fn told(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
-    told_by(Rule::new(Model::LastNonDirect), pages, conversions)
+fn fields_of(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
+    fields_by(Rule::new(Model::LastNonDirect), pages, conversions)
 }
 
-fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
+fn fields_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {
     let lead = lead(conversions.first().map_or(0, |first| first.at_ms));
     let session = GaSession { id: "1790000123".to_owned(), number: Some(4) };
     let ad_cookies = AdCookies {
@@ -111,8 +111,8 @@ fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Ma
         ad_cookies,
         ..VisitorContext::default()
     };
-    let told = |made| Conversion { context: Some(context.clone()), ..made };
-    let conversions = conversions.into_iter().map(told).collect();
+    let with_context = |made| Conversion { context: Some(context.clone()), ..made };
+    let conversions = conversions.into_iter().map(with_context).collect();
     let history = History::of_lead(&lead, &[(visitor(), pages.into_iter().collect())], conversions);
     let hand_off =
         HandOff { provider: Crm::Webhook, link: None, status: "sent", synced_at_ms: Some(0) };
@@ -130,7 +130,7 @@ fn told_by(rule: Rule, pages: Vec<PageView>, conversions: Vec<Conversion>) -> Ma
 /// The four levels of a channel's drill-down.
 fn check_drilldown(url: &str, referrer: &str, expected: [Option<&str>; 5]) {
     let url = format!("https://www.example.com/{url}");
-    let fields = told(vec![page(0, &url, referrer, 0)], vec![conversion(1, 1_000, "")]);
+    let fields = fields_of(vec![page(0, &url, referrer, 0)], vec![conversion(1, 1_000, "")]);
     let found = ["", "_drilldown_1", "_drilldown_2", "_drilldown_3", "_drilldown_4"]
         .map(|step| fields[&format!("first_click_channel{step}")].as_str());
     assert_eq!(found, expected, "{url} {referrer}");
@@ -193,7 +193,7 @@ fn click_ids_are_the_last_seen_of_ninety_days() {
         ]
     };
     let ids = |converted_day: i64| {
-        let fields = told(pages(), vec![conversion(1, day(converted_day), "")]);
+        let fields = fields_of(pages(), vec![conversion(1, day(converted_day), "")]);
         ["gclid", "msclkid", "fbclid", "ttclid", "fbc", "click_id_at"]
             .map(|name| fields[name].as_str().unwrap_or("-").to_owned())
             .join(" ")
@@ -206,7 +206,7 @@ fn click_ids_are_the_last_seen_of_ninety_days() {
 
 #[test]
 fn a_journey_that_is_not_known_has_no_counts() {
-    let fields = told(Vec::new(), vec![conversion(1, 1_000, "Contact us")]);
+    let fields = fields_of(Vec::new(), vec![conversion(1, 1_000, "Contact us")]);
     assert_eq!(fields.len(), 121);
     for name in ["visits_count", "touchpoints_count", "days_to_convert", "first_click_source"] {
         assert_eq!(fields[name], Value::Null, "{name}");
@@ -226,7 +226,7 @@ fn summary_of(touches: i64, limit: usize) -> String {
     let pages = (0..touches).map(|hour| page(hour * HOUR, &url(hour), "", 0)).collect();
     let lead = lead(touches * HOUR);
     let conversions = vec![conversion(1, touches * HOUR, "x")];
-    summary::tell(&History::of_lead(&lead, &[(visitor(), pages)], conversions), limit)
+    summary::describe(&History::of_lead(&lead, &[(visitor(), pages)], conversions), limit)
 }
 
 #[test]
@@ -234,11 +234,11 @@ fn long_journeys_are_told_in_twenty_lines() {
     for (touches, lines, mark) in
         [(1, 2, ""), (19, 20, ""), (20, 20, "… 2 left out …"), (200, 20, "… 182 left out …")]
     {
-        let told = summary_of(touches, 10_000);
-        assert_eq!(told.lines().count(), lines, "{told}");
-        assert_eq!(told.lines().nth(1).filter(|line| line.starts_with('…')).unwrap_or(""), mark);
-        assert!(told.lines().last().unwrap().contains("sent the form"), "{told}");
-        assert!(told.contains("campaign \"a b\""), "{told}");
+        let summary = summary_of(touches, 10_000);
+        assert_eq!(summary.lines().count(), lines, "{summary}");
+        assert_eq!(summary.lines().nth(1).filter(|line| line.starts_with('…')).unwrap_or(""), mark);
+        assert!(summary.lines().last().unwrap().contains("sent the form"), "{summary}");
+        assert!(summary.contains("campaign \"a b\""), "{summary}");
     }
     let short = summary_of(200, 300);
     assert!(short.chars().count() <= 300, "{short}");
@@ -250,7 +250,7 @@ fn long_journeys_are_told_in_twenty_lines() {
 fn earlier_conversions_stand_where_they_happened() {
     let hour = 60 * 60 * 1000;
     let page = |at_ms| page(at_ms, "https://www.example.com/a", "", 0);
-    let fields = told(
+    let fields = fields_of(
         vec![page(0), page(3 * hour), page(5 * hour)],
         vec![conversion(1, hour, "first"), conversion(2, 6 * hour, "second")],
     );

@@ -1,6 +1,6 @@
 //! Classifies a page view's referrer: none, own, excluded, or foreign.
 
-use super::table::{Found, Sources};
+use super::table::{MatchedRow, Sources};
 use crate::channel::Category;
 use crate::evidence::Evidence;
 use crate::host::{OwnHosts, registrable};
@@ -19,7 +19,7 @@ pub(super) enum Referrer<'a> {
         host: &'a str,
         /// The source if it is unknown: the registrable domain, or an app's package.
         source: &'a str,
-        found: Option<Found<'a>>,
+        found: Option<MatchedRow<'a>>,
         /// The search word.
         keyword: Option<String>,
     },
@@ -41,18 +41,18 @@ impl<'a> Referrer<'a> {
         let found = sources.host(host, address.as_ref().map_or("", Url::path));
         // Some send an app's package in place of a host.
         let found = found.or_else(|| sources.app(host));
-        if let Some(Found { name, .. }) =
+        if let Some(MatchedRow { name, .. }) =
             found.filter(|found| found.platform.category == Category::Excluded)
         {
             return Self::Excluded(name);
         }
-        let searched = |found: Found<'_>| {
+        let searched = |found: MatchedRow<'_>| {
             matches!(found.platform.category, Category::Search | Category::Portal)
                 .then(|| sources.words(&found.platform.source)?.find(address.as_ref()?))
                 .flatten()
         };
         let keyword = found.and_then(searched);
-        let portal = |found: &Found<'_>| found.platform.category == Category::Portal;
+        let portal = |found: &MatchedRow<'_>| found.platform.category == Category::Portal;
         let found = found.filter(|found| !portal(found) || keyword.is_some());
         Self::Foreign { host, source: registrable(host), found, keyword }
     }
@@ -74,9 +74,11 @@ impl<'a> Referrer<'a> {
     }
 
     /// Its name in the trace.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn trace_name(&self) -> String {
         match self {
-            Self::Foreign { found: Some(Found { name, .. }), .. } => format!("referrer:{name}"),
+            Self::Foreign { found: Some(MatchedRow { name, .. }), .. } => {
+                format!("referrer:{name}")
+            }
             Self::Foreign { host, .. } => format!("referrer:{host}"),
             Self::None | Self::Own(_) | Self::Excluded(_) => "nothing".to_owned(),
         }

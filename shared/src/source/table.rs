@@ -31,7 +31,7 @@ struct HostRow {
 
 /// The row that a referrer matched.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'a> {
+pub struct MatchedRow<'a> {
     /// The platform.
     pub platform: &'a Platform,
     /// The name as in the row, for the trace: `google.*`.
@@ -184,18 +184,18 @@ impl Sources {
     }
 
     /// The row for an app's package.
-    pub fn app(&self, package: &str) -> Option<Found<'_>> {
+    pub fn app(&self, package: &str) -> Option<MatchedRow<'_>> {
         let (name, row) = self.hosts.get_key_value(&format!("app:{package}"))?;
-        Some(Found { platform: &self.platforms[row.platform], name })
+        Some(MatchedRow { platform: &self.platforms[row.platform], name })
     }
 
     /// The most specific row for a host and a path. A part of a site comes before its host,
     /// `gemini.google.com` before `google.*`, and a row for a single label comes last.
-    pub fn host(&self, host: &str, path: &str) -> Option<Found<'_>> {
+    pub fn host(&self, host: &str, path: &str) -> Option<MatchedRow<'_>> {
         self.longest(host, path).or_else(|| self.labelled(host))
     }
 
-    fn labelled(&self, host: &str) -> Option<Found<'_>> {
+    fn labelled(&self, host: &str) -> Option<MatchedRow<'_>> {
         // Only labels in front of the registrable part: in `mail.co.uk`, `mail` is a registered
         // name.
         let front = host.strip_suffix(registrable(host))?.strip_suffix('.')?;
@@ -203,10 +203,10 @@ impl Sources {
             let label = label.trim_end_matches(|letter: char| letter.is_ascii_digit());
             self.labels.get_key_value(label)
         })?;
-        Some(Found { platform: &self.platforms[*platform], name })
+        Some(MatchedRow { platform: &self.platforms[*platform], name })
     }
 
-    fn longest(&self, host: &str, path: &str) -> Option<Found<'_>> {
+    fn longest(&self, host: &str, path: &str) -> Option<MatchedRow<'_>> {
         let mut any_suffix = wildcard(host);
         let mut rest = host;
         loop {
@@ -218,10 +218,10 @@ impl Sources {
                 if let Some((name, row)) =
                     self.hosts.get_key_value(key).filter(|(_, row)| is_host || row.below)
                 {
-                    return Some(Found { platform: &self.platforms[row.platform], name });
+                    return Some(MatchedRow { platform: &self.platforms[row.platform], name });
                 }
                 if let Some((name, platform)) = self.below.get_key_value(key).filter(|_| !is_host) {
-                    return Some(Found { platform: &self.platforms[*platform], name });
+                    return Some(MatchedRow { platform: &self.platforms[*platform], name });
                 }
             }
             rest = rest.split_once('.')?.1;
@@ -231,14 +231,14 @@ impl Sources {
         }
     }
 
-    fn part(&self, key: &str, path: &str) -> Option<Found<'_>> {
+    fn part(&self, key: &str, path: &str) -> Option<MatchedRow<'_>> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let within = |row: &str| {
             path.strip_prefix(row).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let (name, paths) = self.paths.get_key_value(key)?;
         let (_, platform) = paths.iter().find(|(row, _)| within(row))?;
-        Some(Found { platform: &self.platforms[*platform], name })
+        Some(MatchedRow { platform: &self.platforms[*platform], name })
     }
 
     /// Where a source's URLs have the search word.

@@ -36,7 +36,7 @@ fn views(rows: &[(i64, &str)]) -> Vec<PageView> {
 }
 
 /// The touches as `visit:source`, with `~` if continued and `^` if upgraded.
-fn told(journey: &Journey) -> String {
+fn outline(journey: &Journey) -> String {
     let touches = journey.touches.iter().map(|touch| {
         let mark = match touch.began {
             Began::Evidence | Began::Direct => "",
@@ -54,7 +54,7 @@ fn told(journey: &Journey) -> String {
 fn check(rows: &[(i64, &str)], expected: &str) {
     let mut views = views(rows);
     let journey = Journey::derive(&views);
-    assert_eq!(told(&journey), expected, "{rows:?}");
+    assert_eq!(outline(&journey), expected, "{rows:?}");
     views.reverse();
     assert_eq!(journey, Journey::derive(&views), "{rows:?}");
 }
@@ -158,7 +158,7 @@ fn every_touch_names_its_evidence() {
         [(0, ""), (1, "google"), (2, "bing"), (HOUR, "own"), (2 * HOUR, "own"), (9 * HOUR, "")];
     let views = views(&rows);
     let journey = Journey::derive(&views);
-    assert_eq!(told(&journey), "0:google^ 0:bing 1:bing~ 2:bing~ 3:(direct)");
+    assert_eq!(outline(&journey), "0:google^ 0:bing 1:bing~ 2:bing~ 3:(direct)");
     let of = |id| views.iter().position(|view| view.id == id).unwrap();
     let evidence: Vec<_> =
         journey.touches.iter().map(|touch| (of(touch.page), of(touch.evidence))).collect();

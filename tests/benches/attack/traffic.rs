@@ -75,7 +75,7 @@ pub(crate) struct Traffic {
 
 /// What came of it.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct TrafficResult {
     pub(crate) samples: Vec<Sample>,
     /// Acknowledged page views.
     pub(crate) views: Vec<(VisitorId, EventId)>,
@@ -90,7 +90,7 @@ pub(crate) struct Kept {
 struct Shared {
     address: SocketAddr,
     operators: SocketAddr,
-    kept: Mutex<Kept>,
+    kept: Mutex<TrafficResult>,
     visitors: AtomicUsize,
     stop: AtomicBool,
 }
@@ -123,7 +123,7 @@ impl Traffic {
     }
 
     /// Begins nothing new, and waits for what is begun.
-    pub(crate) fn stop(self) -> Kept {
+    pub(crate) fn stop(self) -> TrafficResult {
         self.shared.stop.store(true, Ordering::SeqCst);
         self.thread.join().unwrap();
         std::mem::take(&mut self.shared.kept.lock().unwrap())
@@ -257,7 +257,7 @@ fn request(step: Step, turn: u32, visitor: VisitorId, page: EventId, client: &st
     batch_from(client, &batch(&visitor.to_text(), now_ms, &[event]))
 }
 
-impl Kept {
+impl TrafficResult {
     /// Reads everything that was acknowledged; how much of it is not there.
     pub(crate) async fn missing(&self, address: SocketAddr) -> usize {
         let mut connection = Connection::to(address);

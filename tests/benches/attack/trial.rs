@@ -4,7 +4,7 @@ use crate::attack::{self, Attack, Crowd};
 use crate::http::{Connection, get};
 use crate::person::{self, EMAIL, Found};
 use crate::target::{Program, Target};
-use crate::traffic::{Kept, Kind, Traffic};
+use crate::traffic::{Kind, Traffic, TrafficResult};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -146,7 +146,7 @@ async fn conversions(operators: SocketAddr) -> i64 {
 }
 
 impl Waits {
-    fn of(kept: &Kept, during: Range<Instant>) -> Self {
+    fn of(kept: &TrafficResult, during: Range<Instant>) -> Self {
         let percentiles = |kind: Kind| {
             let samples = kept.samples.iter().filter(|sample| during.contains(&sample.at));
             let samples = samples.filter(|sample| sample.kind == kind);

@@ -120,7 +120,7 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         joins: vec![join],
         conversions: 1,
         page_conversions: 0,
-        standing: shared::lead::Standing::Verified,
+        status: shared::lead::LeadStatus::Verified,
         phone_conflict: None,
     };
     (lead, conversion)

@@ -1,6 +1,6 @@
 //! Collectors on the measured stores, and a cheap client, because it shares the machine with them.
 
-use clew_core::{Clock, Dice};
+use clew_core::{Clock, Random};
 use clew_server::App;
 use clew_server::server::{self, Serving};
 use clew_store::Store;
@@ -34,7 +34,7 @@ impl Collector {
     ) -> Self {
         let config = Config::parse(&(settings_for(&storage.url()) + more), &[]).unwrap();
         let store = open(&config);
-        let app = App::new(config, store, Clock::system(), Dice::system()).unwrap();
+        let app = App::new(config, store, Clock::system(), Random::system()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let serving = server::serve(listener, &app).unwrap();

@@ -3,7 +3,7 @@
 //! the disk.
 
 use crate::collectors::{Collector, Connection};
-use crate::nothing::Nothing;
+use crate::nothing::NullStore;
 use crate::{Scale, percentile_ms, rounded};
 use clew_server::server;
 use serde_json::{Map, Value};
@@ -66,7 +66,7 @@ fn round(length: Duration, backend: Backend, collectors: usize, ceiling: bool) -
     server::block_on(async {
         let start = |_| {
             Collector::start(&storage, |config| match ceiling {
-                true => Arc::new(Nothing),
+                true => Arc::new(NullStore),
                 false => open_store(config),
             })
         };

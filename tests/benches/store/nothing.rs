@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use clew_store::{
-    Arrivals, Claim, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId, Dossier,
-    Entities, Erased, Erasure, Holding, ImportPart, Journeys, Latest, Leads, Memo, MemoChange,
-    MemoKind, Memos, Moves, NewConversion, NewRecord, Record, RecordId, Recorded, Relabelled,
-    Relabelling, Settlement, StoreError, Takes, Unmatched, Upkeep, Visitor,
+    Arrivals, Claim, Contents, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId,
+    Dossier, Entities, Erased, Erasure, ImportPart, Journeys, Latest, Leads, Maintenance, Memo,
+    MemoChange, MemoKind, Memos, NewConversion, NewRecord, Readiness, Record, RecordId, Recorded,
+    Relabelled, Relabelling, Settlement, StoreError, Transfer, Unmatched, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
@@ -13,10 +13,10 @@ use shared::outcome::Outcome;
 use shared::visit::Trail;
 
 /// Accepts everything, and knows nothing.
-pub(crate) struct Nothing;
+pub(crate) struct NullStore;
 
 #[async_trait]
-impl Journeys for Nothing {
+impl Journeys for NullStore {
     async fn ingest(&self, arrivals: Arrivals) -> Result<Vec<Outcome>, StoreError> {
         Ok(arrivals.events.iter().map(|_| Outcome::Stored).collect())
     }
@@ -39,7 +39,7 @@ impl Journeys for Nothing {
 }
 
 #[async_trait]
-impl Leads for Nothing {
+impl Leads for NullStore {
     async fn convert(&self, _: NewConversion) -> Result<Converted, StoreError> {
         Ok(Converted::KeyReused)
     }
@@ -119,7 +119,7 @@ impl Leads for Nothing {
 }
 
 #[async_trait]
-impl Deliveries for Nothing {
+impl Deliveries for NullStore {
     async fn claim_deliveries(&self, _: Claim) -> Result<Vec<Delivery>, StoreError> {
         Ok(Vec::new())
     }
@@ -159,7 +159,7 @@ impl Deliveries for Nothing {
 }
 
 #[async_trait]
-impl Memos for Nothing {
+impl Memos for NullStore {
     async fn memo(&self, _: MemoKind, _: &str) -> Result<Option<Memo>, StoreError> {
         Ok(None)
     }
@@ -179,13 +179,13 @@ impl Memos for Nothing {
 }
 
 #[async_trait]
-impl Moves for Nothing {
+impl Transfer for NullStore {
     fn export(&self) -> Entities {
         Entities::none()
     }
 
-    async fn holding(&self) -> Result<Holding, StoreError> {
-        Ok(Holding::Nothing)
+    async fn contents(&self) -> Result<Contents, StoreError> {
+        Ok(Contents::Nothing)
     }
 
     async fn import(&self, _: ImportPart) -> Result<(), StoreError> {
@@ -194,7 +194,7 @@ impl Moves for Nothing {
 }
 
 #[async_trait]
-impl Upkeep for Nothing {
+impl Maintenance for NullStore {
     async fn expire(&self, _: i64) -> Result<usize, StoreError> {
         Ok(0)
     }
@@ -203,8 +203,8 @@ impl Upkeep for Nothing {
         false
     }
 
-    async fn ready(&self) -> Result<Takes, StoreError> {
-        Ok(Takes::Everything)
+    async fn ready(&self) -> Result<Readiness, StoreError> {
+        Ok(Readiness::Everything)
     }
 
     fn free_bytes(&self) -> Option<u64> {

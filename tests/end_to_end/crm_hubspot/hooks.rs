@@ -83,7 +83,9 @@ async fn a_merge_is_followed_and_our_own_changes_are_ignored() {
     let deliveries = account.standin.emit(&merge).await.unwrap();
     let records = receive(&account, &deliveries[0]).unwrap().records;
     let read = account.crm.read(&records).await.unwrap();
-    let [clew_connect::crm::record::Change::Person(person)] = &read[..] else { panic!("{read:?}") };
+    let [clew_connect::crm::record::RecordState::Person(person)] = &read[..] else {
+        panic!("{read:?}")
+    };
     assert_eq!(person.formerly, [record("contact", &other), first]);
     assert_eq!(person.lead, Some(lead.lead));
 }

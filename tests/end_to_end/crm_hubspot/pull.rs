@@ -2,14 +2,14 @@
 
 use super::*;
 use clew_connect::crm::note::{Note, NoteMarker};
-use clew_connect::crm::record::{Change, DealRecord, PersonRecord};
+use clew_connect::crm::record::{DealRecord, PersonRecord, RecordState};
 use shared::deal::DealStatus;
 use shared::lifecycle::Stage;
 use standin::Emit;
 use std::collections::BTreeSet;
 
 /// Reads all changes of a feed since a time, page by page.
-async fn walk(account: &Account, feed: &str, since_ms: i64) -> Vec<Change> {
+async fn walk(account: &Account, feed: &str, since_ms: i64) -> Vec<RecordState> {
     let (mut all, mut from_ms) = (Vec::new(), since_ms);
     for _ in 0..50 {
         let page = account.crm.changed(feed, from_ms).await.unwrap();
@@ -25,16 +25,16 @@ async fn walk(account: &Account, feed: &str, since_ms: i64) -> Vec<Change> {
     panic!("the pages do not end");
 }
 
-fn person(change: &Change) -> &PersonRecord {
+fn person(change: &RecordState) -> &PersonRecord {
     match change {
-        Change::Person(person) => person,
+        RecordState::Person(person) => person,
         other => panic!("{other:?} is not a person"),
     }
 }
 
-fn deal(change: &Change) -> &DealRecord {
+fn deal(change: &RecordState) -> &DealRecord {
     match change {
-        Change::Deal(deal) => deal,
+        RecordState::Deal(deal) => deal,
         other => panic!("{other:?} is not a deal"),
     }
 }
@@ -83,7 +83,7 @@ async fn a_deal_whose_webhook_was_lost_is_found() {
         assert_eq!(found.persons[0].email.as_deref(), Some("lead@example.com"));
         // Read by id it is the same, and a later poll finds nothing.
         let read = account.crm.read(&[record("deal", &id)]).await.unwrap();
-        assert_eq!(read, [Change::Deal(found.clone())]);
+        assert_eq!(read, [RecordState::Deal(found.clone())]);
         assert_eq!(walk(&account, "deal", NOW_MS + 60_001).await, []);
         // Every call used the API that the settings choose.
         let begins: &[&str] = match api {
@@ -170,10 +170,10 @@ async fn merged_contacts_are_followed() {
     }
     let new = account.records("contacts")[0]["id"].as_str().unwrap().to_owned();
     let formerly = [record("contact", &one), record("contact", &other)];
-    let asked: Vec<_> =
+    let requested: Vec<_> =
         [&new, &other, &ended, &new].into_iter().map(|id| record("contact", id)).collect();
-    let mut read = account.crm.read(&asked).await.unwrap();
-    assert_eq!(read.remove(1), Change::PersonGone(record("contact", &ended)));
+    let mut read = account.crm.read(&requested).await.unwrap();
+    assert_eq!(read.remove(1), RecordState::PersonGone(record("contact", &ended)));
     assert_eq!(read.len(), 1, "{read:?}");
     assert_eq!(person(&read[0]).record, record("contact", &new));
     assert_eq!(person(&read[0]).formerly, formerly);
@@ -181,7 +181,7 @@ async fn merged_contacts_are_followed() {
     let alone = account.crm.read(&[record("contact", &other), record("deal", "9")]).await.unwrap();
     assert_eq!(
         alone,
-        [Change::PersonGone(record("contact", &other)), Change::DealGone("9".into())]
+        [RecordState::PersonGone(record("contact", &other)), RecordState::DealGone("9".into())]
     );
 }
 
@@ -300,14 +300,14 @@ async fn no_property_is_requested_twice() {
     for logged in account.standin.log() {
         let url: url::Url = format!("http://standin{}", logged.path).parse().unwrap();
         let query = url.query_pairs().find(|(name, _)| name == "properties");
-        let mut asked: Vec<String> =
+        let mut requested: Vec<String> =
             query.iter().flat_map(|(_, names)| names.split(',')).map(str::to_owned).collect();
         let body: Value = serde_json::from_str(&logged.body).unwrap_or_default();
         let names = body["properties"].as_array().into_iter().flatten();
-        asked.extend(names.map(|name| name.as_str().unwrap().to_owned()));
-        let once: BTreeSet<&String> = asked.iter().collect();
-        assert_eq!(once.len(), asked.len(), "{} {}: {asked:?}", logged.method, logged.path);
-        lists += usize::from(!asked.is_empty());
+        requested.extend(names.map(|name| name.as_str().unwrap().to_owned()));
+        let once: BTreeSet<&String> = requested.iter().collect();
+        assert_eq!(once.len(), requested.len(), "{} {}: {requested:?}", logged.method, logged.path);
+        lists += usize::from(!requested.is_empty());
     }
     assert!(lists >= 6, "only {lists} requests named properties");
 }

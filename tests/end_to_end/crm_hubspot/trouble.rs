@@ -94,11 +94,11 @@ async fn limits_are_waited_for() {
                 panic!("{policy} was not recognized")
             };
             assert_eq!(until_ms, now_ms + wait_ms, "{policy}");
-            let asked = account.standin.log().len();
+            let calls = account.standin.log().len();
             account.advance_ms(wait_ms - 1);
             let other = person(2).push(&account.crm).await;
             assert!(matches!(other, Err(CallError::RateLimited { .. })), "{other:?}");
-            assert_eq!(account.standin.log().len(), asked, "{policy}");
+            assert_eq!(account.standin.log().len(), calls, "{policy}");
             account.advance_ms(1);
         }
         lead.push(&account.crm).await.unwrap();
@@ -113,8 +113,8 @@ async fn no_pause_is_longer_than_a_day() {
         let account = Account::start();
         let headers = [("retry-after".to_owned(), after.to_owned())].into();
         account.standin.fail(Fault { status: 429, headers, ..Fault::default() });
-        let told = account.crm.probe().await.unwrap_err();
-        let CallError::RateLimited { until_ms, .. } = told else { panic!("{told}") };
+        let error = account.crm.probe().await.unwrap_err();
+        let CallError::RateLimited { until_ms, .. } = error else { panic!("{error}") };
         assert_eq!(until_ms, NOW_MS + 86_400_000);
         account.advance_ms(86_400_000);
         account.crm.probe().await.unwrap();
@@ -128,9 +128,9 @@ async fn a_used_up_limit_is_seen_before_a_refusal() {
     let limit = Limit { remaining: Some(1), ..Limit::default() };
     account.standin.limit(&limit).unwrap();
     account.crm.probe().await.unwrap();
-    let asked = account.standin.log().len();
+    let calls = account.standin.log().len();
     let Err(CallError::RateLimited { until_ms, .. }) = account.crm.probe().await else { panic!() };
-    assert_eq!((until_ms, account.standin.log().len()), (NOW_MS + 10_000, asked));
+    assert_eq!((until_ms, account.standin.log().len()), (NOW_MS + 10_000, calls));
     account.advance_ms(10_000);
     account.crm.probe().await.unwrap();
     assert!(account.standin.log().iter().all(|logged| logged.status != 429));
@@ -140,7 +140,7 @@ async fn a_used_up_limit_is_seen_before_a_refusal() {
 #[actix_web::test]
 async fn outages_pass() {
     let account = Account::start().declared().await;
-    let slow = Adapter::new(&account.config, &account.clock, Duration::from_millis(300));
+    let slow = TestAdapter::new(&account.config, &account.clock, Duration::from_millis(300));
     account.standin.fail(Fault { path: "upsert".into(), times: 2, ..Fault::default() });
     account.standin.fail(Fault {
         path: "upsert".into(),

@@ -3,7 +3,9 @@
 use super::support::{HOOK_SECRET, NOW_MS, Org, anna, id};
 use clew_connect::CallError;
 use clew_connect::crm::adapter::Page;
-use clew_connect::crm::record::{Change, DealPerson, DealRecord, PersonRecord, RecordRef, StageAt};
+use clew_connect::crm::record::{
+    DealPerson, DealRecord, PersonRecord, RecordRef, RecordState, StageAt,
+};
 use clew_connect::crm::webhook::{Head, Received, Refused, Webhook};
 use serde_json::{Map, Value, json};
 use shared::deal::DealStatus;
@@ -17,7 +19,7 @@ fn reference(object: &str, id: &str) -> RecordRef {
     RecordRef { object: object.into(), id: id.into() }
 }
 
-async fn every_page(org: &Org, feed: &str, since_ms: i64) -> Vec<Change> {
+async fn every_page(org: &Org, feed: &str, since_ms: i64) -> Vec<RecordState> {
     let (mut since_ms, mut changes) = (since_ms, Vec::new());
     for _ in 0..100 {
         let page = org.crm.changed(feed, since_ms).await.unwrap();
@@ -50,7 +52,7 @@ async fn stages_of_leads() {
         org.advance_ms(HOUR_MS - 10_000);
         let record = org.put("Lead", &fields);
         let stages = expected.map(|(stage, at_ms)| StageAt { stage, at_ms, word: status.into() });
-        let expected = Change::Person(PersonRecord {
+        let expected = RecordState::Person(PersonRecord {
             record: record.clone(),
             formerly: vec![],
             email: Some("anna@example.com".into()),
@@ -75,7 +77,7 @@ async fn row_14_a_converted_lead_is_its_contact() {
     let made = org.standin.act(&json!({ "convert": lead.id })).unwrap();
     let contact = reference("Contact", made["contact"].as_str().unwrap());
     let at_ms = org.clock.now_ms();
-    let expected = Change::Person(PersonRecord {
+    let expected = RecordState::Person(PersonRecord {
         record: contact.clone(),
         formerly: vec![lead.clone()],
         email: Some("anna@example.com".into()),
@@ -89,12 +91,12 @@ async fn row_14_a_converted_lead_is_its_contact() {
     );
     assert_eq!(org.crm.read(&[lead]).await.unwrap(), [expected]);
     let deals = org.crm.changed("Opportunity", at_ms).await.unwrap().changes;
-    let [Change::Deal(deal)] = &deals[..] else { panic!("{deals:?}") };
+    let [RecordState::Deal(deal)] = &deals[..] else { panic!("{deals:?}") };
     let email = Some("anna@example.com".to_owned());
     let person = DealPerson { record: contact.clone(), email, is_primary: true };
     assert_eq!((&deal.persons[..], deal.status), (&[person][..], DealStatus::Open));
     let read = org.crm.read(&[contact]).await.unwrap();
-    assert!(matches!(&read[..], [Change::Person(person)] if person.lead == Some(id(1))));
+    assert!(matches!(&read[..], [RecordState::Person(person)] if person.lead == Some(id(1))));
     org.standin.stop().await;
 }
 
@@ -137,11 +139,11 @@ async fn deals_with_their_persons() {
         lead: None,
     };
     let read = org.crm.read(std::slice::from_ref(&deal)).await.unwrap();
-    assert_eq!(read, [Change::Deal(open.clone())]);
+    assert_eq!(read, [RecordState::Deal(open.clone())]);
     // An organization without currencies and without our field, which is requested only once.
-    let asked = org.standin.log().iter().filter(|one| one.status == 400).count();
+    let refused = org.standin.log().iter().filter(|one| one.status == 400).count();
     org.crm.read(std::slice::from_ref(&deal)).await.unwrap();
-    assert_eq!(org.standin.log().iter().filter(|one| one.status == 400).count(), asked);
+    assert_eq!(org.standin.log().iter().filter(|one| one.status == 400).count(), refused);
 
     let midnight_ms = 1_795_219_200_000;
     for (stage, day, status, closed_at_ms) in [
@@ -153,7 +155,8 @@ async fn deals_with_their_persons() {
         org.advance_ms(HOUR_MS);
         let change = json!({ "StageName": stage, "CloseDate": day });
         emit(&org, &deal, change).await;
-        let [Change::Deal(closed)] = &org.crm.read(std::slice::from_ref(&deal)).await.unwrap()[..]
+        let [RecordState::Deal(closed)] =
+            &org.crm.read(std::slice::from_ref(&deal)).await.unwrap()[..]
         else {
             panic!("expected one deal");
         };
@@ -178,7 +181,7 @@ async fn deals_with_their_persons() {
             "CurrencyIsoCode": "CHF",
         }),
     );
-    let [Change::Deal(deal)] = &org.crm.read(&[deal]).await.unwrap()[..] else { panic!() };
+    let [RecordState::Deal(deal)] = &org.crm.read(&[deal]).await.unwrap()[..] else { panic!() };
     assert_eq!((deal.currency.as_deref(), deal.stage), (Some("CHF"), Some(Stage::Sql)));
     assert_eq!((&deal.amount, &deal.persons[..]), (&None, &[][..]));
     org.standin.stop().await;
@@ -211,7 +214,7 @@ async fn row_13_an_unreported_change_is_found_page_by_page() {
         let persons: Vec<_> = changes
             .iter()
             .map(|change| match change {
-                Change::Person(person) => (person.changed_at_ms, person.record.clone()),
+                RecordState::Person(person) => (person.changed_at_ms, person.record.clone()),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -245,11 +248,11 @@ async fn deletions_are_found() {
         };
         assert_eq!(token.call(&request).await.unwrap().status, 204);
         let gone = [match record.object.as_str() {
-            "Opportunity" => Change::DealGone(record.id.clone()),
-            _ => Change::PersonGone(record.clone()),
+            "Opportunity" => RecordState::DealGone(record.id.clone()),
+            _ => RecordState::PersonGone(record.clone()),
         }];
-        let told = org.crm.changed(&record.object, start_ms).await.unwrap();
-        assert_eq!(told, Page { changes: gone.to_vec(), more_from_ms: None });
+        let page = org.crm.changed(&record.object, start_ms).await.unwrap();
+        assert_eq!(page, Page { changes: gone.to_vec(), more_from_ms: None });
         assert_eq!(org.crm.read(std::slice::from_ref(record)).await.unwrap(), gone);
         // Longer ago than Salesforce reports deletions.
         let later = org.crm.changed(&record.object, start_ms - 400 * 24 * HOUR_MS).await.unwrap();

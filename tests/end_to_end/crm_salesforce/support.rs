@@ -12,7 +12,7 @@ use shared::ids::LeadId;
 use shared::lead::Contact;
 use standin::Standin;
 use std::time::Duration;
-use tests::adapter::Adapter;
+use tests::adapter::TestAdapter;
 
 /// The start of the stand-in's clock.
 pub(super) const NOW_MS: i64 = 1_795_255_200_000;
@@ -23,7 +23,7 @@ pub(super) const TOKEN: &str = "/services/oauth2/token";
 pub(super) struct Org {
     pub(super) standin: Standin,
     pub(super) clock: Clock,
-    pub(super) crm: Adapter,
+    pub(super) crm: TestAdapter,
 }
 
 /// A lead to be pushed.
@@ -68,7 +68,7 @@ impl Org {
         merge(&mut config, outer);
         let config: CrmConfig = serde_json::from_value(config).unwrap();
         let clock = Clock::fixed(NOW_MS);
-        let crm = Adapter::new(&config, &clock, Duration::from_millis(500));
+        let crm = TestAdapter::new(&config, &clock, Duration::from_millis(500));
         Self { standin, clock, crm }
     }
 

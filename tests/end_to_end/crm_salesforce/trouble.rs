@@ -171,9 +171,9 @@ async fn row_6_limits_are_waited_for() {
             };
             assert_eq!(until_ms, now_ms + (attempt + 1) * wait_ms);
             // No call is made before that.
-            let asked = org.standin.log().len();
+            let calls = org.standin.log().len();
             assert!(matches!(org.crm.probe().await, Err(CallError::RateLimited { .. })));
-            assert_eq!(org.standin.log().len(), asked);
+            assert_eq!(org.standin.log().len(), calls);
             org.advance_ms(wait_ms);
         }
         assert!(org.push(&anna).await.unwrap().created);

@@ -110,10 +110,10 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
     let (lead, first) = converts(store, to, "line@example.com", START_MS, START_MS + 10_000).await;
     let (_, second) = converts(store, to, "line@example.com", START_MS + 1, START_MS + 5_000).await;
     let record = stage(Stage::Mql, START_MS + 2, "line");
-    let told = DeliveryId::of(lead, &to.into(), DeliveryKind::StageChanged, record.id().uuid());
+    let reported = DeliveryId::of(lead, &to.into(), DeliveryKind::StageChanged, record.id().uuid());
     let (destinations, due_at_ms) = (vec![to.into()], START_MS + 7_000);
     let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
-    assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated: false });
+    assert_eq!(store.record(new).await.unwrap(), Recorded::Stored { repeated: false });
     let (_, other) = converts(store, to, "line-2@example.com", START_MS, START_MS + 8_000).await;
 
     let claims = async |after_ms: i64| -> Vec<(DeliveryId, u32)> {
@@ -129,27 +129,27 @@ pub(super) async fn keep_each_leads_order(store: &dyn Store) {
 
     // Another lead's delivery does not wait with them.
     assert_eq!(claims(9_999).await, [(other, 1)]);
-    assert_eq!((due(second).await, due(told).await), (10_001, 10_001));
+    assert_eq!((due(second).await, due(reported).await), (10_001, 10_001));
     assert_eq!(store.delivery(second).await.unwrap().unwrap().state, DeliveryState::Pending);
     assert_eq!(claims(10_001).await, [(first, 1)]);
     // While the first is attempted, the others are moved by a second.
-    assert_eq!((due(second).await, due(told).await), (11_001, 11_001));
+    assert_eq!((due(second).await, due(reported).await), (11_001, 11_001));
     settle(first, 1, Settlement::Retry { at_ms, error: error.clone() }).await;
     assert_eq!(claims(11_001).await, []);
-    assert_eq!((due(second).await, due(told).await), (20_001, 20_001));
+    assert_eq!((due(second).await, due(reported).await), (20_001, 20_001));
     assert_eq!(claims(20_000).await, [(first, 2)]);
     settle(first, 2, sent()).await;
     assert_eq!(claims(20_001).await, [(second, 1)]);
-    assert!(due(told).await > 20_001);
+    assert!(due(reported).await > 20_001);
     // A dead delivery holds up nothing; when replayed, it comes before later ones that are not
     // settled.
     settle(second, 1, Settlement::Dead { at_ms, error }).await;
     assert!(store.replay_delivery(second, START_MS + 21_000).await.unwrap());
     assert_eq!(claims(21_001).await, [(second, 2)]);
     settle(second, 2, Settlement::Dead { at_ms, error: "400".into() }).await;
-    assert_eq!(claims(22_001).await, [(told, 1)]);
-    assert_eq!(store.delivery(told).await.unwrap().unwrap().kind, DeliveryKind::StageChanged);
-    settle(told, 1, sent()).await;
+    assert_eq!(claims(22_001).await, [(reported, 1)]);
+    assert_eq!(store.delivery(reported).await.unwrap().unwrap().kind, DeliveryKind::StageChanged);
+    settle(reported, 1, sent()).await;
     assert_eq!(claims(900_000).await, [(other, 2)]);
 }
 

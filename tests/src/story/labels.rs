@@ -50,10 +50,10 @@ pub(super) async fn are_replaced(store: &dyn Store) {
     let changed = store.relabel(relabelling.clone()).await.unwrap();
     assert_eq!(changed, Relabelled { page_views: 3, labels: 1, visitors: 1, touches: 1 });
     let stored = store.trail(&site(), visitor).await.unwrap().views;
-    let told = |view: &PageView| (view.label.source.clone(), view.rules, view.totals.engaged_ms);
+    let parts = |view: &PageView| (view.label.source.clone(), view.rules, view.totals.engaged_ms);
     let (one, other) = (String::from, |source: &str| (source.to_owned(), 1, 0));
     assert_eq!(
-        stored.iter().map(told).collect::<Vec<_>>(),
+        stored.iter().map(parts).collect::<Vec<_>>(),
         [
             other("google"),
             (one("partner"), 7, 12_000),

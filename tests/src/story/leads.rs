@@ -8,7 +8,7 @@ use crate::wire::new_visitor;
 use clew_store::{Converted, Idempotency, NewConversion, NewRecord, Store};
 use shared::deal::DealEvent;
 use shared::ids::{LeadId, SiteId};
-use shared::lead::{IdentityKind, NamedBy, Standing};
+use shared::lead::{IdentityKind, LeadStatus, NamedBy};
 use shared::lifecycle::Stage;
 use shared::limits::{self, DAY_MS};
 use shared::visit::Trail;
@@ -103,7 +103,7 @@ pub(super) async fn are_proposed(store: &dyn Store) {
     let again = convert(store, proposal(START_MS + 2, stranger, "p2@example.com")).await;
     assert_eq!((again.0, again.2), (first, false));
     let list = proposed().await;
-    assert_eq!((list.len(), list[0].standing), (1, Standing::Proposed));
+    assert_eq!((list.len(), list[0].status), (1, LeadStatus::Proposed));
     assert_eq!(list[0].contact.email.as_deref(), Some("p2@example.com"));
     assert_eq!(
         store.find_lead(&site(), IdentityKind::Email, "p2@example.com").await.unwrap(),
@@ -130,7 +130,7 @@ pub(super) async fn are_proposed(store: &dyn Store) {
     let (confirmed, ..) = convert(store, new).await;
     assert_ne!(confirmed, first);
     let old = store.lead(first).await.unwrap().unwrap();
-    assert_eq!(old.standing, Standing::Confirmed(confirmed));
+    assert_eq!(old.status, LeadStatus::Confirmed(confirmed));
     assert_eq!(proposed().await, []);
     let record = store.visitor(&site(), stranger).await.unwrap().unwrap();
     assert_eq!((record.lead, record.proposed), (Some(confirmed), None));
@@ -202,14 +202,14 @@ pub(super) async fn are_read_as_dossiers(store: &dyn Store) {
     let lead = lead.unwrap();
     let (other, ..) =
         convert(store, conversion(START_MS, None, "dossier-2@example.com", None)).await;
-    let mut told = [stage(Stage::Mql, START_MS, "1"), deal("D-10", DealEvent::Won, 5, "2")];
-    for record in &told {
+    let mut reported = [stage(Stage::Mql, START_MS, "1"), deal("D-10", DealEvent::Won, 5, "2")];
+    for record in &reported {
         let (record, destinations) = (record.clone(), vec!["crm".into()]);
         let due_at_ms = i64::MAX / 4;
         let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
         store.record(new).await.unwrap();
     }
-    told.sort_by_key(|record| record.id());
+    reported.sort_by_key(|record| record.id());
 
     let nobody = LeadId::new(START_MS, rand::random());
     let read = store.dossiers(&[other, nobody, lead, other]).await.unwrap();
@@ -221,7 +221,7 @@ pub(super) async fn are_read_as_dossiers(store: &dyn Store) {
     assert_eq!(none.deliveries.len(), 1);
     assert_eq!(all.lead, store.lead(lead).await.unwrap().unwrap());
     assert_eq!(all.conversions.iter().map(|one| one.number).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(all.records, told);
+    assert_eq!(all.records, reported);
     let mut expected: Vec<_> =
         visitors.into_iter().zip(views.map(|view| Trail::from_iter([view]))).collect();
     expected.sort_by_key(|(visitor, _)| *visitor);

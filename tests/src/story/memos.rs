@@ -21,12 +21,12 @@ pub(super) async fn are_changed_by_stamp(store: &dyn Store) {
     let check = async |was, stamp, value, expected: bool, stands: Option<(u64, &str)>| {
         let changed = store.change_memo(change(key, was, stamp, value)).await.unwrap();
         assert_eq!(changed, expected, "{was:?} {stamp} {value:?}");
-        let standing = store.memo(key.0, key.1).await.unwrap();
+        let stored = store.memo(key.0, key.1).await.unwrap();
         let stands = stands.map(|(stamp, value)| {
             let (kind, name) = (key.0, key.1.into());
             Memo { kind, name, stamp, value: value.into() }
         });
-        assert_eq!(standing, stands);
+        assert_eq!(stored, stands);
     };
     check(Some(1), 2, Some("1"), false, None).await;
     check(Some(1), 2, None, false, None).await;
@@ -65,10 +65,10 @@ pub(super) async fn are_changed_by_one_writer(store: &dyn Store) {
             store.change_memo(change).await.unwrap().then_some(stamp)
         });
         let won: Vec<u64> = join_all(tried).await.into_iter().flatten().collect();
-        let standing = store.memo(key.0, key.1).await.unwrap().map(|memo| memo.stamp);
+        let stored = store.memo(key.0, key.1).await.unwrap().map(|memo| memo.stamp);
         assert_eq!(won.len(), 1, "{won:?}");
-        assert_eq!(standing, Some(won[0]));
-        was = standing;
+        assert_eq!(stored, Some(won[0]));
+        was = stored;
     }
 }
 

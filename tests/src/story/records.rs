@@ -59,7 +59,7 @@ pub fn link(id: &str, reference: &str) -> Record {
 pub(super) async fn are_kept_once(store: &dyn Store) {
     let anna = a_lead(store, "records-a@example.com").await;
     let bert = a_lead(store, "records-b@example.com").await;
-    let tell = async |lead: LeadId, record: &Record, crm_record: Option<&str>| {
+    let store_record = async |lead: LeadId, record: &Record, crm_record: Option<&str>| {
         let crm_record = crm_record.map(Into::into);
         let (record, destinations) = (record.clone(), vec!["crm".into()]);
         let due_at_ms = NEVER_DUE_MS;
@@ -67,56 +67,70 @@ pub(super) async fn are_kept_once(store: &dyn Store) {
         store.record(new).await.unwrap()
     };
     let found = async |kind, value: &str| store.find_lead(&site(), kind, value).await.unwrap();
-    let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });
+    let (new, again) = (Recorded::Stored { repeated: false }, Recorded::Stored { repeated: true });
     let before = store.lead(anna).await.unwrap();
 
     let mql = stage(Stage::Mql, START_MS, "1");
-    assert_eq!(tell(anna, &mql, Some("hubspot:contact:151")).await, new);
-    assert_eq!(tell(anna, &mql, None).await, again);
+    assert_eq!(store_record(anna, &mql, Some("hubspot:contact:151")).await, new);
+    assert_eq!(store_record(anna, &mql, None).await, again);
     // The same record at another time.
-    assert_eq!(tell(anna, &stage(Stage::Mql, START_MS + 5, "1"), None).await, again);
+    assert_eq!(store_record(anna, &stage(Stage::Mql, START_MS + 5, "1"), None).await, again);
     assert_eq!(store.records(anna).await.unwrap(), std::slice::from_ref(&mql));
-    assert_eq!(tell(anna, &stage(Stage::Sql, START_MS, "1"), None).await, Recorded::ReferenceUsed);
-    assert_eq!(tell(bert, &mql, None).await, new, "each lead has its own references");
+    assert_eq!(
+        store_record(anna, &stage(Stage::Sql, START_MS, "1"), None).await,
+        Recorded::ReferenceUsed
+    );
+    assert_eq!(store_record(bert, &mql, None).await, new, "each lead has its own references");
     assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:151").await, Some(anna));
 
     let won = deal("D-1", DealEvent::Won, 120_000, "2");
-    assert_eq!(tell(anna, &won, None).await, new);
-    assert_eq!(tell(anna, &won, None).await, again);
+    assert_eq!(store_record(anna, &won, None).await, new);
+    assert_eq!(store_record(anna, &won, None).await, again);
     assert_eq!(found(IdentityKind::Deal, "crm:crm:D-1").await, Some(anna));
     assert_eq!(store.records(anna).await.unwrap().len(), 2);
 
     // What belongs to another lead is not stored at all.
-    let taken = |kind| Recorded::Taken(kind, anna);
+    let taken = |kind| Recorded::IdentityTaken(kind, anna);
     let changed = deal("D-1", DealEvent::AmountChanged, 5, "3");
-    assert_eq!(tell(bert, &changed, Some("hubspot:contact:9")).await, taken(IdentityKind::Deal));
+    assert_eq!(
+        store_record(bert, &changed, Some("hubspot:contact:9")).await,
+        taken(IdentityKind::Deal)
+    );
     assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:9").await, None);
     let sql = stage(Stage::Sql, START_MS, "4");
-    assert_eq!(tell(bert, &sql, Some("hubspot:contact:151")).await, taken(IdentityKind::CrmRecord));
+    assert_eq!(
+        store_record(bert, &sql, Some("hubspot:contact:151")).await,
+        taken(IdentityKind::CrmRecord)
+    );
     assert_eq!(store.records(bert).await.unwrap(), std::slice::from_ref(&mql));
     let nobody = LeadId::new(START_MS, rand::random());
-    assert_eq!(tell(nobody, &mql, Some("hubspot:contact:10")).await, Recorded::NoLead);
+    assert_eq!(store_record(nobody, &mql, Some("hubspot:contact:10")).await, Recorded::NoLead);
     assert_eq!(found(IdentityKind::CrmRecord, "hubspot:contact:10").await, None);
     assert_eq!(store.records(nobody).await.unwrap(), []);
     assert_eq!(store.lead(anna).await.unwrap(), before);
 
     // Of several concurrent reports one is first.
     let last = deal("D-2", DealEvent::Won, 1, "5");
-    let told = futures_util::future::join_all((0..8).map(|_| tell(anna, &last, None))).await;
-    assert_eq!(told.iter().filter(|told| **told == new).count(), 1, "{told:?}");
-    assert_eq!(told.iter().filter(|told| **told == again).count(), 7, "{told:?}");
+    let results =
+        futures_util::future::join_all((0..8).map(|_| store_record(anna, &last, None))).await;
+    assert_eq!(results.iter().filter(|result| **result == new).count(), 1, "{results:?}");
+    assert_eq!(results.iter().filter(|result| **result == again).count(), 7, "{results:?}");
     let raced = deal("D-3", DealEvent::Won, 1, "6");
-    let both = futures_util::future::join(tell(anna, &raced, None), tell(bert, &raced, None)).await;
+    let both = futures_util::future::join(
+        store_record(anna, &raced, None),
+        store_record(bert, &raced, None),
+    )
+    .await;
     let owner = found(IdentityKind::Deal, "crm:crm:D-3").await.unwrap();
     let (winner, loser) = if owner == anna { (both.0, both.1) } else { (both.1, both.0) };
-    assert_eq!((winner, loser), (new, Recorded::Taken(IdentityKind::Deal, owner)));
+    assert_eq!((winner, loser), (new, Recorded::IdentityTaken(IdentityKind::Deal, owner)));
 }
 
 /// A record's deliveries are created in the step that stores it, and never again.
 pub(super) async fn are_handed_off_once(store: &dyn Store) {
     let lead = a_lead(store, "records-c@example.com").await;
     let destinations: Vec<DestinationId> = vec!["told-1".into(), "told-2".into()];
-    let tell = async |record: Record, expected| {
+    let store_record = async |record: Record, expected| {
         let (destinations, due_at_ms) = (destinations.clone(), NEVER_DUE_MS);
         let new = NewRecord { lead, record, crm_record: None, destinations, due_at_ms };
         assert_eq!(store.record(new).await.unwrap(), expected);
@@ -129,17 +143,17 @@ pub(super) async fn are_handed_off_once(store: &dyn Store) {
         all.sort_by_key(|delivery| (delivery.created_at_ms, delivery.destination.clone()));
         all
     };
-    let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });
+    let (new, again) = (Recorded::Stored { repeated: false }, Recorded::Stored { repeated: true });
     let mql = stage(Stage::Mql, START_MS + 1, "1");
     let mut won = deal("D-9", DealEvent::Won, 5, "2");
     if let Record::Deal(entry) = &mut won {
         entry.recorded_at_ms = START_MS + 2;
     }
-    tell(mql.clone(), new).await;
-    tell(won.clone(), new).await;
-    tell(link("handed-off", "3"), new).await;
+    store_record(mql.clone(), new).await;
+    store_record(won.clone(), new).await;
+    store_record(link("handed-off", "3"), new).await;
     let made = handed_off().await;
-    let told: Vec<_> =
+    let delivered: Vec<_> =
         made.iter().map(|made| (made.kind, made.subject, made.destination.to_string())).collect();
     let (stage_changed, revenue) = (DeliveryKind::StageChanged, DeliveryKind::Revenue);
     let expected = [
@@ -148,16 +162,16 @@ pub(super) async fn are_handed_off_once(store: &dyn Store) {
         (revenue, won.id().uuid(), "told-1".to_owned()),
         (revenue, won.id().uuid(), "told-2".to_owned()),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(delivered, expected);
     for made in &made {
         let waits = (made.state, made.due_at_ms, made.attempts, made.claims);
         assert_eq!(waits, (DeliveryState::Pending, NEVER_DUE_MS, 0, 0));
         assert_eq!(store.delivery(made.id).await.unwrap().as_ref(), Some(made));
         assert_eq!(made.conversion(), None);
     }
-    tell(mql, again).await;
-    tell(won, again).await;
-    tell(stage(Stage::Sql, START_MS, "1"), Recorded::ReferenceUsed).await;
+    store_record(mql, again).await;
+    store_record(won, again).await;
+    store_record(stage(Stage::Sql, START_MS, "1"), Recorded::ReferenceUsed).await;
     assert_eq!(handed_off().await, made);
 }
 
@@ -165,29 +179,29 @@ pub(super) async fn are_handed_off_once(store: &dyn Store) {
 pub(super) async fn link_leads_with_a_crm(store: &dyn Store) {
     let anna = a_lead(store, "records-d@example.com").await;
     let bert = a_lead(store, "records-e@example.com").await;
-    let tell = async |lead, record, crm_record: Option<&str>| {
+    let store_record = async |lead, record, crm_record: Option<&str>| {
         let (crm_record, destinations) = (crm_record.map(Into::into), Vec::new());
         let new = NewRecord { lead, record, crm_record, destinations, due_at_ms: 0 };
         store.record(new).await.unwrap()
     };
     let found =
         async |value| store.find_lead(&site(), IdentityKind::CrmRecord, value).await.unwrap();
-    let (new, again) = (Recorded::Kept { repeated: false }, Recorded::Kept { repeated: true });
-    assert_eq!(tell(anna, link("501", "1"), Some("hubspot:contact:501")).await, new);
-    assert_eq!(tell(anna, link("501", "1"), None).await, again);
-    assert_eq!(tell(anna, link("502", "1"), None).await, Recorded::ReferenceUsed);
+    let (new, again) = (Recorded::Stored { repeated: false }, Recorded::Stored { repeated: true });
+    assert_eq!(store_record(anna, link("501", "1"), Some("hubspot:contact:501")).await, new);
+    assert_eq!(store_record(anna, link("501", "1"), None).await, again);
+    assert_eq!(store_record(anna, link("502", "1"), None).await, Recorded::ReferenceUsed);
     assert_eq!(found("hubspot:contact:501").await, Some(anna));
-    let taken = Recorded::Taken(IdentityKind::CrmRecord, anna);
-    assert_eq!(tell(bert, link("501", "1"), None).await, taken);
+    let taken = Recorded::IdentityTaken(IdentityKind::CrmRecord, anna);
+    assert_eq!(store_record(bert, link("501", "1"), None).await, taken);
     assert_eq!(store.records(bert).await.unwrap(), []);
     // The CRM merged it into another record; both find the lead.
-    assert_eq!(tell(anna, link("502", "2"), None).await, new);
+    assert_eq!(store_record(anna, link("502", "2"), None).await, new);
     assert_eq!(found("hubspot:contact:502").await, Some(anna));
     assert_eq!(found("hubspot:contact:501").await, Some(anna));
     let records = store.records(anna).await.unwrap();
     assert_eq!(records.len(), 2);
-    for told in [link("501", "1"), link("502", "2")] {
-        assert!(records.contains(&told), "{told:?}");
+    for link_record in [link("501", "1"), link("502", "2")] {
+        assert!(records.contains(&link_record), "{link_record:?}");
     }
 }
 
@@ -226,8 +240,8 @@ pub(super) async fn are_kept_unmatched(store: &dyn Store) {
         crm_record: Some("hubspot:contact:7".into()),
     };
     let mut all: Vec<Unmatched> = (0..5).map(unmatched).collect();
-    for told in all.iter().chain(&all) {
-        store.keep_unmatched(told.clone()).await.unwrap();
+    for record in all.iter().chain(&all) {
+        store.keep_unmatched(record.clone()).await.unwrap();
     }
     all.sort_by_key(Unmatched::id);
     let first = store.unmatched(&site(), None, 3).await.unwrap();

@@ -135,7 +135,7 @@ async fn proposals(store: &dyn Store, flagged: Criteria) {
     let record = super::records::stage(Stage::Sql, START_MS, "erased");
     let (crm_record, destinations) = (Some("crm:contact:erased".into()), vec![]);
     let new = NewRecord { lead, record, crm_record, destinations, due_at_ms: START_MS };
-    assert_eq!(store.record(new).await.unwrap(), Recorded::Kept { repeated: false });
+    assert_eq!(store.record(new).await.unwrap(), Recorded::Stored { repeated: false });
     assert_eq!(erase(visitor).await, Erased::default());
     assert!(store.visitor(&site(), visitor).await.unwrap().is_some());
 

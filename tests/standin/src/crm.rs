@@ -17,14 +17,14 @@ pub(crate) struct Profile {
     pub(crate) settings: fn() -> Settings,
     /// The route of a record in the vendor's own pages; `id` in it is the record's id.
     pub(crate) record_page: &'static str,
-    /// The member of a record in [`Crm::records`] that holds its id.
+    /// The member of a record in [`MemoryCrm::records`] that holds its id.
     pub(crate) id: &'static str,
     /// Creates an empty CRM that is served at the given address.
-    pub(crate) make: fn(&str, &mut World) -> Box<dyn Crm>,
+    pub(crate) make: fn(&str, &mut World) -> Box<dyn MemoryCrm>,
 }
 
 /// A vendor's CRM in memory.
-pub(crate) trait Crm: Send {
+pub(crate) trait MemoryCrm: Send {
     /// Answers a request to one of the vendor's paths.
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer;
 

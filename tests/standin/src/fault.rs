@@ -70,10 +70,10 @@ pub struct Limit {
 pub(crate) fn take(
     faults: &mut Vec<Fault>,
     path: &str,
-    mut dice: impl FnMut() -> u64,
+    mut random: impl FnMut() -> u64,
 ) -> Option<Fault> {
     let hit = faults.iter_mut().find(|fault| {
-        fault.times > 0 && path.contains(&fault.path) && dice() % 100 < u64::from(fault.percent)
+        fault.times > 0 && path.contains(&fault.path) && random() % 100 < u64::from(fault.percent)
     })?;
     hit.times -= 1;
     let hit = hit.clone();

@@ -59,7 +59,7 @@ fn read(request: &HttpRequest, body: &[u8]) -> Request {
 /// Returns the response, and the delay before it is sent, in milliseconds.
 fn answer(state: &mut State, request: &Request) -> (Answer, u64) {
     let State { world, crm, faults, log, .. } = state;
-    let fault = fault::take(faults, &request.path, || world.dice());
+    let fault = fault::take(faults, &request.path, || world.random());
     let answer = match &fault {
         None => crm.answer(world, request),
         Some(fault) => {

@@ -1,6 +1,6 @@
 //! The state of a running stand-in, shared by its server and the test.
 
-use crate::crm::{Crm, Profile};
+use crate::crm::{MemoryCrm, Profile};
 use crate::fault::Fault;
 use crate::journal::{Delivery, Logged};
 use crate::starting::Starting;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A stand-in's mutable state.
 pub(crate) struct State {
     pub(crate) world: World,
-    pub(crate) crm: Box<dyn Crm>,
+    pub(crate) crm: Box<dyn MemoryCrm>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) log: Vec<Logged>,
     pub(crate) deliveries: Vec<Delivery>,

@@ -1,8 +1,8 @@
 //! The vendors that have a stand-in. No code outside their folders names a vendor, except this
 //! file.
 //!
-//! To add a vendor, add a file and a folder beside `hubspot`, with its `PROFILE` and its `Crm`, and
-//! name it here.
+//! To add a vendor, add a file and a folder beside `hubspot`, with its `PROFILE` and its
+//! `MemoryCrm`, and name it here.
 
 mod hubspot;
 mod salesforce;

@@ -101,7 +101,7 @@ impl World {
     }
 
     /// 64 pseudo-random bits: splitmix64 of the seed and the number of draws.
-    pub(crate) const fn dice(&mut self) -> u64 {
+    pub(crate) const fn random(&mut self) -> u64 {
         self.drawn += 1;
         let mut bits = (self.seed ^ 0x5DEE_CE66_D153_71C3)
             .wrapping_add(self.drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -112,7 +112,7 @@ impl World {
 
     /// A UUID in its usual form.
     pub(crate) fn uuid(&mut self) -> String {
-        let (high, low) = (self.dice(), self.dice());
+        let (high, low) = (self.random(), self.random());
         format!(
             "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
             high >> 32,

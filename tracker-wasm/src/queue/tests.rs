@@ -31,7 +31,7 @@ fn take(queue: &mut Queue, batch: u32, take: Take) -> Vec<usize> {
 fn batches_are_settled_or_released() {
     let mut queue = queue(&[1, 2]);
     assert_eq!(take(&mut queue, 1, Take::Waiting), [1, 2]);
-    assert!(queue.is_under_way() && !queue.has_waiting());
+    assert!(queue.is_in_flight() && !queue.has_waiting());
     queue.push(&event(3));
     assert_eq!(take(&mut queue, 2, Take::Waiting), [3]);
     queue.release(1);
@@ -42,7 +42,7 @@ fn batches_are_settled_or_released() {
     queue.release(0);
     assert_eq!(take(&mut queue, 5, Take::Waiting), [1, 2], "batch 4 took them from batch 3");
     queue.settle(5);
-    assert!(!queue.is_under_way() && !queue.has_waiting());
+    assert!(!queue.is_in_flight() && !queue.has_waiting());
 }
 
 #[test]

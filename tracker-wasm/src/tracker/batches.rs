@@ -20,7 +20,7 @@ impl<B: Browser> Tracker<B> {
     /// When a batch can be sent. Only one is in flight at a time, unless the page is about to go
     /// away.
     pub(super) fn send_at(&self) -> i64 {
-        let blocked = !self.consent.may_send() || self.queue.is_under_way();
+        let blocked = !self.consent.may_send() || self.queue.is_in_flight();
         if blocked { NEVER } else { self.schedule.due_at() }
     }
 
@@ -117,7 +117,7 @@ impl<B: Browser> Tracker<B> {
     pub(super) fn hold_token(&mut self, token: &str) {
         if token != self.token {
             self.token = token.into();
-            self.browser.tell_token(token);
+            self.browser.publish_token(token);
             if token.is_empty() {
                 self.browser.fill_forms(token);
             }

@@ -106,7 +106,7 @@ impl<B: Browser> Tracker<B> {
 
 /// A new event id.
 pub(super) fn id(browser: &impl Browser, now: i64) -> EventId {
-    EventId::new(now, *browser.dice().first_chunk().unwrap_or(&[0; 10]))
+    EventId::new(now, *browser.random_bytes().first_chunk().unwrap_or(&[0; 10]))
 }
 
 /// The text if it is a JSON object within the limit of the wire format; otherwise empty.

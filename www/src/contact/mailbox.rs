@@ -25,7 +25,7 @@ pub enum State {
 
 /// One submission and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Kept {
+pub struct StoredSubmission {
     pub submission: Submission,
     #[serde(flatten)]
     pub state: State,
@@ -33,7 +33,7 @@ pub struct Kept {
 
 #[derive(Default)]
 pub(crate) struct Mailbox {
-    kept: Mutex<VecDeque<Kept>>,
+    kept: Mutex<VecDeque<StoredSubmission>>,
 }
 
 impl Mailbox {
@@ -57,14 +57,14 @@ impl Mailbox {
             }
             kept.remove(settled.unwrap_or(0));
         }
-        kept.push_back(Kept { submission: submission.clone(), state: State::Waiting });
+        kept.push_back(StoredSubmission { submission: submission.clone(), state: State::Waiting });
         submission
     }
 
     /// Sets the state of a submission; an accepted one stays accepted, whatever a repeat results
     /// in.
     pub(crate) fn settle(&self, id: &str, state: State) {
-        let pending = |known: &&mut Kept| {
+        let pending = |known: &&mut StoredSubmission| {
             known.submission.id == id && !matches!(known.state, State::Accepted { .. })
         };
         if let Some(known) = self.lock().iter_mut().find(pending) {
@@ -73,16 +73,16 @@ impl Mailbox {
     }
 
     pub(crate) fn waiting(&self) -> Vec<Submission> {
-        let waiting = |known: &&Kept| known.state == State::Waiting;
+        let waiting = |known: &&StoredSubmission| known.state == State::Waiting;
         self.lock().iter().filter(waiting).map(|known| known.submission.clone()).collect()
     }
 
-    pub(crate) fn all(&self) -> Vec<Kept> {
+    pub(crate) fn all(&self) -> Vec<StoredSubmission> {
         self.lock().iter().cloned().collect()
     }
 
     /// Nothing panics while the lock is held, and the list would be intact even then.
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<StoredSubmission>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Received {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Receipt {
     New,
     Repeat,
 }
@@ -91,7 +91,7 @@ impl Book {
     }
 
     /// Stores a verified message, or counts it as a repeat.
-    pub(crate) fn take(&self, webhook_id: &str, now_ms: i64, message: Message) -> Taken {
+    pub(crate) fn take(&self, webhook_id: &str, now_ms: i64, message: Message) -> Receipt {
         let mut pages = self.lock();
         let taken = pages.take(webhook_id, now_ms, message);
         pages.note(Attempt {
@@ -144,14 +144,14 @@ impl Book {
 }
 
 impl Pages {
-    fn take(&mut self, webhook_id: &str, now_ms: i64, message: Message) -> Taken {
+    fn take(&mut self, webhook_id: &str, now_ms: i64, message: Message) -> Receipt {
         let known = self.places.get(webhook_id).map(|place| place - self.dropped);
         if let Some(known) = known.and_then(|place| self.received.get_mut(place)) {
             known.attempts += 1;
             if known.message.body != message.body {
                 tracing::warn!(webhook_id, "a repeat has a different body");
             }
-            return Taken::Repeat;
+            return Receipt::Repeat;
         }
         if self.received.len() == DELIVERIES_CAPACITY
             && let Some(oldest) = self.received.pop_front()
@@ -167,7 +167,7 @@ impl Pages {
             attempts: 1,
             message,
         });
-        Taken::New
+        Receipt::New
     }
 
     fn note(&mut self, attempt: Attempt) {

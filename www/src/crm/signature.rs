@@ -30,7 +30,7 @@ pub enum BadSecret {
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Forged {
+pub(crate) enum SignatureError {
     #[error("the header {0} is missing")]
     Missing(&'static str),
     #[error("webhook-timestamp is not a number of seconds")]
@@ -72,26 +72,27 @@ impl Verifier {
         presented: &Presented<'a>,
         body: &[u8],
         now_ms: i64,
-    ) -> Result<&'a str, Forged> {
+    ) -> Result<&'a str, SignatureError> {
         let given = |header: Option<&'a str>, name| {
-            header.filter(|value| !value.is_empty()).ok_or(Forged::Missing(name))
+            header.filter(|value| !value.is_empty()).ok_or(SignatureError::Missing(name))
         };
         let id = given(presented.id, "webhook-id")?;
         let timestamp = given(presented.timestamp, "webhook-timestamp")?;
         let signatures = given(presented.signature, "webhook-signature")?;
 
-        let seconds = seconds(timestamp).ok_or(Forged::Timestamp)?;
+        let seconds = seconds(timestamp).ok_or(SignatureError::Timestamp)?;
         let age = now_ms.div_euclid(1000).saturating_sub(seconds);
         if age > TOLERANCE_SECONDS {
-            return Err(Forged::TooOld);
+            return Err(SignatureError::TooOld);
         }
         if age < -TOLERANCE_SECONDS {
-            return Err(Forged::TooNew);
+            return Err(SignatureError::TooNew);
         }
         // This crate cannot sign a body that is not UTF-8, which cannot be JSON either.
-        let expected = self.webhook.sign(id, seconds, body).map_err(|_| Forged::Signature)?;
+        let expected =
+            self.webhook.sign(id, seconds, body).map_err(|_| SignatureError::Signature)?;
         let fits = |signature: &str| bool::from(signature.as_bytes().ct_eq(expected.as_bytes()));
-        if signatures.split(' ').any(fits) { Ok(id) } else { Err(Forged::Signature) }
+        if signatures.split(' ').any(fits) { Ok(id) } else { Err(SignatureError::Signature) }
     }
 }
 
@@ -117,7 +118,7 @@ mod tests {
         [id, timestamp, signature]: [&str; 3],
         body: &str,
         now_seconds: i64,
-    ) -> Result<(), Forged> {
+    ) -> Result<(), SignatureError> {
         let header = |text| Some(text).filter(|text| *text != "(none)");
         let presented = Presented {
             id: header(id),
@@ -136,46 +137,64 @@ mod tests {
         let cut = &SIGNATURE[..SIGNATURE.len() - 4];
         let no_version = &SIGNATURE[3..];
         let asymmetric = SIGNATURE.replace("v1,", "v1a,");
-        type Row<'a> = (&'a str, [&'a str; 3], &'a str, Result<(), Forged>);
+        type Row<'a> = (&'a str, [&'a str; 3], &'a str, Result<(), SignatureError>);
         let rows: &[Row<'_>] = &[
             ("vector", [ID, &time, SIGNATURE], BODY, Ok(())),
             ("rotation", [ID, &time, &two], BODY, Ok(())),
-            ("no id", ["(none)", &time, SIGNATURE], BODY, Err(Forged::Missing("webhook-id"))),
-            ("empty id", ["", &time, SIGNATURE], BODY, Err(Forged::Missing("webhook-id"))),
-            ("no time", [ID, "(none)", SIGNATURE], BODY, Err(Forged::Missing("webhook-timestamp"))),
+            (
+                "no id",
+                ["(none)", &time, SIGNATURE],
+                BODY,
+                Err(SignatureError::Missing("webhook-id")),
+            ),
+            ("empty id", ["", &time, SIGNATURE], BODY, Err(SignatureError::Missing("webhook-id"))),
+            (
+                "no time",
+                [ID, "(none)", SIGNATURE],
+                BODY,
+                Err(SignatureError::Missing("webhook-timestamp")),
+            ),
             (
                 "no signature",
                 [ID, &time, "(none)"],
                 BODY,
-                Err(Forged::Missing("webhook-signature")),
+                Err(SignatureError::Missing("webhook-signature")),
             ),
-            ("time is text", [ID, "soon", SIGNATURE], BODY, Err(Forged::Timestamp)),
-            ("time is signed", [ID, &plus, SIGNATURE], BODY, Err(Forged::Timestamp)),
-            ("time is negative", [ID, "-1", SIGNATURE], BODY, Err(Forged::Timestamp)),
-            ("other id", ["msg_2", &time, SIGNATURE], BODY, Err(Forged::Signature)),
-            ("other body", [ID, &time, SIGNATURE], "{}", Err(Forged::Signature)),
-            ("body grew", [ID, &time, SIGNATURE], &format!("{BODY} "), Err(Forged::Signature)),
-            ("cut short", [ID, &time, cut], BODY, Err(Forged::Signature)),
-            ("version alone", [ID, &time, "v1,"], BODY, Err(Forged::Signature)),
-            ("no version", [ID, &time, no_version], BODY, Err(Forged::Signature)),
-            ("other version", [ID, &time, &asymmetric], BODY, Err(Forged::Signature)),
+            ("time is text", [ID, "soon", SIGNATURE], BODY, Err(SignatureError::Timestamp)),
+            ("time is signed", [ID, &plus, SIGNATURE], BODY, Err(SignatureError::Timestamp)),
+            ("time is negative", [ID, "-1", SIGNATURE], BODY, Err(SignatureError::Timestamp)),
+            ("other id", ["msg_2", &time, SIGNATURE], BODY, Err(SignatureError::Signature)),
+            ("other body", [ID, &time, SIGNATURE], "{}", Err(SignatureError::Signature)),
+            (
+                "body grew",
+                [ID, &time, SIGNATURE],
+                &format!("{BODY} "),
+                Err(SignatureError::Signature),
+            ),
+            ("cut short", [ID, &time, cut], BODY, Err(SignatureError::Signature)),
+            ("version alone", [ID, &time, "v1,"], BODY, Err(SignatureError::Signature)),
+            ("no version", [ID, &time, no_version], BODY, Err(SignatureError::Signature)),
+            ("other version", [ID, &time, &asymmetric], BODY, Err(SignatureError::Signature)),
         ];
         for (name, headers, body, expected) in rows {
             assert_eq!(&verify(SECRET, *headers, body, TIME), expected, "{name}");
         }
         let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-        assert_eq!(verify(other, [ID, &time, SIGNATURE], BODY, TIME), Err(Forged::Signature));
+        assert_eq!(
+            verify(other, [ID, &time, SIGNATURE], BODY, TIME),
+            Err(SignatureError::Signature)
+        );
     }
 
     #[test]
     fn five_minutes_both_ways() {
         let rows = [
-            (TIME - 301, Err(Forged::TooNew)),
+            (TIME - 301, Err(SignatureError::TooNew)),
             (TIME - 300, Ok(())),
             (TIME, Ok(())),
             (TIME + 300, Ok(())),
-            (TIME + 301, Err(Forged::TooOld)),
-            (0, Err(Forged::TooNew)),
+            (TIME + 301, Err(SignatureError::TooOld)),
+            (0, Err(SignatureError::TooNew)),
         ];
         for (now, expected) in rows {
             let headers = [ID, &TIME.to_string(), SIGNATURE];
@@ -186,7 +205,10 @@ mod tests {
     #[test]
     fn a_moved_timestamp_does_not_fit_the_signature() {
         let later = (TIME + 1).to_string();
-        assert_eq!(verify(SECRET, [ID, &later, SIGNATURE], BODY, TIME), Err(Forged::Signature));
+        assert_eq!(
+            verify(SECRET, [ID, &later, SIGNATURE], BODY, TIME),
+            Err(SignatureError::Signature)
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::note::Note;
 use super::push::{Push, Pushed};
-use super::record::{Change, RecordRef};
+use super::record::{RecordRef, RecordState};
 use super::webhook::{Head, Received, Refused, Webhook};
 use crate::error::CallError;
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use shared::fields::catalogue::Field;
 
 /// One account of a vendor.
 #[async_trait]
-pub trait Crm: Send + Sync {
+pub trait CrmAdapter: Send + Sync {
     /// Finds or creates the person's record, and writes the values into its fields. Safe to repeat
     /// at any point: there is exactly one record afterwards.
     ///
@@ -105,12 +105,12 @@ pub trait Webhooks: Send + Sync {
     /// Why the webhook is refused.
     fn receive(&self, webhook: &Webhook<'_>) -> Result<Received, Refused>;
 
-    /// Reads the current state of records. Deleted ones are returned as [`Change::PersonGone`] and
-    /// [`Change::DealGone`].
+    /// Reads the current state of records. Deleted ones are returned as
+    /// [`RecordState::PersonGone`] and [`RecordState::DealGone`].
     ///
     /// # Errors
     /// The error of the call.
-    async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError>;
+    async fn read(&self, records: &[RecordRef]) -> Result<Vec<RecordState>, CallError>;
 }
 
 /// The result of declaring fields.
@@ -139,7 +139,7 @@ pub struct DeclaredField {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
     /// The changes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<RecordState>,
     /// The time of the last change on this page, Unix milliseconds: where the next page begins.
     /// `None` if there are no more changes now.
     pub more_from_ms: Option<i64>,

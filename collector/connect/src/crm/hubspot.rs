@@ -23,11 +23,11 @@ mod changed;
 
 pub(super) use config::HubspotConfig;
 
-use super::adapter::{Crm, Declared, Fields, Notes, Page, Polling, Webhooks};
+use super::adapter::{CrmAdapter, Declared, Fields, Notes, Page, Polling, Webhooks};
 use super::note::Note;
 use super::push::{Push, Pushed};
-use super::record::{Change, RecordRef};
-use super::settings::{Adapter, Settings};
+use super::record::{RecordRef, RecordState};
+use super::settings::{AdapterSettings, ConnectedCrm};
 use super::webhook::{Head, Received, Refused, Webhook};
 use crate::call::Request;
 use crate::error::CallError;
@@ -42,13 +42,13 @@ use words::{CONTACT, DEAL};
 ///
 /// # Errors
 /// If the settings cannot be used.
-pub(super) fn connect(own: &HubspotConfig, settings: Settings) -> Result<Adapter> {
+pub(super) fn connect(own: &HubspotConfig, settings: AdapterSettings) -> Result<ConnectedCrm> {
     let account = Hubspot::new(own, settings)?;
-    Ok(Adapter { caller: Arc::clone(&account.caller), crm: Box::new(account) })
+    Ok(ConnectedCrm { caller: Arc::clone(&account.caller), crm: Box::new(account) })
 }
 
 #[async_trait]
-impl Crm for Hubspot {
+impl CrmAdapter for Hubspot {
     async fn push(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
         self.push_contact(push).await
     }
@@ -120,7 +120,7 @@ impl Webhooks for Hubspot {
         self.subscriber.receive(webhook)
     }
 
-    async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError> {
+    async fn read(&self, records: &[RecordRef]) -> Result<Vec<RecordState>, CallError> {
         self.read_records(records).await
     }
 }

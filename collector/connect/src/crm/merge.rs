@@ -17,7 +17,7 @@ use shared::lead::Contact;
 
 /// The value that one field of a record should have.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct DesiredValue {
     /// The vendor's name of the field.
     pub name: String,
     /// The value in the vendor's format; null if it is not known.
@@ -39,15 +39,15 @@ pub enum Rule {
     Replace,
 }
 
-impl Wanted {
+impl DesiredValue {
     /// A standard field of the CRM, such as the e-mail address.
-    pub fn own(name: &str, value: Option<String>) -> Self {
+    pub fn standard(name: &str, value: Option<String>) -> Self {
         let (value, placeholder) = (value.map_or(Value::Null, Value::from), Value::Null);
         Self { name: name.to_owned(), value, placeholder, rule: Rule::Fill, kind: None }
     }
 
     /// One of our fields, with its name and value in the vendor's format.
-    pub fn ours(name: String, field: &Field, value: Option<Value>, overwrite_first: bool) -> Self {
+    pub fn clew(name: String, field: &Field, value: Option<Value>, overwrite_first: bool) -> Self {
         let rule = match is_written_once(field) && !overwrite_first {
             true => Rule::Fill,
             false => Rule::Replace,
@@ -60,9 +60,9 @@ impl Wanted {
 /// The fields to write into an existing record, or (`None`) into a new one. `is_same` decides
 /// whether an existing value equals the wanted one in the vendor's format.
 pub fn merge<'a>(
-    wanted: impl IntoIterator<Item = &'a Wanted>,
+    wanted: impl IntoIterator<Item = &'a DesiredValue>,
     there: Option<&Value>,
-    is_same: impl Fn(&Wanted, &Value) -> bool,
+    is_same: impl Fn(&DesiredValue, &Value) -> bool,
 ) -> Map<String, Value> {
     let mut members = Map::new();
     for field in wanted {
@@ -126,7 +126,7 @@ mod tests {
 
     /// One field: the wanted value, the existing value (`None`: the record is new), and what is
     /// written.
-    fn check(wanted: &Wanted, there: Option<&Value>, expected: &Value) {
+    fn check(wanted: &DesiredValue, there: Option<&Value>, expected: &Value) {
         let there = there.map(|there| json!({ "field": there }));
         let written = merge([wanted], there.as_ref(), |wanted, there| *there == wanted.value);
         let expected = match expected {
@@ -139,19 +139,22 @@ mod tests {
     #[test]
     fn what_is_written() {
         let (null, a, b, empty) = (json!(null), json!("a"), json!("b"), json!(""));
-        let own = Wanted::own("field", Some("a".into()));
+        let own = DesiredValue::standard("field", Some("a".into()));
         check(&own, None, &a);
         check(&own, Some(&null), &a);
         check(&own, Some(&empty), &a);
         check(&own, Some(&a), &null);
         check(&own, Some(&b), &null);
-        check(&Wanted::own("field", None), Some(&b), &null);
-        check(&Wanted::own("field", None), None, &null);
-        check(&Wanted::own("field", Some(String::new())), Some(&b), &null);
+        check(&DesiredValue::standard("field", None), Some(&b), &null);
+        check(&DesiredValue::standard("field", None), None, &null);
+        check(&DesiredValue::standard("field", Some(String::new())), Some(&b), &null);
 
         let needed = |value: Option<&str>| {
             let placeholder = json!("-");
-            Wanted { placeholder, ..Wanted::own("field", value.map(str::to_owned)) }
+            DesiredValue {
+                placeholder,
+                ..DesiredValue::standard("field", value.map(str::to_owned))
+            }
         };
         check(&needed(None), None, &json!("-"));
         check(&needed(None), Some(&null), &null);
@@ -170,7 +173,7 @@ mod tests {
         ] {
             let wanted = |value| {
                 let field = find(name).unwrap();
-                Wanted::ours("field".into(), field, value, overwrite)
+                DesiredValue::clew("field".into(), field, value, overwrite)
             };
             let expected = if replaces { &a } else { &null };
             check(&wanted(Some(a.clone())), Some(&b), expected);

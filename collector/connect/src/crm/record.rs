@@ -17,7 +17,7 @@ pub struct RecordRef {
 
 /// The current state of a record in a CRM.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Change {
+pub enum RecordState {
     /// A person's record.
     Person(PersonRecord),
     /// A deal.

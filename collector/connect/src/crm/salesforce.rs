@@ -20,11 +20,11 @@ mod outbound;
 
 pub(super) use config::SalesforceConfig;
 
-use super::adapter::{Crm, Declared, Fields, Notes, Page, Polling, Webhooks};
+use super::adapter::{CrmAdapter, Declared, Fields, Notes, Page, Polling, Webhooks};
 use super::note::Note;
 use super::push::{Push, Pushed};
-use super::record::{Change, RecordRef};
-use super::settings::{Adapter, Settings};
+use super::record::{RecordRef, RecordState};
+use super::settings::{AdapterSettings, ConnectedCrm};
 use super::webhook::{Head, Received, Refused, Webhook};
 use crate::error::CallError;
 use anyhow::Result;
@@ -37,13 +37,13 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// If the settings cannot be used.
-pub(super) fn connect(own: &SalesforceConfig, settings: Settings) -> Result<Adapter> {
+pub(super) fn connect(own: &SalesforceConfig, settings: AdapterSettings) -> Result<ConnectedCrm> {
     let organization = Salesforce::new(own, settings)?;
-    Ok(Adapter { caller: Arc::clone(&organization.caller), crm: Box::new(organization) })
+    Ok(ConnectedCrm { caller: Arc::clone(&organization.caller), crm: Box::new(organization) })
 }
 
 #[async_trait]
-impl Crm for Salesforce {
+impl CrmAdapter for Salesforce {
     async fn push(&self, push: &Push<'_>) -> Result<Pushed, CallError> {
         self.push_person(push).await
     }
@@ -113,7 +113,7 @@ impl Webhooks for Salesforce {
         outbound::receive(&self.own, webhook)
     }
 
-    async fn read(&self, records: &[RecordRef]) -> Result<Vec<Change>, CallError> {
+    async fn read(&self, records: &[RecordRef]) -> Result<Vec<RecordState>, CallError> {
         Ok(self.read_records(records).await?)
     }
 }

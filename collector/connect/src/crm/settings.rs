@@ -1,7 +1,7 @@
 //! The inputs of every vendor's adapter, beside its own table, and the checks that all vendors
 //! share.
 
-use super::adapter::Crm;
+use super::adapter::CrmAdapter;
 use crate::call::Caller;
 use crate::transport::Transport;
 use crate::vault::Vault;
@@ -19,7 +19,7 @@ pub(super) const CALLS_IN_10_SECONDS: u32 = 100;
 const LEAST_CALLS: u32 = 10;
 
 /// The inputs of an adapter.
-pub struct Settings {
+pub struct AdapterSettings {
     /// The connection's name.
     pub name: String,
     /// The prefix of our fields' names.
@@ -37,9 +37,9 @@ pub struct Settings {
 }
 
 /// An adapter that is ready for use.
-pub struct Adapter {
+pub struct ConnectedCrm {
     /// The adapter.
-    pub crm: Box<dyn Crm>,
+    pub crm: Box<dyn CrmAdapter>,
     /// Makes its calls.
     pub caller: Arc<Caller>,
 }

@@ -1,7 +1,7 @@
 //! API keys as extractors. A handler runs only with the key it names, and reaches a site's data only with a
 //! scope: [`Access`] to a site comes from [`Allowed`] and [`Holder`], which check it.
 
-use super::query::{OfSite, Query};
+use super::query::{Query, SiteQuery};
 use crate::problem::ApiError;
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -124,7 +124,7 @@ impl<S: Needs> Holder<S> {
         if !key.config.scopes.allow(S::SCOPE) {
             return Err(ApiError::MissingScope(S::SCOPE));
         }
-        let named = Query::<OfSite>::of(request)?.site.clone();
+        let named = Query::<SiteQuery>::of(request)?.site.clone();
         Ok(Self { key, named, scope: PhantomData })
     }
 
@@ -134,13 +134,13 @@ impl<S: Needs> Holder<S> {
         let Self { key: ApiKey { config, settings }, named, .. } = self;
         let site = match (named.as_deref(), elsewhere, config.sites.as_slice()) {
             (Some(one), Some(other), _) if one != other => {
-                let told = "The query and the body name different sites.";
-                return Err(ApiError::Invalid(told.into()));
+                let detail = "The query and the body name different sites.";
+                return Err(ApiError::Invalid(detail.into()));
             }
             (None, None, [only]) => Some(only),
             (None, None, _) => {
-                let told = "This key opens several sites: say which one is meant with `?site=`.";
-                return Err(ApiError::Invalid(told.into()));
+                let detail = "This key opens several sites: say which one is meant with `?site=`.";
+                return Err(ApiError::Invalid(detail.into()));
             }
             (Some(name), ..) | (None, Some(name), _) => {
                 config.sites.iter().find(|site| site.as_str() == name)

@@ -43,7 +43,7 @@ pub(super) async fn script(
     responses(
         (status = 200, description = "The script.", body = String, content_type = "text/javascript"),
         (status = 304, description = "The browser has this version already."),
-        super::refusals::NoSuch,
+        super::refusals::NotFoundResponse,
     ),
 )]
 pub(super) async fn script_by_hash(
@@ -84,7 +84,7 @@ pub(super) async fn module(
     responses(
         (status = 200, description = "The module.", body = Vec<u8>, content_type = "application/wasm"),
         (status = 304, description = "The browser has this version already."),
-        super::refusals::NoSuch,
+        super::refusals::NotFoundResponse,
     ),
 )]
 pub(super) async fn module_by_hash(

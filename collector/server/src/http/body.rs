@@ -59,14 +59,14 @@ impl Bodies {
 }
 
 /// A body that is still to be read.
-pub(super) struct Unread {
+pub(super) struct UnreadBody {
     payload: Payload,
-    told_bytes: Option<usize>,
+    content_length: Option<usize>,
     bodies: Data<Bodies>,
     time: Duration,
 }
 
-impl FromRequest for Unread {
+impl FromRequest for UnreadBody {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
@@ -76,13 +76,13 @@ impl FromRequest for Unread {
     }
 }
 
-impl Unread {
+impl UnreadBody {
     fn of(request: &HttpRequest, payload: &mut Payload) -> Option<Self> {
         let settings = request.app_data::<Data<CurrentSettings>>()?.get();
         let length = request.headers().get(header::CONTENT_LENGTH);
         Some(Self {
             payload: payload.take(),
-            told_bytes: length.and_then(|length| length.to_str().ok()?.parse().ok()),
+            content_length: length.and_then(|length| length.to_str().ok()?.parse().ok()),
             bodies: request.app_data::<Data<Bodies>>()?.clone(),
             time: settings.config.limits.request_time(),
         })
@@ -90,9 +90,9 @@ impl Unread {
 
     /// The whole body.
     pub(super) async fn read(self, sender: Sender) -> Result<Body, BodyError> {
-        let Self { payload, told_bytes, bodies, time } = self;
+        let Self { payload, content_length, bodies, time } = self;
         let core = Arc::clone(&bodies.core);
-        let read = timeout(time, gather(payload, told_bytes, &bodies, sender));
+        let read = timeout(time, gather(payload, content_length, &bodies, sender));
         let read = read.await.unwrap_or(Err(BodyError::TooSlow));
         match read {
             Err(BodyError::TooSlow) => {
@@ -113,12 +113,12 @@ impl Unread {
 
 async fn gather(
     mut payload: Payload,
-    told_bytes: Option<usize>,
+    content_length: Option<usize>,
     bodies: &Bodies,
     sender: Sender,
 ) -> Result<Body, BodyError> {
     let most = sender.most_bytes();
-    if told_bytes.is_some_and(|told| told > most) {
+    if content_length.is_some_and(|length| length > most) {
         return Err(BodyError::TooLarge);
     }
     let mut body = Body { bytes: Vec::new(), room: Arc::clone(&bodies.room[sender as usize]) };
@@ -188,7 +188,7 @@ impl From<BodyError> for ApiError {
 }
 
 /// The whole body of a request with an API key.
-pub(super) async fn read(body: Unread) -> Result<Body, ApiError> {
+pub(super) async fn read(body: UnreadBody) -> Result<Body, ApiError> {
     Ok(body.read(Sender::Key).await?)
 }
 

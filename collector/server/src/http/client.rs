@@ -16,10 +16,10 @@ pub(super) fn address(request: &HttpRequest, trusted: &[Network]) -> Option<IpAd
     let headers = request.headers();
     let listed = values(headers, &HeaderName::from_static("x-forwarded-for"));
     if !listed.is_empty() {
-        return behind(peer, &listed, trusted, Some);
+        return behind_proxies(peer, &listed, trusted, Some);
     }
     let listed = values(headers, &HeaderName::from_static("forwarded"));
-    behind(peer, &listed, trusted, forwarded_for)
+    behind_proxies(peer, &listed, trusted, forwarded_for)
 }
 
 /// The elements of a list that may stand in several headers of one name, in order; text that is no
@@ -30,7 +30,7 @@ fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
 }
 
 /// Walks from the peer back through what proxies listed.
-fn behind<'a>(
+fn behind_proxies<'a>(
     peer: IpAddr,
     listed: &[&'a str],
     trusted: &[Network],

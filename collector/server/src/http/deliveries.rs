@@ -1,8 +1,8 @@
 //! Deliveries: listed with their state, replayed on demand.
 
 use super::api_key::{Admin, Allowed, LeadsRead};
-use super::query::{OfSite, Page, Query, parsed};
-use super::refusals::{KeyRefused, NoSuch};
+use super::query::{Page, Query, SiteQuery, parsed};
+use super::refusals::{KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 /// Deliveries in one state.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct InState {
+pub(super) struct StateQuery {
     /// Only deliveries in this state.
     #[param(value_type = Option<DeliveryState>)]
     state: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct InState {
 /// Deliveries of one lead.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct OfLead {
+pub(super) struct LeadQuery {
     /// Only deliveries of this lead, by its id.
     lead: Option<String>,
 }
@@ -38,7 +38,7 @@ pub(super) struct OfLead {
     tag = "Deliveries",
     operation_id = "listDeliveries",
     security(("api_key" = ["leads:read"])),
-    params(OfSite, Page, InState, OfLead),
+    params(SiteQuery, Page, StateQuery, LeadQuery),
     responses(
         (status = 200, description = "A page of deliveries.", body = Deliveries<'static>),
         KeyRefused,
@@ -48,8 +48,8 @@ pub(super) async fn list(
     core: Data<Core>,
     key: Allowed<LeadsRead>,
     window: Query<Page>,
-    in_state: Query<InState>,
-    of_lead: Query<OfLead>,
+    in_state: Query<StateQuery>,
+    of_lead: Query<LeadQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let lead = parsed("lead", of_lead.lead.as_deref(), LeadId::parse)?;
     let of = lead.map_or(DeliveriesOf::Site, DeliveriesOf::Lead);
@@ -62,7 +62,7 @@ pub(super) async fn page(
     site: &SiteId,
     of: DeliveriesOf,
     window: &Page,
-    in_state: &InState,
+    in_state: &StateQuery,
 ) -> Result<HttpResponse, ApiError> {
     let state = parsed("state", in_state.state.as_deref(), DeliveryState::parse)?;
     let after = window.after(DeliveryId::parse)?;
@@ -82,10 +82,10 @@ pub(super) async fn page(
     tag = "Deliveries",
     operation_id = "replayDelivery",
     security(("api_key" = ["admin"])),
-    params(("delivery" = String, Path, description = "The delivery's id."), OfSite),
+    params(("delivery" = String, Path, description = "The delivery's id."), SiteQuery),
     responses(
         (status = 202, description = "The delivery, which is due now.", body = Delivery<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]

@@ -1,6 +1,6 @@
 //! What browsers send: batches, and the pixel of pages without script.
 
-use super::body::{BodyError, Sender, Unread};
+use super::body::{BodyError, Sender, UnreadBody};
 use super::client;
 use super::query::Query;
 use crate::problem::ApiError;
@@ -51,7 +51,7 @@ pub(super) async fn collect(
     settings: Data<CurrentSettings>,
     ingest: Data<Ingest>,
     request: HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> HttpResponse {
     let settings = settings.get();
     let mut response = match accept(&core, &ingest, &settings, &request, body).await {
@@ -85,7 +85,7 @@ async fn accept(
     ingest: &Ingest,
     settings: &Settings,
     request: &HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<Accepted, ApiError> {
     let body = body.read(Sender::Browser).await.map_err(|error| match error {
         BodyError::BrokenOff => ingest.refuse(DropReason::Malformed).into(),
@@ -136,7 +136,7 @@ pub(super) async fn pixel(
     let settings = settings.get();
     let query = Query::<PixelQuery>::of(&request)?;
     let now_ms = core.now_ms();
-    let page = EventId::new(now_ms, core.dice.roll());
+    let page = EventId::new(now_ms, core.random.bytes());
     let mut event = Event::new(page, now_ms, page, Kind::PageView);
     event.url = text(request.headers(), header::REFERER);
     event.referrer = query.referrer.as_deref().unwrap_or_default();

@@ -1,10 +1,10 @@
 //! Feedback about leads, reported by CRMs and other programs.
 
 use super::api_key::{Allowed, LeadsRead, LeadsWrite};
-use super::body::{self, Unread};
+use super::body::{self, UnreadBody};
 use super::leads::LeadPath;
-use super::query::{OfSite, Page, Query};
-use super::refusals::{BodyRefused, KeyRefused, NoSuch};
+use super::query::{Page, Query, SiteQuery};
+use super::refusals::{BodyRefused, KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -27,13 +27,13 @@ use serde::Serialize;
     tag = "Stages and revenue",
     operation_id = "reportStage",
     security(("api_key" = ["leads:write"])),
-    params(LeadPath, OfSite, ("Idempotency-Key" = Option<String>, Header, description = "The report's id, if the body has no `reference`.")),
+    params(LeadPath, SiteQuery, ("Idempotency-Key" = Option<String>, Header, description = "The report's id, if the body has no `reference`.")),
     request_body(content = StageRequest, example = json!({ "stage": "sql", "reason": "asked for an offer" })),
     responses(
         (status = 201, description = "Recorded.", body = StageReported<'static>),
         (status = 200, description = "It had been reported before.", body = StageReported<'static>),
         (status = 409, description = "The `reference` was used for another report, or the CRM record is another lead's.", body = clew_api::Problem, content_type = "application/problem+json"),
-        NoSuch,
+        NotFoundResponse,
         BodyRefused,
         KeyRefused,
     ),
@@ -43,7 +43,7 @@ pub(super) async fn stage(
     key: Allowed<LeadsWrite>,
     lead: Path<String>,
     http: HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(body).await?;
     let reference = body::idempotency_key(&http)?;
@@ -65,7 +65,7 @@ pub(super) async fn stage(
     tag = "Stages and revenue",
     operation_id = "reportRevenue",
     security(("api_key" = ["leads:write"])),
-    params(OfSite, ("Idempotency-Key" = Option<String>, Header, description = "The report's id, if the body has no `reference`.")),
+    params(SiteQuery, ("Idempotency-Key" = Option<String>, Header, description = "The report's id, if the body has no `reference`.")),
     request_body(content = RevenueRequest, example = json!({
         "email": "jane@example.com", "deal": "D-1042", "kind": "won", "amount": "1200.00", "currency": "EUR",
     })),
@@ -73,7 +73,7 @@ pub(super) async fn stage(
         (status = 201, description = "Recorded.", body = RevenueReported<'static>),
         (status = 200, description = "It had been reported before.", body = RevenueReported<'static>),
         (status = 409, description = "The `reference` was used for another report, or the deal or CRM record is another lead's.", body = clew_api::Problem, content_type = "application/problem+json"),
-        NoSuch,
+        NotFoundResponse,
         BodyRefused,
         KeyRefused,
     ),
@@ -82,7 +82,7 @@ pub(super) async fn revenue(
     feedback: Data<Feedback>,
     key: Allowed<LeadsWrite>,
     http: HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(body).await?;
     let reference = body::idempotency_key(&http)?;
@@ -101,7 +101,7 @@ pub(super) async fn revenue(
     tag = "Stages and revenue",
     operation_id = "listUnmatched",
     security(("api_key" = ["leads:read"])),
-    params(OfSite, Page),
+    params(SiteQuery, Page),
     responses(
         (status = 200, description = "A page of unmatched records.", body = Unmatched<'static>),
         KeyRefused,

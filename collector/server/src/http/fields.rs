@@ -3,8 +3,8 @@
 use super::api_key::{Allowed, ApiKey, LeadsRead};
 use super::etag;
 use super::leads::{LeadPath, view_of};
-use super::query::{OfSite, Query};
-use super::refusals::{KeyRefused, NoSuch};
+use super::query::{Query, SiteQuery};
+use super::refusals::{KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -24,7 +24,7 @@ use utoipa::IntoParams;
     tag = "Fields",
     operation_id = "listFields",
     security(("api_key" = [])),
-    params(OfSite),
+    params(SiteQuery),
     responses(
         (status = 200, description = "Every field, in the order of exports.", body = Vec<FieldInfo<'static>>),
         (status = 304, description = "The caller has this version already."),
@@ -59,11 +59,11 @@ pub(super) struct Selected {
     tag = "Fields",
     operation_id = "getLeadFields",
     security(("api_key" = ["leads:read"])),
-    params(LeadPath, OfSite, Selected),
+    params(LeadPath, SiteQuery, Selected),
     responses(
         (status = 200, description = "The fields.", body = LeadFields),
         (status = 304, description = "The caller has this version already."),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]

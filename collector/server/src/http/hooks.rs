@@ -1,8 +1,8 @@
 //! Webhooks of CRMs: verified, stored, acknowledged. The records they name are read later.
 
-use super::body::{Sender, Unread};
+use super::body::{Sender, UnreadBody};
 use super::inbound;
-use super::refusals::{BodyRefused, KeyRefused, NoSuch};
+use super::refusals::{BodyRefused, KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -30,7 +30,7 @@ use std::sync::Arc;
         (status = 202, description = "Recorded.", body = InboundAccepted),
         (status = 200, description = "It had been reported before; or the response that a CRM expects.", body = InboundDuplicate),
         BodyRefused,
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -39,7 +39,7 @@ pub(super) async fn receive(
     feedback: Data<Feedback>,
     connection: Path<String>,
     request: HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let (core, settings, connections, inbox) = services;
     let settings = settings.get();
@@ -67,7 +67,7 @@ pub(super) async fn receive(
         (status = 200, description = "The response that the CRM expects."),
         (status = 401, description = "The secret is wrong.", body = clew_api::Problem, content_type = "application/problem+json"),
         BodyRefused,
-        NoSuch,
+        NotFoundResponse,
     ),
 )]
 pub(super) async fn receive_by_secret(
@@ -76,7 +76,7 @@ pub(super) async fn receive_by_secret(
     inbox: Data<Inbox>,
     path: Path<(String, String)>,
     request: HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let (connection, secret) = path.into_inner();
     let connection = settings.get().connection(&connections, &connection)?;
@@ -88,7 +88,7 @@ async fn take(
     connection: Option<Arc<Connection>>,
     secret_path: &str,
     request: &HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let connection = connection.ok_or(ApiError::NotFound("connection"))?;
     let header = |name: &str| {

@@ -1,7 +1,7 @@
 //! Webhooks of tools between: signed as Standard Webhooks says, or with an API key.
 
 use super::api_key::{Holder, LeadsWrite};
-use super::body::{self, Sender, Unread};
+use super::body::{self, Sender, UnreadBody};
 use crate::problem::ApiError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -19,7 +19,7 @@ pub(super) async fn receive(
     settings: &Settings,
     inbound: &Inbound,
     request: &HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let (id, body) = match request.headers().contains_key(header::AUTHORIZATION) {
         true => {

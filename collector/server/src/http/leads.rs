@@ -1,9 +1,9 @@
 //! Leads: created by form handlers, read by CRMs.
 
 use super::api_key::{Access, Admin, Allowed, Holder, LeadsRead, LeadsWrite};
-use super::body::{self, Unread};
-use super::query::{OfSite, Page, Query, flag};
-use super::refusals::{BodyRefused, KeyRefused, NoSuch};
+use super::body::{self, UnreadBody};
+use super::query::{Page, Query, SiteQuery, flag};
+use super::refusals::{BodyRefused, KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -14,7 +14,7 @@ use clew_api::{
 use clew_core::Core;
 use clew_store::{LeadKey, StoreError};
 use collector::config::Scope;
-use collector::conversion::{Conversions, Made, idempotency, read_request};
+use collector::conversion::{ConversionResult, Conversions, idempotency, read_request};
 use collector::leads::{LeadView, Moment, find, load};
 use collector::outbox::webhook::sample;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ use utoipa::IntoParams;
     operation_id = "createLead",
     security(("api_key" = ["leads:write"])),
     params(
-        OfSite,
+        SiteQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key within 24 hours changes nothing."),
     ),
     request_body(content = LeadRequest, example = json!({
@@ -55,14 +55,14 @@ pub(super) async fn create(
     conversions: Data<Conversions>,
     holder: Holder<LeadsWrite>,
     http: HttpRequest,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(body).await?;
     let request = read_request(&body)?;
     let key = holder.on(request.site.as_deref())?;
     let idempotency = idempotency(body::idempotency_key(&http)?, &body)?;
     let made = conversions.from_request(&key.settings, &key.site, request, idempotency).await?;
-    let Made { view, conversion, repeated } = made;
+    let ConversionResult { view, conversion, repeated } = made;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
     let created = match key.may(Scope::LeadsRead) {
@@ -123,7 +123,7 @@ enum Order {
     tag = "Leads",
     operation_id = "listLeads",
     security(("api_key" = ["leads:read"])),
-    params(OfSite, Page, Filter),
+    params(SiteQuery, Page, Filter),
     responses(
         (status = 200, description = "A page of leads.", body = LeadsListed<'static>),
         KeyRefused,
@@ -205,10 +205,10 @@ fn parse_converted(text: &str) -> Option<(i64, LeadId)> {
     tag = "Leads",
     operation_id = "getLead",
     security(("api_key" = ["leads:read"])),
-    params(LeadPath, OfSite),
+    params(LeadPath, SiteQuery),
     responses(
         (status = 200, description = "The lead.", body = LeadDetails<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -228,10 +228,10 @@ pub(super) async fn show(
     tag = "Journeys",
     operation_id = "getLeadJourney",
     security(("api_key" = ["leads:read"])),
-    params(LeadPath, OfSite, Page),
+    params(LeadPath, SiteQuery, Page),
     responses(
         (status = 200, description = "A page of the journey.", body = LeadJourney<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -263,10 +263,10 @@ pub(super) async fn journey(
     tag = "Leads",
     operation_id = "confirmLead",
     security(("api_key" = ["leads:write"])),
-    params(LeadPath, OfSite),
+    params(LeadPath, SiteQuery),
     responses(
         (status = 200, description = "The lead that it became; a receipt for a key without `leads:read`.", body = LeadShown<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -292,10 +292,10 @@ pub(super) async fn confirm(
     tag = "Leads",
     operation_id = "undoJoin",
     security(("api_key" = ["admin"])),
-    params(LeadPath, ("visitor" = String, Path, description = "The visitor: the value of its cookie."), OfSite),
+    params(LeadPath, ("visitor" = String, Path, description = "The visitor: the value of its cookie."), SiteQuery),
     responses(
         (status = 200, description = "The lead.", body = ShownLead<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]

@@ -5,7 +5,7 @@ use crate::problem::ApiError;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Payload};
 use clew_core::Core;
-use clew_store::{Relabelled, StoreError, Takes};
+use clew_store::{Readiness, Relabelled, StoreError};
 use collector::settings::CurrentSettings;
 use collector::transfer::Lines;
 use futures_util::StreamExt;
@@ -47,8 +47,8 @@ const READY: Duration = Duration::from_secs(1);
 pub(super) async fn readiness(core: Data<Core>) -> Result<String, ApiError> {
     let takes = timeout(READY, core.store.ready()).await.map_err(|_| ApiError::Busy)?;
     Ok(match takes? {
-        Takes::Everything => "ready\n".to_owned(),
-        Takes::AllButPageViews(why) => format!("ready for leads alone: {why}\n"),
+        Readiness::Everything => "ready\n".to_owned(),
+        Readiness::AllButPageViews(why) => format!("ready for leads alone: {why}\n"),
     })
 }
 

@@ -51,7 +51,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
 /// The site that a request is about.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct OfSite {
+pub(super) struct SiteQuery {
     /// The site, if the key opens several.
     #[param(example = "demo")]
     pub(super) site: Option<String>,

@@ -13,7 +13,7 @@ pub(super) struct KeyRefused;
 pub(super) struct BodyRefused;
 
 /// 404.
-pub(super) struct NoSuch;
+pub(super) struct NotFoundResponse;
 
 impl IntoResponses for KeyRefused {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -39,7 +39,7 @@ impl IntoResponses for BodyRefused {
     }
 }
 
-impl IntoResponses for NoSuch {
+impl IntoResponses for NotFoundResponse {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems([("404", "Not found, or not on a site that the key opens.")])
     }

@@ -3,10 +3,10 @@
 mod order;
 
 use super::api_key::{Access, Allowed, Hooks};
-use super::body::{self, Unread};
-use super::deliveries::{self as list_of, InState};
-use super::query::{OfSite, Page, Query};
-use super::refusals::{BodyRefused, KeyRefused, NoSuch};
+use super::body::{self, UnreadBody};
+use super::deliveries::{self as list_of, StateQuery};
+use super::query::{Page, Query, SiteQuery};
+use super::refusals::{BodyRefused, KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -47,7 +47,7 @@ pub(super) struct HookPath {
     tag = "Subscriptions",
     operation_id = "subscribe",
     security(("api_key" = ["hooks"])),
-    params(OfSite),
+    params(SiteQuery),
     request_body(content = NewHook, example = json!({ "target_url": "https://hooks.example.com/catch/1", "event": "lead.converted" })),
     responses(
         (status = 201, description = "The subscription with its secret.", body = HookSecret<'static>),
@@ -59,7 +59,7 @@ pub(super) struct HookPath {
 pub(super) async fn subscribe(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let hook: NewHook = read(&body::read(body).await?)?;
     let order = Order {
@@ -80,7 +80,7 @@ pub(super) async fn subscribe(
     tag = "Subscriptions",
     operation_id = "listHooks",
     security(("api_key" = ["hooks"])),
-    params(OfSite),
+    params(SiteQuery),
     responses(
         (status = 200, description = "The subscriptions.", body = HookList<'static>),
         KeyRefused,
@@ -101,10 +101,10 @@ pub(super) async fn list(
     tag = "Subscriptions",
     operation_id = "getHook",
     security(("api_key" = ["hooks"])),
-    params(HookPath, OfSite),
+    params(HookPath, SiteQuery),
     responses(
         (status = 200, description = "The subscription.", body = Hook<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -123,11 +123,11 @@ pub(super) async fn show(
     tag = "Subscriptions",
     operation_id = "changeHook",
     security(("api_key" = ["hooks"])),
-    params(HookPath, OfSite),
+    params(HookPath, SiteQuery),
     request_body(content = HookChanges, example = json!({ "disabled": true })),
     responses(
         (status = 200, description = "The subscription.", body = Hook<'static>),
-        NoSuch,
+        NotFoundResponse,
         BodyRefused,
         KeyRefused,
     ),
@@ -137,7 +137,7 @@ pub(super) async fn change(
     subscriptions: Data<Subscriptions>,
     key: Allowed<Hooks>,
     id: Path<String>,
-    body: Unread,
+    body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse(&id)?;
     let changes: HookChanges = read(&body::read(body).await?)?;
@@ -168,10 +168,10 @@ pub(super) async fn change(
     tag = "Subscriptions",
     operation_id = "unsubscribe",
     security(("api_key" = ["hooks"])),
-    params(HookPath, OfSite),
+    params(HookPath, SiteQuery),
     responses(
         (status = 204, description = "The subscription has ended."),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -195,10 +195,10 @@ pub(super) async fn unsubscribe(
     tag = "Subscriptions",
     operation_id = "rotateHookSecret",
     security(("api_key" = ["hooks"])),
-    params(HookPath, OfSite),
+    params(HookPath, SiteQuery),
     responses(
         (status = 200, description = "The subscription with its new secret.", body = HookSecret<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -221,11 +221,11 @@ pub(super) async fn rotate(
     tag = "Subscriptions",
     operation_id = "testHook",
     security(("api_key" = ["hooks"])),
-    params(HookPath, OfSite),
+    params(HookPath, SiteQuery),
     responses(
         (status = 200, description = "How the receiver responded.", body = HookTest),
         (status = 409, description = "The subscription's secret cannot be used any more.", body = Problem, content_type = "application/problem+json"),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -251,10 +251,10 @@ pub(super) async fn test(
     tag = "Deliveries",
     operation_id = "testDestination",
     security(("api_key" = ["hooks"])),
-    params(("name" = String, Path, description = "The destination's name in the configuration."), OfSite),
+    params(("name" = String, Path, description = "The destination's name in the configuration."), SiteQuery),
     responses(
         (status = 200, description = "How the receiver responded.", body = HookTest),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -274,7 +274,7 @@ pub(super) async fn test_destination(
 /// The event of a sample.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct OfEvent {
+pub(super) struct EventQuery {
     /// The event; `lead.converted` if absent.
     #[param(value_type = Option<DeliveryKind>)]
     event: Option<String>,
@@ -290,7 +290,7 @@ pub(super) struct OfEvent {
     tag = "Subscriptions",
     operation_id = "sampleHook",
     security(("api_key" = ["hooks"])),
-    params(OfSite, OfEvent),
+    params(SiteQuery, EventQuery),
     responses(
         (status = 200, description = "Up to three bodies.", body = Vec<FlatEvent>),
         KeyRefused,
@@ -299,7 +299,7 @@ pub(super) struct OfEvent {
 pub(super) async fn sample(
     core: Data<Core>,
     key: Allowed<Hooks>,
-    wanted: Query<OfEvent>,
+    wanted: Query<EventQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let kind = event(wanted.event.as_deref().unwrap_or(DeliveryKind::Converted.as_str()))?;
     let bodies = sample::sample(&core, &key.settings, &key.site, kind).await?;
@@ -313,10 +313,10 @@ pub(super) async fn sample(
     tag = "Subscriptions",
     operation_id = "listHookDeliveries",
     security(("api_key" = ["hooks"])),
-    params(HookPath, OfSite, Page, InState),
+    params(HookPath, SiteQuery, Page, StateQuery),
     responses(
         (status = 200, description = "A page of deliveries.", body = Deliveries<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]
@@ -326,7 +326,7 @@ pub(super) async fn deliveries(
     key: Allowed<Hooks>,
     id: Path<String>,
     window: Query<Page>,
-    in_state: Query<InState>,
+    in_state: Query<StateQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let found = find(&subscriptions, &key, &id).await?;
     let of = DeliveriesOf::Destination(found.id.into());

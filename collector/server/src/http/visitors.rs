@@ -1,8 +1,8 @@
 //! A visitor's journey, whether it is a lead's or not.
 
 use super::api_key::{Allowed, LeadsRead};
-use super::query::{OfSite, Page, Query};
-use super::refusals::{KeyRefused, NoSuch};
+use super::query::{Page, Query, SiteQuery};
+use super::refusals::{KeyRefused, NotFoundResponse};
 use crate::problem::ApiError;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -18,10 +18,10 @@ use shared::journey::History;
     tag = "Journeys",
     operation_id = "getVisitorJourney",
     security(("api_key" = ["leads:read"])),
-    params(("visitor" = String, Path, description = "The visitor: the value of its cookie."), OfSite, Page),
+    params(("visitor" = String, Path, description = "The visitor: the value of its cookie."), SiteQuery, Page),
     responses(
         (status = 200, description = "A page of the journey.", body = VisitorJourney<'static>),
-        NoSuch,
+        NotFoundResponse,
         KeyRefused,
     ),
 )]

@@ -17,10 +17,10 @@ fn inbound() -> Inbound {
 
 fn read(body: &Value, id: Option<&str>) -> Result<(Vec<Record>, Vec<String>), FeedbackError> {
     let now_ms = parse_rfc3339("2026-11-21T10:00:00Z").unwrap();
-    let (told, inbound) = (Told::read(body.to_string().as_bytes())?, inbound());
-    let records = told.records(&inbound, id, now_ms)?;
-    let crm = told.crm_record(&inbound)?;
-    let keys = told.keys(&records, crm.as_deref())?;
+    let (report, inbound) = (InboundReport::read(body.to_string().as_bytes())?, inbound());
+    let records = report.records(&inbound, id, now_ms)?;
+    let crm = report.crm_record(&inbound)?;
+    let keys = report.keys(&records, crm.as_deref())?;
     Ok((records, keys.iter().map(LeadKey::to_string).collect()))
 }
 
@@ -61,8 +61,8 @@ fn every_name_of_every_member() {
     for (member, names) in NAMES {
         assert_eq!(plain_name(member), names[0], "our own name comes first");
         for name in names {
-            let told = Told::read(json!({ *name: "x" }).to_string().as_bytes()).unwrap();
-            assert_eq!(told.text(member, 9).unwrap().as_deref(), Some("x"), "{name}");
+            let report = InboundReport::read(json!({ *name: "x" }).to_string().as_bytes()).unwrap();
+            assert_eq!(report.text(member, 9).unwrap().as_deref(), Some("x"), "{name}");
         }
     }
 }

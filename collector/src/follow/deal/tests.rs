@@ -29,11 +29,11 @@ fn check(looks: &[(DealRecord, &str)]) {
     for (read, expected) in looks {
         let amount = amount(read, euros(0).currency).unwrap();
         let found = steps(read, &ledger, amount, euros(0), 1_000);
-        let told = found.iter().map(|(event, amount, at_ms)| {
+        let events = found.iter().map(|(event, amount, at_ms)| {
             let amount = amount.map(|amount| format!(" {}", amount.decimal()));
             format!("{}{}@{at_ms}", event.as_str(), amount.unwrap_or_default())
         });
-        assert_eq!(told.collect::<Vec<_>>().join(", "), *expected, "{read:?}");
+        assert_eq!(events.collect::<Vec<_>>().join(", "), *expected, "{read:?}");
         ledger.extend(found.into_iter().map(|(event, amount, at_ms)| LedgerEntry {
             deal: read.id.clone(),
             event,
@@ -88,7 +88,7 @@ fn each_look_adds_what_is_new() {
 /// Reads deals given as `id status stage@changed`, one after the other; expects the stages of their
 /// lead as `stage@time`.
 fn check_stages(looks: &str, expected: &str) {
-    let (mut ledger, mut told): (Vec<LedgerEntry>, Vec<(Stage, i64)>) = Default::default();
+    let (mut ledger, mut stages): (Vec<LedgerEntry>, Vec<(Stage, i64)>) = Default::default();
     for look in looks.split(", ") {
         let [id, status, word] = look.split(' ').collect::<Vec<_>>()[..] else { panic!("{look}") };
         let status = match status {
@@ -112,12 +112,12 @@ fn check_stages(looks: &str, expected: &str) {
             source: Origin::Crm("crm".into()),
             reference: format!("{id} {} {at_ms}", event.as_str()),
         }));
-        let last = told.last().map(|(stage, _)| *stage);
+        let last = stages.last().map(|(stage, _)| *stage);
         let found = stage(&Deal::all(&ledger), Some(&read), last, 1_000);
-        told.extend(found.filter(|(stage, _)| Some(*stage) != last));
+        stages.extend(found.filter(|(stage, _)| Some(*stage) != last));
     }
-    let told = told.iter().map(|(stage, at_ms)| format!("{}@{at_ms}", stage.as_str()));
-    assert_eq!(told.collect::<Vec<_>>().join(" "), expected, "{looks}");
+    let stages = stages.iter().map(|(stage, at_ms)| format!("{}@{at_ms}", stage.as_str()));
+    assert_eq!(stages.collect::<Vec<_>>().join(" "), expected, "{looks}");
 }
 
 #[test]

@@ -159,7 +159,7 @@ async fn link(
         destinations: Vec::new(),
         due_at_ms: now_ms,
     };
-    if let Recorded::Taken(_, other) = core.store.record(new).await? {
+    if let Recorded::IdentityTaken(_, other) = core.store.record(new).await? {
         // One CRM record for two leads: the second lead's record was found by its e-mail.
         let (lead, record) = (view.lead.id.to_text(), format!("{object} {id}"));
         let other = other.to_text();

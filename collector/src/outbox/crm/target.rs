@@ -43,23 +43,23 @@ impl CrmTarget {
 
 /// The longest attempt: the note may take as many calls as the record, and each call its full
 /// timeout.
-pub(in crate::outbox) fn longest(settings: &Settings) -> Duration {
+pub(in crate::outbox) fn longest_attempt(settings: &Settings) -> Duration {
     settings.timeout() * (2 * CALLS as u32)
 }
 
 #[async_trait]
 impl Target for CrmTarget {
-    fn longest(&self) -> Duration {
-        longest(&self.settings)
+    fn longest_attempt(&self) -> Duration {
+        longest_attempt(&self.settings)
     }
 
-    async fn room(&self, under_way: usize) -> Result<usize, StoreError> {
+    async fn capacity(&self, in_flight: usize) -> Result<usize, StoreError> {
         if !lease::hold(&self.core, self.connection.name()).await? || self.is_paused().await? {
             return Ok(0);
         }
         let calls = self.connection.caller.throttle.free(self.core.now_ms()) as usize;
-        let hand_offs = calls.saturating_sub(CALLS * under_way) / CALLS;
-        let places = self.settings.config.delivery.concurrency.saturating_sub(under_way);
+        let hand_offs = calls.saturating_sub(CALLS * in_flight) / CALLS;
+        let places = self.settings.config.delivery.concurrency.saturating_sub(in_flight);
         Ok(hand_offs.min(places))
     }
 
@@ -87,7 +87,7 @@ impl Target for CrmTarget {
         })
     }
 
-    async fn after(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError> {
+    async fn after_attempt(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError> {
         match attempt {
             Attempt::Accepted | Attempt::Hopeless(_) => Ok(None),
             Attempt::Busy { until_ms, .. } => Ok(*until_ms),

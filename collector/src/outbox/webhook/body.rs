@@ -1,7 +1,7 @@
 //! A webhook's body: what happened to a lead, with the lead's fields and journey, within the size that
 //! receivers accept.
 
-use super::report::Report;
+use super::lead_event::LeadEvent;
 use crate::leads::{LeadView, LoadError, Moment, load};
 use crate::settings::{BodyShape, Settings};
 use clew_api::{FieldValues, FlatEvent, Journey, Timestamp, WebhookData, WebhookEvent};
@@ -23,13 +23,13 @@ pub(super) async fn build(
 ) -> Result<Vec<u8>, LoadError> {
     let moment = delivery.conversion().map_or(Moment::Now, Moment::Conversion);
     let view = load(store, delivery.id.lead, moment).await?;
-    let report = Report::find(&view, delivery.kind, delivery.subject).ok_or(LoadError::NoLead)?;
+    let event = LeadEvent::find(&view, delivery.kind, delivery.subject).ok_or(LoadError::NoLead)?;
     Ok(match shape {
         BodyShape::Flat => {
-            shorten(&flat(&view, settings, report), &FLAT_CUTS, limits::WEBHOOK_BODY_BYTES)
+            shorten(&flat(&view, settings, event), &FLAT_CUTS, limits::WEBHOOK_BODY_BYTES)
         }
         BodyShape::Enveloped => {
-            let body = enveloped(&view, settings, report, delivery.created_at_ms);
+            let body = enveloped(&view, settings, event, delivery.created_at_ms);
             shorten(&body, &CUTS, limits::WEBHOOK_BODY_BYTES)
         }
     })
@@ -39,39 +39,39 @@ pub(super) async fn build(
 fn enveloped<'a>(
     view: &'a LeadView,
     settings: &Settings,
-    report: Report,
+    event: LeadEvent,
     created_at_ms: i64,
 ) -> WebhookEvent<'a> {
     let mut fields = fields(view, settings);
     fields.0.retain(|_, value| !value.is_null());
-    let is_conversion = report.kind == DeliveryKind::Converted;
+    let is_conversion = event.kind == DeliveryKind::Converted;
     WebhookEvent {
-        r#type: report.kind,
+        r#type: event.kind,
         timestamp: Timestamp(created_at_ms),
         data: WebhookData {
-            id: report.id.to_string(),
+            id: event.id.to_string(),
             lead_id: view.lead.id,
             fields_version: FIELDS_VERSION,
             fields,
             journey: is_conversion.then(|| Journey::ends(&view.history)),
-            change: report.change,
+            change: event.change,
         },
     }
 }
 
 /// An unknown field is `null`, so that every body has the same members.
-pub(super) fn flat(view: &LeadView, settings: &Settings, report: Report) -> FlatEvent {
-    flat_of(fields(view, settings), report)
+pub(super) fn flat(view: &LeadView, settings: &Settings, event: LeadEvent) -> FlatEvent {
+    flat_of(fields(view, settings), event)
 }
 
 /// The flat body of these fields.
-pub(super) fn flat_of(fields: FieldValues, report: Report) -> FlatEvent {
+pub(super) fn flat_of(fields: FieldValues, event: LeadEvent) -> FlatEvent {
     FlatEvent {
-        id: report.id.to_string(),
-        event: report.kind,
-        occurred_at: Timestamp(report.at_ms),
+        id: event.id.to_string(),
+        event: event.kind,
+        occurred_at: Timestamp(event.at_ms),
         fields,
-        change: report.change,
+        change: event.change,
     }
 }
 

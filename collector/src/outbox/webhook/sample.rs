@@ -1,7 +1,7 @@
 //! Flat bodies that are not delivered: samples for mapping fields, and lists for programs that poll.
 
 use super::body::{flat, flat_of, is_of_hand_off};
-use super::report::Report;
+use super::lead_event::LeadEvent;
 use crate::leads::{LeadView, load_each};
 use crate::settings::Settings;
 use clew_api::{FieldValues, FlatEvent};
@@ -78,7 +78,7 @@ async fn bodies_of(
     leads: &[LeadId],
     kind: DeliveryKind,
 ) -> Result<Vec<FlatEvent>, StoreError> {
-    let body = |view: &LeadView| Some(flat(view, settings, Report::newest(view, kind)?));
+    let body = |view: &LeadView| Some(flat(view, settings, LeadEvent::newest(view, kind)?));
     load_each(store, leads, body).await
 }
 
@@ -86,7 +86,7 @@ fn example(kind: DeliveryKind, now_ms: i64) -> FlatEvent {
     let names = catalogue().iter().map(|field| &field.name).filter(|name| !is_of_hand_off(name));
     let mut fields = FieldValues(names.map(|name| (name.clone(), Value::Null)).collect());
     fields.0.extend(EXAMPLE.map(|(name, value)| (name.to_owned(), value.into())));
-    flat_of(fields, Report::example(kind, now_ms))
+    flat_of(fields, LeadEvent::example(kind, now_ms))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl WebhookTarget {
     pub async fn test(&self) -> Result<HookTest, StoreError> {
         let WebhookServices { core, receivers, .. } = &*self.services;
         let now_ms = core.now_ms();
-        let id = format!("ping_{}", URL_SAFE_NO_PAD.encode(core.dice.roll::<16>()));
+        let id = format!("ping_{}", URL_SAFE_NO_PAD.encode(core.random.bytes::<16>()));
         let (at, ping_id) = (Timestamp(now_ms), id.clone());
         let body = match self.webhook.shape {
             BodyShape::Enveloped => {
@@ -123,11 +123,11 @@ impl WebhookTarget {
 
 #[async_trait]
 impl Target for WebhookTarget {
-    fn longest(&self) -> Duration {
+    fn longest_attempt(&self) -> Duration {
         self.settings.timeout()
     }
 
-    async fn room(&self, under_way: usize) -> Result<usize, StoreError> {
+    async fn capacity(&self, in_flight: usize) -> Result<usize, StoreError> {
         if self.services.receivers.is_held(&self.id()) {
             return Ok(0);
         }
@@ -137,7 +137,7 @@ impl Target for WebhookTarget {
         {
             return Ok(0);
         }
-        Ok(self.settings.config.delivery.concurrency.saturating_sub(under_way))
+        Ok(self.settings.config.delivery.concurrency.saturating_sub(in_flight))
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Result<Attempt, StoreError> {
@@ -175,7 +175,7 @@ impl Target for WebhookTarget {
         })
     }
 
-    async fn after(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError> {
+    async fn after_attempt(&self, attempt: &Attempt) -> Result<Option<i64>, StoreError> {
         let (receivers, id) = (&self.services.receivers, self.id());
         let until_ms = match attempt {
             Attempt::Accepted => {

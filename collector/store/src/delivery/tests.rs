@@ -14,11 +14,11 @@ fn delivery(kind: DeliveryKind, created_at_ms: i64, hash: u8) -> Delivery {
         joins: Vec::new(),
         conversions: 0,
         page_conversions: 0,
-        standing: shared::lead::Standing::Verified,
+        status: shared::lead::LeadStatus::Verified,
         phone_conflict: None,
     };
-    let told = (kind, Uuid::from_u128(hash.into()));
-    let mut delivery = Delivery::new(&lead, "crm".into(), told, created_at_ms, created_at_ms);
+    let event = (kind, Uuid::from_u128(hash.into()));
+    let mut delivery = Delivery::new(&lead, "crm".into(), event, created_at_ms, created_at_ms);
     delivery.id.hash = [hash; 16];
     delivery
 }

@@ -5,10 +5,10 @@
 //! another transaction was faster, this one is retried and finds them.
 
 use super::delivery;
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::statements as sql;
-use crate::conversion::{Converted, Decision, Known, NewConversion, Person, UsedKey};
+use crate::conversion::{Converted, Decision, Existing, NewConversion, Person, UsedKey};
 use crate::error::StoreError;
 use crate::membership::Browser;
 use crate::visitor::Visitor;
@@ -24,9 +24,9 @@ use tokio_postgres::Row;
 pub(super) const CONVERSION: &str = "conversion";
 
 pub(super) async fn convert(
-    connections: &Connections,
+    connections: &ConnectionPool,
     new: &NewConversion,
-) -> Result<Converted, Failure> {
+) -> Result<Converted, PostgresError> {
     let given = (new, AtomicBool::new(false));
     connections
         .work(&given, |client, (new, tried)| {
@@ -48,7 +48,10 @@ pub(super) async fn convert(
         .await
 }
 
-async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<Converted, Failure> {
+async fn attempt(
+    transaction: &Transaction<'_>,
+    new: &NewConversion,
+) -> Result<Converted, PostgresError> {
     let site = &new.site;
     if let Some(idempotency) = &new.idempotency
         && let Some(used) = used_key(transaction, site, &idempotency.key).await?
@@ -78,7 +81,7 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewConversion) -> Result<C
     if let Some((key, used)) = &used_key
         && use_keys(transaction, [(site, key.as_str(), used)]).await? == 0
     {
-        return Err(Failure::Raced);
+        return Err(PostgresError::Raced);
     }
     if let (Some(id), Some(record)) = (conversion.visitor, visitor) {
         let record = rows::visitor_key(site, id).and(rows::json(&record)?);
@@ -99,7 +102,7 @@ async fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
     free: &mut BTreeSet<(IdentityKind, String)>,
-) -> Result<Result<Known, LeadId>, Failure> {
+) -> Result<Result<Existing, LeadId>, PostgresError> {
     let (mut email, mut phone) = (None, None);
     for (kind, value) in new.identities() {
         let key = rows::identity_key(&new.site, kind.as_str(), &value);
@@ -154,22 +157,25 @@ async fn known(
             _ => lead = Some(taken),
         }
     }
-    Ok(Ok(Known { person, lead, browser }))
+    Ok(Ok(Existing { person, lead, browser }))
 }
 
 /// The lead that an identity belongs to.
 pub(super) async fn owner(
     transaction: &Transaction<'_>,
     key: &Parameters,
-) -> Result<Option<LeadId>, Failure> {
+) -> Result<Option<LeadId>, PostgresError> {
     let found = rows::query(transaction, &sql::IDENTITY, key).await?;
     Ok(found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()?)
 }
 
-pub(super) async fn take_lead(transaction: &Transaction<'_>, id: LeadId) -> Result<Lead, Failure> {
+pub(super) async fn take_lead(
+    transaction: &Transaction<'_>,
+    id: LeadId,
+) -> Result<Lead, PostgresError> {
     let found = rows::query(transaction, &sql::TAKE_LEAD, &rows::lead_key(id)).await?;
     // On a cluster, the parts of a transaction on two nodes may become visible at different times.
-    Ok(rows::document(found.first().ok_or(Failure::Raced)?, 0)?)
+    Ok(rows::document(found.first().ok_or(PostgresError::Raced)?, 0)?)
 }
 
 /// Claims an identity. If it was free a moment ago, it must become this lead's.
@@ -177,10 +183,10 @@ pub(super) async fn claim(
     transaction: &Transaction<'_>,
     identity: Parameters,
     was_free: bool,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     let claimed = rows::insert(transaction, &sql::CLAIM_IDENTITIES, &identity).await?;
     match was_free && claimed == 0 {
-        true => Err(Failure::Raced),
+        true => Err(PostgresError::Raced),
         false => Ok(()),
     }
 }
@@ -189,7 +195,7 @@ async fn used_key(
     transaction: &Transaction<'_>,
     site: &SiteId,
     key: &str,
-) -> Result<Option<UsedKey>, Failure> {
+) -> Result<Option<UsedKey>, PostgresError> {
     let found = rows::query(transaction, &sql::USED_KEY, &rows::used_key(site, key)).await?;
     Ok(found.first().map(read_used_key).transpose()?)
 }
@@ -210,7 +216,7 @@ pub(super) fn read_used_key(row: &Row) -> Result<UsedKey, StoreError> {
 pub(super) async fn use_keys<'a>(
     transaction: &Transaction<'_>,
     keys: impl IntoIterator<Item = (&'a SiteId, &'a str, &'a UsedKey)>,
-) -> Result<u64, Failure> {
+) -> Result<u64, PostgresError> {
     let mut all = Parameters::default();
     for (site, key, used) in keys {
         all.append(rows::used_key(site, key));
@@ -225,12 +231,12 @@ pub(super) async fn use_keys<'a>(
 pub(super) async fn put_leads<'a>(
     transaction: &Transaction<'_>,
     leads: impl IntoIterator<Item = &'a Lead>,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     let mut all = Parameters::default();
     for lead in leads {
         all.push(rows::lead_bucket(lead.id));
         all.push(lead.id.0);
-        all.push(rows::list(&lead.site, lead.standing));
+        all.push(rows::list(&lead.site, lead.status));
         all.push(rows::json(lead)?);
     }
     rows::insert(transaction, &sql::PUT_LEADS, &all).await.map(drop)
@@ -239,7 +245,7 @@ pub(super) async fn put_leads<'a>(
 pub(super) async fn put_conversions<'a>(
     transaction: &Transaction<'_>,
     conversions: impl IntoIterator<Item = (LeadId, &'a Conversion)>,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     let mut all = Parameters::default();
     for (lead, conversion) in conversions {
         all.push(rows::lead_bucket(lead));

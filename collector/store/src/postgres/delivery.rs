@@ -1,7 +1,7 @@
 //! Claims, changes and lists deliveries on PostgreSQL. Looks for due deliveries in all buckets, and
 //! claims them one bucket at a time, skipping rows that another collector is claiming.
 
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters, parameters};
 use super::statement::Statement;
 use super::statements as sql;
@@ -22,15 +22,15 @@ use uuid::Uuid;
 const LOOK: usize = 4;
 
 pub(super) async fn claim(
-    connections: &Connections,
+    connections: &ConnectionPool,
     claim: &Claim,
-) -> Result<Vec<Delivery>, Failure> {
+) -> Result<Vec<Delivery>, PostgresError> {
     connections.work(claim, |client, claim| Box::pin(claim_with(client, claim))).await
 }
 
 /// Claims deliveries. If everything due was blocked by an earlier delivery of its lead and was
 /// moved, looks again at twice as many rows.
-async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>, Failure> {
+async fn claim_with(client: &mut Object, claim: &Claim) -> Result<Vec<Delivery>, PostgresError> {
     let (mut claimed, mut rows) = (Vec::new(), claim.limit.saturating_mul(LOOK));
     loop {
         match look(client, claim, rows, &mut claimed).await {
@@ -49,7 +49,7 @@ async fn look(
     claim: &Claim,
     rows: usize,
     claimed: &mut Vec<Delivery>,
-) -> Result<u64, Failure> {
+) -> Result<u64, PostgresError> {
     let mut moved = 0;
     let mut due = due_buckets(client, claim, rows).await?;
     while claimed.len() < claim.limit && !due.is_empty() {
@@ -71,7 +71,7 @@ async fn due_buckets(
     client: &Object,
     claim: &Claim,
     rows: usize,
-) -> Result<Vec<(i16, usize)>, Failure> {
+) -> Result<Vec<(i16, usize)>, PostgresError> {
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
     let due = parameters![claim.destination.to_string(), claim.now_ms, rows];
     let mut buckets: BTreeMap<i16, usize> = BTreeMap::new();
@@ -93,7 +93,7 @@ async fn claim_in(
     claim: &Claim,
     wanted: &[(i16, usize)],
     claimed: &mut Vec<Delivery>,
-) -> Result<Vec<(i16, usize)>, Failure> {
+) -> Result<Vec<(i16, usize)>, PostgresError> {
     let Claim { destination, now_ms, lease_until_ms, .. } = claim;
     let key = |(bucket, limit): &(i16, usize)| {
         parameters![*bucket, destination.to_string(), *now_ms, *lease_until_ms, *limit as i64]
@@ -111,7 +111,7 @@ async fn claim_in(
                     claimed.push(read(row)?);
                 }
             }
-            Err(error) => failure = Some(Failure::from(error)),
+            Err(error) => failure = Some(PostgresError::from(error)),
         }
     }
     failure.map_or(Ok(short), Err)
@@ -123,7 +123,7 @@ async fn move_blocked(
     client: &Object,
     claim: &Claim,
     buckets: &[(i16, usize)],
-) -> Result<u64, Failure> {
+) -> Result<u64, PostgresError> {
     let Claim { destination, now_ms, .. } = claim;
     let again_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
     let key = |(bucket, limit): &(i16, usize)| {
@@ -139,10 +139,10 @@ async fn move_blocked(
 
 /// Changes a delivery; `false` if it does not exist.
 pub(super) async fn change(
-    connections: &Connections,
+    connections: &ConnectionPool,
     id: DeliveryId,
     change: impl Fn(&mut Delivery) + Send + Sync,
-) -> Result<bool, Failure> {
+) -> Result<bool, PostgresError> {
     connections
         .work(&(id, change), |client, (id, change)| {
             Box::pin(async move {
@@ -194,7 +194,7 @@ pub(super) fn listing(filter: &DeliveryFilter) -> (&'static Statement, Parameter
 pub(super) async fn put<'a>(
     client: &impl GenericClient,
     deliveries: impl IntoIterator<Item = (&'a Delivery, Option<&'a [u8]>)>,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     let mut all = Parameters::default();
     for (delivery, body) in deliveries {
         let id = delivery.id;

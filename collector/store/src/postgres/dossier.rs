@@ -2,7 +2,7 @@
 //! snapshot. The workers of a Citus cluster take a snapshot per statement; there, a conversion that
 //! arrives while its lead is read may appear without the visitor that it joined.
 
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::{delivery, statements as sql};
 use crate::delivery::{DeliveriesOf, DeliveryFilter};
@@ -19,13 +19,13 @@ use tokio_postgres::{IsolationLevel, Row};
 const VISITORS_AT_ONCE: usize = 4;
 
 pub(super) async fn read(
-    connections: &Connections,
+    connections: &ConnectionPool,
     leads: &[LeadId],
-) -> Result<Vec<Dossier>, Failure> {
+) -> Result<Vec<Dossier>, PostgresError> {
     connections.work(&leads, |client, leads| Box::pin(read_with(client, leads))).await
 }
 
-async fn read_with(client: &mut Object, ids: &[LeadId]) -> Result<Vec<Dossier>, Failure> {
+async fn read_with(client: &mut Object, ids: &[LeadId]) -> Result<Vec<Dossier>, PostgresError> {
     let transaction = client.build_transaction().read_only(true);
     let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead).start().await?;
     // Pipelined: sent without waiting for responses in between.
@@ -52,7 +52,7 @@ async fn complete(
     lead: Lead,
     conversions: &[Row],
     records: &[Row],
-) -> Result<Dossier, Failure> {
+) -> Result<Dossier, PostgresError> {
     let filter = DeliveryFilter {
         site: lead.site.clone(),
         of: DeliveriesOf::Lead(lead.id),
@@ -74,7 +74,7 @@ async fn complete(
 async fn trails(
     transaction: &Transaction<'_>,
     lead: &Lead,
-) -> Result<(Vec<(VisitorId, Trail)>, usize), Failure> {
+) -> Result<(Vec<(VisitorId, Trail)>, usize), PostgresError> {
     let visitors = visitors(lead);
     let (mut trails, mut budget) = (Vec::new(), Budget::default());
     for some in visitors.chunks(VISITORS_AT_ONCE) {

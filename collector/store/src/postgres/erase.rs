@@ -2,7 +2,7 @@
 //! its pages proposed, in the same order as a conversion does.
 
 use super::convert::{CONVERSION, take_lead};
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows;
 use super::statements as sql;
 use crate::erase::{Erased, Erasure};
@@ -11,7 +11,10 @@ use crate::visitor::Visitor;
 use deadpool_postgres::Transaction;
 use shared::lead::{Conversion, Lead};
 
-pub(super) async fn erase(connections: &Connections, erasure: &Erasure) -> Result<Erased, Failure> {
+pub(super) async fn erase(
+    connections: &ConnectionPool,
+    erasure: &Erasure,
+) -> Result<Erased, PostgresError> {
     connections
         .work(erasure, |client, erasure| {
             Box::pin(async move {
@@ -24,7 +27,10 @@ pub(super) async fn erase(connections: &Connections, erasure: &Erasure) -> Resul
         .await
 }
 
-async fn attempt(transaction: &Transaction<'_>, erasure: &Erasure) -> Result<Erased, Failure> {
+async fn attempt(
+    transaction: &Transaction<'_>,
+    erasure: &Erasure,
+) -> Result<Erased, PostgresError> {
     let Erasure { site, visitor, criteria } = erasure;
     let key = rows::visitor_key(site, *visitor);
     let taken = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?;
@@ -48,7 +54,7 @@ async fn attempt(transaction: &Transaction<'_>, erasure: &Erasure) -> Result<Era
 }
 
 /// Removes a lead that has no records and no identities.
-async fn remove_lead(transaction: &Transaction<'_>, lead: &Lead) -> Result<(), Failure> {
+async fn remove_lead(transaction: &Transaction<'_>, lead: &Lead) -> Result<(), PostgresError> {
     let key = rows::lead_key(lead.id);
     let conversions = rows::query(transaction, &sql::CONVERSIONS, &key).await?;
     for conversion in rows::documents::<Conversion>(&conversions)? {

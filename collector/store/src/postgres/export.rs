@@ -2,11 +2,11 @@
 //! server this is a consistent snapshot. The nodes of a Citus cluster share no snapshot, so stop
 //! the collectors there for an exact copy.
 
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters, parameters};
 use super::statements as sql;
 use super::{convert, delivery, memos};
-use crate::entity::{self, Entity, Event, HandOff};
+use crate::entity::{self, Entity, Event, FrozenDelivery};
 use crate::error::StoreError;
 use crate::record::Record;
 use crate::visitor::Visitor;
@@ -26,17 +26,17 @@ const EVENTS_AT_ONCE: u32 = 5_000;
 const ROWS_AT_ONCE: i64 = 1_000;
 
 /// Receives the entities; a send error ends the export.
-struct Out(entity::Out);
+struct EntityWriter(entity::EntitySender);
 
 /// Sends everything. Ends early if the receiver is gone.
-pub(super) async fn export(connections: Connections, sender: entity::Out) {
-    let out = Out(sender);
+pub(super) async fn export(connections: ConnectionPool, sender: entity::EntitySender) {
+    let out = EntityWriter(sender);
     let sent = everything(&connections, &out).await;
     // If sending fails, the receiver is gone.
     let _ = out.0.send(sent.map(|()| None).map_err(StoreError::from)).await;
 }
 
-async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure> {
+async fn everything(connections: &ConnectionPool, out: &EntityWriter) -> Result<(), PostgresError> {
     let mut client = connections.get().await?;
     let transaction = client.build_transaction();
     let transaction =
@@ -63,14 +63,18 @@ async fn everything(connections: &Connections, out: &Out) -> Result<(), Failure>
     Ok(transaction.commit().await?)
 }
 
-impl Out {
-    async fn send(&self, entity: Entity) -> Result<(), Failure> {
+impl EntityWriter {
+    async fn send(&self, entity: Entity) -> Result<(), PostgresError> {
         let closed = |_| StoreError::Closed("the reader of the export is gone".into());
         Ok(self.0.send(Ok(Some(entity))).await.map_err(closed)?)
     }
 }
 
-async fn visitors(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+async fn visitors(
+    transaction: &Transaction<'_>,
+    bucket: i16,
+    out: &EntityWriter,
+) -> Result<(), PostgresError> {
     let (mut site, mut visitor) = (String::new(), Uuid::nil());
     loop {
         let after = parameters![bucket, site.clone(), visitor, AT_ONCE];
@@ -105,7 +109,11 @@ async fn visitors(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Resu
     }
 }
 
-async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+async fn leads(
+    transaction: &Transaction<'_>,
+    bucket: i16,
+    out: &EntityWriter,
+) -> Result<(), PostgresError> {
     let mut after = Uuid::nil();
     loop {
         let behind = parameters![bucket, after, AT_ONCE];
@@ -124,10 +132,10 @@ async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<
             let lead = LeadId(rows::column(&row, 0)?);
             records.entry(lead).or_default().push(rows::document(&row, 1)?);
         }
-        let mut deliveries: HashMap<LeadId, Vec<HandOff>> = HashMap::new();
+        let mut deliveries: HashMap<LeadId, Vec<FrozenDelivery>> = HashMap::new();
         for row in rows::query(transaction, &sql::EXPORT_DELIVERIES, &run).await? {
             let (delivery, body) = (delivery::read(&row)?, rows::column(&row, 12)?);
-            deliveries.entry(delivery.id.lead).or_default().push(HandOff { delivery, body });
+            deliveries.entry(delivery.id.lead).or_default().push(FrozenDelivery { delivery, body });
         }
         for lead in found {
             let conversions = conversions.remove(&lead.id).unwrap_or_default();
@@ -138,7 +146,11 @@ async fn leads(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<
     }
 }
 
-async fn identities(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+async fn identities(
+    transaction: &Transaction<'_>,
+    bucket: i16,
+    out: &EntityWriter,
+) -> Result<(), PostgresError> {
     let mut after = [String::new(), String::new(), String::new()];
     loop {
         let [site, kind, value] = after;
@@ -161,7 +173,11 @@ async fn identities(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Re
     }
 }
 
-async fn used_keys(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+async fn used_keys(
+    transaction: &Transaction<'_>,
+    bucket: i16,
+    out: &EntityWriter,
+) -> Result<(), PostgresError> {
     let mut after = [String::new(), String::new()];
     loop {
         let [site, key] = after;
@@ -180,7 +196,11 @@ async fn used_keys(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Res
     }
 }
 
-async fn unmatched(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+async fn unmatched(
+    transaction: &Transaction<'_>,
+    bucket: i16,
+    out: &EntityWriter,
+) -> Result<(), PostgresError> {
     let (mut site, mut record) = (String::new(), Uuid::nil());
     loop {
         let behind = parameters![bucket, site, record, ROWS_AT_ONCE];
@@ -193,7 +213,11 @@ async fn unmatched(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Res
     }
 }
 
-async fn memos(transaction: &Transaction<'_>, bucket: i16, out: &Out) -> Result<(), Failure> {
+async fn memos(
+    transaction: &Transaction<'_>,
+    bucket: i16,
+    out: &EntityWriter,
+) -> Result<(), PostgresError> {
     let (mut kind, mut name) = (String::new(), String::new());
     loop {
         let behind = parameters![bucket, kind, name, ROWS_AT_ONCE];

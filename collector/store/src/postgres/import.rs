@@ -2,7 +2,7 @@
 
 use super::convert::{self, CONVERSION};
 use super::options::COLLECTOR;
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters, parameters};
 use super::{delivery, ingest, memos, record, statements as sql};
 use crate::entity::{Entity, ImportPart, ImportState};
@@ -21,7 +21,10 @@ pub(super) fn state(row: &Row) -> Result<ImportState, StoreError> {
 }
 
 /// Stores a part of an import.
-pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Result<(), Failure> {
+pub(super) async fn import(
+    connections: &ConnectionPool,
+    part: &ImportPart,
+) -> Result<(), PostgresError> {
     connections
         .work(part, |client, part| {
             Box::pin(async move {
@@ -48,19 +51,19 @@ pub(super) async fn import(connections: &Connections, part: &ImportPart) -> Resu
 
 /// Checks that no collector is connected to the same database: its writes and the import would
 /// conflict. A collector that starts later sees the import and does not write.
-async fn alone(transaction: &Transaction<'_>) -> Result<(), Failure> {
+async fn alone(transaction: &Transaction<'_>) -> Result<(), PostgresError> {
     let collectors = rows::query(transaction, &sql::COLLECTORS, &parameters![COLLECTOR]).await?;
     let collectors: i64 = collectors.first().map_or(Ok(0), |row| rows::column(row, 0))?;
     match collectors {
         0 => Ok(()),
         _ => {
-            let told = "a collector is connected to this database; stop it, then import";
-            Err(StoreError::Unavailable(told.into()).into())
+            let message = "a collector is connected to this database; stop it, then import";
+            Err(StoreError::Unavailable(message.into()).into())
         }
     }
 }
 
-async fn visitors(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
+async fn visitors(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), PostgresError> {
     let (mut records, mut rows) = (Parameters::default(), Parameters::default());
     for entity in entities {
         let Entity::Visitor { site, visitor, record, events } = entity else { continue };
@@ -77,15 +80,16 @@ async fn visitors(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<
     rows::insert(transaction, &sql::PUT_EVENTS, &rows).await.map(drop)
 }
 
-async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
+async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), PostgresError> {
     let (mut leads, mut conversions, mut deliveries) = (Vec::new(), Vec::new(), Vec::new());
     let (mut ids, mut records) = (Parameters::default(), Vec::new());
     for entity in entities {
-        let Entity::Lead { lead, conversions: own, deliveries: handed_off, records: told } = entity
+        let Entity::Lead { lead, conversions: own, deliveries: handed_off, records: of_lead } =
+            entity
         else {
             continue;
         };
-        records.extend(told.iter().map(|record| (lead.id, record)));
+        records.extend(of_lead.iter().map(|record| (lead.id, record)));
         leads.push(lead);
         for conversion in own {
             conversions.push((lead.id, conversion));
@@ -104,7 +108,7 @@ async fn leads(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(),
 }
 
 /// Stores identities, idempotency keys, unmatched records and memos.
-async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), Failure> {
+async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<(), PostgresError> {
     let (mut identities, mut keys) = (Parameters::default(), Vec::new());
     let (mut unmatched, mut remembered) = (Vec::new(), Vec::new());
     for entity in entities {
@@ -113,7 +117,7 @@ async fn found_by(transaction: &Transaction<'_>, entities: &[Entity]) -> Result<
                 identities.append(rows::identity_key(site, kind.as_str(), value).and(lead.0));
             }
             Entity::UsedKey { site, key, used } => keys.push((site, key.as_str(), used)),
-            Entity::Unmatched(told) => unmatched.push(told),
+            Entity::Unmatched(record) => unmatched.push(record),
             Entity::Memo(memo) => remembered.push(memo),
             Entity::Visitor { .. } | Entity::Lead { .. } => {}
         }

@@ -4,10 +4,10 @@
 //! events touch, changes them and writes them back. Only the holder of a visitor's lock changes its
 //! rows.
 
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::statements as sql;
-use crate::visitor::{Arrivals, Change, ChangedRow, Row, Visitor};
+use crate::visitor::{Arrivals, ChangedRow, Row, Visitor, VisitorUpdate};
 use deadpool_postgres::Transaction;
 use shared::ids::{EventId, SiteId, VisitorId};
 use shared::outcome::Outcome;
@@ -21,9 +21,9 @@ pub(super) type Key = (i16, SiteId, VisitorId);
 
 /// Ingests batches and returns the outcomes of each.
 pub(super) async fn ingest(
-    connections: &Connections,
+    connections: &ConnectionPool,
     batches: &[Arrivals],
-) -> Result<Vec<Vec<Outcome>>, Failure> {
+) -> Result<Vec<Vec<Outcome>>, PostgresError> {
     connections
         .work(&batches, |client, batches| {
             Box::pin(async move {
@@ -39,7 +39,7 @@ pub(super) async fn ingest(
 async fn commit(
     transaction: &Transaction<'_>,
     batches: &[Arrivals],
-) -> Result<Vec<Vec<Outcome>>, Failure> {
+) -> Result<Vec<Vec<Outcome>>, PostgresError> {
     let mut visitors: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for (index, arrivals) in batches.iter().enumerate() {
         let bucket = rows::visitor_bucket(&arrivals.site, arrivals.visitor);
@@ -53,7 +53,7 @@ async fn commit(
     let (mut events, mut changed_records) = (Parameters::default(), Parameters::default());
     for (key, indices) in visitors {
         let (_, site, visitor) = &key;
-        let mut change = Change::of(records.remove(&key));
+        let mut change = VisitorUpdate::of(records.remove(&key));
         let known = stored.remove(&key).unwrap_or_default();
         for index in indices {
             let stored = |id| Ok(known.get(&id).cloned());
@@ -94,7 +94,7 @@ async fn commit(
 async fn take(
     transaction: &Transaction<'_>,
     visitors: impl Iterator<Item = &Key>,
-) -> Result<HashMap<Key, Visitor>, Failure> {
+) -> Result<HashMap<Key, Visitor>, PostgresError> {
     let mut wanted = Parameters::default();
     visitors.for_each(|key| push_visitor(&mut wanted, key));
     let taken = take_at_once(transaction, &wanted).await?;
@@ -116,7 +116,7 @@ async fn take(
 async fn take_at_once(
     transaction: &Transaction<'_>,
     visitors: &Parameters,
-) -> Result<Vec<tokio_postgres::Row>, Failure> {
+) -> Result<Vec<tokio_postgres::Row>, PostgresError> {
     const OFTEN: usize = 64;
     static TEXTS: LazyLock<Vec<String>> =
         LazyLock::new(|| (1..=OFTEN).map(|rows| sql::TAKE_VISITORS.text(rows)).collect());
@@ -140,7 +140,7 @@ async fn stored_rows(
     visitors: &BTreeMap<Key, Vec<usize>>,
     records: &HashMap<Key, Visitor>,
     batches: &[Arrivals],
-) -> Result<HashMap<Key, HashMap<EventId, Row>>, Failure> {
+) -> Result<HashMap<Key, HashMap<EventId, Row>>, PostgresError> {
     let known: Vec<_> = visitors.iter().filter(|(key, _)| records.contains_key(key)).collect();
     let wanted = |(key, indices): &(&Key, &Vec<usize>)| {
         let events = indices.iter().flat_map(|index| &batches[*index].events);

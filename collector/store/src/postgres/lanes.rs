@@ -6,7 +6,7 @@
 
 use super::ingest;
 use super::options::PostgresOptions;
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::visitor_bucket;
 use crate::error::StoreError;
 use crate::visitor::Arrivals;
@@ -42,7 +42,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// Starts the tasks on the current runtime.
-    pub(super) fn start(connections: &Connections, options: &PostgresOptions) -> Self {
+    pub(super) fn start(connections: &ConnectionPool, options: &PostgresOptions) -> Self {
         let queued = Arc::new(AtomicUsize::new(0));
         // At least half of the connections are left for reads, conversions and deliveries.
         let lanes = (options.connections / 2).clamp(1, MOST_LANES);
@@ -95,7 +95,7 @@ impl Lanes {
 }
 
 async fn run(
-    connections: Connections,
+    connections: ConnectionPool,
     mut jobs: mpsc::UnboundedReceiver<Job>,
     queued: Arc<AtomicUsize>,
 ) {
@@ -123,14 +123,14 @@ async fn run(
 /// Commits batches together. If the database refuses their contents, or another transaction may
 /// hold one of their visitors, commits each batch alone, so that one cannot block the others.
 async fn commit(
-    connections: &Connections,
+    connections: &ConnectionPool,
     batches: Vec<Arrivals>,
 ) -> Vec<Result<Vec<Outcome>, StoreError>> {
     let failure = match ingest::ingest(connections, &batches).await {
         Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
         Err(failure) => failure,
     };
-    let one_may_be_at_fault = matches!(failure, Failure::Refused(_) | Failure::Slow(_));
+    let one_may_be_at_fault = matches!(failure, PostgresError::Refused(_) | PostgresError::Slow(_));
     let error = StoreError::from(failure);
     if batches.len() > 1 && one_may_be_at_fault {
         tracing::warn!(%error, "a commit failed; trying its batches one by one");
@@ -143,7 +143,7 @@ async fn commit(
 /// is slow, nobody waits for hundreds of attempts. The remaining batches fail with the error of the
 /// joint commit.
 async fn commit_alone(
-    connections: &Connections,
+    connections: &ConnectionPool,
     batches: &[Arrivals],
     together: &StoreError,
 ) -> Vec<Result<Vec<Outcome>, StoreError>> {
@@ -157,7 +157,7 @@ async fn commit_alone(
             continue;
         }
         let alone = ingest::ingest(connections, batch).await;
-        if let Err(Failure::Slow(_)) = alone {
+        if let Err(PostgresError::Slow(_)) = alone {
             held.insert(visitor);
         }
         let first = alone.map(|outcomes| outcomes.into_iter().next().unwrap_or_default());

@@ -8,7 +8,7 @@ use crate::record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmat
 use crate::verbs::Leads;
 use async_trait::async_trait;
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{IdentityKind, Lead, Standing};
+use shared::lead::{IdentityKind, Lead, LeadStatus};
 use uuid::Uuid;
 
 /// How many unmatched records are read at a time.
@@ -72,7 +72,7 @@ impl Leads for PostgresStore {
         after: Option<LeadId>,
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
-        self.list(rows::list(site, Standing::Verified), after, limit).await
+        self.list(rows::list(site, LeadStatus::Verified), after, limit).await
     }
 
     async fn proposed_leads(
@@ -81,7 +81,7 @@ impl Leads for PostgresStore {
         after: Option<LeadId>,
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
-        self.list(rows::list(site, Standing::Proposed), after, limit).await
+        self.list(rows::list(site, LeadStatus::Proposed), after, limit).await
     }
 
     async fn leads_by_conversion(
@@ -91,7 +91,7 @@ impl Leads for PostgresStore {
         limit: usize,
     ) -> Result<Vec<Lead>, StoreError> {
         let (at_ms, lead) = after.map_or((i64::MAX, Uuid::max()), |(at_ms, lead)| (at_ms, lead.0));
-        let list = rows::list(site, Standing::Verified);
+        let list = rows::list(site, LeadStatus::Verified);
         let key = rows::parameters![list, at_ms, lead, limit as i64];
         rows::documents(&self.query(&sql::LEADS_BY_CONVERSION, key).await?)
     }

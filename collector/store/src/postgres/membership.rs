@@ -5,7 +5,7 @@
 //! first, and then the leads, in the same order as a conversion does.
 
 use super::convert::{put_leads, take_lead};
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows;
 use super::statements as sql;
 use crate::membership;
@@ -16,11 +16,11 @@ use shared::lead::Lead;
 use std::collections::BTreeMap;
 
 pub(super) async fn undo_join(
-    connections: &Connections,
+    connections: &ConnectionPool,
     lead: LeadId,
     visitor: VisitorId,
     now_ms: i64,
-) -> Result<Option<Lead>, Failure> {
+) -> Result<Option<Lead>, PostgresError> {
     connections
         .work(&(lead, visitor, now_ms), |client, (lead, visitor, now_ms)| {
             Box::pin(async move {
@@ -38,18 +38,18 @@ async fn attempt(
     id: LeadId,
     visitor: VisitorId,
     now_ms: i64,
-) -> Result<Option<Lead>, Failure> {
+) -> Result<Option<Lead>, PostgresError> {
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };
     let key = rows::visitor_key(&lead.site, visitor);
     let taken = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?;
     // A visitor that was erased belonged to no lead.
     let Some(taken) = taken.first() else {
-        return Ok(Some(lead).filter(|lead| membership::has_had(lead, visitor)));
+        return Ok(Some(lead).filter(|lead| membership::has_ever_joined(lead, visitor)));
     };
     let mut record: Visitor = rows::document(taken, 0)?;
     // Read again, now that nobody else can change it.
     let Some(lead) = read(transaction, id).await? else { return Ok(None) };
-    if !membership::has_had(&lead, visitor) {
+    if !membership::has_ever_joined(&lead, visitor) {
         return Ok(None);
     }
     let mut leads = BTreeMap::new();
@@ -64,7 +64,7 @@ async fn attempt(
     Ok(leads.remove(&id))
 }
 
-async fn read(transaction: &Transaction<'_>, id: LeadId) -> Result<Option<Lead>, Failure> {
+async fn read(transaction: &Transaction<'_>, id: LeadId) -> Result<Option<Lead>, PostgresError> {
     let found = rows::query(transaction, &sql::LEAD, &rows::lead_key(id)).await?;
     Ok(found.first().map(|row| rows::document(row, 0)).transpose()?)
 }

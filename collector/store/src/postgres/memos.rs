@@ -1,7 +1,7 @@
 //! The verbs of `Memos` on PostgreSQL. A change is one statement, which changes nothing unless it
 //! finds the expected stamp.
 
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::{PostgresStore, statements as sql};
 use crate::error::StoreError;
@@ -38,11 +38,11 @@ impl Memos for PostgresStore {
     }
 }
 
-async fn change(connections: &Connections, change: &MemoChange) -> Result<bool, Failure> {
+async fn change(connections: &ConnectionPool, change: &MemoChange) -> Result<bool, PostgresError> {
     connections.work(change, |client, change| Box::pin(change_with(client, change))).await
 }
 
-async fn change_with(client: &mut Object, change: &MemoChange) -> Result<bool, Failure> {
+async fn change_with(client: &mut Object, change: &MemoChange) -> Result<bool, PostgresError> {
     let key = rows::memo_key(change.kind, &change.name);
     let changed = match (change.was, change.clone().memo()) {
         (None, Some(memo)) => put_memos(&*client, [&memo]).await?,
@@ -58,16 +58,16 @@ async fn change_with(client: &mut Object, change: &MemoChange) -> Result<bool, F
     if changed > 0 {
         return Ok(true);
     }
-    let standing = rows::query(&*client, &sql::MEMO, &key).await?;
-    let standing = standing.first().map(read).transpose()?;
-    Ok(change.is_made(standing.as_ref()))
+    let stored = rows::query(&*client, &sql::MEMO, &key).await?;
+    let stored = stored.first().map(read).transpose()?;
+    Ok(change.is_made(stored.as_ref()))
 }
 
 /// Stores memos whose name is not in use yet. Returns how many.
 pub(super) async fn put_memos<'a>(
     client: &impl GenericClient,
     memos: impl IntoIterator<Item = &'a Memo>,
-) -> Result<u64, Failure> {
+) -> Result<u64, PostgresError> {
     let mut all = Parameters::default();
     for Memo { kind, name, stamp, value } in memos {
         all.append(rows::memo_key(*kind, name));

@@ -1,7 +1,7 @@
 //! The database schema: `clew migrate` updates it, and every collector checks it.
 
 use super::options::PostgresOptions;
-use super::pool::{Connections, Failure, told};
+use super::pool::{ConnectionPool, PostgresError, describe};
 use super::statements as sql;
 use super::threads::Threads;
 use crate::error::StoreError;
@@ -56,13 +56,13 @@ pub struct Migrated {
 pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, StoreError> {
     let options = PostgresOptions { connections: 1, statement_seconds: 0, ..options.clone() };
     Threads::start()?.wait(async move {
-        let connections = Connections::new(&options)?;
+        let connections = ConnectionPool::new(&options)?;
         let mut client = connections.get().await?;
         migrate_with(&mut client, citus).await.map_err(StoreError::from)
     })
 }
 
-async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Failure> {
+async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, PostgresError> {
     client.execute(sql::MIGRATE_ALONE.sql, &[&LOCK]).await?;
     can_hold_all(client).await?;
     client.batch_execute(sql::MAKE_SCHEMA.sql).await?;
@@ -82,7 +82,7 @@ async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, Fail
 }
 
 /// Distributes all tables in one transaction: all or none.
-async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
+async fn distribute(client: &mut Object) -> Result<Vec<String>, PostgresError> {
     let transaction = client.transaction().await?;
     if transaction.query_opt(sql::CITUS_VERSION.sql, &[]).await?.is_none() {
         let missing = "the extension citus is not installed in this database; run CREATE EXTENSION citus \
@@ -114,17 +114,17 @@ async fn distribute(client: &mut Object) -> Result<Vec<String>, Failure> {
 ///
 /// # Errors
 /// [`StoreError::Schema`] with the remedy.
-pub(super) async fn check(connections: &Connections) -> Result<(), StoreError> {
+pub(super) async fn check(connections: &ConnectionPool) -> Result<(), StoreError> {
     Ok(connections.work(&(), |client, ()| Box::pin(fits(client))).await?)
 }
 
-async fn fits(client: &Object) -> Result<(), Failure> {
+async fn fits(client: &Object) -> Result<(), PostgresError> {
     compare(applied(client).await?, newest())?;
     complete(client).await
 }
 
 /// Checks that all tables made by the migrations exist.
-async fn complete(client: &Object) -> Result<(), Failure> {
+async fn complete(client: &Object) -> Result<(), PostgresError> {
     let tables = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied());
     let tables: Vec<&str> = tables.collect();
     let missing = client.query(sql::MISSING_TABLES.sql, &[&tables]).await?;
@@ -132,15 +132,15 @@ async fn complete(client: &Object) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    let told = format!("{} is missing; restore a backup of the database", missing.join(", "));
-    Err(StoreError::Schema(told).into())
+    let message = format!("{} is missing; restore a backup of the database", missing.join(", "));
+    Err(StoreError::Schema(message).into())
 }
 
 /// With an encoding other than UTF-8, some page titles could never be stored.
-async fn can_hold_all(client: &Object) -> Result<(), Failure> {
+async fn can_hold_all(client: &Object) -> Result<(), PostgresError> {
     let server = client.query_one(sql::SERVER.sql, &[]).await?;
     let (encoding, version): (&str, i32) = (server.get(0), server.get(1));
-    let told = match (encoding, version / 10_000) {
+    let message = match (encoding, version / 10_000) {
         ("UTF8", OLDEST_SERVER..) => return Ok(()),
         ("UTF8", version) => {
             format!("the server is PostgreSQL {version}, but {OLDEST_SERVER} or newer is required")
@@ -149,11 +149,11 @@ async fn can_hold_all(client: &Object) -> Result<(), Failure> {
             "the database's encoding is {other}; create one with ENCODING 'UTF8' TEMPLATE template0"
         ),
     };
-    Err(StoreError::Schema(told).into())
+    Err(StoreError::Schema(message).into())
 }
 
 /// The newest migration that has run; `None` if none has.
-async fn applied(client: &Object) -> Result<Option<i32>, Failure> {
+async fn applied(client: &Object) -> Result<Option<i32>, PostgresError> {
     if !client.query(sql::MISSING_TABLES.sql, &[&vec![HISTORY]]).await?.is_empty() {
         return Ok(None);
     }
@@ -167,7 +167,7 @@ fn newest() -> i32 {
 }
 
 fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
-    let told = match applied {
+    let message = match applied {
         Some(applied) if applied == newest => return Ok(()),
         None => "the database has no clew schema; run `clew migrate`".to_owned(),
         Some(applied) if applied < newest => {
@@ -179,18 +179,18 @@ fn compare(applied: Option<i32>, newest: i32) -> Result<(), StoreError> {
             "the database has version {applied}, but this program needs {newest}; install a newer version of clew"
         ),
     };
-    Err(StoreError::Schema(told))
+    Err(StoreError::Schema(message))
 }
 
 /// Converts an error of the migrations. Each runs in a transaction, so a failed one changed
 /// nothing.
-fn schema(error: &refinery::Error) -> Failure {
-    let told = match error.kind() {
+fn schema(error: &refinery::Error) -> PostgresError {
+    let message = match error.kind() {
         Kind::Connection(doing, cause) => match cause.downcast_ref::<tokio_postgres::Error>() {
             Some(cause) if cause.as_db_error().is_none() => {
-                return StoreError::Unavailable(format!("{doing}: {}", told(cause))).into();
+                return StoreError::Unavailable(format!("{doing}: {}", describe(cause))).into();
             }
-            Some(cause) => format!("{doing}: {}", told(cause)),
+            Some(cause) => format!("{doing}: {}", describe(cause)),
             None => format!("{doing}: {cause}"),
         },
         Kind::DivergentVersion(applied, known) => format!(
@@ -201,7 +201,7 @@ fn schema(error: &refinery::Error) -> Failure {
         ),
         _ => error.to_string(),
     };
-    StoreError::Schema(told).into()
+    StoreError::Schema(message).into()
 }
 
 #[cfg(test)]
@@ -209,10 +209,12 @@ mod tests {
     use super::*;
 
     fn check(applied: Option<i32>, expected: &str) {
-        let told = compare(applied, 3).map_err(|error| error.to_string());
-        match told {
+        let message = compare(applied, 3).map_err(|error| error.to_string());
+        match message {
             Ok(()) => assert_eq!(expected, ""),
-            Err(told) => assert!(!expected.is_empty() && told.contains(expected), "{told}"),
+            Err(message) => {
+                assert!(!expected.is_empty() && message.contains(expected), "{message}")
+            }
         }
     }
 

@@ -34,7 +34,7 @@ const TLS_HINT: &str = "; check that the server has TLS enabled and that store.t
 
 /// Why a piece of work failed.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum PostgresError {
     /// It lost a race against another transaction and was rolled back.
     Raced,
     /// The connection is unusable. Either it broke, and it is unknown whether a running commit
@@ -48,22 +48,22 @@ pub(super) enum Failure {
     Store(StoreError),
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for PostgresError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for PostgresError {
     fn from(error: Error) -> Self {
-        let told = told(&error);
-        let lost = |told: String| Self::Lost(StoreError::Unavailable(told));
+        let message = describe(&error);
+        let lost = |message: String| Self::Lost(StoreError::Unavailable(message));
         let Some(code) = error.code() else {
             let of_connection = error.is_closed()
                 || error.source().is_some_and(|cause| cause.is::<std::io::Error>());
             return match of_connection {
-                true => lost(told),
-                false => Self::Store(StoreError::Unavailable(told)),
+                true => lost(message),
+                false => Self::Store(StoreError::Unavailable(message)),
             };
         };
         match code.code() {
@@ -71,42 +71,42 @@ impl From<Error> for Failure {
             _ if *code == SqlState::T_R_DEADLOCK_DETECTED => Self::Raced,
             // A connection stays read-only if the database was read-only when it was made.
             _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => lost(format!(
-                "{told}; the database is read-only: is this a standby, or is it being moved?"
+                "{message}; the database is read-only: is this a standby, or is it being moved?"
             )),
             _ if *code == SqlState::QUERY_CANCELED => {
-                Self::Slow(format!("{told}; it took longer than store.statement_seconds"))
+                Self::Slow(format!("{message}; it took longer than store.statement_seconds"))
             }
             _ if *code == SqlState::LOCK_NOT_AVAILABLE => {
-                Self::Slow(format!("{told}; another transaction holds a lock that it needs"))
+                Self::Slow(format!("{message}; another transaction holds a lock that it needs"))
             }
             _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
                 let hint = "; grant the missing privileges to the user in store.url, or make it the owner of the schema clew";
-                Self::Store(StoreError::Unavailable(format!("{told}{hint}")))
+                Self::Store(StoreError::Unavailable(format!("{message}{hint}")))
             }
             // A prepared statement that no longer exists, or whose tables have changed since.
-            "26000" => lost(told),
-            "0A000" if told.starts_with("cached plan") => lost(told),
+            "26000" => lost(message),
+            "0A000" if message.starts_with("cached plan") => lost(message),
             // The server is shutting down, starting or gone, or has ended an idle transaction.
             code if ["57P", "08", "25P03"].iter().any(|class| code.starts_with(class)) => {
-                lost(told)
+                lost(message)
             }
             // An unknown table, column or schema: it was changed while the collector was running.
             "42P01" | "42703" | "3F000" => Self::Store(StoreError::Schema(format!(
-                "{told}; run `clew migrate`, or restore a backup of the database if that finds nothing \
+                "{message}; run `clew migrate`, or restore a backup of the database if that finds nothing \
                  to do"
             ))),
-            code if code.starts_with("42") => Self::Store(StoreError::Schema(told)),
+            code if code.starts_with("42") => Self::Store(StoreError::Schema(message)),
             // Data exceptions, violated constraints, program limits.
             code if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
-                Self::Refused(told)
+                Self::Refused(message)
             }
-            _ => Self::Store(StoreError::Unavailable(told)),
+            _ => Self::Store(StoreError::Unavailable(message)),
         }
     }
 }
 
 /// The message of the server or the network, with its causes.
-pub(super) fn told(error: &Error) -> String {
+pub(super) fn describe(error: &Error) -> String {
     if let Some(error) = error.as_db_error() {
         return format!("{} ({})", error.message(), error.code().code());
     }
@@ -124,7 +124,7 @@ pub(super) fn told(error: &Error) -> String {
 
 /// A shared pool of connections.
 #[derive(Clone)]
-pub(super) struct Connections {
+pub(super) struct ConnectionPool {
     pool: Pool,
     patience: Duration,
     /// The current error, while the database is failing. Each error is logged once.
@@ -186,7 +186,7 @@ fn is_near(host: &Host) -> bool {
     }
 }
 
-impl Connections {
+impl ConnectionPool {
     /// Makes a pool. It does not connect yet.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
         let config = configuration(options)?;
@@ -211,10 +211,10 @@ impl Connections {
         self.pool.get().await.map_err(|error| {
             let reason = match &error {
                 deadpool_postgres::PoolError::Backend(error) => {
-                    let told = told(error);
-                    match told.contains("TLS handshake") {
-                        true => format!("{told}{TLS_HINT}"),
-                        false => told,
+                    let message = describe(error);
+                    match message.contains("TLS handshake") {
+                        true => format!("{message}{TLS_HINT}"),
+                        false => message,
                     }
                 }
                 deadpool_postgres::PoolError::Timeout(_) => {
@@ -239,29 +239,31 @@ impl Connections {
     pub(super) async fn work<G: Sync, T: Send>(
         &self,
         given: &G,
-        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
-    ) -> Result<T, Failure> {
+        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, PostgresError>> + Send,
+    ) -> Result<T, PostgresError> {
         let done = self.attempt(given, work).await;
         match &done {
-            Ok(_) => self.tell(None),
-            Err(Failure::Store(error) | Failure::Lost(error)) => self.tell(Some(error)),
-            Err(Failure::Slow(reason)) => self.tell(Some(reason)),
-            Err(Failure::Raced | Failure::Refused(_)) => {}
+            Ok(_) => self.log_trouble(None),
+            Err(PostgresError::Store(error) | PostgresError::Lost(error)) => {
+                self.log_trouble(Some(error))
+            }
+            Err(PostgresError::Slow(reason)) => self.log_trouble(Some(reason)),
+            Err(PostgresError::Raced | PostgresError::Refused(_)) => {}
         }
         done
     }
 
     /// Logs when an error begins, when it changes, and when it is over, instead of once per
     /// request.
-    fn tell(&self, trouble: Option<&dyn Display>) {
-        let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    fn log_trouble(&self, trouble: Option<&dyn Display>) {
+        let mut last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match trouble.map(ToString::to_string) {
-            None if told.take().is_some() => tracing::info!("the database accepts requests again"),
+            None if last.take().is_some() => tracing::info!("the database accepts requests again"),
             None => {}
-            Some(error) if told.as_ref() == Some(&error) => {}
+            Some(error) if last.as_ref() == Some(&error) => {}
             Some(error) => {
                 tracing::error!(error, "the database is failing");
-                *told = Some(error);
+                *last = Some(error);
             }
         }
     }
@@ -269,8 +271,8 @@ impl Connections {
     async fn attempt<G: Sync, T: Send>(
         &self,
         given: &G,
-        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, Failure>> + Send,
-    ) -> Result<T, Failure> {
+        work: impl for<'c> Fn(&'c mut Object, &'c G) -> BoxFuture<'c, Result<T, PostgresError>> + Send,
+    ) -> Result<T, PostgresError> {
         let deadline = Instant::now() + self.patience;
         let reason = || format!("no response within {} seconds", self.patience.as_secs());
         let late = |_| StoreError::Unavailable(reason());
@@ -279,7 +281,7 @@ impl Connections {
             let mut client = timeout_at(deadline, self.get()).await.map_err(late)??;
             match timeout_at(deadline, work(&mut client, given)).await {
                 Ok(Ok(done)) => return Ok(done),
-                Ok(Err(Failure::Raced)) => {
+                Ok(Err(PostgresError::Raced)) => {
                     drop(client);
                     // A random pause, so that it does not run in step with the transactions it lost
                     // against.
@@ -287,7 +289,7 @@ impl Connections {
                     #[expect(clippy::disallowed_methods, reason = "a pause that time has to end")]
                     tokio::time::sleep(pause).await;
                 }
-                Ok(Err(Failure::Lost(error))) => {
+                Ok(Err(PostgresError::Lost(error))) => {
                     drop(Object::take(client));
                     // What happened to one connection has happened to all of them, or soon will.
                     self.pool.retain(|_, _| false);
@@ -315,13 +317,15 @@ impl Connections {
     }
 }
 
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
+impl From<PostgresError> for StoreError {
+    fn from(failure: PostgresError) -> Self {
         match failure {
-            Failure::Store(error) | Failure::Lost(error) => error,
-            Failure::Raced => Self::Unavailable("it conflicted with another transaction".into()),
-            Failure::Slow(reason) => Self::Unavailable(reason),
-            Failure::Refused(reason) => Self::Refused(reason),
+            PostgresError::Store(error) | PostgresError::Lost(error) => error,
+            PostgresError::Raced => {
+                Self::Unavailable("it conflicted with another transaction".into())
+            }
+            PostgresError::Slow(reason) => Self::Unavailable(reason),
+            PostgresError::Refused(reason) => Self::Refused(reason),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::convert::{claim, owner};
 use super::delivery;
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::statements as sql;
 use crate::record::{NewRecord, Record, Recorded, Unmatched};
@@ -12,9 +12,9 @@ use shared::ids::LeadId;
 use shared::lead::Lead;
 
 pub(super) async fn record(
-    connections: &Connections,
+    connections: &ConnectionPool,
     new: &NewRecord,
-) -> Result<Recorded, Failure> {
+) -> Result<Recorded, PostgresError> {
     connections
         .work(new, |client, new| {
             Box::pin(async move {
@@ -27,7 +27,10 @@ pub(super) async fn record(
         .await
 }
 
-async fn attempt(transaction: &Transaction<'_>, new: &NewRecord) -> Result<Recorded, Failure> {
+async fn attempt(
+    transaction: &Transaction<'_>,
+    new: &NewRecord,
+) -> Result<Recorded, PostgresError> {
     let lead_key = rows::lead_key(new.lead);
     let taken = rows::query(transaction, &sql::TAKE_LEAD, &lead_key).await?;
     let Some(taken) = taken.first() else { return Ok(Recorded::NoLead) };
@@ -45,7 +48,7 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewRecord) -> Result<Recor
         }
     }
     let recorded = new.decide(stored.as_ref(), &owners);
-    if recorded == (Recorded::Kept { repeated: false }) {
+    if recorded == (Recorded::Stored { repeated: false }) {
         for key in free {
             claim(transaction, key.and(new.lead.0), true).await?;
         }
@@ -57,9 +60,9 @@ async fn attempt(transaction: &Transaction<'_>, new: &NewRecord) -> Result<Recor
 }
 
 pub(super) async fn keep_unmatched(
-    connections: &Connections,
+    connections: &ConnectionPool,
     unmatched: &Unmatched,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     connections
         .work(unmatched, |client, unmatched| {
             Box::pin(async move {
@@ -75,7 +78,7 @@ pub(super) async fn keep_unmatched(
 pub(super) async fn put_unmatched<'a>(
     transaction: &Transaction<'_>,
     unmatched: impl IntoIterator<Item = &'a Unmatched>,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     let mut all = Parameters::default();
     for unmatched in unmatched {
         all.append(rows::unmatched_key(&unmatched.site, unmatched.id()));
@@ -88,7 +91,7 @@ pub(super) async fn put_unmatched<'a>(
 pub(super) async fn put_records<'a>(
     transaction: &Transaction<'_>,
     records: impl IntoIterator<Item = (LeadId, &'a Record)>,
-) -> Result<(), Failure> {
+) -> Result<(), PostgresError> {
     let mut all = Parameters::default();
     for (lead, record) in records {
         all.append(rows::lead_key(lead));

@@ -1,17 +1,17 @@
 //! The verb `relabel` on PostgreSQL: one transaction that locks the visitor, as ingest does.
 
 use super::ingest::push_visitor;
-use super::pool::{Connections, Failure};
+use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::statements as sql;
-use crate::relabel::{Change, Relabelled, Relabelling};
+use crate::relabel::{RelabelChanges, Relabelled, Relabelling};
 use crate::visitor::Row;
 use deadpool_postgres::Transaction;
 
 pub(super) async fn relabel(
-    connections: &Connections,
+    connections: &ConnectionPool,
     relabelling: &Relabelling,
-) -> Result<Relabelled, Failure> {
+) -> Result<Relabelled, PostgresError> {
     connections
         .work(relabelling, |client, relabelling| {
             Box::pin(async move {
@@ -27,14 +27,14 @@ pub(super) async fn relabel(
 async fn attempt(
     transaction: &Transaction<'_>,
     relabelling: &Relabelling,
-) -> Result<Relabelled, Failure> {
+) -> Result<Relabelled, PostgresError> {
     let Relabelling { site, visitor, .. } = relabelling;
     let key = rows::visitor_key(site, *visitor);
     if rows::query(transaction, &sql::TAKE_VISITOR, &key).await?.is_empty() {
         return Ok(Relabelled::default());
     }
     let stored = rows::query(transaction, &sql::EVENTS, &key).await?;
-    let Change { views, counted, .. } = relabelling.apply(rows::trail(&stored)?);
+    let RelabelChanges { views, counted, .. } = relabelling.apply(rows::trail(&stored)?);
     let place = (rows::visitor_bucket(site, *visitor), site.clone(), *visitor);
     let mut events = Parameters::default();
     for view in views {

@@ -1,7 +1,7 @@
 //! Converts between rows and the domain's types: keys, buckets, documents, and statements with
 //! parameters.
 
-use super::pool::Failure;
+use super::pool::PostgresError;
 use super::statement::{MultiRow, Statement};
 use crate::delivery::DeliveryId;
 use crate::error::StoreError;
@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::ids::{EventId, LeadId, SiteId, VisitorId};
-use shared::lead::Standing;
+use shared::lead::LeadStatus;
 use shared::visit::Trail;
 use std::sync::Arc;
 use tokio_postgres::Row;
@@ -85,11 +85,11 @@ pub(super) fn lead_key(lead: LeadId) -> Parameters {
 
 /// The list that a lead is in, stored in the column `site`: its site's list of verified leads, or a
 /// separate list for leads that are not verified. No site name begins with these marks.
-pub(super) fn list(site: &SiteId, standing: Standing) -> String {
-    match standing {
-        Standing::Verified => site.as_str().to_owned(),
-        Standing::Proposed => format!("?{site}"),
-        Standing::Confirmed(_) => format!("!{site}"),
+pub(super) fn list(site: &SiteId, status: LeadStatus) -> String {
+    match status {
+        LeadStatus::Verified => site.as_str().to_owned(),
+        LeadStatus::Proposed => format!("?{site}"),
+        LeadStatus::Confirmed(_) => format!("!{site}"),
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) fn json<T: Serialize>(
 
 /// Reads a column of a row.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
-    row.try_get(index).map_err(|error| StoreError::Corrupt(super::pool::told(&error)))
+    row.try_get(index).map_err(|error| StoreError::Corrupt(super::pool::describe(&error)))
 }
 
 /// Reads a column that contains a site.
@@ -168,7 +168,7 @@ pub(super) async fn query(
     client: &impl GenericClient,
     statement: &Statement,
     parameters: &Parameters,
-) -> Result<Vec<Row>, Failure> {
+) -> Result<Vec<Row>, PostgresError> {
     let prepared = client.prepare_cached(statement.sql).await?;
     Ok(client.query(&prepared, &parameters.as_refs()).await?)
 }
@@ -178,7 +178,7 @@ pub(super) async fn execute(
     client: &impl GenericClient,
     statement: &Statement,
     parameters: &Parameters,
-) -> Result<u64, Failure> {
+) -> Result<u64, PostgresError> {
     let prepared = client.prepare_cached(statement.sql).await?;
     Ok(client.execute(&prepared, &parameters.as_refs()).await?)
 }
@@ -189,7 +189,7 @@ pub(super) async fn query_each(
     client: &impl GenericClient,
     statement: &Statement,
     keys: &[Parameters],
-) -> Result<Vec<Result<Vec<Row>, tokio_postgres::Error>>, Failure> {
+) -> Result<Vec<Result<Vec<Row>, tokio_postgres::Error>>, PostgresError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -203,7 +203,7 @@ pub(super) async fn insert(
     client: &impl GenericClient,
     statement: &MultiRow,
     parameters: &Parameters,
-) -> Result<u64, Failure> {
+) -> Result<u64, PostgresError> {
     let all = parameters.as_refs();
     let mut rest = all.as_slice();
     let mut parts = Vec::new();

@@ -3,7 +3,7 @@
 use super::rows::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::transaction::Transaction;
 use super::{keys, trails};
-use crate::conversion::{Converted, Decision, Known, NewConversion, Person, UsedKey};
+use crate::conversion::{Converted, Decision, Existing, NewConversion, Person, UsedKey};
 use crate::error::StoreError;
 use crate::membership::{self, Browser};
 use crate::visitor::Visitor;
@@ -66,7 +66,7 @@ pub(super) fn convert(
 fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
-) -> Result<Result<Known, LeadId>, StoreError> {
+) -> Result<Result<Existing, LeadId>, StoreError> {
     let (mut email, mut phone) = (None, None);
     for (kind, value) in new.identities() {
         let lead: Option<LeadId> = transaction.get(&keys::identity(&new.site, kind, &value))?;
@@ -101,7 +101,7 @@ fn known(
         person = Person::proposed(None);
     }
     let lead = person.lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
-    Ok(Ok(Known { person, lead, browser }))
+    Ok(Ok(Existing { person, lead, browser }))
 }
 
 pub(super) fn undo_join(
@@ -111,7 +111,7 @@ pub(super) fn undo_join(
     now_ms: i64,
 ) -> Result<Option<Lead>, StoreError> {
     let Some(lead) = transaction.get::<Lead>(&keys::lead(id))? else { return Ok(None) };
-    if !membership::has_had(&lead, visitor) {
+    if !membership::has_ever_joined(&lead, visitor) {
         return Ok(None);
     }
     let visitor_key = keys::visitor(&lead.site, visitor);

@@ -16,7 +16,7 @@
 //! Everything happens inside this one folder, which may be a mount point.
 
 use super::keys;
-use super::owner::{Exposed, make_private};
+use super::owner::{PrivacyError, make_private};
 use super::transaction::{failed, is_full};
 use super::upgrade::{self, UpgradeError};
 use crate::error::StoreError;
@@ -114,21 +114,21 @@ pub(super) fn open(place: &Place) -> Result<Folder, StoreError> {
 pub(super) fn open_tree(place: &Place) -> Result<(sled::Db, Durability), StoreError> {
     let path = place.path.as_path();
     let failed = |error: io::Error| refused(path, error.into());
-    let aside = Aside::make(path).map_err(failed)?;
+    let backup = TreeBackup::make(path).map_err(failed)?;
     match open_engine(place) {
         Ok(opened) => {
-            aside.discard().map_err(failed)?;
+            backup.discard().map_err(failed)?;
             Ok(opened)
         }
         Err(refusal) => {
-            aside.restore().map_err(failed)?;
+            backup.restore().map_err(failed)?;
             Err(refused(path, refusal))
         }
     }
 }
 
 /// Whether an engine that was shut has released the tree's files.
-pub(super) fn is_let_go(place: &Place) -> bool {
+pub(super) fn is_released(place: &Place) -> bool {
     let log = File::open(place.path.join(TREE).join(LOG));
     log.is_ok_and(|log| log.try_lock().is_ok())
 }
@@ -140,26 +140,26 @@ fn is_gone(path: &Path) -> bool {
     acknowledged && !is_there(&Path::new(TREE).join(LOG)) && !is_there(Path::new(COPY))
 }
 
-fn gone() -> Refusal {
-    Refusal::Damaged(format!("commits were acknowledged, and {TREE}/{LOG} is missing"))
+fn gone() -> FolderError {
+    FolderError::Damaged(format!("commits were acknowledged, and {TREE}/{LOG} is missing"))
 }
 
-fn refused(path: &Path, refusal: Refusal) -> StoreError {
+fn refused(path: &Path, refusal: FolderError) -> StoreError {
     match (path.to_owned(), refusal) {
-        (path, Refusal::Shut(reason, remedy)) => StoreError::Shut { path, reason, remedy },
-        (path, Refusal::Damaged(reason)) => StoreError::Damaged { path, reason },
+        (path, FolderError::Shut(reason, remedy)) => StoreError::Shut { path, reason, remedy },
+        (path, FolderError::Damaged(reason)) => StoreError::Damaged { path, reason },
     }
 }
 
 /// Why a folder cannot be opened.
-enum Refusal {
+enum FolderError {
     /// The system's message and the remedy. The folder's contents are intact.
     Shut(String, String),
     /// Anything else.
     Damaged(String),
 }
 
-impl From<UpgradeError> for Refusal {
+impl From<UpgradeError> for FolderError {
     fn from(error: UpgradeError) -> Self {
         match error {
             // A full disk does not mean that the folder is damaged.
@@ -169,11 +169,11 @@ impl From<UpgradeError> for Refusal {
     }
 }
 
-impl From<Exposed> for Refusal {
-    fn from(exposed: Exposed) -> Self {
+impl From<PrivacyError> for FolderError {
+    fn from(exposed: PrivacyError) -> Self {
         match exposed {
-            Exposed::Io(error) => error.into(),
-            Exposed::Foreign { path, owner, user } => Self::Shut(
+            PrivacyError::Io(error) => error.into(),
+            PrivacyError::Foreign { path, owner, user } => Self::Shut(
                 format!(
                     "{} belongs to user {owner}, but this process runs as user {user}",
                     path.display()
@@ -182,7 +182,7 @@ impl From<Exposed> for Refusal {
                     "Run clew as user {owner}, or give the folder to user {user} with `chown -R`"
                 ),
             ),
-            Exposed::Open { path, mode } => Self::Shut(
+            PrivacyError::Open { path, mode } => Self::Shut(
                 format!(
                     "other users have access to {} (mode {mode:o}), and that cannot be changed",
                     path.display()
@@ -193,7 +193,7 @@ impl From<Exposed> for Refusal {
     }
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for FolderError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
         let remedy = match error.kind() {
@@ -209,7 +209,7 @@ impl From<io::Error> for Refusal {
     }
 }
 
-fn open_engine(place: &Place) -> Result<(sled::Db, Durability), Refusal> {
+fn open_engine(place: &Place) -> Result<(sled::Db, Durability), FolderError> {
     let path = place.path.as_path();
     let config = sled::Config::new().path(path.join(TREE)).cache_capacity(place.cache_bytes);
     // sled panics on some kinds of damage; for the operator that is the same as an error.
@@ -217,17 +217,17 @@ fn open_engine(place: &Place) -> Result<(sled::Db, Durability), Refusal> {
     let db = match opened {
         Ok(Ok(db)) => db,
         Ok(Err(sled::Error::Io(error))) => return Err(error.into()),
-        Ok(Err(error)) => return Err(Refusal::Damaged(error.to_string())),
-        Err(_) => return Err(Refusal::Damaged("the engine panicked while reading it".into())),
+        Ok(Err(error)) => return Err(FolderError::Damaged(error.to_string())),
+        Err(_) => return Err(FolderError::Damaged("the engine panicked while reading it".into())),
     };
-    bring_to_layout(&db, path)?;
+    upgrade_layout(&db, path)?;
     let mut witness = OpenOptions::new();
     witness.read(true).write(true).create(true).truncate(false);
     let witness = witness.open(path.join(WITNESS))?;
     let witnessed = witnessed(&witness);
     let commits = commits(&db)?;
     if commits < witnessed {
-        return Err(Refusal::Damaged(format!(
+        return Err(FolderError::Damaged(format!(
             "{} of {witnessed} acknowledged commits cannot be read",
             witnessed - commits
         )));
@@ -244,17 +244,17 @@ fn witnessed(witness: &File) -> u64 {
     witness.read_exact_at(&mut bytes, 0).map_or(0, |()| u64::from_be_bytes(bytes))
 }
 
-fn commits(db: &sled::Db) -> Result<u64, Refusal> {
-    let value = db.get(keys::COMMITS).map_err(|error| Refusal::Damaged(error.to_string()))?;
+fn commits(db: &sled::Db) -> Result<u64, FolderError> {
+    let value = db.get(keys::COMMITS).map_err(|error| FolderError::Damaged(error.to_string()))?;
     let Some(value) = value else { return Ok(0) };
-    let unreadable = |_| Refusal::Damaged("the number of commits is unreadable".into());
+    let unreadable = |_| FolderError::Damaged("the number of commits is unreadable".into());
     Ok(u64::from_be_bytes(value.as_ref().try_into().map_err(unreadable)?))
 }
 
 /// Marks a new folder with this layout, or upgrades the folder of an earlier version. Refuses a
 /// folder with data but without a mark, and one with any other mark.
-fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
-    let failed = |error| Refusal::Damaged(failed(error).to_string());
+fn upgrade_layout(db: &sled::Db, folder: &Path) -> Result<(), FolderError> {
+    let failed = |error| FolderError::Damaged(failed(error).to_string());
     let mark = || {
         db.insert(keys::VERSION, &LAYOUT.to_be_bytes()).map_err(failed)?;
         db.flush().map_err(failed).map(drop)
@@ -270,8 +270,8 @@ fn bring_to_layout(db: &sled::Db, folder: &Path) -> Result<(), Refusal> {
             mark()
         }
         None if db.is_empty() => mark(),
-        None => Err(Refusal::Damaged("it contains data, but no layout mark".into())),
-        Some(mark) => Err(Refusal::Shut(
+        None => Err(FolderError::Damaged("it contains data, but no layout mark".into())),
+        Some(mark) => Err(FolderError::Shut(
             format!("its layout is {}, but this version reads {LAYOUT}", number(&mark)),
             "It was left as it is; use the version of clew that wrote it".to_owned(),
         )),
@@ -292,7 +292,7 @@ fn number(mark: &[u8]) -> String {
 }
 
 /// The tree as it was before the engine opened it.
-struct Aside {
+struct TreeBackup {
     folder: PathBuf,
     tree: PathBuf,
     /// If it exists, it is complete and synced.
@@ -300,9 +300,9 @@ struct Aside {
     set_aside: PathBuf,
 }
 
-impl Aside {
+impl TreeBackup {
     fn make(folder: &Path) -> io::Result<Self> {
-        let aside = Self {
+        let backup = Self {
             folder: folder.to_owned(),
             tree: folder.join(TREE),
             copy: folder.join(COPY),
@@ -311,15 +311,15 @@ impl Aside {
         let copying = folder.join("copying");
         remove(&copying)?;
         remove(&folder.join("leaving"))?;
-        if aside.copy.exists() {
-            aside.begin_anew()?;
-            return Ok(aside);
+        if backup.copy.exists() {
+            backup.begin_anew()?;
+            return Ok(backup);
         }
-        if !aside.tree.exists() {
-            return Ok(aside);
+        if !backup.tree.exists() {
+            return Ok(backup);
         }
-        match copy_folder(&aside.tree, &copying) {
-            Ok(()) => fs::rename(&copying, &aside.copy)?,
+        match copy_folder(&backup.tree, &copying) {
+            Ok(()) => fs::rename(&copying, &backup.copy)?,
             // A full disk must not prevent an intact store from opening.
             Err(error) if is_full(&error) => {
                 tracing::warn!("no space for a copy of the store; opening it without one");
@@ -328,7 +328,7 @@ impl Aside {
             Err(error) => return Err(error),
         }
         sync(folder)?;
-        Ok(aside)
+        Ok(backup)
     }
 
     /// The last opening was interrupted. Nothing has been acknowledged since the copy was made, so

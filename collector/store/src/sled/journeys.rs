@@ -9,7 +9,7 @@ use crate::erase::{Erased, Erasure};
 use crate::error::StoreError;
 use crate::relabel::{self, Relabelled, Relabelling};
 use crate::verbs::Journeys;
-use crate::visitor::{Arrivals, Change, Changed, ChangedRow, Row, Visitor, trail};
+use crate::visitor::{Arrivals, ChangedRow, Row, Visitor, VisitorChanges, VisitorUpdate, trail};
 use async_trait::async_trait;
 use shared::ids::{SiteId, VisitorId};
 use shared::outcome::Outcome;
@@ -48,13 +48,13 @@ fn ingest(
 ) -> Result<Vec<Outcome>, StoreError> {
     let (site, visitor) = (arrivals.site.clone(), arrivals.visitor);
     let key = keys::visitor(&site, visitor);
-    let mut change = Change::of(transaction.get(&key)?);
+    let mut change = VisitorUpdate::of(transaction.get(&key)?);
     let row = |id| transaction.get(&keys::row(&site, visitor, id));
     let outcomes = change.take(arrivals, row)?;
     if change.is_over_full() {
         change.sum_up(rows(transaction, &site, visitor)?);
     }
-    let Changed { rows, record, is_new } = change.finish();
+    let VisitorChanges { rows, record, is_new } = change.finish();
     for (id, changed) in rows {
         let key = keys::row(&site, visitor, id);
         match changed {
@@ -76,7 +76,7 @@ fn relabel(
     relabelling: &Relabelling,
 ) -> Result<Relabelled, StoreError> {
     let Relabelling { site, visitor, .. } = relabelling;
-    let relabel::Change { views, counted, .. } =
+    let relabel::RelabelChanges { views, counted, .. } =
         relabelling.apply(trails::trail(transaction, site, *visitor)?);
     for view in views {
         let key = keys::row(site, *visitor, view.id);

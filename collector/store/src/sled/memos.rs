@@ -33,9 +33,9 @@ impl Memos for SledStore {
 
 fn change(transaction: &mut Transaction<'_>, change: MemoChange) -> Result<bool, StoreError> {
     let key = keys::memo(change.kind, &change.name);
-    let standing: Option<Memo> = transaction.get(&key)?;
-    if !change.fits(standing.as_ref()) {
-        return Ok(change.is_made(standing.as_ref()));
+    let stored: Option<Memo> = transaction.get(&key)?;
+    if !change.fits(stored.as_ref()) {
+        return Ok(change.is_made(stored.as_ref()));
     }
     match change.memo() {
         Some(memo) => put_memo(transaction, &memo)?,

@@ -13,7 +13,7 @@ const RIGHTS: u32 = 0o777;
 
 /// Why a path cannot be made private.
 #[derive(Debug)]
-pub(super) enum Exposed {
+pub(super) enum PrivacyError {
     /// It belongs to another user.
     Foreign {
         path: PathBuf,
@@ -28,7 +28,7 @@ pub(super) enum Exposed {
     Io(io::Error),
 }
 
-impl From<io::Error> for Exposed {
+impl From<io::Error> for PrivacyError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -37,8 +37,8 @@ impl From<io::Error> for Exposed {
 /// Removes everyone else's access to a folder and its contents. Returns whether there was any.
 ///
 /// # Errors
-/// [`Exposed`].
-pub(super) fn make_private(folder: &Path) -> Result<bool, Exposed> {
+/// [`PrivacyError`].
+pub(super) fn make_private(folder: &Path) -> Result<bool, PrivacyError> {
     let mut was_open = close(folder, &fs::metadata(folder)?)?;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -57,17 +57,17 @@ pub(super) fn make_private(folder: &Path) -> Result<bool, Exposed> {
     Ok(was_open)
 }
 
-fn close(path: &Path, metadata: &Metadata) -> Result<bool, Exposed> {
+fn close(path: &Path, metadata: &Metadata) -> Result<bool, PrivacyError> {
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != user {
-        return Err(Exposed::Foreign { path: path.to_owned(), owner, user });
+        return Err(PrivacyError::Foreign { path: path.to_owned(), owner, user });
     }
     let wanted = if metadata.is_dir() { FOLDER } else { FILE };
     let mode = metadata.permissions().mode() & RIGHTS;
     if mode & !wanted == 0 {
         return Ok(false);
     }
-    let open = |mode| Exposed::Open { path: path.to_owned(), mode };
+    let open = |mode| PrivacyError::Open { path: path.to_owned(), mode };
     fs::set_permissions(path, Permissions::from_mode(wanted)).map_err(|_| open(mode))?;
     // Some file systems report success and change nothing.
     match fs::metadata(path)?.permissions().mode() & RIGHTS {

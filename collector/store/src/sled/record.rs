@@ -26,7 +26,7 @@ pub(super) fn record(
         }
     }
     let recorded = new.decide(stored.as_ref(), &owners);
-    if recorded == (Recorded::Kept { repeated: false }) {
+    if recorded == (Recorded::Stored { repeated: false }) {
         for key in free {
             transaction.put(&key, &new.lead)?;
         }

@@ -31,7 +31,7 @@ pub(super) fn wait_for_room(
         if !refuse_for(TRY_EVERY, writing, jobs) {
             return Ok(None);
         }
-        if !writing.room.is_enough_to_open() || !folder::is_let_go(place) {
+        if !writing.disk_space.is_enough_to_open() || !folder::is_released(place) {
             continue;
         }
         match folder::open_tree(place) {

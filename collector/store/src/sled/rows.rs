@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::memo::Memo;
 use crate::record::{Record, Unmatched};
 use shared::ids::LeadId;
-use shared::lead::{Conversion, Lead, Standing};
+use shared::lead::{Conversion, Lead, LeadStatus};
 
 /// Writes a lead and its entries in its site's lists.
 pub(super) fn put_lead(transaction: &mut Transaction<'_>, lead: &Lead) -> Result<(), StoreError> {
@@ -29,12 +29,12 @@ pub(super) fn put_lead(transaction: &mut Transaction<'_>, lead: &Lead) -> Result
 /// proposed leads.
 pub(super) fn lists(lead: &Lead) -> Vec<Vec<u8>> {
     let Lead { id, site, converted_at_ms, .. } = lead;
-    match lead.standing {
-        Standing::Verified => {
+    match lead.status {
+        LeadStatus::Verified => {
             vec![keys::site_lead(site, *id), keys::converted_lead(site, *converted_at_ms, *id)]
         }
-        Standing::Proposed => vec![keys::proposed_lead(site, *id)],
-        Standing::Confirmed(_) => Vec::new(),
+        LeadStatus::Proposed => vec![keys::proposed_lead(site, *id)],
+        LeadStatus::Confirmed(_) => Vec::new(),
     }
 }
 

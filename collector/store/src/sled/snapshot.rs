@@ -20,13 +20,13 @@ type Before = BTreeMap<Vec<u8>, Option<sled::IVec>>;
 /// How far the reader has come. It reads one group of prefixes after the other, and each group in
 /// the order of its keys.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-struct Passed {
+struct Progress {
     order: u8,
     key: Vec<u8>,
 }
 
 /// Some of the values under a prefix.
-pub(super) struct Run<T> {
+pub(super) struct ValueBatch<T> {
     /// Keys and values.
     pub(super) values: Vec<(Vec<u8>, T)>,
     /// The last key that was read; `None` if there were no more.
@@ -42,7 +42,7 @@ struct State {
     before: Before,
     /// The size of the keys and values in `before`.
     bytes: usize,
-    passed: Passed,
+    progress: Progress,
     given_up: bool,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct View<'a> {
 
 /// While this is held, nothing is committed.
 #[must_use]
-pub(super) struct Still<'a> {
+pub(super) struct CommitGuard<'a> {
     _state: MutexGuard<'a, Option<State>>,
 }
 
@@ -91,7 +91,7 @@ fn place(key: &[u8]) -> Option<(u8, &[u8])> {
     Some((order as u8 + 1, rest))
 }
 
-impl Passed {
+impl Progress {
     fn holds(&self, key: &[u8]) -> bool {
         let Some((order, rest)) = place(key) else { return true };
         match order.cmp(&self.order) {
@@ -148,8 +148,8 @@ impl Snapshots {
     }
 
     /// Prevents the writer from committing while the result is held.
-    pub(super) fn hold(&self) -> Still<'_> {
-        Still { _state: self.lock() }
+    pub(super) fn hold(&self) -> CommitGuard<'_> {
+        CommitGuard { _state: self.lock() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
@@ -162,7 +162,7 @@ impl State {
     /// Saves the values of keys that are about to change.
     fn keep(&mut self, tree: &sled::Tree, writes: &Writes) -> Result<(), StoreError> {
         for key in writes.keys() {
-            if !self.passed.holds(key) && !self.before.contains_key(key) {
+            if !self.progress.holds(key) && !self.before.contains_key(key) {
                 let value = tree.get(key).map_err(failed)?;
                 self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
                 self.before.insert(key.clone(), value);
@@ -184,12 +184,12 @@ impl State {
     /// Drops what the reader has passed: the first keys under each prefix of its group, and
     /// everything of earlier groups.
     fn forget(&mut self) {
-        let read = PREFIXES.iter().take(self.passed.order.into()).flat_map(|order| order.iter());
+        let read = PREFIXES.iter().take(self.progress.order.into()).flat_map(|order| order.iter());
         for prefix in read {
             for head in [&[*prefix][..], &[keys::CHUNK, *prefix]] {
                 let behind = self.before.range(head.to_vec()..).map(|(key, _)| key);
                 let behind =
-                    behind.take_while(|key| key.starts_with(head) && self.passed.holds(key));
+                    behind.take_while(|key| key.starts_with(head) && self.progress.holds(key));
                 let behind: Vec<Vec<u8>> = behind.cloned().collect();
                 for key in behind {
                     let value = self.before.remove(&key).flatten();
@@ -247,7 +247,7 @@ impl View<'_> {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Run<T>, StoreError> {
+    ) -> Result<ValueBatch<T>, StoreError> {
         let start = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
         let mut found: BTreeMap<Vec<u8>, Option<sled::IVec>> = BTreeMap::new();
         for entry in self.tree.range(start.clone()..).take(limit) {
@@ -269,7 +269,7 @@ impl View<'_> {
             }
             last = Some(key);
         }
-        Ok(Run { values, last })
+        Ok(ValueBatch { values, last })
     }
 
     /// All keys and values under a prefix.
@@ -280,7 +280,7 @@ impl View<'_> {
         const AT_ONCE: usize = 100;
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let Run { values, last } = self.next(prefix, after.as_deref(), AT_ONCE)?;
+            let ValueBatch { values, last } = self.next(prefix, after.as_deref(), AT_ONCE)?;
             all.extend(values);
             match last {
                 Some(_) => after = last,
@@ -293,7 +293,7 @@ impl View<'_> {
     pub(super) fn pass(&mut self, key: &[u8]) {
         let Some(state) = &mut *self.state else { return };
         if let Some((order, rest)) = place(key) {
-            state.passed = Passed { order, key: rest.to_vec() };
+            state.progress = Progress { order, key: rest.to_vec() };
             state.forget();
         }
     }
@@ -330,7 +330,8 @@ mod tests {
                     snapshots.apply(tree, changes.iter().map(change).collect()).unwrap();
                 }
                 let mut view = snapshot.view().unwrap();
-                let Run { values, last } = view.next::<u8>(prefix, after.as_deref(), 1).unwrap();
+                let ValueBatch { values, last } =
+                    view.next::<u8>(prefix, after.as_deref(), 1).unwrap();
                 for (key, value) in values {
                     if prefix == b"v" {
                         found.extend(view.all::<u8>(&[b"e", &key[1..]].concat()).unwrap());
@@ -340,7 +341,7 @@ mod tests {
                 let Some(last) = last else { break };
                 view.pass(&last);
                 let state = view.state.as_ref().unwrap();
-                assert!(state.before.keys().all(|key| !state.passed.holds(key)));
+                assert!(state.before.keys().all(|key| !state.progress.holds(key)));
                 let bytes = |(key, value): (&Vec<u8>, &Option<sled::IVec>)| {
                     key.len() + value.as_ref().map_or(0, |value| value.len())
                 };

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::context::VisitorContext;
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, Conversion, ConversionKind, Join, JourneyState, Lead, Standing};
+use shared::lead::{Contact, Conversion, ConversionKind, Join, JourneyState, Lead, LeadStatus};
 use shared::source::Label;
 use shared::visit::Began;
 use std::ops::Bound;
@@ -196,7 +196,7 @@ impl OldLead {
             joins,
             conversions: self.conversions,
             page_conversions: 0,
-            standing: Standing::Verified,
+            status: LeadStatus::Verified,
             phone_conflict: self.phone_conflict,
         }
     }

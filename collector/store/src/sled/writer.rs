@@ -6,11 +6,11 @@
 //! accepted until there is space (`recovery`). After any other failed commit, nothing is accepted
 //! any more, because it is unknown what is on the disk.
 
+use super::disk_space::DiskSpace;
 use super::engine::Engine;
 use super::folder::{Durability, Place};
 use super::keys;
 use super::recovery::wait_for_room;
-use super::room::Room;
 use super::snapshot::Snapshots;
 use super::transaction::Transaction;
 use crate::error::StoreError;
@@ -48,7 +48,7 @@ pub(super) enum Message {
 pub(super) struct Writing {
     pub(super) engine: Engine,
     pub(super) snapshots: Snapshots,
-    pub(super) room: Arc<Room>,
+    pub(super) disk_space: Arc<DiskSpace>,
     /// Verbs accepted and not yet answered.
     pub(super) queued: Arc<AtomicUsize>,
 }
@@ -83,8 +83,8 @@ impl Writer {
     }
 
     /// The state of the disk.
-    pub(super) fn room(&self) -> &Room {
-        &self.writing.room
+    pub(super) fn disk_space(&self) -> &DiskSpace {
+        &self.writing.disk_space
     }
 
     /// Like [`Self::write`], for page views. Browsers must send them again if the queue is full or
@@ -93,7 +93,7 @@ impl Writer {
         &self,
         verb: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.room().for_page_views()?;
+        self.disk_space().for_page_views()?;
         if self.queued() >= self.places {
             return Err(StoreError::Busy);
         }
@@ -105,7 +105,7 @@ impl Writer {
         &self,
         verb: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.room().for_others()?;
+        self.disk_space().for_others()?;
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let result = transaction.run(verb);
@@ -128,7 +128,7 @@ impl Writer {
 
     /// Why nothing can be stored or read.
     pub(super) fn why_unanswered(&self) -> StoreError {
-        self.room().for_others().err().unwrap_or_else(closed)
+        self.disk_space().for_others().err().unwrap_or_else(closed)
     }
 
     /// Waits until everything accepted is durable, and ends the thread. Blocks.
@@ -166,12 +166,12 @@ fn run(
             Ok(Some(opened)) => durability = opened,
             Ok(None) => return Err(failure),
             Err(error) => {
-                writing.room.shut(closed());
+                writing.disk_space.shut(closed());
                 tracing::error!(%error, "the store cannot be reopened and accepts no writes; restart the collector");
                 return Err(error);
             }
         }
-        writing.room.reopened();
+        writing.disk_space.reopened();
         tracing::info!("the store is open again and accepts writes");
     }
 }
@@ -211,7 +211,7 @@ fn commit_all(
         if let Err(failure @ StoreError::Full(_)) = &commit {
             // Set before any caller is answered, so that later requests are refused for the same
             // reason.
-            writing.room.shut(failure.clone());
+            writing.disk_space.shut(failure.clone());
         }
         writing.queued.fetch_sub(taken, Ordering::Relaxed);
         let failure = commit.as_ref().err().map(|error| match error {

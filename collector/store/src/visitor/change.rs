@@ -9,7 +9,7 @@ use shared::page_view::{PageView, Totals};
 use std::collections::BTreeMap;
 
 /// A visitor while its events are applied.
-pub(crate) struct Change {
+pub(crate) struct VisitorUpdate {
     before: Option<Visitor>,
     record: Visitor,
     rows: BTreeMap<EventId, ChangedRow>,
@@ -29,7 +29,7 @@ pub(crate) enum ChangedRow {
 }
 
 /// The changes to write.
-pub(crate) struct Changed {
+pub(crate) struct VisitorChanges {
     /// Rows by their event's id.
     pub(crate) rows: BTreeMap<EventId, ChangedRow>,
     /// The record, if it changed.
@@ -38,7 +38,7 @@ pub(crate) struct Changed {
     pub(crate) is_new: bool,
 }
 
-impl Change {
+impl VisitorUpdate {
     /// Starts from the stored record. A visitor without a record has no rows either.
     pub(crate) fn of(before: Option<Visitor>) -> Self {
         let record = before.clone().unwrap_or_default();
@@ -115,10 +115,10 @@ impl Change {
     }
 
     /// The changes to write.
-    pub(crate) fn finish(self) -> Changed {
+    pub(crate) fn finish(self) -> VisitorChanges {
         let Self { before, record, rows } = self;
         let changed = !rows.is_empty() && before.as_ref() != Some(&record);
-        Changed { rows, record: changed.then_some(record), is_new: before.is_none() }
+        VisitorChanges { rows, record: changed.then_some(record), is_new: before.is_none() }
     }
 
     fn view(

@@ -172,7 +172,7 @@ fn the_golden_lead() {
         ("fields_version", json!(1)),
     ];
     let expected: HashMap<&str, Value> = expected.into_iter().collect();
-    let mut found = told(golden(), contacted());
+    let mut found = fields_of(golden(), contacted());
     let journey: Value =
         serde_json::from_str(found.remove("journey_json").unwrap().as_str().unwrap()).unwrap();
     assert_eq!(journey, json!(touches));
@@ -187,7 +187,7 @@ fn the_golden_lead() {
 #[test]
 fn the_attributed_touch_is_the_models() {
     let check = |rule: Rule, expected: [Option<&str>; 3]| {
-        let fields = told_by(rule, golden(), contacted());
+        let fields = fields_by(rule, golden(), contacted());
         assert_eq!(fields["attribution_model"], rule.model.name());
         let found = ["channel", "source", "campaign"]
             .map(|name| fields[&format!("attributed_{name}")].as_str());

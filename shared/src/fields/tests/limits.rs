@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn ten_thousand_touches_are_told() {
     let url = |number: i64| format!("https://www.example.com/?utm_source=s{number}");
     let pages = (0..10_000).map(|number| page(number * 1_000, &url(number), "", 0)).collect();
-    let fields = told(pages, vec![conversion(1, 10_000_000, "")]);
+    let fields = fields_of(pages, vec![conversion(1, 10_000_000, "")]);
     assert_eq!(fields["touchpoints_count"], 10_000);
     assert!(fields["journey_json"].as_str().unwrap().len() <= 10_000);
     assert!(fields["channel_path"].as_str().unwrap().contains("×10000"));

@@ -23,7 +23,7 @@ use self::account::Account;
 use self::record::Record;
 use self::schema::Kind;
 use crate::book::Book;
-use crate::crm::{Crm, Profile};
+use crate::crm::{MemoryCrm, Profile};
 use crate::exchange::{Answer, Outcome, Request};
 use crate::fault::Limit;
 use crate::webhook::{Emit, Message, Sealed};
@@ -55,7 +55,7 @@ impl Account {
         if is_search {
             return Ok(answer);
         }
-        Ok(self.limits.tell(world, answer, is_service_key))
+        Ok(self.limits.add_headers(world, answer, is_service_key))
     }
 
     fn route(&mut self, world: &mut World, request: &Request, segments: &[&str]) -> Outcome {
@@ -118,7 +118,7 @@ impl Account {
     }
 }
 
-impl Crm for Account {
+impl MemoryCrm for Account {
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
         self.judge(world, request).unwrap_or_else(|refused| refused)
     }
@@ -144,7 +144,7 @@ impl Crm for Account {
     }
 
     fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
-        self.limits.bite(world, limit)
+        self.limits.apply_limit(world, limit)
     }
 
     fn expire_tokens(&mut self, all: bool) {

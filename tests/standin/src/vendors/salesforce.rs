@@ -20,7 +20,7 @@ mod book;
 
 use self::instance::Instance;
 use crate::book::Book;
-use crate::crm::{Crm, Profile};
+use crate::crm::{MemoryCrm, Profile};
 use crate::exchange::{Answer, Outcome, Request};
 use crate::fault::Limit;
 use crate::webhook::{Emit, Message, Sealed};
@@ -50,7 +50,7 @@ impl Instance {
             Ok(()) => self.route(world, request).unwrap_or_else(|refused| refused),
             Err(refused) => refused,
         };
-        Ok(self.usage.tell(world, answer))
+        Ok(self.usage.add_headers(world, answer))
     }
 
     /// Answers requests under `/services/data/v68.0`, and the parts of a composite request.
@@ -116,7 +116,7 @@ fn is_version(text: &str) -> bool {
     number.and_then(|text| text.parse::<u32>().ok()).is_some_and(|it| (60..=68).contains(&it))
 }
 
-impl Crm for Instance {
+impl MemoryCrm for Instance {
     fn answer(&mut self, world: &mut World, request: &Request) -> Answer {
         self.judge(world, request).unwrap_or_else(|refused| refused)
     }
@@ -144,7 +144,7 @@ impl Crm for Instance {
     }
 
     fn limit(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
-        self.usage.bite(world, limit)
+        self.usage.apply_limit(world, limit)
     }
 
     fn expire_tokens(&mut self, all: bool) {

@@ -12,15 +12,15 @@ const MINUTE: i64 = 60_000;
 
 /// A page view at a time, with a `utm_source` or without.
 fn view(number: usize, at_ms: i64, source: &str) -> PageView {
-    let mut dice = [0; 10];
-    dice[2..].copy_from_slice(&number.to_be_bytes());
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&number.to_be_bytes());
     let query = if source.is_empty() { String::new() } else { format!("?utm_source={source}") };
     let url = Url::parse(&format!("https://site.example/{query}")).unwrap();
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     let evidence = RULES.evidence(&url, "");
     let label = RULES.label(&evidence, &OwnHosts::new(["site.example"]));
     PageView {
-        id: EventId::new(at_ms, dice),
+        id: EventId::new(at_ms, random),
         at_ms,
         received_at_ms: at_ms,
         url: url.into(),

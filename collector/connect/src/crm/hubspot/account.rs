@@ -1,15 +1,15 @@
 //! One HubSpot account: its address, its settings, and calls with checked responses.
 
 use super::config::HubspotConfig;
-use super::error::{self, Refusal};
+use super::error::{self, HubspotError};
 use super::paths::Paths;
 use super::stages;
 use super::walk::Interrupted;
 use super::webhook::Subscriber;
 use crate::call::{Caller, Request};
-use crate::crm::settings::Settings;
+use crate::crm::settings::AdapterSettings;
 use crate::throttle::Throttle;
-use crate::token::{App, Grant, Tokens};
+use crate::token::{AccessTokens, App, Grant};
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 use shared::fields::catalogue;
@@ -41,8 +41,9 @@ impl Hubspot {
     ///
     /// # Errors
     /// If the credentials are incomplete.
-    pub(super) fn new(own: &HubspotConfig, settings: Settings) -> Result<Self> {
-        let Settings { prefix, hook_url, stages, deal_stages, transport, vault, .. } = settings;
+    pub(super) fn new(own: &HubspotConfig, settings: AdapterSettings) -> Result<Self> {
+        let AdapterSettings { prefix, hook_url, stages, deal_stages, transport, vault, .. } =
+            settings;
         let paths = Paths::new(&own.api);
         let grant = match (&own.token, &own.client_id, &own.client_secret) {
             (Some(token), ..) => Grant::Static(token.clone()),
@@ -61,7 +62,7 @@ impl Hubspot {
         Ok(Self {
             caller: Arc::new(Caller {
                 base: own.base_url.clone(),
-                tokens: Tokens::new(grant, vault),
+                tokens: AccessTokens::new(grant, vault),
                 throttle: Throttle::new(own.calls_in_10_seconds, 10_000),
                 transport,
             }),
@@ -88,8 +89,8 @@ impl Hubspot {
         &self,
         request: &Request<'_>,
         tolerated: &str,
-    ) -> Result<Value, Refusal> {
-        let answer = self.caller.call(request).await.map_err(Refusal::Other)?;
+    ) -> Result<Value, HubspotError> {
+        let answer = self.caller.call(request).await.map_err(HubspotError::Other)?;
         let now_ms = self.caller.now_ms();
         if let Some(until_ms) = error::held_until_ms(&answer, now_ms) {
             self.caller.throttle.hold(until_ms);
@@ -99,7 +100,7 @@ impl Hubspot {
     }
 
     /// Sends a body by `POST`. Every inner error counts.
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, HubspotError> {
         self.ask(&Request::post(path, body), "").await
     }
 }

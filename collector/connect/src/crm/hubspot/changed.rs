@@ -11,7 +11,7 @@ use super::account::Hubspot;
 use super::read::results;
 use super::words::{BATCH, CONTACT, DEAL, id, time, unreadable};
 use crate::crm::adapter::Page;
-use crate::crm::record::{Change, RecordRef};
+use crate::crm::record::{RecordRef, RecordState};
 use crate::error::CallError;
 use serde_json::{Value, json};
 
@@ -42,9 +42,9 @@ impl Hubspot {
         let records: Vec<RecordRef> = records.collect();
         let mut changes = self.read_records(&records).await?;
         changes.sort_by_key(|change| match change {
-            Change::Person(person) => person.changed_at_ms,
-            Change::Deal(deal) => deal.changed_at_ms,
-            Change::PersonGone(_) | Change::DealGone(_) => i64::MAX,
+            RecordState::Person(person) => person.changed_at_ms,
+            RecordState::Deal(deal) => deal.changed_at_ms,
+            RecordState::PersonGone(_) | RecordState::DealGone(_) => i64::MAX,
         });
         Ok(Page { changes, more_from_ms })
     }

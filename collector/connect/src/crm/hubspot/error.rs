@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::cut;
 
 /// The most characters of a message from HubSpot that are shown.
-const TOLD_CHARACTERS: usize = 500;
+const MESSAGE_CHARACTERS: usize = 500;
 /// The window of the rolling limit, if no header states it.
 const ROLLING_MS: i64 = 10_000;
 const SECOND_MS: i64 = 1_000;
@@ -16,7 +16,7 @@ const UNKNOWN: &str = "PROPERTY_DOESNT_EXIST";
 
 /// A refusal, classified by what the caller can do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Refusal {
+pub(super) enum HubspotError {
     /// The record does not exist.
     Missing(String),
     /// Another record already has a unique value.
@@ -25,16 +25,18 @@ pub(super) enum Refusal {
     Other(CallError),
 }
 
-impl From<Refusal> for CallError {
-    fn from(refusal: Refusal) -> Self {
+impl From<HubspotError> for CallError {
+    fn from(refusal: HubspotError) -> Self {
         match refusal {
-            Refusal::Missing(message) | Refusal::Conflict(message) => Self::Invalid(message),
-            Refusal::Other(error) => error,
+            HubspotError::Missing(message) | HubspotError::Conflict(message) => {
+                Self::Invalid(message)
+            }
+            HubspotError::Other(error) => error,
         }
     }
 }
 
-impl From<CallError> for Refusal {
+impl From<CallError> for HubspotError {
     fn from(error: CallError) -> Self {
         Self::Other(error)
     }
@@ -42,17 +44,19 @@ impl From<CallError> for Refusal {
 
 /// Checks a response. A batch succeeds or fails as a whole: an inner error makes it fail whatever
 /// the status, unless the error's category is `tolerated`.
-pub(super) fn judge(answer: &Answer, tolerated: &str, now_ms: i64) -> Result<(), Refusal> {
+pub(super) fn judge(answer: &Answer, tolerated: &str, now_ms: i64) -> Result<(), HubspotError> {
     let body = &answer.body;
     let status = answer.status.as_u16();
     if answer.status.is_success() {
         let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
         return match errors.iter().find(|error| error["category"] != tolerated) {
             None => Ok(()),
-            Some(error) => Err(refusal(error, &told(error).unwrap_or_else(|| answer.excerpt()))),
+            Some(error) => {
+                Err(refusal(error, &message_of(error).unwrap_or_else(|| answer.excerpt())))
+            }
         };
     }
-    let message = told(body).unwrap_or_else(|| answer.excerpt());
+    let message = message_of(body).unwrap_or_else(|| answer.excerpt());
     if status == 429 {
         let until_ms = limited_until_ms(answer, now_ms);
         return Err(CallError::RateLimited { until_ms, message }.into());
@@ -65,16 +69,16 @@ pub(super) fn judge(answer: &Answer, tolerated: &str, now_ms: i64) -> Result<(),
         // because of it.
         401 => CallError::Auth(message).into(),
         403 if body["category"] == "MISSING_SCOPES" => CallError::Auth(message).into(),
-        404 => Refusal::Missing(message),
-        409 => Refusal::Conflict(message),
+        404 => HubspotError::Missing(message),
+        409 => HubspotError::Conflict(message),
         _ => refusal(body, &message),
     })
 }
 
 /// The refusal that an error object means: a response's body, or an inner error of a batch.
-fn refusal(body: &Value, message: &str) -> Refusal {
+fn refusal(body: &Value, message: &str) -> HubspotError {
     if body["category"] == "CONFLICT" {
-        return Refusal::Conflict(message.to_owned());
+        return HubspotError::Conflict(message.to_owned());
     }
     let names = unknown(body);
     let message = message.to_owned();
@@ -85,7 +89,7 @@ fn refusal(body: &Value, message: &str) -> Refusal {
 }
 
 /// The message with the correlation id, which HubSpot's support asks for.
-fn told(body: &Value) -> Option<String> {
+fn message_of(body: &Value) -> Option<String> {
     let sentence = body["message"].as_str().filter(|message| !message.is_empty())?;
     // A message may end in a JSON list. Show the messages in the list.
     let sentence = match listed(sentence) {
@@ -96,7 +100,7 @@ fn told(body: &Value) -> Option<String> {
         }
         None => sentence.to_owned(),
     };
-    let sentence = cut::text(sentence, TOLD_CHARACTERS);
+    let sentence = cut::text(sentence, MESSAGE_CHARACTERS);
     let id = body["correlationId"].as_str().or_else(|| body["requestId"].as_str());
     Some(match id {
         Some(id) => format!("{sentence} (correlation id {})", cut::text(id.to_owned(), 64)),

@@ -1,7 +1,7 @@
 //! Declares our properties, in a property group of their own.
 
 use super::account::Hubspot;
-use super::error::Refusal;
+use super::error::HubspotError;
 use super::words::{BATCH, unreadable};
 use crate::call::Request;
 use crate::crm::adapter::{Declared, DeclaredField};
@@ -68,7 +68,7 @@ impl Hubspot {
         let group = json!({ "name": GROUP, "label": GROUP_LABEL, "displayOrder": -1 });
         match self.post(&self.paths.properties("contacts/groups"), &group).await {
             // The group already exists.
-            Ok(_) | Err(Refusal::Conflict(_)) => {}
+            Ok(_) | Err(HubspotError::Conflict(_)) => {}
             Err(refusal) => return Err(refusal.into()),
         }
         let path = self.paths.properties("contacts/batch/create");

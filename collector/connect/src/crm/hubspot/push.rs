@@ -5,11 +5,11 @@
 //! one.
 
 use super::account::Hubspot;
-use super::error::Refusal;
+use super::error::HubspotError;
 use super::values;
 use super::words::{contact, id, text, unreadable};
 use crate::call::Request;
-use crate::crm::merge::{Wanted, merge};
+use crate::crm::merge::{DesiredValue, merge};
 use crate::crm::push::{Push, Pushed};
 use crate::error::CallError;
 use serde_json::{Map, Value, json};
@@ -37,7 +37,11 @@ impl Hubspot {
     }
 
     /// Finds the contact by the record of an earlier hand-off, or else by a unique property.
-    async fn find(&self, push: &Push<'_>, wanted: &[Wanted]) -> Result<Option<Found>, CallError> {
+    async fn find(
+        &self,
+        push: &Push<'_>,
+        wanted: &[DesiredValue],
+    ) -> Result<Option<Found>, CallError> {
         if let Some(known) = push.known {
             return match self.get(wanted, None, &known.id).await? {
                 Some(found) => Ok(Some(found)),
@@ -55,7 +59,7 @@ impl Hubspot {
     async fn find_again(
         &self,
         push: &Push<'_>,
-        wanted: &[Wanted],
+        wanted: &[DesiredValue],
     ) -> Result<Option<Found>, CallError> {
         let found = self.by_lead(push, wanted).await?;
         match (&found, &push.contact.email) {
@@ -69,11 +73,13 @@ impl Hubspot {
     async fn by_lead(
         &self,
         push: &Push<'_>,
-        wanted: &[Wanted],
+        wanted: &[DesiredValue],
     ) -> Result<Option<Found>, CallError> {
         let lead = push.lead.to_string();
         match self.get(wanted, Some(&self.lead_property), &lead).await {
-            Err(Refusal::Other(CallError::Invalid(_) | CallError::UnknownField { .. })) => Ok(None),
+            Err(HubspotError::Other(CallError::Invalid(_) | CallError::UnknownField { .. })) => {
+                Ok(None)
+            }
             found => Ok(found?),
         }
     }
@@ -81,10 +87,10 @@ impl Hubspot {
     /// Uses `GET`, which sees recent writes; a search does not.
     async fn get(
         &self,
-        wanted: &[Wanted],
+        wanted: &[DesiredValue],
         key: Option<&str>,
         value: &str,
-    ) -> Result<Option<Found>, Refusal> {
+    ) -> Result<Option<Found>, HubspotError> {
         let names = wanted.iter().map(|wanted| wanted.name.as_str());
         let own = [self.lead_property.as_str(), LIFECYCLE];
         let names: BTreeSet<&str> = names.chain(own).collect();
@@ -96,7 +102,7 @@ impl Hubspot {
         let path = format!("{}?{query}", self.paths.object("contacts", value));
         let body = match self.ask(&Request::get(&path), "").await {
             Ok(body) => body,
-            Err(Refusal::Missing(_)) => return Ok(None),
+            Err(HubspotError::Missing(_)) => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
         let id = id(&body["id"]).ok_or_else(|| unreadable("id"))?;
@@ -106,14 +112,14 @@ impl Hubspot {
     async fn update(
         &self,
         push: &Push<'_>,
-        wanted: &[Wanted],
+        wanted: &[DesiredValue],
         found: Found,
     ) -> Result<String, CallError> {
         let mut changes = merge(wanted, Some(&found.properties), values::is_same);
         match self.patch(&found.id, &changes).await {
             // Another contact has the e-mail address or the lead's id. Leave both as they are:
             // merging people is for someone at the CRM to decide.
-            Err(Refusal::Conflict(_)) => {
+            Err(HubspotError::Conflict(_)) => {
                 changes.remove("email");
                 changes.remove(&self.lead_property);
                 self.patch(&found.id, &changes).await?;
@@ -128,7 +134,11 @@ impl Hubspot {
         Ok(found.id)
     }
 
-    async fn make(&self, push: &Push<'_>, wanted: &[Wanted]) -> Result<(String, bool), CallError> {
+    async fn make(
+        &self,
+        push: &Push<'_>,
+        wanted: &[DesiredValue],
+    ) -> Result<(String, bool), CallError> {
         let lead = push.lead.to_string();
         let (key, value) = match &push.contact.email {
             Some(email) => ("email", email),
@@ -141,7 +151,9 @@ impl Hubspot {
         let made = match self.post(&self.paths.objects("contacts/batch/upsert"), &body).await {
             Ok(body) => body["results"][0].clone(),
             // Someone else was faster, or another contact has the lead's id.
-            Err(refused @ (Refusal::Conflict(_) | Refusal::Other(CallError::Invalid(_)))) => {
+            Err(
+                refused @ (HubspotError::Conflict(_) | HubspotError::Other(CallError::Invalid(_))),
+            ) => {
                 return match self.find_again(push, wanted).await? {
                     Some(found) => Ok((self.update(push, wanted, found).await?, false)),
                     None => Err(refused.into()),
@@ -162,7 +174,7 @@ impl Hubspot {
     async fn begin(&self, id: &str) -> Result<(), CallError> {
         let stage = Map::from_iter([(LIFECYCLE.to_owned(), json!(NEW))]);
         match self.patch(id, &stage).await {
-            Err(Refusal::Other(CallError::Invalid(message))) => {
+            Err(HubspotError::Other(CallError::Invalid(message))) => {
                 tracing::warn!(contact = id, message, "HubSpot refused the stage `{NEW}`");
                 Ok(())
             }
@@ -170,7 +182,7 @@ impl Hubspot {
         }
     }
 
-    async fn patch(&self, id: &str, properties: &Map<String, Value>) -> Result<(), Refusal> {
+    async fn patch(&self, id: &str, properties: &Map<String, Value>) -> Result<(), HubspotError> {
         if properties.is_empty() {
             return Ok(());
         }

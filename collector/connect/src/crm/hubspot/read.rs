@@ -4,7 +4,7 @@ use super::account::Hubspot;
 use super::deal;
 use super::words::{BATCH, CONTACT, DEAL, MISSING, contact, id, text, unreadable};
 use crate::call::Request;
-use crate::crm::record::{Change, DealPerson, RecordRef};
+use crate::crm::record::{DealPerson, RecordRef, RecordState};
 use crate::error::CallError;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ impl Hubspot {
     pub(super) async fn read_records(
         &self,
         records: &[RecordRef],
-    ) -> Result<Vec<Change>, CallError> {
+    ) -> Result<Vec<RecordState>, CallError> {
         let ids = |object: &str| -> Vec<String> {
             let of_object = records.iter().filter(|record| record.object == object);
             // HubSpot refuses a batch that contains the same id twice.
@@ -42,16 +42,16 @@ impl Hubspot {
         let mut changes = Vec::new();
         let contacts = ids(CONTACT);
         for found in self.batch("contacts", &contacts, &self.person_properties()).await? {
-            changes.push(Change::Person(self.person(&found)?));
+            changes.push(RecordState::Person(self.person(&found)?));
         }
         let gone = gone(&contacts, &changes);
-        changes.extend(gone.into_iter().map(|id| Change::PersonGone(contact(id))));
+        changes.extend(gone.into_iter().map(|id| RecordState::PersonGone(contact(id))));
         let deals = ids(DEAL);
         let found = self.batch("deals", &deals, &self.deal_properties()).await?;
         let there: BTreeSet<String> = found.iter().filter_map(|one| id(&one["id"])).collect();
         changes.extend(self.deals(&found).await?);
         let gone = deals.into_iter().filter(|deal| !there.contains(deal));
-        changes.extend(gone.map(Change::DealGone));
+        changes.extend(gone.map(RecordState::DealGone));
         Ok(changes)
     }
 
@@ -76,7 +76,7 @@ impl Hubspot {
     }
 
     /// Deals with their people.
-    async fn deals(&self, found: &[Value]) -> Result<Vec<Change>, CallError> {
+    async fn deals(&self, found: &[Value]) -> Result<Vec<RecordState>, CallError> {
         if found.is_empty() {
             return Ok(Vec::new());
         }
@@ -91,7 +91,7 @@ impl Hubspot {
         for found in found {
             let mut deal = self.deal(found, &closing)?;
             deal.persons = persons.remove(&deal.id).unwrap_or_default();
-            changes.push(Change::Deal(deal));
+            changes.push(RecordState::Deal(deal));
         }
         Ok(changes)
     }
@@ -165,15 +165,15 @@ fn associate(to: &Value) -> Option<Associated> {
 }
 
 /// The requested contacts that neither exist nor were merged into one that does.
-fn gone(asked: &[String], found: &[Change]) -> Vec<String> {
+fn gone(requested: &[String], found: &[RecordState]) -> Vec<String> {
     let mut there = BTreeSet::new();
     for change in found {
-        if let Change::Person(person) = change {
+        if let RecordState::Person(person) = change {
             there.insert(&person.record.id);
             there.extend(person.formerly.iter().map(|record| &record.id));
         }
     }
-    asked.iter().filter(|id| !there.contains(id)).cloned().collect()
+    requested.iter().filter(|id| !there.contains(id)).cloned().collect()
 }
 
 /// The list in a response.

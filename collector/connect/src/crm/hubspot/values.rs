@@ -1,7 +1,7 @@
 //! The values that a contact's properties should have, and when two values are equal in HubSpot.
 
 use super::words::time;
-use crate::crm::merge::{PersonName, Wanted};
+use crate::crm::merge::{DesiredValue, PersonName};
 use crate::crm::push::Push;
 use serde_json::Value;
 use shared::cut;
@@ -10,10 +10,10 @@ use shared::fields::naming::{Crm, Prefix};
 
 /// All properties of a push. The lead's id is included if the connection wants it, or if it is the
 /// only key.
-pub(super) fn wanted(push: &Push<'_>, prefix: &Prefix, lead_property: &str) -> Vec<Wanted> {
+pub(super) fn wanted(push: &Push<'_>, prefix: &Prefix, lead_property: &str) -> Vec<DesiredValue> {
     let contact = push.contact;
     let name = PersonName::of(contact);
-    let own = |name: &str, value: Option<&str>| Wanted::own(name, value.map(short));
+    let own = |name: &str, value: Option<&str>| DesiredValue::standard(name, value.map(short));
     let mut all = vec![
         own("email", contact.email.as_deref()),
         own("firstname", name.first),
@@ -26,11 +26,11 @@ pub(super) fn wanted(push: &Push<'_>, prefix: &Prefix, lead_property: &str) -> V
         let name = Crm::Hubspot.field_name(prefix, field);
         let value = Crm::Hubspot.encode(field, value.clone());
         let value = value.as_ref().and_then(Value::as_str).map(|value| short(value).into());
-        all.push(Wanted::ours(name, field, value, push.overwrite_first));
+        all.push(DesiredValue::clew(name, field, value, push.overwrite_first));
     }
     let has_lead = all.iter().any(|wanted| wanted.name == lead_property);
     if !has_lead && contact.email.is_none() {
-        all.push(Wanted::own(lead_property, Some(push.lead.to_string())));
+        all.push(DesiredValue::standard(lead_property, Some(push.lead.to_string())));
     }
     all
 }
@@ -40,7 +40,7 @@ fn short(text: &str) -> String {
 }
 
 /// HubSpot may return a value in a different format than it was sent.
-pub(super) fn is_same(wanted: &Wanted, there: &Value) -> bool {
+pub(super) fn is_same(wanted: &DesiredValue, there: &Value) -> bool {
     let (Some(value), Some(found)) = (wanted.value.as_str(), there.as_str()) else { return false };
     match wanted.kind {
         Some(FieldKind::Integer | FieldKind::Decimal) => plain(found) == plain(value),

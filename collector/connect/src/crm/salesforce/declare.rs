@@ -1,6 +1,6 @@
 //! Declares our fields on Lead and Contact, and gives the integration's user access to them.
 
-use super::error::{Failure, strange};
+use super::error::{SalesforceError, incomplete_response};
 use super::organization::Salesforce;
 use super::person::{LONG_TEXT, SHORT_TEXT, WORD, key};
 use super::soql::text;
@@ -24,11 +24,13 @@ const MAP_LEAD_FIELDS: &str = "Setup > Object Manager > Lead > Fields & Relation
 pub(super) type Described = BTreeMap<String, Value>;
 
 impl Salesforce {
-    pub(super) async fn describe(&self, object: &str) -> Result<Described, Failure> {
+    pub(super) async fn describe(&self, object: &str) -> Result<Described, SalesforceError> {
         let path = format!("{}/sobjects/{object}/describe", self.data);
         let mut body = self.call(&Request::get(&path)).await?;
         let fields = body.get_mut("fields").map(Value::take);
-        let Some(Value::Array(fields)) = fields else { return Err(strange("list of fields")) };
+        let Some(Value::Array(fields)) = fields else {
+            return Err(incomplete_response("list of fields"));
+        };
         let named = fields.into_iter().filter_map(|field| {
             let name = text(&field, "name")?.to_owned();
             Some((name, field))
@@ -41,7 +43,7 @@ impl Salesforce {
     pub(super) async fn declare_fields(
         &self,
         wanted: &[&'static Field],
-    ) -> Result<Declared, Failure> {
+    ) -> Result<Declared, SalesforceError> {
         let described = [self.describe("Lead").await?, self.describe("Contact").await?];
         let key = key(&self.prefix);
         let mut declared = Declared::default();
@@ -55,10 +57,10 @@ impl Salesforce {
             for (object, described) in OBJECTS.into_iter().zip(&described) {
                 let full = format!("{object}.{there}");
                 if let Some(found) = described.get(&there) {
-                    declared.advice.extend(amiss(&full, found, &metadata));
+                    declared.advice.extend(corrections(&full, found, &metadata));
                     continue;
                 }
-                if self.learned().is_declared(&full, self.caller.now_ms()) {
+                if self.known_columns().is_declared(&full, self.caller.now_ms()) {
                     continue;
                 }
                 is_made |= self.make(&full, &metadata).await?;
@@ -72,7 +74,7 @@ impl Salesforce {
             declared.fields.push(DeclaredField { name, there, kind, made: is_made });
         }
         self.permit(&made).await?;
-        self.learned().absent.clear();
+        self.known_columns().absent.clear();
         if self.own.permission_set.is_none() && declared.fields.iter().any(|field| field.made) {
             declared.advice.push(
                 "At first nobody can see a new field. Give the integration's user read and edit \
@@ -86,12 +88,12 @@ impl Salesforce {
     }
 
     /// Creates a field. Returns `false` if it already existed but was not visible.
-    async fn make(&self, full: &str, metadata: &Value) -> Result<bool, Failure> {
+    async fn make(&self, full: &str, metadata: &Value) -> Result<bool, SalesforceError> {
         let path = format!("{}/tooling/sobjects/CustomField", self.data);
         let body = json!({ "FullName": full, "Metadata": metadata });
         let made = match self.call(&Request::post(&path, &body)).await {
             Ok(_) => true,
-            Err(Failure::Exists { .. }) => false,
+            Err(SalesforceError::Exists { .. }) => false,
             Err(failure) => return Err(failure),
         };
         if self.own.permission_set.is_none() {
@@ -100,7 +102,7 @@ impl Salesforce {
         Ok(made)
     }
 
-    async fn permit(&self, made: &[String]) -> Result<(), Failure> {
+    async fn permit(&self, made: &[String]) -> Result<(), SalesforceError> {
         let Some(set) = &self.own.permission_set else { return Ok(()) };
         if made.is_empty() {
             return Ok(());
@@ -116,7 +118,7 @@ impl Salesforce {
         });
         for permitted in self.composite(parts.collect()).await? {
             match permitted {
-                Ok(_) | Err(Failure::Exists { .. }) => {}
+                Ok(_) | Err(SalesforceError::Exists { .. }) => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -128,7 +130,7 @@ impl Salesforce {
     /// stopped, even if the user cannot see the field.
     fn keep_declared(&self, full: &str) {
         let now_ms = self.caller.now_ms();
-        self.learned().declared.insert(full.to_owned(), now_ms);
+        self.known_columns().declared.insert(full.to_owned(), now_ms);
     }
 }
 
@@ -188,7 +190,7 @@ fn describe_words(described: &Value) -> String {
 }
 
 /// What someone has to correct in an existing field.
-fn amiss(full: &str, described: &Value, metadata: &Value) -> Vec<String> {
+fn corrections(full: &str, described: &Value, metadata: &Value) -> Vec<String> {
     let mut advice = Vec::new();
     let (found, wanted) = (describe_words(described), words(metadata));
     let kind = |words: &str| words.split('(').next().map(str::to_owned);

@@ -15,7 +15,7 @@ const MESSAGE_CHARACTERS: usize = 500;
 
 /// Why a step failed. Another step can recover from some of these.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Failure {
+pub(super) enum SalesforceError {
     /// The record was deleted or converted.
     Gone(String),
     /// The record to create already exists.
@@ -36,68 +36,70 @@ pub(super) enum Failure {
     Other(CallError),
 }
 
-impl From<CallError> for Failure {
+impl From<CallError> for SalesforceError {
     fn from(error: CallError) -> Self {
         Self::Other(error)
     }
 }
 
-impl From<Failure> for CallError {
-    fn from(failure: Failure) -> Self {
+impl From<SalesforceError> for CallError {
+    fn from(failure: SalesforceError) -> Self {
         match failure {
-            Failure::Gone(message)
-            | Failure::Exists { message, .. }
-            | Failure::NotListed { message, .. } => Self::Invalid(message),
-            Failure::Other(error) => error,
+            SalesforceError::Gone(message)
+            | SalesforceError::Exists { message, .. }
+            | SalesforceError::NotListed { message, .. } => Self::Invalid(message),
+            SalesforceError::Other(error) => error,
         }
     }
 }
 
 /// The error for a successful response that lacks something.
-pub(super) fn strange(what: &str) -> Failure {
+pub(super) fn incomplete_response(what: &str) -> SalesforceError {
     let message = format!("Salesforce's response has no {what}");
-    Failure::Other(CallError::Transient { until_ms: None, message })
+    SalesforceError::Other(CallError::Transient { until_ms: None, message })
 }
 
 /// A part of a composite response, as a response of its own.
-pub(super) fn part(part: &Value) -> Result<Answer, Failure> {
+pub(super) fn part(part: &Value) -> Result<Answer, SalesforceError> {
     let status = part["httpStatusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
     let inner = status.and_then(|status| Answer::inner(status, part["body"].clone()));
-    inner.ok_or_else(|| strange("status of a part"))
+    inner.ok_or_else(|| incomplete_response("status of a part"))
 }
 
 /// The body of a successful response, or the failure.
-pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
+pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, SalesforceError> {
     if answer.status.is_success() && answer.body["success"] != false {
         return Ok(answer.body);
     }
     let part = Part::first(&answer.body);
-    let message = part.told(&answer);
+    let message = part.describe(&answer);
     let status = answer.status.as_u16();
     let limited = |after_ms: i64| {
         let until_ms = answer.retry_at_ms(now_ms).unwrap_or(now_ms + after_ms);
-        Failure::Other(CallError::RateLimited { until_ms, message: message.clone() })
+        SalesforceError::Other(CallError::RateLimited { until_ms, message: message.clone() })
     };
     Err(match (status, part.code) {
-        (300, _) => Failure::Exists { record: listed(&answer.body), message },
+        (300, _) => SalesforceError::Exists { record: listed(&answer.body), message },
         (_, "REQUEST_LIMIT_EXCEEDED") if message.contains("Concurrent") => limited(BUSY_MS),
         (_, "REQUEST_LIMIT_EXCEEDED") => limited(DAY_USED_UP_MS),
         (429, _) => limited(BUSY_MS),
         (401, _)
         | (_, "INVALID_SESSION_ID" | "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED") => {
-            Failure::Other(CallError::Auth(message))
+            SalesforceError::Other(CallError::Auth(message))
         }
         (_, "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "QUERY_TIMEOUT") => {
             let until_ms = answer.retry_at_ms(now_ms);
-            Failure::Other(CallError::Transient { until_ms, message })
+            SalesforceError::Other(CallError::Transient { until_ms, message })
         }
         (_, "INVALID_FIELD" | "INVALID_FIELD_FOR_INSERT_UPDATE") => {
             let names = part.columns();
-            Failure::Other(CallError::UnknownField { names, message })
+            SalesforceError::Other(CallError::UnknownField { names, message })
         }
-        (_, "DUPLICATES_DETECTED") => Failure::Exists { record: matched(&answer.body), message },
+        (_, "DUPLICATES_DETECTED") => {
+            SalesforceError::Exists { record: matched(&answer.body), message }
+        }
         (_, "DUPLICATE_VALUE" | "DUPLICATE_EXTERNAL_ID" | "DUPLICATE_DEVELOPER_NAME") => {
-            Failure::Exists { record: None, message }
+            SalesforceError::Exists { record: None, message }
         }
         // The last two are also returned for a reference to a record that does not exist.
         (404, _)
@@ -107,11 +109,11 @@ pub(super) fn judge(answer: Answer, now_ms: i64) -> Result<Value, Failure> {
             | "CANNOT_UPDATE_CONVERTED_LEAD"
             | "INVALID_CROSS_REFERENCE_KEY"
             | "MALFORMED_ID",
-        ) => Failure::Gone(message),
+        ) => SalesforceError::Gone(message),
         (_, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST") => {
-            Failure::NotListed { fields: part.fields(), message }
+            SalesforceError::NotListed { fields: part.fields(), message }
         }
-        _ => Failure::Other(match answer.transient(now_ms, "") {
+        _ => SalesforceError::Other(match answer.transient(now_ms, "") {
             Some(_) => CallError::Transient { until_ms: answer.retry_at_ms(now_ms), message },
             None => CallError::Invalid(message),
         }),
@@ -136,25 +138,25 @@ impl<'a> Part<'a> {
     }
 
     /// The message, with the request id that Salesforce's support asks for.
-    fn told(&self, answer: &Answer) -> String {
+    fn describe(&self, answer: &Answer) -> String {
         let status = answer.status.as_u16();
-        let mut told = format!("Salesforce {status}");
+        let mut text = format!("Salesforce {status}");
         match self.code {
             "" => {}
-            code => told.extend([" ", code]),
+            code => text.extend([" ", code]),
         }
         if !self.message.is_empty() {
-            told.push_str(": ");
-            told.extend(self.message.trim().chars().take(MESSAGE_CHARACTERS));
+            text.push_str(": ");
+            text.extend(self.message.trim().chars().take(MESSAGE_CHARACTERS));
         }
         let fields = self.fields();
         if !fields.is_empty() {
-            told.extend([" (", &fields.join(", "), ")"]);
+            text.extend([" (", &fields.join(", "), ")"]);
         }
         if let Some(request) = answer.header("x-sfdc-request-id") {
-            told.extend([" [request ", request, "]"]);
+            text.extend([" [request ", request, "]"]);
         }
-        told
+        text
     }
 
     fn fields(&self) -> Vec<String> {
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(status: u16, body: &Value, expected: &Failure) {
+    fn check(status: u16, body: &Value, expected: &SalesforceError) {
         let answer = Answer::inner(status, body.clone()).unwrap();
         assert_eq!(&judge(answer, 1_000).unwrap_err(), expected, "{status} {body}");
     }
@@ -215,19 +217,19 @@ mod tests {
     #[test]
     fn refusals() {
         let limited = |until_ms, message: &str| {
-            Failure::Other(CallError::RateLimited { until_ms, message: message.into() })
+            SalesforceError::Other(CallError::RateLimited { until_ms, message: message.into() })
         };
         let transient = |message: &str| {
-            Failure::Other(CallError::Transient { until_ms: None, message: message.into() })
+            SalesforceError::Other(CallError::Transient { until_ms: None, message: message.into() })
         };
         let unknown = |names: &[&str], message: &str| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            Failure::Other(CallError::UnknownField { names, message: message.into() })
+            SalesforceError::Other(CallError::UnknownField { names, message: message.into() })
         };
-        let auth = |message: &str| Failure::Other(CallError::Auth(message.into()));
-        let invalid = |message: &str| Failure::Other(CallError::Invalid(message.into()));
+        let auth = |message: &str| SalesforceError::Other(CallError::Auth(message.into()));
+        let invalid = |message: &str| SalesforceError::Other(CallError::Invalid(message.into()));
         let exists =
-            |record, message: &str| Failure::Exists { record, message: message.to_owned() };
+            |record, message: &str| SalesforceError::Exists { record, message: message.to_owned() };
         for (status, body, expected) in [
             (
                 401,
@@ -298,11 +300,15 @@ mod tests {
                     "Salesforce 400 REQUIRED_FIELD_MISSING: Required fields are missing: [LastName] (LastName)",
                 ),
             ),
-            (404, part("NOT_FOUND", "x", &[]), Failure::Gone("Salesforce 404 NOT_FOUND: x".into())),
+            (
+                404,
+                part("NOT_FOUND", "x", &[]),
+                SalesforceError::Gone("Salesforce 404 NOT_FOUND: x".into()),
+            ),
             (
                 400,
                 part("CANNOT_UPDATE_CONVERTED_LEAD", "x", &[]),
-                Failure::Gone("Salesforce 400 CANNOT_UPDATE_CONVERTED_LEAD: x".into()),
+                SalesforceError::Gone("Salesforce 400 CANNOT_UPDATE_CONVERTED_LEAD: x".into()),
             ),
             (
                 300,
@@ -328,7 +334,7 @@ mod tests {
             (
                 400,
                 part("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad", &["LeadSource"]),
-                Failure::NotListed {
+                SalesforceError::NotListed {
                     fields: vec!["LeadSource".into()],
                     message:
                         "Salesforce 400 INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST: bad (LeadSource)"

@@ -1,7 +1,7 @@
 //! Finds a person's record: one composite call searches in every way, then the best result is
 //! chosen.
 
-use super::error::Failure;
+use super::error::SalesforceError;
 use super::organization::Salesforce;
 use super::person;
 use super::soql::{self, Rows, quote, text};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use shared::ids::LeadId;
 
 /// Whom to look for.
-pub(super) struct Sought<'a> {
+pub(super) struct Lookup<'a> {
     pub(super) lead: LeadId,
     pub(super) email: Option<&'a str>,
     /// The record that an earlier hand-off wrote.
@@ -29,7 +29,7 @@ pub(super) struct Found {
 
 /// A way of looking for a person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
+enum MatchedBy {
     Known,
     Key,
     Email,
@@ -39,30 +39,32 @@ impl Salesforce {
     /// The record to write: the known record, or else the one with our lead's id, or else the one
     /// with the e-mail address. A Lead is preferred to a Contact. A converted Lead leads to its
     /// Contact.
-    pub(super) async fn find(&self, sought: &Sought<'_>) -> Result<Option<Found>, Failure> {
-        let questions = self.questions(sought);
+    pub(super) async fn find(&self, lookup: &Lookup<'_>) -> Result<Option<Found>, SalesforceError> {
+        let questions = self.questions(lookup);
         let parts = questions.iter().map(|(_, object, condition)| {
-            let soql = select(object, sought.columns, condition);
+            let soql = select(object, lookup.columns, condition);
             (Method::GET, soql::path(&self.data, &soql), Value::Null)
         });
         let answered = self.composite(parts.collect()).await?;
         let mut candidates = Vec::new();
-        for ((way, object, _), body) in questions.iter().zip(answered) {
+        for ((matched_by, object, _), body) in questions.iter().zip(answered) {
             for row in Rows::read(body?)?.records {
                 let id = soql::id(&row)?.to_owned();
                 let record = RecordRef { object: (*object).to_owned(), id };
-                candidates.push((*way, Found { record, row }));
+                candidates.push((*matched_by, Found { record, row }));
             }
         }
         // A converted Lead that was found only by its e-mail address comes last: a record that has
         // the address now is the better choice. Otherwise the order is that of the queries.
-        candidates.sort_by_key(|(way, found)| *way == Way::Email && found.is_converted());
+        candidates.sort_by_key(|(matched_by, found)| {
+            *matched_by == MatchedBy::Email && found.is_converted()
+        });
         for (_, found) in candidates {
             if !found.is_converted() {
                 return Ok(Some(found));
             }
             if let Some(contact) = text(&found.row, "ConvertedContactId")
-                && let Some(found) = self.contact(contact, sought.columns).await?
+                && let Some(found) = self.contact(contact, lookup.columns).await?
             {
                 return Ok(Some(found));
             }
@@ -71,27 +73,31 @@ impl Salesforce {
     }
 
     /// The queries as way, object and condition; at most five, the limit of one composite call.
-    fn questions(&self, sought: &Sought<'_>) -> Vec<(Way, &'static str, String)> {
+    fn questions(&self, lookup: &Lookup<'_>) -> Vec<(MatchedBy, &'static str, String)> {
         let mut questions = Vec::new();
-        if let Some(RecordRef { object, id }) = sought.known
+        if let Some(RecordRef { object, id }) = lookup.known
             && let Some(object) = ["Lead", "Contact"].into_iter().find(|known| known == object)
         {
-            questions.push((Way::Known, object, format!("Id={}", quote(id))));
+            questions.push((MatchedBy::Known, object, format!("Id={}", quote(id))));
         }
-        let mut ask = |way, field: &str, value: &str| {
+        let mut ask = |matched_by, field: &str, value: &str| {
             for object in ["Lead", "Contact"] {
                 let order = "ORDER BY CreatedDate DESC LIMIT 5";
-                questions.push((way, object, format!("{field}={} {order}", quote(value))));
+                questions.push((matched_by, object, format!("{field}={} {order}", quote(value))));
             }
         };
-        ask(Way::Key, &person::key(&self.prefix), &sought.lead.to_text());
-        if let Some(email) = sought.email {
-            ask(Way::Email, "Email", email);
+        ask(MatchedBy::Key, &person::key(&self.prefix), &lookup.lead.to_text());
+        if let Some(email) = lookup.email {
+            ask(MatchedBy::Email, "Email", email);
         }
         questions
     }
 
-    async fn contact(&self, id: &str, columns: &[String]) -> Result<Option<Found>, Failure> {
+    async fn contact(
+        &self,
+        id: &str,
+        columns: &[String],
+    ) -> Result<Option<Found>, SalesforceError> {
         let soql = select("Contact", columns, &format!("Id={}", quote(id)));
         let row = self.query(&soql).await?.records.pop();
         let record = RecordRef { object: "Contact".to_owned(), id: id.to_owned() };

@@ -1,7 +1,7 @@
 //! Attaches a journey as a completed task, which Salesforce shows among the person's activities.
 
-use super::error::Failure;
-use super::find::Sought;
+use super::error::SalesforceError;
+use super::find::Lookup;
 use super::organization::Salesforce;
 use super::soql::{quote, text};
 use crate::call::Request;
@@ -23,18 +23,23 @@ impl Salesforce {
         record: &RecordRef,
         note: &Note,
         look_first: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SalesforceError> {
         match self.attach_to(&record.id, note, look_first).await {
             // A converted Lead's activities have moved to the Contact.
-            Err(Failure::Gone(message)) => match self.successor(record, note).await? {
+            Err(SalesforceError::Gone(message)) => match self.successor(record, note).await? {
                 Some(successor) => self.attach_to(&successor.id, note, look_first).await,
-                None => Err(Failure::Other(CallError::Invalid(message))),
+                None => Err(SalesforceError::Other(CallError::Invalid(message))),
             },
             attached => attached,
         }
     }
 
-    async fn attach_to(&self, who: &str, note: &Note, look_first: bool) -> Result<(), Failure> {
+    async fn attach_to(
+        &self,
+        who: &str,
+        note: &Note,
+        look_first: bool,
+    ) -> Result<(), SalesforceError> {
         let subject = subject(note);
         if look_first && self.is_attached(who, &subject, note).await? {
             return Ok(());
@@ -46,7 +51,12 @@ impl Salesforce {
 
     /// Queries can filter by the subject, but not by the description, which contains the full
     /// marker.
-    async fn is_attached(&self, who: &str, subject: &str, note: &Note) -> Result<bool, Failure> {
+    async fn is_attached(
+        &self,
+        who: &str,
+        subject: &str,
+        note: &Note,
+    ) -> Result<bool, SalesforceError> {
         let (who, subject) = (quote(who), quote(subject));
         let soql =
             format!("SELECT Id,Description FROM Task WHERE WhoId={who} AND Subject={subject}");
@@ -67,10 +77,10 @@ impl Salesforce {
         &self,
         record: &RecordRef,
         note: &Note,
-    ) -> Result<Option<RecordRef>, Failure> {
+    ) -> Result<Option<RecordRef>, SalesforceError> {
         let lead = note.marker.lead;
-        let sought = Sought { lead, email: None, known: Some(record), columns: &[] };
-        Ok(self.find(&sought).await?.map(|found| found.record).filter(|found| found != record))
+        let lookup = Lookup { lead, email: None, known: Some(record), columns: &[] };
+        Ok(self.find(&lookup).await?.map(|found| found.record).filter(|found| found != record))
     }
 }
 

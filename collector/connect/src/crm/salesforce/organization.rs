@@ -1,14 +1,14 @@
 //! One Salesforce organization: its address, its settings, and calls with checked responses.
 
 use super::config::SalesforceConfig;
-use super::error::{self, Failure, judge, strange};
+use super::error::{self, SalesforceError, incomplete_response, judge};
 use super::soql;
 use super::usage::Usage;
 use crate::call::{Caller, Request};
-use crate::crm::settings::Settings;
+use crate::crm::settings::AdapterSettings;
 use crate::error::CallError;
 use crate::throttle::Throttle;
-use crate::token::{App, Assertion, Grant, Tokens};
+use crate::token::{AccessTokens, App, Assertion, Grant};
 use anyhow::{Context, Result};
 use clew_core::is_ahead;
 use reqwest::Method;
@@ -30,17 +30,17 @@ pub(super) struct Salesforce {
     pub(super) deal_stages: BTreeMap<String, Stage>,
     /// The base path of the API: `/services/data/v68.0`.
     pub(super) data: String,
-    learned: Mutex<Learned>,
+    known_columns: Mutex<KnownColumns>,
 }
 
 /// How long learned facts are used before they are checked again: someone may have changed the
 /// organization.
-const LEARNED_MS: i64 = 600_000;
+const KNOWN_COLUMNS_MS: i64 = 600_000;
 
 /// What calls have revealed about the organization's columns, by name (`Lead.Clew_Lead_Id__c`) with
 /// the time.
 #[derive(Default)]
-pub(super) struct Learned {
+pub(super) struct KnownColumns {
     /// Optional columns that this organization does not have, such as
     /// `Opportunity.CurrencyIsoCode`.
     pub(super) absent: BTreeMap<String, i64>,
@@ -48,9 +48,11 @@ pub(super) struct Learned {
     pub(super) declared: BTreeMap<String, i64>,
 }
 
-impl Learned {
-    fn of(told: &BTreeMap<String, i64>, column: &str, now_ms: i64) -> bool {
-        told.get(column).is_some_and(|at_ms| is_ahead(at_ms + LEARNED_MS, LEARNED_MS, now_ms))
+impl KnownColumns {
+    fn of(columns: &BTreeMap<String, i64>, column: &str, now_ms: i64) -> bool {
+        columns
+            .get(column)
+            .is_some_and(|at_ms| is_ahead(at_ms + KNOWN_COLUMNS_MS, KNOWN_COLUMNS_MS, now_ms))
     }
 
     pub(super) fn is_absent(&self, column: &str, now_ms: i64) -> bool {
@@ -67,11 +69,11 @@ impl Salesforce {
     ///
     /// # Errors
     /// If the credentials cannot be used.
-    pub(super) fn new(own: &SalesforceConfig, settings: Settings) -> Result<Self> {
-        let Settings { prefix, stages, deal_stages, transport, vault, .. } = settings;
+    pub(super) fn new(own: &SalesforceConfig, settings: AdapterSettings) -> Result<Self> {
+        let AdapterSettings { prefix, stages, deal_stages, transport, vault, .. } = settings;
         let caller = Caller {
             base: own.login_url.clone(),
-            tokens: Tokens::new(grant(own)?, vault),
+            tokens: AccessTokens::new(grant(own)?, vault),
             throttle: Throttle::new(own.calls_in_10_seconds, 10_000),
             transport,
         };
@@ -82,12 +84,12 @@ impl Salesforce {
             prefix,
             stages,
             deal_stages,
-            learned: Mutex::default(),
+            known_columns: Mutex::default(),
         })
     }
 
     /// Makes a call and checks the response.
-    pub(super) async fn call(&self, request: &Request<'_>) -> Result<Value, Failure> {
+    pub(super) async fn call(&self, request: &Request<'_>) -> Result<Value, SalesforceError> {
         let answer = self.caller.call(request).await?;
         let now_ms = self.caller.now_ms();
         let usage = answer.header("sforce-limit-info").map_or(Usage::Fine, Usage::of);
@@ -95,14 +97,14 @@ impl Salesforce {
             self.caller.throttle.rest(now_ms + rest_ms);
         }
         let judged = judge(answer, now_ms);
-        if let Err(Failure::Other(CallError::RateLimited { until_ms, .. })) = &judged {
+        if let Err(SalesforceError::Other(CallError::RateLimited { until_ms, .. })) = &judged {
             self.caller.throttle.hold(*until_ms);
         }
         judged
     }
 
     /// Runs a query.
-    pub(super) async fn query(&self, soql: &str) -> Result<soql::Rows, Failure> {
+    pub(super) async fn query(&self, soql: &str) -> Result<soql::Rows, SalesforceError> {
         let body = self.call(&Request::get(&soql::path(&self.data, soql))).await?;
         soql::Rows::read(body)
     }
@@ -112,7 +114,7 @@ impl Salesforce {
     pub(super) async fn composite(
         &self,
         parts: Vec<(Method, String, Value)>,
-    ) -> Result<Vec<Result<Value, Failure>>, Failure> {
+    ) -> Result<Vec<Result<Value, SalesforceError>>, SalesforceError> {
         let named = parts.into_iter().enumerate().map(|(place, (method, url, body))| {
             let reference = format!("part{place}");
             let mut part =
@@ -128,19 +130,19 @@ impl Salesforce {
         let answered = self.call(&Request::post(&path, &body)).await?;
         let now_ms = self.caller.now_ms();
         // The parts may be executed and returned in another order.
-        let of = |asked: &Value| {
+        let of = |request: &Value| {
             let answered = answered["compositeResponse"].as_array()?;
-            answered.iter().find(|part| part["referenceId"] == asked["referenceId"])
+            answered.iter().find(|part| part["referenceId"] == request["referenceId"])
         };
-        let judged = |asked: &Value| {
-            let part = of(asked).ok_or_else(|| strange("result for each part"))?;
+        let judged = |request: &Value| {
+            let part = of(request).ok_or_else(|| incomplete_response("result for each part"))?;
             Ok(judge(error::part(part)?, now_ms))
         };
         named.iter().map(judged).collect()
     }
 
-    pub(super) fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn known_columns(&self) -> MutexGuard<'_, KnownColumns> {
+        self.known_columns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) fn admit(settings: &SalesforceConfig, head: &Head<'_>) -> Result<(), 
     let Some(secret) = &settings.hook_secret else {
         return refused("no salesforce.hook_secret is configured");
     };
-    let told = head.secret_path.trim_start_matches('/').as_bytes();
-    match bool::from(secret.reveal().as_bytes().ct_eq(told)) {
+    let given = head.secret_path.trim_start_matches('/').as_bytes();
+    match bool::from(secret.reveal().as_bytes().ct_eq(given)) {
         true => Ok(()),
         false => refused("the last part of the URL is not the hook_secret"),
     }

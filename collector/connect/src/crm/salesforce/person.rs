@@ -1,6 +1,6 @@
 //! The values that a person's record should have, in Salesforce's own fields and in ours.
 
-use crate::crm::merge::{PersonName, Wanted, merge};
+use crate::crm::merge::{DesiredValue, PersonName, merge};
 use crate::crm::push::Push;
 use serde_json::{Map, Value};
 use shared::cut;
@@ -55,14 +55,14 @@ pub(super) fn changes(
     let others = push.values.iter().filter(|(field, _)| field.name != "lead_id");
     let ours = lead.iter().chain(others).map(|(field, value)| {
         let name = Crm::Salesforce.field_name(prefix, field);
-        Wanted::ours(name, field, encode(field, value), push.overwrite_first)
+        DesiredValue::clew(name, field, encode(field, value), push.overwrite_first)
     });
-    let wanted: Vec<Wanted> = own.chain(ours).collect();
+    let wanted: Vec<DesiredValue> = own.chain(ours).collect();
     merge(&wanted, there, is_same)
 }
 
 /// A standard field, truncated to its maximum length. A Lead requires a company and a last name.
-fn own_field(push: &Push<'_>, name: &str) -> Wanted {
+fn own_field(push: &Push<'_>, name: &str) -> DesiredValue {
     let contact = push.contact;
     let PersonName { first, last } = PersonName::of(contact);
     let cut = |value: Option<&str>, limit| value.map(|value| cut::text(value.to_owned(), limit));
@@ -85,7 +85,7 @@ fn own_field(push: &Push<'_>, name: &str) -> Wanted {
         }
         _ => Value::Null,
     };
-    Wanted { placeholder, ..Wanted::own(name, value) }
+    DesiredValue { placeholder, ..DesiredValue::standard(name, value) }
 }
 
 /// A value in Salesforce's format, truncated to its field's length.
@@ -113,7 +113,7 @@ fn number(text: &str) -> Option<Value> {
 }
 
 /// Whether a field already has the value, in Salesforce's format.
-fn is_same(wanted: &Wanted, held: &Value) -> bool {
+fn is_same(wanted: &DesiredValue, held: &Value) -> bool {
     match (held, &wanted.value) {
         (Value::String(held), Value::String(value)) => match wanted.kind {
             Some(FieldKind::Time) => parse_rfc3339(held) == parse_rfc3339(value),

@@ -1,7 +1,7 @@
 //! Writes a person into the existing record, or into a new one whose key is our lead's id.
 
-use super::error::{Failure, strange};
-use super::find::{Found, Sought};
+use super::error::{SalesforceError, incomplete_response};
+use super::find::{Found, Lookup};
 use super::organization::Salesforce;
 use super::person;
 use super::soql::text;
@@ -35,10 +35,12 @@ impl Salesforce {
 
     /// Someone may create, delete or convert the record between the read and the write. In that
     /// case, looks for it once more.
-    async fn try_again(&self, push: &Push<'_>) -> Result<(RecordRef, bool), Failure> {
+    async fn try_again(&self, push: &Push<'_>) -> Result<(RecordRef, bool), SalesforceError> {
         match self.try_once(push, push.known).await {
-            Err(Failure::Gone(_)) => self.try_once(push, None).await,
-            Err(Failure::Exists { record, .. }) => self.try_once(push, record.as_ref()).await,
+            Err(SalesforceError::Gone(_)) => self.try_once(push, None).await,
+            Err(SalesforceError::Exists { record, .. }) => {
+                self.try_once(push, record.as_ref()).await
+            }
             written => written,
         }
     }
@@ -47,11 +49,11 @@ impl Salesforce {
         &self,
         push: &Push<'_>,
         known: Option<&RecordRef>,
-    ) -> Result<(RecordRef, bool), Failure> {
+    ) -> Result<(RecordRef, bool), SalesforceError> {
         let columns = person::columns(push, &self.prefix);
         let email = push.contact.email.as_deref();
-        let sought = Sought { lead: push.lead, email, known, columns: &columns };
-        match self.find(&sought).await? {
+        let lookup = Lookup { lead: push.lead, email, known, columns: &columns };
+        match self.find(&lookup).await? {
             Some(found) => self.update(push, found).await,
             None => self.create(push).await,
         }
@@ -61,7 +63,7 @@ impl Salesforce {
         &self,
         push: &Push<'_>,
         Found { record, row }: Found,
-    ) -> Result<(RecordRef, bool), Failure> {
+    ) -> Result<(RecordRef, bool), SalesforceError> {
         let body = person::changes(push, &self.prefix, &record.object, Some(&row));
         if !body.is_empty() {
             let path = format!("{}/sobjects/{}/{}", self.data, record.object, record.id);
@@ -72,7 +74,7 @@ impl Salesforce {
 
     /// Creates the record by an upsert on our lead's id, so that two concurrent callers create only
     /// one.
-    async fn create(&self, push: &Push<'_>) -> Result<(RecordRef, bool), Failure> {
+    async fn create(&self, push: &Push<'_>) -> Result<(RecordRef, bool), SalesforceError> {
         let mut body = person::changes(push, &self.prefix, "Lead", None);
         let key = person::key(&self.prefix);
         body.remove(&key);
@@ -81,16 +83,20 @@ impl Salesforce {
         // Before API version 46, the response to an update was empty.
         if made.is_null() {
             let message = "the record already existed".to_owned();
-            return Err(Failure::Exists { record: None, message });
+            return Err(SalesforceError::Exists { record: None, message });
         }
-        let id = text(&made, "id").ok_or_else(|| strange("id of the lead"))?.to_owned();
+        let id = text(&made, "id").ok_or_else(|| incomplete_response("id of the lead"))?.to_owned();
         Ok((RecordRef { object: "Lead".to_owned(), id }, made["created"] == true))
     }
 
     /// `LeadSource` may be a restricted list. The lead matters more than its source there.
-    async fn write(&self, path: &str, mut body: Map<String, Value>) -> Result<Value, Failure> {
+    async fn write(
+        &self,
+        path: &str,
+        mut body: Map<String, Value>,
+    ) -> Result<Value, SalesforceError> {
         match self.patch(path, &body.clone().into()).await {
-            Err(Failure::NotListed { fields, .. }) if fields == ["LeadSource"] => {
+            Err(SalesforceError::NotListed { fields, .. }) if fields == ["LeadSource"] => {
                 body.remove("LeadSource");
                 self.patch(path, &body.into()).await
             }
@@ -98,20 +104,20 @@ impl Salesforce {
         }
     }
 
-    async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    async fn patch(&self, path: &str, body: &Value) -> Result<Value, SalesforceError> {
         let headers = &[ALLOW_DUPLICATES];
         self.call(&Request { headers, ..Request::patch(path, body) }).await
     }
 
     /// Salesforce reports only one unknown field at a time, but the caller needs all of them.
-    async fn unknown(&self, push: &Push<'_>, told: Vec<String>, message: String) -> CallError {
+    async fn unknown(&self, push: &Push<'_>, unknown: Vec<String>, message: String) -> CallError {
         let columns = person::columns(push, &self.prefix);
-        if !told.iter().any(|name| columns.contains(name)) {
+        if !unknown.iter().any(|name| columns.contains(name)) {
             return CallError::Invalid(format!(
                 "{message}; the integration's user cannot see that field"
             ));
         }
-        let mut names = told;
+        let mut names = unknown;
         for object in ["Lead", "Contact"] {
             let described = match self.describe(object).await {
                 Ok(described) => described,

@@ -1,12 +1,12 @@
 //! Reads the current state of Salesforce's records: given ones, or those that changed since a time.
 
-use super::error::Failure;
+use super::error::SalesforceError;
 use super::organization::Salesforce;
 use super::record::changed_at;
 use super::soql::{Rows, id, quote, text};
 use crate::call::Request;
 use crate::crm::adapter::Page;
-use crate::crm::record::{Change, RecordRef};
+use crate::crm::record::{RecordRef, RecordState};
 use crate::error::CallError;
 use serde_json::Value;
 use shared::time::rfc3339;
@@ -22,7 +22,10 @@ const SHORTEST_MS: i64 = 120_000;
 
 impl Salesforce {
     /// The current state of records. Those that are not found are gone.
-    pub(super) async fn read_records(&self, records: &[RecordRef]) -> Result<Vec<Change>, Failure> {
+    pub(super) async fn read_records(
+        &self,
+        records: &[RecordRef],
+    ) -> Result<Vec<RecordState>, SalesforceError> {
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for record in records {
             wanted.entry(&record.object).or_default().insert(&record.id);
@@ -52,7 +55,11 @@ impl Salesforce {
 
     /// What changed or was deleted since a time. Times are queried in whole seconds, and a page
     /// always extends beyond the second in which it began, so that the next one begins later.
-    pub(super) async fn changed_since(&self, feed: &str, since_ms: i64) -> Result<Page, Failure> {
+    pub(super) async fn changed_since(
+        &self,
+        feed: &str,
+        since_ms: i64,
+    ) -> Result<Page, SalesforceError> {
         let since_ms = since_ms.div_euclid(1000) * 1000;
         let since = rfc3339(since_ms);
         let condition =
@@ -81,7 +88,7 @@ impl Salesforce {
         object: &str,
         since_ms: i64,
         until_ms: Option<i64>,
-    ) -> Result<Vec<Change>, Failure> {
+    ) -> Result<Vec<RecordState>, SalesforceError> {
         let now_ms = self.caller.now_ms();
         let (earliest_ms, end_ms) = (now_ms - DELETED_MS, until_ms.unwrap_or(now_ms));
         let start_ms = since_ms.min(end_ms - SHORTEST_MS).max(earliest_ms);
@@ -96,7 +103,7 @@ impl Salesforce {
             Ok(body) => body,
             // The organization is younger than that, or its recycle bin was purged: deletions are
             // unknown.
-            Err(Failure::Other(CallError::Invalid(message)))
+            Err(SalesforceError::Other(CallError::Invalid(message)))
                 if message.contains("INVALID_REPLICATION_DATE") =>
             {
                 return Ok(Vec::new());
@@ -110,17 +117,17 @@ impl Salesforce {
 
     /// The first page of a query's result. Leaves out columns that turn out not to exist in this
     /// organization.
-    async fn rows(&self, object: &str, condition: &str) -> Result<Rows, Failure> {
+    async fn rows(&self, object: &str, condition: &str) -> Result<Rows, SalesforceError> {
         loop {
             let select = self.select(object).ok_or_else(|| {
-                Failure::Other(CallError::Invalid(format!(
+                SalesforceError::Other(CallError::Invalid(format!(
                     "records of the kind {object} are not read"
                 )))
             })?;
             match self.query(&format!("{select} {condition}")).await {
-                Err(Failure::Other(CallError::UnknownField { names, message })) => {
+                Err(SalesforceError::Other(CallError::UnknownField { names, message })) => {
                     if !self.is_dispensable(object, &names) {
-                        return Err(Failure::Other(CallError::Invalid(message)));
+                        return Err(SalesforceError::Other(CallError::Invalid(message)));
                     }
                 }
                 rows => return rows,
@@ -128,14 +135,14 @@ impl Salesforce {
         }
     }
 
-    async fn page(&self, path: &str) -> Result<Rows, Failure> {
+    async fn page(&self, path: &str) -> Result<Rows, SalesforceError> {
         Rows::read(self.call(&Request::get(path)).await?)
     }
 
-    fn change(&self, object: &str, row: &Value) -> Result<Change, Failure> {
+    fn change(&self, object: &str, row: &Value) -> Result<RecordState, SalesforceError> {
         Ok(match object {
-            "Opportunity" => Change::Deal(self.deal(row)?),
-            _ => Change::Person(self.person(object, row)?),
+            "Opportunity" => RecordState::Deal(self.deal(row)?),
+            _ => RecordState::Person(self.person(object, row)?),
         })
     }
 }
@@ -145,9 +152,9 @@ fn short(id: &str) -> &str {
     id.get(..15).unwrap_or(id)
 }
 
-fn gone_record(object: &str, id: &str) -> Change {
+fn gone_record(object: &str, id: &str) -> RecordState {
     match object {
-        "Opportunity" => Change::DealGone(id.to_owned()),
-        _ => Change::PersonGone(RecordRef { object: object.to_owned(), id: id.to_owned() }),
+        "Opportunity" => RecordState::DealGone(id.to_owned()),
+        _ => RecordState::PersonGone(RecordRef { object: object.to_owned(), id: id.to_owned() }),
     }
 }

@@ -1,6 +1,6 @@
 //! Converts records from Salesforce's format.
 
-use super::error::{Failure, strange};
+use super::error::{SalesforceError, incomplete_response};
 use super::organization::Salesforce;
 use super::person;
 use super::soql::{day, id, text, time};
@@ -53,9 +53,9 @@ impl Salesforce {
             ],
             _ => return None,
         };
-        let (learned, now_ms) = (self.learned(), self.caller.now_ms());
-        let optional =
-            optional(&key, object).filter(|name| !learned.is_absent(&column(object, name), now_ms));
+        let (known_columns, now_ms) = (self.known_columns(), self.caller.now_ms());
+        let optional = optional(&key, object)
+            .filter(|name| !known_columns.is_absent(&column(object, name), now_ms));
         columns.extend(optional);
         Some(format!("SELECT {} FROM {object}", columns.join(",")))
     }
@@ -64,19 +64,24 @@ impl Salesforce {
     /// absent.
     pub(super) fn is_dispensable(&self, object: &str, names: &[String]) -> bool {
         let key = person::key(&self.prefix);
-        let missing = optional(&key, object).filter(|name| names.iter().any(|told| told == name));
-        let (mut learned, now_ms) = (self.learned(), self.caller.now_ms());
-        let news = missing.filter(|name| {
+        let missing =
+            optional(&key, object).filter(|name| names.iter().any(|unknown| unknown == name));
+        let (mut known_columns, now_ms) = (self.known_columns(), self.caller.now_ms());
+        let added = missing.filter(|name| {
             let column = column(object, name);
-            let is_news = !learned.is_absent(&column, now_ms);
-            learned.absent.insert(column, now_ms);
-            is_news
+            let is_new = !known_columns.is_absent(&column, now_ms);
+            known_columns.absent.insert(column, now_ms);
+            is_new
         });
-        news.count() > 0
+        added.count() > 0
     }
 
     /// A Lead or a Contact. A converted Lead is represented by its Contact.
-    pub(super) fn person(&self, object: &str, row: &Value) -> Result<PersonRecord, Failure> {
+    pub(super) fn person(
+        &self,
+        object: &str,
+        row: &Value,
+    ) -> Result<PersonRecord, SalesforceError> {
         let own = RecordRef { object: object.to_owned(), id: id(row)?.to_owned() };
         let contact = text(row, "ConvertedContactId").filter(|_| row["IsConverted"] == true);
         let (record, formerly) = match contact {
@@ -100,7 +105,7 @@ impl Salesforce {
         LeadId::parse(text(row, &person::key(&self.prefix))?)
     }
 
-    fn stages(&self, row: &Value) -> Result<Option<StageAt>, Failure> {
+    fn stages(&self, row: &Value) -> Result<Option<StageAt>, SalesforceError> {
         let (created_ms, changed_ms) = (time(row, "CreatedDate"), changed_at(row)?);
         let is_converted = row["IsConverted"] == true;
         if is_converted && text(row, "ConvertedOpportunityId").is_some() {
@@ -122,8 +127,9 @@ impl Salesforce {
     }
 
     /// An Opportunity.
-    pub(super) fn deal(&self, row: &Value) -> Result<DealRecord, Failure> {
-        let word = text(row, "StageName").ok_or_else(|| strange("StageName of an opportunity"))?;
+    pub(super) fn deal(&self, row: &Value) -> Result<DealRecord, SalesforceError> {
+        let word = text(row, "StageName")
+            .ok_or_else(|| incomplete_response("StageName of an opportunity"))?;
         let status = match (&row["IsWon"], &row["IsClosed"]) {
             (Value::Bool(true), _) => DealStatus::Won,
             (_, Value::Bool(true)) => DealStatus::Lost,
@@ -162,8 +168,8 @@ fn column(object: &str, name: &str) -> String {
     format!("{object}.{name}")
 }
 
-pub(super) fn changed_at(row: &Value) -> Result<i64, Failure> {
-    time(row, "SystemModstamp").ok_or_else(|| strange("SystemModstamp of a record"))
+pub(super) fn changed_at(row: &Value) -> Result<i64, SalesforceError> {
+    time(row, "SystemModstamp").ok_or_else(|| incomplete_response("SystemModstamp of a record"))
 }
 
 /// The time when a deal entered its stage, if that is about the day of its close date; otherwise

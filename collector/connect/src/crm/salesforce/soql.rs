@@ -1,6 +1,6 @@
 //! SOQL queries and their results.
 
-use super::error::{Failure, strange};
+use super::error::{SalesforceError, incomplete_response};
 use serde_json::Value;
 use shared::time::parse_rfc3339;
 
@@ -37,17 +37,17 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn read(mut body: Value) -> Result<Self, Failure> {
+    pub(super) fn read(mut body: Value) -> Result<Self, SalesforceError> {
         let next = match (&body["done"], &body["nextRecordsUrl"]) {
             (Value::Bool(false), Value::String(path)) if path.starts_with("/services/data/") => {
                 Some(path.clone())
             }
-            (Value::Bool(false), _) => return Err(strange("path of its next page")),
+            (Value::Bool(false), _) => return Err(incomplete_response("path of its next page")),
             _ => None,
         };
         match body.get_mut("records").map(Value::take) {
             Some(Value::Array(records)) => Ok(Self { records, next }),
-            _ => Err(strange("list of records")),
+            _ => Err(incomplete_response("list of records")),
         }
     }
 }
@@ -58,8 +58,8 @@ pub(super) fn text<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 /// A record's id.
-pub(super) fn id(row: &Value) -> Result<&str, Failure> {
-    text(row, "Id").ok_or_else(|| strange("Id of a record"))
+pub(super) fn id(row: &Value) -> Result<&str, SalesforceError> {
+    text(row, "Id").ok_or_else(|| incomplete_response("Id of a record"))
 }
 
 /// A time such as `2026-11-21T10:15:03.000+0000`, Unix milliseconds.
@@ -90,9 +90,9 @@ mod tests {
         ] {
             assert_eq!(quote(text), expected);
         }
-        let asked = path("/services/data/v68.0", "SELECT Id FROM Lead WHERE Email='a+b@é.example'");
+        let path = path("/services/data/v68.0", "SELECT Id FROM Lead WHERE Email='a+b@é.example'");
         assert_eq!(
-            asked,
+            path,
             "/services/data/v68.0/query?q=SELECT+Id+FROM+Lead+WHERE+Email%3D%27a%2Bb%40%C3%A9.example%27"
         );
     }

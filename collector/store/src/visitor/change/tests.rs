@@ -53,12 +53,12 @@ impl Stored {
             received_at_ms: received_minute * MINUTE,
             events,
         };
-        let mut change = Change::of(self.record.clone());
+        let mut change = VisitorUpdate::of(self.record.clone());
         let outcomes = change.take(arrivals, |id| Ok(self.rows.get(&id).cloned())).unwrap();
         if change.is_over_full() {
             change.sum_up(self.rows.clone());
         }
-        let Changed { rows, record, .. } = change.finish();
+        let VisitorChanges { rows, record, .. } = change.finish();
         for (id, changed) in rows {
             match changed {
                 ChangedRow::Put { row, is_new } => {

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::schema::Kind;
-use super::value::{self, Wrong};
+use super::value::{self, InvalidValue};
 use super::write::{self, Refusal};
 use super::{error, object, search};
 use crate::exchange::{Answer, Outcome, Request};
@@ -66,10 +66,10 @@ fn refuse_unknown(
     kind: Kind,
     inputs: &[Value],
 ) -> Result<(), Answer> {
-    let mut unknown: Vec<Wrong> = Vec::new();
+    let mut unknown: Vec<InvalidValue> = Vec::new();
     for input in inputs {
         if let Err(wrong) = value::read(world, &account.schema, kind, &input["properties"])? {
-            unknown.extend(wrong.into_iter().filter(Wrong::is_of_schema));
+            unknown.extend(wrong.into_iter().filter(InvalidValue::is_of_schema));
         }
     }
     if unknown.is_empty() {
@@ -166,12 +166,12 @@ pub(super) fn read(account: &Account, world: &mut World, request: &Request, kind
     let ids = ids(world, &inputs)?;
     let key = body["idProperty"].as_str();
     object::check_key(account, world, kind, key)?;
-    let asked = search::names(world, &body["properties"])?;
+    let names = search::names(world, &body["properties"])?;
     let mut batch = Batch::default();
     let mut missing = Vec::new();
     for id in &ids {
         match account.objects.find(kind, key, id) {
-            Some(record) => batch.results.push(record.show(&account.schema, &asked)),
+            Some(record) => batch.results.push(record.show(&account.schema, &names)),
             None => missing.push(id.as_str()),
         }
     }

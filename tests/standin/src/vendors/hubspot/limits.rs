@@ -67,7 +67,7 @@ impl Limits {
         };
         if let Some(policy) = policy {
             let answer = refuse(world, policy);
-            return Err(if is_search { answer } else { self.tell(world, answer, true) });
+            return Err(if is_search { answer } else { self.add_headers(world, answer, true) });
         }
         self.in_day += 1;
         let counted = if is_search { &mut self.searches } else { &mut self.requests };
@@ -85,7 +85,7 @@ impl Limits {
     }
 
     /// Adds the headers that say what is left. OAuth applications do not get those of the day.
-    pub(super) fn tell(&self, world: &World, answer: Answer, with_day: bool) -> Answer {
+    pub(super) fn add_headers(&self, world: &World, answer: Answer, with_day: bool) -> Answer {
         let settings = &world.settings;
         let left = settings.burst.saturating_sub(self.requests.len());
         let answer = answer
@@ -103,7 +103,7 @@ impl Limits {
 
     /// Refuses the next requests, or sets how many are left. The default policy is
     /// `TEN_SECONDLY_ROLLING`.
-    pub(super) fn bite(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
+    pub(super) fn apply_limit(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
         let name = limit.policy.as_deref().unwrap_or("TEN_SECONDLY_ROLLING");
         let policy = Policy::named(name)
             .ok_or_else(|| format!("no policy {name}: TEN_SECONDLY_ROLLING, SECONDLY or DAILY"))?;

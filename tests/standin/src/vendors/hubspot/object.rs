@@ -9,7 +9,7 @@ use crate::world::World;
 use serde_json::{Value, json};
 
 /// Refuses property names that HubSpot has removed. Other unknown names are ignored.
-pub(super) fn asked(world: &mut World, names: &[String]) -> Result<(), Answer> {
+pub(super) fn check_names(world: &mut World, names: &[String]) -> Result<(), Answer> {
     let is_legacy =
         |name: &&String| name.starts_with("hs_lifecyclestage_") && name.ends_with("_date");
     match names.iter().find(is_legacy) {
@@ -25,7 +25,7 @@ fn query_properties(world: &mut World, request: &Request) -> Result<Vec<String>,
     let text = request.parameter("properties").unwrap_or_default();
     let names: Vec<String> =
         text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    asked(world, &names)?;
+    check_names(world, &names)?;
     Ok(names)
 }
 

@@ -89,12 +89,12 @@ impl Record {
     }
 
     /// Shows it with the requested properties; those without a value are null.
-    pub(super) fn show(&self, schema: &Schema, asked: &[String]) -> Value {
+    pub(super) fn show(&self, schema: &Schema, names: &[String]) -> Value {
         let (made, changed) = self.kind.times();
         let usual = || self.kind.usual().iter().map(|name| (*name).to_owned()).collect();
-        let asked: Vec<String> = if asked.is_empty() { usual() } else { asked.to_vec() };
-        let asked = asked.iter().map(String::as_str).chain([made, changed, "hs_object_id"]);
-        let known = asked.filter(|name| schema.property(self.kind, name).is_some());
+        let names: Vec<String> = if names.is_empty() { usual() } else { names.to_vec() };
+        let names = names.iter().map(String::as_str).chain([made, changed, "hs_object_id"]);
+        let known = names.filter(|name| schema.property(self.kind, name).is_some());
         let properties: Map<String, Value> =
             known.map(|name| (name.to_owned(), json!(self.get(name)))).collect();
         self.with(&json!(properties))

@@ -41,8 +41,8 @@ pub(super) fn search(
 ) -> Outcome {
     let known = ["filterGroups", "properties", "sorts", "limit", "after", "query"];
     let body = error::body(world, request, &known)?;
-    let asked = names(world, &body["properties"])?;
-    object::asked(world, &asked)?;
+    let names = names(world, &body["properties"])?;
+    object::check_names(world, &names)?;
     let (limit, after) = page(world, &body)?;
     let groups = groups(account, world, kind, &body["filterGroups"])?;
     let mut found: Vec<&Record> = account.objects.of(kind).collect();
@@ -69,7 +69,7 @@ pub(super) fn search(
     }
     let total = found.len();
     let page = found.into_iter().skip(after).take(limit);
-    let results: Vec<Value> = page.map(|record| record.show(&account.schema, &asked)).collect();
+    let results: Vec<Value> = page.map(|record| record.show(&account.schema, &names)).collect();
     let next = after + results.len();
     let mut body = json!({ "total": total, "results": results });
     if next < total {

@@ -12,13 +12,13 @@ const MOST_CHARACTERS: usize = 65_536;
 
 /// What is wrong with one property.
 #[derive(Clone, Debug)]
-pub(super) struct Wrong {
+pub(super) struct InvalidValue {
     name: String,
     code: &'static str,
     message: String,
 }
 
-impl Wrong {
+impl InvalidValue {
     fn new(name: &str, code: &'static str, message: &str) -> Self {
         Self { name: name.to_owned(), code, message: message.to_owned() }
     }
@@ -36,7 +36,7 @@ pub(super) fn read(
     schema: &Schema,
     kind: Kind,
     properties: &Value,
-) -> Result<Result<BTreeMap<String, String>, Vec<Wrong>>, Answer> {
+) -> Result<Result<BTreeMap<String, String>, Vec<InvalidValue>>, Answer> {
     let Some(properties) = properties.as_object() else {
         return Err(error::invalid(world, "Invalid input JSON: properties is required"));
     };
@@ -62,14 +62,14 @@ fn texts<'a>(properties: &'a Map<String, Value>) -> Result<Vec<(&'a str, &'a str
 }
 
 /// The value as it is stored; an empty one clears.
-fn keep(schema: &Schema, kind: Kind, name: &str, text: &str) -> Result<String, Wrong> {
+fn keep(schema: &Schema, kind: Kind, name: &str, text: &str) -> Result<String, InvalidValue> {
     let Some(property) = schema.property(kind, name).filter(|property| !property.archived) else {
         let message = format!("Property \"{name}\" does not exist");
-        return Err(Wrong::new(name, "PROPERTY_DOESNT_EXIST", &message));
+        return Err(InvalidValue::new(name, "PROPERTY_DOESNT_EXIST", &message));
     };
     if property.is_read_only {
         let message = format!("\"{name}\" is a read only property; its value cannot be set.");
-        return Err(Wrong::new(name, "READ_ONLY_VALUE", &message));
+        return Err(InvalidValue::new(name, "READ_ONLY_VALUE", &message));
     }
     if text.is_empty() {
         return Ok(String::new());
@@ -77,9 +77,10 @@ fn keep(schema: &Schema, kind: Kind, name: &str, text: &str) -> Result<String, W
     fit(property, text)
 }
 
-fn fit(property: &Property, text: &str) -> Result<String, Wrong> {
+fn fit(property: &Property, text: &str) -> Result<String, InvalidValue> {
     let name = property.name.as_str();
-    let refuse = |code, what: &str| Err(Wrong::new(name, code, &format!("{text} was not {what}")));
+    let refuse =
+        |code, what: &str| Err(InvalidValue::new(name, code, &format!("{text} was not {what}")));
     match property.value_type.as_str() {
         "number" if !is_number(text) => refuse("INVALID_INTEGER", "a valid number"),
         "datetime" => match time(text) {
@@ -98,11 +99,11 @@ fn fit(property: &Property, text: &str) -> Result<String, Wrong> {
         }
         _ if name == "email" && !is_email(text) => {
             let message = format!("Email address {text} is invalid");
-            Err(Wrong::new(name, "INVALID_EMAIL", &message))
+            Err(InvalidValue::new(name, "INVALID_EMAIL", &message))
         }
         _ if text.chars().count() > MOST_CHARACTERS => {
             let message = format!("The value of {name} exceeds {MOST_CHARACTERS} characters");
-            Err(Wrong::new(name, "VALUE_TOO_LONG", &message))
+            Err(InvalidValue::new(name, "VALUE_TOO_LONG", &message))
         }
         // HubSpot keeps e-mails in lower case.
         _ if name == "email" => Ok(text.to_lowercase()),
@@ -129,8 +130,8 @@ fn is_email(text: &str) -> bool {
 }
 
 /// A message with the errors as a JSON array.
-pub(super) fn message(wrong: &[Wrong]) -> String {
-    let part = |wrong: &Wrong| {
+pub(super) fn message(wrong: &[InvalidValue]) -> String {
+    let part = |wrong: &InvalidValue| {
         json!({
             "isValid": false, "message": wrong.message, "error": wrong.code, "name": wrong.name,
             "localizedErrorMessage": wrong.message

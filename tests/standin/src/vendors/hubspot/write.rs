@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::record::Record;
 use super::schema::Kind;
-use super::value::{self, Wrong};
+use super::value::{self, InvalidValue};
 use super::{associations, error, fixtures, object};
 use crate::exchange::{Answer, Outcome, Request};
 use crate::world::World;
@@ -16,7 +16,7 @@ pub(super) type Values = BTreeMap<String, String>;
 /// Why a record was not written.
 pub(super) enum Refusal {
     /// Values do not fit their properties.
-    Values(Vec<Wrong>),
+    Values(Vec<InvalidValue>),
     /// Another record has the unique value.
     Conflict(String),
     /// Another reason, in a sentence.

@@ -1,7 +1,7 @@
 //! Composite requests: several requests in one, which may refer to each other's responses; and
 //! collections: several records in one request.
 
-use super::error::{self, Wrong};
+use super::error::{self, ApiError};
 use super::instance::Instance;
 use super::record::Org;
 use super::upsert::{self, Upserted};
@@ -181,8 +181,8 @@ pub(super) fn upsert(
             Some(value) if is_of_object => {
                 upsert::apply(org, world, (object, key, &value), &fields, rules)
             }
-            Some(_) => Err(Wrong::new("INVALID_INPUT", "attributes.type is required", &[])),
-            None => Err(Wrong::new("MISSING_ARGUMENT", format!("{key} not specified"), &[key])),
+            Some(_) => Err(ApiError::new("INVALID_INPUT", "attributes.type is required", &[])),
+            None => Err(ApiError::new("MISSING_ARGUMENT", format!("{key} not specified"), &[key])),
         };
         results.push(done);
     }
@@ -193,17 +193,17 @@ pub(super) fn upsert(
     }
     let made = |id: &str, created: bool| json!({ "id": id, "success": true, "errors": [], "created": created });
     let refused = |part: Value| json!({ "success": false, "errors": [part] });
-    let show = |done: &Result<Upserted, Wrong>| match done {
+    let show = |done: &Result<Upserted, ApiError>| match done {
         Err(wrong) => refused(wrong.part()),
         Ok(_) if is_back => {
             let message = "Record rolled back because not all records were valid";
-            refused(Wrong::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, &[]).part())
+            refused(ApiError::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, &[]).part())
         }
         Ok(Upserted::Created(id)) => made(id, true),
         Ok(Upserted::Updated(id)) => made(id, false),
         Ok(Upserted::Several(_)) => {
             let message = format!("{key}: more than one record found for external id field");
-            refused(Wrong::new("DUPLICATE_EXTERNAL_ID", message, &[key]).part())
+            refused(ApiError::new("DUPLICATE_EXTERNAL_ID", message, &[key]).part())
         }
     };
     Ok(Answer::json(200, results.iter().map(show).collect()))

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 /// What is wrong with a record: code, message, fields.
 #[derive(Clone, Debug)]
-pub(super) struct Wrong {
+pub(super) struct ApiError {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) fields: Vec<String>,
 }
 
-impl Wrong {
+impl ApiError {
     pub(super) fn new(code: &'static str, message: impl Into<String>, fields: &[&str]) -> Self {
         let fields = fields.iter().map(|name| (*name).to_owned()).collect();
         Self { code, message: message.into(), fields }

@@ -42,7 +42,7 @@ impl Usage {
         self.requests.len().try_into().unwrap_or(u64::MAX)
     }
 
-    pub(super) fn tell(&self, world: &World, answer: Answer) -> Answer {
+    pub(super) fn add_headers(&self, world: &World, answer: Answer) -> Answer {
         let usage = format!("api-usage={}/{}", self.used(), world.settings.daily);
         answer.with("Sforce-Limit-Info", usage)
     }
@@ -55,7 +55,7 @@ impl Usage {
     }
 
     /// Refuses the next requests, or sets how many are left. The default policy is `TotalRequests`.
-    pub(super) fn bite(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
+    pub(super) fn apply_limit(&mut self, world: &World, limit: &Limit) -> Result<(), String> {
         self.is_concurrency = match limit.policy.as_deref().unwrap_or("TotalRequests") {
             "TotalRequests" => false,
             "ConcurrentPerOrgLongTxn" => true,

@@ -1,6 +1,6 @@
 //! Answers queries page by page, and reads single records.
 
-use super::error::{self, Wrong};
+use super::error::{self, ApiError};
 use super::record::{self, Org, Record};
 use super::schema::Type;
 use super::soql::{self, Condition, Literal, Select};
@@ -67,7 +67,7 @@ fn rows(
     object: &str,
     version: &str,
     is_meant: impl Fn(&Record) -> bool,
-) -> Result<Vec<Value>, Wrong> {
+) -> Result<Vec<Value>, ApiError> {
     for path in &select.fields {
         known(org, object, path)?;
     }
@@ -99,7 +99,7 @@ fn rows(
     found.into_iter().map(|record| show(org, record, select, version)).collect()
 }
 
-fn show(org: &Org, record: &Record, select: &Select, version: &str) -> Result<Value, Wrong> {
+fn show(org: &Org, record: &Record, select: &Select, version: &str) -> Result<Value, ApiError> {
     let mut row = Map::new();
     row.insert("attributes".to_owned(), attributes(record, version));
     for path in &select.fields {
@@ -135,12 +135,12 @@ fn show(org: &Org, record: &Record, select: &Select, version: &str) -> Result<Va
 }
 
 /// The object and the parent field of a subquery, or a refusal.
-fn relationship(object: &str, subquery: &Select) -> Result<(&'static str, &'static str), Wrong> {
+fn relationship(object: &str, subquery: &Select) -> Result<(&'static str, &'static str), ApiError> {
     let from = &subquery.from;
     children(object, from).ok_or_else(|| {
         let message =
             format!("Didn't understand relationship '{from}' in FROM part of query call.");
-        Wrong::new("INVALID_TYPE", message, &[])
+        ApiError::new("INVALID_TYPE", message, &[])
     })
 }
 
@@ -168,7 +168,7 @@ pub(super) fn address(version: &str, object: &str, id: &str) -> String {
 }
 
 /// The type of the field at a path. Refuses an unknown path.
-fn known<'a>(org: &'a Org, object: &str, path: &[String]) -> Result<&'a Type, Wrong> {
+fn known<'a>(org: &'a Org, object: &str, path: &[String]) -> Result<&'a Type, ApiError> {
     let field = match path {
         [name] => org.schema.field(object, name),
         [relationship, name] => {
@@ -179,14 +179,14 @@ fn known<'a>(org: &'a Org, object: &str, path: &[String]) -> Result<&'a Type, Wr
     };
     field.map(|field| &field.holds).ok_or_else(|| {
         let message = format!("No such column '{}' on entity '{object}'", path.join("."));
-        Wrong::new("INVALID_FIELD", message, &[])
+        ApiError::new("INVALID_FIELD", message, &[])
     })
 }
 
 /// Refuses a condition whose literal does not fit the field's type.
-fn check(org: &Org, object: &str, condition: &Condition) -> Result<(), Wrong> {
+fn check(org: &Org, object: &str, condition: &Condition) -> Result<(), ApiError> {
     let name = condition.path.join(".");
-    let refuse = |message: String| Err(Wrong::new("INVALID_FIELD", message, &[]));
+    let refuse = |message: String| Err(ApiError::new("INVALID_FIELD", message, &[]));
     let holds = known(org, object, &condition.path)?;
     if let Type::LongText(_) = holds {
         return refuse(format!("field '{name}' can not be filtered in a query call"));

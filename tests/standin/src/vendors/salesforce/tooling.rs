@@ -1,6 +1,6 @@
 //! Custom fields through the Tooling API, and permissions to see them.
 
-use super::error::{self, Wrong};
+use super::error::{self, ApiError};
 use super::record::{self, Org};
 use super::schema::{Field, Type};
 use crate::exchange::{Answer, Outcome, Request};
@@ -27,14 +27,14 @@ pub(super) fn custom_field(org: &mut Org, world: &mut World, request: &Request) 
     Ok(Answer::json(201, made))
 }
 
-fn read(org: &Org, body: &Value) -> Result<(String, Field), Wrong> {
-    let wrong = |message: String| Wrong::new("FIELD_INTEGRITY_EXCEPTION", message, &[]);
+fn read(org: &Org, body: &Value) -> Result<(String, Field), ApiError> {
+    let wrong = |message: String| ApiError::new("FIELD_INTEGRITY_EXCEPTION", message, &[]);
     let members = body.as_object().map(|body| body.keys().cloned().collect::<Vec<_>>());
     let unknown =
         members.into_iter().flatten().find(|name| name != "FullName" && name != "Metadata");
     if let Some(name) = unknown {
         let message = format!("No such column '{name}' on sobject of type CustomField");
-        return Err(Wrong::new("INVALID_FIELD", message, &[]));
+        return Err(ApiError::new("INVALID_FIELD", message, &[]));
     }
     let full = body["FullName"].as_str().unwrap_or_default();
     let (object, name) = full.split_once('.').unwrap_or_default();
@@ -104,7 +104,7 @@ fn holds(metadata: &Value) -> Result<Type, String> {
 }
 
 /// Applies a new `FieldPermissions` record to the field that it names.
-pub(super) fn permit(org: &mut Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
+pub(super) fn permit(org: &mut Org, fields: &Map<String, Value>) -> Result<(), ApiError> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let flag = |name: &str| fields.get(name) == Some(&json!(true));
     let (object, full) = (text("SobjectType"), text("Field"));
@@ -115,11 +115,11 @@ pub(super) fn permit(org: &mut Org, fields: &Map<String, Value>) -> Result<(), W
     let Some(field) = field else {
         let message = format!("Field Name: bad value for restricted picklist field: {full}");
         let code = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST";
-        return Err(Wrong::new(code, message, &["Field"]));
+        return Err(ApiError::new(code, message, &["Field"]));
     };
     if flag("PermissionsEdit") && !flag("PermissionsRead") {
         let message = "Permission Edit depends on permission Read";
-        return Err(Wrong::new("FIELD_INTEGRITY_EXCEPTION", message, &["PermissionsEdit"]));
+        return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message, &["PermissionsEdit"]));
     }
     field.may_read |= flag("PermissionsRead");
     field.may_edit |= flag("PermissionsEdit");

@@ -1,6 +1,6 @@
 //! Records by an external id: `/sobjects/{object}/{field}/{value}`.
 
-use super::error::{self, Wrong};
+use super::error::{self, ApiError};
 use super::query;
 use super::record::Org;
 use super::write::{self, Rules};
@@ -20,11 +20,11 @@ pub(super) enum Upserted {
 pub(super) type Key<'a> = (&'a str, &'a str, &'a str);
 
 /// The ids of the records with an external id. Refuses a field that is not an external id.
-fn holders(org: &Org, (object, key, value): Key<'_>) -> Result<Vec<String>, Wrong> {
+fn holders(org: &Org, (object, key, value): Key<'_>) -> Result<Vec<String>, ApiError> {
     if !org.schema.field(object, key).is_some_and(|field| field.is_external_id) {
         let message =
             format!("Provided external ID field does not exist or is not accessible: {key}");
-        return Err(Wrong::new("NOT_FOUND", message, &[]));
+        return Err(ApiError::new("NOT_FOUND", message, &[]));
     }
     let has = |held: &str| held.eq_ignore_ascii_case(value);
     let found = org.of(object).filter(|record| record.text(key).is_some_and(has));
@@ -38,15 +38,15 @@ pub(super) fn apply(
     (object, key, value): Key<'_>,
     body: &Map<String, Value>,
     (rules, only_update): (Rules, bool),
-) -> Result<Upserted, Wrong> {
+) -> Result<Upserted, ApiError> {
     let ids = holders(org, (object, key, value))?;
     if let Some(name) = body.keys().find(|name| *name == "Id" || name.eq_ignore_ascii_case(key)) {
         let message = format!("The {name} field should not be specified in the sobject data.");
-        return Err(Wrong::new("INVALID_FIELD", message, &[name]));
+        return Err(ApiError::new("INVALID_FIELD", message, &[name]));
     }
     match &ids[..] {
         [] if only_update => {
-            Err(Wrong::new("NOT_FOUND", "The requested resource does not exist", &[]))
+            Err(ApiError::new("NOT_FOUND", "The requested resource does not exist", &[]))
         }
         [] => {
             let mut fields = body.clone();

@@ -1,6 +1,6 @@
 //! Checks values against their fields, and converts them as Salesforce stores them.
 
-use super::error::Wrong;
+use super::error::ApiError;
 use super::record::{Org, time};
 use super::schema::{Field, Type};
 use crate::world::{parse_date, parse_iso};
@@ -11,18 +11,18 @@ pub(super) fn read(
     org: &Org,
     object: &str,
     body: &Map<String, Value>,
-) -> Result<Map<String, Value>, Wrong> {
+) -> Result<Map<String, Value>, ApiError> {
     let mut fields = Map::new();
     for (name, value) in body.iter().filter(|(name, _)| *name != "attributes") {
         let Some(field) = org.schema.field(object, name) else {
             let message = format!("No such column '{name}' on sobject of type {object}");
-            return Err(Wrong::new("INVALID_FIELD", message, &[]));
+            return Err(ApiError::new("INVALID_FIELD", message, &[]));
         };
         if !field.is_writable || !field.may_edit {
             let message = format!(
                 "Unable to create/update fields: {name}. Please check the security settings of this field and verify that it is read/write for your profile or permission set."
             );
-            return Err(Wrong::new("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[name]));
+            return Err(ApiError::new("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[name]));
         }
         fields.insert(field.name.clone(), keep(org, field, value)?);
     }
@@ -30,7 +30,11 @@ pub(super) fn read(
 }
 
 /// Refuses a new record that lacks a required field.
-pub(super) fn required(org: &Org, object: &str, fields: &Map<String, Value>) -> Result<(), Wrong> {
+pub(super) fn required(
+    org: &Org,
+    object: &str,
+    fields: &Map<String, Value>,
+) -> Result<(), ApiError> {
     let all = org.schema.object(object).map(|object| object.fields.as_slice()).unwrap_or_default();
     let is_missing = |field: &&Field| {
         let value = fields.get(&field.name).unwrap_or(&Value::Null);
@@ -42,10 +46,10 @@ pub(super) fn required(org: &Org, object: &str, fields: &Map<String, Value>) -> 
         return Ok(());
     }
     let message = format!("Required fields are missing: [{}]", missing.join(", "));
-    Err(Wrong::new("REQUIRED_FIELD_MISSING", message, &missing))
+    Err(ApiError::new("REQUIRED_FIELD_MISSING", message, &missing))
 }
 
-fn keep(org: &Org, field: &Field, value: &Value) -> Result<Value, Wrong> {
+fn keep(org: &Org, field: &Field, value: &Value) -> Result<Value, ApiError> {
     let name = field.name.as_str();
     if value.is_null() {
         return Ok(Value::Null);
@@ -58,7 +62,7 @@ fn keep(org: &Org, field: &Field, value: &Value) -> Result<Value, Wrong> {
             _ => "START_OBJECT",
         };
         let message = format!("Cannot deserialize instance of {what} from {kind} value {value}");
-        Wrong::new("JSON_PARSER_ERROR", message, &[])
+        ApiError::new("JSON_PARSER_ERROR", message, &[])
     };
     match &field.holds {
         Type::Checkbox => value.as_bool().map(Value::Bool).ok_or_else(|| misread("boolean")),
@@ -80,17 +84,17 @@ fn keep(org: &Org, field: &Field, value: &Value) -> Result<Value, Wrong> {
 }
 
 /// A number within the field's digits. `None` if the value is not a number.
-fn number(name: &str, value: &Value, before: u32) -> Option<Result<Value, Wrong>> {
+fn number(name: &str, value: &Value, before: u32) -> Option<Result<Value, ApiError>> {
     let number = value.as_f64()?;
     let most = 10_f64.powi(i32::try_from(before).unwrap_or(18));
     if number.abs() < most {
         return Some(Ok(value.clone()));
     }
     let message = format!("{name}: value outside of valid range on numeric field: {value}");
-    Some(Err(Wrong::new("NUMBER_OUTSIDE_VALID_RANGE", message, &[name])))
+    Some(Err(ApiError::new("NUMBER_OUTSIDE_VALID_RANGE", message, &[name])))
 }
 
-fn words(org: &Org, field: &Field, text: &str) -> Result<Value, Wrong> {
+fn words(org: &Org, field: &Field, text: &str) -> Result<Value, ApiError> {
     let name = field.name.as_str();
     let longest = match &field.holds {
         Type::Text(longest) | Type::LongText(longest) => *longest,
@@ -102,30 +106,30 @@ fn words(org: &Org, field: &Field, text: &str) -> Result<Value, Wrong> {
         let shown: String = text.chars().take(40).collect();
         let label = &field.label;
         let message = format!("{label}: data value too large: {shown} (max length={longest})");
-        return Err(Wrong::new("STRING_TOO_LONG", message, &[name]));
+        return Err(ApiError::new("STRING_TOO_LONG", message, &[name]));
     }
     match &field.holds {
         Type::Email if !text.is_empty() && !is_email(text) => {
             let message = format!("{}: invalid email address: {text}", field.label);
-            Err(Wrong::new("INVALID_EMAIL_ADDRESS", message, &[name]))
+            Err(ApiError::new("INVALID_EMAIL_ADDRESS", message, &[name]))
         }
         Type::Picklist(values, true) if !values.contains(&text) => {
             let message =
                 format!("{}: bad value for restricted picklist field: {text}", field.label);
-            Err(Wrong::new("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, &[name]))
+            Err(ApiError::new("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, &[name]))
         }
         Type::Reference(targets) => {
             let Some(found) = org.find(text) else {
                 let message = format!("{}: id value of incorrect type: {text}", field.label);
-                return Err(Wrong::new("MALFORMED_ID", message, &[name]));
+                return Err(ApiError::new("MALFORMED_ID", message, &[name]));
             };
             if !targets.contains(&found.object.as_str()) {
                 let message = format!("{}: id value of incorrect type: {text}", field.label);
-                return Err(Wrong::new("FIELD_INTEGRITY_EXCEPTION", message, &[name]));
+                return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message, &[name]));
             }
             if found.is("IsConverted") {
                 let message = "cannot reference converted lead";
-                return Err(Wrong::new("CANNOT_UPDATE_CONVERTED_LEAD", message, &[name]));
+                return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", message, &[name]));
             }
             Ok(json!(found.id))
         }

@@ -1,6 +1,6 @@
 //! Creating, changing and deleting a single record, and the rules that can refuse it.
 
-use super::error::{self, Wrong};
+use super::error::{self, ApiError};
 use super::record::{Org, time};
 use super::{tooling, value};
 use crate::exchange::{Answer, Outcome, Request};
@@ -41,7 +41,7 @@ pub(super) fn insert(
     object: &str,
     body: &Map<String, Value>,
     rules: Rules,
-) -> Result<String, Wrong> {
+) -> Result<String, ApiError> {
     let fields = value::read(org, object, body)?;
     value::required(org, object, &fields)?;
     unique(org, object, None, &fields)?;
@@ -65,13 +65,13 @@ pub(super) fn change(
     world: &mut World,
     id: &str,
     body: &Map<String, Value>,
-) -> Result<(), Wrong> {
+) -> Result<(), ApiError> {
     let Some(record) = org.find(id).cloned() else {
         return Err(gone(org, id));
     };
     if record.is("IsConverted") {
         let message = "cannot reference converted lead";
-        return Err(Wrong::new("CANNOT_UPDATE_CONVERTED_LEAD", message, &[]));
+        return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", message, &[]));
     }
     let fields = value::read(org, &record.object, body)?;
     let mut whole: Map<String, Value> = record.fields.clone().into_iter().collect();
@@ -86,11 +86,11 @@ pub(super) fn change(
     Ok(())
 }
 
-fn gone(org: &Org, id: &str) -> Wrong {
+fn gone(org: &Org, id: &str) -> ApiError {
     if org.deleted.iter().any(|(_, deleted, _)| deleted == id) {
-        return Wrong::new("ENTITY_IS_DELETED", "entity is deleted", &[]);
+        return ApiError::new("ENTITY_IS_DELETED", "entity is deleted", &[]);
     }
-    Wrong::new("NOT_FOUND", "The requested resource does not exist", &[])
+    ApiError::new("NOT_FOUND", "The requested resource does not exist", &[])
 }
 
 /// Updates what Salesforce derives from a record after a write.
@@ -127,7 +127,7 @@ fn unique(
     object: &str,
     own: Option<&str>,
     fields: &Map<String, Value>,
-) -> Result<(), Wrong> {
+) -> Result<(), ApiError> {
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         let is_unique = org.schema.field(object, name).is_some_and(|field| field.is_unique);
         let lower = |value: &Value| value.as_str().map(str::to_lowercase);
@@ -140,14 +140,14 @@ fn unique(
                 "duplicate value found: {name} duplicates value on record with id: {}",
                 &holder.id[..15]
             );
-            return Err(Wrong::new("DUPLICATE_VALUE", message, &[]));
+            return Err(ApiError::new("DUPLICATE_VALUE", message, &[]));
         }
     }
     Ok(())
 }
 
 /// The standard duplicate rule: refuses the e-mail of an open lead or of a contact.
-fn duplicate(org: &Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
+fn duplicate(org: &Org, fields: &Map<String, Value>) -> Result<(), ApiError> {
     let Some(email) = fields.get("Email").and_then(Value::as_str) else { return Ok(()) };
     let mut people = org.of("Lead").chain(org.of("Contact"));
     let is_known = people.any(|record| {
@@ -155,25 +155,25 @@ fn duplicate(org: &Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
         held && !record.is("IsConverted")
     });
     if is_known {
-        return Err(Wrong::new("DUPLICATES_DETECTED", "Use one of these records?", &[]));
+        return Err(ApiError::new("DUPLICATES_DETECTED", "Use one of these records?", &[]));
     }
     Ok(())
 }
 
-fn membership(org: &Org, fields: &Map<String, Value>) -> Result<(), Wrong> {
+fn membership(org: &Org, fields: &Map<String, Value>) -> Result<(), ApiError> {
     let person = |fields: &dyn Fn(&str) -> Option<Value>| {
         fields("LeadId").or_else(|| fields("ContactId")).filter(|value| !value.is_null())
     };
     let Some(wanted) = person(&|name| fields.get(name).cloned()) else {
         let message = "Required fields are missing: [LeadId, ContactId]";
-        return Err(Wrong::new("REQUIRED_FIELD_MISSING", message, &["LeadId", "ContactId"]));
+        return Err(ApiError::new("REQUIRED_FIELD_MISSING", message, &["LeadId", "ContactId"]));
     };
     let is_member = org.of("CampaignMember").any(|member| {
         member.fields.get("CampaignId") == fields.get("CampaignId")
             && person(&|name| member.fields.get(name).cloned()) == Some(wanted.clone())
     });
     if is_member {
-        return Err(Wrong::new("DUPLICATE_VALUE", "Already a campaign member.", &[]));
+        return Err(ApiError::new("DUPLICATE_VALUE", "Already a campaign member.", &[]));
     }
     Ok(())
 }

@@ -17,22 +17,22 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> Answer {
     Answer { status: status.try_into().unwrap(), headers, body: body.clone() }
 }
 
-fn check(status: u16, headers: &[(&str, &str)], body: &Value, expected: &Result<(), Refusal>) {
+fn check(status: u16, headers: &[(&str, &str)], body: &Value, expected: &Result<(), HubspotError>) {
     let found = judge(&answer(status, headers, body), MISSING, NOW_MS);
     assert_eq!(&found, expected, "{status} {body}");
 }
 
 const MISSING: &str = "OBJECT_NOT_FOUND";
 
-fn invalid(message: &str) -> Result<(), Refusal> {
+fn invalid(message: &str) -> Result<(), HubspotError> {
     Err(CallError::Invalid(message.into()).into())
 }
 
-fn limited(until_ms: i64, message: &str) -> Result<(), Refusal> {
+fn limited(until_ms: i64, message: &str) -> Result<(), HubspotError> {
     Err(CallError::RateLimited { until_ms, message: message.into() }.into())
 }
 
-fn transient(until_ms: Option<i64>, message: &str) -> Result<(), Refusal> {
+fn transient(until_ms: Option<i64>, message: &str) -> Result<(), HubspotError> {
     Err(CallError::Transient { until_ms, message: message.into() }.into())
 }
 
@@ -63,13 +63,13 @@ fn single_answers() {
         404,
         &[],
         &plain("Object not found", MISSING),
-        &Err(Refusal::Missing("Object not found (correlation id c1)".into())),
+        &Err(HubspotError::Missing("Object not found (correlation id c1)".into())),
     );
     check(
         409,
         &[],
         &plain("Contact already exists. Existing ID: 151", "CONFLICT"),
-        &Err(Refusal::Conflict(
+        &Err(HubspotError::Conflict(
             "Contact already exists. Existing ID: 151 (correlation id c1)".into(),
         )),
     );
@@ -180,6 +180,11 @@ fn inner_errors_are_errors() {
         check(status, &[], &batch(json!([])), &Ok(()));
         check(status, &[], &batch(json!([part(MISSING)])), &Ok(()));
         check(status, &[], &batch(json!([part(MISSING), part("OTHER")])), &invalid("m"));
-        check(status, &[], &batch(json!([part("CONFLICT")])), &Err(Refusal::Conflict("m".into())));
+        check(
+            status,
+            &[],
+            &batch(json!([part("CONFLICT")])),
+            &Err(HubspotError::Conflict("m".into())),
+        );
     }
 }

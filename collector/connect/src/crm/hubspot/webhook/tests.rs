@@ -95,7 +95,7 @@ fn check(body: &[u8], expected: Result<&[(&str, &str)], &str>) {
     }
 }
 
-fn told(event: &Value, expected: &[(&str, &str)]) {
+fn check_event(event: &Value, expected: &[(&str, &str)]) {
     check(json!([event]).to_string().as_bytes(), Ok(expected));
 }
 
@@ -104,28 +104,28 @@ fn records_that_are_named() {
     let deal = &[("deal", "777")][..];
     let person = &[("contact", "151")][..];
     let event = |kind: &str| json!({ "subscriptionType": kind, "objectId": 777 });
-    told(&event("deal.propertyChange"), deal);
-    told(&event("deal.creation"), deal);
-    told(&event("deal.deletion"), deal);
-    told(
+    check_event(&event("deal.propertyChange"), deal);
+    check_event(&event("deal.creation"), deal);
+    check_event(&event("deal.deletion"), deal);
+    check_event(
         &json!({
             "subscriptionType": "object.propertyChange", "objectTypeId": "0-3", "objectId": 777,
             "isSensitive": false,
         }),
         deal,
     );
-    told(
+    check_event(
         &json!({ "subscriptionType": "object.creation", "objectTypeId": "0-1", "objectId": "151" }),
         person,
     );
-    told(&json!({ "subscriptionType": "contact.privacyDeletion", "objectId": 151 }), person);
+    check_event(&json!({ "subscriptionType": "contact.privacyDeletion", "objectId": 151 }), person);
     // A merge names the resulting record, in the newer format and in the older one.
-    told(
+    check_event(
         &json!({ "subscriptionType": "contact.merge", "objectId": 151, "primaryObjectId": 151,
             "mergedObjectIds": [152], "newObjectId": 153, "numberOfPropertiesMoved": 4 }),
         &[("contact", "153")],
     );
-    told(
+    check_event(
         &json!({ "subscriptionType": "contact.merge", "objectId": 150, "primaryObjectId": 151 }),
         person,
     );
@@ -133,9 +133,9 @@ fn records_that_are_named() {
     for kind in
         ["company.creation", "object.propertyChange", "contact.somethingNew", "nonsense", ""]
     {
-        told(&event(kind), &[]);
+        check_event(&event(kind), &[]);
     }
-    told(
+    check_event(
         &json!({ "objectTypeId": "0-2", "subscriptionType": "object.creation", "objectId": 1 }),
         &[],
     );
@@ -165,7 +165,7 @@ fn what_we_wrote_is_no_news() {
         ("INTEGRATION", Value::Null, "clew_lead_id", person),
         ("CRM_UI", json!("54321"), "clew_lead_id", person),
     ] {
-        told(&event(source, id, property), expected);
+        check_event(&event(source, id, property), expected);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::transaction::Transaction;
 use super::{SledStore, keys};
 use crate::error::StoreError;
-use crate::verbs::{Takes, Upkeep};
+use crate::verbs::{Maintenance, Readiness};
 use async_trait::async_trait;
 use shared::limits;
 
@@ -11,7 +11,7 @@ use shared::limits;
 const AT_ONCE: usize = 1_000;
 
 #[async_trait]
-impl Upkeep for SledStore {
+impl Maintenance for SledStore {
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
         let end = keys::aged_end(now_ms - limits::IDEMPOTENCY_MS);
         if self.tree()?.range(keys::AGED..end.as_slice()).next().is_none() {
@@ -32,14 +32,14 @@ impl Upkeep for SledStore {
         false
     }
 
-    async fn ready(&self) -> Result<Takes, StoreError> {
+    async fn ready(&self) -> Result<Readiness, StoreError> {
         self.writer.write(|_| Ok(())).await?;
-        let refused = self.writer.room().for_page_views().err();
-        Ok(refused.map_or(Takes::Everything, Takes::AllButPageViews))
+        let refused = self.writer.disk_space().for_page_views().err();
+        Ok(refused.map_or(Readiness::Everything, Readiness::AllButPageViews))
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        self.writer.room().free_bytes()
+        self.writer.disk_space().free_bytes()
     }
 
     fn queued(&self) -> usize {

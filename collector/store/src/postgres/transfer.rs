@@ -1,9 +1,9 @@
 //! Export and import on PostgreSQL.
 
 use super::{PostgresStore, export, import, rows, statements as sql};
-use crate::entity::{Entities, Holding, ImportPart, ImportState};
+use crate::entity::{Contents, Entities, ImportPart, ImportState};
 use crate::error::StoreError;
-use crate::verbs::Moves;
+use crate::verbs::Transfer;
 use async_trait::async_trait;
 
 impl PostgresStore {
@@ -15,7 +15,7 @@ impl PostgresStore {
 }
 
 #[async_trait]
-impl Moves for PostgresStore {
+impl Transfer for PostgresStore {
     fn export(&self) -> Entities {
         let (sender, entities) = Entities::channel();
         if let Ok(runtime) = self.threads.runtime() {
@@ -24,9 +24,9 @@ impl Moves for PostgresStore {
         entities
     }
 
-    async fn holding(&self) -> Result<Holding, StoreError> {
+    async fn contents(&self) -> Result<Contents, StoreError> {
         if let Some(state) = self.importing().await? {
-            return Ok(Holding::Import(state));
+            return Ok(Contents::Import(state));
         }
         for any in [
             &sql::ANY_VISITOR,
@@ -37,10 +37,10 @@ impl Moves for PostgresStore {
             &sql::ANY_MEMO,
         ] {
             if !self.query(any, rows::Parameters::default()).await?.is_empty() {
-                return Ok(Holding::Something);
+                return Ok(Contents::Something);
             }
         }
-        Ok(Holding::Nothing)
+        Ok(Contents::Nothing)
     }
 
     async fn import(&self, part: ImportPart) -> Result<(), StoreError> {

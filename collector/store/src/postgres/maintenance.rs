@@ -2,13 +2,13 @@
 
 use super::{PostgresStore, migrate, rows, statements as sql};
 use crate::error::StoreError;
-use crate::verbs::{Takes, Upkeep};
+use crate::verbs::{Maintenance, Readiness};
 use async_trait::async_trait;
 use shared::limits;
 use std::sync::atomic::Ordering;
 
 #[async_trait]
-impl Upkeep for PostgresStore {
+impl Maintenance for PostgresStore {
     async fn expire(&self, now_ms: i64) -> Result<usize, StoreError> {
         let before = rows::parameters![now_ms - limits::IDEMPOTENCY_MS];
         Ok(self.execute(&sql::FORGET_KEYS, before).await? as usize)
@@ -18,7 +18,7 @@ impl Upkeep for PostgresStore {
         true
     }
 
-    async fn ready(&self) -> Result<Takes, StoreError> {
+    async fn ready(&self) -> Result<Readiness, StoreError> {
         let connections = self.connections.clone();
         self.run(async move { Ok(migrate::check(&connections).await?) }).await?;
         if self.importing().await?.is_some() {
@@ -26,7 +26,7 @@ impl Upkeep for PostgresStore {
         }
         let bucket = i16::from(self.probe.fetch_add(1, Ordering::Relaxed));
         self.execute(&sql::PROBE, rows::parameters![bucket]).await?;
-        Ok(Takes::Everything)
+        Ok(Readiness::Everything)
     }
 
     fn free_bytes(&self) -> Option<u64> {

@@ -8,7 +8,7 @@ use shared::lifecycle::{Origin, Stage, StageChange};
 use uuid::Uuid;
 
 /// Something that happened to a lead.
-pub(super) struct Report {
+pub(super) struct LeadEvent {
     /// What it is.
     pub(super) kind: DeliveryKind,
     /// The id of the conversion or of the record.
@@ -19,8 +19,8 @@ pub(super) struct Report {
     pub(super) change: Option<Change>,
 }
 
-impl Report {
-    /// The report of a conversion or record of the lead; `None` if it has none of that id.
+impl LeadEvent {
+    /// The event of a conversion or record of the lead; `None` if it has none of that id.
     pub(super) fn find(view: &LeadView, kind: DeliveryKind, id: Uuid) -> Option<Self> {
         if kind == DeliveryKind::Converted {
             let conversions = &view.history.conversions;
@@ -34,7 +34,7 @@ impl Report {
         }
     }
 
-    /// The report of the newest conversion or record of its kind.
+    /// The event of the newest conversion or record of its kind.
     pub(super) fn newest(view: &LeadView, kind: DeliveryKind) -> Option<Self> {
         let of_kind = |record: &&Record| record.delivered_as() == Some(kind);
         let id = match kind {
@@ -94,7 +94,7 @@ impl Report {
         Self { kind: DeliveryKind::Revenue, id, at_ms: entry.at_ms, change }
     }
 
-    /// An invented report, for samples.
+    /// An invented event, for samples.
     pub(super) fn example(kind: DeliveryKind, at_ms: i64) -> Self {
         let (at, by) = (Timestamp(at_ms), Origin::Api.to_string());
         let id = Uuid::from_u128(0x0197_a2b4_0000_7000_8000_0000_0000_0001);

@@ -4,16 +4,18 @@ use super::read::read;
 use super::rows::{
     put_conversion, put_delivery, put_lead, put_memo, put_record, put_unmatched, put_used_key,
 };
-use super::snapshot::{Run, Snapshot, View};
+use super::snapshot::{Snapshot, ValueBatch, View};
 use super::transaction::{Transaction, corrupt};
 use super::{SledStore, keys};
 use crate::conversion::UsedKey;
 use crate::delivery::Delivery;
-use crate::entity::{Entities, Entity, Event, HandOff, Holding, ImportPart, ImportState, Out};
+use crate::entity::{
+    Contents, Entities, Entity, EntitySender, Event, FrozenDelivery, ImportPart, ImportState,
+};
 use crate::error::StoreError;
 use crate::memo::MemoKind;
 use crate::record::Record;
-use crate::verbs::Moves;
+use crate::verbs::Transfer;
 use crate::visitor::{Row, Visitor};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -27,7 +29,7 @@ const AT_ONCE: usize = 20;
 const ROWS_AT_ONCE: usize = 200;
 
 #[async_trait]
-impl Moves for SledStore {
+impl Transfer for SledStore {
     fn export(&self) -> Entities {
         let (sender, entities) = Entities::channel();
         let begun = self.snapshots.begin(&self.engine).and_then(|snapshot| {
@@ -43,8 +45,8 @@ impl Moves for SledStore {
         entities
     }
 
-    async fn holding(&self) -> Result<Holding, StoreError> {
-        holding(&self.tree()?)
+    async fn contents(&self) -> Result<Contents, StoreError> {
+        contents(&self.tree()?)
     }
 
     async fn import(&self, part: ImportPart) -> Result<(), StoreError> {
@@ -53,13 +55,13 @@ impl Moves for SledStore {
 }
 
 /// Sends everything. Ends early if the receiver is gone. Blocks.
-fn export(snapshot: Snapshot, out: &Out) {
+fn export(snapshot: Snapshot, out: &EntitySender) {
     let sent = pieces(&snapshot, keys::VISITORS, out, visitor)
         .and_then(|()| pieces(&snapshot, keys::LEADS, out, lead))
         .and_then(|()| pieces(&snapshot, keys::IDENTITIES, out, identity))
         .and_then(|()| pieces(&snapshot, keys::USED_KEYS, out, used_key))
         .and_then(|()| {
-            pieces(&snapshot, keys::UNMATCHED, out, |_, _, told| Ok(Entity::Unmatched(told)))
+            pieces(&snapshot, keys::UNMATCHED, out, |_, _, record| Ok(Entity::Unmatched(record)))
         })
         .and_then(|()| {
             MemoKind::carried().try_for_each(|kind| {
@@ -75,7 +77,7 @@ fn export(snapshot: Snapshot, out: &Out) {
 fn pieces<T: DeserializeOwned>(
     snapshot: &Snapshot,
     prefix: &[u8],
-    out: &Out,
+    out: &EntitySender,
     piece: impl Fn(&View<'_>, &[u8], T) -> Result<Entity, StoreError>,
 ) -> Result<(), StoreError> {
     let mut after: Option<Vec<u8>> = None;
@@ -100,7 +102,7 @@ fn some<T: DeserializeOwned>(
     after: Option<&[u8]>,
     piece: impl Fn(&View<'_>, &[u8], T) -> Result<Entity, StoreError>,
 ) -> Result<(Vec<Entity>, Option<Vec<u8>>), StoreError> {
-    let Run { values, mut last } = view.next::<T>(prefix, after, AT_ONCE)?;
+    let ValueBatch { values, mut last } = view.next::<T>(prefix, after, AT_ONCE)?;
     let (mut read, mut rows) = (Vec::new(), 0);
     for (key, value) in values {
         if rows >= ROWS_AT_ONCE {
@@ -137,7 +139,7 @@ fn lead(view: &View<'_>, _: &[u8], lead: Lead) -> Result<Entity, StoreError> {
     let mut deliveries = Vec::new();
     for (_, delivery) in view.all::<Delivery>(&keys::lead_deliveries(lead.id))? {
         let body = view.get(&keys::body(delivery.id))?;
-        deliveries.push(HandOff { delivery, body });
+        deliveries.push(FrozenDelivery { delivery, body });
     }
     let records = view.all::<Record>(&keys::records(lead.id))?;
     let records = records.into_iter().map(|(_, record)| record).collect();
@@ -162,16 +164,16 @@ fn used_key(_: &View<'_>, key: &[u8], used: UsedKey) -> Result<Entity, StoreErro
 }
 
 /// What the store contains, as far as an import needs to know.
-fn holding(tree: &sled::Tree) -> Result<Holding, StoreError> {
+fn contents(tree: &sled::Tree) -> Result<Contents, StoreError> {
     if let Some(state) = read::<ImportState>(tree, keys::IMPORT)? {
-        return Ok(Holding::Import(state));
+        return Ok(Contents::Import(state));
     }
     let prefixes =
         [keys::VISITORS, keys::LEADS, keys::IDENTITIES, keys::USED_KEYS, keys::UNMATCHED];
     let is_there = |prefix: &[u8]| tree.scan_prefix(prefix).next().is_some();
     let something = prefixes.into_iter().any(is_there)
         || MemoKind::carried().any(|kind| is_there(&keys::memos(kind)));
-    Ok(if something { Holding::Something } else { Holding::Nothing })
+    Ok(if something { Contents::Something } else { Contents::Nothing })
 }
 
 /// Stores a part of an import, and the import's progress.
@@ -204,7 +206,7 @@ fn put(transaction: &mut Transaction<'_>, entity: Entity) -> Result<(), StoreErr
             for conversion in &conversions {
                 put_conversion(transaction, &lead, conversion)?;
             }
-            for HandOff { delivery, body } in deliveries {
+            for FrozenDelivery { delivery, body } in deliveries {
                 put_delivery(transaction, &delivery)?;
                 if let Some(body) = body {
                     transaction.put(&keys::body(delivery.id), &body)?;

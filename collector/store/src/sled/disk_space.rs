@@ -61,7 +61,7 @@ enum Level {
 }
 
 /// Monitors the disk of one folder.
-pub(super) struct Room {
+pub(super) struct DiskSpace {
     disk: Disk,
     folder: PathBuf,
     reserve: Reserve,
@@ -77,7 +77,7 @@ struct State {
     shut: Option<StoreError>,
 }
 
-impl Room {
+impl DiskSpace {
     pub(super) fn new(disk: Disk, folder: PathBuf, reserve: Reserve) -> Self {
         let state = State { measured: None, free_bytes: None, level: Level::All, shut: None };
         Self { disk, folder, reserve, state: Mutex::new(state) }
@@ -201,16 +201,16 @@ mod tests {
     #[test]
     fn what_is_refused_at_so_many_free_bytes() {
         let free = Arc::new(AtomicU64::new(0));
-        let room = |warn_bytes, min_bytes| {
+        let disk_space = |warn_bytes, min_bytes| {
             let disk = Disk::Simulated(Arc::clone(&free));
-            Room::new(disk, "/".into(), Reserve { warn_bytes, min_bytes })
+            DiskSpace::new(disk, "/".into(), Reserve { warn_bytes, min_bytes })
         };
-        let check = |room: &Room, free_mib: u64, page_views: bool, others: bool| {
+        let check = |disk_space: &DiskSpace, free_mib: u64, page_views: bool, others: bool| {
             free.store(free_mib * MIB, Ordering::Relaxed);
-            let taken = (room.for_page_views().is_ok(), room.for_others().is_ok());
+            let taken = (disk_space.for_page_views().is_ok(), disk_space.for_others().is_ok());
             assert_eq!(taken, (page_views, others), "{free_mib} MiB");
         };
-        let guarded = room(2_048 * MIB, 512 * MIB);
+        let guarded = disk_space(2_048 * MIB, 512 * MIB);
         check(&guarded, 5_000, true, true);
         check(&guarded, 2_000, true, true);
         check(&guarded, 512, true, true);
@@ -223,16 +223,17 @@ mod tests {
         check(&guarded, 72, false, true);
         check(&guarded, 0, false, false);
         check(&guarded, 5_000, true, true);
-        check(&room(0, 0), 0, true, true);
+        check(&disk_space(0, 0), 0, true, true);
     }
 
     #[test]
     fn what_shuts_the_engine_is_the_reason() {
-        let room = Room::new(Disk::Real, "/".into(), Reserve { warn_bytes: 0, min_bytes: 0 });
-        assert!(room.free_bytes().is_some());
-        room.shut(StoreError::Full("why".into()));
-        assert_eq!(room.for_others().unwrap_err().to_string(), "why");
-        room.reopened();
-        assert!(room.for_page_views().is_ok());
+        let disk_space =
+            DiskSpace::new(Disk::Real, "/".into(), Reserve { warn_bytes: 0, min_bytes: 0 });
+        assert!(disk_space.free_bytes().is_some());
+        disk_space.shut(StoreError::Full("why".into()));
+        assert_eq!(disk_space.for_others().unwrap_err().to_string(), "why");
+        disk_space.reopened();
+        assert!(disk_space.for_page_views().is_ok());
     }
 }

@@ -66,28 +66,28 @@ pub(super) const LIFE_CYCLE: [Row<OfLead>; 12] = [
         FieldKind::Decimal,
         "Opportunity value",
         "The sum of the lead's open deals in the currency of `revenue_currency`.",
-        |facts| facts.standing.and_then(|standing| standing.open).map(Money::decimal).into(),
+        |facts| facts.deal_totals.and_then(|totals| totals.open).map(Money::decimal).into(),
     ),
     row(
         "revenue",
         FieldKind::Decimal,
         "Revenue",
         "The sum of the lead's won deals, less refunds, in the currency of `revenue_currency`.",
-        |facts| facts.standing.and_then(|standing| standing.revenue).map(Money::decimal).into(),
+        |facts| facts.deal_totals.and_then(|totals| totals.revenue).map(Money::decimal).into(),
     ),
     row(
         "revenue_currency",
         FieldKind::Text(3),
         "Revenue currency",
         "The currency of both sums, by ISO 4217: that of the won deal that was won last, otherwise that of the latest open deal.",
-        |facts| facts.standing.map(|standing| standing.currency.code()).into(),
+        |facts| facts.deal_totals.map(|totals| totals.currency.code()).into(),
     ),
     row(
         "closed_at",
         FieldKind::Time,
         "Closed at",
         "When the last of the won deals was won.",
-        |facts| facts.standing.and_then(|standing| standing.closed_at_ms).map(rfc3339).into(),
+        |facts| facts.deal_totals.and_then(|totals| totals.closed_at_ms).map(rfc3339).into(),
     ),
     row("deals_count", FieldKind::Integer, "Deals", "The number of the lead's deals.", |facts| {
         Some(facts.deals.len()).filter(|count| *count > 0).into()
