@@ -9,7 +9,7 @@ pub mod custom;
 
 use serde::{Deserialize, Serialize};
 
-/// The channels of reports: snake case in data, [`Channel::label`] on pages.
+/// The group that a touch falls in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are Google's and say what they are")]

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-/// What an entry reports about a deal.
+/// What an entry reports about a deal: it was `opened`, `won`, `lost` or `reopened`, its amount
+/// changed (`amount_changed`), or part of it was paid back (`refunded`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

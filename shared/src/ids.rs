@@ -49,7 +49,7 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// A browser: the opaque UUID (version 4) in its first-party cookie.
+    /// A browser: the random UUID (version 4) in its first-party cookie.
     VisitorId
 }
 uuid_id! {

@@ -33,7 +33,8 @@ pub enum ConversionKind {
     Api,
 }
 
-/// Whether the journey of a conversion is known, and if not, why.
+/// Whether the journey of a conversion is known, and if not, why. docs/forms.md explains each
+/// value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -79,9 +79,9 @@ async fn a_generated_client_takes_a_lead_through_its_life() {
     assert!(why.as_str().unwrap().starts_with("utm_source=google and utm_medium=cpc"), "{why}");
     let expected = json!({
         "key": "test",
-        "email": "jane@example.com",
+        "email": "lead@example.com",
         "touches": ["google", "(direct)"],
-        "fields": { "email": "jane@example.com", "first_click_source": "google" },
+        "fields": { "email": "lead@example.com", "first_click_source": "google" },
         "stage": "mql",
         "revenue": ["1200.00"],
         "leads": 1,

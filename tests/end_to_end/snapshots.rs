@@ -47,7 +47,7 @@ async fn responses() {
     let (visitor, _) = travelled(&app).await;
     let lead = json!({
         "visitor": visitor,
-        "contact": { "email": "jane@example.com", "phone": "+41 44 668 18 00", "full_name": "Jane Doe" },
+        "contact": { "email": "lead@example.com", "phone": "+41 44 668 18 00", "full_name": "First Last" },
         "form": { "id": "contact", "name": "Contact form" },
         "page": { "url": "https://www.example.com/contact", "title": "Contact" },
     });
@@ -82,7 +82,7 @@ async fn responses() {
         ("unmatched", "/v1/unmatched".to_owned()),
         ("deliveries", "/v1/deliveries?limit=1".to_owned()),
         ("hook-sample", "/v1/hooks/sample?event=lead.revenue".to_owned()),
-        ("unknown-parameter", "/v1/leads?emial=jane@example.com".to_owned()),
+        ("unknown-parameter", "/v1/leads?emial=lead@example.com".to_owned()),
         ("not-found", "/v1/leads/email:nobody@example.com".to_owned()),
     ] {
         check(name, &app.get(&path).await);

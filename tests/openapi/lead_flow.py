@@ -28,7 +28,7 @@ from clew_client.models import (
 url, key, visitor = sys.argv[1:]
 client = AuthenticatedClient(base_url=url, token=key)
 
-contact = Contact(email="jane@example.com", first_name="Jane", last_name="Doe")
+contact = Contact(email="lead@example.com", first_name="First", last_name="Last")
 request = LeadRequest(visitor=visitor, contact=contact, form=FormNames(id="contact"))
 created = create_lead.sync_detailed(client=client, body=request, idempotency_key="flow-1")
 assert created.status_code == HTTPStatus.CREATED, created.content

@@ -5,26 +5,27 @@ use shared::ids::EventId;
 use shared::outcome::DropReason;
 use utoipa::ToSchema;
 
-/// What became of the events of a batch. Everything counted here is durable.
+/// The outcome of each event of a batch. Stored events are durable.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchAccepted<'a> {
-    /// Events that are new.
+    /// How many events were new and are stored now.
     pub stored: usize,
-    /// Events that were stored before.
+    /// How many events had been stored before, or change nothing.
     pub duplicate: usize,
-    /// Events that were refused.
+    /// The events that were not stored.
     pub dropped: Vec<DroppedEvent>,
-    /// The visitor's sealed token, for the hidden field of a form.
+    /// The visitor's sealed token, for the hidden form field `clew_token`; `null` if the collector has no token
+    /// keys, or if nothing may be stored.
     #[schema(required = true)]
     pub token: Option<&'a str>,
 }
 
-/// A refused event.
+/// An event that was not stored.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DroppedEvent {
-    /// Its id; `null` if it had no valid one.
+    /// The event's id; `null` if it could not be read.
     #[schema(required = true)]
     pub id: Option<EventId>,
-    /// Why it was refused.
+    /// Why it was not stored.
     pub reason: DropReason,
 }

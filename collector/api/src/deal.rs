@@ -8,14 +8,15 @@ use shared::ids::LeadId;
 use shared::{money, revenue};
 use utoipa::ToSchema;
 
-/// The body of `POST /v1/revenue`. Unknown members are ignored. At least one of `lead`, `email`, `phone`, `crm`
-/// and a `deal` that is known names the lead.
+/// The body of `POST /v1/revenue`. Unknown members are ignored.
+///
+/// The lead is the first match of `lead`, `email`, `phone`, `crm`, or else the one that `deal` belongs to.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RevenueRequest {
-    /// The lead's id, or another of its names, such as `email:ADDRESS`.
+    /// The lead's id, or another way to name it, such as `email:ADDRESS`.
     pub lead: Option<String>,
     /// The lead's e-mail address.
-    #[schema(example = "jane@example.com")]
+    #[schema(example = "lead@example.com")]
     pub email: Option<String>,
     /// The lead's phone number.
     pub phone: Option<String>,
@@ -28,31 +29,31 @@ pub struct RevenueRequest {
     /// What happened to the deal.
     #[schema(value_type = DealEvent, example = "won")]
     pub kind: String,
-    /// The amount as a decimal string. Required unless the deal was reopened or lost. Of a refund, what was
-    /// paid back, above 0.
+    /// The amount as a decimal string. Ignored if the deal was reopened or lost. For a refund: what was paid back,
+    /// above 0.
     #[schema(value_type = Option<String>, example = "1200.00")]
     pub amount: Option<Value>,
     /// The ISO 4217 code of `amount`.
     #[schema(example = "EUR")]
     pub currency: Option<String>,
-    /// When it happened; now if absent.
+    /// When it happened, at most an hour ahead and 20 years back. Default: now.
     #[schema(format = DateTime)]
     pub at: Option<String>,
-    /// Your id for this report, so that repeating it changes nothing. The `Idempotency-Key` serves if it is
-    /// absent.
+    /// Your id for this report, so that a repeat changes nothing. Default: the header `Idempotency-Key`, or else
+    /// made from deal, kind, amount and time.
     pub reference: Option<String>,
 }
 
 /// A deal with its ledger and the touches that its revenue is credited to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Deal<'a> {
-    /// Its id at its source.
+    /// The deal's id in the system that reports it.
     pub deal: &'a str,
     /// Who reports it: `api` or `crm:NAME`.
     pub source: String,
-    /// Where it stands.
+    /// The deal's status.
     pub status: DealStatus,
-    /// What it is worth, refunds not deducted.
+    /// The deal's amount, before refunds.
     #[schema(required = true, example = "1200.00")]
     pub amount: Option<String>,
     /// The ISO 4217 code of `amount`.
@@ -64,13 +65,13 @@ pub struct Deal<'a> {
     /// When it was won; `null` unless it is won now.
     #[schema(required = true)]
     pub won_at: Option<Timestamp>,
-    /// Whether it was won and no longer is.
+    /// Whether it was won and then reopened or lost.
     pub reversed: bool,
-    /// What it has earned, refunds deducted, one amount per currency.
+    /// What it has brought, less refunds: one amount per currency.
     pub revenue: Vec<Money>,
-    /// What was reported about it, in order of time.
+    /// The reports about the deal, oldest first.
     pub ledger: Vec<LedgerEntry<'a>>,
-    /// The touches that its revenue is credited to, one list per attribution model. Empty if it was never won.
+    /// How `revenue` is credited to touches, one entry per attribution model. Empty if the deal was never won.
     pub credit: Vec<Credit>,
 }
 
@@ -87,13 +88,13 @@ pub struct LedgerEntry<'a> {
     pub currency: Option<&'static str>,
     /// When it happened.
     pub at: Timestamp,
-    /// When Clew learned of it.
+    /// When the collector received the report.
     pub recorded_at: Timestamp,
     /// Who reported it: `api` or `crm:NAME`.
     pub source: String,
-    /// The reporter's id for it.
+    /// The reporter's id for this report.
     pub reference: &'a str,
-    /// What it changed of the deal's revenue.
+    /// What this entry adds to the revenue; negative if it takes back.
     pub booked: Vec<Money>,
 }
 
@@ -103,7 +104,7 @@ pub struct Credit {
     /// The model, such as `first` or `linear`.
     #[schema(example = "first")]
     pub model: &'static str,
-    /// The touches that have a share.
+    /// The touches that receive credit.
     pub touches: Vec<CreditedTouch>,
 }
 
@@ -112,30 +113,30 @@ pub struct Credit {
 pub struct CreditedTouch {
     /// The number of the touch in the lead's journey, from 1.
     pub n: usize,
-    /// The share.
+    /// The credited amount.
     #[serde(flatten)]
     pub share: Money,
 }
 
-/// The response to reported revenue.
+/// The response to `POST /v1/revenue`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevenueRecorded<'a> {
     /// The lead.
     pub lead_id: LeadId,
-    /// Whether the same had been reported before.
+    /// Whether the same report had been recorded before.
     pub repeated: bool,
     /// The deal as it stands now.
     #[schema(required = true)]
     pub deal: Option<Deal<'a>>,
 }
 
-/// What a key may see of reported revenue.
+/// The response to `POST /v1/revenue`, as far as the key may read it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum RevenueReported<'a> {
-    /// With `leads:read`.
+    /// For a key with `leads:read`.
     Recorded(RevenueRecorded<'a>),
-    /// Without.
+    /// For a key without `leads:read`.
     Receipt(RecordReceipt),
 }
 

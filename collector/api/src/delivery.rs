@@ -9,32 +9,33 @@ use utoipa::ToSchema;
 /// One hand-off of one lead to one destination.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Delivery<'a> {
-    /// Its id.
+    /// The delivery's id, sent as `webhook-id`.
     pub id: String,
     /// The lead.
     pub lead_id: LeadId,
     /// The destination's name in the configuration, or the id of a subscription.
     #[schema(value_type = String, example = "hubspot")]
     pub destination: &'a DestinationId,
-    /// What it reports.
+    /// The event that it reports.
     pub kind: DeliveryKind,
     /// The conversion that it reports; `null` if it reports a stage or a deal.
     #[schema(required = true)]
     pub conversion: Option<ConversionId>,
-    /// Where it stands.
+    /// The delivery's state.
     pub state: DeliveryState,
-    /// When it is tried next; once it is sent or dead, when that happened.
+    /// When the next attempt is due; while it is `sending`, when its claim expires; once it is `sent` or `dead`, when
+    /// that happened.
     pub due_at: Timestamp,
-    /// How often it was tried.
+    /// The attempts that count for the retry schedule.
     pub attempts: u32,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Why the last attempt failed.
+    /// Why the last failed attempt failed.
     #[schema(required = true)]
     pub error: Option<&'a str>,
 }
 
-/// A page of deliveries, newest first.
+/// A page of deliveries.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Deliveries<'a> {
     /// The deliveries.

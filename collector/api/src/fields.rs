@@ -20,16 +20,16 @@ pub struct FieldInfo<'a> {
     /// string).
     #[schema(example = "string")]
     pub r#type: &'static str,
-    /// The most characters of a value; left out if the field itself has no limit.
+    /// The maximum length of a value in characters; left out if the field has no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
     /// The values of an `enum`; left out for other types.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<&'static str>>,
-    /// Its name for people.
+    /// Its display name.
     #[schema(example = "First Click Source")]
     pub label: &'a str,
-    /// What it means.
+    /// What the field means.
     pub description: &'a str,
     /// The group that it belongs to.
     #[schema(example = "first_click")]
@@ -43,11 +43,11 @@ pub struct LeadFields {
     pub lead_id: LeadId,
     /// The version of the field names.
     pub fields_version: u32,
-    /// When anything was last recorded about the lead.
+    /// When the lead last converted, or when a stage or deal was last recorded, whichever is later.
     pub updated_at: Timestamp,
     /// The fields.
     pub fields: Fields,
-    /// The CRM in whose names and formats they are; left out for the canonical ones.
+    /// The CRM for which the fields are named and encoded; left out without `crm=`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crm: Option<&'static str>,
 }
@@ -106,9 +106,7 @@ impl PartialSchema for FieldValues {
             object.property(&field.name, schema_of(field))
         });
         object
-            .description(Some(
-                "Values of canonical fields, by name. A value that is not known is null.",
-            ))
+            .description(Some("Values of canonical fields, by name. Unknown values are `null`."))
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
             .into()
     }
@@ -121,7 +119,7 @@ impl PartialSchema for Fields {
     fn schema() -> RefOr<Schema> {
         let of = |name| Ref::from_schema_name(name);
         let any = AnyOfBuilder::new().item(of(FieldValues::name())).item(of(FieldGroups::name()));
-        any.description(Some("By name; with `format=grouped` by group, then by name.")).into()
+        any.description(Some("By name; with `format=grouped`, by group and name.")).into()
     }
 }
 

@@ -12,10 +12,10 @@ pub struct NewHook {
     /// Where to send webhooks: an https address on the public internet.
     #[schema(example = "https://hooks.example.com/catch/1")]
     pub target_url: String,
-    /// What to send.
+    /// The event or events to send.
     #[schema(value_type = HookEvents)]
     pub event: HookEventNames,
-    /// What it is for, in your words.
+    /// A note of yours about the subscription.
     pub description: Option<String>,
 }
 
@@ -44,33 +44,33 @@ pub enum HookEvents {
 pub struct HookChanges {
     /// Where to send webhooks from now on.
     pub target_url: Option<String>,
-    /// What it is for.
+    /// Your note about the subscription.
     pub description: Option<String>,
-    /// Whether to stop sending.
+    /// `true` stops sending; `false` starts it again.
     pub disabled: Option<bool>,
 }
 
 /// A subscription: a webhook that a program ordered by API.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Hook<'a> {
-    /// Its id.
+    /// The subscription's id.
     #[schema(value_type = String, example = "hk_0197a2b4000070008000000000000000")]
     pub id: SubscriptionId,
-    /// What it receives.
+    /// The event or events that it receives.
     pub event: HookEvents,
-    /// Where its webhooks go.
+    /// Where its webhooks are sent.
     pub target_url: &'a str,
-    /// What it is for.
+    /// Your note about the subscription.
     #[schema(required = true)]
     pub description: Option<&'a str>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Whether it receives nothing now.
+    /// Whether sending is stopped.
     pub disabled: bool,
-    /// Since when it receives nothing.
+    /// When sending was stopped; `null` if it is not.
     #[schema(required = true)]
     pub disabled_at: Option<Timestamp>,
-    /// Why; `null` if a program asked for it.
+    /// Why sending was stopped; `null` if a program asked for it.
     #[schema(required = true)]
     pub disabled_reason: Option<&'a str>,
 }
@@ -96,14 +96,14 @@ pub struct Hooks<'a> {
 /// How a receiver responded to a test webhook.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HookTest {
-    /// Whether it accepted the webhook.
+    /// Whether the receiver accepted the webhook.
     pub accepted: bool,
-    /// The HTTP status of its response; `null` if there was none.
+    /// The HTTP status of the response; `null` if there was no response.
     #[schema(required = true)]
     pub status: Option<u16>,
-    /// How long it took.
+    /// How long the test took, in milliseconds.
     pub milliseconds: u64,
-    /// What went wrong.
+    /// What went wrong; `null` if nothing did.
     #[schema(required = true)]
     pub error: Option<String>,
     /// The `webhook-id` that was sent.

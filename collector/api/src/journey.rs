@@ -15,10 +15,10 @@ use shared::why::{self, why};
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 
-/// A lead's or a visitor's journey, or a part of it. Each list is in order of time.
+/// A lead's or a visitor's journey, or a part of it. Each list is oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Journey<'a> {
-    /// Whether it is known, and if not, why.
+    /// Whether the journey is known, and if not, why.
     pub state: JourneyState,
     /// The touches.
     pub touches: Vec<Touch<'a>>,
@@ -28,21 +28,21 @@ pub struct Journey<'a> {
     pub pages: Vec<PageView<'a>>,
     /// The conversions.
     pub conversions: Vec<Conversion<'a>>,
-    /// How much of the journey is not listed here.
+    /// How much of the journey this response leaves out.
     pub left_out: LeftOut,
 }
 
-/// A contact with its marketing evidence.
+/// A contact with its marketing evidence: where the visitor came from, and with which campaign.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Touch<'a> {
-    /// The touch as the field `journey_json` has it.
+    /// The touch as in the field `journey_json`.
     #[serde(flatten)]
     pub entry: TouchEntry<'a>,
     /// The number of its visit, from 1.
     pub visit: usize,
     /// How long the visitor was engaged, in milliseconds.
     pub engaged_ms: u64,
-    /// `true` if the visit goes on after a return from elsewhere, such as a payment page; otherwise left out.
+    /// `true` if a visit without an origin of its own continues an earlier source; otherwise left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continued: Option<bool>,
     /// `true` if the visit began without evidence and a later page view brought some; otherwise left out.
@@ -88,16 +88,16 @@ pub struct Evidence<'a> {
     pub referrer: Option<&'a str>,
 }
 
-/// A run of activity; 30 minutes without any end it.
+/// A run of a visitor's activity. It ends after 30 minutes without activity, or after 24 hours.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Visit {
     /// Its number among all visits, from 1.
     pub n: usize,
     /// When it began.
     pub at: Timestamp,
-    /// The last activity in it.
+    /// When its last activity was.
     pub ended_at: Timestamp,
-    /// Its page views.
+    /// The number of its page views.
     pub pageviews: u32,
     /// How long the visitor was engaged, in milliseconds.
     pub engaged_ms: u64,
@@ -110,19 +110,20 @@ pub struct PageView<'a> {
     pub id: EventId,
     /// When the page was shown.
     pub at: Timestamp,
-    /// The page's address, without marketing evidence.
+    /// The page's address, without campaign tags, click ids and fragment.
     pub url: &'a str,
     /// The page's title.
     pub title: &'a str,
     /// How long the visitor was engaged, in milliseconds.
     pub engaged_ms: u32,
-    /// The greatest part of the page that was seen, 0 to 100.
+    /// The largest part of the page that was seen, in percent.
     pub scroll_pct: u8,
     /// Whether a form on the page was focused.
     pub form_focused: bool,
-    /// Whether the page counts as engaged.
+    /// Whether the page is engaged: 10 seconds of engagement; or 3 seconds and half of the page seen; or a form
+    /// was focused.
     pub engaged: bool,
-    /// Why the visitor looks like a program; `null` for people.
+    /// Why the page view is not counted as a person's, such as `webdriver`; `null` if it is.
     #[schema(required = true)]
     pub bot: Option<&'a str>,
 }
@@ -134,7 +135,7 @@ pub struct Conversion<'a> {
     pub id: ConversionId,
     /// When the collector received it.
     pub at: Timestamp,
-    /// What made it.
+    /// The kind of conversion.
     pub r#type: ConversionKind,
     /// The form's id.
     #[schema(required = true)]
@@ -151,11 +152,11 @@ pub struct Conversion<'a> {
     /// The browser that it came from.
     #[schema(required = true)]
     pub visitor: Option<VisitorId>,
-    /// Whether the journey behind it is known, and if not, why.
+    /// Whether the journey that led to it is known, and if not, why.
     pub journey: JourneyState,
 }
 
-/// How much of a journey a response does not list.
+/// How many entries of a journey a response leaves out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct LeftOut {
     /// Touches.
@@ -166,7 +167,7 @@ pub struct LeftOut {
     pub pages: usize,
     /// Conversions.
     pub conversions: usize,
-    /// Browsers of the lead whose journeys were not read, because it has too many. Leads only.
+    /// Visitors of the lead whose journeys were not read, because it has too many. Only for leads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visitors: Option<usize>,
 }
@@ -181,7 +182,7 @@ pub struct LeadJourney<'a> {
     /// The cursor of the next page, for `after`; `null` on the last page.
     #[schema(required = true)]
     pub next: Option<String>,
-    /// The lead's life cycle.
+    /// Every stage that the lead entered, oldest first.
     pub stages: Vec<StageEntry<'a>>,
     /// The lead's deals.
     pub deals: Vec<Deal<'a>>,

@@ -19,40 +19,40 @@ pub struct LeadRequest {
     /// The sealed token from the form's hidden field. It takes precedence over `visitor`.
     #[serde(default)]
     pub token: Option<String>,
-    /// What made the conversion; `form` if absent.
+    /// The kind of conversion. Default: `form`.
     #[serde(default, rename = "type")]
     pub kind: ConversionKind,
     /// The person. An e-mail address or a phone number is required.
     pub contact: Contact,
-    /// The form.
+    /// The form that was sent.
     #[serde(default)]
     pub form: FormNames,
-    /// The form's page.
+    /// The page with the form.
     #[serde(default)]
     pub page: PageNames,
 }
 
-/// A form.
+/// The form that was sent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct FormNames {
-    /// Its id on the page.
+    /// The form's id on the page.
     #[serde(default)]
     #[schema(example = "contact")]
     pub id: Option<String>,
-    /// Its name for people.
+    /// The form's display name.
     #[serde(default)]
     #[schema(example = "Contact form")]
     pub name: Option<String>,
 }
 
-/// A page.
+/// The page with the form.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct PageNames {
-    /// Its address.
+    /// The page's address.
     #[serde(default)]
     #[schema(example = "https://www.example.com/contact")]
     pub url: Option<String>,
-    /// Its title.
+    /// The page's title.
     #[serde(default)]
     #[schema(example = "Contact")]
     pub title: Option<String>,
@@ -61,24 +61,24 @@ pub struct PageNames {
 /// A lead without its journey.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Lead<'a> {
-    /// Its id, the same everywhere.
+    /// The lead's id, also its external id in every CRM.
     pub id: LeadId,
-    /// Its site.
+    /// The site that the lead belongs to.
     #[schema(value_type = String, example = "demo")]
     pub site: &'a SiteId,
-    /// Its first conversion.
+    /// When it first converted.
     pub created_at: Timestamp,
-    /// Its last conversion.
+    /// When it last converted.
     pub converted_at: Timestamp,
-    /// How many conversions it has.
+    /// The number of its conversions.
     pub conversions: u32,
-    /// Whether somebody with a key reported it; `false` if only a page proposed it.
+    /// `false` if only a page named the person, through `clew('identify', …)`.
     pub verified: bool,
     /// The person: the newest value of each member.
     pub contact: &'a Contact,
-    /// The browsers that belong to the lead, and those that were taken from it.
+    /// The browsers that belong to the lead, and those that were removed from it.
     pub visitors: Vec<Join<'a>>,
-    /// Another lead that the phone number belongs to, if the e-mail address says this one. They are never merged.
+    /// The id of another lead that one of this lead's phone numbers belongs to. Leads are never merged.
     #[schema(required = true)]
     pub phone_conflict: Option<LeadId>,
 }
@@ -86,17 +86,17 @@ pub struct Lead<'a> {
 /// A browser that belongs, or belonged, to a lead.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Join<'a> {
-    /// The browser.
+    /// The browser, by the id in its cookie.
     pub visitor: VisitorId,
     /// When it was joined to the lead.
     pub joined_at: Timestamp,
     /// The conversion that joined it.
     pub conversion: ConversionId,
-    /// What tied the two together.
+    /// How the person was found and how the browser was named.
     pub by: &'a JoinEvidence,
     /// Whether the browser belonged to another lead before or afterwards.
     pub shared_browser: bool,
-    /// When it was taken from the lead; `null` if it belongs to it.
+    /// When it was removed from the lead; `null` if it still belongs to it.
     #[schema(required = true)]
     pub undone_at: Option<Timestamp>,
 }
@@ -131,11 +131,11 @@ pub struct LeadDetails<'a> {
     pub conversion: Option<Conversion<'a>>,
     /// Its canonical fields.
     pub fields: FieldValues,
-    /// Its journey: the first touch and the newest, up to 200 of each kind.
+    /// Its journey: the first touch and the newest entries, up to 200 in each list.
     pub journey: Journey<'a>,
 }
 
-/// The response to a caller whose key lacks `leads:read`: nothing that was known before.
+/// A lead for a key without `leads:read`: nothing that was known before.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeadReceipt {
     /// The lead.
@@ -153,16 +153,16 @@ pub struct ReceiptLead {
     pub id: LeadId,
 }
 
-/// A conversion, for a caller that may not read leads.
+/// A conversion, for a key without `leads:read`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConversionReceipt {
     /// Its id.
     pub id: ConversionId,
     /// Its place among the lead's conversions, from 1.
     pub number: u32,
-    /// What made it.
+    /// The kind of conversion.
     pub r#type: ConversionKind,
-    /// Whether the journey behind it is known, and if not, why.
+    /// Whether the journey that led to it is known, and if not, why.
     pub journey: JourneyState,
 }
 
@@ -170,13 +170,13 @@ pub struct ConversionReceipt {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum LeadShown<'a> {
-    /// With `leads:read`.
+    /// For a key with `leads:read`.
     Details(Box<LeadDetails<'a>>),
-    /// Without.
+    /// For a key without `leads:read`.
     Receipt(LeadReceipt),
 }
 
-/// What a lead request created, beside the lead.
+/// The lead, and the conversion that the request created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreatedLead<T> {
     /// The lead.
@@ -192,9 +192,9 @@ pub struct CreatedLead<T> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum LeadCreated<'a> {
-    /// With `leads:read`.
+    /// For a key with `leads:read`.
     Details(Box<CreatedLead<LeadDetails<'a>>>),
-    /// Without.
+    /// For a key without `leads:read`.
     Receipt(CreatedLead<LeadReceipt>),
 }
 

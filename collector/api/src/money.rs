@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// An amount of money, exact.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Money {
-    /// A decimal with the decimals of its currency; negative where money is taken back.
+    /// A decimal string with the decimals of its currency; negative if money is taken back.
     #[schema(example = "1200.00")]
     pub amount: String,
     /// The ISO 4217 code.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// Why a request failed (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem. It is stable: programs may rely on it.
+    /// The kind of problem. It is stable and meant for programs.
     #[schema(example = "/problems/invalid")]
     pub r#type: String,
     /// The HTTP status in words.
@@ -15,10 +15,10 @@ pub struct Problem {
     /// The HTTP status.
     #[schema(example = 422)]
     pub status: u16,
-    /// What is wrong and what to do, in a sentence for people.
+    /// What is wrong and what to do: a sentence for people, which may change.
     #[schema(example = "The lead was not stored: contact needs an email or a phone.")]
     pub detail: String,
-    /// The id of the request, which is also in the collector's log.
+    /// The request's id, by which the operator finds it in the log.
     #[schema(required = true)]
     pub request_id: Option<String>,
 }

@@ -12,14 +12,14 @@ pub struct StageRequest {
     /// The stage that the lead entered.
     #[schema(value_type = Stage)]
     pub stage: String,
-    /// When it entered it; now if absent. Not in the future, and at most 20 years ago.
+    /// When the lead entered it, at most an hour ahead and 20 years back. Default: now.
     #[schema(format = DateTime)]
     pub at: Option<String>,
-    /// Why, in your words.
+    /// Why, in your words; at most 512 bytes.
     #[schema(example = "asked for an offer")]
     pub reason: Option<String>,
-    /// Your id for this change, so that repeating it changes nothing. The `Idempotency-Key` serves if it is
-    /// absent.
+    /// Your id for this report, so that a repeat changes nothing. Default: the header `Idempotency-Key`, or else
+    /// made from stage and time.
     pub reference: Option<String>,
     /// The lead's record in your CRM, as `provider:type:id`.
     #[schema(example = "hubspot:contact:151")]
@@ -29,13 +29,13 @@ pub struct StageRequest {
 /// A step of a lead's life cycle.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StageEntry<'a> {
-    /// The stage before.
+    /// The preceding stage.
     pub from: Stage,
-    /// The stage from then on.
+    /// The stage that was entered.
     pub to: Stage,
     /// When it was entered.
     pub at: Timestamp,
-    /// When Clew learned of it.
+    /// When the collector received the report.
     pub recorded_at: Timestamp,
     /// Who reported it: `api`, `crm:NAME`, `rule` or `user:NAME`.
     #[schema(example = "crm:hubspot")]
@@ -43,45 +43,45 @@ pub struct StageEntry<'a> {
     /// Why, in the reporter's words.
     #[schema(required = true)]
     pub reason: Option<&'a str>,
-    /// Whether nobody reported it and it follows from a later stage.
+    /// `true` if the stage was skipped and follows from a later one that was reported.
     pub implied: bool,
-    /// The reporter's id for it.
+    /// The reporter's id for this report.
     #[schema(required = true)]
     pub reference: Option<&'a str>,
 }
 
-/// The response to a reported stage.
+/// The response to `POST /v1/leads/{lead}/stage`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StageRecorded<'a> {
     /// The lead.
     pub lead_id: LeadId,
-    /// Whether the same had been reported before.
+    /// Whether the same report had been recorded before.
     pub repeated: bool,
-    /// The stage that the lead is in now.
+    /// The lead's current stage.
     pub stage: Stage,
-    /// Since when it is in this stage.
+    /// When the lead entered that stage.
     pub stage_at: Timestamp,
-    /// Its life cycle.
+    /// Every stage that the lead entered, oldest first.
     pub stages: Vec<StageEntry<'a>>,
 }
 
-/// What a key may see of a reported stage.
+/// The response to `POST /v1/leads/{lead}/stage`, as far as the key may read it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum StageReported<'a> {
-    /// With `leads:read`.
+    /// For a key with `leads:read`.
     Recorded(StageRecorded<'a>),
-    /// Without.
+    /// For a key without `leads:read`.
     Receipt(RecordReceipt),
 }
 
-/// The response to a reported stage or deal if the key lacks `leads:read`.
+/// The response to a reported stage or deal for a key without `leads:read`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordReceipt {
     /// The lead.
     pub lead_id: LeadId,
-    /// Whether the same had been reported before.
+    /// Whether the same report had been recorded before.
     pub repeated: bool,
 }
 

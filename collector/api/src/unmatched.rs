@@ -8,7 +8,7 @@ use shared::lifecycle::Stage;
 use shared::link::CrmLink;
 use utoipa::ToSchema;
 
-/// A page of unmatched records, newest first.
+/// A page of unmatched records, in no particular order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Unmatched<'a> {
     /// The records.
@@ -30,15 +30,15 @@ pub enum UnmatchedRecord<'a> {
     Link(UnmatchedLink<'a>),
 }
 
-/// What is known of every unmatched record.
+/// The members that every unmatched record has.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnmatchedHead<'a> {
-    /// Its id.
+    /// The record's id.
     pub id: String,
-    /// By what its lead was looked up, such as `email:ADDRESS`.
-    #[schema(value_type = Vec<String>, example = json!(["email:jane@example.com"]))]
+    /// The values by which the report named the lead, such as `email:ADDRESS`.
+    #[schema(value_type = Vec<String>, example = json!(["email:lead@example.com"]))]
     pub names: &'a [LeadKey],
-    /// The record in a CRM that it is about, as `provider:type:id`.
+    /// The CRM record that it is about, as `provider:type:id`.
     #[schema(required = true)]
     pub crm: Option<&'a str>,
 }
@@ -46,28 +46,28 @@ pub struct UnmatchedHead<'a> {
 /// An unmatched stage.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnmatchedStage<'a> {
-    /// The record.
+    /// The members that every unmatched record has.
     #[serde(flatten)]
     pub head: UnmatchedHead<'a>,
-    /// The stage.
+    /// The stage that was reported.
     pub stage: Stage,
-    /// When it was entered.
+    /// When the stage was entered.
     pub at: Timestamp,
-    /// When Clew learned of it.
+    /// When the collector received the report.
     pub recorded_at: Timestamp,
     /// Who reported it: `api` or `crm:NAME`.
     pub by: String,
     /// Why, in the reporter's words.
     #[schema(required = true)]
     pub reason: Option<&'a str>,
-    /// The reporter's id for it.
+    /// The reporter's id for this report.
     pub reference: &'a str,
 }
 
 /// An unmatched report about a deal.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnmatchedDeal<'a> {
-    /// The record.
+    /// The members that every unmatched record has.
     #[serde(flatten)]
     pub head: UnmatchedHead<'a>,
     /// The deal's id.
@@ -82,21 +82,21 @@ pub struct UnmatchedDeal<'a> {
     pub currency: Option<&'static str>,
     /// When it happened.
     pub at: Timestamp,
-    /// When Clew learned of it.
+    /// When the collector received the report.
     pub recorded_at: Timestamp,
     /// Who reported it: `api` or `crm:NAME`.
     pub by: String,
-    /// The reporter's id for it.
+    /// The reporter's id for this report.
     pub reference: &'a str,
 }
 
-/// An unmatched link to a CRM's record.
+/// An unmatched link to a CRM record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnmatchedLink<'a> {
-    /// The record.
+    /// The members that every unmatched record has.
     #[serde(flatten)]
     pub head: UnmatchedHead<'a>,
-    /// The record in the CRM.
+    /// The CRM record.
     pub link: &'a CrmLink,
 }
 

@@ -15,14 +15,14 @@ pub struct WebhookEvent<'a> {
     pub r#type: DeliveryKind,
     /// When the delivery was created.
     pub timestamp: Timestamp,
-    /// What happened, and to which lead.
+    /// The report and the lead.
     pub data: WebhookData<'a>,
 }
 
-/// What happened, and the lead.
+/// What a webhook reports, with the lead.
 ///
-/// A body that would exceed 20,000 bytes is shortened step by step: the reasons of touches, page views that were not
-/// engaged, all page views, the journey, `journey_json` and `journey_summary` are left out in turn.
+/// If the body exceeds 20,000 bytes, these are left out in turn until it fits: the reasons of touches (`why`), page
+/// views that were not engaged, all page views, the journey, `journey_json`, `journey_summary`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookData<'a> {
     /// The id of the conversion, or of the reported stage or deal.
@@ -31,17 +31,17 @@ pub struct WebhookData<'a> {
     pub lead_id: LeadId,
     /// The version of the field names.
     pub fields_version: u32,
-    /// The lead's canonical fields; those that are not known are left out.
+    /// The lead's canonical fields; unknown ones are left out.
     pub fields: FieldValues,
     /// The lead's journey, as `GET /v1/leads/{lead}` shows it. Only with `lead.converted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub journey: Option<Journey<'a>>,
-    /// What happened, of a stage or a deal.
+    /// For a stage or a deal: what was reported.
     #[serde(flatten)]
     pub change: Option<Change>,
 }
 
-/// The body of a webhook to a subscription: everything on one level, every field always there.
+/// The body of a webhook to a subscription: flat, with every field at the top level.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FlatEvent {
     /// The id of the conversion, or of the reported stage or deal.
@@ -50,32 +50,32 @@ pub struct FlatEvent {
     pub event: DeliveryKind,
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// The lead's canonical fields; `null` if not known.
+    /// The lead's canonical fields; unknown ones are `null`.
     #[serde(flatten)]
     pub fields: FieldValues,
-    /// What happened, of a stage or a deal.
+    /// For a stage or a deal: what was reported.
     #[serde(flatten)]
     pub change: Option<Change>,
 }
 
-/// What happened to a lead.
+/// A reported stage or deal.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Change {
-    /// It entered a stage.
+    /// The lead entered a stage.
     Stage(StageEntered),
-    /// Something happened to one of its deals.
+    /// One of the lead's deals changed.
     Deal(DealChanged),
 }
 
 /// A lead entered a stage.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StageEntered {
-    /// The stage before.
+    /// The preceding stage; equal to `to` if the lead was in that stage already.
     pub from: Stage,
     /// The stage that it entered.
     pub to: Stage,
-    /// When it entered it.
+    /// When the lead entered it.
     pub at: Timestamp,
     /// Who reported it: `api`, `crm:NAME`, `rule` or `user:NAME`.
     pub by: String,
@@ -84,7 +84,7 @@ pub struct StageEntered {
     pub reason: Option<String>,
 }
 
-/// Something happened to a deal.
+/// A deal changed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DealChanged {
     /// The deal's id.
@@ -97,9 +97,9 @@ pub struct DealChanged {
     /// The ISO 4217 code of `amount`.
     #[schema(required = true)]
     pub currency: Option<&'static str>,
-    /// What this changed of the deal's revenue.
+    /// The change of the deal's revenue, per currency; negative if revenue is taken back.
     pub changes: Vec<Money>,
-    /// Where the deal stands now.
+    /// The deal's status now.
     #[schema(required = true)]
     pub status: Option<DealStatus>,
     /// When it happened.
@@ -115,21 +115,21 @@ pub struct PingEvent {
     pub r#type: &'static str,
     /// When it was sent.
     pub timestamp: Timestamp,
-    /// Its id.
+    /// The test webhook's id.
     pub data: PingData,
 }
 
-/// What a test webhook says.
+/// The data of a test webhook.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PingData {
-    /// Its id.
+    /// The test webhook's id.
     pub id: String,
 }
 
 /// The body of a test webhook to a subscription.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FlatPing {
-    /// Its id.
+    /// The test webhook's id.
     pub id: String,
     /// Always `ping`.
     pub event: &'static str,

@@ -8,7 +8,7 @@ use crate::visit::Touch;
 use serde::Serialize;
 use serde_json::json;
 
-/// A touch as `journey_json` has it. What is not known is left out.
+/// A touch as in the field `journey_json`. Unknown values are left out.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TouchEntry<'a> {
@@ -28,27 +28,27 @@ pub struct TouchEntry<'a> {
     /// Its campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<&'a str>,
-    /// Its term, or keyword.
+    /// Its term: the paid keyword, from `utm_term`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub term: Option<&'a str>,
-    /// Its content, or ad.
+    /// Its content: the ad or link, from `utm_content`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<&'a str>,
-    /// The page that it began with.
+    /// The address of the page that it began with, without campaign tags, click ids and fragment.
     pub landing_page: &'a str,
     /// The referrer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<&'a str>,
-    /// Page views under it.
+    /// The number of page views under it.
     pub pageviews: u32,
     /// Seconds up to the next touch of the visit, or to the visit's end.
     pub duration_s: i64,
     /// The parameter of its click id, such as `gclid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub click_id_type: Option<&'a str>,
-    /// What the tracker reported: the kind, a colon, and how often.
+    /// What the tracker reported under it: the kind, a colon and the count, such as `page_view:6`.
     pub events: Vec<String>,
-    /// `true` if somebody converted under it; otherwise left out.
+    /// `true` if it is the last touch before a conversion in the same browser; otherwise left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversion: Option<bool>,
 }

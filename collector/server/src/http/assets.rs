@@ -14,7 +14,7 @@ const MODULE: &str = "application/wasm";
 const STABLE: &str = "public, max-age=300, must-revalidate";
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Serves the tracker's script, revalidated.
+/// Serves the tracker's script, cached for five minutes.
 #[utoipa::path(
     get,
     path = "/c/s.js",
@@ -22,7 +22,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
     operation_id = "script",
     responses(
         (status = 200, description = "The script.", body = String, content_type = "text/javascript"),
-        (status = 304, description = "The browser has this version already."),
+        (status = 304, description = "Not changed: the browser already has this version."),
     ),
 )]
 pub(super) async fn script(
@@ -33,7 +33,7 @@ pub(super) async fn script(
     Ok(answer(&tracker.script, SCRIPT, STABLE, request.headers()))
 }
 
-/// Serves one version of the tracker's script, immutable.
+/// Serves one version of the tracker's script, cached for a year.
 #[utoipa::path(
     get,
     path = "/c/s.{hash}.js",
@@ -42,7 +42,7 @@ pub(super) async fn script(
     params(("hash" = String, Path, description = "The version's hash, as `clew snippet` prints it.")),
     responses(
         (status = 200, description = "The script.", body = String, content_type = "text/javascript"),
-        (status = 304, description = "The browser has this version already."),
+        (status = 304, description = "Not changed: the browser already has this version."),
         super::refusals::NotFoundResponse,
     ),
 )]
@@ -55,7 +55,7 @@ pub(super) async fn script_by_hash(
     by_hash(&tracker.script, SCRIPT, &hash, request.headers())
 }
 
-/// Serves the tracker's WebAssembly module, revalidated.
+/// Serves the tracker's WebAssembly module, cached for five minutes.
 #[utoipa::path(
     get,
     path = "/c/t.wasm",
@@ -63,7 +63,7 @@ pub(super) async fn script_by_hash(
     operation_id = "module",
     responses(
         (status = 200, description = "The module.", body = Vec<u8>, content_type = "application/wasm"),
-        (status = 304, description = "The browser has this version already."),
+        (status = 304, description = "Not changed: the browser already has this version."),
     ),
 )]
 pub(super) async fn module(
@@ -74,7 +74,7 @@ pub(super) async fn module(
     Ok(answer(&tracker.module, MODULE, STABLE, request.headers()))
 }
 
-/// Serves one version of the tracker's WebAssembly module, immutable.
+/// Serves one version of the tracker's WebAssembly module, cached for a year.
 #[utoipa::path(
     get,
     path = "/c/t.{hash}.wasm",
@@ -83,7 +83,7 @@ pub(super) async fn module(
     params(("hash" = String, Path, description = "The version's hash, as `clew snippet` prints it.")),
     responses(
         (status = 200, description = "The module.", body = Vec<u8>, content_type = "application/wasm"),
-        (status = 304, description = "The browser has this version already."),
+        (status = 304, description = "Not changed: the browser already has this version."),
         super::refusals::NotFoundResponse,
     ),
 )]

@@ -31,7 +31,7 @@ pub(super) struct LeadQuery {
     lead: Option<String>,
 }
 
-/// Lists deliveries, newest first.
+/// Lists deliveries by lead, the oldest lead first.
 #[utoipa::path(
     get,
     path = "/v1/deliveries",
@@ -75,7 +75,7 @@ pub(super) async fn page(
     Ok(HttpResponse::Ok().json(Deliveries { deliveries, next }))
 }
 
-/// Tries a delivery again, now.
+/// Replays a delivery: makes it due now, with its retry schedule restarted.
 #[utoipa::path(
     post,
     path = "/v1/deliveries/{delivery}/replay",

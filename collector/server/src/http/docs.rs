@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
-    /// Show only what has all of these words.
+    /// Only operations and types that contain all of these words.
     #[param(example = "revenue")]
     q: Option<String>,
 }
@@ -39,7 +39,7 @@ struct DocsPage<'a> {
     types: Vec<&'a TypeDoc>,
 }
 
-/// The API reference as a page.
+/// Shows this reference as a page.
 #[utoipa::path(
     get,
     path = "/docs",

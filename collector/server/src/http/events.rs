@@ -31,8 +31,8 @@ const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0
 
 /// Receives a batch of events.
 ///
-/// The response comes once everything that is kept is durable. The body is sent as `text/plain`, so that browsers need
-/// no preflight; docs/wire.md describes it.
+/// The response comes once all stored events are durable. The body is sent as `text/plain`, so that browsers send no
+/// preflight request; docs/wire.md describes it.
 #[utoipa::path(
     post,
     path = "/c/e",
@@ -40,10 +40,10 @@ const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0
     operation_id = "collect",
     request_body(content = String, content_type = "text/plain", description = "A batch in JSON, wire version 1."),
     responses(
-        (status = 202, description = "What became of the events.", body = BatchAccepted<'static>),
+        (status = 202, description = "The outcome of the events.", body = BatchAccepted<'static>),
         (status = "4XX", description = "The batch was refused.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too much was sent. Send it again after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Nothing was kept. Send it again after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "The client, the visitor or the site exceeds its rate. Resend the batch after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not acknowledged; some events may be stored all the same. Resend the batch after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn collect(
@@ -103,7 +103,7 @@ async fn accept(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PixelQuery {
-    /// The site.
+    /// The site's name in the configuration.
     #[param(required, example = "demo")]
     site: Option<String>,
     /// The page's referrer.
@@ -112,7 +112,7 @@ pub(super) struct PixelQuery {
     title: Option<String>,
 }
 
-/// Records a page view of a page without script.
+/// Reports a page view from a page without script.
 ///
 /// The page is the one that the `Referer` header names.
 #[utoipa::path(
@@ -124,7 +124,7 @@ pub(super) struct PixelQuery {
     responses(
         (status = 200, description = "A transparent pixel.", body = Vec<u8>, content_type = "image/gif"),
         (status = "4XX", description = "The page view was refused.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The page view was not kept.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The page view was not stored.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn pixel(

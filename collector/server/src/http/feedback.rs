@@ -18,9 +18,9 @@ use collector::feedback::Feedback;
 use collector::leads::LeadView;
 use serde::Serialize;
 
-/// Reports the stage that a lead entered.
+/// Reports a stage that a lead entered.
 ///
-/// A key without `leads:read` gets a receipt.
+/// A key without `leads:read` gets a receipt: the lead's id, and whether this was a repeat.
 #[utoipa::path(
     post,
     path = "/v1/leads/{lead}/stage",
@@ -31,7 +31,7 @@ use serde::Serialize;
     request_body(content = StageRequest, example = json!({ "stage": "sql", "reason": "asked for an offer" })),
     responses(
         (status = 201, description = "Recorded.", body = StageReported<'static>),
-        (status = 200, description = "It had been reported before.", body = StageReported<'static>),
+        (status = 200, description = "The same report had been recorded before.", body = StageReported<'static>),
         (status = 409, description = "The `reference` was used for another report, or the CRM record is another lead's.", body = clew_api::Problem, content_type = "application/problem+json"),
         NotFoundResponse,
         BodyRefused,
@@ -58,7 +58,7 @@ pub(super) async fn stage(
 
 /// Reports what happened to a deal.
 ///
-/// A key without `leads:read` gets a receipt.
+/// A key without `leads:read` gets a receipt: the lead's id, and whether this was a repeat.
 #[utoipa::path(
     post,
     path = "/v1/revenue",
@@ -67,11 +67,11 @@ pub(super) async fn stage(
     security(("api_key" = ["leads:write"])),
     params(SiteQuery, ("Idempotency-Key" = Option<String>, Header, description = "The report's id, if the body has no `reference`.")),
     request_body(content = RevenueRequest, example = json!({
-        "email": "jane@example.com", "deal": "D-1042", "kind": "won", "amount": "1200.00", "currency": "EUR",
+        "email": "lead@example.com", "deal": "D-1042", "kind": "won", "amount": "1200.00", "currency": "EUR",
     })),
     responses(
         (status = 201, description = "Recorded.", body = RevenueReported<'static>),
-        (status = 200, description = "It had been reported before.", body = RevenueReported<'static>),
+        (status = 200, description = "The same report had been recorded before.", body = RevenueReported<'static>),
         (status = 409, description = "The `reference` was used for another report, or the deal or CRM record is another lead's.", body = clew_api::Problem, content_type = "application/problem+json"),
         NotFoundResponse,
         BodyRefused,
@@ -94,7 +94,7 @@ pub(super) async fn revenue(
     Ok(respond(&reported.view, reported.repeated, &shown))
 }
 
-/// Lists records that match no lead, newest first.
+/// Lists records that match no lead, in no particular order.
 #[utoipa::path(
     get,
     path = "/v1/unmatched",

@@ -27,7 +27,7 @@ use utoipa::IntoParams;
     params(SiteQuery),
     responses(
         (status = 200, description = "Every field, in the order of exports.", body = Vec<FieldInfo<'static>>),
-        (status = 304, description = "The caller has this version already."),
+        (status = 304, description = "Not changed: `If-None-Match` names this version."),
         KeyRefused,
     ),
 )]
@@ -39,13 +39,13 @@ pub(super) async fn catalogue(_: ApiKey, request: HttpRequest) -> HttpResponse {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Selected {
-    /// Only these fields: names, separated by commas.
+    /// Only these fields: names separated by commas.
     #[param(example = "first_click_source,gclid")]
     fields: Option<String>,
-    /// `flat`, or `grouped` for one object per group.
+    /// `flat` (the default), or `grouped` for one object per group.
     #[param(example = "flat")]
     format: Option<String>,
-    /// The CRM in whose names and formats to show them, such as `hubspot`.
+    /// Names and encodes the fields for this CRM, such as `hubspot`.
     #[param(example = "hubspot")]
     crm: Option<String>,
 }
@@ -62,7 +62,7 @@ pub(super) struct Selected {
     params(LeadPath, SiteQuery, Selected),
     responses(
         (status = 200, description = "The fields.", body = LeadFields),
-        (status = 304, description = "The caller has this version already."),
+        (status = 304, description = "Not changed: `If-None-Match` names this version."),
         NotFoundResponse,
         KeyRefused,
     ),

@@ -14,10 +14,10 @@ use collector::inbox::Inbox;
 use collector::settings::CurrentSettings;
 use std::sync::Arc;
 
-/// Receives a webhook of a CRM or of another program.
+/// Receives a webhook from a CRM or another program.
 ///
-/// `connection` is a `[[crm]]` connection or an `[[inbound]]` of the configuration. A CRM signs its webhooks in its own way;
-/// other programs sign as Standard Webhooks says, or send an API key with `leads:write`.
+/// `connection` is the name of a `[[crm]]` or an `[[inbound]]` table in the configuration. A CRM signs its webhooks in
+/// its own way; other programs sign them as Standard Webhooks defines, or send an API key with `leads:write`.
 #[utoipa::path(
     post,
     path = "/hooks/{connection}",
@@ -28,7 +28,7 @@ use std::sync::Arc;
     request_body(content = Object, description = "What the sender reports; docs/webhooks.md lists the members of an `[[inbound]]`."),
     responses(
         (status = 202, description = "Recorded.", body = InboundAccepted),
-        (status = 200, description = "It had been reported before; or the response that a CRM expects.", body = InboundDuplicate),
+        (status = 200, description = "The same report had been recorded before; or the response that a CRM expects.", body = InboundDuplicate),
         BodyRefused,
         NotFoundResponse,
         KeyRefused,
@@ -50,7 +50,7 @@ pub(super) async fn receive(
     take(&inbox, connection, "", &request, body).await
 }
 
-/// Receives a webhook of a CRM that does not sign.
+/// Receives a webhook from a CRM that does not sign its requests.
 ///
 /// The secret in the path takes the place of a signature.
 #[utoipa::path(

@@ -22,11 +22,11 @@ use shared::ids::{LeadId, VisitorId};
 use shared::lead::Lead;
 use utoipa::IntoParams;
 
-/// Creates a lead, or adds a conversion to one that is known.
+/// Reports a conversion, and creates a lead if the person is new.
 ///
-/// The person is matched by e-mail address, then by phone number. The response has the lead with its fields and
-/// journey, so that a form handler can pass them on at once. A key without `leads:read` gets a receipt, which
-/// shows nothing that was known about the person before.
+/// The person is found by e-mail address, then by phone number. For a key with `leads:read` the response has the lead
+/// with its fields and journey, so that a form handler can pass them on at once. Any other key gets a receipt: ids
+/// and the conversion, nothing that was known about the person before.
 #[utoipa::path(
     post,
     path = "/v1/leads",
@@ -35,18 +35,18 @@ use utoipa::IntoParams;
     security(("api_key" = ["leads:write"])),
     params(
         SiteQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key within 24 hours changes nothing."),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 ASCII characters that belong to this submission. The same request with the same key stores nothing new for 24 hours; another body is refused."),
     ),
     request_body(content = LeadRequest, example = json!({
         "token": "TOKEN",
-        "contact": { "email": "jane@example.com", "first_name": "Jane", "last_name": "Doe" },
+        "contact": { "email": "lead@example.com", "first_name": "First", "last_name": "Last" },
         "form": { "id": "contact", "name": "Contact form" },
         "page": { "url": "https://www.example.com/contact" },
     })),
     responses(
         (status = 201, description = "The lead, with the new conversion.", body = LeadCreated<'static>),
-        (status = 200, description = "The lead. An earlier request had created the conversion.", body = LeadCreated<'static>),
-        (status = 409, description = "The lead has as many conversions as a lead can have.", body = clew_api::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The lead. An earlier request with the same key had created the conversion.", body = LeadCreated<'static>),
+        (status = 409, description = "The person already has 1,000 conversions, the most that a lead can have.", body = clew_api::Problem, content_type = "application/problem+json"),
         BodyRefused,
         KeyRefused,
     ),
@@ -93,11 +93,11 @@ fn shown<'a>(key: &Access, view: &'a LeadView) -> LeadShown<'a> {
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// Only the lead with this e-mail address.
-    #[param(example = "jane@example.com")]
+    #[param(example = "lead@example.com")]
     email: Option<String>,
-    /// `-converted_at`: by last conversion, newest first. If absent: by creation, newest first.
+    /// `-converted_at`: by last conversion, latest first. Default: by first conversion, newest first.
     sort: Option<String>,
-    /// `1`: only leads that a page proposed.
+    /// `1`: only proposed leads, which no other list shows. Not together with `sort`.
     #[param(value_type = Option<u8>)]
     proposed: Option<String>,
     /// `1`: an array of flat objects, as subscriptions receive them.
@@ -198,7 +198,7 @@ fn parse_converted(text: &str) -> Option<(i64, LeadId)> {
     Some((at_ms.parse().ok()?, LeadId::parse(lead)?))
 }
 
-/// Shows a lead with its fields and both ends of its journey.
+/// Shows a lead with its fields and the beginning and end of its journey.
 #[utoipa::path(
     get,
     path = "/v1/leads/{lead}",
@@ -221,7 +221,7 @@ pub(super) async fn show(
     Ok(HttpResponse::Ok().json(view.details(&key.settings)))
 }
 
-/// Shows a lead's whole journey, page by page, oldest first.
+/// Shows a lead's whole journey in pages, oldest first.
 #[utoipa::path(
     get,
     path = "/v1/leads/{lead}/journey",
@@ -255,8 +255,8 @@ pub(super) async fn journey(
 
 /// Confirms a lead that a page proposed.
 ///
-/// It becomes a lead of its own, or joins the one that its e-mail address or phone number already has. Repeating
-/// it changes nothing.
+/// It becomes a verified lead, or its conversion joins the lead that already has that e-mail address or phone number.
+/// A repeat changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/leads/{lead}/confirm",
@@ -265,7 +265,7 @@ pub(super) async fn journey(
     security(("api_key" = ["leads:write"])),
     params(LeadPath, SiteQuery),
     responses(
-        (status = 200, description = "The lead that it became; a receipt for a key without `leads:read`.", body = LeadShown<'static>),
+        (status = 200, description = "The resulting lead; a receipt for a key without `leads:read`.", body = LeadShown<'static>),
         NotFoundResponse,
         KeyRefused,
     ),
@@ -283,16 +283,16 @@ pub(super) async fn confirm(
     Ok(HttpResponse::Ok().json(shown(&key, &view)))
 }
 
-/// Takes a visitor from the lead that it was joined to.
+/// Removes a visitor from a lead that it was joined to by mistake.
 ///
-/// Its journey no longer counts for the lead. Repeating it changes nothing.
+/// The lead's fields and journey no longer include the visitor. A repeat changes nothing.
 #[utoipa::path(
     delete,
     path = "/v1/leads/{lead}/visitors/{visitor}",
     tag = "Leads",
     operation_id = "undoJoin",
     security(("api_key" = ["admin"])),
-    params(LeadPath, ("visitor" = String, Path, description = "The visitor: the value of its cookie."), SiteQuery),
+    params(LeadPath, ("visitor" = String, Path, description = "The visitor's id: the value of its cookie `clew_id`."), SiteQuery),
     responses(
         (status = 200, description = "The lead.", body = ShownLead<'static>),
         NotFoundResponse,
@@ -317,9 +317,9 @@ pub(super) async fn undo_join(
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct LeadPath {
-    /// The lead's id, or another of its names: `email:ADDRESS`, `phone:NUMBER`, `crm:PROVIDER:TYPE:ID` or
+    /// The lead's id, or another way to name it: `email:ADDRESS`, `phone:NUMBER`, `crm:PROVIDER:TYPE:ID` or
     /// `deal:SOURCE:ID`.
-    #[param(example = "email:jane@example.com")]
+    #[param(example = "email:lead@example.com")]
     #[expect(dead_code, reason = "describes the path; handlers read it as a LeadKey")]
     lead: String,
 }

@@ -17,23 +17,23 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Clew",
-        description = "First-party marketing attribution. Form handlers report leads, CRMs read them with their \
-                       journeys and report stages and revenue.\n\nRequests under `/v1` need an API key, as \
-                       `Authorization: Bearer KEY`; `clew key` makes one. The scopes that a request needs are \
-                       listed with it; `admin` includes all others. Errors are RFC 9457 problems. Query parameters \
-                       that a route does not list are refused. Times are RFC 3339 in UTC; amounts are decimal \
-                       strings with an ISO 4217 code.",
+        description = "First-party marketing attribution. Form handlers report leads. CRMs read them with their \
+                       journeys, and report stages and revenue.\n\nRequests under `/v1` need an API key, sent as \
+                       `Authorization: Bearer KEY`; `clew key` makes one. Each operation lists the scope that it \
+                       needs; `admin` includes all others. Errors are problem details (RFC 9457). Query parameters \
+                       that an operation does not list are refused. Times are RFC 3339 in UTC; amounts are decimal \
+                       strings with an ISO 4217 currency code.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This collector.")),
     tags(
         (name = "Leads", description = "People who converted."),
-        (name = "Journeys", description = "What leads and visitors did, in order of time."),
+        (name = "Journeys", description = "Touches, visits, page views and conversions of leads and visitors, oldest first."),
         (name = "Fields", description = "The canonical fields that CRMs receive."),
         (name = "Stages and revenue", description = "What CRMs and other programs report about leads."),
-        (name = "Deliveries", description = "Hand-offs of leads to destinations."),
+        (name = "Deliveries", description = "What is sent to webhooks and CRMs, its state, and replays."),
         (name = "Subscriptions", description = "Webhooks that programs order by API."),
-        (name = "Keys", description = "API keys."),
+        (name = "Keys", description = "The API key in use."),
         (name = "Incoming webhooks", description = "Where CRMs and other programs send webhooks."),
         (name = "Browsers", description = "What the tracker loads and sends. `/c` is the default prefix."),
         (name = "Documentation", description = "This document."),

@@ -17,13 +17,13 @@ use std::fmt::Display;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Says that the process responds.
+/// Shows that the process is running.
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "Operators",
     operation_id = "health",
-    responses((status = 200, description = "It responds.", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "It is running.", body = String, content_type = "text/plain")),
 )]
 pub(super) async fn healthy() -> &'static str {
     "ok\n"
@@ -33,15 +33,15 @@ pub(super) async fn healthy() -> &'static str {
 /// and the caller does not wait longer.
 const READY: Duration = Duration::from_secs(1);
 
-/// Says whether the store accepts leads and page views.
+/// Shows whether the collector accepts leads and page views.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "Operators",
     operation_id = "readiness",
     responses(
-        (status = 200, description = "It accepts leads; the text says if it does not accept page views, and why.", body = String, content_type = "text/plain"),
-        (status = 503, description = "It accepts nothing.", body = clew_api::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "It accepts leads. If it refuses page views, the text says why.", body = String, content_type = "text/plain"),
+        (status = 503, description = "It accepts neither.", body = clew_api::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn readiness(core: Data<Core>) -> Result<String, ApiError> {

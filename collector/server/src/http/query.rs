@@ -52,7 +52,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SiteQuery {
-    /// The site, if the key opens several.
+    /// The site. Required if the key opens several.
     #[param(example = "demo")]
     pub(super) site: Option<String>,
 }
@@ -61,9 +61,9 @@ pub(super) struct SiteQuery {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    /// Where the page begins: the `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// How many rows the page has: 1 to 500; 50 if absent.
+    /// The number of entries per page: 1 to 500; 50 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }

@@ -19,12 +19,9 @@ impl IntoResponses for KeyRefused {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems([
             ("401", "The API key is missing, unknown or expired."),
-            ("403", "The API key lacks the scope, or does not open the site."),
-            ("422", "A parameter or a member of the body has a value that cannot be used."),
-            (
-                "503",
-                "The store is not available. Send the request again after `Retry-After` seconds.",
-            ),
+            ("403", "The API key lacks the scope or does not open the site."),
+            ("422", "A parameter or a member of the body is not valid; `detail` names it."),
+            ("503", "The store is busy, full or unavailable. Resend after `Retry-After` seconds."),
         ])
     }
 }
@@ -32,7 +29,7 @@ impl IntoResponses for KeyRefused {
 impl IntoResponses for BodyRefused {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems([
-            ("400", "The body is not JSON of the right shape."),
+            ("400", "The body is not valid JSON, or a member is missing or has the wrong type."),
             ("408", "The body took too long to arrive."),
             ("413", "The body is too large."),
         ])
@@ -41,7 +38,7 @@ impl IntoResponses for BodyRefused {
 
 impl IntoResponses for NotFoundResponse {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems([("404", "Not found, or not on a site that the key opens.")])
+        problems([("404", "Not found on the site that the request is for.")])
     }
 }
 

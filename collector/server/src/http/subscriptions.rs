@@ -40,7 +40,7 @@ pub(super) struct HookPath {
 
 /// Subscribes to events.
 ///
-/// The response has the secret that signs the webhooks. It is not shown again.
+/// The response has the secret that signs the webhooks. This is the only response that shows it.
 #[utoipa::path(
     post,
     path = "/v1/hooks",
@@ -51,7 +51,7 @@ pub(super) struct HookPath {
     request_body(content = NewHook, example = json!({ "target_url": "https://hooks.example.com/catch/1", "event": "lead.converted" })),
     responses(
         (status = 201, description = "The subscription with its secret.", body = HookSecret<'static>),
-        (status = 409, description = "The site has as many subscriptions as a site can have.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The site already has 100 subscriptions, or no `[[token_keys]]` are configured to seal the secret.", body = Problem, content_type = "application/problem+json"),
         BodyRefused,
         KeyRefused,
     ),
@@ -116,7 +116,7 @@ pub(super) async fn show(
     Ok(HttpResponse::Ok().json(shown(&find(&subscriptions, &key, &id).await?)))
 }
 
-/// Changes a subscription, stops it or starts it again.
+/// Changes, stops or restarts a subscription.
 #[utoipa::path(
     patch,
     path = "/v1/hooks/{hook}",
@@ -161,7 +161,9 @@ pub(super) async fn change(
     Ok(HttpResponse::Ok().json(shown(&changed.await?.ok_or(NONE)?)))
 }
 
-/// Ends a subscription.
+/// Deletes a subscription.
+///
+/// Its waiting deliveries become `dead`.
 #[utoipa::path(
     delete,
     path = "/v1/hooks/{hook}",
@@ -170,7 +172,7 @@ pub(super) async fn change(
     security(("api_key" = ["hooks"])),
     params(HookPath, SiteQuery),
     responses(
-        (status = 204, description = "The subscription has ended."),
+        (status = 204, description = "The subscription is deleted."),
         NotFoundResponse,
         KeyRefused,
     ),
@@ -188,7 +190,7 @@ pub(super) async fn unsubscribe(
 
 /// Replaces the signing secret.
 ///
-/// For a day, webhooks are signed with both the old secret and the new one. The new one is not shown again.
+/// For 24 hours, webhooks are signed with both the old secret and the new one. Only this response shows the new one.
 #[utoipa::path(
     post,
     path = "/v1/hooks/{hook}/rotate-secret",
@@ -224,7 +226,7 @@ pub(super) async fn rotate(
     params(HookPath, SiteQuery),
     responses(
         (status = 200, description = "How the receiver responded.", body = HookTest),
-        (status = 409, description = "The subscription's secret cannot be used any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The collector cannot open the subscription's stored secret. `rotate-secret` makes a new one.", body = Problem, content_type = "application/problem+json"),
         NotFoundResponse,
         KeyRefused,
     ),
@@ -242,7 +244,7 @@ pub(super) async fn test(
     Ok(HttpResponse::Ok().json(target.test().await?))
 }
 
-/// Sends a `ping` to a webhook destination of the configuration.
+/// Sends a `ping` to a webhook destination in the configuration.
 ///
 /// If the receiver accepts it, a paused destination resumes.
 #[utoipa::path(
@@ -275,15 +277,15 @@ pub(super) async fn test_destination(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventQuery {
-    /// The event; `lead.converted` if absent.
+    /// The event. Default: `lead.converted`.
     #[param(value_type = Option<DeliveryKind>)]
     event: Option<String>,
 }
 
 /// Shows what a subscription would receive.
 ///
-/// Bodies about the site's newest leads, newest first, for mapping their members; about an example lead if there are
-/// none.
+/// The bodies show the site's newest leads, newest first, or an invented lead if the site has none. Use them to map
+/// members to your own fields.
 #[utoipa::path(
     get,
     path = "/v1/hooks/sample",
@@ -306,7 +308,7 @@ pub(super) async fn sample(
     Ok(HttpResponse::Ok().json(bodies))
 }
 
-/// Lists a subscription's deliveries, newest first.
+/// Lists a subscription's deliveries by lead, the oldest lead first.
 #[utoipa::path(
     get,
     path = "/v1/hooks/{hook}/deliveries",

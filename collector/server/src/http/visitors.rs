@@ -11,14 +11,14 @@ use clew_core::Core;
 use shared::ids::VisitorId;
 use shared::journey::History;
 
-/// Shows a visitor's whole journey, page by page, oldest first.
+/// Shows a visitor's whole journey in pages, oldest first.
 #[utoipa::path(
     get,
     path = "/v1/visitors/{visitor}/journey",
     tag = "Journeys",
     operation_id = "getVisitorJourney",
     security(("api_key" = ["leads:read"])),
-    params(("visitor" = String, Path, description = "The visitor: the value of its cookie."), SiteQuery, Page),
+    params(("visitor" = String, Path, description = "The visitor's id: the value of its cookie `clew_id`."), SiteQuery, Page),
     responses(
         (status = 200, description = "A page of the journey.", body = VisitorJourney<'static>),
         NotFoundResponse,
