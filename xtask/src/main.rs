@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a terminal")]
 
 mod shell;
+mod install;
 mod tracker;
 mod run;
 mod test;
@@ -31,7 +32,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "test",
-        usage: "[FILTER]    install what the tests need and run all of them",
+        usage: "[FILTER]    run all tests, or those whose names contain FILTER",
         run: test::run,
     },
     Task {
@@ -91,5 +92,8 @@ fn usage(named: &str) -> String {
     for task in TASKS {
         text += &format!("  {:<9} {}\n", task.name, task.usage);
     }
-    text.trim_end().to_owned()
+    text += "\
+  --install lets run, test, soak, tracker and pictures install the Debian packages that they miss, as does
+            CI=true in the environment; without it they say which command installs them";
+    text
 }

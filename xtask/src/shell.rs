@@ -43,8 +43,3 @@ pub(crate) fn read(program: &str, arguments: &[&str]) -> Option<String> {
 pub(crate) fn is_there(program: &str) -> bool {
     read("sh", &["-c", &format!("command -v {program}")]).is_some()
 }
-
-/// Whether this process may install packages.
-pub(crate) fn is_root() -> bool {
-    read("id", &["-u"]).is_some_and(|id| id.trim() == "0")
-}

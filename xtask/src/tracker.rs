@@ -9,6 +9,7 @@ mod module;
 mod script;
 mod sizes;
 
+use crate::install::Consent;
 use crate::shell;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -17,12 +18,22 @@ use std::{fs, path::Path};
 
 /// Builds the tracker; with `--sizes` it says what the tracker weighs.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let show_sizes = match arguments {
+    let (consent, arguments) = Consent::take(arguments);
+    let show_sizes = match arguments[..] {
         [] => false,
-        [flag] if flag == "--sizes" => true,
-        _ => bail!("the only argument is --sizes"),
+        ["--sizes"] => true,
+        _ => bail!("the arguments are --sizes and --install"),
     };
-    let module = module::build()?;
+    let sizes = build(consent)?;
+    if show_sizes {
+        println!("{}", sizes.table());
+    }
+    Ok(())
+}
+
+/// Builds the tracker and says what it weighs; fails where that is over the budget.
+pub(crate) fn build(consent: Consent) -> Result<Sizes> {
+    let module = module::build(consent)?;
     let file = format!("t.{}.wasm", hash(&module.wasm));
     let loader = shell::root().join("tracker-wasm/loader.js");
     let loader = fs::read_to_string(&loader)
@@ -37,10 +48,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     write(&folder, "t.wasm", &module.wasm)?;
 
     let sizes = Sizes::of(loader.as_bytes(), script.as_bytes(), &module.wasm)?;
-    if show_sizes {
-        println!("{}", sizes.table());
-    }
-    sizes.check(module.optimised)
+    sizes.check(module.optimised)?;
+    Ok(sizes)
 }
 
 /// The first 16 hexadecimal digits of a file's SHA-256, by which its address never changes meaning.

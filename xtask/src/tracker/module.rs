@@ -1,8 +1,9 @@
 //! The WebAssembly module: compiled, bound, freed of what nothing reaches, and optimised.
 
 use super::glue::Glue;
+use crate::install::{self, Consent, Needed};
 use crate::shell;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::{fs, path::Path};
 use walrus::{
     Module as Wasm, RefType,
@@ -11,6 +12,8 @@ use walrus::{
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// What makes the module smaller.
+const WASM_OPT: Needed = (&["wasm-opt"], "binaryen");
 /// A stack of 64 KiB in place of 1 MiB, below the data, so that to overflow it traps.
 const LINKER: &str = "target.wasm32-unknown-unknown.rustflags=[\
     '-Clink-arg=-zstack-size=65536','-Clink-arg=--stack-first']";
@@ -59,7 +62,7 @@ pub(super) struct Module {
 }
 
 /// Builds the module from `tracker-wasm`.
-pub(super) fn build() -> Result<Module> {
+pub(super) fn build(consent: Consent) -> Result<Module> {
     ensure_target()?;
     let package = ["build", "--quiet", "--package", "tracker-wasm", "--profile", "tracker"];
     let place = ["--target", TARGET, "--target-dir", "target", "--config", LINKER];
@@ -86,7 +89,7 @@ pub(super) fn build() -> Result<Module> {
         blank_panic_texts(&mut wasm.data.get_mut(*segment).value);
     }
     let glue = Glue::trim(&text, wasm)?;
-    let (wasm, optimised) = optimise(&wasm.emit_wasm())?;
+    let (wasm, optimised) = optimise(&wasm.emit_wasm(), consent)?;
     Ok(Module { wasm, glue, optimised })
 }
 
@@ -96,9 +99,7 @@ fn ensure_target() -> Result<()> {
     if Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).is_dir() {
         return Ok(());
     }
-    shell::run("rustup", &["target", "add", TARGET]).with_context(|| {
-        format!("the target for browsers is missing; `rustup target add {TARGET}` brings it")
-    })
+    bail!("the target for browsers is missing. Run: rustup target add {TARGET}")
 }
 
 /// Frees the module of all that only the function table holds: closures and futures of js-sys, whose
@@ -157,12 +158,10 @@ impl Visitor<'_> for IndirectCalls {
     }
 }
 
-/// Optimises for size where wasm-opt is there or can be fetched; else says so and goes on.
-fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
-    if !has_wasm_opt() {
-        eprintln!(
-            "wasm-opt (package binaryen) is not there: the module stays larger than it need be"
-        );
+/// Optimises for size where wasm-opt is there or may be installed; else says so and goes on.
+fn optimise(wasm: &[u8], consent: Consent) -> Result<(Vec<u8>, bool)> {
+    if let Err(error) = install::require(&[WASM_OPT], consent) {
+        eprintln!("The module stays larger than it need be, without wasm-opt: {error:#}");
         return Ok((wasm.to_vec(), false));
     }
     let folder = shell::root().join("target/tracker-build");
@@ -178,15 +177,6 @@ fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
     shell::run("wasm-opt", &arguments)?;
     let wasm = fs::read(&to).with_context(|| format!("{} could not be read", to.display()))?;
     Ok((wasm, true))
-}
-
-fn has_wasm_opt() -> bool {
-    let there = || shell::read("wasm-opt", &["--version"]).is_some();
-    let is_root = || shell::read("id", &["-u"]).is_some_and(|id| id.trim() == "0");
-    there()
-        || (is_root()
-            && shell::read("apt-get", &["install", "-y", "binaryen"]).is_some()
-            && there())
 }
 
 #[cfg(test)]

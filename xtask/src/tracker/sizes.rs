@@ -11,7 +11,7 @@ const BUDGET: i64 = 14_000;
 struct Weight([i64; 3]);
 
 /// The weights of the tracker's parts.
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     loader: Weight,
     script: Weight,
     wasm: Weight,
