@@ -1,7 +1,6 @@
 //! Whether a store holds together: counts are those of the rows, and what one entity says of another is
 //! so. Pure; it takes entities one after the other and tells at the end.
 
-use crate::transfer::hex;
 use clew_store::visitor::{Row, Visitor, trail};
 use clew_store::{DeliveryId, Entity, Record};
 use shared::ids::{LeadId, SiteId, VisitorId};
@@ -158,7 +157,7 @@ impl Check {
             }
         }
         self.problems.sort_unstable();
-        let digest = hex(&self.digest.to_be_bytes());
+        let digest = base16ct::lower::encode_string(&self.digest.to_be_bytes());
         let Self { counts, rules, problems, further, .. } = self;
         Report { counts, rules, digest, problems, further }
     }

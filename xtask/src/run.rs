@@ -103,7 +103,7 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
          secret = \"{secret}\"\nallow_private = true\n"
     )?;
     if let Some(vendor) = vendor {
-        let hook: String = dice()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hook = base16ct::lower::encode_string(&dice()?);
         fs::write(folder.join("hook-secret"), &hook)?;
         text += &vendor.connection(&hook);
     }

@@ -172,7 +172,7 @@ fn wire_page() -> Result<Option<String>> {
             fs::read(root.join(file)).with_context(|| format!("{file} could not be read"))?,
         );
     }
-    let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = base16ct::lower::encode_string(&hash.finalize()[..8]);
     let page = PathBuf::from("docs/wire.md");
     let text = fs::read_to_string(root.join(&page)).context("docs/wire.md could not be read")?;
     let told = text.contains(&format!("<!-- code: {hash} -->"));

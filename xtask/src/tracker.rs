@@ -54,7 +54,7 @@ pub(crate) fn build(consent: Consent) -> Result<Sizes> {
 
 /// The first 16 hexadecimal digits of a file's SHA-256, by which its address never changes meaning.
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(bytes)[..8])
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {

@@ -51,7 +51,7 @@ fn id_of(request: &ServiceRequest) -> String {
     let make = || {
         let core = request.app_data::<Data<Core>>();
         let dice: [u8; 16] = core.map(|core| core.dice.roll()).unwrap_or_default();
-        dice.iter().map(|byte| format!("{byte:02x}")).collect()
+        base16ct::lower::encode_string(&dice)
     };
     brought.unwrap_or_else(make)
 }
