@@ -1,7 +1,6 @@
 //! Checks that a store is consistent: stored counts match the rows, and references between entities
 //! match on both sides. Pure; it takes entities one by one and reports at the end.
 
-use crate::transfer::hex;
 use clew_store::visitor::{Row, Visitor, trail};
 use clew_store::{DeliveryId, Entity, Record};
 use shared::ids::{LeadId, SiteId, VisitorId};
@@ -160,7 +159,7 @@ impl Check {
             }
         }
         self.problems.sort_unstable();
-        let digest = hex(&self.digest.to_be_bytes());
+        let digest = base16ct::lower::encode_string(&self.digest.to_be_bytes());
         let Self { counts, rules, problems, further, .. } = self;
         Report { counts, rules, digest, problems, further }
     }

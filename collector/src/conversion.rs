@@ -5,7 +5,6 @@ use crate::leads::{LeadView, LoadError, Moment, load};
 use crate::recipients::recipients;
 use crate::settings::{Settings, Site};
 use crate::subscriptions::Subscriptions;
-use crate::transfer::hex;
 use clew_api::LeadRequest;
 use clew_core::json::{self, Unreadable};
 use clew_core::{Core, Secret};
@@ -319,7 +318,7 @@ fn is_signed(secret: Option<&Secret>, contact: &Contact, signature: &str) -> boo
     let Some((secret, (_, value))) = secret.zip(contact.identities().next()) else { return false };
     let mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes());
     let Ok(mac) = mac.map(|mac| mac.chain_update(value)) else { return false };
-    let genuine = hex(&mac.finalize().into_bytes());
+    let genuine = base16ct::lower::encode_string(&mac.finalize().into_bytes());
     genuine.as_bytes().ct_eq(signature.trim().to_ascii_lowercase().as_bytes()).into()
 }
 

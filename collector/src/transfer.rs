@@ -15,6 +15,7 @@
 //! is detected before anything is stored. Files may be compressed with gzip.
 
 use anyhow::{Context, Result, bail, ensure};
+use base16ct::lower::encode_string;
 use clew_store::Entity;
 use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,8 @@ impl Lines {
     /// # Errors
     /// If serialization fails, which should not happen.
     pub fn end(mut self) -> Result<Vec<u8>> {
-        let (entities, digest) = (self.entities, hex(&self.digest.digest128().to_be_bytes()));
+        let (entities, digest) =
+            (self.entities, encode_string(&self.digest.digest128().to_be_bytes()));
         self.line(&Tail { end: End { entities, digest } })
     }
 
@@ -178,11 +180,11 @@ impl<R: BufRead> Reader<R> {
             .with_context(|| format!("line {number}: the last line cannot be read"))?;
         let digest = self.digest.digest128().to_be_bytes();
         ensure!(
-            tail.end.entities == self.entities && tail.end.digest == hex(&digest),
+            tail.end.entities == self.entities && tail.end.digest == encode_string(&digest),
             "line {number}: the file was changed after it was written: it holds {} entities with the digest \
              {}, but its last line says {} with {}",
             self.entities,
-            hex(&digest),
+            encode_string(&digest),
             tail.end.entities,
             tail.end.digest
         );
@@ -265,11 +267,6 @@ impl Write for NamedFile<'_> {
         let flushed = self.file.flush();
         self.name_file(flushed)
     }
-}
-
-/// Formats bytes as hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

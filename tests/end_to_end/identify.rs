@@ -68,8 +68,7 @@ async fn seen(app: &TestApp, leads: &[String]) -> Vec<Value> {
 
 fn signature(email: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    let signed = mac.chain_update(email).finalize().into_bytes();
-    signed.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&mac.chain_update(email).finalize().into_bytes())
 }
 
 async fn a_proposal_is_a_lead_of_its_own(backend: Backend) {

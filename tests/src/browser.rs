@@ -190,7 +190,7 @@ fn start_driver() -> Option<(Child, String)> {
         .stderr(Stdio::null())
         .spawn();
     let mut driver =
-        driver.expect("chromedriver is missing: run `cargo xtask test`, which installs it");
+        driver.expect("chromedriver is missing: `cargo xtask test --install` installs it");
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     let port = lines.find_map(|line| {
         let line = line.ok()?;

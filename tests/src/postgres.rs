@@ -276,7 +276,7 @@ fn binaries() -> PathBuf {
     let folder = match std::fs::canonicalize(on_path.trim()) {
         Ok(postgres) => postgres.parent().unwrap().to_owned(),
         Err(_) => newest().unwrap_or_else(|| {
-            panic!("PostgreSQL is missing: run `cargo xtask test`, which installs it")
+            panic!("PostgreSQL is missing: `cargo xtask test --install` installs it")
         }),
     };
     let mut postgres = Command::new(folder.join("postgres"));
@@ -285,8 +285,8 @@ fn binaries() -> PathBuf {
     let number = version.split(") ").nth(1).and_then(|rest| rest.split(['.', ' ']).next());
     assert!(
         number.and_then(|number| number.parse().ok()).is_some_and(|number: u32| number >= OLDEST),
-        "{version} is in {}, but the tests need {OLDEST} or newer: `cargo xtask test` installs one \
-         if there is none",
+        "{version} is in {}, and the tests need {OLDEST} or newer: `cargo xtask test --install` \
+         installs one where there is none",
         folder.display()
     );
     folder

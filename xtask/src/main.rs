@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a terminal")]
 
 mod shell;
+mod install;
 mod tracker;
 mod run;
 mod test;
@@ -32,7 +33,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "test",
-        usage: "[FILTER]    install what the tests need and run them all, or those that match FILTER",
+        usage: "[FILTER]    run all tests, or those whose names contain FILTER",
         run: test::run,
     },
     Task {
@@ -92,5 +93,8 @@ fn usage(named: &str) -> String {
     for task in TASKS {
         text += &format!("  {:<9} {}\n", task.name, task.usage);
     }
-    text.trim_end().to_owned()
+    text += "\
+  --install lets run, test, soak, tracker and pictures install the Debian packages that they miss, as does
+            CI=true in the environment; without it they say which command installs them";
+    text
 }

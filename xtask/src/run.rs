@@ -7,6 +7,7 @@
 
 mod vendor;
 
+use crate::install::Consent;
 use crate::{shell, tracker};
 use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -35,15 +36,18 @@ const ALWAYS_ANEW: &str = "The stand-in then forgets everything, so each run sta
 /// Builds and starts everything; `--year` first fills the store with a year of journeys.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let (mut year, mut vendor) = (false, None);
-    let mut arguments = arguments.iter().map(String::as_str);
+    let (consent, arguments) = Consent::take(arguments);
+    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument {
             "--year" => year = true,
             "--crm" => vendor = Some(Vendor::named(arguments.next().unwrap_or_default())?),
-            _ => bail!("unknown argument; use --year, --crm hubspot or --crm salesforce"),
+            _ => {
+                bail!("the arguments are --year, --crm hubspot or --crm salesforce, and --install")
+            }
         }
     }
-    tracker::run(&[])?;
+    tracker::build(consent)?;
     shell::run("cargo", &["build", "--workspace", "--exclude", "xtask"])?;
     let folder = folder(vendor);
     if vendor.is_some() || !folder.join("ready").is_file() {
@@ -100,7 +104,7 @@ fn settle(folder: &Path, vendor: Option<Vendor>) -> Result<()> {
          secret = \"{secret}\"\nallow_private = true\n"
     )?;
     if let Some(vendor) = vendor {
-        let hook: String = random_bytes()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hook = base16ct::lower::encode_string(&random_bytes()?);
         fs::write(folder.join("hook-secret"), &hook)?;
         text += &vendor.connection(&hook);
     }

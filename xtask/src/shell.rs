@@ -39,12 +39,7 @@ pub(crate) fn read(program: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program is on the PATH, or exists at a path, in which `*` matches any name.
+/// Whether a program is on the PATH, or at a path with `*` for any name. A shell condition may follow it.
 pub(crate) fn is_there(program: &str) -> bool {
     read("sh", &["-c", &format!("command -v {program}")]).is_some()
-}
-
-/// Whether this process may install packages.
-pub(crate) fn is_root() -> bool {
-    read("id", &["-u"]).is_some_and(|id| id.trim() == "0")
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask soak`: runs long rounds of the tests that `cargo xtask test` runs briefly.
 
+use crate::install::Consent;
 use crate::{shell, test};
 use anyhow::{Result, bail};
 
@@ -13,14 +14,14 @@ const FUZZ_SECONDS: &str = "300";
 /// Runs one kind, or all: `crash`, `rules` (optionally with a number of seconds) and `attack` (with
 /// its program's arguments).
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (consent, words) = Consent::take(arguments);
     match words[..] {
         [] => {
-            crash()?;
+            crash(consent)?;
             rules(FUZZ_SECONDS)?;
             attack(&[])
         }
-        ["crash"] => crash(),
+        ["crash"] => crash(consent),
         ["rules"] => rules(FUZZ_SECONDS),
         ["rules", seconds] => rules(seconds),
         ["attack", ref rest @ ..] => attack(rest),
@@ -28,10 +29,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
 }
 
-/// Rounds of kill -9 under load, on both stores.
-fn crash() -> Result<()> {
+/// Rounds of kill -9 under load, on either store.
+fn crash(consent: Consent) -> Result<()> {
     for (tests, rounds) in [("crash::sled", "50"), ("crash::postgres", "20")] {
-        test::tests(&[tests], &[("CLEW_CRASH_ROUNDS", rounds)])?;
+        test::tests(&[tests], &[("CLEW_CRASH_ROUNDS", rounds)], consent)?;
     }
     Ok(())
 }

@@ -1,13 +1,16 @@
-//! `cargo xtask test`: installs what the tests need and runs all of them.
+//! `cargo xtask test`: checks that the programs that the tests need are installed, and runs all tests.
 
+use crate::install::{self, Consent, Needed};
 use crate::{shell, tracker};
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-/// A program that the tests need: the places to look for it, and its Debian package.
-const NEEDED: [(&[&str], &str); 3] = [
+/// The programs that the tests need.
+const NEEDED: [Needed; 4] = [
     (&["chromium"], "chromium"),
     (&["chromedriver"], "chromium-driver"),
     (&["postgres", "/usr/lib/postgresql/*/bin/postgres"], "postgresql"),
+    // For the client that is generated from the OpenAPI document, in a virtual environment.
+    (&["python3 && python3 -c 'import ensurepip, venv'"], "python3-venv"),
 ];
 
 /// What is built and tested together, with one selection of packages: another selection enables
@@ -15,45 +18,25 @@ const NEEDED: [(&[&str], &str); 3] = [
 /// excluded, because it is already built when it runs.
 const EVERYTHING: [&str; 5] = ["--workspace", "--exclude", "xtask", "--bins", "--tests"];
 
-/// Runs all tests; an argument filters them by name.
+/// Runs all tests, or those that match a filter; `--install` installs missing programs.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    // First, so that missing programs are reported before anything is built.
-    install()?;
-    if arguments.is_empty() {
+    let (consent, filter) = Consent::take(arguments);
+    // First of all, so that what is missing is said before anything is built.
+    install::require(&NEEDED, consent)?;
+    if filter.is_empty() {
         // The core alone, so that no other crate enables features that it must work without.
         shell::run("cargo", &["check", "--package", "shared", "--no-default-features"])?;
         shell::run("cargo", &["test", "--package", "xtask"])?;
     }
-    let filter: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    tests(&filter, &[])
+    tests(&filter, &[], consent)
 }
 
 /// Runs the tests that match a filter, with additional environment variables.
-pub(crate) fn tests(filter: &[&str], environment: &[(&str, &str)]) -> Result<()> {
-    install()?;
-    tracker::run(&[])?;
-    // Includes the collector's binary, which the crash tests start and kill.
+pub(crate) fn tests(filter: &[&str], environment: &[(&str, &str)], consent: Consent) -> Result<()> {
+    install::require(&NEEDED, consent)?;
+    tracker::build(consent)?;
+    // With the collector's binary, which the crash tests start and kill.
     shell::run("cargo", &[&["build"], &EVERYTHING[..]].concat())?;
     let command = [&["test"], &EVERYTHING[..], &["--"], filter].concat();
     shell::run_with("cargo", &command, environment)
-}
-
-/// Installs what is missing, or says which command does.
-fn install() -> Result<()> {
-    let is_there = |places: &[&str]| places.iter().any(|place| shell::is_there(place));
-    let missing = || NEEDED.into_iter().filter(|(places, _)| !is_there(places));
-    let packages: Vec<&str> = missing().map(|(_, package)| package).collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    let line = format!("apt-get install -y {}", packages.join(" "));
-    if !shell::is_root() || !shell::is_there("apt-get") {
-        bail!("the tests need {}; install with: sudo {line}", packages.join(" and "));
-    }
-    shell::run("apt-get", &["update"])?;
-    shell::run("apt-get", &[&["install", "-y"], &packages[..]].concat())?;
-    match missing().next() {
-        None => Ok(()),
-        Some((places, _)) => bail!("`{line}` did not install {}", places[0]),
-    }
 }

@@ -61,6 +61,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         }
     }
     complaints.extend(wire_page()?);
+    let read = |name: &str| {
+        fs::read_to_string(shell::root().join(name))
+            .with_context(|| format!("{name} could not be read"))
+    };
+    complaints.extend(pinned_rust(&read("rust-toolchain.toml")?, &read("Cargo.toml")?));
     let prints = arguments.iter().any(|argument| argument == "--modules");
     for root in listed.lines().filter(|name| is_root(name) && shell::root().join(name).is_file()) {
         let read = Crate::read(&shell::root(), root)?;
@@ -142,8 +147,22 @@ fn large_circles(read: &Crate) -> Vec<String> {
     circles.map(complaint).collect()
 }
 
-/// `docs/wire.md` has the hash of the code that it describes, so that a change of the code leads to
-/// a check of the page.
+/// CI builds with the oldest Rust that is supported, as nothing else shows that it suffices.
+fn pinned_rust(toolchain: &str, workspace: &str) -> Option<String> {
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+        line.map(str::to_owned)
+    };
+    let pinned = value(toolchain, "channel");
+    let is_same = pinned.is_some() && pinned == value(workspace, "rust-version");
+    (!is_same).then(|| {
+        "rust-toolchain.toml:1: the channel is not the `rust-version` of Cargo.toml: pin the oldest \
+         Rust that is supported"
+            .to_owned()
+    })
+}
+
+/// The page on the wire carries the hash of the code that it describes: change one, read the other.
 fn wire_page() -> Result<Option<String>> {
     let root = shell::root();
     let files = [
@@ -156,7 +175,7 @@ fn wire_page() -> Result<Option<String>> {
     for file in files {
         hash.update(fs::read(root.join(file)).with_context(|| format!("cannot read {file}"))?);
     }
-    let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = base16ct::lower::encode_string(&hash.finalize()[..8]);
     let page = PathBuf::from("docs/wire.md");
     let text = fs::read_to_string(root.join(&page)).context("cannot read docs/wire.md")?;
     let is_marked = text.contains(&format!("<!-- code: {hash} -->"));
@@ -179,6 +198,20 @@ mod tests {
         let found: Vec<_> =
             complaints.iter().map(|complaint| complaint.split(": ").next()).collect();
         assert_eq!(found, expected.iter().copied().map(Some).collect::<Vec<_>>(), "{complaints:?}");
+    }
+
+    #[test]
+    fn rust_is_pinned_at_the_oldest() {
+        let check = |toolchain: &str, workspace: &str, expected: bool| {
+            let complaint = pinned_rust(toolchain, workspace);
+            assert_eq!(complaint.is_none(), expected, "{toolchain} {workspace}");
+        };
+        let workspace = "[workspace.package]\nrust-version = \"1.95.0\"\n";
+        check("[toolchain]\nchannel = \"1.95.0\"\n", workspace, true);
+        check("channel = \"1.96.0\"", workspace, false);
+        check("channel = \"stable\"", workspace, false);
+        check("channel = \"1.95.0\"", "", false);
+        check("", "", false);
     }
 
     #[test]

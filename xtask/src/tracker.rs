@@ -10,6 +10,7 @@ mod module;
 mod script;
 mod sizes;
 
+use crate::install::Consent;
 use crate::shell;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -18,12 +19,22 @@ use std::{fs, path::Path};
 
 /// Builds the tracker; `--sizes` prints its size.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let show_sizes = match arguments {
+    let (consent, arguments) = Consent::take(arguments);
+    let show_sizes = match arguments[..] {
         [] => false,
-        [flag] if flag == "--sizes" => true,
-        _ => bail!("the only argument is --sizes"),
+        ["--sizes"] => true,
+        _ => bail!("the arguments are --sizes and --install"),
     };
-    let module = module::build()?;
+    let sizes = build(consent)?;
+    if show_sizes {
+        println!("{}", sizes.table());
+    }
+    Ok(())
+}
+
+/// Builds the tracker and says what it weighs; fails where that is over the budget.
+pub(crate) fn build(consent: Consent) -> Result<Sizes> {
+    let module = module::build(consent)?;
     let file = format!("t.{}.wasm", hash(&module.wasm));
     let loader = shell::root().join("tracker-wasm/loader.js");
     let loader = fs::read_to_string(&loader)
@@ -38,16 +49,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     write(&folder, "t.wasm", &module.wasm)?;
 
     let sizes = Sizes::of(loader.as_bytes(), script.as_bytes(), &module.wasm)?;
-    if show_sizes {
-        println!("{}", sizes.table());
-    }
-    sizes.check(module.optimised)
+    sizes.check(module.optimised)?;
+    Ok(sizes)
 }
 
 /// The first 16 hexadecimal digits of a file's SHA-256, so that a file's URL always means the same
 /// content.
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(bytes)[..8])
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {

@@ -10,10 +10,10 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response};
 use shared::limits::DAY_MS;
-use shared::time::parse_http_date;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 use url::{Host, Url};
 
 /// Two clients: one for public addresses only, one that may also reach private ones. Clones share
@@ -134,7 +134,10 @@ pub fn retry_at_ms(headers: &HeaderMap, now_ms: i64) -> Option<i64> {
     let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let at_ms = match after.parse::<u32>() {
         Ok(seconds) => now_ms + i64::from(seconds) * 1000,
-        Err(_) => parse_http_date(after)?,
+        Err(_) => {
+            let date = httpdate::parse_http_date(after).ok()?;
+            i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?
+        }
     };
     Some(at_ms.min(now_ms + DAY_MS))
 }
@@ -242,6 +245,30 @@ mod tests {
             check(&format!("https://{host}/"), false, not_public);
             check(&format!("http://{host}/"), true, "");
         }
+    }
+
+    #[test]
+    fn retries() {
+        // 10:00:00 of that day.
+        const NOW_MS: i64 = 1_795_255_200_000;
+        let check = |after: &str, expected: Option<i64>| {
+            let headers = [(RETRY_AFTER, after.parse().unwrap())].into_iter().collect();
+            assert_eq!(retry_at_ms(&headers, NOW_MS), expected, "{after}");
+        };
+        check("120", Some(NOW_MS + 120_000));
+        check(" 0 ", Some(NOW_MS));
+        check("4294967295", Some(NOW_MS + DAY_MS));
+        // The three forms of RFC 9110.
+        check("Sat, 21 Nov 2026 10:15:04 GMT", Some(NOW_MS + 904_000));
+        check("Saturday, 21-Nov-26 10:15:04 GMT", Some(NOW_MS + 904_000));
+        check("Sat Nov 21 10:15:04 2026", Some(NOW_MS + 904_000));
+        check("Sat, 21 Nov 2026 09:59:00 GMT", Some(NOW_MS - 60_000));
+        check("Fri, 31 Dec 9999 23:59:59 GMT", Some(NOW_MS + DAY_MS));
+        for wrong in ["", "-1", "1.5", "soon", "Sat, 00 Nov 2026 10:15:04 GMT", "Sat, 21 Nov 2026"]
+        {
+            check(wrong, None);
+        }
+        assert_eq!(retry_at_ms(&HeaderMap::new(), NOW_MS), None);
     }
 
     async fn sent(url: &str, allow_private: bool) -> String {

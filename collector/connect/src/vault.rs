@@ -108,6 +108,5 @@ impl Vault {
 }
 
 fn hash(secret: &Secret) -> String {
-    let digest = Sha256::digest(secret.reveal().as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(secret.reveal())[..8])
 }

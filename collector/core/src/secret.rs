@@ -1,5 +1,6 @@
 //! Secrets, which are never printed, and API keys, of which only hashes are kept.
 
+use base16ct::HexDisplay;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -76,8 +77,7 @@ impl KeyHash {
 
 impl fmt::Display for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{:x}", HexDisplay(&self.0))
     }
 }
 
@@ -98,10 +98,7 @@ impl<'de> Deserialize<'de> for KeyHash {
         let digits =
             text.strip_prefix("sha256:").filter(|digits| digits.len() == 64).ok_or_else(wrong)?;
         let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-        }
+        base16ct::mixed::decode(digits, &mut hash).map_err(|_| wrong())?;
         Ok(Self(hash))
     }
 }
@@ -126,6 +123,7 @@ mod tests {
             "sha256:",
             "md5:00",
             &format!("sha256:{}", "zz".repeat(32)),
+            &format!("sha256:{}", "+f".repeat(32)),
             &format!("sha256:{}", "é".repeat(32)),
         ] {
             assert!(serde_json::from_value::<KeyHash>(bad.into()).is_err(), "{bad}");

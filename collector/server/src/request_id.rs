@@ -51,7 +51,7 @@ fn id_of(request: &ServiceRequest) -> String {
     let make = || {
         let core = request.app_data::<Data<Core>>();
         let random: [u8; 16] = core.map(|core| core.random.bytes()).unwrap_or_default();
-        random.iter().map(|byte| format!("{byte:02x}")).collect()
+        base16ct::lower::encode_string(&random)
     };
     trusted_id.unwrap_or_else(make)
 }

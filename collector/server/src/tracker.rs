@@ -48,8 +48,7 @@ fn asset(plain: &'static [u8], brotli: &'static [u8], gzip: &'static [u8]) -> Op
     if plain.is_empty() {
         return None;
     }
-    let digest = Sha256::digest(plain);
-    let hash = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = base16ct::lower::encode_string(&Sha256::digest(plain)[..8]);
     let integrity = format!("sha384-{}", STANDARD.encode(Sha384::digest(plain)));
     Some(Asset { plain, brotli, gzip, hash, integrity })
 }

@@ -131,8 +131,7 @@ fn word(kind: ConversionKind) -> Option<&'static str> {
 }
 
 fn hash(email: &str) -> String {
-    let digest = Sha256::digest(email.trim().to_lowercase().as_bytes());
-    digest.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+    base16ct::lower::encode_string(&Sha256::digest(email.trim().to_lowercase()))
 }
 
 #[cfg(test)]

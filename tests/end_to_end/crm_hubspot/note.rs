@@ -33,7 +33,7 @@ async fn a_journey_is_one_note() {
         assert_eq!(properties["hs_timestamp"], "2026-11-21T10:00:00.000Z");
         assert_eq!(
             properties["hs_note_body"],
-            "<b>Attribution journey #1</b><ol><li>&lt;b&gt;one&lt;/b&gt; &amp; &#39;two&#39;</li>\
+            "<b>Attribution journey #1</b><ol><li>&#60;b&#62;one&#60;/b&#62; &#38; &#39;two&#39;</li>\
              <li>🎉</li></ol><p>clew-journey:0197a2b4-7c1e-7d8a-9f00-000000000001:1</p>"
         );
     }

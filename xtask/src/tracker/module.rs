@@ -1,8 +1,9 @@
 //! Builds the WebAssembly module: compiles it, binds it, removes unreachable code and optimises it.
 
 use super::glue::Glue;
+use crate::install::{self, Consent, Needed};
 use crate::shell;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::{fs, path::Path};
 use walrus::{
     Module as Wasm, RefType,
@@ -11,7 +12,9 @@ use walrus::{
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// A stack of 64 KiB instead of 1 MiB, below the data, so that an overflow traps.
+/// What makes the module smaller.
+const WASM_OPT: Needed = (&["wasm-opt"], "binaryen");
+/// A stack of 64 KiB in place of 1 MiB, below the data, so that to overflow it traps.
 const LINKER: &str = "target.wasm32-unknown-unknown.rustflags=[\
     '-Clink-arg=-zstack-size=65536','-Clink-arg=--stack-first']";
 /// The features that the compiler uses by default. They are listed because a newer wasm-opt knows
@@ -60,7 +63,7 @@ pub(super) struct Module {
 }
 
 /// Builds the module from `tracker-wasm`.
-pub(super) fn build() -> Result<Module> {
+pub(super) fn build(consent: Consent) -> Result<Module> {
     ensure_target()?;
     let package = ["build", "--quiet", "--package", "tracker-wasm", "--profile", "tracker"];
     let place = ["--target", TARGET, "--target-dir", "target", "--config", LINKER];
@@ -87,7 +90,7 @@ pub(super) fn build() -> Result<Module> {
         blank_panic_texts(&mut wasm.data.get_mut(*segment).value);
     }
     let glue = Glue::trim(&text, wasm)?;
-    let (wasm, optimised) = optimise(&wasm.emit_wasm())?;
+    let (wasm, optimised) = optimise(&wasm.emit_wasm(), consent)?;
     Ok(Module { wasm, glue, optimised })
 }
 
@@ -97,9 +100,7 @@ fn ensure_target() -> Result<()> {
     if Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).is_dir() {
         return Ok(());
     }
-    shell::run("rustup", &["target", "add", TARGET]).with_context(|| {
-        format!("the browser target is missing; install it with `rustup target add {TARGET}`")
-    })
+    bail!("the target for browsers is missing. Run: rustup target add {TARGET}")
 }
 
 /// Removes everything that only the function table refers to: closures and futures of js-sys, whose
@@ -158,12 +159,10 @@ impl Visitor<'_> for IndirectCalls {
     }
 }
 
-/// Optimises for size if wasm-opt is installed or can be installed; otherwise prints a warning.
-fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
-    if !has_wasm_opt() {
-        eprintln!(
-            "wasm-opt is not installed (package binaryen), so the module is larger than necessary"
-        );
+/// Optimises for size where wasm-opt is there or may be installed; else says so and goes on.
+fn optimise(wasm: &[u8], consent: Consent) -> Result<(Vec<u8>, bool)> {
+    if let Err(error) = install::require(&[WASM_OPT], consent) {
+        eprintln!("The module stays larger than it need be, without wasm-opt: {error:#}");
         return Ok((wasm.to_vec(), false));
     }
     let folder = shell::root().join("target/tracker-build");
@@ -181,15 +180,6 @@ fn optimise(wasm: &[u8]) -> Result<(Vec<u8>, bool)> {
     shell::run("wasm-opt", &arguments)?;
     let wasm = fs::read(&to).with_context(|| format!("cannot read {}", to.display()))?;
     Ok((wasm, true))
-}
-
-fn has_wasm_opt() -> bool {
-    let there = || shell::read("wasm-opt", &["--version"]).is_some();
-    let is_root = || shell::read("id", &["-u"]).is_some_and(|id| id.trim() == "0");
-    there()
-        || (is_root()
-            && shell::read("apt-get", &["install", "-y", "binaryen"]).is_some()
-            && there())
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ const BUDGET: i64 = 14_000;
 #[derive(Clone, Copy)]
 struct Weight([i64; 3]);
 
-/// The sizes of the tracker's parts.
-pub(super) struct Sizes {
+/// The weights of the tracker's parts.
+pub(crate) struct Sizes {
     loader: Weight,
     script: Weight,
     wasm: Weight,

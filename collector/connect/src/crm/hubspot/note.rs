@@ -7,9 +7,11 @@ use crate::call::Request;
 use crate::crm::note::{LINE_CHARACTERS, Note, NoteMarker};
 use crate::crm::record::RecordRef;
 use crate::error::CallError;
+use askama::filters::{Html, escape};
 use serde_json::{Value, json};
 use shared::cut;
 use shared::time::rfc3339;
+use std::fmt;
 
 /// The maximum length of a note, in characters.
 const MOST_CHARACTERS: usize = 65_536;
@@ -70,19 +72,9 @@ fn html(note: &Note) -> String {
     format!("{head}{lines}{tail}")
 }
 
-/// Escapes any text for HTML.
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            letter => html.push(letter),
-        }
-    }
+/// As text in HTML, whatever it is.
+fn escaped(text: &str) -> impl fmt::Display {
+    let Ok(html) = escape(text, Html);
     html
 }
 
@@ -114,7 +106,7 @@ mod tests {
             (&["a", "b", "c"], "<li>a</li><li>b</li><li>c</li>"),
             (
                 &["<script>alert('x')</script> & \"y\" 🎉"],
-                "<li>&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;y&quot; 🎉</li>",
+                "<li>&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62; &#38; &#34;y&#34; 🎉</li>",
             ),
         ] {
             assert_eq!(html(&note(lines)), format!("{begin}{expected}{end}"));

@@ -30,8 +30,7 @@ fn v3(body: &[u8]) -> String {
 }
 
 fn v1(body: &[u8]) -> String {
-    let hash = Sha256::digest([SECRET.as_bytes(), body].concat());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest([SECRET.as_bytes(), body].concat()))
 }
 
 fn receive(
