@@ -9,24 +9,13 @@ mod share;
 pub use share::{split, split_units};
 
 use fixed::NumberError;
+use rust_iso4217::ALL_MAP;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// Codes with two decimals, including those withdrawn since 2021, which old sales may have.
-const HUNDREDTHS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD \
-    BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR \
-    FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD \
-    KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN \
-    NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS \
-    SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD \
-    XCD XCG YER ZAR ZMW ZWG ANG BGN CUC HRK SLL ZWL";
-/// Codes without decimals.
-const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
-/// Codes with three decimals.
-const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
-/// Units of account with four decimals.
-const TEN_THOUSANDTHS: &str = "CLF UYW";
+/// Codes withdrawn since 2021, which old sales carry; all of them had hundredths.
+const WITHDRAWN: [&str; 6] = ["ANG", "BGN", "CUC", "HRK", "SLL", "ZWL"];
 
 /// An ISO 4217 currency.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,13 +46,18 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let lists = [(HUNDREDTHS, 2), (WHOLE, 0), (THOUSANDTHS, 3), (TEN_THOUSANDTHS, 4)];
-        let find = |(list, exponent): (&'static str, u32)| {
-            let code =
-                list.split_ascii_whitespace().find(|code| code.eq_ignore_ascii_case(text))?;
-            Some(Self { code, exponent })
-        };
-        lists.into_iter().find_map(find).ok_or(MoneyError::Currency)
+        let is = |code: &&str| code.eq_ignore_ascii_case(text);
+        if let Some(code) = WITHDRAWN.into_iter().find(is) {
+            return Ok(Self { code, exponent: 2 });
+        }
+        // Of three letters, so that a long text is not copied to be looked up.
+        let known = (text.len() == 3).then(|| ALL_MAP.get(&text.to_ascii_uppercase())).flatten();
+        // Gold, test codes and currencies withdrawn before then have no minor unit.
+        known
+            .and_then(|known| {
+                Some(Self { code: known.code, exponent: known.unit.try_into().ok()? })
+            })
+            .ok_or(MoneyError::Currency)
     }
 }
 
@@ -154,6 +148,22 @@ impl fmt::Display for Money {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Codes whose minor unit is a hundredth, those withdrawn last.
+    const HUNDREDTHS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD \
+        BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR \
+        FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD \
+        KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN \
+        NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS \
+        SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD \
+        XCD XCG YER ZAR ZMW ZWG ANG BGN CUC HRK SLL ZWL";
+    /// Codes without a minor unit.
+    const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
+    /// Codes whose minor unit is a thousandth.
+    const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
+    /// Codes of units of account with four decimals.
+    const TEN_THOUSANDTHS: &str = "CLF UYW";
 
     fn check(text: &str, code: &str, expected: Result<i64, &str>) {
         let read = code.parse().and_then(|currency| Money::parse(text, currency));
@@ -193,14 +203,36 @@ mod tests {
         for (code, exponent) in cases.into_iter().chain(more) {
             assert_eq!(code.parse::<Currency>().unwrap().exponent(), exponent, "{code}");
         }
-        let codes = [HUNDREDTHS, WHOLE, THOUSANDTHS, TEN_THOUSANDTHS].join(" ");
-        let mut codes: Vec<_> = codes.split_ascii_whitespace().collect();
-        assert!(codes.iter().all(|code| code.len() == 3));
-        let count = codes.len();
-        codes.sort_unstable();
-        codes.dedup();
+    }
+
+    /// Stores hold amounts in these: a newer list may add codes, and none may go.
+    #[test]
+    fn codes() {
+        let lists = [(HUNDREDTHS, 2), (WHOLE, 0), (THOUSANDTHS, 3), (TEN_THOUSANDTHS, 4)];
+        let expected: BTreeMap<String, u32> = lists
+            .into_iter()
+            .flat_map(|(codes, exponent)| {
+                codes.split_whitespace().map(move |code| (code.to_owned(), exponent))
+            })
+            .collect();
+        let letters = || 'A'..='Z';
+        let texts = letters().flat_map(|a| {
+            letters().flat_map(move |b| letters().map(move |c| String::from_iter([a, b, c])))
+        });
+        let found: BTreeMap<String, u32> = texts
+            .filter_map(|text| {
+                let currency: Currency = text.parse().ok()?;
+                assert_eq!(currency.code(), text);
+                assert_eq!(text.to_lowercase().parse(), Ok(currency));
+                Some((text, currency.exponent()))
+            })
+            .collect();
         // 165 in force in 2026, and 6 withdrawn.
-        assert_eq!((codes.len(), count), (171, 171));
+        assert_eq!(found.len(), 171);
+        assert_eq!(found, expected);
+        for wrong in ["", "EU", "EURO", "E R", "ISK ", "\u{131}SK", "€"] {
+            assert_eq!(wrong.parse::<Currency>(), Err(MoneyError::Currency), "{wrong}");
+        }
     }
 
     proptest! {
