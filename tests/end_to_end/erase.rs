@@ -209,7 +209,7 @@ async fn impossible_arguments_are_refused(backend: Backend) {
             output.text
         );
     };
-    check(&["--site", "demo"], "<--before <DATE>|--flagged <AS>>");
+    check(&["--site", "demo"], "<--before <DATE>|--flagged <KIND>>");
     check(&["--before", "2026-11-21"], "--site <SITE>");
     check(&["--site", "demo", "--flagged", "people"], "[possible values: bots]");
     check(

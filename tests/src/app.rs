@@ -177,7 +177,8 @@ impl TestApp {
 pub fn client() -> Client {
     // Fails if another test has installed it, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new()
+    // Shorter than the collector keeps an idle connection, which it may close just as a request begins.
+    Client::builder().pool_idle_timeout(Duration::from_secs(2)).build().unwrap()
 }
 
 /// Sends a request and reads the response.

@@ -16,7 +16,9 @@ pub(crate) struct Consent(bool);
 impl Consent {
     /// Takes `--install` out of a task's arguments. `CI=true` in the environment counts as well.
     pub(crate) fn take(arguments: &[String]) -> (Self, Vec<&str>) {
-        Self::of(arguments, std::env::var("CI").ok().as_deref())
+        #[expect(clippy::disallowed_methods, reason = "a task has no settings but its arguments")]
+        let ci = std::env::var("CI");
+        Self::of(arguments, ci.ok().as_deref())
     }
 
     fn of<'a>(arguments: &'a [String], ci: Option<&str>) -> (Self, Vec<&'a str>) {
