@@ -1,5 +1,5 @@
-//! Slows down clients that were refused for sending too much, or for a webhook that is not signed: sending the next
-//! request at once would cost us more than them.
+//! Slows down clients that were refused for sending too much: sending the next request at once would cost us more than
+//! them.
 
 use crate::problem::Problem;
 use actix_web::Error;
@@ -15,8 +15,8 @@ const DELAY: Duration = Duration::from_millis(250);
 /// Responses that wait at the same time. Others go out at once, so that waiting ones hold no more connections
 /// than these.
 const PLACES: usize = 256;
-/// The problems whose responses wait.
-const SLOW: [&str; 2] = ["rate_limited", "not_signed"];
+/// The problem whose responses wait.
+const SLOW: &str = "rate_limited";
 
 /// The places of waiting responses.
 pub(crate) struct Pace(Semaphore);
@@ -45,7 +45,7 @@ pub(crate) async fn slow_down(
     let is_slow = {
         let extensions = response.response().extensions();
         let problem = extensions.get::<Problem>();
-        problem.is_some_and(|Problem(kind)| SLOW.contains(&kind.as_str()))
+        problem.is_some_and(|Problem(kind)| kind == SLOW)
     };
     if let Some(pace) = pace.filter(|_| is_slow) {
         pace.wait().await;
