@@ -72,6 +72,6 @@ pub mod revenue;
 #[cfg(feature = "rules")]
 pub mod fields;
 
-#[cfg(all(test, feature = "rules"))]
+#[cfg(all(feature = "rules", any(test, feature = "testing")))]
 #[expect(clippy::unwrap_used, reason = "a test's builder may fail the test")]
-mod testing;
+pub mod testing;

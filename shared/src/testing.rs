@@ -1,4 +1,4 @@
-//! Builders for the tests of this crate; not part of the product.
+//! Builders for the tests of this crate and, with the feature `testing`, of others; not part of the product.
 
 use crate::ids::EventId;
 use crate::page_view::{PageView, Totals};
@@ -9,7 +9,7 @@ use url::Url;
 
 /// A page view at a time. `origin` is `""` (nothing), `"own"` or `"excluded"` (such a referrer), a
 /// `utm_source`, or as written: `"?query"`, `"https://referrer/"`, or both with a space between.
-pub(crate) fn view(at_ms: i64, origin: &str) -> PageView {
+pub fn view(at_ms: i64, origin: &str) -> PageView {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let mut random = [0; 10];

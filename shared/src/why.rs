@@ -10,15 +10,13 @@ use crate::page_view::PageView;
 use crate::source::{Label, rules_name};
 use crate::time::rfc3339;
 use crate::visit::{Began, Touch};
-use serde::{Serialize, Serializer};
 
 /// The reason for a touch's source and channel.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Why<'a> {
     /// The rule that decided.
     pub rule: &'a str,
     /// The rule set it belongs to, as `clew check` and `clew reclassify` show it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
     /// The page view's evidence, as written.
     pub evidence: WrittenEvidence<'a>,
@@ -29,24 +27,16 @@ pub struct Why<'a> {
 }
 
 /// Evidence as written.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct WrittenEvidence<'a> {
     /// Campaign tags by parameter name.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub tags: Vec<(&'a str, &'a str)>,
     /// The value of the parameter `source` or `ref`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub source_or_ref: Option<&'a str>,
     /// Click ids by parameter name.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub click_ids: Vec<(&'a str, &'a str)>,
     /// The referrer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<&'a str>,
-}
-
-fn as_object<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().copied())
 }
 
 /// Explains a touch. `page` looks up the page views of the touch's visitor. If the page view that
@@ -354,6 +344,6 @@ mod tests {
         let touch = Journey::derive([&page]).touches.remove(0);
         let why = why(&touch, |_| None);
         assert_eq!((why.rule, why.words.as_str()), (page.label.rule.as_str(), ""));
-        assert_eq!(serde_json::to_value(&why.evidence).unwrap(), serde_json::json!({}));
+        assert_eq!(why.evidence, WrittenEvidence::default());
     }
 }

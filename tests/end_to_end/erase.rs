@@ -180,7 +180,7 @@ async fn a_collector_at_work_goes_on(backend: Backend) {
     let run = async |arguments: &'static [&'static str]| {
         // A command reads no further than it needs; until the collector notices, its export runs on.
         let mut looks = tokio::time::interval(Duration::from_millis(20));
-        loop {
+        for look in 0.. {
             looks.tick().await;
             let storage = Arc::clone(&storage);
             let run = move || erase(&storage, arguments);
@@ -188,7 +188,9 @@ async fn a_collector_at_work_goes_on(backend: Backend) {
             if output.success || !output.text.contains("another export") {
                 return succeeds(output);
             }
+            assert!(look < 100, "the export before never ended: {}", output.text);
         }
+        unreachable!("the loop has no end")
     };
     let gone = [6, 12, 2];
     let dry = run(&["--site", "demo", "--before", "2021-01-01", "--dry-run"]).await;

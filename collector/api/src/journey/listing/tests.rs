@@ -3,41 +3,13 @@
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared::page_view::{PageView, Totals};
-use shared::source::{OwnHosts, Rules};
-use std::sync::LazyLock;
-use url::Url;
+use shared::testing::view;
 
 const MINUTE: i64 = 60_000;
 
-/// A page view at a time, with a `utm_source` or without.
-fn view(number: usize, at_ms: i64, source: &str) -> PageView {
-    let mut random = [0; 10];
-    random[2..].copy_from_slice(&number.to_be_bytes());
-    let query = if source.is_empty() { String::new() } else { format!("?utm_source={source}") };
-    let url = Url::parse(&format!("https://site.example/{query}")).unwrap();
-    static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
-    let evidence = RULES.evidence(&url, "");
-    let label = RULES.label(&evidence, &OwnHosts::new(["site.example"]));
-    PageView {
-        id: EventId::new(at_ms, random),
-        at_ms,
-        received_at_ms: at_ms,
-        url: url.into(),
-        title: String::new(),
-        totals: Totals::default(),
-        evidence,
-        label,
-        rules: 0,
-        bot: None,
-    }
-}
-
 fn history(minutes: &[i64]) -> History {
-    let views = minutes
-        .iter()
-        .enumerate()
-        .map(|(number, at)| view(number, at * MINUTE, ["google", "bing", ""][*at as usize % 3]));
+    let views =
+        minutes.iter().map(|at| view(at * MINUTE, ["google", "bing", ""][*at as usize % 3]));
     History::of_visitor(&views.collect(), i64::MAX)
 }
 

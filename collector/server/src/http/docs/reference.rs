@@ -4,6 +4,9 @@ use super::example::{Example, examples};
 use serde_json::{Map, Value};
 use utoipa::openapi::OpenApi;
 
+/// The most words of a search; further ones are ignored, so that no search costs more than a few milliseconds.
+const SEARCH_WORDS: usize = 8;
+
 /// The whole reference.
 pub(in crate::http) struct Reference {
     /// The paragraphs that it begins with.
@@ -138,7 +141,7 @@ impl Reference {
     /// The operations and types that have all words of a search; all of them if it has none.
     pub(super) fn find(&self, search: &str) -> (Vec<Group<'_>>, Vec<&TypeDoc>) {
         let search = search.to_lowercase();
-        let words: Vec<&str> = search.split_whitespace().collect();
+        let words: Vec<&str> = search.split_whitespace().take(SEARCH_WORDS).collect();
         let is_found = |text: &str| words.iter().all(|word| text.contains(word));
         let groups = self.tags.iter().map(|(name, description)| Group {
             name,
