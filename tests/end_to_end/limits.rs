@@ -172,6 +172,26 @@ async fn connections_are_limited_per_client() {
 }
 
 #[actix_web::test]
+async fn a_client_that_fails_too_often_cannot_connect() {
+    let app = app(&(limits(100, 100, 600) + HOOK), |_| {});
+    // Nearly the largest body, of which nothing comes after the head.
+    let unsigned = post("/hooks/sales", &[], 1 << 20);
+    let mut statuses = Vec::new();
+    for _ in 0..103 {
+        let raw = Raw::sending(&app.url, "127.0.0.2", &unsigned).await;
+        let came = raw.read_until("\r\n\r\n").await;
+        statuses.push(came.get(9..12).unwrap_or_default().to_owned());
+    }
+    let (refused_401, rest) = statuses.split_at(101);
+    assert!(refused_401.iter().all(|status| status == "401"), "{statuses:?}");
+    assert!(rest.iter().all(|status| matches!(status.as_str(), "503" | "")), "{statuses:?}");
+    assert_eq!(app.metric(&refused("client_failures")).await, 2);
+    let other = Raw::sending(&app.url, "127.0.0.3", &get("/healthz")).await;
+    assert!(other.read_until("ok\n").await.starts_with("HTTP/1.1 200 "));
+    app.stop().await;
+}
+
+#[actix_web::test]
 async fn a_proxys_connections_are_not_limited() {
     let app = app(&limits(100, 2, 600), |config| {
         config.trusted_proxies = vec![Network::try_from("127.0.0.2/32".to_owned()).unwrap()];

@@ -7,6 +7,8 @@ use crate::quiet::Quiet;
 pub enum Refusal {
     /// The client has reached its limit of connections.
     ClientConnections,
+    /// The client's keys or signatures were refused too often.
+    ClientFailures,
     /// All connections are in use; new ones wait.
     AllConnections,
     /// A connection ended without a readable request.
@@ -25,8 +27,9 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ClientConnections,
+        Self::ClientFailures,
         Self::AllConnections,
         Self::NoRequest,
         Self::SlowConnection,
@@ -40,6 +43,7 @@ impl Refusal {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientConnections => "client_connections",
+            Self::ClientFailures => "client_failures",
             Self::AllConnections => "all_connections",
             Self::NoRequest => "no_request",
             Self::SlowConnection => "slow_connection",

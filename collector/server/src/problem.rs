@@ -26,6 +26,8 @@ use shared::outcome::DropReason;
 use shared::time::rfc3339;
 use std::fmt;
 
+/// `Retry-After` for a client that may not connect now.
+const CONNECTION_SECONDS: u32 = 5;
 /// `Retry-After` while the disk is full: freeing space takes a while.
 const ROOM_SECONDS: u32 = 60;
 
@@ -66,7 +68,7 @@ pub enum ApiError {
     Store(StoreError),
     /// 503: the request bodies being read use all the memory they may have.
     NoRoom,
-    /// 503: the client has reached its limit of connections.
+    /// 503: the client has reached its limit of connections or of refused keys.
     TooManyConnections,
     /// 503: the store did not report in time whether it accepts writes.
     Busy,
@@ -269,7 +271,8 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_connections",
                 fixed(
-                    "This client has too many connections open. Close some, or send several requests over one.",
+                    "This client has too many connections open, or its keys or signatures were refused \
+                     too often. Retry after the seconds in Retry-After.",
                 ),
             ),
             Self::Busy => (
@@ -339,6 +342,7 @@ impl ResponseError for ApiError {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let seconds = match self {
                 Self::Store(StoreError::Full(_)) => ROOM_SECONDS,
+                Self::TooManyConnections => CONNECTION_SECONDS,
                 _ => 1,
             };
             response.insert_header((header::RETRY_AFTER, seconds));

@@ -2,14 +2,17 @@
 //! how long one may idle.
 //!
 //! actix-web has a deadline for the first request head of a connection, and request bodies have
-//! their own ([`crate::http`]). This module adds two limits. Each client may hold only so many
-//! connections at once. And after each response, a client has limited time to read it and to send
-//! the next complete head; otherwise it could hold a connection forever with a byte a minute.
+//! their own ([`crate::http`]). This module adds three limits. Each client may hold only so many
+//! connections at once. A client whose key or signature is refused again and again cannot connect
+//! for a while: to refuse a connection costs far less than to refuse a request and its body. And
+//! after each response, a client has limited time to read it and to send the next complete head;
+//! otherwise it could hold a connection forever with a byte a minute.
 
 use crate::problem::ApiError;
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use clew_core::{Core, Refusal};
@@ -27,8 +30,11 @@ use std::time::{Duration, Instant};
 const SWEEP: Duration = Duration::from_millis(500);
 /// The slowest rate at which a client may read a response.
 const READ_BYTES_PER_SECOND: u64 = 16 << 10;
-/// The response to a client that has reached its limit of connections, sent before its request is
-/// read.
+/// How often a client's key or signature may be refused within [`FAILURES_TIME`].
+const FAILURES: u32 = 100;
+/// The time over which those are counted.
+const FAILURES_TIME: Duration = Duration::from_secs(10);
+/// The response to a client that may not connect now, sent before its request is read.
 const REFUSED: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
     Connection: close\r\n\r\n";
@@ -46,7 +52,22 @@ pub(crate) struct Sockets {
 struct Open {
     last_id: u64,
     sockets: HashMap<u64, Arc<Socket>>,
-    clients: HashMap<IpAddr, usize>,
+    clients: HashMap<IpAddr, Client>,
+}
+
+/// A client with open connections or recent failures.
+#[derive(Default)]
+struct Client {
+    connections: usize,
+    failures: Failures,
+}
+
+/// How often a client's key or signature was refused.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    /// When counting starts afresh; `None` before the first failure.
+    until: Option<Instant>,
 }
 
 /// One connection.
@@ -105,17 +126,27 @@ impl Sockets {
         (!is_proxy).then(|| client(peer))
     }
 
-    /// Counts a client's new connection, unless the client has reached its limit.
+    /// Counts a client's new connection, unless the client has reached a limit.
     fn count(&self, client: IpAddr) -> Result<IpAddr, ()> {
         let most = self.settings.get().config.limits.connections_per_client;
         let mut open = lock(&self.open);
-        let count = open.clients.entry(client).or_default();
-        if *count < most {
-            *count += 1;
+        let known = open.clients.entry(client).or_default();
+        let is_barred = known.failures.are_too_many(Instant::now());
+        if !is_barred && known.connections < most {
+            known.connections += 1;
             return Ok(client);
         }
         drop(open);
-        if let Some(count) = self.core.refused(Refusal::ClientConnections) {
+        if is_barred {
+            if let Some(count) = self.core.refused(Refusal::ClientFailures) {
+                tracing::warn!(
+                    count,
+                    "connections were refused: a client's keys or signatures were refused more than \
+                     {FAILURES} times in {} s; if it is your own proxy, add it to trusted_proxies",
+                    FAILURES_TIME.as_secs()
+                );
+            }
+        } else if let Some(count) = self.core.refused(Refusal::ClientConnections) {
             tracing::warn!(
                 count,
                 "connections were refused: a client has reached limits.connections_per_client; if it is \
@@ -147,12 +178,22 @@ impl Sockets {
         Entry { sockets: Arc::clone(self), id, client, socket }
     }
 
+    /// Counts that a client's key or signature was refused; whether that happened too often.
+    fn fail(&self, client: IpAddr, now: Instant) -> bool {
+        let mut open = lock(&self.open);
+        let failures = &mut open.clients.entry(client).or_default().failures;
+        failures.add(now);
+        failures.are_too_many(now)
+    }
+
     /// Shuts down overdue connections in an endless loop.
     pub(crate) async fn sweep(self: Arc<Self>) {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
             interval.tick().await;
-            self.end_overdue(Instant::now());
+            let now = Instant::now();
+            self.end_overdue(now);
+            lock(&self.open).clients.retain(|_, client| client.is_of_use(now));
         }
     }
 
@@ -176,12 +217,36 @@ impl Sockets {
 
 impl Open {
     fn leave(&mut self, client: IpAddr) {
-        if let Some(count) = self.clients.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
+        let now = Instant::now();
+        if let Some(known) = self.clients.get_mut(&client) {
+            known.connections -= 1;
+            if !known.is_of_use(now) {
                 self.clients.remove(&client);
             }
         }
+    }
+}
+
+impl Client {
+    fn is_of_use(&self, now: Instant) -> bool {
+        self.connections > 0 || self.failures.is_counting(now)
+    }
+}
+
+impl Failures {
+    fn is_counting(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+
+    fn are_too_many(&self, now: Instant) -> bool {
+        self.count > FAILURES && self.is_counting(now)
+    }
+
+    fn add(&mut self, now: Instant) {
+        if !self.is_counting(now) {
+            *self = Self { count: 0, until: Some(now + FAILURES_TIME) };
+        }
+        self.count += 1;
     }
 }
 
@@ -195,6 +260,12 @@ impl Socket {
         *lock(&self.rests_until) = None;
         // The client may be gone already.
         let _ = shutdown(&self.descriptor, Shutdown::Both);
+    }
+
+    /// Reads nothing more, so that the rest of a body costs nothing; a response can still be sent.
+    fn deafen(&self) {
+        // The client may be gone already.
+        let _ = shutdown(&self.descriptor, Shutdown::Read);
     }
 
     fn work(&self) {
@@ -235,14 +306,20 @@ pub(crate) async fn watch(
     if request.conn_data::<Refused>().is_some() {
         return Err(ApiError::TooManyConnections.into());
     }
-    let entry = request.conn_data::<Entry>();
-    let Some(socket) = entry.map(|entry| Arc::clone(&entry.socket)) else {
+    let Some(entry) = request.conn_data::<Entry>() else {
         return next.call(request).await;
     };
-    let longest = entry
-        .map_or(Duration::ZERO, |entry| entry.sockets.settings.get().config.limits.request_time());
+    let (sockets, socket) = (Arc::clone(&entry.sockets), Arc::clone(&entry.socket));
+    let client = entry.client;
     socket.work();
     let answered = next.call(request).await;
+    if let (Some(client), Ok(response)) = (client, &answered)
+        && response.status() == StatusCode::UNAUTHORIZED
+        && sockets.fail(client, Instant::now())
+    {
+        socket.deafen();
+    }
+    let longest = sockets.settings.get().config.limits.request_time();
     let bytes = match answered.as_ref().map(|answered| answered.response().body().size()) {
         Ok(BodySize::Sized(bytes)) => bytes,
         _ => 0,
@@ -266,6 +343,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_forgotten() {
+        let (mut failures, start) = (Failures::default(), Instant::now());
+        for _ in 0..FAILURES {
+            failures.add(start);
+        }
+        assert!(!failures.are_too_many(start));
+        failures.add(start);
+        assert!(failures.are_too_many(start));
+        let end = start + FAILURES_TIME;
+        assert!(failures.are_too_many(end - Duration::from_millis(1)));
+        assert!(!failures.are_too_many(end) && !failures.is_counting(end));
+        failures.add(end);
+        assert!(!failures.are_too_many(end) && failures.is_counting(end));
+    }
 
     #[test]
     fn clients() {
