@@ -6,6 +6,7 @@
 //! an operator's own rules ([`custom`]) come first. `docs/sources.md` has the whole table.
 
 pub mod custom;
+pub(crate) mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,13 +62,17 @@ pub enum Category {
     DisplayAds,
     /// A payment or login page: coming back from it is not a new touch.
     Excluded,
+    /// A network or redirector of partners who are paid for their links.
+    Affiliate,
+    /// A site that sends made-up referrers.
+    Spam,
     /// A known site of no other category.
     Site,
 }
 
 impl Category {
     /// The category names used in tables.
-    pub(crate) const NAMES: [&str; 11] = [
+    pub(crate) const NAMES: [&str; 13] = [
         "search",
         "portal",
         "social",
@@ -78,8 +83,33 @@ impl Category {
         "search_ads",
         "display_ads",
         "excluded",
+        "affiliate",
+        "spam",
         "site",
     ];
+
+    /// Whether a tag can name a source of this category: exclusions and ad frames only apply to
+    /// referrers.
+    pub(crate) fn can_be_named(self) -> bool {
+        !matches!(
+            self,
+            Self::Excluded | Self::SearchAds | Self::DisplayAds | Self::Portal | Self::Spam
+        )
+    }
+
+    /// The medium of a visitor who comes from a source of this category.
+    pub(crate) fn medium(self) -> &'static str {
+        match self {
+            Self::Search | Self::Portal => "organic",
+            Self::Social => "social",
+            Self::Assistant => "ai-assistant",
+            Self::Email => "email",
+            Self::Affiliate => "affiliate",
+            Self::SearchAds => "cpc",
+            Self::DisplayAds => "display",
+            Self::Video | Self::Shopping | Self::Excluded | Self::Spam | Self::Site => "referral",
+        }
+    }
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
         let all = [
@@ -93,6 +123,8 @@ impl Category {
             Self::SearchAds,
             Self::DisplayAds,
             Self::Excluded,
+            Self::Affiliate,
+            Self::Spam,
             Self::Site,
         ];
         Self::NAMES.iter().zip(all).find(|(name, _)| **name == word).map(|(_, category)| category)
@@ -110,14 +142,16 @@ pub struct Signals<'a> {
     pub campaign: &'a str,
     /// The source's category, if known.
     pub category: Option<Category>,
+    /// Whether something besides the medium proves that the click was paid for.
+    pub proven: bool,
 }
 
 impl Channel {
     /// Returns the channel and the name of the row that matched. Every input has a channel.
     pub fn of(signals: Signals<'_>) -> (Self, &'static str) {
-        let Signals { source, medium, campaign, category } = signals;
+        let Signals { source, medium, campaign, category, proven } = signals;
         let is = |wanted: Category| category == Some(wanted);
-        let paid = is_paid(medium);
+        let paid = is_paid(medium) || proven;
         let search = is(Category::Search) || is(Category::Portal);
         let shopping = is(Category::Shopping) || is_shop(campaign);
         let untold = matches!(medium, "" | "(none)" | "(not set)");
@@ -125,6 +159,7 @@ impl Channel {
             () if source == "(direct)" && untold => (Self::Direct, "direct"),
             () if campaign.contains("cross-network") => (Self::CrossNetwork, "cross_network"),
             () if paid && shopping => (Self::PaidShopping, "paid_shopping"),
+            () if proven && medium.contains("video") => (Self::PaidVideo, "paid_video_medium"),
             () if paid && search => (Self::PaidSearch, "paid_search"),
             () if paid && is(Category::Social) => (Self::PaidSocial, "paid_social"),
             () if paid && is(Category::Video) => (Self::PaidVideo, "paid_video"),
@@ -243,6 +278,19 @@ fn is_paid(medium: &str) -> bool {
     medium.contains("cp") || matches!(medium, "ppc" | "retargeting") || medium.starts_with("paid")
 }
 
+/// Whether the words say by what means the link was delivered: a click id then came with a copied
+/// link, or proves no more than they say.
+pub(crate) fn says_how(source: &str, medium: &str) -> bool {
+    is_display(medium)
+        || is_mail(medium)
+        || is_mail(source)
+        || matches!(medium, "affiliate" | "audio" | "sms" | "offline" | "referral" | "app" | "link")
+        || source == "sms"
+        || source == "firebase"
+        || medium.ends_with("push")
+        || medium.contains("notification")
+}
+
 fn is_display(medium: &str) -> bool {
     matches!(medium, "display" | "banner" | "expandable" | "interstitial" | "cpm")
 }
@@ -285,7 +333,7 @@ mod tests {
         category: Option<Category>,
         expected: Channel,
     ) {
-        let signals = Signals { source, medium, campaign, category };
+        let signals = Signals { source, medium, campaign, category, proven: false };
         assert_eq!(Channel::of(signals).0, expected, "{source} {medium} {campaign}");
     }
 
@@ -383,6 +431,26 @@ mod tests {
         check("partner", "affiliates", "", None, C::Other);
         check("email", "referral", "", None, C::Referral);
         check("gmail", "referral", "", Some(Email), C::Referral);
+    }
+
+    #[test]
+    fn proof_of_payment() {
+        use Category::*;
+        for (medium, category, expected) in [
+            ("sea", Some(Search), Channel::PaidSearch),
+            ("organic", Some(Search), Channel::PaidSearch),
+            ("social", Some(Social), Channel::PaidSocial),
+            ("video", Some(Search), Channel::PaidVideo),
+            ("brand", None, Channel::PaidOther),
+            ("display", Some(Search), Channel::Display),
+            ("email", Some(Search), Channel::OrganicSearch),
+            ("affiliate", None, Channel::Affiliates),
+            ("web-push", None, Channel::MobilePush),
+        ] {
+            let proven = !says_how("x", medium);
+            let signals = Signals { source: "x", medium, campaign: "", category, proven };
+            assert_eq!(Channel::of(signals).0, expected, "{medium}");
+        }
     }
 
     #[test]

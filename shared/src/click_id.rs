@@ -5,9 +5,14 @@
 //! order of precedence: of several ids the first in the table decides. `docs/sources.md` says how
 //! click ids rank against tags and referrers.
 
+use crate::evidence::Tag;
+use crate::pattern::like;
 use crate::rows::{TableError, rows};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// What a row consists of.
+const COLUMNS: &str = "should be parameter,source,medium,kind[,campaign[,values]]";
 
 /// A click id from a landing page's URL.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -17,6 +22,46 @@ pub struct ClickId {
     /// Its value with its case kept, at most `limits::CLICK_ID_BYTES`; empty if the value would
     /// identify a person.
     pub value: String,
+}
+
+/// Click ids whose value is made anew for each click.
+const ONE_CLICK: &[&str] = &[
+    "a8",
+    "awc",
+    "cjevent",
+    "clickref",
+    "dclid",
+    "dicbo",
+    "fbclid",
+    "gbraid",
+    "gclid",
+    "irclickid",
+    "ldtag_cl",
+    "li_fat_id",
+    "msclkid",
+    "napm",
+    "ndclid",
+    "qclid",
+    "rdt_cid",
+    "sccid",
+    "sscid",
+    "tblci",
+    "tduid",
+    "ttclid",
+    "twclid",
+    "vmcid",
+    "wbraid",
+    "yclid",
+    "ysclid",
+    "zanpid",
+];
+
+impl ClickId {
+    /// Whether its value is made anew for each click, so that the same value again is not another
+    /// click.
+    pub fn names_one_click(&self) -> bool {
+        !self.value.is_empty() && ONE_CLICK.contains(&self.name.as_str())
+    }
 }
 
 /// What a parameter proves.
@@ -38,6 +83,8 @@ pub enum ClickKind {
     Stored,
     /// Not kept, and removed from the page's URL.
     Noise,
+    /// A tag that a platform adds, which every `utm_` tag outranks.
+    Tag(Tag),
 }
 
 impl ClickKind {
@@ -51,8 +98,19 @@ impl ClickKind {
             "personal" => Self::Personal,
             "stored" => Self::Stored,
             "noise" => Self::Noise,
+            "source_tag" => Self::Tag(Tag::Source),
+            "medium_tag" => Self::Tag(Tag::Medium),
+            "campaign_tag" => Self::Tag(Tag::Campaign),
+            "campaign_id_tag" => Self::Tag(Tag::CampaignId),
+            "term_tag" => Self::Tag(Tag::Term),
+            "content_tag" => Self::Tag(Tag::Content),
             _ => return None,
         })
+    }
+
+    /// Whether the parameter is kept as a click id.
+    pub fn is_kept(self) -> bool {
+        !matches!(self, Self::Noise | Self::Tag(_))
     }
 }
 
@@ -69,12 +127,14 @@ pub struct ClickIdRule {
     pub kind: ClickKind,
     /// Its place in the table; the lowest wins.
     pub rank: usize,
+    /// The values that it is about, in which `*` stands for any text; empty means all.
+    values: Vec<String>,
 }
 
 impl ClickIdRule {
     /// Whether it says where a visitor came from.
     pub fn decides(&self) -> bool {
-        !matches!(self.kind, ClickKind::Stored | ClickKind::Noise)
+        self.kind.is_kept() && self.kind != ClickKind::Stored
     }
 
     /// Whether it proves that the click was paid for. Its medium then applies when no tag gives
@@ -87,40 +147,53 @@ impl ClickIdRule {
 /// The table.
 #[derive(Clone, Debug, Default)]
 pub struct ClickIds {
-    exact: HashMap<String, ClickIdRule>,
+    /// The rows of each parameter, in their order.
+    exact: HashMap<String, Vec<ClickIdRule>>,
+    /// The number of rows that were added.
+    added: usize,
     /// The names that end in `*`, without the `*`.
     prefixes: Vec<(String, ClickIdRule)>,
 }
 
 impl ClickIds {
-    /// Adds the rows of a text, `parameter,source,medium,kind[,campaign]`. A row replaces an
-    /// earlier text's row for the same parameter.
+    /// Adds the rows of a text, `parameter,source,medium,kind[,campaign[,values]]`. Of the rows of
+    /// one parameter, the first whose values match counts. A text's rows replace the rows of
+    /// earlier texts for the same parameter, unless they are about some of its values only.
     ///
     /// # Errors
-    /// [`TableError`] for the first line that is not a valid row, or that repeats a parameter of
-    /// the same text.
+    /// [`TableError`] for the first line that is not a valid row, or that repeats a parameter and
+    /// its values.
     pub fn add(&mut self, table: &str) -> Result<(), TableError> {
-        let mut seen = std::collections::HashSet::new();
-        let first = self.exact.len() + self.prefixes.len();
+        let mut seen = HashSet::new();
+        let mut fresh: HashMap<String, Vec<ClickIdRule>> = HashMap::new();
         for (index, line) in rows(table) {
             let wrong = |reason: &str| TableError { line: index, reason: reason.to_owned() };
             let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-            let (name, source, medium, kind, campaign) = match cells[..] {
-                [name, source, medium, kind] => (name, source, medium, kind, ""),
-                [name, source, medium, kind, campaign] => (name, source, medium, kind, campaign),
-                _ => return Err(wrong("should be parameter,source,medium,kind[,campaign]")),
+            let [name, source, medium, kind, ref more @ ..] = cells[..] else {
+                return Err(wrong(COLUMNS));
+            };
+            let (campaign, values) = match more {
+                [] => ("", ""),
+                [campaign] => (*campaign, ""),
+                [campaign, values] => (*campaign, *values),
+                _ => return Err(wrong(COLUMNS)),
             };
             let name = name.to_lowercase();
             let kind = ClickKind::parse(kind).ok_or_else(|| {
-                wrong("the kind should be paid, affiliate, organic, share, email, personal, stored or noise")
+                wrong(
+                    "the kind should be paid, affiliate, organic, share, email, personal, stored, noise, or \
+                     a tag such as term_tag",
+                )
             })?;
             let rule = ClickIdRule {
                 source: source.to_lowercase(),
                 medium: medium.to_lowercase(),
                 campaign: (!campaign.is_empty()).then(|| campaign.to_owned()),
                 kind,
-                rank: first + index,
+                rank: self.added,
+                values: values.split_whitespace().map(str::to_lowercase).collect(),
             };
+            self.added += 1;
             if rule.decides() && (source.is_empty() || medium.is_empty()) {
                 return Err(wrong("needs a source and a medium"));
             }
@@ -131,25 +204,48 @@ impl ClickIds {
                     "the parameter should be letters, digits, `_`, `-` and `.`, optionally ending in `*`",
                 ));
             }
-            if !seen.insert(name.clone()) {
+            if !seen.insert((name.clone(), rule.values.clone())) {
                 return Err(wrong("the parameter is in the table twice"));
             }
             match name.strip_suffix('*') {
+                Some(_) if !rule.values.is_empty() => {
+                    return Err(wrong("a parameter that ends in `*` cannot have values"));
+                }
                 Some(prefix) => {
                     self.prefixes.retain(|(other, _)| other != prefix);
                     self.prefixes.push((prefix.to_owned(), rule));
                 }
-                None => drop(self.exact.insert(name, rule)),
+                None => fresh.entry(name).or_default().push(rule),
             }
+        }
+        for (name, mut rules) in fresh {
+            let known = self.exact.entry(name).or_default();
+            if rules.iter().all(|rule| !rule.values.is_empty()) {
+                rules.append(known);
+            }
+            *known = rules;
         }
         Ok(())
     }
 
-    /// The row for a parameter; `name` is in lower case.
+    /// The first row for a parameter; `name` is in lower case.
     pub fn rule(&self, name: &str) -> Option<&ClickIdRule> {
         let by_prefix =
             || self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()));
-        self.exact.get(name).or_else(|| by_prefix().map(|(_, rule)| rule))
+        let exact = self.exact.get(name).and_then(|rules| rules.first());
+        exact.or_else(|| by_prefix().map(|(_, rule)| rule))
+    }
+
+    /// The row for a parameter with this value; `name` is in lower case.
+    pub fn rule_for(&self, name: &str, value: &str) -> Option<&ClickIdRule> {
+        let Some(rules) = self.exact.get(name) else { return self.rule(name) };
+        rules.iter().find(|rule| rule.is_about(value))
+    }
+}
+
+impl ClickIdRule {
+    fn is_about(&self, value: &str) -> bool {
+        self.values.is_empty() || self.values.iter().any(|pattern| like(pattern, value))
     }
 }
 

@@ -4,6 +4,10 @@
 //! Evidence is stored as it came, so that later rules can judge the same page view again. The
 //! stored URL no longer contains the evidence, nor tokens that identify the recipient of an e-mail.
 
+mod parameters;
+
+pub(crate) use parameters::unescaped;
+
 pub use crate::host::normal_host;
 
 use crate::click_id::{ClickId, ClickIds, ClickKind};
@@ -30,9 +34,11 @@ pub struct Evidence {
     pub weak_source: Option<String>,
     /// All click ids found, in the order of the table.
     pub click_ids: Vec<ClickId>,
-    /// The referrer as sent, without fragment, user and personal tokens.
+    /// The referrer as sent, without fragment, user and personal tokens. If there is none, and an
+    /// app showed the page in its own browser, `in-app://` and that app's word in the user agent.
     pub referrer: Option<String>,
-    /// The referrer's host in lower case, without `www.`; for `android-app://` the app's package.
+    /// The referrer's host in lower case, without `www.`; for `android-app://` the app's package,
+    /// for `in-app://` the word.
     pub referrer_host: Option<String>,
 }
 
@@ -69,47 +75,69 @@ const TAGS: &[(&str, Tag, u8)] = &[
     ("gad_campaignid", Tag::CampaignId, 4),
 ];
 
-#[derive(Clone, Copy)]
-enum Tag {
+/// The rank of the tags that platforms of their own add, as listed in the table of click ids.
+const PLATFORM_RANK: usize = 8;
+/// The parameter in which redirects pass on the referrer.
+const PASSED_REFERRER: &str = "utm_referrer";
+/// The scheme of the referrer that stands for an app's own browser.
+pub(crate) const IN_APP: &str = "in-app";
+
+/// What a tag says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tag {
+    /// The source.
     Source,
+    /// The medium.
     Medium,
+    /// The campaign's name.
     Campaign,
+    /// The campaign's id.
     CampaignId,
+    /// The search term that was bought.
     Term,
+    /// The advertisement or link.
     Content,
 }
 
 /// Placeholders that tools write for a missing value.
 const EMPTY: &[&str] = &["null", "undefined", "(not set)", "(direct)", "(none)"];
 
+/// The place of the fragment among the parts of an address that are read.
+const FRAGMENT: usize = 2;
+
 /// The longest value of `source` or `ref` that can be a source name.
 const WEAK_BYTES: usize = 64;
 
 impl Evidence {
-    /// Reads the evidence of a page view, first from the query, then from the fragment. Of a
-    /// repeated parameter the first value that is not a placeholder counts. A referrer that does
-    /// not parse is ignored.
+    /// Reads the evidence of a page view, first from the query (and what stands in the path in its
+    /// place), then from the fragment. Of a repeated parameter the first value that is not a
+    /// placeholder counts. A referrer that does not parse is ignored.
     pub fn read(url: &Url, referrer: &str, table: &ClickIds) -> Self {
         let mut evidence = Self::default();
-        let mut ranks = [u8::MAX; 6];
+        let mut ranks = [usize::MAX; 6];
         let mut weak = [None, None];
-        let query = url.query().unwrap_or_default();
-        let fragment = url.fragment().filter(|text| text.contains('=')).unwrap_or_default();
-        // `#/page?utm_source=x` as well as `#utm_source=x`.
-        let fragment = fragment.rsplit_once('?').map_or(fragment, |(_, query)| query);
-        for (part, text) in [query, fragment].into_iter().enumerate() {
-            for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-                let value = value.trim();
+        let mut passed = None;
+        let mut has_tags = false;
+        let is_known = |name: &str| table.rule(name).is_some();
+        let path = parameters::in_path(url.path(), &is_known).map(|(_, from)| &url.path()[from..]);
+        let fragment = url.fragment().filter(|text| text.contains('='));
+        for (part, text) in [path, url.query(), fragment].into_iter().enumerate() {
+            for pair in parameters::split(text.unwrap_or_default(), &is_known) {
+                let pair = parameters::read(pair, &is_known);
+                let (name, value) = (pair.name.as_str(), pair.value.trim());
                 if value.is_empty() || EMPTY.iter().any(|word| value.eq_ignore_ascii_case(word)) {
                     continue;
                 }
-                let name = parameter(&name);
                 // A tag in the fragment never outranks one in the query.
-                evidence.take_tag(&name, value, 8 * part as u8, &mut ranks);
-                evidence.take_click_id(&name, value, table);
-                let weak = match name.as_ref() {
-                    "source" if part == 0 => &mut weak[0],
-                    "ref" if part == 0 => &mut weak[1],
+                evidence.take_tag(name, value, part, table, &mut ranks);
+                evidence.take_click_id(name, value, table);
+                has_tags |= TAGS.iter().any(|(tag, _, _)| *tag == name);
+                if name == PASSED_REFERRER {
+                    passed = passed.or_else(|| Some(value.to_owned()));
+                }
+                let weak = match name {
+                    "source" if part == 1 => &mut weak[0],
+                    "ref" if part == 1 => &mut weak[1],
                     _ => continue,
                 };
                 if weak.is_none() {
@@ -117,17 +145,54 @@ impl Evidence {
                 }
             }
         }
+        let is_placed = evidence.source.is_some() || evidence.medium.is_some();
+        if !has_tags && !is_placed && evidence.click_ids.is_empty() {
+            // What platforms add to a click id says nothing without one.
+            [evidence.term, evidence.content, evidence.campaign, evidence.campaign_id] =
+                [const { None }; 4];
+        }
         evidence.weak_source = weak.into_iter().flatten().next();
         evidence.click_ids.sort_by_key(|id| table.rule(&id.name).map(|rule| rule.rank));
-        if let Some((address, host)) = referrer_parts(referrer, table) {
+        let sent = referrer_parts(referrer, table);
+        let own = url.host_str().map(normal_host);
+        // A redirect hides the referrer, or puts the site's own page in its place.
+        let is_hidden = sent.as_ref().is_none_or(|(_, host)| own.as_ref() == Some(host));
+        let passed = passed.filter(|_| is_hidden);
+        let passed = passed.and_then(|passed| referrer_parts(&passed, table));
+        if let Some((address, host)) = passed.or(sent) {
             evidence.referrer = Some(address);
             evidence.referrer_host = Some(host);
         }
         evidence
     }
 
-    fn take_tag(&mut self, name: &str, value: &str, part: u8, ranks: &mut [u8; 6]) {
-        let Some((_, tag, rank)) = TAGS.iter().find(|(known, _, _)| *known == name) else { return };
+    /// Notes the app whose own browser showed the page, unless there is a referrer.
+    pub fn in_app<'a>(mut self, word: impl FnOnce() -> Option<&'a str>) -> Self {
+        if self.referrer.is_none()
+            && let Some(word) = word()
+        {
+            self.referrer = Some(format!("{IN_APP}://{}", word.trim()));
+            self.referrer_host = Some(word.trim().to_owned());
+        }
+        self
+    }
+
+    fn take_tag(
+        &mut self,
+        name: &str,
+        value: &str,
+        part: usize,
+        table: &ClickIds,
+        ranks: &mut [usize; 6],
+    ) {
+        let known = TAGS.iter().find(|(known, _, _)| *known == name);
+        let known = known.map(|(_, tag, rank)| (*tag, usize::from(*rank)));
+        let of_platform = || {
+            let rule = table.rule(name)?;
+            let ClickKind::Tag(tag) = rule.kind else { return None };
+            Some((tag, PLATFORM_RANK + rule.rank))
+        };
+        let Some((tag, rank)) = known.or_else(of_platform) else { return };
         let field = match tag {
             Tag::Source => &mut self.source,
             Tag::Medium => &mut self.medium,
@@ -136,15 +201,16 @@ impl Evidence {
             Tag::Term => &mut self.term,
             Tag::Content => &mut self.content,
         };
-        let best = &mut ranks[*tag as usize];
-        if part + rank < *best {
-            *best = part + rank;
-            *field = Some(cut(value, limits::TAG_BYTES).to_owned());
+        let rank = rank + if part == FRAGMENT { usize::MAX / 2 } else { 0 };
+        let best = &mut ranks[tag as usize];
+        if rank < *best {
+            *best = rank;
+            *field = Some(cut(&parameters::unescaped(value), limits::TAG_BYTES).to_owned());
         }
     }
 
     fn take_click_id(&mut self, name: &str, value: &str, table: &ClickIds) {
-        let Some(rule) = table.rule(name).filter(|rule| rule.kind != ClickKind::Noise) else {
+        let Some(rule) = table.rule_for(name, value).filter(|rule| rule.kind.is_kept()) else {
             return;
         };
         if self.click_ids.iter().any(|id| id.name == name) {
@@ -155,10 +221,17 @@ impl Evidence {
         self.click_ids.push(ClickId { name: cut(name, limits::TAG_BYTES).to_owned(), value });
     }
 
-    /// Whether the landing page's URL has campaign tags.
+    /// Whether the landing page's URL has campaign tags. Platforms add a search term and the
+    /// campaign's id to their click ids, so beside one they do not count.
     pub fn is_tagged(&self) -> bool {
-        let tags = [&self.source, &self.medium, &self.campaign, &self.term, &self.content];
-        tags.into_iter().any(Option::is_some) || self.has_utm_id()
+        let tags = [&self.source, &self.medium, &self.campaign, &self.content];
+        tags.into_iter().any(Option::is_some)
+            || (self.click_ids.is_empty() && (self.term.is_some() || self.campaign_id.is_some()))
+    }
+
+    /// The campaign that tags name, or else the source that they name.
+    pub fn tagged_campaign(&self) -> Option<&str> {
+        self.campaign.as_deref().or(self.source.as_deref())
     }
 
     /// Whether the campaign id is from a tag, and not from Google Ads.
@@ -173,29 +246,32 @@ impl Evidence {
 pub fn clean_url(url: &Url, table: &ClickIds) -> String {
     let mut clean = url.clone();
     clean.set_fragment(None);
-    strip(&mut clean, |name| table.rule(name).is_some());
+    let is_known = |name: &str| table.rule(name).is_some();
+    if let Some((end, _)) = parameters::in_path(url.path(), &is_known) {
+        clean.set_path(&url.path()[..end]);
+    }
+    strip(&mut clean, &is_known);
     crate::cut::url(clean.into(), limits::STORED_URL_BYTES).unwrap_or_default()
 }
 
 /// Removes user, password and the parameters that `is_out` selects (it gets names in lower case).
-fn strip(url: &mut Url, is_out: impl Fn(&str) -> bool) {
+fn strip(url: &mut Url, is_out: &dyn Fn(&str) -> bool) {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     let Some(query) = url.query() else { return };
     // Parameters that stay keep their exact spelling.
-    let named = |pair: &&str| {
-        let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
-        name.is_some_and(|name| is_out(&parameter(&name)))
-    };
-    if !query.split('&').any(|pair| named(&pair)) {
-        if query.is_empty() {
-            url.set_query(None);
-        }
+    let parts = parameters::split(query, is_out);
+    let kept: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !is_out(&parameters::read(part, is_out).name))
+        .collect();
+    if kept.len() == parts.len() && !query.is_empty() {
         return;
     }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !named(pair)).collect();
     let kept = kept.join("&");
-    url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+    let kept = kept.trim_start_matches('&');
+    url.set_query(Some(kept).filter(|kept| !kept.is_empty()));
 }
 
 fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> {
@@ -208,7 +284,9 @@ fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> 
     if host.is_empty() {
         return None;
     }
-    strip(&mut url, |name| table.rule(name).is_some_and(|rule| rule.kind == ClickKind::Personal));
+    strip(&mut url, &|name: &str| {
+        table.rule(name).is_some_and(|rule| rule.kind == ClickKind::Personal)
+    });
     // Older search pages put the search word into the fragment.
     if url.fragment().is_some_and(|fragment| !fragment.contains('=')) {
         url.set_fragment(None);
@@ -227,19 +305,6 @@ fn name_in(value: &str) -> Option<String> {
         && value.bytes().all(plain)
         && value.bytes().any(|byte| byte.is_ascii_alphabetic());
     is_name.then(|| value.to_owned())
-}
-
-/// A parameter's name in lower case. Pages that escape their links twice write `&amp;` between
-/// parameters.
-fn parameter(name: &str) -> std::borrow::Cow<'_, str> {
-    lower(name.strip_prefix("amp;").unwrap_or(name))
-}
-
-fn lower(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.chars().any(char::is_uppercase) {
-        true => text.to_lowercase().into(),
-        false => text.into(),
-    }
 }
 
 fn cut(text: &str, limit: usize) -> &str {

@@ -36,6 +36,22 @@ pub(crate) fn before_registry_suffix(host: &str) -> Option<&str> {
     }
 }
 
+/// The host whose page a translator or a cache shows under a host of its own: in
+/// `www-example-com.translate.goog`, `-` stands for a dot and `--` for a hyphen.
+pub(crate) fn original_host(host: &str) -> Option<String> {
+    const PROXIES: [&str; 3] = [".translate.goog", ".cdn.ampproject.org", ".bing-amp.com"];
+    let front = PROXIES.iter().find_map(|proxy| host.strip_suffix(proxy)).or_else(|| {
+        // `example.com.translated.turbopages.org`, `example.com.turbopages.org`
+        let front = host.strip_suffix(".turbopages.org")?;
+        Some(front.strip_suffix(".translated").unwrap_or(front))
+    })?;
+    let front =
+        front.rsplit('.').next().filter(|_| !host.ends_with(".turbopages.org")).unwrap_or(front);
+    let spelled = front.replace("--", "\0").replace('-', ".").replace('\0', "-");
+    let host = if host.ends_with(".turbopages.org") { front.replace('_', ".") } else { spelled };
+    parse_host(&host).filter(|host| host.contains('.'))
+}
+
 fn is_address(host: &str) -> bool {
     host.starts_with('[') || host.parse::<IpAddr>().is_ok()
 }
@@ -110,6 +126,22 @@ mod tests {
             ("localhost", None),
         ] {
             assert_eq!(before_registry_suffix(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn originals() {
+        for (host, expected) in [
+            ("www-example-com.translate.goog", Some("example.com")),
+            ("my--shop-example-co-uk.translate.goog", Some("my-shop.example.co.uk")),
+            ("news-example-com.cdn.ampproject.org", Some("news.example.com")),
+            ("example.com.turbopages.org", Some("example.com")),
+            ("example.com.translated.turbopages.org", Some("example.com")),
+            ("translate.goog", None),
+            ("cdn.ampproject.org", None),
+            ("example.com", None),
+        ] {
+            assert_eq!(original_host(host).as_deref(), expected, "{host}");
         }
     }
 

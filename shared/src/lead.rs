@@ -43,7 +43,7 @@ pub enum JourneyState {
     Known,
     /// The form handler named no visitor.
     NoVisitor,
-    /// It named a visitor that never reported a page view.
+    /// It named a visitor that never reported a page view, or only flagged ones.
     UnknownVisitor,
     /// Its token was forged, damaged or from another site.
     BadToken,

@@ -34,6 +34,8 @@ mod host;
 #[cfg(feature = "rules")]
 mod rows;
 #[cfg(feature = "rules")]
+mod pattern;
+#[cfg(feature = "rules")]
 pub mod click_id;
 #[cfg(feature = "rules")]
 pub mod evidence;

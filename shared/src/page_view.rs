@@ -116,6 +116,11 @@ impl PageView {
         self.evidence.referrer_host.as_deref().filter(|_| by_referrer)
     }
 
+    /// The campaign of tags on a link within the site, if they are no origin.
+    pub fn internal_campaign(&self) -> Option<&str> {
+        self.evidence.tagged_campaign().filter(|_| self.label.origin == Origin::Internal)
+    }
+
     /// Whether the visitor engaged with the page.
     pub fn is_engaged(&self) -> bool {
         let Totals { engaged_ms, scroll_pct, form_focused, .. } = self.totals;

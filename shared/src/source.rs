@@ -5,7 +5,9 @@
 //! rules that made it. The rules' tables are data (`shared/sources`), and operators can add to
 //! them. `docs/sources.md` says in which order tags, click ids and referrers decide.
 
+mod family;
 mod label;
+mod place;
 mod referrer;
 mod row_error;
 mod table;
@@ -17,33 +19,35 @@ pub use label::{DIRECT_SOURCE, Label, NO_MEDIUM, NO_SOURCE, Origin};
 pub use table::{MatchedRow, Platform, Sources};
 
 use crate::channel::custom::{ChannelRules, Resolved};
-use crate::channel::{Category, Channel, Signals};
-use crate::click_id::{ClickId, ClickIdRule, ClickIds};
+use crate::channel::vocabulary::{self, Told};
+use crate::channel::{self, Category, Channel};
+use crate::click_id::ClickIds;
 use crate::evidence::{self, Evidence};
-use crate::host::normal_host;
+use crate::host::{normal_host, original_host};
+use place::{Click, Found, Named, Place};
 use referrer::Referrer;
+use serde::Deserialize;
 use url::Url;
 
 /// The built-in tables; rows of later tables replace those of earlier ones.
 const PUBLISHED: &str = include_str!("../sources/published.csv");
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 11] = [
     ("search.csv", include_str!("../sources/search.csv")),
     ("social.csv", include_str!("../sources/social.csv")),
     ("shopping.csv", include_str!("../sources/shopping.csv")),
     ("assistants.csv", include_str!("../sources/assistants.csv")),
     ("email.csv", include_str!("../sources/email.csv")),
     ("ads.csv", include_str!("../sources/ads.csv")),
+    ("affiliate.csv", include_str!("../sources/affiliate.csv")),
+    ("spam.csv", include_str!("../sources/spam.csv")),
     ("excluded.csv", include_str!("../sources/excluded.csv")),
     ("sites.csv", include_str!("../sources/sites.csv")),
     ("names.csv", include_str!("../sources/names.csv")),
 ];
 const CLICK_IDS: &str = include_str!("../sources/click_ids.csv");
 
-/// Platforms whose links also carry Facebook's click id.
-const META: [&str; 4] = ["instagram", "threads", "messenger", "whatsapp"];
-
 /// Increased when the code of the rules changes its results.
-const RULES_VERSION: u64 = 2;
+const RULES_VERSION: u64 = 3;
 
 /// Formats a rule set's hash for people.
 pub fn rules_name(hash: u64) -> String {
@@ -59,6 +63,17 @@ pub struct Additions {
     pub click_ids: Vec<(String, String)>,
     /// Channel rules.
     pub channels: ChannelRules,
+}
+
+/// Whether campaign tags on links within the site are an origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InternalTags {
+    /// They are not; the page view keeps them.
+    #[default]
+    Ignore,
+    /// They are, as any others.
+    Touch,
 }
 
 /// A rule set, and the hash that is stored with every label.
@@ -124,8 +139,15 @@ impl Rules {
     }
 
     /// Reads the evidence of a page view; see [`Evidence::read`].
-    pub fn evidence(&self, url: &Url, referrer: &str) -> Evidence {
-        Evidence::read(url, referrer, &self.click_ids)
+    pub fn evidence(&self, url: &Url, referrer: &str, user_agent: &str) -> Evidence {
+        let evidence = Evidence::read(url, referrer, &self.click_ids);
+        evidence.in_app(|| self.sources.app_word(user_agent))
+    }
+
+    /// The row for a referrer that somebody made up to advertise a site.
+    pub fn spam(&self, evidence: &Evidence) -> Option<&str> {
+        let found = self.sources.host(evidence.referrer_host.as_deref()?, "")?;
+        (found.platform.category == Category::Spam).then_some(found.name)
     }
 
     /// A page's URL without evidence; see [`evidence::clean_url`].
@@ -134,56 +156,72 @@ impl Rules {
     }
 
     /// Labels a page view's evidence.
-    pub fn label(&self, evidence: &Evidence, own: &OwnHosts) -> Label {
+    pub fn label(&self, evidence: &Evidence, own: &OwnHosts, internal: InternalTags) -> Label {
         let referrer = Referrer::of(evidence, own, &self.sources);
-        let click = evidence.click_ids.iter().find_map(|id| {
-            Some((id, self.click_ids.rule(&id.name)?)).filter(|(_, rule)| rule.decides())
+        if let Referrer::Own(host) = referrer
+            && (internal == InternalTags::Ignore || !evidence.is_tagged())
+        {
+            return self.direct(Origin::Internal, &format!("own:{host}"), evidence);
+        }
+        let is_own = matches!(referrer, Referrer::Own(_));
+        let click = evidence.click_ids.iter().filter(|_| !is_own).find_map(|id| {
+            let rule = self.click_ids.rule_for(&id.name, &id.value)?;
+            (rule.decides() && !referrer.contradicts(rule)).then_some(Click { id, rule })
         });
         let weak = evidence.weak_source.as_deref();
         let weak = weak.filter(|_| click.is_none() && referrer.yields_to_weak());
         if !evidence.is_tagged() && click.is_none() && weak.is_none() {
             match &referrer {
-                Referrer::None => return self.direct(Origin::Nothing, "nothing", evidence),
-                Referrer::Own(host) => {
-                    return self.direct(Origin::Internal, &format!("own:{host}"), evidence);
+                Referrer::None | Referrer::Own(_) => {
+                    return self.direct(Origin::Nothing, "nothing", evidence);
                 }
                 Referrer::Excluded(name) => {
                     return self.direct(Origin::Internal, &format!("excluded:{name}"), evidence);
                 }
-                Referrer::Foreign { .. } => {}
+                Referrer::InApp(_) | Referrer::Foreign { .. } => {}
             }
         }
         let by = match (evidence.is_tagged(), click, weak) {
             (true, _, _) => "tags".to_owned(),
-            (_, Some((id, _)), _) => format!("click_id:{}", id.name),
+            (_, Some(click), _) => format!("click_id:{}", click.id.name),
             (_, _, Some(_)) => "weak_tag".to_owned(),
             _ => referrer.trace_name(),
         };
         let tagged = evidence.source.as_deref().or(weak).map(str::to_lowercase);
-        let (source, category) = self.source_of(tagged.as_deref(), click, &referrer);
-        let medium = medium(evidence, click, category, tagged.is_some(), &referrer);
+        let named = tagged.as_deref().map(|name| self.named(name, evidence.medium.as_deref()));
+        let place = Place::of(named, click, &referrer, &self.sources);
+        let medium = place.medium(evidence, click, &referrer);
         // A free listing implies a campaign, unless a tag gives one or the source is another
         // platform.
-        let listed = click.filter(|(_, rule)| rule.source == source);
-        let listed = listed.and_then(|(_, rule)| rule.campaign.clone());
+        let listed = click.filter(|click| click.rule.source == place.source);
+        let listed = listed.and_then(|click| click.rule.campaign.clone());
         let campaign = evidence.campaign.clone().or(listed);
+        let pays = place.is_advertised || click.is_some_and(|click| click.pays_for(&place));
+        let proven = pays && !channel::says_how(&place.source, &medium);
+        let category = place.category.or_else(|| {
+            let platform = self.sources.named(&click.filter(|_| proven)?.rule.source)?;
+            Some(platform.category)
+        });
+        let (channel, rule) = self.channel(
+            Found { source: &place.source, medium: &medium, category, proven },
+            campaign.as_deref(),
+            evidence,
+        );
         let (host, keyword) = match referrer {
             Referrer::Foreign { host, keyword, .. } => (Some(host), keyword),
             _ => (None, None),
         };
-        let (channel, rule) =
-            self.channel(&source, &medium, campaign.as_deref(), category, evidence);
         Label {
             origin: Origin::Marketing,
             channel,
-            source,
+            source: place.source,
             medium,
             campaign,
             campaign_id: evidence.campaign_id.clone(),
             term: evidence.term.clone(),
             content: evidence.content.clone(),
             keyword,
-            click_id: click.map(|(id, _)| id.clone()),
+            click_id: click.map(|click| click.id.clone()),
             referrer: evidence.referrer.clone().filter(|_| host.is_some()),
             referrer_host: host.map(str::to_owned),
             rule: format!("{by}/{rule}"),
@@ -192,7 +230,9 @@ impl Rules {
 
     /// The label of a page view without an origin. An operator's rule may still set its channel.
     fn direct(&self, origin: Origin, by: &str, evidence: &Evidence) -> Label {
-        let (channel, rule) = self.channel(DIRECT_SOURCE, NO_MEDIUM, None, None, evidence);
+        let direct =
+            Found { source: DIRECT_SOURCE, medium: NO_MEDIUM, category: None, proven: false };
+        let (channel, rule) = self.channel(direct, None, evidence);
         Label { channel, ..Label::direct(origin, format!("{by}/{rule}")) }
     }
 
@@ -220,128 +260,109 @@ impl Rules {
         // of assistants.
         let known = || {
             let is_word = !name.contains('.');
-            let named = self.sources.named(&name).filter(|platform| is_usable(platform));
+            let named =
+                self.sources.named(&name).filter(|platform| platform.category.can_be_named());
             named.filter(|platform| is_word || platform.category == Category::Assistant)
         };
         let platform = published.or_else(known);
         let category = platform.map(|platform| platform.category);
         let evidence = Evidence::default();
-        let (channel, rule) =
-            self.channel(&source, &medium, campaign.as_deref(), category, &evidence);
+        let found = Found { source: &source, medium: &medium, category, proven: false };
+        let (channel, rule) = self.published_channel(found, campaign.as_deref(), &evidence);
         let source = platform.map_or(source.clone(), |platform| platform.source.clone());
         let origin = if channel == Channel::Direct { Origin::Nothing } else { Origin::Marketing };
         let rule = format!("resolved/{rule}");
         Label { channel, source, medium, campaign, origin, ..Label::direct(origin, rule) }
     }
 
+    /// The channel of a page view, by Google's table and the words that it lacks.
     fn channel(
         &self,
-        source: &str,
-        medium: &str,
+        found: Found<'_>,
         campaign: Option<&str>,
-        category: Option<Category>,
         evidence: &Evidence,
     ) -> (Channel, String) {
-        let campaign = campaign.unwrap_or_default().to_lowercase();
-        let resolved = Resolved { source, medium, campaign: &campaign };
-        if let Some((channel, name)) = self.channels.find(resolved, evidence) {
-            return (channel, format!("custom:{name}"));
-        }
-        let (channel, rule) =
-            Channel::of(Signals { source, medium, campaign: &campaign, category });
-        (channel, rule.to_owned())
-    }
-
-    /// The canonical source and its category: from a tag, else from a click id, else from the
-    /// referrer.
-    fn source_of(
-        &self,
-        tagged: Option<&str>,
-        click: Option<(&ClickId, &ClickIdRule)>,
-        referrer: &Referrer<'_>,
-    ) -> (String, Option<Category>) {
-        if let Some(name) = tagged {
-            return self.named(name);
-        }
-        let foreign = match referrer {
-            Referrer::Foreign { source, found, .. } => Some((*source, found.as_ref())),
-            _ => None,
-        };
-        if let Some((_, rule)) = click {
-            // Meta's other platforms use Facebook's click id too; the referrer says which platform
-            // it was.
-            let shared = foreign.and_then(|(_, found)| found).filter(|found| {
-                rule.source == "facebook" && META.contains(&found.platform.source.as_str())
-            });
-            return match shared {
-                Some(found) => (found.platform.source.clone(), Some(Category::Social)),
-                None => self.named(&rule.source),
-            };
-        }
-        match foreign {
-            Some((_, Some(MatchedRow { platform, .. }))) => {
-                // The platform of an ad frame gets its usual category: Google is a search engine.
-                let known = || self.sources.named(&platform.source).map(|known| known.category);
-                let category = match platform.category {
-                    Category::SearchAds | Category::DisplayAds => known(),
-                    category => Some(category),
-                };
-                (platform.source.clone(), category)
+        let told = vocabulary::medium(found.medium);
+        let by_google = match told {
+            Some(Told::Sms) => {
+                return self.custom_or(Channel::Sms, "sms", found, campaign, evidence);
             }
-            Some((name, None)) => (name.to_owned(), None),
-            None => (NO_SOURCE.to_owned(), None),
+            Some(Told::Paid) => Found { proven: true, ..found },
+            Some(Told::Display) => Found { medium: "display", ..found },
+            Some(Told::Email) => Found { medium: "email", ..found },
+            None => found,
+        };
+        let (channel, rule) = by_google.channel(campaign);
+        self.custom_or(channel, rule, found, campaign, evidence)
+    }
+
+    /// The channel by Google's table alone.
+    fn published_channel(
+        &self,
+        found: Found<'_>,
+        campaign: Option<&str>,
+        evidence: &Evidence,
+    ) -> (Channel, String) {
+        let (channel, rule) = found.channel(campaign);
+        self.custom_or(channel, rule, found, campaign, evidence)
+    }
+
+    /// An operator's own rule comes before ours.
+    fn custom_or(
+        &self,
+        channel: Channel,
+        rule: &str,
+        found: Found<'_>,
+        campaign: Option<&str>,
+        evidence: &Evidence,
+    ) -> (Channel, String) {
+        let campaign = campaign.unwrap_or_default();
+        let resolved = Resolved { source: found.source, medium: found.medium, campaign };
+        match self.channels.find(resolved, evidence) {
+            Some((channel, name)) => (channel, format!("custom:{name}")),
+            None => (channel, rule.to_owned()),
         }
     }
 
-    /// The canonical source of a name; an unknown name stays as it is.
-    fn named(&self, name: &str) -> (String, Option<Category>) {
-        match self.sources.named(name).filter(|platform| is_usable(platform)) {
-            Some(platform) => (platform.source.clone(), Some(platform.category)),
-            None => (name.to_owned(), None),
-        }
+    /// The platform that a tag names; an unknown name stays as it is.
+    fn named(&self, written: &str, medium: Option<&str>) -> Named {
+        let address = written_address(written);
+        let name = address.as_deref().unwrap_or(written);
+        let exact = self.platform(name, medium);
+        let advertiser = vocabulary::advertiser(name);
+        let (base, is_apart) = advertiser.unwrap_or_default();
+        let by_base = advertiser.and_then(|_| self.platform(base, medium));
+        let is_advertised = advertiser.is_some() && (is_apart || by_base.is_some());
+        let platform = exact.or(by_base);
+        let source = platform.map_or_else(|| name.to_owned(), |platform| platform.source.clone());
+        Named { source, category: platform.map(|platform| platform.category), is_advertised }
+    }
+
+    fn platform(&self, name: &str, medium: Option<&str>) -> Option<&Platform> {
+        let by_app = || Some(self.sources.app(name, "")?.platform);
+        let plain = name.trim_end_matches(['!', '®', '™', ' ', '/']);
+        let found = self.sources.named_with(plain, medium).or_else(by_app);
+        found.filter(|platform| platform.category.can_be_named())
     }
 }
 
-/// Whether a tag can name the platform: exclusions and ad frames only apply to referrers.
-fn is_usable(platform: &Platform) -> bool {
-    !matches!(
-        platform.category,
-        Category::Excluded | Category::SearchAds | Category::DisplayAds | Category::Portal
-    )
+/// What is written as an address, as the host or the app's package in it.
+fn written_address(written: &str) -> Option<String> {
+    let decoded = evidence::unescaped(written);
+    let has_scheme = decoded.contains("://") || decoded.starts_with("//");
+    let has_path = decoded.contains('/') && decoded.split('/').next().is_some_and(is_host);
+    if !has_scheme && !has_path {
+        return None;
+    }
+    let rest = decoded.rsplit_once("://").map_or(&*decoded, |(_, rest)| rest);
+    let host = rest.trim_start_matches('/').split(['/', '?', '#']).next()?;
+    let host = normal_host(host.split(':').next()?.rsplit('@').next()?);
+    let host = original_host(&host).unwrap_or(host);
+    (!host.is_empty()).then_some(host)
 }
 
-/// The medium. A tag is never overridden; a derived medium becomes paid if a click id proves it.
-fn medium(
-    evidence: &Evidence,
-    click: Option<(&ClickId, &ClickIdRule)>,
-    category: Option<Category>,
-    is_named: bool,
-    referrer: &Referrer<'_>,
-) -> String {
-    if let Some(medium) = &evidence.medium {
-        return medium.to_lowercase();
-    }
-    // A tagged source without a medium is paid only if a click id proves it.
-    let proven = click.filter(|(_, rule)| rule.is_paid() || !is_named);
-    if let Some((_, rule)) = proven {
-        return rule.medium.clone();
-    }
-    let found = match referrer {
-        Referrer::Foreign { found, .. } => Some(found.map(|found| found.platform.category)),
-        _ => None,
-    };
-    match (category, found) {
-        (_, Some(Some(Category::SearchAds))) if !is_named => "cpc",
-        (_, Some(Some(Category::DisplayAds))) if !is_named => "display",
-        (Some(Category::Search | Category::Portal), _) => "organic",
-        (Some(Category::Social), _) => "social",
-        (Some(Category::Assistant), _) => "ai-assistant",
-        (Some(Category::Email), _) => "email",
-        (Some(Category::Video | Category::Shopping | Category::Site), _) => "referral",
-        (_, Some(_)) if !is_named => "referral",
-        _ => NO_MEDIUM,
-    }
-    .to_owned()
+fn is_host(text: &str) -> bool {
+    text.contains('.') && parse_host(text).is_some()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::ids::EventId;
 use crate::page_view::{PageView, Totals};
-use crate::source::{Label, OwnHosts, Rules};
+use crate::source::{InternalTags, Label, OwnHosts, Rules};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use url::Url;
@@ -26,8 +26,9 @@ pub fn view(at_ms: i64, origin: &str) -> PageView {
         source => (format!("?utm_source={source}"), ""),
     };
     let url = Url::parse(&format!("https://site.example/{query}")).unwrap();
-    let evidence = RULES.evidence(&url, referrer);
-    let label: Label = RULES.label(&evidence, &OwnHosts::new(["site.example"]));
+    let evidence = RULES.evidence(&url, referrer, "");
+    let label: Label =
+        RULES.label(&evidence, &OwnHosts::new(["site.example"]), InternalTags::Ignore);
     PageView {
         id: EventId::new(at_ms, random),
         at_ms,

@@ -142,12 +142,21 @@ impl Journey {
     }
 
     fn step(&mut self, view: &PageView, is_paired: bool) {
-        let running = self.visits.last().is_some_and(|visit| {
+        let is_active = self.visits.last().is_some_and(|visit| {
             view.at_ms.saturating_sub(visit.active_at_ms) < limits::VISIT_IDLE_MS
-                && view.at_ms.saturating_sub(visit.at_ms) < limits::VISIT_LENGTH_MS
         });
-        let origin = if is_paired { Origin::Internal } else { view.label.origin };
-        if running {
+        let is_short = self
+            .visits
+            .last()
+            .is_some_and(|visit| view.at_ms.saturating_sub(visit.at_ms) < limits::VISIT_LENGTH_MS);
+        let origin = match view.label.origin {
+            _ if is_paired => Origin::Internal,
+            // A visit that was cut for its length goes on under its source.
+            Origin::Nothing if is_active && !is_short => Origin::Internal,
+            Origin::Marketing if !is_active && self.has_click(&view.label) => Origin::Nothing,
+            origin => origin,
+        };
+        if is_active && is_short {
             self.step_in_visit(view, origin);
         } else {
             self.open_visit(view, origin);
@@ -161,6 +170,15 @@ impl Journey {
             touch.engaged_pages += u32::from(view.is_engaged());
             touch.engaged_ms += engaged_ms;
         }
+    }
+
+    /// Whether an earlier touch came by this label's click. A click id names one click: it comes
+    /// again with a bookmark, a restored tab or a copied link.
+    fn has_click(&self, label: &Label) -> bool {
+        let Some(click) = label.click_id.as_ref().filter(|click| click.names_one_click()) else {
+            return false;
+        };
+        self.touches.iter().any(|touch| touch.label.click_id.as_ref() == Some(click))
     }
 
     /// Keeps the first touch and the newest ones, `most` in total, and sums up those in between.
@@ -209,8 +227,12 @@ impl Journey {
                 (Began::Direct, view.id, view.label.clone())
             }
             (None, _) => {
-                let rule = format!("paired:{}/direct", view.only_referrer().unwrap_or_default());
-                (Began::Direct, view.id, Label::direct(origin, rule))
+                let by = match (origin, view.only_referrer(), &view.label.click_id) {
+                    (Origin::Internal, Some(host), _) => format!("paired:{host}"),
+                    (Origin::Nothing, _, Some(click)) => format!("repeated:{}", click.name),
+                    _ => "nothing".to_owned(),
+                };
+                (Began::Direct, view.id, Label::direct(origin, format!("{by}/direct")))
             }
         };
         self.visits.push(Visit {
@@ -228,6 +250,10 @@ impl Journey {
             return;
         }
         if touch.label.origin == Origin::Marketing {
+            if view.label.is_in_app() {
+                // Every page of such a browser shows that; it says nothing about this one.
+                return;
+            }
             self.push_touch(view, Began::Evidence, view.id, view.label.clone());
         } else {
             // The direct touch takes over the evidence and keeps its time.

@@ -138,6 +138,15 @@ fn explanation(evidence: &Evidence, label: &Label) -> String {
                 "The referrer {name} only sends visitors back, and there is no other evidence: Direct"
             )
         }
+        "repeated" => {
+            format!(
+                "The click id {name} had come before, with a bookmark or a copied link now, and there is \
+                 no other evidence: Direct"
+            )
+        }
+        "in_app" => {
+            format!("The page was opened in the app of {name}, which means {channel}")
+        }
         "paired" => {
             format!(
                 "The site had just sent the visitor to {name}, and there is no other evidence: Direct"
@@ -214,7 +223,7 @@ fn place(label: &Label) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{OwnHosts, Rules};
+    use crate::source::{InternalTags, OwnHosts, Rules};
     use crate::testing::view;
     use crate::visit::Journey;
     use std::sync::LazyLock;
@@ -224,8 +233,9 @@ mod tests {
         static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
         let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
         let mut page = view(0, "");
-        page.evidence = RULES.evidence(&url, referrer);
-        page.label = RULES.label(&page.evidence, &OwnHosts::new(["site.example"]));
+        page.evidence = RULES.evidence(&url, referrer, "");
+        page.label =
+            RULES.label(&page.evidence, &OwnHosts::new(["site.example"]), InternalTags::Ignore);
         let touch = Journey::derive([&page]).touches.remove(0);
         let why = why(&touch, |_| Some(&page));
         assert_eq!((why.words.as_str(), why.rule), (words, page.label.rule.as_str()), "{query}");

@@ -9,7 +9,7 @@ use collector::settings::Settings;
 use serde_json::Value;
 use shared::ids::{EventId, VisitorId};
 use shared::page_view::PageView;
-use shared::source::Label;
+use shared::source::{InternalTags, Label};
 use shared::visit::Touch;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -114,7 +114,11 @@ impl Held {
         let own = &settings.site("demo").unwrap().hosts;
         for view in self.views.values() {
             assert_eq!(view.rules, settings.rules.hash());
-            assert_eq!(view.label, settings.rules.label(&view.evidence, own), "{view:?}");
+            assert_eq!(
+                view.label,
+                settings.rules.label(&view.evidence, own, InternalTags::Ignore),
+                "{view:?}"
+            );
         }
     }
 }

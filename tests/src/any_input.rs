@@ -9,7 +9,7 @@ use shared::ids::EventId;
 use shared::journey::History;
 use shared::limits;
 use shared::page_view::{PageView, Totals};
-use shared::source::{Additions, Label, OwnHosts, Rules};
+use shared::source::{Additions, InternalTags, Label, OwnHosts, Rules};
 use shared::visit::{Journey, Trail};
 use shared::wire::decode::{Batch, Event};
 use std::sync::LazyLock;
@@ -62,12 +62,16 @@ fn view(index: usize, line: &str, referrer: &str, own: &OwnHosts) -> Option<Page
     let [source, medium, campaign] = [referrer, line, line];
     bounded(&RULES.label_resolved(source, medium, campaign));
     let url = Url::parse(line).or_else(|_| Url::parse("https://site.example/")?.join(line)).ok()?;
-    let evidence = RULES.evidence(&url, referrer);
-    let label = RULES.label(&evidence, own);
+    let evidence = RULES.evidence(&url, referrer, line);
+    let label = RULES.label(&evidence, own, InternalTags::Ignore);
     bounded(&label);
     let stored = serde_json::to_string(&evidence).expect("evidence is JSON");
     let stored = serde_json::from_str(&stored).expect("stored evidence can be read");
-    assert_eq!(label, RULES.label(&stored, own), "stored evidence gives another label");
+    assert_eq!(
+        label,
+        RULES.label(&stored, own, InternalTags::Ignore),
+        "stored evidence gives another label"
+    );
     let clean = RULES.clean_url(&url);
     assert!(clean.len() <= limits::STORED_URL_BYTES);
     let at_ms = line.bytes().fold(index as i64, |sum, byte| {

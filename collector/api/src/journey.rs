@@ -126,6 +126,9 @@ pub struct PageView<'a> {
     /// Why the page view is not counted as a person's, such as `webdriver`; `null` if it is.
     #[schema(required = true)]
     pub bot: Option<&'a str>,
+    /// The campaign (or the source) of tags on a link within the site, which is no origin; `null` if there were none.
+    #[schema(required = true)]
+    pub internal_campaign: Option<&'a str>,
 }
 
 /// A form, call, chat, booking, import or API call that named a person.
@@ -260,6 +263,7 @@ impl<'a> From<&'a page_view::PageView> for PageView<'a> {
             form_focused: view.totals.form_focused,
             engaged: view.is_engaged(),
             bot: view.bot.as_deref(),
+            internal_campaign: view.internal_campaign(),
         }
     }
 }

@@ -95,7 +95,7 @@ fn answer(settings: &Settings, input: impl BufRead, output: &mut impl Write) -> 
 /// Labels a row.
 fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Result<Label> {
     let text = |column: Option<Column>| column.map_or("", |column| row.text(column));
-    let [url, referrer, _, source, medium, campaign] = columns.map(text);
+    let [url, referrer, user_agent, source, medium, campaign] = columns.map(text);
     let [url, referrer] = [url, referrer].map(|text| if is_nothing(text) { "" } else { text });
     let dimensions = [source, medium, campaign];
     let [source, medium, campaign] = dimensions.map(|text| if is_null(text) { "" } else { text });
@@ -110,7 +110,9 @@ fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Res
     let own = site.map_or(&[][..], |site| &site.hosts);
     let own = OwnHosts::new(names(own).chain([host]));
     let referrer = referring(referrer);
-    Ok(settings.rules.label(&settings.rules.evidence(&page, &referrer), &own))
+    let evidence = settings.rules.evidence(&page, &referrer, user_agent);
+    let internal_tags = site.map(|site| site.internal_tags).unwrap_or_default();
+    Ok(settings.rules.label(&evidence, &own, internal_tags))
 }
 
 /// Whether a cell holds what databases write for a missing value.

@@ -183,7 +183,9 @@ impl Sockets {
         let mut open = lock(&self.open);
         let failures = &mut open.clients.entry(client).or_default().failures;
         failures.add(now);
-        failures.are_too_many(now)
+        let are_too_many = failures.are_too_many(now);
+        drop(open);
+        are_too_many
     }
 
     /// Shuts down overdue connections in an endless loop.

@@ -6,7 +6,7 @@ use clew_core::Secret;
 use serde::Deserialize;
 use shared::ids::SiteId;
 use shared::lead::Country;
-use shared::source::parse_host;
+use shared::source::{InternalTags, parse_host};
 
 /// The minimum length of a secret; a shorter one could be guessed.
 const SECRET_BYTES: usize = 16;
@@ -31,6 +31,9 @@ pub struct SiteConfig {
     /// The country of phone numbers without a country code.
     #[serde(default)]
     pub country: Option<Country>,
+    /// Whether campaign tags on links within the site are an origin.
+    #[serde(default)]
+    pub internal_tags: InternalTags,
     /// What `clew('identify', …)` in a page does.
     #[serde(default)]
     pub identify: Identify,

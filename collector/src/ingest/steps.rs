@@ -128,8 +128,11 @@ fn bot(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropR
 #[expect(clippy::unnecessary_wraps, reason = "every step has this signature")]
 fn label(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
     if let (Body::PageView { referrer, .. }, Some(url)) = (&candidate.event.body, &candidate.url) {
-        let evidence = context.settings.rules.evidence(url, referrer);
-        let label = context.settings.rules.label(&evidence, &context.site.hosts);
+        let rules = &context.settings.rules;
+        let Site { hosts, config } = context.site;
+        let evidence = rules.evidence(url, referrer, context.request.user_agent);
+        let label = rules.label(&evidence, hosts, config.internal_tags);
+        candidate.flag(rules.spam(&evidence).map(|host| format!("referrer spam: {host}")));
         candidate.origin = Some((evidence, label));
     }
     Ok(())

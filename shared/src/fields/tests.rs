@@ -15,7 +15,7 @@ use crate::lead::{
 };
 use crate::lifecycle::LifeCycle;
 use crate::page_view::{PageView, Totals};
-use crate::source::{OwnHosts, Rules};
+use crate::source::{InternalTags, OwnHosts, Rules};
 use crate::time::parse_rfc3339;
 use serde_json::json;
 use std::sync::LazyLock;
@@ -28,7 +28,7 @@ fn ms(time: &str) -> i64 {
 fn page(at_ms: i64, url: &str, referrer: &str, engaged_ms: u32) -> PageView {
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
     let url = ::url::Url::parse(url).unwrap();
-    let evidence = RULES.evidence(&url, referrer);
+    let evidence = RULES.evidence(&url, referrer, "");
     PageView {
         id: EventId::new(at_ms, [1; 10]),
         at_ms,
@@ -36,7 +36,7 @@ fn page(at_ms: i64, url: &str, referrer: &str, engaged_ms: u32) -> PageView {
         url: RULES.clean_url(&url),
         title: String::new(),
         totals: Totals { engaged_ms, ..Totals::default() },
-        label: RULES.label(&evidence, &OwnHosts::new(["example.com"])),
+        label: RULES.label(&evidence, &OwnHosts::new(["example.com"]), InternalTags::Ignore),
         evidence,
         rules: 0,
         bot: None,

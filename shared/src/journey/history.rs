@@ -115,7 +115,12 @@ impl History {
         visits.sort_by_key(|visit: &Visit| visit.at_ms);
         touches.iter_mut().for_each(|(touch, _)| touch.visit = places[touch.visit as usize]);
         let (touches, browsers): (Vec<_>, _) = touches.into_iter().unzip();
-        let state = if touches.is_empty() { state } else { JourneyState::Known };
+        let state = match state {
+            _ if !touches.is_empty() => JourneyState::Known,
+            // All of its page views are flagged.
+            JourneyState::Known => JourneyState::UnknownVisitor,
+            state => state,
+        };
         Self {
             state,
             visits,

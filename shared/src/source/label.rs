@@ -75,6 +75,11 @@ impl Label {
         }
     }
 
+    /// Whether nothing but the browser of an app shows where the visitor came from.
+    pub fn is_in_app(&self) -> bool {
+        self.rule.starts_with("in_app:")
+    }
+
     fn click_value(&self) -> Option<&str> {
         self.click_id.as_ref().map(|id| id.value.as_str())
     }

@@ -54,6 +54,10 @@ pub struct Sources {
     /// Parts of sites: a host, or its form for any suffix, and its paths, longest first.
     paths: HashMap<String, Vec<(String, usize)>>,
     words: HashMap<String, Words>,
+    /// The platforms of each canonical source that tags can name, in the order of the tables.
+    canonical: HashMap<String, Vec<usize>>,
+    /// Words in the user agents of apps' own browsers.
+    apps: Vec<(String, usize)>,
 }
 
 impl Sources {
@@ -131,11 +135,19 @@ impl Sources {
         if names.is_empty() && words == Words::default() {
             return Err(RowError::NamesNothing);
         }
+        if category.can_be_named() {
+            let places = self.canonical.entry((*source).to_owned()).or_default();
+            places.push(self.platforms.len());
+        }
         self.platforms.push(Platform { source: (*source).to_owned(), category });
         Ok((self.platforms.len() - 1, names, words))
     }
 
     fn add_host(&mut self, written: &str, platform: usize, replace: bool) -> Result<(), RowError> {
+        if let Some(word) = written.strip_prefix("ua:") {
+            self.apps.push((word.replace("%20", " "), platform));
+            return Ok(());
+        }
         let name = written.trim_start_matches('=');
         let wrong = || RowError::Host(written.to_owned());
         if let Some(label) = name.strip_suffix(".**") {
@@ -171,28 +183,67 @@ impl Sources {
     }
 
     /// The platform of a value of `utm_source` (in lower case): from Google's table, then from the
-    /// other names, then from a host written out.
+    /// other names, then from a host written out, then from our own names of platforms.
     pub fn named(&self, name: &str) -> Option<&Platform> {
         let by_name = || self.names.get(name).map(|platform| &self.platforms[*platform]);
         let by_host = || {
             let host = name.strip_prefix("www.").unwrap_or(name);
-            let key = wildcard(host);
-            let row = self.hosts.get(host).or_else(|| self.hosts.get(key.as_deref()?))?;
-            Some(&self.platforms[row.platform])
+            let found = host.contains('.').then(|| self.longest(host, ""))??;
+            found.platform.category.can_be_named().then_some(found.platform)
         };
-        self.published(name).or_else(by_name).or_else(by_host)
+        let canonical = || Some(&self.platforms[*self.canonical.get(name)?.first()?]);
+        self.published(name).or_else(by_name).or_else(by_host).or_else(canonical)
     }
 
-    /// The row for an app's package.
-    pub fn app(&self, package: &str) -> Option<MatchedRow<'_>> {
-        let (name, row) = self.hosts.get_key_value(&format!("app:{package}"))?;
-        Some(MatchedRow { platform: &self.platforms[row.platform], name })
+    /// The platform of a value of `utm_source` beside a medium. Of a company that is several kinds
+    /// of sites it is the kind whose visitors have that medium.
+    pub fn named_with(&self, name: &str, medium: Option<&str>) -> Option<&Platform> {
+        let usual = self.named(name)?;
+        let Some(medium) = medium.filter(|medium| *medium != usual.category.medium()) else {
+            return Some(usual);
+        };
+        let others = self.canonical.get(&usual.source).into_iter().flatten();
+        let mut others = others.map(|place| &self.platforms[*place]);
+        Some(others.find(|platform| platform.category.medium() == medium).unwrap_or(usual))
+    }
+
+    /// The row for an app's package, or for a part of the app.
+    pub fn app(&self, package: &str, path: &str) -> Option<MatchedRow<'_>> {
+        let key = format!("app:{package}");
+        let whole = || {
+            let (name, row) = self.hosts.get_key_value(&key)?;
+            Some(MatchedRow { platform: &self.platforms[row.platform], name })
+        };
+        self.part(&key, path).or_else(whole)
+    }
+
+    /// The word of an app in the user agent of its own browser.
+    pub fn app_word(&self, user_agent: &str) -> Option<&str> {
+        let user_agent = user_agent.to_lowercase();
+        self.apps.iter().rev().map(|(word, _)| word.as_str()).find(|word| user_agent.contains(word))
+    }
+
+    /// The row for the word of an app (without spaces around it).
+    pub fn in_app(&self, word: &str) -> Option<MatchedRow<'_>> {
+        let mut rows = self.apps.iter().rev();
+        let (name, platform) = rows.find(|(known, _)| known.trim() == word)?;
+        Some(MatchedRow { platform: &self.platforms[*platform], name })
     }
 
     /// The most specific row for a host and a path. A part of a site comes before its host,
     /// `gemini.google.com` before `google.*`, and a row for a single label comes last.
     pub fn host(&self, host: &str, path: &str) -> Option<MatchedRow<'_>> {
-        self.longest(host, path).or_else(|| self.labelled(host))
+        let only_part = || self.only_part(host, path);
+        self.longest(host, path).or_else(only_part).or_else(|| self.labelled(host))
+    }
+
+    /// The row for a part of a site, if the referrer has no path and no row knows the rest of the
+    /// site: browsers send no more than the host to other sites.
+    fn only_part(&self, host: &str, path: &str) -> Option<MatchedRow<'_>> {
+        let is_part = host != registrable(host) && matches!(path, "" | "/");
+        let (name, paths) = self.paths.get_key_value(host).filter(|_| is_part)?;
+        let (_, platform) = paths.first()?;
+        Some(MatchedRow { platform: &self.platforms[*platform], name })
     }
 
     fn labelled(&self, host: &str) -> Option<MatchedRow<'_>> {
@@ -347,6 +398,6 @@ mod tests {
         check("webmail.wide.com", "/", Some("wide"));
         check("", "", None);
         check("com.wide", "/", None);
-        assert_eq!(table.app("com.wide").map(|found| found.name), Some("app:com.wide"));
+        assert_eq!(table.app("com.wide", "").map(|found| found.name), Some("app:com.wide"));
     }
 }

@@ -1,6 +1,7 @@
 //! Labels of each kind of evidence, alone and combined.
 
 mod any;
+mod field;
 mod referrers;
 mod tables;
 
@@ -12,7 +13,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
 fn label(query: &str, referrer: &str) -> Label {
     let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
     let own = OwnHosts::new(["site.example", "*.second.example"]);
-    RULES.label(&RULES.evidence(&url, referrer), &own)
+    RULES.label(&RULES.evidence(&url, referrer, ""), &own, InternalTags::Ignore)
 }
 
 fn check(query: &str, referrer: &str, expected: (&str, &str, Channel)) {
@@ -59,15 +60,19 @@ fn tags() {
     check("?utm_source=paypal.com", "", ("paypal.com", "(none)", Referral));
     check("?utm_source=bing.com&utm_medium=cpc", "", ("bing", "cpc", PaidSearch));
     check("?utm_source=news.google.fr.evil", "", ("news.google.fr.evil", "(none)", Referral));
-    // Tags win over any referrer, even the site's own.
+    // Tags win over any referrer but the site's own.
     check("?utm_source=a&utm_medium=email", "https://www.google.com/", ("a", "email", Email));
-    check("?utm_source=a&utm_medium=email", "https://site.example/", ("a", "email", Email));
+    check(
+        "?utm_source=a&utm_medium=email",
+        "https://site.example/",
+        ("(direct)", "(none)", Direct),
+    );
     // An assistant that sends its name but no medium.
     check("?utm_source=chatgpt.com", "", ("chatgpt", "ai-assistant", AiAssistant));
     check("?utm_source=chatgpt.com&utm_medium=cpc", "", ("chatgpt", "cpc", PaidOther));
     check(
         "?utm_source=perplexity",
-        "https://site.example/x",
+        "https://blog.example/x",
         ("perplexity", "ai-assistant", AiAssistant),
     );
 }
@@ -168,13 +173,9 @@ fn click_ids_against_each_other_and_the_rest() {
     }
     // Explicit tags are never overridden; a missing medium becomes paid if a click id proves it.
     check("?utm_source=a&utm_medium=referral&gclid=1", "", ("a", "referral", Referral));
-    check(
-        "?utm_source=google&utm_medium=organic&gclid=1",
-        "",
-        ("google", "organic", OrganicSearch),
-    );
+    check("?utm_source=google&utm_medium=organic&gclid=1", "", ("google", "organic", PaidSearch));
     check("?utm_source=google&gclid=1", "", ("google", "cpc", PaidSearch));
-    check("?utm_source=partner&gclid=1", "", ("partner", "cpc", PaidOther));
+    check("?utm_source=partner&gclid=1", "", ("partner", "cpc", PaidSearch));
     check("?utm_source=partner&fbclid=1", "", ("partner", "(none)", Referral));
     check("?utm_medium=paid&fbclid=1", "", ("facebook", "paid", PaidSocial));
     check("?utm_medium=paid&epik=1", "", ("pinterest", "paid", PaidSocial));
@@ -187,14 +188,14 @@ fn click_ids_against_each_other_and_the_rest() {
     );
     check("?utm_source=bing&utm_medium=organic&srsltid=1", "", ("bing", "organic", OrganicSearch));
     check("?gclid=1", "https://www.google.com/", ("google", "cpc", PaidSearch));
-    check("?gclid=1", "https://site.example/", ("google", "cpc", PaidSearch));
+    check("?gclid=1", "https://site.example/", ("(direct)", "(none)", Direct));
     check("?gclid=1", "https://www.paypal.com/", ("google", "cpc", PaidSearch));
     check("?fbclid=1", "https://l.instagram.com/", ("instagram", "social", OrganicSocial));
     check("?fbclid=1", "https://l.facebook.com/", ("facebook", "social", OrganicSocial));
     check("?fbclid=1", "https://blog.example/", ("facebook", "social", OrganicSocial));
-    check("?fbclid=1", "https://t.co/", ("facebook", "social", OrganicSocial));
+    check("?fbclid=1", "https://t.co/", ("x", "social", OrganicSocial));
     check("?igshid=1", "https://l.facebook.com/", ("instagram", "social", OrganicSocial));
-    check("?epik=1", "https://l.instagram.com/", ("pinterest", "social", OrganicSocial));
+    check("?epik=1", "https://l.instagram.com/", ("instagram", "social", OrganicSocial));
     let label = label("?gad_source=1&gad_campaignid=77&gclid=Ab", "");
     assert_eq!(label.campaign_id.as_deref(), Some("77"));
     assert_eq!(label.click_id.map(|id| id.value).as_deref(), Some("Ab"));
@@ -290,7 +291,11 @@ fn an_operators_rules_come_first() {
     let own = own.unwrap();
     let check = |query: &str, referrer: &str, expected: (&str, Channel, &str)| {
         let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
-        let label = own.label(&own.evidence(&url, referrer), &OwnHosts::new(["site.example"]));
+        let label = own.label(
+            &own.evidence(&url, referrer, ""),
+            &OwnHosts::new(["site.example"]),
+            InternalTags::Ignore,
+        );
         let found = (label.source.as_str(), label.channel, label.rule.as_str());
         assert_eq!(found, expected, "{query} {referrer}");
     };
@@ -322,7 +327,7 @@ fn an_operators_rules_come_first() {
     assert_eq!(Rules::built_in().hash(), RULES.hash());
     assert_eq!(
         rules("[]", "x,serch,y.example", "").unwrap_err().to_string(),
-        "own.csv, line 1: `serch` is not a category; use one of search, portal, social, video, shopping, assistant, email, search_ads, display_ads, excluded, site"
+        "own.csv, line 1: `serch` is not a category; use one of search, portal, social, video, shopping, assistant, email, search_ads, display_ads, excluded, affiliate, spam, site"
     );
     assert!(
         rules("[]", "", "a,b").is_err_and(|error| error.to_string().contains("own.csv, line 1"))

@@ -2,6 +2,7 @@
 //! kept one by one.
 
 use super::Journey;
+use crate::host::registrable;
 use crate::ids::EventId;
 use crate::limits;
 use crate::page_view::PageView;
@@ -15,27 +16,29 @@ pub struct Past {
     pub journey: Journey,
     /// The position of the newest of them.
     until: Option<(i64, EventId)>,
-    /// Departures by host, as far as a later page view may be the return from one.
+    /// Departures by registrable domain, as far as a later page view may be the return from one:
+    /// payment services send visitors back from another host of theirs.
     departures: BTreeMap<String, BTreeSet<i64>>,
 }
 
 impl Past {
-    /// Adds page views. They must be newer than those added before, and may be in any order among
-    /// themselves.
+    /// Adds page views, except those that are flagged as a program's or the company's own. They
+    /// must be newer than those added before, and may be in any order among themselves.
     pub fn take<'a>(&mut self, page_views: impl IntoIterator<Item = &'a PageView>) {
-        let mut ordered: Vec<&PageView> = page_views.into_iter().collect();
+        let people = page_views.into_iter().filter(|view| view.bot.is_none());
+        let mut ordered: Vec<&PageView> = people.collect();
         ordered.sort_unstable_by_key(|view| view.position());
         for view in ordered {
             let is_paired = view.only_referrer().is_some_and(|host| {
                 let earliest_ms = view.at_ms.saturating_sub(limits::PAIRED_MS - 1);
-                let left = self.departures.get(host);
+                let left = self.departures.get(registrable(host));
                 left.is_some_and(|left| left.range(earliest_ms..=view.at_ms).next().is_some())
             });
             self.journey.step(view, is_paired);
             self.until = Some(view.position());
             for departure in &view.totals.departures {
-                let host = self.departures.entry(departure.host.clone()).or_default();
-                host.insert(departure.at_ms);
+                let host = registrable(&departure.host).to_owned();
+                self.departures.entry(host).or_default().insert(departure.at_ms);
             }
         }
     }

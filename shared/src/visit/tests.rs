@@ -177,9 +177,10 @@ fn paired_returns() {
     check_return(10 * MINUTE, "https://pay.test/done", "0:google");
     check_return(10 * MINUTE, "https://WWW.Pay.test/done", "0:google");
     check_return(5 * MINUTE, "https://pay.test/", "0:google");
-    // another host, even a parent or subdomain
+    // another site
     check_return(10 * MINUTE, "https://bank.test/", "0:google 0:bank.test");
-    check_return(10 * MINUTE, "https://a.pay.test/", "0:google 0:pay.test");
+    // another host of the same one
+    check_return(10 * MINUTE, "https://a.pay.test/", "0:google");
     // no visit is running
     check_return(35 * MINUTE - 1, "https://pay.test/", "0:google");
     check_return(35 * MINUTE, "https://pay.test/", "0:google 1:google~");
@@ -222,9 +223,47 @@ fn a_visit_ends_after_half_an_hour_without_activity() {
 fn a_visit_lasts_a_day_at_most() {
     let busy: Vec<(i64, &str)> = (0..72).map(|step| (step * 20 * MINUTE, "")).collect();
     check(&[&busy[..], &[(DAY - 1, "")]].concat(), "0:(direct)");
-    check(&[&busy[..], &[(DAY, "")]].concat(), "0:(direct) 1:(direct)");
+    check(&[&busy[..], &[(DAY, "")]].concat(), "0:(direct) 1:(direct)~");
+    let from_google = [&[(0, "google")], &busy[1..], &[(DAY, "")]].concat();
+    check(&from_google, "0:google 1:google~");
     let journey = Journey::derive(&views(&[(0, ""), (3 * DAY, "active")]));
     assert_eq!(journey.visits[0].active_at_ms, DAY);
+}
+
+#[test]
+fn a_click_counts_once() {
+    // The same address again: a bookmark, a restored tab.
+    check(&[(0, "?gclid=1"), (HOUR, "?gclid=1")], "0:google 1:(direct)");
+    check(&[(0, "?gclid=1"), (HOUR, ""), (2 * HOUR, "?gclid=1")], "0:google 1:(direct) 2:(direct)");
+    check(&[(0, "?gclid=1"), (HOUR, "?gclid=2")], "0:google 1:google");
+    // This does not name one click.
+    check(&[(0, "?gad_source=1"), (HOUR, "?gad_source=1")], "0:google 1:google");
+}
+
+#[test]
+fn flagged_page_views_are_no_touches() {
+    let mut views = views(&[(0, "google"), (MINUTE, "bing")]);
+    views[0].bot = Some("webdriver".into());
+    assert_eq!(outline(&Journey::derive(&views)), "0:bing");
+}
+
+#[test]
+fn the_browser_of_an_app_is_the_last_evidence() {
+    let in_app = |at_ms| {
+        let mut view = view(at_ms, "");
+        view.label.source = "instagram".into();
+        view.label.origin = Origin::Marketing;
+        view.label.rule = "in_app:instagram/organic_social".into();
+        view
+    };
+    for (views, expected) in [
+        (vec![in_app(0), in_app(MINUTE)], "0:instagram"),
+        (vec![view(0, "google"), in_app(MINUTE)], "0:google"),
+        (vec![view(0, "own"), in_app(MINUTE)], "0:instagram^"),
+        (vec![view(0, "google"), in_app(HOUR)], "0:google 1:instagram"),
+    ] {
+        assert_eq!(outline(&Journey::derive(&views)), expected);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use shared::lead::{
     Contact, Conversion, ConversionKind, FoundBy, Join, JoinEvidence, JourneyState, Lead, NamedBy,
 };
 use shared::page_view::{PageView, Totals};
-use shared::source::{OwnHosts, Rules};
+use shared::source::{InternalTags, OwnHosts, Rules};
 use std::collections::HashSet;
 use url::Url;
 
@@ -62,7 +62,7 @@ pub(crate) fn page_views(count: i64, touches: i64) -> Vec<PageView> {
             }
         };
         let url = Url::parse(&address).expect("an address");
-        let evidence = rules.evidence(&url, referrer);
+        let evidence = rules.evidence(&url, referrer, USER_AGENTS[0].1);
         let at_ms = START_MS + touch * 6 * HOUR_MS + page * MINUTE_MS;
         PageView {
             id: EventId::new(at_ms, [index as u8; 10]),
@@ -76,7 +76,7 @@ pub(crate) fn page_views(count: i64, touches: i64) -> Vec<PageView> {
                 active_at_ms: at_ms + 20_000,
                 ..Totals::default()
             },
-            label: rules.label(&evidence, &own),
+            label: rules.label(&evidence, &own, InternalTags::Ignore),
             evidence,
             rules: rules.hash(),
             bot: None,

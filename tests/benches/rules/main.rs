@@ -17,7 +17,7 @@ use shared::ids::{SiteId, VisitorId};
 use shared::journey::History;
 use shared::lifecycle::LifeCycle;
 use shared::limits;
-use shared::source::{OwnHosts, Rules};
+use shared::source::{InternalTags, OwnHosts, Rules};
 use shared::visit::Journey;
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -48,7 +48,8 @@ fn classify(criterion: &mut Criterion) {
         bencher.iter(|| {
             for (url, referrer) in hits::HITS {
                 let url = Url::parse(black_box(url)).expect("an address");
-                black_box(rules.label(&rules.evidence(&url, black_box(referrer)), &own));
+                let evidence = rules.evidence(&url, black_box(referrer), hits::USER_AGENTS[0].1);
+                black_box(rules.label(&evidence, &own, InternalTags::Ignore));
             }
         });
     });

@@ -6,7 +6,7 @@ use shared::context::VisitorContext;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{Contact, Conversion, ConversionKind, JourneyState, NamedBy};
 use shared::page_view::{PageView, Totals};
-use shared::source::{OwnHosts, Rules};
+use shared::source::{InternalTags, OwnHosts, Rules};
 use std::sync::LazyLock;
 use url::Url;
 
@@ -29,7 +29,7 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
     };
     let url = Url::parse(&format!("https://www.example.com/{query}")).unwrap();
     static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
-    let evidence = RULES.evidence(&url, referrer);
+    let evidence = RULES.evidence(&url, referrer, "");
     PageView {
         id: new_event(at_ms),
         at_ms,
@@ -37,7 +37,7 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
         url: "https://www.example.com/".into(),
         title: "Home".into(),
         totals: Totals::default(),
-        label: RULES.label(&evidence, &OwnHosts::new(["example.com"])),
+        label: RULES.label(&evidence, &OwnHosts::new(["example.com"]), InternalTags::Ignore),
         evidence,
         rules: 1,
         bot: None,

@@ -72,7 +72,7 @@ impl<'a> Reclassify<'a> {
         for view in views {
             *self.difference.before.entry(view.rules).or_default() += 1;
         }
-        let Some(hosts) = self.settings.site(site.as_str()).map(|site| &site.hosts) else {
+        let Some(own) = self.settings.site(site.as_str()) else {
             let left_alone = self.difference.left_alone.entry(site).or_default();
             *left_alone += views.len() as u64;
             let journey = trail.journey();
@@ -82,7 +82,8 @@ impl<'a> Reclassify<'a> {
         let rules = self.difference.rules;
         let mut labels = Vec::new();
         for view in views {
-            let label = self.settings.rules.label(&view.evidence, hosts);
+            let label =
+                self.settings.rules.label(&view.evidence, &own.hosts, own.config.internal_tags);
             if label != view.label {
                 self.show(view, &label);
             } else if view.rules == rules {

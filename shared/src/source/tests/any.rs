@@ -30,15 +30,15 @@ proptest! {
     fn stored_evidence_gives_the_same_label(query in "(utm_source=[a-z.]{0,9}&)?(utm_medium=[a-z]{0,5}&)?(gclid=[A-Z]{0,3})?", host in "(google.com|t.co|blog.example|paypal.com)") {
         let url = Url::parse(&format!("https://www.site.example/?{query}")).unwrap();
         let own = OwnHosts::new(["site.example"]);
-        let evidence = RULES.evidence(&url, &format!("https://{host}/x?q=a"));
+        let evidence = RULES.evidence(&url, &format!("https://{host}/x?q=a"), "");
         let stored: Evidence = serde_json::from_str(&serde_json::to_string(&evidence).unwrap()).unwrap();
-        prop_assert_eq!(RULES.label(&evidence, &own), RULES.label(&stored, &own));
+        prop_assert_eq!(RULES.label(&evidence, &own, InternalTags::Ignore), RULES.label(&stored, &own, InternalTags::Ignore));
     }
 }
 
 fn bounded(url: &Url, referrer: &str) -> Result<(), TestCaseError> {
-    let evidence = RULES.evidence(url, referrer);
-    let label = RULES.label(&evidence, &OwnHosts::new(["site.example"]));
+    let evidence = RULES.evidence(url, referrer, "");
+    let label = RULES.label(&evidence, &OwnHosts::new(["site.example"]), InternalTags::Ignore);
     for tag in
         [Some(&label.source), Some(&label.medium), label.campaign.as_ref(), label.keyword.as_ref()]
     {

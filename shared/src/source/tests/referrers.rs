@@ -38,7 +38,7 @@ fn referrers() {
         ("https://www.baidu.com/", ("baidu", "organic", OrganicSearch)),
         ("https://www.cnn.com/", ("cnn.com", "referral", Referral)),
         ("https://www.cnn.com/search?query=a", ("google", "organic", OrganicSearch)),
-        ("https://drive.google.com/", ("google.com", "referral", Referral)),
+        ("https://drive.google.com/", ("drive.google.com", "referral", Referral)),
         // social
         ("https://l.facebook.com/", ("facebook", "social", OrganicSocial)),
         ("https://m.facebook.com/", ("facebook", "social", OrganicSocial)),
@@ -109,7 +109,9 @@ fn referrers() {
     // Another host under the same private suffix is a stranger.
     let own = OwnHosts::new(["me.github.io"]);
     let url = Url::parse("https://me.github.io/").unwrap();
-    let label = |referrer| RULES.label(&RULES.evidence(&url, referrer), &own).origin;
+    let label = |referrer| {
+        RULES.label(&RULES.evidence(&url, referrer, ""), &own, InternalTags::Ignore).origin
+    };
     assert_eq!(label("https://you.github.io/"), Origin::Marketing);
     assert_eq!(label("https://me.github.io/x"), Origin::Internal);
 }

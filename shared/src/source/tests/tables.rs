@@ -69,9 +69,13 @@ fn every_name_resolves_to_what_it_says() {
         let host = host.replace(".**", ".company.com");
         let host = host.replace("*.", "below.").replace(".*", ".co.uk");
         let found = match row.name {
+            name if name.starts_with("ua:") => {
+                let word = name[3..].replace("%20", " ");
+                RULES.sources.in_app(word.trim()).map(|found| found.platform)
+            }
             _ if is_published(row) && own.contains(bare) => RULES.sources.published(&spoken),
             name if name.starts_with("app:") => {
-                RULES.sources.app(&name[4..]).map(|found| found.platform)
+                RULES.sources.app(&name[4..], "").map(|found| found.platform)
             }
             _ if host.contains('.') => RULES.sources.host(&host, path).map(|found| found.platform),
             _ if published.contains(bare) && !is_published(row) => continue,
@@ -136,4 +140,54 @@ fn click_ids_name_platforms() {
             "{source}"
         );
     }
+}
+
+/// What a referrer, an app or a click id gives as source and medium gives the same channel again
+/// when it is written into tags.
+#[test]
+fn our_own_output_reads_as_itself() {
+    let mut wrong = Vec::new();
+    let mut check = |what: &str, first: &Label| {
+        if first.origin != Origin::Marketing || first.source == NO_SOURCE {
+            return;
+        }
+        let mut tags = form_urlencoded::Serializer::new(String::new());
+        tags.append_pair("utm_source", &first.source);
+        if first.medium != NO_MEDIUM {
+            tags.append_pair("utm_medium", &first.medium);
+        }
+        tags.extend_pairs(first.campaign.iter().map(|campaign| ("utm_campaign", campaign)));
+        let again = label(&format!("?{}", tags.finish()), "");
+        if again.channel != first.channel {
+            wrong.push(format!(
+                "{what}: {} / {} is {:?}, then {} {:?}",
+                first.source, first.medium, first.channel, again.source, again.channel
+            ));
+        }
+    };
+    for row in listed() {
+        let bare = row.bare();
+        let host =
+            bare.replace(".**", ".company.com").replace("*.", "below.").replace(".*", ".co.uk");
+        match bare.split_once(':') {
+            Some(("app", package)) => check(bare, &label("", &format!("android-app://{package}/"))),
+            Some(("ua", word)) => {
+                let url = Url::parse("https://www.site.example/").unwrap();
+                let evidence = RULES.evidence(&url, "", &word.replace("%20", " "));
+                let own = OwnHosts::default();
+                check(bare, &RULES.label(&evidence, &own, InternalTags::Ignore));
+            }
+            _ if host.contains('.') => check(bare, &label("", &format!("https://{host}"))),
+            _ => check(bare, &label(&format!("?utm_source={bare}"), "")),
+        }
+    }
+    for line in CLICK_IDS.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let value = cells.get(5).and_then(|values| values.split(' ').next()).unwrap_or("x");
+        check(
+            line,
+            &label(&format!("?{}={}", cells[0].replace('*', "x"), value.replace('*', "x")), ""),
+        );
+    }
+    assert_eq!(wrong, Vec::<String>::new());
 }
