@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
 use shared::lead::{
     Contact, ContactError, Conversion, ConversionKind, JourneyState, Lead, LeadStatus, NamedBy,
-    e164,
+    NormalContact, e164,
 };
 use shared::limits;
 use shared::source::Rules;
@@ -36,7 +36,7 @@ pub struct Identified {
     /// The event that named the person; the conversion takes over its id.
     pub event: EventId,
     /// The person.
-    pub contact: Contact,
+    pub person: NormalContact,
     /// The form, if the page named one.
     pub form: Option<String>,
     /// The site's signature of the person's e-mail or phone number, if the page sent one.
@@ -104,7 +104,8 @@ impl Conversions {
         request: LeadRequest,
         idempotency: Option<Idempotency>,
     ) -> Result<ConversionResult, ConversionError> {
-        let contact = request.contact.normalised(settings.country(site))?;
+        let contact = Contact::from(request.contact).normalised(settings.country(site))?;
+        let NormalContact { contact, raw } = contact;
         let (visitor, token) = (request.visitor.as_deref(), request.token.as_deref());
         let (named, journey) = self.identify_visitor(settings, site, visitor, token);
         let now_ms = self.core.now_ms();
@@ -121,6 +122,7 @@ impl Conversions {
             page_url: request.page.url.as_deref().and_then(|url| page_url(&settings.rules, url)),
             page_title: text(request.page.title),
             context: None,
+            raw,
         };
         let trust = Trust { named_by: named.map(|(_, by)| by), ..Trust::KEY };
         let (lead, conversion, repeated) =
@@ -148,7 +150,8 @@ impl Conversions {
         visitor: VisitorId,
         identified: Identified,
     ) -> Result<(), ConversionError> {
-        let Identified { event, contact, form, signature } = identified;
+        let Identified { event, person, form, signature } = identified;
+        let NormalContact { contact, raw } = person;
         let (config, name) = (&site.config, &site.config.name);
         let is_signed = signature.is_some_and(|signature| {
             let is_genuine = is_signed(config.identify_secret.as_ref(), &contact, &signature);
@@ -180,6 +183,7 @@ impl Conversions {
             page_url: None,
             page_title: None,
             context: None,
+            raw,
         };
         match self.store(settings, name, conversion, None, trust).await {
             Ok((.., false)) => self.core.metrics.conversion(JourneyState::Known),
@@ -221,6 +225,7 @@ impl Conversions {
             page_url: None,
             page_title: None,
             context: None,
+            raw: Vec::new(),
         };
         // Concurrent confirmations make only one conversion.
         let idempotency = idempotency(Some(&format!("confirm {id}")), id.as_bytes())?;
@@ -259,6 +264,10 @@ impl Conversions {
             idempotency,
             named_by: trust.named_by,
             proposed: trust.proposed,
+            shared_browser: settings
+                .site(site.as_str())
+                .map(|site| site.config.shared_browser)
+                .unwrap_or_default(),
         };
         match self.core.store.convert(new).await? {
             Converted::KeyReused => Err(ConversionError::KeyReused),

@@ -255,7 +255,7 @@ impl Ingest {
         }
         // Sending the batch again repeats this; the event's id makes that harmless.
         for one in judged.identified.into_iter().filter(|named| kept.contains(&named.event)) {
-            let identity = one.contact.identities().next();
+            let identity = one.person.contact.identities().next();
             let identity = identity.map_or_else(|| visitor.to_text(), |(_, value)| value);
             if !self.limiter.person(settings, &site, &identity) {
                 metrics.limited("person");

@@ -6,5 +6,5 @@
 mod history;
 mod touches;
 
-pub use history::{History, next_begin_ms};
+pub use history::{History, next_begin_ms, shown_from_ms};
 pub use touches::TouchEntry;

@@ -4,13 +4,18 @@
 //! [`crate::fields`] derives what readers see.
 
 mod contact;
+mod name;
 mod phone;
 
-pub use contact::{Contact, ContactError, IdentityKind, email_identity};
+pub use contact::{
+    Contact, ContactError, IdentityKind, NormalContact, RawReason, RawValue, email_identity,
+};
+pub use name::{NameParts, parts as name_parts};
 pub use phone::{Country, CountryError, e164};
 
 use crate::context::VisitorContext;
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};
+use crate::limits;
 use serde::{Deserialize, Serialize};
 
 /// The kind of conversion.
@@ -43,7 +48,7 @@ pub enum JourneyState {
     Known,
     /// The form handler named no visitor.
     NoVisitor,
-    /// It named a visitor that never reported a page view, or only flagged ones.
+    /// It named a visitor that never reported a page view, or none that belongs to this lead.
     UnknownVisitor,
     /// Its token was forged, damaged or from another site.
     BadToken,
@@ -80,6 +85,9 @@ pub struct Conversion {
     pub page_title: Option<String>,
     /// What the visitor's browser had reported about itself by then, if known.
     pub context: Option<VisitorContext>,
+    /// Values of the contact that could not be used, as typed.
+    #[serde(default)]
+    pub raw: Vec<RawValue>,
 }
 
 /// How a conversion identified its browser.
@@ -135,6 +143,10 @@ pub struct Join {
     /// Set if the browser was another lead's before: only what came from this time on belongs to
     /// this lead.
     pub from_ms: Option<i64>,
+    /// Set if what the browser did before that is shown for this lead as well, from this time on:
+    /// the visit in which the person converted may have begun before.
+    #[serde(default)]
+    pub shown_from_ms: Option<i64>,
     /// The lead that it was taken from and goes back to if this join is undone. `None` also if that
     /// lead's own membership was undone since.
     pub from_lead: Option<LeadId>,
@@ -157,6 +169,7 @@ impl Join {
             conversion: conversion.id,
             by,
             from_ms: None,
+            shown_from_ms: None,
             from_lead: None,
             until_ms: None,
             until_lead: None,
@@ -169,10 +182,13 @@ impl Join {
         self.undone_at_ms.is_none()
     }
 
-    /// Whether what the browser did at this time (Unix milliseconds) belongs to this membership.
+    /// Whether what the browser did at this time (Unix milliseconds) belongs to this membership, or
+    /// is shown for it.
     pub fn holds(&self, at_ms: i64) -> bool {
+        let from_ms =
+            self.from_ms.map(|from_ms| self.shown_from_ms.unwrap_or(from_ms).min(from_ms));
         self.is_valid()
-            && self.from_ms.is_none_or(|from_ms| at_ms >= from_ms)
+            && from_ms.is_none_or(|from_ms| at_ms >= from_ms)
             && self.until_ms.is_none_or(|until_ms| at_ms < until_ms)
     }
 }
@@ -214,12 +230,35 @@ pub struct Lead {
     /// How far it is verified.
     #[serde(default, rename = "standing")]
     pub status: LeadStatus,
-    /// The lead that the phone belongs to, if the e-mail found this lead and the phone another one.
-    /// It is recorded; leads are never merged.
-    pub phone_conflict: Option<LeadId>,
+    /// Other leads with one of its phone numbers and another e-mail, at most
+    /// `limits::PHONE_SHARED_WITH`. The number then identifies nobody.
+    #[serde(default)]
+    pub phone_shared_with: Vec<LeadId>,
+}
+
+/// What a second lead in one browser shows of what the browser did before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedBrowser {
+    /// The visit in which the person converted, and, if nothing shows where that came from, the
+    /// browser's last touch that does.
+    #[default]
+    Visit,
+    /// Everything.
+    Whole,
+    /// Nothing.
+    None,
 }
 
 impl Lead {
+    /// Notes that another lead with another e-mail has one of its numbers.
+    pub fn share_phone(&mut self, other: LeadId) {
+        let has_room = self.phone_shared_with.len() < limits::PHONE_SHARED_WITH;
+        if has_room && other != self.id && !self.phone_shared_with.contains(&other) {
+            self.phone_shared_with.push(other);
+        }
+    }
+
     /// The memberships that have not been undone.
     pub fn valid_joins(&self) -> impl DoubleEndedIterator<Item = &Join> {
         self.joins.iter().filter(|join| join.is_valid())

@@ -13,6 +13,12 @@ pub const BATCH_EVENTS: usize = 250;
 pub const URL_BYTES: usize = 8 * 1024;
 /// Titles, form and event names, and each value of a contact.
 pub const TEXT_BYTES: usize = 512;
+/// A value of a contact that could not be used, as typed.
+pub const RAW_BYTES: usize = 2 * 1024;
+/// How many leads are noted that share a lead's phone number.
+pub const PHONE_SHARED_WITH: usize = 20;
+/// How long before a conversion a touch counts for a person who shares the browser.
+pub const SHARED_LOOK_BACK_MS: i64 = 90 * DAY_MS;
 /// An e-mail address.
 pub const EMAIL_BYTES: usize = 254;
 /// A custom event's properties as JSON text.

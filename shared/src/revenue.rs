@@ -98,6 +98,7 @@ mod tests {
             page_url: None,
             page_title: None,
             context: None,
+            raw: Vec::new(),
         }
     }
 
@@ -119,7 +120,7 @@ mod tests {
             conversions: conversions.len() as u32,
             page_conversions: 0,
             status: crate::lead::LeadStatus::Verified,
-            phone_conflict: None,
+            phone_shared_with: Vec::new(),
         };
         let views = touches.iter().map(|day| view(day * DAY_MS, "google")).collect();
         let history = History::of_lead(&lead, &[(visitor, views)], conversions);

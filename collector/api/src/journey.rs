@@ -8,7 +8,7 @@ use crate::{Deal, StageEntry, Timestamp};
 use serde::Serialize;
 use shared::ids::{ConversionId, EventId, LeadId, VisitorId};
 use shared::journey::{History, TouchEntry};
-use shared::lead::{self, ConversionKind, JourneyState};
+use shared::lead::{self, Contact, ConversionKind, JourneyState, RawValue};
 use shared::page_view;
 use shared::visit::{self, Began};
 use shared::why::{self, why};
@@ -157,6 +157,10 @@ pub struct Conversion<'a> {
     pub visitor: Option<VisitorId>,
     /// Whether the journey that led to it is known, and if not, why.
     pub journey: JourneyState,
+    /// The person as this conversion named them.
+    pub contact: &'a Contact,
+    /// Values of the contact that could not be used, as typed.
+    pub raw: &'a [RawValue],
 }
 
 /// How many entries of a journey a response leaves out.
@@ -280,6 +284,8 @@ impl<'a> From<&'a lead::Conversion> for Conversion<'a> {
             page_title: conversion.page_title.as_deref(),
             visitor: conversion.visitor,
             journey: conversion.journey,
+            contact: &conversion.contact,
+            raw: &conversion.raw,
         }
     }
 }

@@ -1,46 +1,101 @@
 //! Leads in JSON.
 
+use crate::loose::{or_default, text};
 use crate::{Conversion, FieldValues, FlatEvent, Journey, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{self, Contact, ConversionKind, JoinEvidence, JourneyState, LeadStatus};
 use utoipa::ToSchema;
 
-/// The body of `POST /v1/leads`. Unknown members are ignored.
+/// The body of `POST /v1/leads`. Unknown members are ignored; `null` is the same as a missing member, and numbers are
+/// read as texts.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct LeadRequest {
     /// The site, if the key opens several.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     #[schema(example = "demo")]
     pub site: Option<String>,
     /// The value of the visitor's `clew_id` cookie.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub visitor: Option<String>,
     /// The sealed token from the form's hidden field. It takes precedence over `visitor`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub token: Option<String>,
     /// The kind of conversion. Default: `form`.
-    #[serde(default, rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "or_default")]
     pub kind: ConversionKind,
     /// The person. An e-mail address or a phone number is required.
-    pub contact: Contact,
+    #[serde(deserialize_with = "or_default")]
+    pub contact: ContactRequest,
     /// The form that was sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub form: FormNames,
     /// The page with the form.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub page: PageNames,
+}
+
+/// The person as a form reports them. A value that cannot be used refuses nothing as long as another one names the
+/// person: it is kept in the conversion's `raw`, and reported in `warnings`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ContactRequest {
+    /// E-mail address.
+    #[serde(deserialize_with = "text")]
+    #[schema(example = "ann@example.com")]
+    pub email: Option<String>,
+    /// Phone number. Without a country code, it is one of the site's country.
+    #[serde(deserialize_with = "text")]
+    pub phone: Option<String>,
+    /// First name.
+    #[serde(deserialize_with = "text")]
+    pub first_name: Option<String>,
+    /// Last name.
+    #[serde(deserialize_with = "text")]
+    pub last_name: Option<String>,
+    /// The full name; built from first and last name if absent.
+    #[serde(deserialize_with = "text")]
+    pub full_name: Option<String>,
+    /// First name in kana.
+    #[serde(deserialize_with = "text")]
+    pub first_name_kana: Option<String>,
+    /// Last name in kana.
+    #[serde(deserialize_with = "text")]
+    pub last_name_kana: Option<String>,
+    /// Company.
+    #[serde(deserialize_with = "text")]
+    pub company: Option<String>,
+    /// Job title.
+    #[serde(deserialize_with = "text")]
+    pub job_title: Option<String>,
+}
+
+impl From<ContactRequest> for Contact {
+    fn from(typed: ContactRequest) -> Self {
+        let ContactRequest { email, phone, first_name, last_name, full_name, .. } = typed;
+        Self {
+            email,
+            phone,
+            first_name,
+            last_name,
+            full_name,
+            first_name_kana: typed.first_name_kana,
+            last_name_kana: typed.last_name_kana,
+            company: typed.company,
+            job_title: typed.job_title,
+        }
+    }
 }
 
 /// The form that was sent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct FormNames {
     /// The form's id on the page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     #[schema(example = "contact")]
     pub id: Option<String>,
     /// The form's display name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     #[schema(example = "Contact form")]
     pub name: Option<String>,
 }
@@ -49,11 +104,11 @@ pub struct FormNames {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct PageNames {
     /// The page's address.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     #[schema(example = "https://www.example.com/contact")]
     pub url: Option<String>,
     /// The page's title.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     #[schema(example = "Contact")]
     pub title: Option<String>,
 }
@@ -78,9 +133,8 @@ pub struct Lead<'a> {
     pub contact: &'a Contact,
     /// The browsers that belong to the lead, and those that were removed from it.
     pub visitors: Vec<Join<'a>>,
-    /// The id of another lead that one of this lead's phone numbers belongs to. Leads are never merged.
-    #[schema(required = true)]
-    pub phone_conflict: Option<LeadId>,
+    /// Other leads with one of this lead's phone numbers and another e-mail address. The number then identifies nobody.
+    pub phone_shared_with: &'a [LeadId],
 }
 
 /// A browser that belongs, or belonged, to a lead.
@@ -96,6 +150,9 @@ pub struct Join<'a> {
     pub by: &'a JoinEvidence,
     /// Whether the browser belonged to another lead before or afterwards.
     pub shared_browser: bool,
+    /// How certain it is that this person did what is shown of a shared browser; `null` for a browser of one's own.
+    #[schema(required = true)]
+    pub confidence: Option<&'static str>,
     /// When it was removed from the lead; `null` if it still belongs to it.
     #[schema(required = true)]
     pub undone_at: Option<Timestamp>,
@@ -186,6 +243,25 @@ pub struct CreatedLead<T> {
     pub conversion_id: ConversionId,
     /// Whether an earlier request with the same `Idempotency-Key` had created it.
     pub repeated: bool,
+    /// The members of the contact that could not be used as they were.
+    pub warnings: Vec<Warning>,
+}
+
+/// A member of a request that could not be used as it was.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Warning {
+    /// The member, such as `contact.email`.
+    pub member: String,
+    /// What is wrong with it, and what was done.
+    pub message: String,
+}
+
+impl From<&lead::RawValue> for Warning {
+    fn from(raw: &lead::RawValue) -> Self {
+        let member = format!("contact.{}", raw.member);
+        let message = format!("{member} {}.", raw.reason.as_sentence());
+        Self { member, message }
+    }
 }
 
 /// The response to `POST /v1/leads`.
@@ -209,7 +285,7 @@ impl<'a> From<&'a lead::Lead> for Lead<'a> {
             verified: lead.status == LeadStatus::Verified,
             contact: &lead.contact,
             visitors: lead.joins.iter().map(Join::from).collect(),
-            phone_conflict: lead.phone_conflict,
+            phone_shared_with: &lead.phone_shared_with,
         }
     }
 }
@@ -222,8 +298,26 @@ impl<'a> From<&'a lead::Join> for Join<'a> {
             conversion: join.conversion,
             by: &join.by,
             shared_browser: join.from_ms.is_some() || join.until_ms.is_some(),
+            confidence: confidence(join),
             undone_at: join.undone_at_ms.map(Timestamp),
         }
+    }
+}
+
+/// What is known of who used a shared browser.
+fn confidence(join: &lead::Join) -> Option<&'static str> {
+    match (join.from_ms, join.shown_from_ms, join.until_ms) {
+        (None, _, None) => None,
+        (None, _, Some(_)) => Some("certain until the browser's other person converted"),
+        (Some(_), None, _) => {
+            Some("certain: only what came after the other person's last conversion is shown")
+        }
+        (Some(_), Some(i64::MIN), _) => {
+            Some("uncertain: all of the browser is shown, whoever used it")
+        }
+        (Some(_), Some(_), _) => Some(
+            "likely: the visit in which this person converted is shown, or the browser's last touch before it",
+        ),
     }
 }
 

@@ -14,6 +14,7 @@ mod hook;
 mod journey;
 mod key;
 mod lead;
+mod loose;
 mod money;
 mod problem;
 mod stage;
@@ -37,8 +38,9 @@ pub use journey::{
 };
 pub use key::Key;
 pub use lead::{
-    ConversionReceipt, CreatedLead, FormNames, Join, Lead, LeadCreated, LeadDetails, LeadReceipt,
-    LeadRequest, LeadShown, Leads, LeadsListed, PageNames, ReceiptLead,
+    ContactRequest, ConversionReceipt, CreatedLead, FormNames, Join, Lead, LeadCreated,
+    LeadDetails, LeadReceipt, LeadRequest, LeadShown, Leads, LeadsListed, PageNames, ReceiptLead,
+    Warning,
 };
 pub use money::Money;
 pub use problem::Problem;

@@ -24,6 +24,7 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
         conversion: ConversionId::new(0, [number; 10]),
         by,
         from_ms: None,
+        shown_from_ms: None,
         from_lead: None,
         until_ms: None,
         until_lead: None,
@@ -40,7 +41,7 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
         conversions: 0,
         page_conversions: 0,
         status: shared::lead::LeadStatus::Verified,
-        phone_conflict: None,
+        phone_shared_with: Vec::new(),
     };
     let (conversions, deliveries, records) = (Vec::new(), Vec::new(), Vec::new());
     Entity::Lead { lead, conversions, deliveries, records }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use clew_core::Secret;
 use serde::Deserialize;
 use shared::ids::SiteId;
-use shared::lead::Country;
+use shared::lead::{Country, SharedBrowser};
 use shared::source::{InternalTags, parse_host};
 
 /// The minimum length of a secret; a shorter one could be guessed.
@@ -34,6 +34,9 @@ pub struct SiteConfig {
     /// Whether campaign tags on links within the site are an origin.
     #[serde(default)]
     pub internal_tags: InternalTags,
+    /// What a second lead in one browser shows of what the browser did before.
+    #[serde(default)]
+    pub shared_browser: SharedBrowser,
     /// What `clew('identify', …)` in a page does.
     #[serde(default)]
     pub identify: Identify,

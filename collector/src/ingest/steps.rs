@@ -6,6 +6,7 @@ use crate::settings::{Settings, Site};
 use clew_store::{Action, ActionKind, Arrival};
 use serde_json::value::RawValue;
 use shared::evidence::Evidence;
+use shared::lead::NormalContact;
 use shared::limits;
 use shared::outcome::DropReason;
 use shared::page_view::{Departure, PageView, Totals};
@@ -32,6 +33,8 @@ pub(super) struct Candidate {
     bot: Option<String>,
     /// The evidence of the origin and its label, for page views.
     origin: Option<(Evidence, source::Label)>,
+    /// The person that it names.
+    person: Option<NormalContact>,
 }
 
 type Step = fn(&mut Candidate, &StepContext<'_>) -> Result<(), DropReason>;
@@ -143,7 +146,7 @@ fn label(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), Dro
 fn contact(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), DropReason> {
     if let Body::Identify { contact, .. } = &mut candidate.event.body {
         let normal = std::mem::take(contact).normalised(context.site.config.country);
-        *contact = normal.map_err(|_| DropReason::InvalidEvent)?;
+        candidate.person = Some(normal.map_err(|_| DropReason::InvalidEvent)?);
     }
     Ok(())
 }
@@ -151,7 +154,7 @@ fn contact(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), D
 impl Candidate {
     pub(super) fn parse(raw: &RawValue) -> Result<Self, DropReason> {
         let event = Event::parse(raw)?;
-        Ok(Self { at_ms: event.at_ms, event, url: None, bot: None, origin: None })
+        Ok(Self { at_ms: event.at_ms, event, url: None, bot: None, origin: None, person: None })
     }
 
     /// Flags the event without dropping it; the first reason stays.
@@ -205,9 +208,11 @@ impl Candidate {
             Body::Form { form, .. } => act(ActionKind::FormSubmit { form }),
             Body::Custom { name, props } => act(ActionKind::Custom { name, props }),
             Body::Identify { contact, form, signature } => {
+                let named = NormalContact { contact, raw: Vec::new() };
+                let person = self.person.unwrap_or(named);
                 let given = |text: String| Some(text).filter(|text| !text.is_empty());
                 let (form, signature) = (given(form), given(signature));
-                let identified = Identified { event: id, contact, form, signature };
+                let identified = Identified { event: id, person, form, signature };
                 return (act(ActionKind::Identify), Some(identified));
             }
         };

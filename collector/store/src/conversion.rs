@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{
     Contact, Conversion, ConversionKind, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead,
-    LeadStatus, NamedBy,
+    LeadStatus, NamedBy, SharedBrowser,
 };
 use shared::limits;
 
@@ -33,6 +33,8 @@ pub struct NewConversion {
     /// Whether the conversion is only proposed. Then it creates or changes the browser's proposed
     /// lead and nothing else.
     pub proposed: bool,
+    /// What the lead shows of a browser that another lead had before.
+    pub shared_browser: SharedBrowser,
 }
 
 /// An idempotency key and the request that it belongs to.
@@ -76,15 +78,14 @@ pub struct UsedKey {
 }
 
 /// Who converted. The e-mail address decides; without one, the phone number does.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Person {
     /// The lead, if the person is known.
     pub(super) lead: Option<LeadId>,
     /// How the lead was found.
     pub(super) found_by: FoundBy,
-    /// The lead that the phone number belongs to, if the e-mail address belongs to another. It is
-    /// recorded; the leads are never merged.
-    pub(super) phone_conflict: Option<LeadId>,
+    /// Another lead that has the phone number and a different e-mail address.
+    pub(super) sharer: Option<LeadId>,
 }
 
 /// What is stored about the person and the browser that a conversion names.
@@ -93,6 +94,8 @@ pub(super) struct Existing {
     pub(super) person: Person,
     /// The person's lead.
     pub(super) lead: Option<Lead>,
+    /// The lead that shares the person's phone number.
+    pub(super) sharer: Option<Lead>,
     /// The browser, if the conversion names one that has sent events.
     pub(super) browser: Option<Browser>,
 }
@@ -132,18 +135,23 @@ impl UsedKey {
 impl Person {
     /// For a proposal: the lead that the browser's pages proposed before.
     pub(super) fn proposed(lead: Option<LeadId>) -> Self {
-        Self { lead, found_by: FoundBy::New, phone_conflict: None }
+        Self { lead, found_by: FoundBy::New, sharer: None }
     }
 
-    /// Decides from the leads that the e-mail address and the phone number belong to.
-    pub(super) fn of(email: Option<LeadId>, phone: Option<LeadId>) -> Self {
-        let phone_conflict = phone.filter(|phone| email.is_some_and(|email| email != *phone));
-        let found_by = match (email, phone) {
-            (Some(_), _) => FoundBy::Email,
-            (None, Some(_)) => FoundBy::Phone,
-            (None, None) => FoundBy::New,
+    /// Decides from the leads that the e-mail address and the phone number belong to. Two different
+    /// addresses are two persons, whatever number they share, and a number that was seen with
+    /// several of them identifies nobody.
+    pub(super) fn of(contact: &Contact, email: Option<LeadId>, phone: Option<&Lead>) -> Self {
+        let sharer = phone.filter(|phone| email != Some(phone.id)).filter(|phone| {
+            contact.email.is_some() && (email.is_some() || phone.contact.email.is_some())
+        });
+        let by_phone = phone.filter(|phone| sharer.is_none() && phone.phone_shared_with.is_empty());
+        let (lead, found_by) = match (email, by_phone) {
+            (Some(email), _) => (Some(email), FoundBy::Email),
+            (None, Some(phone)) => (Some(phone.id), FoundBy::Phone),
+            (None, None) => (None, FoundBy::New),
         };
-        Self { lead: email.or(phone), found_by, phone_conflict }
+        Self { lead, found_by, sharer: sharer.map(|sharer| sharer.id) }
     }
 }
 
@@ -183,8 +191,9 @@ impl NewConversion {
             idempotency,
             named_by,
             proposed,
+            shared_browser,
         } = self;
-        let Person { found_by, phone_conflict, .. } = known.person;
+        let found_by = known.person.found_by;
         let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead, proposed));
         let own = known.browser.as_ref().and_then(|browser| browser.record.lead);
         if own == Some(lead.id) && says_nothing_new(&lead, &conversion, named_by) {
@@ -198,7 +207,8 @@ impl NewConversion {
         match known.browser {
             Some(browser) => {
                 let by = named_by.map(|visitor| JoinEvidence { person: found_by, visitor });
-                (visitor, others) = membership::join(&mut lead, &mut conversion, browser, by);
+                (visitor, others) =
+                    membership::join(&mut lead, &mut conversion, browser, by, shared_browser);
             }
             None if conversion.visitor.is_some() => {
                 conversion.journey = JourneyState::UnknownVisitor;
@@ -209,7 +219,9 @@ impl NewConversion {
         lead.page_conversions += u32::from(named_by == Some(NamedBy::Page));
         conversion.number = lead.conversions;
         lead.converted_at_ms = lead.converted_at_ms.max(conversion.at_ms);
-        lead.phone_conflict = phone_conflict.or(lead.phone_conflict);
+        if let Some(sharer) = known.sharer.filter(|_| !proposed) {
+            share_phone(&mut lead, sharer, &mut others);
+        }
         let mut identities = Vec::new();
         match named_by {
             _ if proposed => lead.contact.take(conversion.contact.clone()),
@@ -236,6 +248,20 @@ impl NewConversion {
             (key, UsedKey { request, lead, conversion, used_at_ms })
         });
         Ok(Decision { lead, conversion, visitor, others, identities, deliveries, used_key })
+    }
+}
+
+/// Notes on both leads that they have a phone number in common. `others` are the other leads that
+/// are written.
+fn share_phone(lead: &mut Lead, sharer: Lead, others: &mut Vec<Lead>) {
+    lead.share_phone(sharer.id);
+    match others.iter_mut().find(|other| other.id == sharer.id) {
+        Some(sharer) => sharer.share_phone(lead.id),
+        None => {
+            let mut sharer = sharer;
+            sharer.share_phone(lead.id);
+            others.push(sharer);
+        }
     }
 }
 
@@ -268,6 +294,6 @@ fn make(site: &SiteId, conversion: &Conversion, id: LeadId, proposed: bool) -> L
         conversions: 0,
         page_conversions: 0,
         status: if proposed { LeadStatus::Proposed } else { LeadStatus::Verified },
-        phone_conflict: None,
+        phone_shared_with: Vec::new(),
     }
 }

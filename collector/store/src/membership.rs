@@ -9,8 +9,10 @@
 
 use crate::visitor::Visitor;
 use shared::ids::{LeadId, VisitorId};
-use shared::journey::next_begin_ms;
-use shared::lead::{Conversion, Join, JoinEvidence, JourneyState, Lead, LeadStatus, NamedBy};
+use shared::journey::{next_begin_ms, shown_from_ms};
+use shared::lead::{
+    Conversion, Join, JoinEvidence, JourneyState, Lead, LeadStatus, NamedBy, SharedBrowser,
+};
 use shared::limits;
 use shared::visit::Trail;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +35,7 @@ pub(super) fn join(
     conversion: &mut Conversion,
     browser: Browser,
     by: Option<JoinEvidence>,
+    shared_browser: SharedBrowser,
 ) -> (Option<Visitor>, Vec<Lead>) {
     let Browser { mut record, mut other, proposed } = browser;
     let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, Vec::new()) };
@@ -47,8 +50,7 @@ pub(super) fn join(
     }
     let same = |proposed: &Lead| {
         // A phone number stored as typed is no identity, but it can still confirm a proposal.
-        conversion.contact == proposed.contact
-            || conversion.contact.shares_identity(&proposed.contact)
+        conversion.contact == proposed.contact || conversion.contact.names_same(&proposed.contact)
     };
     let mut confirmed = proposed.filter(|lead| lead.status == LeadStatus::Proposed && same(lead));
     if let Some(proposed) = &mut confirmed {
@@ -63,6 +65,7 @@ pub(super) fn join(
     if let Some((other, trail)) = &mut other {
         let from_ms = Some(next_begin_ms(trail, other.converted_at_ms));
         (join.from_ms, join.from_lead) = (from_ms, Some(other.id));
+        join.shown_from_ms = shown_from_ms(trail, conversion.at_ms, shared_browser);
         if let Some(before) = last(other, visitor, |join| join.until_ms.is_none()) {
             (before.until_ms, before.until_lead) = (from_ms, Some(lead.id));
         }
@@ -197,6 +200,7 @@ mod tests {
                 page_url: None,
                 page_title: None,
                 context: None,
+                raw: Vec::new(),
             };
             let new = NewConversion {
                 site: SiteId::parse("demo").unwrap(),
@@ -207,10 +211,16 @@ mod tests {
                 idempotency: None,
                 named_by: Some(NamedBy::Cookie),
                 proposed: false,
+                shared_browser: SharedBrowser::default(),
             };
             let other = self.record.lead.filter(|other| *other != id);
             let known = Existing {
-                person: Person::of(self.leads.contains_key(&id).then_some(id), None),
+                person: Person::of(
+                    &Contact::default(),
+                    self.leads.contains_key(&id).then_some(id),
+                    None,
+                ),
+                sharer: None,
                 lead: self.leads.get(&id).cloned(),
                 browser: Some(Browser {
                     record: self.record.clone(),

@@ -300,7 +300,7 @@ mod tests {
             conversions: 0,
             page_conversions: 0,
             status: shared::lead::LeadStatus::Verified,
-            phone_conflict: None,
+            phone_shared_with: Vec::new(),
         };
         let check = |record: Record, crm: Option<&str>, identities: &[&str], kind| {
             let (new, subject) = (new(record.clone(), crm), record.id().0);

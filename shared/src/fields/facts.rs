@@ -45,10 +45,11 @@ impl<'a> Facts<'a> {
         let Subject { lead, history, life_cycle, deals, hand_off, rule, long_text } = subject;
         let browser = history.context();
         let conversion = history.conversions.last();
-        let touches = &history.touches;
-        let last_non_direct = touches.iter().rfind(|touch| !touch.is_direct()).or(touches.last());
+        let touches = history.clicks();
+        let (first, last) = (touches.first().copied(), touches.last().copied());
+        let last_non_direct = touches.iter().copied().rfind(|touch| !touch.is_direct()).or(last);
         let user_agent = browser.filter(|browser| !browser.user_agent.is_empty());
-        let clicks = [touches.first(), touches.last(), last_non_direct];
+        let clicks = [first, last, last_non_direct];
         Self {
             lead,
             history,
@@ -69,21 +70,26 @@ impl<'a> Facts<'a> {
                 conversion.map_or(i64::MAX, |last| last.at_ms),
             ),
             model: rule.model,
-            winner: credited(rule, lead, history),
+            winner: credited(rule, lead, history, &touches),
         }
     }
 }
 
 /// The touch with the greatest credit for the last conversion.
-fn credited<'a>(rule: Rule, lead: &Lead, history: &'a History) -> Option<&'a Touch> {
+fn credited<'a>(
+    rule: Rule,
+    lead: &Lead,
+    history: &History,
+    touches: &[&'a Touch],
+) -> Option<&'a Touch> {
     let converted_at_ms = history.conversions.last()?.at_ms;
-    let step = |touch: &Touch| Step {
+    let step = |touch: &&Touch| Step {
         // The history ends with the conversion, even if the browser's clock ran ahead.
         at_ms: touch.at_ms.min(converted_at_ms) as f64,
         is_direct: touch.is_direct(),
         channel: touch.label.channel as usize,
     };
-    let steps: Vec<Step> = history.touches.iter().map(step).collect();
+    let steps: Vec<Step> = touches.iter().map(step).collect();
     let lead_at_ms = Some(lead.created_at_ms as f64);
     let journey = Journey {
         steps: &steps,
@@ -91,5 +97,5 @@ fn credited<'a>(rule: Rule, lead: &Lead, history: &'a History) -> Option<&'a Tou
         milestones: Milestones { lead_at_ms, ..Milestones::default() },
     };
     let credits = rule.credits(&journey, &[]);
-    history.touches.get(winner(&credits)?)
+    touches.get(winner(&credits)?).copied()
 }

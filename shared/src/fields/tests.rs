@@ -61,6 +61,7 @@ fn conversion(number: u32, at_ms: i64, form_name: &str) -> Conversion {
         page_url: Some("https://www.example.com/contact".to_owned()),
         page_title: Some("Contact".to_owned()),
         context: None,
+        raw: Vec::new(),
     }
 }
 
@@ -73,6 +74,8 @@ fn lead(at_ms: i64) -> Lead {
         first_name: Some("First".to_owned()),
         last_name: Some("Last".to_owned()),
         full_name: Some("First Last".to_owned()),
+        first_name_kana: None,
+        last_name_kana: None,
         company: Some("Acme".to_owned()),
         job_title: Some("Buyer".to_owned()),
     };
@@ -86,7 +89,7 @@ fn lead(at_ms: i64) -> Lead {
         conversions: 1,
         page_conversions: 0,
         status: crate::lead::LeadStatus::Verified,
-        phone_conflict: None,
+        phone_shared_with: Vec::new(),
     }
 }
 

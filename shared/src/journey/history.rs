@@ -1,10 +1,13 @@
 //! Merges the page views of a lead's browsers with its conversions.
 
 use crate::context::VisitorContext;
-use crate::ids::VisitorId;
-use crate::lead::{Conversion, Join, JourneyState, Lead};
+use crate::ids::{EventId, VisitorId};
+use crate::lead::{Conversion, Join, JourneyState, Lead, SharedBrowser};
+use crate::limits;
 use crate::page_view::PageView;
+use crate::source::Origin;
 use crate::visit::{LeftOut, Touch, Trail, Visit};
+use std::collections::HashSet;
 
 /// The merged history.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +79,16 @@ impl History {
         made.context.as_ref().filter(|_| self.converted_in.is_some())
     }
 
+    /// The touches that count as clicks: those that no flagged page view brought. If all are, the
+    /// person who converted must have had a browser that looks like a program, and all count.
+    pub fn clicks(&self) -> Vec<&Touch> {
+        let flagged: HashSet<EventId> =
+            self.pages.iter().filter(|page| page.bot.is_some()).map(|page| page.id).collect();
+        let of_people: Vec<&Touch> =
+            self.touches.iter().filter(|touch| !flagged.contains(&touch.evidence)).collect();
+        if of_people.is_empty() { self.touches.iter().collect() } else { of_people }
+    }
+
     /// The number, from 1, of a touch in [`History::touches`] among all touches.
     pub fn number(&self, place: usize) -> usize {
         place + 1 + if place > 0 { self.left_out.touches as usize } else { 0 }
@@ -117,7 +130,7 @@ impl History {
         let (touches, browsers): (Vec<_>, _) = touches.into_iter().unzip();
         let state = match state {
             _ if !touches.is_empty() => JourneyState::Known,
-            // All of its page views are flagged.
+            // Nothing of the browser belongs to this lead.
             JourneyState::Known => JourneyState::UnknownVisitor,
             state => state,
         };
@@ -141,6 +154,29 @@ pub fn next_begin_ms(trail: &Trail, after_ms: i64) -> i64 {
     let visits = trail.journey().visits;
     let next = visits.iter().find(|visit| visit.at_ms > after_ms);
     next.map_or(after_ms.saturating_add(1), |visit| visit.at_ms)
+}
+
+/// From when on a browser's history is shown for its second lead, which converted at
+/// `converted_ms`, besides what belongs to it.
+pub fn shown_from_ms(trail: &Trail, converted_ms: i64, shared: SharedBrowser) -> Option<i64> {
+    let journey = match shared {
+        SharedBrowser::None => return None,
+        SharedBrowser::Whole => return Some(i64::MIN),
+        SharedBrowser::Visit => trail.journey(),
+    };
+    let is_before = |at_ms: i64| at_ms <= converted_ms;
+    let number = journey.visits.iter().rposition(|visit| is_before(visit.at_ms))?;
+    let began_ms = journey.visits[number].at_ms;
+    let has_evidence = |touch: &&Touch| touch.label.origin == Origin::Marketing;
+    let mut of_visit = journey.touches.iter().filter(|touch| touch.visit as usize == number);
+    if of_visit.any(|touch| has_evidence(&touch)) {
+        return Some(began_ms);
+    }
+    let is_recent = |touch: &&Touch| {
+        is_before(touch.at_ms) && touch.at_ms >= converted_ms - limits::SHARED_LOOK_BACK_MS
+    };
+    let last = journey.touches.iter().filter(has_evidence).rfind(is_recent);
+    Some(last.map_or(began_ms, |touch| touch.at_ms))
 }
 
 #[cfg(test)]

@@ -1,8 +1,17 @@
 //! Phone numbers: converts them to E.164 where that is certain, with a port of Google's
 //! libphonenumber.
 
-use phonenumber::{Mode, country};
+use phonenumber::metadata::DATABASE;
+use phonenumber::{Metadata, Mode, Type, country};
 use serde::Deserialize;
+
+/// How many equal or counting digits at the end make a filler.
+const FILLER_DIGITS: usize = 7;
+
+/// Numbers that the crate's tables (libphonenumber 9.0.33) do not have yet: the country's code, the
+/// length, and what they begin with. From libphonenumber 9.0.43.
+const NEWER: &[(u16, usize, &[&str])] =
+    &[(247, 5, &["2", "3", "7"]), (267, 7, &["210", "24", "26", "275", "276", "277", "29"])];
 
 /// A country, by its two-letter ISO 3166-1 code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -42,8 +51,8 @@ pub fn e164(phone: &str, country: Option<Country>) -> Option<String> {
     certain(abroad.as_ref().unwrap_or(&plain), None).or_else(|| {
         // Given a country, the crate would strip that country's trunk zero from numbers of other
         // countries.
-        let national = !plain.contains('+');
-        country.filter(|_| national).and_then(|country| certain(&plain, Some(country)))
+        let is_national = !plain.contains('+');
+        country.filter(|_| is_national).and_then(|country| national(&plain, country))
     })
 }
 
@@ -57,10 +66,99 @@ pub(super) fn is_digit(character: char) -> bool {
     ascii(character).is_ascii_digit()
 }
 
+/// Whether a number in E.164 cannot stand for one person: a service number that a company
+/// advertises, or a filler such as 0000-0000.
+pub(super) fn is_nobodys(e164: &str) -> bool {
+    let Ok(number) = phonenumber::parse(None, e164) else { return true };
+    let digits = number.national().value().to_string();
+    is_filler(&digits)
+        || matches!(
+            number.number_type(&DATABASE),
+            Type::TollFree
+                | Type::PremiumRate
+                | Type::SharedCost
+                | Type::Uan
+                | Type::Voicemail
+                | Type::ShortCode
+                | Type::StandardRate
+                | Type::Emergency
+        )
+}
+
+/// Whether the last digits are all the same, or count up or down.
+fn is_filler(digits: &str) -> bool {
+    let Some(last) = digits.len().checked_sub(FILLER_DIGITS).and_then(|from| digits.get(from..))
+    else {
+        return false;
+    };
+    let steps = last.as_bytes().windows(2).map(|pair| i32::from(pair[1]) - i32::from(pair[0]));
+    let is_all =
+        |step: i32| steps.clone().all(|other| other == step || other == step - 10 * step.signum());
+    [0, 1, -1].into_iter().any(is_all)
+}
+
+/// A number in the form of its country. The crate takes leading digits that equal the country's
+/// code for that code, which is wrong if the number is only valid with them.
+fn national(text: &str, country: Country) -> Option<String> {
+    let meta = DATABASE.by_id(country.0.as_ref())?;
+    let code = meta.country_code().to_string();
+    let number = |digits: &str| is_number(meta, digits).then(|| format!("+{code}{digits}"));
+    let digits = digits(text);
+    let whole = digits.as_deref().filter(|digits| digits.starts_with(&code)).and_then(number);
+    let behind_trunk = || {
+        let digits = digits.as_deref()?.strip_prefix(meta.national_prefix()?)?;
+        number(digits)
+    };
+    whole.or_else(|| certain(text, Some(country))).or_else(behind_trunk)
+}
+
 fn certain(text: &str, country: Option<Country>) -> Option<String> {
-    let number = phonenumber::parse(country.map(|Country(id)| id), text).ok()?;
-    (number.is_valid() && number.extension().is_none())
-        .then(|| number.format().mode(Mode::E164).to_string())
+    let number = phonenumber::parse(country.map(|Country(id)| id), text).ok();
+    let valid = number.filter(|number| number.is_valid() && number.extension().is_none());
+    valid.map(|number| number.format().mode(Mode::E164).to_string()).or_else(|| whole(text))
+}
+
+/// A number with `+` that is valid as it stands. The crate may take off more than the country's
+/// code: the same digits again, or what would be a trunk prefix at home.
+fn whole(text: &str) -> Option<String> {
+    let digits = digits(text.trim().strip_prefix('+')?)?;
+    let code_and_rest = |length| Some((digits.get(..length)?, digits.get(length..)?));
+    (1..=3).filter_map(code_and_rest).find_map(|(code, rest)| {
+        let metas = DATABASE.by_code(&code.parse().ok()?)?;
+        metas.into_iter().any(|meta| is_number(meta, rest)).then(|| format!("+{code}{rest}"))
+    })
+}
+
+/// The digits of a text that has nothing else but what separates them.
+fn digits(text: &str) -> Option<String> {
+    let separates = |letter: char| letter.is_whitespace() || "-./()‐‑–—−".contains(letter);
+    let is_plain = text.chars().all(|letter| letter.is_ascii_digit() || separates(letter));
+    is_plain.then(|| text.chars().filter(char::is_ascii_digit).collect())
+}
+
+/// Whether a country has such a number, written without prefixes.
+fn is_number(meta: &Metadata, national: &str) -> bool {
+    let descriptors = meta.descriptors();
+    let kinds = [
+        descriptors.fixed_line(),
+        descriptors.mobile(),
+        descriptors.toll_free(),
+        descriptors.premium_rate(),
+        descriptors.shared_cost(),
+        descriptors.personal_number(),
+        descriptors.voip(),
+        descriptors.pager(),
+        descriptors.uan(),
+        descriptors.voicemail(),
+    ];
+    let is_known = descriptors.general().is_match(national)
+        && kinds.into_iter().flatten().any(|kind| kind.is_match(national));
+    let is_newer = |(code, length, beginnings): &(u16, usize, &[&str])| {
+        *code == meta.country_code()
+            && *length == national.len()
+            && beginnings.iter().any(|beginning| national.starts_with(beginning))
+    };
+    is_known || NEWER.iter().any(is_newer)
 }
 
 /// Converts full-width and Arabic digits, and the full-width plus, to ASCII.
@@ -146,6 +244,63 @@ mod tests {
             }
         }
         check("(415) 555-2671 x123", "US", "");
+    }
+
+    /// Numbers of a country that begin with its own country code.
+    #[test]
+    fn numbers_that_begin_with_their_country_code() {
+        for (phone, country, expected) in [
+            ("24726", "AC", "+24724726"),
+            ("376 860", "AD", "+376376860"),
+            ("244 787 523", "AO", "+244244787523"),
+            ("(55) 2475-5480", "BR", "+555524755480"),
+            ("267 6506", "BW", "+2672676506"),
+            ("501-5753", "BZ", "+5015015753"),
+            ("5065 4697", "CR", "+50650654697"),
+            ("238 51 76", "CV", "+2382385176"),
+            ("45 92 92 57", "DK", "+4545929257"),
+            ("50078", "FK", "+50050078"),
+            ("29 82 02", "FO", "+298298202"),
+            ("29 90 18", "GL", "+299299018"),
+            ("220 0440", "GM", "+2202200440"),
+            ("5026 7601", "GT", "+50250267601"),
+            ("393 749 9380", "IT", "+393937499380"),
+            ("9659 9220", "KW", "+96596599220"),
+            ("37 77 05 87", "MC", "+37737770587"),
+            ("8535 1975", "MO", "+85385351975"),
+            ("6830", "NU", "+6836830"),
+            ("507-5462", "PA", "+5075075462"),
+            ("67732", "SB", "+67767732"),
+            ("6509 0178", "SG", "+6565090178"),
+            ("2 526002", "SO", "+2522526002"),
+            ("5039 7850", "SV", "+50350397850"),
+            ("21 668 633", "TN", "+21621668633"),
+            ("99 886 44 27", "UZ", "+998998864427"),
+            ("396 306 1697", "VA", "+393963061697"),
+            ("68527", "WS", "+68568527"),
+        ] {
+            check(phone, country, expected);
+        }
+    }
+
+    #[test]
+    fn numbers_that_identify_nobody() {
+        for (phone, country, expected) in [
+            ("0120-000-111", "JP", true),
+            ("1588-9999", "KR", true),
+            ("080-123-4567", "KR", true),
+            ("1-800-356-9377", "US", true),
+            ("0800 123 4567", "GB", true),
+            ("010-0000-0000", "KR", true),
+            ("010-1111-1111", "KR", true),
+            ("010-2345-6789", "KR", true),
+            ("010-2345-6781", "KR", false),
+            ("03-5555-0100", "JP", false),
+            ("01 42 68 53 00", "FR", false),
+        ] {
+            let number = e164(phone, Country::parse(country)).unwrap();
+            assert_eq!(is_nobodys(&number), expected, "{phone} {number}");
+        }
     }
 
     #[test]

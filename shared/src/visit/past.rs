@@ -22,11 +22,10 @@ pub struct Past {
 }
 
 impl Past {
-    /// Adds page views, except those that are flagged as a program's or the company's own. They
-    /// must be newer than those added before, and may be in any order among themselves.
+    /// Adds page views. They must be newer than those added before, and may be in any order among
+    /// themselves.
     pub fn take<'a>(&mut self, page_views: impl IntoIterator<Item = &'a PageView>) {
-        let people = page_views.into_iter().filter(|view| view.bot.is_none());
-        let mut ordered: Vec<&PageView> = people.collect();
+        let mut ordered: Vec<&PageView> = page_views.into_iter().collect();
         ordered.sort_unstable_by_key(|view| view.position());
         for view in ordered {
             let is_paired = view.only_referrer().is_some_and(|host| {

@@ -241,13 +241,6 @@ fn a_click_counts_once() {
 }
 
 #[test]
-fn flagged_page_views_are_no_touches() {
-    let mut views = views(&[(0, "google"), (MINUTE, "bing")]);
-    views[0].bot = Some("webdriver".into());
-    assert_eq!(outline(&Journey::derive(&views)), "0:bing");
-}
-
-#[test]
 fn the_browser_of_an_app_is_the_last_evidence() {
     let in_app = |at_ms| {
         let mut view = view(at_ms, "");

@@ -108,6 +108,7 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         page_url: Some("https://www.example.com/contact".to_owned()),
         page_title: Some("Contact".to_owned()),
         context: None,
+        raw: Vec::new(),
     };
     let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
     let join = Join::new(visitor, &conversion, by);
@@ -121,7 +122,7 @@ pub(crate) fn lead() -> (Lead, Conversion) {
         conversions: 1,
         page_conversions: 0,
         status: shared::lead::LeadStatus::Verified,
-        phone_conflict: None,
+        phone_shared_with: Vec::new(),
     };
     (lead, conversion)
 }

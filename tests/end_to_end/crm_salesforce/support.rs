@@ -137,7 +137,11 @@ pub(super) fn lead(number: u8, contact: Value) -> Lead {
     ];
     Lead {
         id: id(number),
-        contact: serde_json::from_value::<Contact>(contact).unwrap().normalised(None).unwrap(),
+        contact: serde_json::from_value::<Contact>(contact)
+            .unwrap()
+            .normalised(None)
+            .unwrap()
+            .contact,
         values: values.map(|(name, value)| (find(name).unwrap(), value)).into(),
         known: None,
         overwrite_first: false,

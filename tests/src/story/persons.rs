@@ -43,7 +43,7 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
     let (third, ..) =
         convert(store, conversion(START_MS + 3, None, "b@example.com", Some(phone_number))).await;
     let lead = store.lead(third).await.unwrap().unwrap();
-    assert_eq!((third, lead.phone_conflict), (second, Some(anna)));
+    assert_eq!((third, lead.phone_shared_with), (second, vec![anna]));
     assert_eq!(
         store.find_lead(&site(), IdentityKind::Phone, phone_number).await.unwrap(),
         Some(anna)

@@ -4,7 +4,7 @@ use crate::wire::{new_event, new_visitor};
 use clew_store::{Arrival, Arrivals, Converted, NewConversion, Store};
 use shared::context::VisitorContext;
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
-use shared::lead::{Contact, Conversion, ConversionKind, JourneyState, NamedBy};
+use shared::lead::{Contact, Conversion, ConversionKind, JourneyState, NamedBy, SharedBrowser};
 use shared::page_view::{PageView, Totals};
 use shared::source::{InternalTags, OwnHosts, Rules};
 use std::sync::LazyLock;
@@ -76,6 +76,7 @@ pub fn conversion(
         page_url: None,
         page_title: None,
         context: None,
+        raw: Vec::new(),
     };
     NewConversion {
         site: site(),
@@ -86,6 +87,7 @@ pub fn conversion(
         idempotency: None,
         named_by: visitor.map(|_| NamedBy::Cookie),
         proposed: false,
+        shared_browser: SharedBrowser::default(),
     }
 }
 

@@ -13,7 +13,7 @@
 
 use serde_json::{Map, Value};
 use shared::fields::catalogue::{Field, FieldKind};
-use shared::lead::Contact;
+use shared::lead::{Contact, NameParts, name_parts};
 
 /// The value that one field of a record should have.
 #[derive(Clone, Debug)]
@@ -105,16 +105,13 @@ pub struct PersonName<'a> {
 }
 
 impl<'a> PersonName<'a> {
-    /// The parts that the form asked for. If it asked for one full name, that is split before its
-    /// last word. A single word is the last name, which is the part that CRMs require.
+    /// The parts that the form asked for. If it asked for one full name, that is divided as
+    /// [`name_parts`] says. A single word is the last name, which is the part that CRMs require.
     pub fn of(contact: &'a Contact) -> Self {
         let (first, last) = (contact.first_name.as_deref(), contact.last_name.as_deref());
         let whole = contact.full_name.as_deref().filter(|_| first.is_none() && last.is_none());
-        match whole.map(|whole| whole.rsplit_once(' ').ok_or(whole)) {
-            Some(Ok((first, last))) => Self { first: Some(first), last: Some(last) },
-            Some(Err(word)) => Self { first: None, last: Some(word) },
-            None => Self { first, last },
-        }
+        let NameParts { first, last } = whole.map_or(NameParts { first, last }, name_parts);
+        Self { first, last }
     }
 }
 

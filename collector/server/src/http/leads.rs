@@ -9,7 +9,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use clew_api::{
     CreatedLead, Cursor, Lead as ShownLead, LeadCreated, LeadDetails, LeadJourney, LeadRequest,
-    LeadShown, Leads, LeadsListed, StageEntry,
+    LeadShown, Leads, LeadsListed, StageEntry, Warning,
 };
 use clew_core::Core;
 use clew_store::{LeadKey, StoreError};
@@ -65,16 +65,20 @@ pub(super) async fn create(
     let ConversionResult { view, conversion, repeated } = made;
     let mut response = if repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
     response.insert_header(("Location", format!("/v1/leads/{}", view.lead.id)));
+    let made = view.history.conversions.last();
+    let warnings = || made.iter().flat_map(|made| &made.raw).map(Warning::from).collect();
     let created = match key.may(Scope::LeadsRead) {
         true => LeadCreated::Details(Box::new(CreatedLead {
             lead: view.details(&key.settings),
             conversion_id: conversion,
             repeated,
+            warnings: warnings(),
         })),
         false => LeadCreated::Receipt(CreatedLead {
             lead: view.receipt(),
             conversion_id: conversion,
             repeated,
+            warnings: warnings(),
         }),
     };
     Ok(response.json(created))

@@ -15,7 +15,7 @@ fn delivery(kind: DeliveryKind, created_at_ms: i64, hash: u8) -> Delivery {
         conversions: 0,
         page_conversions: 0,
         status: shared::lead::LeadStatus::Verified,
-        phone_conflict: None,
+        phone_shared_with: Vec::new(),
     };
     let event = (kind, Uuid::from_u128(hash.into()));
     let mut delivery = Delivery::new(&lead, "crm".into(), event, created_at_ms, created_at_ms);

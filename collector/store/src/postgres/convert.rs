@@ -117,7 +117,13 @@ async fn known(
             free.insert((kind, value));
         }
     }
-    let mut person = Person::of(email, phone);
+    // Read without a lock, as leads are locked in the order of their ids; judged again below.
+    let contact = &new.conversion.contact;
+    let phone_lead = match phone {
+        Some(phone) => read_lead(transaction, phone).await?,
+        None => None,
+    };
+    let mut person = Person::of(contact, email, phone_lead.as_ref());
     if new.proposed {
         person = Person::proposed(None);
     }
@@ -145,19 +151,33 @@ async fn known(
         trail = rows::trail(&rows::query(transaction, &sql::EVENTS, &key).await?)?;
     }
     // Always lock in the same order.
-    let wanted: BTreeSet<LeadId> = person.lead.into_iter().chain(other).chain(proposed).collect();
-    let mut lead = None;
+    let phone = phone.filter(|_| !new.proposed);
+    let named = person.lead.into_iter().chain(phone);
+    let wanted: BTreeSet<LeadId> = named.chain(other).chain(proposed).collect();
+    let (mut lead, mut phone_lead) = (None, None);
     for id in wanted {
         let taken = take_lead(transaction, id).await?;
+        if Some(id) == phone {
+            phone_lead = Some(taken.clone());
+        }
+        if Some(id) == person.lead {
+            lead = Some(taken);
+            continue;
+        }
         match &mut browser {
             Some(browser) if Some(id) == other => {
                 browser.other = Some((taken, std::mem::take(&mut trail)));
             }
             Some(browser) if Some(id) == proposed => browser.proposed = Some(taken),
-            _ => lead = Some(taken),
+            _ => {}
         }
     }
-    Ok(Ok(Existing { person, lead, browser }))
+    if !new.proposed && person != Person::of(contact, email, phone_lead.as_ref()) {
+        // The lead with the phone number has changed since.
+        return Err(PostgresError::Raced);
+    }
+    let sharer = phone_lead.filter(|phone| person.sharer == Some(phone.id));
+    Ok(Ok(Existing { person, lead, sharer, browser }))
 }
 
 /// The lead that an identity belongs to.
@@ -167,6 +187,15 @@ pub(super) async fn owner(
 ) -> Result<Option<LeadId>, PostgresError> {
     let found = rows::query(transaction, &sql::IDENTITY, key).await?;
     Ok(found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()?)
+}
+
+/// A lead without a lock.
+async fn read_lead(
+    transaction: &Transaction<'_>,
+    id: LeadId,
+) -> Result<Option<Lead>, PostgresError> {
+    let found = rows::query(transaction, &sql::LEAD, &rows::lead_key(id)).await?;
+    Ok(found.first().map(|row| rows::document(row, 0)).transpose()?)
 }
 
 pub(super) async fn take_lead(

@@ -67,23 +67,27 @@ fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
 ) -> Result<Result<Existing, LeadId>, StoreError> {
-    let (mut email, mut phone) = (None, None);
+    let (mut email, mut phone): (Option<LeadId>, Option<Lead>) = (None, None);
     for (kind, value) in new.identities() {
         let lead: Option<LeadId> = transaction.get(&keys::identity(&new.site, kind, &value))?;
         match kind {
             IdentityKind::Email => email = lead,
-            IdentityKind::Phone => phone = lead,
+            IdentityKind::Phone => {
+                phone = lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
+            }
             // Contacts do not contain these.
             IdentityKind::CrmRecord | IdentityKind::Deal => {}
         }
     }
-    let mut person = Person::of(email, phone);
+    let mut person = Person::of(&new.conversion.contact, email, phone.as_ref());
     let mut browser = None;
     if let Some(visitor) = new.conversion.visitor
         && let Some(record) = transaction.get::<Visitor>(&keys::visitor(&new.site, visitor))?
     {
         if new.proposed {
-            if let Some(own) = new.proposes_own(record.lead, [email, phone]) {
+            if let Some(own) =
+                new.proposes_own(record.lead, [email, phone.as_ref().map(|lead| lead.id)])
+            {
                 return Ok(Err(own));
             }
             person = Person::proposed(record.proposed);
@@ -101,7 +105,8 @@ fn known(
         person = Person::proposed(None);
     }
     let lead = person.lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
-    Ok(Ok(Existing { person, lead, browser }))
+    let sharer = phone.filter(|phone| person.sharer == Some(phone.id));
+    Ok(Ok(Existing { person, lead, sharer, browser }))
 }
 
 pub(super) fn undo_join(

@@ -66,7 +66,7 @@ mod tests {
     use crate::erase::Criteria;
     use crate::visitor::{Action, ActionKind, Row};
     use shared::ids::{ConversionId, EventId, LeadId, SiteId, VisitorId};
-    use shared::lead::{Contact, ConversionKind, JourneyState, NamedBy};
+    use shared::lead::{Contact, ConversionKind, JourneyState, NamedBy, SharedBrowser};
 
     fn id(number: u8) -> EventId {
         EventId::new(1, [number; 10])
@@ -86,6 +86,7 @@ mod tests {
             page_url: None,
             page_title: None,
             context: None,
+            raw: Vec::new(),
         };
         NewConversion {
             site: site.clone(),
@@ -96,6 +97,7 @@ mod tests {
             idempotency: None,
             named_by: Some(NamedBy::Page),
             proposed: true,
+            shared_browser: SharedBrowser::default(),
         }
     }
 

@@ -26,7 +26,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 /// The version of the key and value layout that this code reads and writes.
-const LAYOUT: u32 = 7;
+const LAYOUT: u32 = 8;
 
 /// The folder of sled's files, and the file among them that holds the rows.
 const TREE: &str = "tree";
@@ -262,8 +262,9 @@ fn upgrade_layout(db: &sled::Db, folder: &Path) -> Result<(), FolderError> {
     match db.get(keys::VERSION).map_err(failed)? {
         Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
         Some(before) if is_older(&before) => {
+            let layout = layout(&before).unwrap_or_default();
             tracing::info!("upgrading the store to this version's layout");
-            upgrade::upgrade(db)?;
+            upgrade::upgrade(db, layout)?;
             db.flush().map_err(UpgradeError::from)?;
             // The mark must not reach the disk before the rows.
             File::open(folder.join(TREE).join(LOG))?.sync_data()?;
@@ -280,7 +281,11 @@ fn upgrade_layout(db: &sled::Db, folder: &Path) -> Result<(), FolderError> {
 
 /// Whether a mark is that of an older layout that can be upgraded.
 fn is_older(mark: &[u8]) -> bool {
-    mark.try_into().map(u32::from_be_bytes).is_ok_and(|it| (upgrade::OLDEST..LAYOUT).contains(&it))
+    layout(mark).is_some_and(|layout| (upgrade::OLDEST..LAYOUT).contains(&layout))
+}
+
+fn layout(mark: &[u8]) -> Option<u32> {
+    mark.try_into().map(u32::from_be_bytes).ok()
 }
 
 /// A mark as shown in messages.

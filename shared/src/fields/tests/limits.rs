@@ -40,6 +40,8 @@ fn of_strangers(text: &str, times: &[i64], limit: usize) -> Map<String, Value> {
         first_name: some(),
         last_name: some(),
         full_name: some(),
+        first_name_kana: None,
+        last_name_kana: None,
         company: some(),
         job_title: some(),
     };
