@@ -18,6 +18,8 @@ const EXCEPTIONS: &str = "not a program";
 const BROWSERS: &str = "browser";
 /// The section of systems that browsers run on.
 const PLATFORMS: &str = "platform";
+/// The section of addresses, which programs and apps put into their user agents.
+const ADDRESSES: &str = "crawler address";
 /// The section of words that alone identify a browser.
 const ODD_BROWSERS: &str = "odd browser";
 /// The shortest word; shorter ones would match almost anything. One that is tied to an end may be a
@@ -49,6 +51,8 @@ struct Row {
 enum Meaning {
     /// A program, for this reason.
     Program(String),
+    /// A program, for this reason, unless it is an app's own browser.
+    Address(String),
     /// Words that overlap this one do not count.
     Exception,
     /// A browser has one of these
@@ -120,7 +124,8 @@ impl Bots {
                 continue;
             }
             match &row.meaning {
-                Meaning::Program(_) => hits.push(found),
+                Meaning::Address(_) if is_web_view(user_agent) => {}
+                Meaning::Program(_) | Meaning::Address(_) => hits.push(found),
                 Meaning::Exception => exceptions.push(found.span()),
                 Meaning::Browser => browser = true,
                 Meaning::Platform => platform = true,
@@ -134,12 +139,19 @@ impl Bots {
         };
         let first = hits.iter().filter(counts).map(|hit| hit.pattern().as_usize()).min();
         match first.map(|first| &self.rows[first].meaning) {
-            Some(Meaning::Program(reason)) => Some(reason),
+            Some(Meaning::Program(reason) | Meaning::Address(reason)) => Some(reason),
             _ if odd || (browser && platform) => None,
             _ if browser => Some("no platform"),
             _ => Some("no browser"),
         }
     }
+}
+
+/// Whether the user agent is that of an app's own browser: Android marks them, and on Apple's
+/// phones they lack the name of Safari.
+fn is_web_view(user_agent: &str) -> bool {
+    let has = |word| user_agent.contains(word);
+    has("; wv)") || ((has("iPhone") || has("iPad")) && has("Mobile/") && !has("Safari/"))
 }
 
 /// Parses rows: `[kind]` lines, and words under them.
@@ -183,6 +195,7 @@ fn row(kind: &str, written: &str) -> Result<Row, BadWord> {
         BROWSERS => Meaning::Browser,
         PLATFORMS => Meaning::Platform,
         ODD_BROWSERS => Meaning::OddBrowser,
+        ADDRESSES => Meaning::Address(format!("crawler: {word}")),
         _ => Meaning::Program(format!("{kind}: {word}")),
     };
     Ok(Row { word, begins, ends, meaning })
@@ -229,6 +242,10 @@ mod tests {
                 "seo tool: ahrefs",
             ),
             ("Mozilla/5.0 (compatible; Nobody; +http://nobody.example)", "crawler: http://"),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1 (https://nobody.example)",
+                "crawler: https://",
+            ),
             ("Mozilla/5.0 zgrab/0.x", "security scanner: zgrab"),
         ] {
             check(user_agent, Some(reason));
@@ -247,6 +264,9 @@ mod tests {
             iphone,
             "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/AP1A)",
             &format!("{CHROME} Edg/142.0.0.0"),
+            // Apps put an address into the user agent of their own browser.
+            &format!("{iphone} Shop/1.2 (https://shop.example)"),
+            "Mozilla/5.0 (Linux; Android 13; SM-S918N; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/120.0.6099.210 Mobile Safari/537.36 Shop/3.1 (+http://www.shop.example/app)",
             &format!("{CHROME} Electron/37.2.0"),
             &format!("{iphone} Instagram 400.0.0.0 (iPhone16,2; iOS 18_6)"),
             &format!("{iphone} [FBAN/FBIOS;FBAV/530.0;FBDV/iPhone16,2]"),
@@ -284,7 +304,9 @@ mod tests {
                 false => format!("{CHROME} {}", row.word),
             };
             match &row.meaning {
-                Meaning::Program(reason) => assert_eq!(bots.reason(&text), Some(reason.as_str())),
+                Meaning::Program(reason) | Meaning::Address(reason) => {
+                    assert_eq!(bots.reason(&text), Some(reason.as_str()))
+                }
                 Meaning::Exception => assert_eq!(bots.reason(&text), None, "{text}"),
                 Meaning::OddBrowser => {
                     assert_eq!(bots.reason(&format!("{}/1", row.word)), None, "{text}")

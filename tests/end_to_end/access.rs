@@ -234,7 +234,7 @@ async fn leads_write_alone_gets_a_receipt() {
         (
             "/v1/leads",
             &known,
-            &["conversion", "conversion_id", "lead", "repeated"][..],
+            &["conversion", "conversion_id", "lead", "repeated", "warnings"][..],
             &["fields", "journey"][..],
         ),
         ("/v1/leads/{lead}/stage", &stage, &["lead_id", "repeated"], &["stage", "stages"]),

@@ -140,8 +140,8 @@ async fn no_refusal_repeats_the_body() {
                 let what = format!("{path} {place}: {body}");
                 refused += usize::from(is_refused(&send(body.to_string()).await, &what));
             }
-            // No field accepts everything.
-            assert!(refused > 0, "{path} {place}");
+            // No field accepts everything, but for what a person typed, which refuses no lead.
+            assert!(refused > 0 || path == "/v1/leads", "{path} {place}");
         }
         for body in [
             MARKER.to_owned(),

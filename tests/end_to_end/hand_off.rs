@@ -14,6 +14,7 @@ tests::both_stores!(
     limits_do_not_count_as_attempts,
     an_account_that_refuses_our_credentials_is_paused,
     a_lead_with_only_a_phone,
+    colleagues_are_two_records,
 );
 
 async fn a_lead_arrives_with_its_journey(backend: Backend) {
@@ -171,6 +172,23 @@ async fn an_account_that_refuses_our_credentials_is_paused(backend: Backend) {
     let (persons, notes) = scene.vendor.persons_and_notes(&scene.crm);
     assert_eq!((persons.len(), notes.len(), scene.deliveries("sent").await.len()), (5, 5, 5));
     scene.stop().await;
+}
+
+/// Two people behind one switchboard are two leads, and two records in the CRM.
+async fn colleagues_are_two_records(backend: Backend) {
+    for vendor in Vendor::ALL {
+        let scene = Scene::start(vendor, backend);
+        let mut leads = BTreeSet::new();
+        for email in ["tanaka@acme.example", "suzuki@acme.example"] {
+            leads.insert(scene.lead(json!({ "email": email, "phone": "+81355550100" })).await);
+        }
+        assert_eq!((leads.len(), scene.hand_off().await), (2, 2), "{vendor:?}");
+        let (persons, notes) = vendor.persons_and_notes(&scene.crm);
+        assert_eq!((persons.len(), notes.len()), (2, 2), "{vendor:?}: {persons:?}");
+        let text = format!("{persons:?}");
+        assert!(text.contains("tanaka@acme") && text.contains("suzuki@acme"), "{text}");
+        scene.stop().await;
+    }
 }
 
 /// Somebody who refused tracking and left a phone number is still a lead, with one record.

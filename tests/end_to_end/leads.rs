@@ -123,7 +123,9 @@ async fn bad_requests_are_explained(backend: Backend) {
         (r#"{"contact":{}}"#, 422, "email or a phone"),
         (r#"{"contact":{"email":"nobody"}}"#, 422, "contact.email"),
         (r#"{"contact":{"phone":"call me"}}"#, 422, "contact.phone"),
-        (r#"{"contact":{"email":7}}"#, 400, "string"),
+        (r#"{"contact":{"email":7}}"#, 422, "contact.email"),
+        (r#"{"contact":null}"#, 422, "email or a phone"),
+        (r#"{"contact":7}"#, 400, "an object"),
         (
             r#"{"contact":{"email":"a@example.com"},"site":"other"}"#,
             403,

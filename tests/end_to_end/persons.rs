@@ -16,6 +16,7 @@ use tests::wire::{batch, new_event, new_visitor, view};
 tests::both_stores!(
     a_person_with_two_browsers_is_one_lead,
     a_shared_browser_is_two_leads,
+    a_second_lead_shows_the_visit_it_came_with,
     a_shared_browser_never_shows_the_other_persons_visits,
     a_page_may_name_the_person,
     a_join_is_undone,
@@ -74,6 +75,50 @@ async fn a_shared_browser_is_two_leads(backend: Backend) {
         "the first lead keeps its history"
     );
     app.stop().await;
+}
+
+/// Whoever mistypes an address and sends the form again is a second lead, with the visit that led
+/// to both; a site may choose otherwise.
+async fn a_second_lead_shows_the_visit_it_came_with(backend: Backend) {
+    use shared::lead::SharedBrowser::{None, Visit, Whole};
+    for (shared_browser, expected, state) in [
+        (Visit, json!("bing"), "known"),
+        (Whole, json!("google"), "known"),
+        (None, Value::Null, "unknown_visitor"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let app = TestApp::start_adjusted(backend, listener, "", Clock::fixed(NOW_MS), |config| {
+            config.sites[0].shared_browser = shared_browser;
+        });
+        let visitor = new_visitor().to_text();
+        let visit = async |source: &str| {
+            app.app.core.clock.advance_ms(DAY_MS);
+            let now_ms = app.app.core.clock.now_ms();
+            let url = format!("https://www.example.com/?utm_source={source}&utm_medium=cpc");
+            app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, &url, "")])).await;
+            app.app.core.clock.advance_ms(MINUTE);
+        };
+        visit("google").await;
+        visit("bing").await;
+        for (email, expected) in
+            [("jane@gmial.test", json!("google")), ("jane@gmail.test", expected)]
+        {
+            let made =
+                app.post_lead(&json!({ "visitor": visitor, "contact": contact(email) })).await;
+            assert_eq!(
+                made.json["fields"]["first_click_source"], expected,
+                "{email} {}",
+                made.text
+            );
+            app.app.core.clock.advance_ms(MINUTE);
+        }
+        let second = app.get("/v1/leads/email:jane@gmail.test").await.json;
+        assert_eq!(second["journey"]["state"], state, "{second}");
+        let join = &second["lead"]["visitors"][0];
+        assert_eq!(join["shared_browser"], true);
+        assert!(join["confidence"].as_str().unwrap().contains(' '), "{join}");
+        app.stop().await;
+    }
 }
 
 /// The browser changes hands twice, and each lead keeps its own history.

@@ -142,7 +142,7 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         };
         assert!(is_named, "{name}: {error}");
         let remedy = match name {
-            "another layout" => "its layout is 99, but this version reads 7. It was left as it is",
+            "another layout" => "its layout is 99, but this version reads 8. It was left as it is",
             "a folder that is a file" => "Nothing was changed; set store.url to a folder",
             _ => "It was left as it is. Keep a copy of it",
         };
@@ -238,7 +238,7 @@ async fn a_folder_of_the_previous_layout_is_upgraded() {
     store.close().await.unwrap();
     drop(store);
     let db = ::sled::open(folder.path().join("tree")).unwrap();
-    assert_eq!(db.get("mversion").unwrap().unwrap(), &7_u32.to_be_bytes());
+    assert_eq!(db.get("mversion").unwrap().unwrap(), &8_u32.to_be_bytes());
 }
 
 /// A row that cannot be read stops the upgrade after others were rewritten; once it can be read

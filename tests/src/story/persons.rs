@@ -39,7 +39,7 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
     assert_eq!((lead.joins[0].until_ms, lead.joins[0].until_lead), until);
     assert_eq!(lead.joins[1].until_ms, None);
 
-    // the e-mail is the second lead's, the phone the first's: no merge, but the conflict is stored
+    // the e-mail is the second lead's, the phone the first's: both leads say so
     let (third, ..) =
         convert(store, conversion(START_MS + 3, None, "b@example.com", Some(phone_number))).await;
     let lead = store.lead(third).await.unwrap().unwrap();
@@ -49,13 +49,29 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
         Some(anna)
     );
 
-    // an unknown e-mail and a known phone: the phone decides, and then both find that lead
+    assert_eq!(store.lead(anna).await.unwrap().unwrap().phone_shared_with, [second]);
+
+    // another e-mail is another person, whatever the phone; and the phone alone now is nobody's
+    let email = "a.second@example.com";
     let (found, ..) =
-        convert(store, conversion(START_MS + 4, None, "a.second@example.com", Some(phone_number)))
-            .await;
-    assert_eq!(found, anna);
-    let lead = store.find_lead(&site(), IdentityKind::Email, "a.second@example.com").await;
-    assert_eq!(lead.unwrap(), Some(anna));
+        convert(store, conversion(START_MS + 4, None, email, Some(phone_number))).await;
+    assert!(found != anna && found != second);
+    let lead = store.find_lead(&site(), IdentityKind::Email, email).await;
+    assert_eq!(lead.unwrap(), Some(found));
+    assert_eq!(store.lead(anna).await.unwrap().unwrap().phone_shared_with, [second, found]);
+    let mut only_phone = conversion(START_MS + 5, None, "", Some(phone_number));
+    only_phone.conversion.contact.email = None;
+    let (nobody, ..) = convert(store, only_phone).await;
+    assert!(![anna, second, found].contains(&nobody));
+
+    // a phone finds the lead that has no e-mail yet, and then the e-mail does
+    let mut only_phone = conversion(START_MS + 6, None, "", Some("+41446681800"));
+    only_phone.conversion.contact.email = None;
+    let (called, ..) = convert(store, only_phone).await;
+    let wrote = conversion(START_MS + 7, None, "caller@example.com", Some("+41446681800"));
+    assert_eq!(convert(store, wrote).await.0, called);
+    let lead = store.find_lead(&site(), IdentityKind::Email, "caller@example.com").await;
+    assert_eq!(lead.unwrap(), Some(called));
 
     // a conversion of an unknown visitor still creates a lead
     let (stranger, ..) =
