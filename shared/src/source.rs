@@ -76,6 +76,20 @@ pub enum InternalTags {
     Touch,
 }
 
+/// What an operator's channel rules look at.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    evidence: &'a Evidence,
+    landing_page: &'a str,
+}
+
+impl<'a> Shown<'a> {
+    /// Evidence without a page.
+    fn of(evidence: &'a Evidence) -> Self {
+        Self { evidence, landing_page: "" }
+    }
+}
+
 /// A rule set, and the hash that is stored with every label.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -155,13 +169,20 @@ impl Rules {
         evidence::clean_url(url, &self.click_ids)
     }
 
-    /// Labels a page view's evidence.
-    pub fn label(&self, evidence: &Evidence, own: &OwnHosts, internal: InternalTags) -> Label {
+    /// Labels a page view's evidence. `landing_page` is the page's URL, with or without evidence.
+    pub fn label(
+        &self,
+        evidence: &Evidence,
+        landing_page: &str,
+        own: &OwnHosts,
+        internal: InternalTags,
+    ) -> Label {
+        let shown = Shown { evidence, landing_page };
         let referrer = Referrer::of(evidence, own, &self.sources);
         if let Referrer::Own(host) = referrer
             && (internal == InternalTags::Ignore || !evidence.is_tagged())
         {
-            return self.direct(Origin::Internal, &format!("own:{host}"), evidence);
+            return self.direct(Origin::Internal, &format!("own:{host}"), shown);
         }
         let is_own = matches!(referrer, Referrer::Own(_));
         let click = evidence.click_ids.iter().filter(|_| !is_own).find_map(|id| {
@@ -173,10 +194,10 @@ impl Rules {
         if !evidence.is_tagged() && click.is_none() && weak.is_none() {
             match &referrer {
                 Referrer::None | Referrer::Own(_) => {
-                    return self.direct(Origin::Nothing, "nothing", evidence);
+                    return self.direct(Origin::Nothing, "nothing", shown);
                 }
                 Referrer::Excluded(name) => {
-                    return self.direct(Origin::Internal, &format!("excluded:{name}"), evidence);
+                    return self.direct(Origin::Internal, &format!("excluded:{name}"), shown);
                 }
                 Referrer::InApp(_) | Referrer::Foreign { .. } => {}
             }
@@ -205,7 +226,7 @@ impl Rules {
         let (channel, rule) = self.channel(
             Found { source: &place.source, medium: &medium, category, proven },
             campaign.as_deref(),
-            evidence,
+            shown,
         );
         let (host, keyword) = match referrer {
             Referrer::Foreign { host, keyword, .. } => (Some(host), keyword),
@@ -229,15 +250,16 @@ impl Rules {
     }
 
     /// The label of a page view without an origin. An operator's rule may still set its channel.
-    fn direct(&self, origin: Origin, by: &str, evidence: &Evidence) -> Label {
+    fn direct(&self, origin: Origin, by: &str, shown: Shown<'_>) -> Label {
         let direct =
             Found { source: DIRECT_SOURCE, medium: NO_MEDIUM, category: None, proven: false };
-        let (channel, rule) = self.channel(direct, None, evidence);
+        let (channel, rule) = self.channel(direct, None, shown);
         Label { channel, ..Label::direct(origin, format!("{by}/{rule}")) }
     }
 
     /// Labels dimensions that another system resolved, by Google's table exactly as published.
     pub fn label_resolved(&self, source: &str, medium: &str, campaign: &str) -> Label {
+        let nothing = Evidence::default();
         let normal = |text: &str| text.trim().to_lowercase();
         let none = |text: &str| matches!(text, "" | "null" | "(not set)" | "undefined");
         let (mut source, mut medium) = (normal(source), normal(medium));
@@ -246,7 +268,7 @@ impl Rules {
         if [source.as_str(), medium.as_str()].iter().all(|text| text.is_empty())
             && campaign.is_none()
         {
-            return self.direct(Origin::Nothing, "nothing", &Evidence::default());
+            return self.direct(Origin::Nothing, "nothing", Shown::of(&nothing));
         }
         if none(&medium) {
             medium = if source == DIRECT_SOURCE { NO_MEDIUM } else { NO_SOURCE }.to_owned();
@@ -266,9 +288,9 @@ impl Rules {
         };
         let platform = published.or_else(known);
         let category = platform.map(|platform| platform.category);
-        let evidence = Evidence::default();
         let found = Found { source: &source, medium: &medium, category, proven: false };
-        let (channel, rule) = self.published_channel(found, campaign.as_deref(), &evidence);
+        let (channel, rule) =
+            self.published_channel(found, campaign.as_deref(), Shown::of(&nothing));
         let source = platform.map_or(source.clone(), |platform| platform.source.clone());
         let origin = if channel == Channel::Direct { Origin::Nothing } else { Origin::Marketing };
         let rule = format!("resolved/{rule}");
@@ -280,12 +302,12 @@ impl Rules {
         &self,
         found: Found<'_>,
         campaign: Option<&str>,
-        evidence: &Evidence,
+        shown: Shown<'_>,
     ) -> (Channel, String) {
         let told = vocabulary::medium(found.medium);
         let by_google = match told {
             Some(Told::Sms) => {
-                return self.custom_or(Channel::Sms, "sms", found, campaign, evidence);
+                return self.custom_or(Channel::Sms, "sms", found, campaign, shown);
             }
             Some(Told::Paid) => Found { proven: true, ..found },
             Some(Told::Display) => Found { medium: "display", ..found },
@@ -293,7 +315,7 @@ impl Rules {
             None => found,
         };
         let (channel, rule) = by_google.channel(campaign);
-        self.custom_or(channel, rule, found, campaign, evidence)
+        self.custom_or(channel, rule, found, campaign, shown)
     }
 
     /// The channel by Google's table alone.
@@ -301,10 +323,10 @@ impl Rules {
         &self,
         found: Found<'_>,
         campaign: Option<&str>,
-        evidence: &Evidence,
+        shown: Shown<'_>,
     ) -> (Channel, String) {
         let (channel, rule) = found.channel(campaign);
-        self.custom_or(channel, rule, found, campaign, evidence)
+        self.custom_or(channel, rule, found, campaign, shown)
     }
 
     /// An operator's own rule comes before ours.
@@ -314,11 +336,13 @@ impl Rules {
         rule: &str,
         found: Found<'_>,
         campaign: Option<&str>,
-        evidence: &Evidence,
+        shown: Shown<'_>,
     ) -> (Channel, String) {
         let campaign = campaign.unwrap_or_default();
-        let resolved = Resolved { source: found.source, medium: found.medium, campaign };
-        match self.channels.find(resolved, evidence) {
+        let Shown { landing_page, .. } = shown;
+        let (source, medium) = (found.source, found.medium);
+        let resolved = Resolved { source, medium, campaign, landing_page };
+        match self.channels.find(resolved, shown.evidence) {
             Some((channel, name)) => (channel, format!("custom:{name}")),
             None => (channel, rule.to_owned()),
         }

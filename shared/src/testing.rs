@@ -28,7 +28,7 @@ pub fn view(at_ms: i64, origin: &str) -> PageView {
     let url = Url::parse(&format!("https://site.example/{query}")).unwrap();
     let evidence = RULES.evidence(&url, referrer, "");
     let label: Label =
-        RULES.label(&evidence, &OwnHosts::new(["site.example"]), InternalTags::Ignore);
+        RULES.label(&evidence, "", &OwnHosts::new(["site.example"]), InternalTags::Ignore);
     PageView {
         id: EventId::new(at_ms, random),
         at_ms,

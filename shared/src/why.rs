@@ -235,7 +235,7 @@ mod tests {
         let mut page = view(0, "");
         page.evidence = RULES.evidence(&url, referrer, "");
         page.label =
-            RULES.label(&page.evidence, &OwnHosts::new(["site.example"]), InternalTags::Ignore);
+            RULES.label(&page.evidence, "", &OwnHosts::new(["site.example"]), InternalTags::Ignore);
         let touch = Journey::derive([&page]).touches.remove(0);
         let why = why(&touch, |_| Some(&page));
         assert_eq!((why.words.as_str(), why.rule), (words, page.label.rule.as_str()), "{query}");

@@ -154,7 +154,7 @@ async fn bad_requests_are_explained(backend: Backend) {
         assert_eq!(answer(request).await.status, 401, "{key}");
     }
     for (answer, count) in
-        [("malformed", 5), ("invalid", 3), ("forbidden", 1), ("too_large", 1), ("unauthorized", 4)]
+        [("malformed", 5), ("invalid", 5), ("forbidden", 1), ("too_large", 1), ("unauthorized", 4)]
     {
         let line = format!("clew_api_answers_total{{answer=\"{answer}\"}}");
         assert_eq!(app.metric(&line).await, count, "{answer}");

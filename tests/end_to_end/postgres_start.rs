@@ -122,7 +122,7 @@ async fn check_schema(change: &str, at_start: &str, by_migrate: &str) {
 #[actix_web::test]
 async fn wrong_schemas_are_reported() {
     check_schema("SELECT 1", "", "").await;
-    let older = "this program needs 5; run `clew migrate`";
+    let older = "this program needs 6; run `clew migrate`";
     check_schema(
         "UPDATE clew.schema_history SET version = version - 3",
         older,
@@ -160,7 +160,7 @@ fn a_migration_that_fails_leaves_nothing() {
     assert!(error.contains("the database has no clew schema; run `clew migrate`"), "{error}");
 
     server.psql(database.name(), "DROP TABLE clew.events");
-    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 5);
+    assert_eq!(migrate(database.url()).unwrap().migrations.len(), 6);
     assert_eq!(message(PostgresStore::open(&postgres_options(database.url()))), "");
 }
 
@@ -172,7 +172,7 @@ fn concurrent_migrations_wait() {
         let all: [_; 4] = std::array::from_fn(|_| scope.spawn(migrate));
         all.map(|one| one.join().unwrap())
     });
-    assert_eq!(ran.iter().sum::<usize>(), 5, "{ran:?}");
+    assert_eq!(ran.iter().sum::<usize>(), 6, "{ran:?}");
 }
 
 #[actix_web::test]

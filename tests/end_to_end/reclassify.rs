@@ -116,7 +116,7 @@ impl Held {
             assert_eq!(view.rules, settings.rules.hash());
             assert_eq!(
                 view.label,
-                settings.rules.label(&view.evidence, own, InternalTags::Ignore),
+                settings.rules.label(&view.evidence, &view.url, own, InternalTags::Ignore),
                 "{view:?}"
             );
         }

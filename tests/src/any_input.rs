@@ -63,13 +63,13 @@ fn view(index: usize, line: &str, referrer: &str, own: &OwnHosts) -> Option<Page
     bounded(&RULES.label_resolved(source, medium, campaign));
     let url = Url::parse(line).or_else(|_| Url::parse("https://site.example/")?.join(line)).ok()?;
     let evidence = RULES.evidence(&url, referrer, line);
-    let label = RULES.label(&evidence, own, InternalTags::Ignore);
+    let label = RULES.label(&evidence, "", own, InternalTags::Ignore);
     bounded(&label);
     let stored = serde_json::to_string(&evidence).expect("evidence is JSON");
     let stored = serde_json::from_str(&stored).expect("stored evidence can be read");
     assert_eq!(
         label,
-        RULES.label(&stored, own, InternalTags::Ignore),
+        RULES.label(&stored, "", own, InternalTags::Ignore),
         "stored evidence gives another label"
     );
     let clean = RULES.clean_url(&url);

@@ -112,7 +112,7 @@ fn judge(settings: &Settings, columns: [Option<Column>; 6], row: Row<'_>) -> Res
     let referrer = referring(referrer);
     let evidence = settings.rules.evidence(&page, &referrer, user_agent);
     let internal_tags = site.map(|site| site.internal_tags).unwrap_or_default();
-    Ok(settings.rules.label(&evidence, &own, internal_tags))
+    Ok(settings.rules.label(&evidence, page.as_str(), &own, internal_tags))
 }
 
 /// Whether a cell holds what databases write for a missing value.

@@ -134,7 +134,7 @@ fn label(candidate: &mut Candidate, context: &StepContext<'_>) -> Result<(), Dro
         let rules = &context.settings.rules;
         let Site { hosts, config } = context.site;
         let evidence = rules.evidence(url, referrer, context.request.user_agent);
-        let label = rules.label(&evidence, hosts, config.internal_tags);
+        let label = rules.label(&evidence, url.as_str(), hosts, config.internal_tags);
         candidate.flag(rules.spam(&evidence).map(|host| format!("referrer spam: {host}")));
         candidate.origin = Some((evidence, label));
     }

@@ -1,10 +1,11 @@
 //! An operator's own channel rules, which come before Google's table.
 
 use super::Channel;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, normal_host};
 use crate::pattern::like;
 use serde::Deserialize;
 use std::collections::HashSet;
+use url::Url;
 
 /// A rule. All its patterns must match; `*` matches any text, and case is ignored.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -35,6 +36,12 @@ pub struct ChannelRule {
     /// The name of a click id in the evidence.
     #[serde(default)]
     pub click_id: Option<String>,
+    /// The landing page's host, without `www.`.
+    #[serde(default)]
+    pub landing_host: Option<String>,
+    /// The landing page's path.
+    #[serde(default)]
+    pub landing_path: Option<String>,
 }
 
 /// What a rule looks at in addition to the evidence.
@@ -46,6 +53,8 @@ pub struct Resolved<'a> {
     pub medium: &'a str,
     /// The campaign; empty if there is none.
     pub campaign: &'a str,
+    /// The landing page's URL; empty if it is unknown.
+    pub landing_page: &'a str,
 }
 
 /// Why a list of rules was refused.
@@ -129,10 +138,12 @@ enum Part {
     Content,
     Referrer,
     ClickId,
+    LandingHost,
+    LandingPath,
 }
 
 impl ChannelRule {
-    fn patterns(&self) -> [(Option<&str>, Part); 7] {
+    fn patterns(&self) -> [(Option<&str>, Part); 9] {
         [
             (self.source.as_deref(), Part::Source),
             (self.medium.as_deref(), Part::Medium),
@@ -141,6 +152,8 @@ impl ChannelRule {
             (self.content.as_deref(), Part::Content),
             (self.referrer.as_deref(), Part::Referrer),
             (self.click_id.as_deref(), Part::ClickId),
+            (self.landing_host.as_deref(), Part::LandingHost),
+            (self.landing_path.as_deref(), Part::LandingPath),
         ]
     }
 
@@ -155,6 +168,15 @@ impl ChannelRule {
                 Part::Term => evidence.term.as_deref().unwrap_or_default(),
                 Part::Content => evidence.content.as_deref().unwrap_or_default(),
                 Part::Referrer => evidence.referrer_host.as_deref().unwrap_or_default(),
+                Part::LandingHost | Part::LandingPath => {
+                    let landing = Url::parse(resolved.landing_page).ok();
+                    return landing.is_some_and(|landing| match part {
+                        Part::LandingHost => {
+                            like(pattern, &normal_host(landing.host_str().unwrap_or_default()))
+                        }
+                        _ => like(pattern, landing.path()),
+                    });
+                }
                 Part::ClickId => {
                     return evidence.click_ids.iter().any(|id| like(pattern, &id.name));
                 }

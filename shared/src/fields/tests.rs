@@ -36,7 +36,7 @@ fn page(at_ms: i64, url: &str, referrer: &str, engaged_ms: u32) -> PageView {
         url: RULES.clean_url(&url),
         title: String::new(),
         totals: Totals { engaged_ms, ..Totals::default() },
-        label: RULES.label(&evidence, &OwnHosts::new(["example.com"]), InternalTags::Ignore),
+        label: RULES.label(&evidence, "", &OwnHosts::new(["example.com"]), InternalTags::Ignore),
         evidence,
         rules: 0,
         bot: None,

@@ -13,7 +13,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
 fn label(query: &str, referrer: &str) -> Label {
     let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
     let own = OwnHosts::new(["site.example", "*.second.example"]);
-    RULES.label(&RULES.evidence(&url, referrer, ""), &own, InternalTags::Ignore)
+    RULES.label(&RULES.evidence(&url, referrer, ""), "", &own, InternalTags::Ignore)
 }
 
 fn check(query: &str, referrer: &str, expected: (&str, &str, Channel)) {
@@ -284,15 +284,20 @@ fn an_operators_rules_come_first() {
         })
     };
     let own = rules(
-        r#"[{"name":"friends","channel":"affiliates","source":"friend*"},{"name":"walk-in","channel":"offline","source":"(direct)"},{"name":"brand","channel":"paid_other","medium":"cpc","campaign":"*brand*"}]"#,
+        r#"[{"name":"friends","channel":"affiliates","source":"friend*"},{"name":"walk-in","channel":"offline","source":"(direct)"},{"name":"brand","channel":"paid_other","medium":"cpc","campaign":"*brand*"},{"name":"flyer","channel":"offline","landing_host":"shop.site.example","landing_path":"/flyer*"}]"#,
         "intranet,excluded,login.corp.example\nnewengine,search,engine.example,ask\ngoogle,social,=google.com",
         "clickid,tracker,affiliate,affiliate",
     );
     let own = own.unwrap();
     let check = |query: &str, referrer: &str, expected: (&str, Channel, &str)| {
-        let url = Url::parse(&format!("https://www.site.example/{query}")).unwrap();
+        let page = match query.strip_prefix('/') {
+            Some(path) => format!("https://www.shop.site.example/{path}"),
+            None => format!("https://www.site.example/{query}"),
+        };
+        let url = Url::parse(&page).unwrap();
         let label = own.label(
             &own.evidence(&url, referrer, ""),
+            &page,
             &OwnHosts::new(["site.example"]),
             InternalTags::Ignore,
         );
@@ -323,6 +328,10 @@ fn an_operators_rules_come_first() {
     );
     check("?clickid=1", "", ("tracker", Affiliates, "click_id:clickid/affiliates"));
     check("", "", ("(direct)", Offline, "nothing/custom:walk-in"));
+    let flyer = ("a", Offline, "tags/custom:flyer");
+    check("/flyer/may?utm_source=a&utm_medium=b", "", flyer);
+    check("/other?utm_source=a&utm_medium=b", "", ("a", Other, "tags/other"));
+    check("flyer?utm_source=a&utm_medium=b", "", ("a", Other, "tags/other"));
     assert_ne!(own.hash(), RULES.hash());
     assert_eq!(Rules::built_in().hash(), RULES.hash());
     assert_eq!(

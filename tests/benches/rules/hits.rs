@@ -76,7 +76,7 @@ pub(crate) fn page_views(count: i64, touches: i64) -> Vec<PageView> {
                 active_at_ms: at_ms + 20_000,
                 ..Totals::default()
             },
-            label: rules.label(&evidence, &own, InternalTags::Ignore),
+            label: rules.label(&evidence, "", &own, InternalTags::Ignore),
             evidence,
             rules: rules.hash(),
             bot: None,

@@ -49,7 +49,7 @@ fn classify(criterion: &mut Criterion) {
             for (url, referrer) in hits::HITS {
                 let url = Url::parse(black_box(url)).expect("an address");
                 let evidence = rules.evidence(&url, black_box(referrer), hits::USER_AGENTS[0].1);
-                black_box(rules.label(&evidence, &own, InternalTags::Ignore));
+                black_box(rules.label(&evidence, "", &own, InternalTags::Ignore));
             }
         });
     });

@@ -37,7 +37,7 @@ pub fn page_view(at_ms: i64, source: &str) -> PageView {
         url: "https://www.example.com/".into(),
         title: "Home".into(),
         totals: Totals::default(),
-        label: RULES.label(&evidence, &OwnHosts::new(["example.com"]), InternalTags::Ignore),
+        label: RULES.label(&evidence, "", &OwnHosts::new(["example.com"]), InternalTags::Ignore),
         evidence,
         rules: 1,
         bot: None,

@@ -37,6 +37,8 @@ pub(super) struct Difference {
     changed: Relabelled,
     /// Page views whose label changes, by channel before and after.
     channels: BTreeMap<(Channel, Channel), u64>,
+    /// The same, by the kind of rule that decided before and after.
+    kinds: BTreeMap<(String, String), u64>,
     /// All touches by channel, before and after.
     touches: BTreeMap<Channel, (u64, u64)>,
     /// Some page views whose label changes, one for each distinct change.
@@ -82,8 +84,12 @@ impl<'a> Reclassify<'a> {
         let rules = self.difference.rules;
         let mut labels = Vec::new();
         for view in views {
-            let label =
-                self.settings.rules.label(&view.evidence, &own.hosts, own.config.internal_tags);
+            let label = self.settings.rules.label(
+                &view.evidence,
+                &view.url,
+                &own.hosts,
+                own.config.internal_tags,
+            );
             if label != view.label {
                 self.show(view, &label);
             } else if view.rules == rules {
@@ -106,6 +112,8 @@ impl<'a> Reclassify<'a> {
     fn show(&mut self, view: &PageView, after: &Label) {
         let before = &view.label;
         *self.difference.channels.entry((before.channel, after.channel)).or_default() += 1;
+        let kinds = (kind(&before.rule), kind(&after.rule));
+        *self.difference.kinds.entry(kinds).or_default() += 1;
         if self.difference.examples.len() >= self.examples {
             return;
         }
@@ -127,6 +135,13 @@ impl<'a> Reclassify<'a> {
             self.difference.touches.entry(touch.label.channel).or_default().1 += 1;
         }
     }
+}
+
+/// The kind of a rule: without the host or parameter that it named, as in `referrer/organic_search`.
+fn kind(rule: &str) -> String {
+    let (by, channel) = rule.rsplit_once('/').unwrap_or((rule, ""));
+    let by = by.split(':').next().unwrap_or_default();
+    format!("{by}/{channel}")
 }
 
 /// Displays a label in one line.
@@ -165,6 +180,10 @@ impl fmt::Display for Difference {
         writeln!(f, "\n{:<24} {:<24} {:>12}", "channel before", "after", "page views")?;
         for ((before, after), count) in &self.channels {
             writeln!(f, "{:<24} {:<24} {count:>12}", before.as_str(), after.as_str())?;
+        }
+        writeln!(f, "\n{:<36} {:<36} {:>12}", "rule before", "after", "page views")?;
+        for ((before, after), count) in &self.kinds {
+            writeln!(f, "{before:<36} {after:<36} {count:>12}")?;
         }
         writeln!(f, "\n{:<24} {:>12} {:>12}", "touches", "before", "after")?;
         for (channel, (before, after)) in &self.touches {

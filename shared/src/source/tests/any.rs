@@ -32,13 +32,13 @@ proptest! {
         let own = OwnHosts::new(["site.example"]);
         let evidence = RULES.evidence(&url, &format!("https://{host}/x?q=a"), "");
         let stored: Evidence = serde_json::from_str(&serde_json::to_string(&evidence).unwrap()).unwrap();
-        prop_assert_eq!(RULES.label(&evidence, &own, InternalTags::Ignore), RULES.label(&stored, &own, InternalTags::Ignore));
+        prop_assert_eq!(RULES.label(&evidence, "", &own, InternalTags::Ignore), RULES.label(&stored, "", &own, InternalTags::Ignore));
     }
 }
 
 fn bounded(url: &Url, referrer: &str) -> Result<(), TestCaseError> {
     let evidence = RULES.evidence(url, referrer, "");
-    let label = RULES.label(&evidence, &OwnHosts::new(["site.example"]), InternalTags::Ignore);
+    let label = RULES.label(&evidence, "", &OwnHosts::new(["site.example"]), InternalTags::Ignore);
     for tag in
         [Some(&label.source), Some(&label.medium), label.campaign.as_ref(), label.keyword.as_ref()]
     {

@@ -19,7 +19,7 @@ fn page_views_from_the_field() {
         let url = Url::parse(address).unwrap();
         let own = OwnHosts::new(url.host_str());
         let evidence = RULES.evidence(&url, referrer, user_agent);
-        let label = RULES.label(&evidence, &own, InternalTags::Ignore);
+        let label = RULES.label(&evidence, "", &own, InternalTags::Ignore);
         let is_right = (source.is_empty() || label.source == source)
             && (medium.is_empty() || label.medium == medium)
             && channels.split('|').any(|channel| label.channel.as_str() == channel);

@@ -110,7 +110,7 @@ fn referrers() {
     let own = OwnHosts::new(["me.github.io"]);
     let url = Url::parse("https://me.github.io/").unwrap();
     let label = |referrer| {
-        RULES.label(&RULES.evidence(&url, referrer, ""), &own, InternalTags::Ignore).origin
+        RULES.label(&RULES.evidence(&url, referrer, ""), "", &own, InternalTags::Ignore).origin
     };
     assert_eq!(label("https://you.github.io/"), Origin::Marketing);
     assert_eq!(label("https://me.github.io/x"), Origin::Internal);

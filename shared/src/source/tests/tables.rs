@@ -175,7 +175,7 @@ fn our_own_output_reads_as_itself() {
                 let url = Url::parse("https://www.site.example/").unwrap();
                 let evidence = RULES.evidence(&url, "", &word.replace("%20", " "));
                 let own = OwnHosts::default();
-                check(bare, &RULES.label(&evidence, &own, InternalTags::Ignore));
+                check(bare, &RULES.label(&evidence, "", &own, InternalTags::Ignore));
             }
             _ if host.contains('.') => check(bare, &label("", &format!("https://{host}"))),
             _ => check(bare, &label(&format!("?utm_source={bare}"), "")),
