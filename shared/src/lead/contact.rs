@@ -178,6 +178,22 @@ impl Contact {
         self.take(known);
     }
 
+    /// The values that it has, by member.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("email", &self.email),
+            ("phone", &self.phone),
+            ("first_name", &self.first_name),
+            ("last_name", &self.last_name),
+            ("full_name", &self.full_name),
+            ("first_name_kana", &self.first_name_kana),
+            ("last_name_kana", &self.last_name_kana),
+            ("company", &self.company),
+            ("job_title", &self.job_title),
+        ];
+        all.into_iter().filter_map(|(member, value)| Some((member, value.as_deref()?)))
+    }
+
     /// The person's identities, strongest first: the e-mail in lower case, then the phone if it is
     /// E.164. A number kept as typed is not an identity, nor is a service number or a filler.
     pub fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> + '_ {

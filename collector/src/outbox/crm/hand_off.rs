@@ -13,6 +13,7 @@ use clew_connect::{CallError, Connection};
 use clew_core::Core;
 use clew_store::{Delivery, NewRecord, Record, Recorded, StoreError};
 use shared::ids::ConversionId;
+use shared::lead::Conversion;
 use shared::link::CrmLink;
 
 /// The calls that a usual hand-off makes, at most.
@@ -173,10 +174,90 @@ fn note(settings: &Settings, connection: &Connection, view: &LeadView) -> Option
     let conversion = view.history.conversions.last()?;
     let fields = view.fields(settings, connection.naming.long_text());
     let summary = fields.get("journey_summary").and_then(|summary| summary.as_str());
+    let journey = summary.unwrap_or_default().lines().map(str::to_owned);
     Some(Note {
         title: format!("Attribution journey #{}", conversion.number),
-        lines: summary.unwrap_or_default().lines().map(str::to_owned).collect(),
+        lines: journey.chain(typed(&view.history.conversions)).collect(),
         marker: NoteMarker { lead: view.lead.id, number: conversion.number },
         at_ms: conversion.at_ms,
     })
+}
+
+/// What the person typed in the last conversion that the record may not have: values other than
+/// those of an earlier conversion, values in kana, and values that could not be used.
+fn typed(conversions: &[Conversion]) -> Vec<String> {
+    let Some((last, earlier)) = conversions.split_last() else { return Vec::new() };
+    let differs = |member: &str, value: &str| {
+        let before = earlier.iter().flat_map(|made| made.contact.values());
+        let mut before = before.filter(|(other, _)| *other == member).peekable();
+        before.peek().is_some() && before.all(|(_, other)| other != value)
+    };
+    let is_new =
+        |(member, value): &(&str, &str)| member.ends_with("_kana") || differs(member, value);
+    let list = |values: Vec<String>| values.join(", ");
+    let new: Vec<String> = last
+        .contact
+        .values()
+        .filter(is_new)
+        .map(|(member, value)| format!("{} \"{value}\"", member.replace('_', " ")))
+        .collect();
+    let raw =
+        last.raw.iter().map(|raw| format!("{} \"{}\"", raw.member.replace('_', " "), raw.value));
+    let raw: Vec<String> = raw.collect();
+    let mut lines = Vec::new();
+    if !new.is_empty() {
+        lines.push(format!("This time the person wrote: {}", list(new)));
+    }
+    if !raw.is_empty() {
+        lines.push(format!("Kept as typed: {}", list(raw)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::ids::ConversionId;
+    use shared::lead::{Contact, ConversionKind, JourneyState, NormalContact};
+
+    fn made(contact: Contact) -> Conversion {
+        let NormalContact { contact, raw } = contact.normalised(None).unwrap();
+        Conversion {
+            id: ConversionId::new(0, [0; 10]),
+            number: 1,
+            at_ms: 0,
+            kind: ConversionKind::Form,
+            visitor: None,
+            journey: JourneyState::NoVisitor,
+            contact,
+            form_id: None,
+            form_name: None,
+            page_url: None,
+            page_title: None,
+            context: None,
+            raw,
+        }
+    }
+
+    #[test]
+    fn nothing_typed_is_lost() {
+        let contact = |phone: &str, company: Option<&str>| Contact {
+            email: Some("ann@example.com".into()),
+            phone: Some(phone.into()),
+            company: company.map(str::to_owned),
+            ..Contact::default()
+        };
+        let first = made(contact("+33142685300", Some("Example")));
+        assert_eq!(typed(&[first.clone()]), Vec::<String>::new());
+        assert_eq!(typed(&[first.clone(), first.clone()]), Vec::<String>::new());
+        let other = made(contact("+33142685301", None));
+        let line = "This time the person wrote: phone \"+33142685301\"";
+        assert_eq!(typed(&[first.clone(), other]), [line]);
+        let unusable = made(contact("n/a", Some("Other")));
+        let lines =
+            ["This time the person wrote: company \"Other\"", "Kept as typed: phone \"n/a\""];
+        assert_eq!(typed(&[first, unusable]), lines);
+        let kana = Contact { last_name_kana: Some("ヤマダ".into()), ..contact("", None) };
+        assert_eq!(typed(&[made(kana)]), ["This time the person wrote: last name kana \"ヤマダ\""]);
+    }
 }
