@@ -5,7 +5,6 @@
 //! order of precedence: of several ids the first in the table decides. `docs/sources.md` says how
 //! click ids rank against tags and referrers.
 
-use crate::evidence::Tag;
 use crate::pattern::like;
 use crate::rows::{TableError, rows};
 use serde::{Deserialize, Serialize};
@@ -62,6 +61,23 @@ impl ClickId {
     pub fn names_one_click(&self) -> bool {
         !self.value.is_empty() && ONE_CLICK.contains(&self.name.as_str())
     }
+}
+
+/// What a tag says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tag {
+    /// The source.
+    Source,
+    /// The medium.
+    Medium,
+    /// The campaign's name.
+    Campaign,
+    /// The campaign's id.
+    CampaignId,
+    /// The search term that was bought.
+    Term,
+    /// The advertisement or link.
+    Content,
 }
 
 /// What a parameter proves.

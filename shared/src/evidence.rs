@@ -4,13 +4,17 @@
 //! Evidence is stored as it came, so that later rules can judge the same page view again. The
 //! stored URL no longer contains the evidence, nor tokens that identify the recipient of an e-mail.
 
+mod clean;
 mod parameters;
+
+pub use clean::clean_url;
+use clean::strip;
 
 pub(crate) use parameters::unescaped;
 
 pub use crate::host::normal_host;
 
-use crate::click_id::{ClickId, ClickIds, ClickKind};
+use crate::click_id::{ClickId, ClickIds, ClickKind, Tag};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -81,23 +85,6 @@ const PLATFORM_RANK: usize = 8;
 const PASSED_REFERRER: &str = "utm_referrer";
 /// The scheme of the referrer that stands for an app's own browser.
 pub(crate) const IN_APP: &str = "in-app";
-
-/// What a tag says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tag {
-    /// The source.
-    Source,
-    /// The medium.
-    Medium,
-    /// The campaign's name.
-    Campaign,
-    /// The campaign's id.
-    CampaignId,
-    /// The search term that was bought.
-    Term,
-    /// The advertisement or link.
-    Content,
-}
 
 /// Placeholders that tools write for a missing value.
 const EMPTY: &[&str] = &["null", "undefined", "(not set)", "(direct)", "(none)"];
@@ -239,39 +226,6 @@ impl Evidence {
         let by_google = self.click_ids.iter().any(|id| id.name == "gad_campaignid");
         self.campaign_id.is_some() && !by_google
     }
-}
-
-/// The page's URL without evidence, personal parameters and fragment, at most
-/// `limits::STORED_URL_BYTES` long.
-pub fn clean_url(url: &Url, table: &ClickIds) -> String {
-    let mut clean = url.clone();
-    clean.set_fragment(None);
-    let is_known = |name: &str| table.rule(name).is_some();
-    if let Some((end, _)) = parameters::in_path(url.path(), &is_known) {
-        clean.set_path(&url.path()[..end]);
-    }
-    strip(&mut clean, &is_known);
-    crate::cut::url(clean.into(), limits::STORED_URL_BYTES).unwrap_or_default()
-}
-
-/// Removes user, password and the parameters that `is_out` selects (it gets names in lower case).
-fn strip(url: &mut Url, is_out: &dyn Fn(&str) -> bool) {
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    let Some(query) = url.query() else { return };
-    // Parameters that stay keep their exact spelling.
-    let parts = parameters::split(query, is_out);
-    let kept: Vec<&str> = parts
-        .iter()
-        .copied()
-        .filter(|part| !is_out(&parameters::read(part, is_out).name))
-        .collect();
-    if kept.len() == parts.len() && !query.is_empty() {
-        return;
-    }
-    let kept = kept.join("&");
-    let kept = kept.trim_start_matches('&');
-    url.set_query(Some(kept).filter(|kept| !kept.is_empty()));
 }
 
 fn referrer_parts(referrer: &str, table: &ClickIds) -> Option<(String, String)> {

@@ -4,14 +4,19 @@
 //! [`crate::fields`] derives what readers see.
 
 mod contact;
+mod email;
+mod identity;
 mod name;
 mod phone;
+mod raw;
+mod text;
 
-pub use contact::{
-    Contact, ContactError, IdentityKind, NormalContact, RawReason, RawValue, email_identity,
-};
+pub use contact::{Contact, ContactError, NormalContact};
+pub use email::email_identity;
+pub use identity::IdentityKind;
 pub use name::{NameParts, parts as name_parts};
 pub use phone::{Country, CountryError, e164};
+pub use raw::{RawReason, RawValue};
 
 use crate::context::VisitorContext;
 use crate::ids::{ConversionId, LeadId, SiteId, VisitorId};

@@ -6,6 +6,7 @@
 //! them. `docs/sources.md` says in which order tags, click ids and referrers decide.
 
 mod family;
+mod key;
 mod label;
 mod place;
 mod referrer;

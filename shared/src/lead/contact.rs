@@ -1,17 +1,15 @@
 //! Contacts: validates what a form says about a person, and derives the identities by which that
 //! person is found again.
 
+use super::email::normal_email;
+use super::identity::IdentityKind;
 use super::name;
 use super::phone::{self, Country};
+use super::raw::{RawReason, RawValue};
+use super::text::visible;
 use crate::limits;
 use crate::wire::encode::cut;
-use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
-
-/// What pasted links begin with.
-const MAILTO: &str = "mailto:";
-/// Carriers whose customers still have addresses that the standard forbids.
-const ODD_CARRIERS: [&str; 3] = ["docomo.ne.jp", "ezweb.ne.jp", "au.com"];
 
 /// The person who converted, as the form reported them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -45,42 +43,6 @@ pub struct NormalContact {
     pub contact: Contact,
     /// The rest, as typed.
     pub raw: Vec<RawValue>,
-}
-
-/// A value of a contact that could not be used as it was.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct RawValue {
-    /// The member: `email`, `phone`, `company`, …
-    pub member: String,
-    /// The value as typed, at most `limits::RAW_BYTES`.
-    pub value: String,
-    /// Why it could not be used.
-    pub reason: RawReason,
-}
-
-/// Why a value could not be used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum RawReason {
-    /// It is not an e-mail address.
-    NotAnEmail,
-    /// It has no digits.
-    NoDigits,
-    /// It is longer than `limits::TEXT_BYTES` (`limits::EMAIL_BYTES` for an e-mail). Texts are cut.
-    TooLong,
-}
-
-impl RawReason {
-    /// What it means for the member, as the end of a sentence about the value.
-    pub fn as_sentence(self) -> &'static str {
-        match self {
-            Self::NotAnEmail => "is not an e-mail address; it was kept as typed",
-            Self::NoDigits => "has no digits; it was kept as typed",
-            Self::TooLong => "is too long; it was cut, and kept as typed beside",
-        }
-    }
 }
 
 /// Why a contact was refused. The message says what to do.
@@ -216,18 +178,6 @@ impl Contact {
     }
 }
 
-impl RawValue {
-    fn new(member: &str, value: &str, reason: RawReason) -> Self {
-        let value = cut(value, limits::RAW_BYTES).to_owned();
-        Self { member: member.to_owned(), value, reason }
-    }
-}
-
-/// Normalises an e-mail address to the form in [`Contact::identities`]; `None` if it is not valid.
-pub fn email_identity(email: &str) -> Option<String> {
-    normal_email(email).ok().map(|email| email.to_lowercase())
-}
-
 /// A text without what cannot be seen, cut to its limit.
 fn trimmed(member: &str, value: Option<String>, raw: &mut Vec<RawValue>) -> Option<String> {
     let text = visible(&value?);
@@ -238,102 +188,6 @@ fn trimmed(member: &str, value: Option<String>, raw: &mut Vec<RawValue>) -> Opti
     (!cut.is_empty()).then(|| cut.to_owned())
 }
 
-/// A text with composed letters (NFC), without control characters, invisible ones, and space
-/// around it.
-fn visible(text: &str) -> String {
-    let is_invisible = |letter: char| {
-        letter.is_control() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    };
-    let seen: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
-    ComposingNormalizerBorrowed::new_nfc().normalize(&seen).trim().to_owned()
-}
-
-/// Dots and `+tags` of the local part stay: whether they matter depends on the mail server.
-fn normal_email(typed: &str) -> Result<String, RawReason> {
-    let mut email = visible(typed);
-    if email.chars().any(|letter| matches!(letter, '\u{ff01}'..='\u{ff5e}' | '\u{3002}')) {
-        // As Japanese keyboards write it.
-        email = ComposingNormalizerBorrowed::new_nfkc().normalize(&email).into_owned();
-    }
-    let is_link = email.get(..MAILTO.len()).is_some_and(|start| start.eq_ignore_ascii_case(MAILTO));
-    let email = if is_link { email[MAILTO.len()..].trim() } else { email.as_str() };
-    if email.len() > limits::EMAIL_BYTES {
-        return Err(RawReason::TooLong);
-    }
-    let (local, domain) = email.rsplit_once('@').ok_or(RawReason::NotAnEmail)?;
-    let domain = idna::domain_to_ascii(domain).map_err(|_| RawReason::NotAnEmail)?;
-    let domain = domain.trim_end_matches('.');
-    let normal = format!("{local}@{domain}");
-    if normal.len() > limits::EMAIL_BYTES {
-        return Err(RawReason::TooLong);
-    }
-    // What is checked has no more of what some carriers allowed and the standard does not.
-    let checked = match is_odd_carrier(domain) {
-        true => format!("{}@{domain}", standard_dots(local)),
-        false => format!("{}@{domain}", standard_letters(local)),
-    };
-    // As for public e-mail: a domain with a dot, no IP address, no display name.
-    let options = email_address::Options::default()
-        .with_required_tld()
-        .without_domain_literal()
-        .without_display_text();
-    match email_address::EmailAddress::parse_with_options(&checked, options) {
-        Ok(_) => Ok(normal),
-        Err(_) => Err(RawReason::NotAnEmail),
-    }
-}
-
-/// Whether a Japanese carrier gave out addresses with dots in a row or before the `@`.
-fn is_odd_carrier(domain: &str) -> bool {
-    ODD_CARRIERS.iter().any(|carrier| {
-        domain.strip_suffix(carrier).is_some_and(|front| front.is_empty() || front.ends_with('.'))
-    })
-}
-
-fn standard_dots(local: &str) -> String {
-    let parts: Vec<&str> = local.split('.').filter(|part| !part.is_empty()).collect();
-    parts.join(".")
-}
-
-/// The local part with a plain letter for every letter and mark of other scripts: the crate knows
-/// letters, but not the marks that Indian scripts write on them.
-fn standard_letters(local: &str) -> String {
-    let is_other = |letter: char| !letter.is_ascii() && !letter.is_whitespace();
-    local.chars().map(|letter| if is_other(letter) { 'x' } else { letter }).collect()
-}
-
-/// The kinds of identity that find a lead.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentityKind {
-    /// An e-mail address in lower case.
-    Email,
-    /// An E.164 phone number.
-    Phone,
-    /// A CRM record: `provider:type:id`.
-    CrmRecord,
-    /// A deal: `provider:id`.
-    Deal,
-}
-
-impl IdentityKind {
-    /// The name used in keys and rows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::CrmRecord => "crm",
-            Self::Deal => "deal",
-        }
-    }
-
-    /// Parses the name.
-    pub fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Email, Self::Phone, Self::CrmRecord, Self::Deal];
-        all.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,72 +196,6 @@ mod tests {
     fn contact(email: &str, phone: &str) -> Contact {
         let text = |text: &str| Some(text.to_owned());
         Contact { email: text(email), phone: text(phone), ..Contact::default() }
-    }
-
-    /// An e-mail as typed, as it is kept, and as it is found by.
-    fn check(typed: &str, expected: Result<(&str, &str), ContactError>) {
-        let normal = contact(typed, "").normalised(None).map(|normal| normal.contact);
-        let found = normal.map(|contact| {
-            let (_, identity) = contact.identities().next().unwrap();
-            (contact.email.unwrap(), identity)
-        });
-        let kept = found.as_ref().map(|(kept, by)| (kept.as_str(), by.as_str()));
-        assert_eq!(kept.map_err(|error| *error), expected, "{typed}");
-        assert_eq!(email_identity(typed), found.ok().map(|(_, by)| by), "{typed}");
-    }
-
-    #[test]
-    fn emails() {
-        check(" Lead@EXAMPLE.com ", Ok(("Lead@example.com", "lead@example.com")));
-        check("\tlead@example.com\r\n", Ok(("lead@example.com", "lead@example.com")));
-        check("\u{a0}lead@example.com\u{200b}", Ok(("lead@example.com", "lead@example.com")));
-        check("lead@example.com.", Ok(("lead@example.com", "lead@example.com")));
-        // nothing is folded that another person might have
-        check("Lead+tag@example.com", Ok(("Lead+tag@example.com", "lead+tag@example.com")));
-        check("l.e.ad@gmail.com", Ok(("l.e.ad@gmail.com", "l.e.ad@gmail.com")));
-        check("lead@googlemail.com", Ok(("lead@googlemail.com", "lead@googlemail.com")));
-        // one domain, however it is written
-        let punycode = Ok(("lead@xn--bcher-kva.example", "lead@xn--bcher-kva.example"));
-        check("lead@BÜCHER.example", punycode);
-        check("lead@bücher.example", punycode);
-        check("lead@bu\u{308}cher.example", punycode);
-        check("lead@xn--bcher-kva.example", punycode);
-        check("lead@bücher。example", punycode);
-        check("Jörg@example.com", Ok(("Jörg@example.com", "jörg@example.com")));
-        check("O'Neill@example.com", Ok(("O'Neill@example.com", "o'neill@example.com")));
-        for bad in [
-            "nobody",
-            "a@b@c",
-            "a@b",
-            "a@[127.0.0.1]",
-            "@example.com",
-            "lead@",
-            "lead @example.com",
-            "lead@exam ple.com",
-            "lead@example..com",
-            "lead@.example.com",
-            "lead..x@example.com",
-            "lead@example.com, other@example.com",
-            "Lead <lead@example.com>",
-            "lead@-x.example",
-        ] {
-            check(bad, Err(ContactError::Email));
-        }
-        // One address, however it is typed.
-        check("ju\u{308}rgen@x.example", Ok(("jürgen@x.example", "jürgen@x.example")));
-        check("user＠full.example", Ok(("user@full.example", "user@full.example")));
-        check("ｕｓｅｒ@full.example", Ok(("user@full.example", "user@full.example")));
-        check("mailto:lead@example.com", Ok(("lead@example.com", "lead@example.com")));
-        check("उदाहरण.परीक्ष@x.example", Ok(("उदाहरण.परीक्ष@x.example", "उदाहरण.परीक्ष@x.example")));
-        // Some Japanese carriers gave out what the standard forbids.
-        for odd in ["t..t@docomo.ne.jp", "s.@docomo.ne.jp", ".a@ezweb.ne.jp"] {
-            check(odd, Ok((odd, odd)));
-        }
-        check(&format!("{}@example.com", "x".repeat(300)), Err(ContactError::TooLong));
-        // 250 bytes, and more in punycode
-        let long = format!("lead@{}example", "bücher.".repeat(29));
-        assert!(long.len() <= limits::EMAIL_BYTES);
-        check(&long, Err(ContactError::TooLong));
     }
 
     #[test]

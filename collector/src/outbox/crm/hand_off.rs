@@ -248,7 +248,7 @@ mod tests {
             ..Contact::default()
         };
         let first = made(contact("+33142685300", Some("Example")));
-        assert_eq!(typed(&[first.clone()]), Vec::<String>::new());
+        assert_eq!(typed(std::slice::from_ref(&first)), Vec::<String>::new());
         assert_eq!(typed(&[first.clone(), first.clone()]), Vec::<String>::new());
         let other = made(contact("+33142685301", None));
         let line = "This time the person wrote: phone \"+33142685301\"";

@@ -261,8 +261,7 @@ fn upgrade_layout(db: &sled::Db, folder: &Path) -> Result<(), FolderError> {
     };
     match db.get(keys::VERSION).map_err(failed)? {
         Some(mark) if *mark == LAYOUT.to_be_bytes() => Ok(()),
-        Some(before) if is_older(&before) => {
-            let layout = layout(&before).unwrap_or_default();
+        Some(before) if let Some(layout) = older(&before) => {
             tracing::info!("upgrading the store to this version's layout");
             upgrade::upgrade(db, layout)?;
             db.flush().map_err(UpgradeError::from)?;
@@ -279,13 +278,10 @@ fn upgrade_layout(db: &sled::Db, folder: &Path) -> Result<(), FolderError> {
     }
 }
 
-/// Whether a mark is that of an older layout that can be upgraded.
-fn is_older(mark: &[u8]) -> bool {
-    layout(mark).is_some_and(|layout| (upgrade::OLDEST..LAYOUT).contains(&layout))
-}
-
-fn layout(mark: &[u8]) -> Option<u32> {
-    mark.try_into().map(u32::from_be_bytes).ok()
+/// The layout of a mark, if it is an older one that can be upgraded.
+fn older(mark: &[u8]) -> Option<u32> {
+    let layout = mark.try_into().map(u32::from_be_bytes).ok()?;
+    (upgrade::OLDEST..LAYOUT).contains(&layout).then_some(layout)
 }
 
 /// A mark as shown in messages.

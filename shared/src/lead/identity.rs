@@ -1,0 +1,35 @@
+//! Identities: what a lead is found by.
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of identity that find a lead.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityKind {
+    /// An e-mail address in lower case.
+    Email,
+    /// An E.164 phone number.
+    Phone,
+    /// A CRM record: `provider:type:id`.
+    CrmRecord,
+    /// A deal: `provider:id`.
+    Deal,
+}
+
+impl IdentityKind {
+    /// The name used in keys and rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::CrmRecord => "crm",
+            Self::Deal => "deal",
+        }
+    }
+
+    /// Parses the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Email, Self::Phone, Self::CrmRecord, Self::Deal];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
