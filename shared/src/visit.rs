@@ -149,13 +149,15 @@ impl Journey {
             .visits
             .last()
             .is_some_and(|visit| view.at_ms.saturating_sub(visit.at_ms) < limits::VISIT_LENGTH_MS);
+        let is_repeated = self.has_click(&view.label);
         let origin = match view.label.origin {
             _ if is_paired => Origin::Internal,
-            // A visit that was cut for its length goes on under its source.
-            Origin::Nothing if is_active && !is_short => Origin::Internal,
-            Origin::Marketing if !is_active && self.has_click(&view.label) => Origin::Nothing,
+            Origin::Marketing if is_repeated => Origin::Nothing,
             origin => origin,
         };
+        // A visit that was cut for its length goes on under its source.
+        let is_cut = is_active && !is_short && origin == Origin::Nothing;
+        let origin = if is_cut { Origin::Internal } else { origin };
         if is_active && is_short {
             self.step_in_visit(view, origin);
         } else {

@@ -10,7 +10,7 @@ const MAILTO: &str = "mailto:";
 /// Carriers whose customers still have addresses that the standard forbids.
 const ODD_CARRIERS: [&str; 3] = ["docomo.ne.jp", "ezweb.ne.jp", "au.com"];
 
-/// Normalises an e-mail address to the form in [`Contact::identities`]; `None` if it is not valid.
+/// Normalises an e-mail address to the form in [`super::Contact::identities`]; `None` if it is not valid.
 pub fn email_identity(email: &str) -> Option<String> {
     normal_email(email).ok().map(|email| email.to_lowercase())
 }

@@ -236,6 +236,8 @@ fn a_click_counts_once() {
     check(&[(0, "?gclid=1"), (HOUR, "?gclid=1")], "0:google 1:(direct)");
     check(&[(0, "?gclid=1"), (HOUR, ""), (2 * HOUR, "?gclid=1")], "0:google 1:(direct) 2:(direct)");
     check(&[(0, "?gclid=1"), (HOUR, "?gclid=2")], "0:google 1:google");
+    // Back from another touch of the same visit.
+    check(&[(0, "?gclid=1"), (MINUTE, "bing"), (2 * MINUTE, "?gclid=1")], "0:google 0:bing");
     // This does not name one click.
     check(&[(0, "?gad_source=1"), (HOUR, "?gad_source=1")], "0:google 1:google");
 }
