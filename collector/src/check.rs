@@ -4,7 +4,7 @@
 use clew_store::visitor::{Row, Visitor, trail};
 use clew_store::{DeliveryId, Entity, Record};
 use shared::ids::{LeadId, SiteId, VisitorId};
-use shared::lead::{Conversion, IdentityKind, Lead, LeadStatus};
+use shared::lead::{Conversion, IdentityKind, Lead, LeadStatus, Merge};
 use shared::time::rfc3339;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -28,6 +28,8 @@ pub struct Check {
     identities: HashMap<(SiteId, IdentityKind, String), Membership>,
     /// Leads that another entity refers to, and what that entity is.
     named: HashMap<LeadId, &'static str>,
+    /// For each merged lead, the lead that it names and the lead that names it.
+    merged: HashMap<LeadId, Membership>,
     /// For each handover of a visitor, the number of leads that gave it minus those that took it; 0
     /// if both sides agree.
     handovers: HashMap<Handover, i32>,
@@ -139,6 +141,13 @@ impl Check {
                 ));
             }
         }
+        for (lead, member) in std::mem::take(&mut self.merged) {
+            if member.by_record != member.by_lead {
+                self.complain(format!(
+                    "lead {lead}: it and the lead that it was merged into disagree on that"
+                ));
+            }
+        }
         for ((site, kind, name), member) in std::mem::take(&mut self.identities) {
             // A CRM record may have been reported together with a stage or a deal.
             let reported_together = kind == IdentityKind::CrmRecord && member.by_lead.is_none();
@@ -242,9 +251,16 @@ impl Check {
                 lead.id, lead.conversions
             ));
         }
-        // A proposed lead takes over no visitors.
-        if lead.status != LeadStatus::Verified {
-            return;
+        for merged in lead.valid_merges().filter_map(Merge::lead) {
+            self.merged.entry(merged).or_default().by_lead = Some(lead.id);
+        }
+        match lead.status {
+            LeadStatus::Verified => {}
+            LeadStatus::Merged(into) => {
+                self.merged.entry(lead.id).or_default().by_record = Some(into);
+            }
+            // A proposed lead takes over no visitors.
+            LeadStatus::Proposed | LeadStatus::Confirmed(_) => return,
         }
         for join in lead.valid_joins() {
             let mut handover = |at_ms: Option<i64>, from, to, side| {

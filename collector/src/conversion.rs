@@ -208,7 +208,7 @@ impl Conversions {
         let Lead { id, site, status, contact, joins, .. } = proposed;
         match status {
             LeadStatus::Verified => return Ok(id),
-            LeadStatus::Confirmed(lead) => return Ok(lead),
+            LeadStatus::Confirmed(lead) | LeadStatus::Merged(lead) => return Ok(lead),
             LeadStatus::Proposed => {}
         }
         let at_ms = self.core.now_ms();

@@ -4,7 +4,10 @@ mod hand_off;
 pub mod find;
 pub mod view;
 pub mod load;
+pub mod duplicates;
+pub mod merging;
 
-pub use find::{find, find_first};
-pub use load::{LoadError, load, load_each};
+pub use duplicates::{Duplicate, duplicates};
+pub use find::{answering, find, find_first, named};
+pub use load::{LoadError, load, load_each, records};
 pub use view::{FieldSelection, LeadView, Moment, UnknownConversion};

@@ -6,6 +6,8 @@
 mod contact;
 mod email;
 mod identity;
+mod likeness;
+mod merge;
 mod name;
 mod phone;
 mod raw;
@@ -14,6 +16,8 @@ mod text;
 pub use contact::{Contact, ContactError, NormalContact};
 pub use email::email_identity;
 pub use identity::IdentityKind;
+pub use likeness::{LikeBy, Likeness};
+pub use merge::Merge;
 pub use name::{NameParts, parts as name_parts};
 pub use phone::{Country, CountryError, e164};
 pub use raw::{RawReason, RawValue};
@@ -210,6 +214,18 @@ pub enum LeadStatus {
     Proposed,
     /// Proposed by a page; later confirmed with a key and made this lead.
     Confirmed(LeadId),
+    /// Merged into this lead, which answers for it.
+    Merged(LeadId),
+}
+
+impl LeadStatus {
+    /// The lead that answers for this one, if that is another.
+    pub fn answered_by(self) -> Option<LeadId> {
+        match self {
+            Self::Verified | Self::Proposed => None,
+            Self::Confirmed(lead) | Self::Merged(lead) => Some(lead),
+        }
+    }
 }
 
 /// A person, with the visitors joined to it.
@@ -239,6 +255,12 @@ pub struct Lead {
     /// `limits::PHONE_SHARED_WITH`. The number then identifies nobody.
     #[serde(default)]
     pub phone_shared_with: Vec<LeadId>,
+    /// The leads that were merged into this one, including those taken out again.
+    #[serde(default)]
+    pub merges: Vec<Merge>,
+    /// Older leads that may be the same person, at most `limits::LEAD_LIKENESSES`.
+    #[serde(default)]
+    pub likenesses: Vec<Likeness>,
 }
 
 /// What a second lead in one browser shows of what the browser did before.
@@ -256,6 +278,24 @@ pub enum SharedBrowser {
 }
 
 impl Lead {
+    /// A verified lead of whom nothing else is known yet, as of its first conversion.
+    pub fn new(id: LeadId, site: SiteId, created_at_ms: i64) -> Self {
+        Self {
+            id,
+            site,
+            created_at_ms,
+            converted_at_ms: created_at_ms,
+            contact: Contact::default(),
+            joins: Vec::new(),
+            conversions: 0,
+            page_conversions: 0,
+            status: LeadStatus::Verified,
+            phone_shared_with: Vec::new(),
+            merges: Vec::new(),
+            likenesses: Vec::new(),
+        }
+    }
+
     /// Notes that another lead with another e-mail has one of its numbers.
     pub fn share_phone(&mut self, other: LeadId) {
         let has_room = self.phone_shared_with.len() < limits::PHONE_SHARED_WITH;

@@ -17,6 +17,10 @@ pub const TEXT_BYTES: usize = 512;
 pub const RAW_BYTES: usize = 2 * 1024;
 /// How many leads are noted that share a lead's phone number.
 pub const PHONE_SHARED_WITH: usize = 20;
+/// How many older leads are noted that may be the same person as a lead.
+pub const LEAD_LIKENESSES: usize = 20;
+/// How many leads can be merged into one.
+pub const LEAD_MERGES: usize = 20;
 /// How long before a conversion a touch counts for a person who shares the browser.
 pub const SHARED_LOOK_BACK_MS: i64 = 90 * DAY_MS;
 /// An e-mail address.

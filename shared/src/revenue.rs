@@ -110,17 +110,12 @@ mod tests {
             .map(|(number, day)| conversion(number, day * DAY_MS, visitor))
             .collect();
         let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Token };
+        let (id, site) = (LeadId::new(0, [2; 10]), SiteId::parse("demo").unwrap());
         let lead = Lead {
-            id: LeadId::new(0, [2; 10]),
-            site: SiteId::parse("demo").unwrap(),
-            created_at_ms: conversions[0].at_ms,
             converted_at_ms: conversions.last().unwrap().at_ms,
-            contact: Contact::default(),
             joins: vec![Join::new(visitor, &conversions[0], by)],
             conversions: conversions.len() as u32,
-            page_conversions: 0,
-            status: crate::lead::LeadStatus::Verified,
-            phone_shared_with: Vec::new(),
+            ..Lead::new(id, site, conversions[0].at_ms)
         };
         let views = touches.iter().map(|day| view(day * DAY_MS, "google")).collect();
         let history = History::of_lead(&lead, &[(visitor, views)], conversions);

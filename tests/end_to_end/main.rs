@@ -21,6 +21,7 @@ mod leads;
 mod feedback;
 mod fields;
 mod persons;
+mod merging;
 mod identify;
 mod rates;
 mod history;

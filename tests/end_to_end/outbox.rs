@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tests::app::{NOW_MS, TestApp};
 use tests::settings::{WEBHOOK_SECRET, destination};
 use tests::storage::Backend;
-use tests::wire::{batch, new_event, new_visitor, view};
+use tests::wire::new_visitor;
 use www::{Demo, Listeners, Settings};
 
 tests::both_stores!(
@@ -49,9 +49,7 @@ fn stage(backend: Backend) -> (Clock, Demo, TestApp) {
 
 async fn lead(app: &TestApp, email: &str) -> String {
     let visitor = new_visitor().to_text();
-    let now_ms = app.app.core.clock.now_ms();
-    let url = "https://www.example.com/?utm_source=google&utm_medium=cpc";
-    app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+    app.visit(&visitor, "https://www.example.com/?utm_source=google&utm_medium=cpc").await;
     let made = app.post_lead(&json!({ "visitor": visitor, "contact": { "email": email } })).await;
     assert_eq!(made.status, 201, "{}", made.text);
     made.json["lead"]["id"].as_str().unwrap().to_owned()

@@ -57,9 +57,7 @@ async fn a_shared_browser_is_two_leads(backend: Backend) {
     let first =
         app.post_lead(&json!({ "visitor": visitor, "contact": contact("a@example.com") })).await;
     app.app.core.clock.advance_ms(DAY_MS);
-    let now_ms = NOW_MS + DAY_MS;
-    let url = "https://www.example.com/?utm_source=bing&utm_medium=cpc";
-    app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+    app.visit(&visitor, "https://www.example.com/?utm_source=bing&utm_medium=cpc").await;
     let second =
         app.post_lead(&json!({ "visitor": visitor, "contact": contact("b@example.com") })).await;
     assert_ne!(first.json["lead"]["id"], second.json["lead"]["id"]);
@@ -93,9 +91,8 @@ async fn a_second_lead_shows_the_visit_it_came_with(backend: Backend) {
         let visitor = new_visitor().to_text();
         let visit = async |source: &str| {
             app.app.core.clock.advance_ms(DAY_MS);
-            let now_ms = app.app.core.clock.now_ms();
             let url = format!("https://www.example.com/?utm_source={source}&utm_medium=cpc");
-            app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, &url, "")])).await;
+            app.visit(&visitor, &url).await;
             app.app.core.clock.advance_ms(MINUTE);
         };
         visit("google").await;
@@ -127,9 +124,8 @@ async fn a_shared_browser_never_shows_the_other_persons_visits(backend: Backend)
     let (shared, own) = (new_visitor().to_text(), new_visitor().to_text());
     let visit = async |visitor: &str, source: &str| {
         app.app.core.clock.advance_ms(DAY_MS);
-        let now_ms = app.app.core.clock.now_ms();
         let url = format!("https://www.example.com/?utm_source={source}&utm_medium=cpc");
-        app.send(batch(visitor, now_ms, &[view(new_event(now_ms), now_ms, &url, "")])).await;
+        app.visit(visitor, &url).await;
         app.app.core.clock.advance_ms(MINUTE);
     };
     let convert = async |visitor: &str, email: &str| -> Value {
@@ -221,9 +217,7 @@ async fn a_join_is_undone(backend: Backend) {
     };
     let first = convert("a@example.com").await;
     app.app.core.clock.advance_ms(DAY_MS);
-    let now_ms = NOW_MS + DAY_MS;
-    let url = "https://www.example.com/?utm_source=bing&utm_medium=cpc";
-    app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+    app.visit(&visitor, "https://www.example.com/?utm_source=bing&utm_medium=cpc").await;
     let second = convert("b@example.com").await;
 
     let delete = async |path: &str, key: &str| {

@@ -3,6 +3,7 @@
 
 use crate::settings::{KEY, settings_for};
 use crate::storage::{Backend, Storage, open_store, open_store_on};
+use crate::wire::{batch, new_event, view};
 use clew_core::{Clock, Random};
 use clew_server::App;
 use clew_server::server::{self, Serving};
@@ -76,7 +77,10 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let open = |config: &Config| open_store_on(config, disk);
         let clock = Clock::fixed(NOW_MS);
-        Self::start_given(Storage::new(Backend::Sled), listener, "", clock, |_| {}, open)
+        let adjust = |config: &mut Config| {
+            (config.store.warn_free_mib, config.store.min_free_mib) = (2048, 512);
+        };
+        Self::start_given(Storage::new(Backend::Sled), listener, "", clock, adjust, open)
     }
 
     /// Like [`start_on`](Self::start_on), and changes the configuration after it was parsed.
@@ -115,6 +119,14 @@ impl TestApp {
         let request =
             self.request(Method::POST, "/c/e").header("origin", "https://www.example.com");
         answer(request.header("user-agent", USER_AGENT).body(body)).await
+    }
+
+    /// A browser opens a page now.
+    pub async fn visit(&self, visitor: &str, url: &str) {
+        let now_ms = self.app.core.clock.now_ms();
+        let page = view(new_event(now_ms), now_ms, url, "");
+        let sent = self.send(batch(visitor, now_ms, &[page])).await;
+        assert_eq!(sent.status, 202, "{}", sent.text);
     }
 
     /// Creates a lead with the test's key.

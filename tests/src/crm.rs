@@ -2,7 +2,7 @@
 
 use crate::app::{NOW_MS, TestApp};
 use crate::storage::Storage;
-use crate::wire::{batch, new_event, new_visitor, view};
+use crate::wire::new_visitor;
 use clew_core::Clock;
 use collector::config::Config;
 use serde_json::{Value, json};
@@ -156,8 +156,7 @@ impl Scene {
     /// Like [`lead`](Self::lead), from another landing page.
     pub async fn lead_from(&self, url: &str, contact: Value) -> String {
         let visitor = new_visitor().to_text();
-        let now_ms = self.clock.now_ms();
-        self.app.send(batch(&visitor, now_ms, &[view(new_event(now_ms), now_ms, url, "")])).await;
+        self.app.visit(&visitor, url).await;
         let made = self.app.post_lead(&json!({ "visitor": visitor, "contact": contact })).await;
         assert_eq!(made.status, 201, "{}", made.text);
         made.json["lead"]["id"].as_str().unwrap().to_owned()

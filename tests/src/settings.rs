@@ -10,11 +10,11 @@ pub const OTHER_KEY: &str = "clew_other-key";
 pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// The settings of a test's collector on a store. All browsers of a test are one client, so nothing
-/// is rate-limited unless a test sets it.
+/// is rate-limited unless a test sets it, and a machine whose disk is low refuses no page views.
 pub fn settings_for(url: &str) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\noperator_listen = \"\"\nworkers = 2\nlog = \"warn,clew=info,collector=info\"\n\
-         [store]\nurl = \"{url}\"\n\
+         [store]\nurl = \"{url}\"\nwarn_free_mib = 0\nmin_free_mib = 0\n\
          [rates]\nclient_per_second = 0\nvisitor_per_second = 0\nperson_per_hour = 0\n\
          [[token_keys]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [[sites]]\nname = \"demo\"\nhosts = [\"example.com\", \"demo.test\"]\n\

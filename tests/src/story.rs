@@ -32,6 +32,7 @@ pub async fn run(store: &dyn Store) {
     leads::are_proposed(store).await;
     persons::are_told_apart(store).await;
     persons::are_joined_and_taken_back(store).await;
+    persons::are_merged_and_taken_apart(store).await;
     records::are_kept_once(store).await;
     records::are_kept_unmatched(store).await;
     records::are_limited_when_unmatched(store).await;

@@ -1,7 +1,7 @@
 //! Leads in JSON.
 
 use crate::loose::{or_default, text};
-use crate::{Conversion, FieldValues, FlatEvent, Journey, Timestamp};
+use crate::{Conversion, FieldValues, FlatEvent, Journey, Merge, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId, VisitorId};
 use shared::lead::{self, Contact, ConversionKind, JoinEvidence, JourneyState, LeadStatus};
@@ -125,16 +125,21 @@ pub struct Lead<'a> {
     pub created_at: Timestamp,
     /// When it last converted.
     pub converted_at: Timestamp,
-    /// The number of its conversions.
+    /// The number of its conversions, with those of the leads merged into it.
     pub conversions: u32,
     /// `false` if only a page named the person, through `clew('identify', …)`.
     pub verified: bool,
     /// The person: the newest value of each member.
-    pub contact: &'a Contact,
+    #[schema(value_type = Contact)]
+    pub contact: Contact,
+    /// Its e-mail addresses: its own, then those of the leads merged into it.
+    pub emails: Vec<&'a str>,
     /// The browsers that belong to the lead, and those that were removed from it.
     pub visitors: Vec<Join<'a>>,
     /// Other leads with one of this lead's phone numbers and another e-mail address. The number then identifies nobody.
     pub phone_shared_with: &'a [LeadId],
+    /// The leads that were merged into it, including those taken out again.
+    pub merges: Vec<Merge<'a>>,
 }
 
 /// A browser that belongs, or belonged, to a lead.
@@ -279,13 +284,15 @@ impl<'a> From<&'a lead::Lead> for Lead<'a> {
         Self {
             id: lead.id,
             site: &lead.site,
-            created_at: Timestamp(lead.created_at_ms),
+            created_at: Timestamp(lead.first_converted_at_ms()),
             converted_at: Timestamp(lead.converted_at_ms),
-            conversions: lead.conversions,
+            conversions: lead.all_conversions(),
             verified: lead.status == LeadStatus::Verified,
-            contact: &lead.contact,
+            contact: lead.known_contact(),
+            emails: lead.emails(),
             visitors: lead.joins.iter().map(Join::from).collect(),
             phone_shared_with: &lead.phone_shared_with,
+            merges: lead.merges.iter().filter_map(Merge::of).collect(),
         }
     }
 }

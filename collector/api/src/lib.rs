@@ -15,6 +15,7 @@ mod journey;
 mod key;
 mod lead;
 mod loose;
+mod merge;
 mod money;
 mod problem;
 mod stage;
@@ -42,6 +43,7 @@ pub use lead::{
     LeadDetails, LeadReceipt, LeadRequest, LeadShown, Leads, LeadsListed, PageNames, ReceiptLead,
     Warning,
 };
+pub use merge::{Duplicate, Duplicates, Merge, MergeRequest};
 pub use money::Money;
 pub use problem::Problem;
 pub use stage::{RecordReceipt, StageEntry, StageRecorded, StageReported, StageRequest};

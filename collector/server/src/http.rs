@@ -14,6 +14,7 @@ mod fields;
 mod hooks;
 mod inbound;
 mod leads;
+mod merging;
 mod openapi;
 mod operation;
 mod pace;
@@ -68,6 +69,9 @@ fn table(prefix: &str) -> Vec<Row> {
         post("/v1/leads", leads::create),
         get("/v1/leads/{lead}", leads::show),
         post("/v1/leads/{lead}/confirm", leads::confirm),
+        post("/v1/leads/{lead}/merge", merging::merge),
+        delete("/v1/leads/{lead}/merges/{merged}", merging::undo),
+        get("/v1/duplicates", merging::list),
         get("/v1/leads/{lead}/fields", fields::of_lead),
         get("/v1/leads/{lead}/journey", leads::journey),
         delete("/v1/leads/{lead}/visitors/{visitor}", leads::undo_join),

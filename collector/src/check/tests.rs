@@ -2,7 +2,7 @@
 
 use super::*;
 use shared::ids::ConversionId;
-use shared::lead::{Contact, FoundBy, Join, JoinEvidence, NamedBy};
+use shared::lead::{FoundBy, Join, JoinEvidence, NamedBy};
 use shared::link::CrmLink;
 
 const HANDED_OVER_MS: Option<i64> = Some(1_000);
@@ -31,18 +31,7 @@ fn lead(number: u8, change: impl FnOnce(&mut Join)) -> Entity {
         undone_at_ms: None,
     };
     change(&mut join);
-    let lead = Lead {
-        id: id(number),
-        site,
-        created_at_ms: 0,
-        converted_at_ms: 0,
-        contact: Contact::default(),
-        joins: vec![join],
-        conversions: 0,
-        page_conversions: 0,
-        status: shared::lead::LeadStatus::Verified,
-        phone_shared_with: Vec::new(),
-    };
+    let lead = Lead { joins: vec![join], ..Lead::new(id(number), site, 0) };
     let (conversions, deliveries, records) = (Vec::new(), Vec::new(), Vec::new());
     Entity::Lead { lead, conversions, deliveries, records }
 }
@@ -109,6 +98,41 @@ fn who_is_found_by_what_was_told() {
     check(false, Some(2), None);
     check(true, Some(2), Some("hubspot:contact:7 of demo: looking it up does not find the lead"));
     check(true, None, Some("looking it up does not find the lead"));
+}
+
+#[test]
+fn both_sides_of_a_merge_say_so() {
+    let check = |merge: fn(Merge) -> Option<Merge>, status, expected: usize| {
+        let undone = |join: &mut Join| join.undone_at_ms = Some(1);
+        let (mut survivor, mut merged) = (lead(1, undone), lead(2, undone));
+        if let Entity::Lead { lead, .. } = &mut survivor {
+            lead.merges.extend(merge(Merge {
+                leads: vec![id(2)],
+                contact: shared::lead::Contact::default(),
+                emails: Vec::new(),
+                conversions: 0,
+                created_at_ms: 0,
+                merged_at_ms: 0,
+                by: String::new(),
+                undone_at_ms: None,
+            }));
+        }
+        if let Entity::Lead { lead, .. } = &mut merged {
+            lead.status = status;
+        }
+        let mut check = Check::default();
+        check.take(&survivor).unwrap();
+        check.take(&merged).unwrap();
+        let problems = check.finish().problems;
+        assert_eq!(problems.len(), expected, "{problems:?}");
+        assert!(problems.iter().all(|one| one.contains("disagree on that")), "{problems:?}");
+    };
+    let undone = |merge| Some(Merge { undone_at_ms: Some(1), ..merge });
+    check(Some, LeadStatus::Merged(id(1)), 0);
+    check(undone, LeadStatus::Verified, 0);
+    check(Some, LeadStatus::Verified, 1);
+    check(undone, LeadStatus::Merged(id(1)), 1);
+    check(|_| None, LeadStatus::Merged(id(1)), 1);
 }
 
 #[test]

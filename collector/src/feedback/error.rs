@@ -34,7 +34,7 @@ pub enum FeedbackError {
 fn what(kind: IdentityKind) -> &'static str {
     match kind {
         IdentityKind::Deal => "deal",
-        IdentityKind::Email | IdentityKind::Phone | IdentityKind::CrmRecord => "CRM record",
+        _ => "CRM record",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compares a deal in a CRM with the ledger of the lead that it belongs to.
 
 use super::work::Work;
+use crate::leads;
 use clew_connect::crm::record::{DealPerson, DealRecord};
 use clew_store::{LeadKey, Record, StoreError, Unmatched};
 use shared::deal::{Deal, DealEvent, DealStatus, LedgerEntry};
@@ -12,7 +13,7 @@ use shared::money::{Currency, Money, MoneyError};
 /// lead's deals. A deal that matches no lead is kept as an unmatched record.
 pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, deal).await? else { return keep_unmatched(work, deal).await };
-    let records = work.core.store.records(lead.id).await?;
+    let records = leads::records(&*work.core.store, &lead).await?;
     let mut ledger = ledger(work, &records);
     for entry in missing_entries(work, deal, &ledger) {
         work.keep(lead.id, Record::Deal(entry.clone())).await?;
@@ -24,7 +25,7 @@ pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), Stor
 /// Records a deal that was deleted in the CRM as lost.
 pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
     let Some(lead) = work.find(&key(work, id)).await? else { return Ok(()) };
-    let records = work.core.store.records(lead.id).await?;
+    let records = leads::records(&*work.core.store, &lead).await?;
     let mut ledger = ledger(work, &records);
     let was = Deal::all(&ledger).into_iter().find(|deal| deal.id == id);
     if was.is_none_or(|deal| deal.status == DealStatus::Lost) {

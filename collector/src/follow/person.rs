@@ -1,6 +1,7 @@
 //! Compares a person's record in a CRM with what is known about the lead.
 
 use super::work::Work;
+use crate::leads;
 use clew_connect::crm::record::{PersonRecord, RecordRef, StageAt};
 use clew_store::{LeadKey, Record, StoreError};
 use shared::ids::LeadId;
@@ -12,7 +13,7 @@ use shared::link::CrmLink;
 /// ignored.
 pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), StoreError> {
     let Some(lead) = find(work, person).await? else { return Ok(()) };
-    let records = work.core.store.records(lead.id).await?;
+    let records = leads::records(&*work.core.store, &lead).await?;
     link(work, lead.id, person, &records).await?;
     for stage in news(work.connection.name(), person, &records) {
         let record = Record::Stage(change(work, &person.record, &stage));

@@ -14,14 +14,14 @@ use shared::deal::{Deal, LedgerEntry};
 use shared::fields::catalogue::Field;
 use shared::fields::naming::Crm;
 use shared::fields::{self, FIELDS_VERSION, HandOff, Subject};
-use shared::ids::ConversionId;
+use shared::ids::{ConversionId, LeadId};
 use shared::journey::History;
-use shared::lead::{Lead, LeadStatus};
+use shared::lead::{Conversion, Lead, LeadStatus};
 use shared::lifecycle::{LifeCycle, StageChange};
 use shared::limits;
 use shared::link::CrmLink;
 use shared::revenue::credit;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// A lead with its history.
 pub struct LeadView {
@@ -39,6 +39,8 @@ pub struct LeadView {
     ledger: Vec<LedgerEntry>,
     /// Which records of CRMs it is.
     links: Vec<CrmLink>,
+    /// What conversions of merged leads are stored as.
+    numbers: BTreeMap<ConversionId, (LeadId, u32)>,
     /// When anything was last recorded of it, Unix milliseconds.
     updated_at_ms: i64,
     /// How far the hand-off is; `None` where nothing is to be delivered.
@@ -76,7 +78,8 @@ impl LeadView {
     /// # Errors
     /// [`UnknownConversion`].
     pub fn new(dossier: Dossier, moment: Moment) -> Result<Self, UnknownConversion> {
-        let Dossier { lead, mut conversions, records, deliveries, visitors, unread } = dossier;
+        let Dossier { lead, mut conversions, records, deliveries, visitors, unread, numbers } =
+            dossier;
         if let Moment::Conversion(id) = moment {
             let place = conversions.iter().position(|conversion| conversion.id == id);
             conversions.truncate(place.ok_or(UnknownConversion(id))? + 1);
@@ -108,9 +111,16 @@ impl LeadView {
             records,
             ledger,
             links,
+            numbers,
             updated_at_ms,
             hand_off,
         })
+    }
+
+    /// The lead with which one of its conversions is stored, and its number there.
+    pub fn stored_as(&self, conversion: &Conversion) -> (LeadId, u32) {
+        let merged = self.numbers.get(&conversion.id).copied();
+        merged.unwrap_or((self.lead.id, conversion.number))
     }
 
     /// The record that it is now in a CRM, where that is known.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::ids::{ConversionId, LeadId, SiteId};
 use shared::lead::{
     Contact, Conversion, ConversionKind, FoundBy, IdentityKind, JoinEvidence, JourneyState, Lead,
-    LeadStatus, NamedBy, SharedBrowser,
+    LeadStatus, LikeBy, Likeness, NamedBy, SharedBrowser,
 };
 use shared::limits;
 
@@ -96,6 +96,8 @@ pub(super) struct Existing {
     pub(super) lead: Option<Lead>,
     /// The lead that shares the person's phone number.
     pub(super) sharer: Option<Lead>,
+    /// Leads that may be the same person.
+    pub(super) alike: Vec<Likeness>,
     /// The browser, if the conversion names one that has sent events.
     pub(super) browser: Option<Browser>,
 }
@@ -111,8 +113,8 @@ pub(super) struct Decision {
     /// Other leads that change: the lead that the browser leaves, and the proposed lead that is
     /// confirmed.
     pub(super) others: Vec<Lead>,
-    /// The identities that the lead can be found by from now on, unless they belong to another
-    /// lead.
+    /// The identities that the lead can be found by, or suggested by, from now on, unless they
+    /// belong to another lead.
     pub(super) identities: Vec<(IdentityKind, String)>,
     /// The deliveries to make.
     pub(super) deliveries: Vec<Delivery>,
@@ -162,6 +164,14 @@ impl NewConversion {
         self.conversion.contact.identities().take(trusted)
     }
 
+    /// The keys by which leads that may be the same person are noticed. Only a form handler's word
+    /// counts.
+    pub(super) fn likenesses(&self) -> impl Iterator<Item = (IdentityKind, String, LikeBy)> + '_ {
+        let is_told = !matches!(self.named_by, Some(NamedBy::Page | NamedBy::Signed));
+        let contact = Some(&self.conversion.contact).filter(|_| is_told && !self.proposed);
+        contact.into_iter().flat_map(Contact::likenesses)
+    }
+
     /// The lead that the browser belongs to, if its page proposes that same person. `named` holds
     /// the leads that the proposal's e-mail address and phone number belong to.
     pub(super) fn proposes_own(
@@ -182,6 +192,7 @@ impl NewConversion {
     /// # Errors
     /// The result to return if nothing is to be written.
     pub(super) fn decide(self, known: Existing) -> Result<Decision, Converted> {
+        let like_keys: Vec<_> = self.likenesses().map(|(kind, value, _)| (kind, value)).collect();
         let Self {
             site,
             mut conversion,
@@ -195,7 +206,7 @@ impl NewConversion {
         } = self;
         let found_by = known.person.found_by;
         let mut lead = known.lead.unwrap_or_else(|| make(&site, &conversion, new_lead, proposed));
-        let own = known.browser.as_ref().and_then(|browser| browser.record.lead);
+        let own = known.browser.as_ref().and_then(|browser| browser.owner);
         if own == Some(lead.id) && says_nothing_new(&lead, &conversion, named_by) {
             let (lead, conversion) = (lead.id, conversion.id);
             return Err(Converted::Stored { lead, conversion, repeated: true });
@@ -235,10 +246,11 @@ impl NewConversion {
                 identities = conversion.contact.identities().take(1).collect();
             }
             _ => {
-                lead.contact.take(conversion.contact.clone());
-                identities = lead.contact.identities().collect();
+                lead.take_contact(conversion.contact.clone());
+                identities = lead.contact.identities().chain(like_keys).collect();
             }
         }
+        known.alike.into_iter().for_each(|likeness| lead.is_like(likeness));
         let event = (DeliveryKind::Converted, conversion.id.0);
         let deliver =
             |destination| Delivery::new(&lead, destination, event, conversion.at_ms, due_at_ms);
@@ -284,16 +296,6 @@ fn is_full(lead: &Lead, by: Option<NamedBy>) -> bool {
 }
 
 fn make(site: &SiteId, conversion: &Conversion, id: LeadId, proposed: bool) -> Lead {
-    Lead {
-        id,
-        site: site.clone(),
-        created_at_ms: conversion.at_ms,
-        converted_at_ms: conversion.at_ms,
-        contact: Contact::default(),
-        joins: Vec::new(),
-        conversions: 0,
-        page_conversions: 0,
-        status: if proposed { LeadStatus::Proposed } else { LeadStatus::Verified },
-        phone_shared_with: Vec::new(),
-    }
+    let status = if proposed { LeadStatus::Proposed } else { LeadStatus::Verified };
+    Lead { status, ..Lead::new(id, site.clone(), conversion.at_ms) }
 }

@@ -2,11 +2,12 @@
 
 use crate::delivery::Delivery;
 use crate::record::Record;
-use shared::ids::VisitorId;
+use shared::ids::{ConversionId, LeadId, VisitorId};
 use shared::lead::{Conversion, Lead};
 use shared::limits;
 use shared::page_view::PageView;
 use shared::visit::Trail;
+use std::collections::BTreeMap;
 
 /// The most deliveries of one lead that a dossier contains.
 pub const MOST_DELIVERIES: usize = 1_000;
@@ -27,6 +28,9 @@ pub struct Dossier {
     pub visitors: Vec<(VisitorId, Trail)>,
     /// The number of visitors beyond the budget.
     pub unread: usize,
+    /// If leads were merged into this one, the lead with which each conversion is stored and its
+    /// number there; in `conversions` they are numbered together.
+    pub numbers: BTreeMap<ConversionId, (LeadId, u32)>,
 }
 
 impl Dossier {
@@ -39,7 +43,15 @@ impl Dossier {
         (visitors, unread): (Vec<(VisitorId, Trail)>, usize),
     ) -> Self {
         conversions.sort_by_key(|conversion| conversion.number);
-        Self { lead, conversions, records, deliveries, visitors, unread }
+        let numbers = BTreeMap::new();
+        Self { lead, conversions, records, deliveries, visitors, unread, numbers }
+    }
+
+    /// What its visitors use of the budget.
+    pub(super) fn budget(&self) -> Budget {
+        let mut budget = Budget::default();
+        self.visitors.iter().for_each(|(_, trail)| budget.spend(trail));
+        budget
     }
 }
 

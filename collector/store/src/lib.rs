@@ -3,7 +3,7 @@
 //!
 //! [`verbs`] declares the verbs, one trait per kind of caller. What a verb does to the rows is
 //! decided once, in plain code without a backend ([`visitor`], [`relabel`], [`erase`],
-//! [`conversion`], `membership`, [`record`], [`delivery`], [`memo`]). The backends ([`sled`],
+//! [`conversion`], `membership`, [`merge`], [`record`], [`delivery`], [`memo`]). The backends ([`sled`],
 //! [`postgres`]) only keep the rows, and [`open`](mod@open) alone chooses one. Callers pass in the
 //! time (Unix milliseconds) and generate the ids.
 
@@ -15,6 +15,7 @@ pub mod destination;
 pub mod lead_key;
 pub mod conversion;
 mod membership;
+pub mod merge;
 pub mod record;
 pub mod delivery;
 pub mod dossier;
@@ -39,6 +40,7 @@ pub use erase::{Criteria, Erased, Erasure};
 pub use error::StoreError;
 pub use lead_key::LeadKey;
 pub use memo::{Memo, MemoChange, MemoKind};
+pub use merge::{MergeRefused, NewMerge};
 pub use open::{Opener, Options, open};
 pub use record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling};

@@ -11,7 +11,8 @@ use crate::visitor::Visitor;
 use shared::ids::{LeadId, VisitorId};
 use shared::journey::{next_begin_ms, shown_from_ms};
 use shared::lead::{
-    Conversion, Join, JoinEvidence, JourneyState, Lead, LeadStatus, NamedBy, SharedBrowser,
+    Conversion, Join, JoinEvidence, JourneyState, Lead, LeadStatus, LikeBy, Likeness, NamedBy,
+    SharedBrowser,
 };
 use shared::limits;
 use shared::visit::Trail;
@@ -21,10 +22,22 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Browser {
     /// The browser's record.
     pub(super) record: Visitor,
-    /// The lead that it belongs to, if that is another lead, and the browser's page views.
-    pub(super) other: Option<(Lead, Trail)>,
+    /// The lead that answers for the one it belongs to.
+    pub(super) owner: Option<LeadId>,
+    /// Whose it is, if that is another person.
+    pub(super) other: Option<Other>,
     /// The lead that its pages proposed.
     pub(super) proposed: Option<Lead>,
+}
+
+/// The person that a browser belonged to so far.
+pub(super) struct Other {
+    /// The lead that it is joined to.
+    pub(super) lead: Lead,
+    /// When the person last converted, Unix milliseconds.
+    pub(super) converted_at_ms: i64,
+    /// The browser's page views.
+    pub(super) trail: Trail,
 }
 
 /// Joins the browser to the lead. A browser that belonged to another lead moves to this one, with
@@ -37,7 +50,7 @@ pub(super) fn join(
     by: Option<JoinEvidence>,
     shared_browser: SharedBrowser,
 ) -> (Option<Visitor>, Vec<Lead>) {
-    let Browser { mut record, mut other, proposed } = browser;
+    let Browser { mut record, owner, mut other, proposed } = browser;
     let (Some(visitor), Some(by)) = (conversion.visitor, by) else { return (None, Vec::new()) };
     conversion.journey = JourneyState::Known;
     conversion.context = Some(record.context.clone());
@@ -57,22 +70,26 @@ pub(super) fn join(
         proposed.status = LeadStatus::Confirmed(lead.id);
         record.proposed = None;
     }
-    if record.lead == Some(lead.id) || !has_room(lead, by.visitor) {
+    if owner == Some(lead.id) || !has_room(lead, by.visitor) {
         let record = confirmed.is_some().then_some(record);
         return (record, confirmed.into_iter().collect());
     }
     let mut join = Join::new(visitor, conversion, by);
-    if let Some((other, trail)) = &mut other {
-        let from_ms = Some(next_begin_ms(trail, other.converted_at_ms));
-        (join.from_ms, join.from_lead) = (from_ms, Some(other.id));
+    if let Some(Other { lead: other, converted_at_ms, trail }) = &mut other {
+        let from_ms = next_begin_ms(trail, *converted_at_ms);
+        if from_ms > conversion.at_ms || from_ms == converted_at_ms.saturating_add(1) {
+            // No visit began between the two conversions.
+            lead.is_like(Likeness { lead: other.id, by: LikeBy::Visit });
+        }
+        (join.from_ms, join.from_lead) = (Some(from_ms), Some(other.id));
         join.shown_from_ms = shown_from_ms(trail, conversion.at_ms, shared_browser);
         if let Some(before) = last(other, visitor, |join| join.until_ms.is_none()) {
-            (before.until_ms, before.until_lead) = (from_ms, Some(lead.id));
+            (before.until_ms, before.until_lead) = (Some(from_ms), Some(lead.id));
         }
     }
     lead.joins.push(join);
     record.lead = Some(lead.id);
-    let others = other.map(|(other, _)| other).into_iter().chain(confirmed);
+    let others = other.map(|other| other.lead).into_iter().chain(confirmed);
     (Some(record), others.collect())
 }
 
@@ -90,7 +107,7 @@ fn has_room(lead: &Lead, by: NamedBy) -> bool {
 
 /// Whether the browser belongs or belonged to the lead. A proposed lead owns no browsers.
 pub(super) fn has_ever_joined(lead: &Lead, visitor: VisitorId) -> bool {
-    lead.status == LeadStatus::Verified && lead.joins.iter().any(|join| join.visitor == visitor)
+    lead.status != LeadStatus::Proposed && lead.joins.iter().any(|join| join.visitor == visitor)
 }
 
 /// The lead and its neighbours in the browser's line.
@@ -221,12 +238,16 @@ mod tests {
                     None,
                 ),
                 sharer: None,
+                alike: Vec::new(),
                 lead: self.leads.get(&id).cloned(),
                 browser: Some(Browser {
                     record: self.record.clone(),
+                    owner: self.record.lead,
                     proposed: None,
-                    other: other.map(|other| {
-                        (self.leads[&other].clone(), views(self.now_ms).into_iter().collect())
+                    other: other.map(|other| Other {
+                        lead: self.leads[&other].clone(),
+                        converted_at_ms: self.leads[&other].converted_at_ms,
+                        trail: views(self.now_ms).into_iter().collect(),
                     }),
                 }),
             };

@@ -19,6 +19,7 @@ mod erase;
 mod journeys;
 mod convert;
 mod membership;
+mod merging;
 mod record;
 mod dossier;
 mod leads;

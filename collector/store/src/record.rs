@@ -179,6 +179,14 @@ pub enum Recorded {
     NoLead,
 }
 
+/// The lead that a record is stored with: the one that has its deal or CRM record, if that was merged
+/// into the lead, so that it goes along if the merge is undone.
+pub(super) fn place(lead: &Lead, owners: &[(IdentityKind, Option<LeadId>)]) -> LeadId {
+    let merged = owners.iter().rev().filter_map(|(_, owner)| *owner);
+    let mut merged = merged.filter(|owner| lead.merged_leads().any(|merged| merged == *owner));
+    merged.next().unwrap_or(lead.id)
+}
+
 impl NewRecord {
     /// The identities that the lead can be found by from now on.
     pub(super) fn identities(&self) -> impl Iterator<Item = (IdentityKind, String)> {
@@ -202,6 +210,7 @@ impl NewRecord {
     /// that nobody owns, and the deliveries.
     pub(super) fn decide(
         &self,
+        lead: &Lead,
         stored: Option<&Record>,
         owners: &[(IdentityKind, Option<LeadId>)],
     ) -> Recorded {
@@ -212,9 +221,10 @@ impl NewRecord {
             };
         }
         let other = owners.iter().find_map(|(kind, owner)| {
-            owner
-                .filter(|owner| *owner != self.lead)
-                .map(|owner| Recorded::IdentityTaken(*kind, owner))
+            let is_own = |owner: &LeadId| {
+                *owner == lead.id || lead.merged_leads().any(|merged| merged == *owner)
+            };
+            owner.filter(|owner| !is_own(owner)).map(|owner| Recorded::IdentityTaken(*kind, owner))
         });
         other.unwrap_or(Recorded::Stored { repeated: false })
     }
@@ -223,6 +233,7 @@ impl NewRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::lead::{Contact, Merge};
     use shared::lifecycle::{Origin, Stage};
 
     fn stage(to: Stage, by: Origin, reference: &str) -> Record {
@@ -268,16 +279,31 @@ mod tests {
     #[test]
     fn what_becomes_of_records() {
         let id = |number: u8| LeadId::new(0, [number; 10]);
+        let mut lead = Lead::new(id(1), SiteId::parse("demo").unwrap(), 0);
+        lead.merges.push(Merge {
+            leads: vec![id(3)],
+            contact: Contact::default(),
+            emails: Vec::new(),
+            conversions: 0,
+            created_at_ms: 0,
+            merged_at_ms: 0,
+            by: String::new(),
+            undone_at_ms: None,
+        });
         let check = |record: &Record, stored: Option<Record>, owner: Option<u8>, expected| {
             let owners = [(IdentityKind::CrmRecord, owner.map(id))];
             let new = new(record.clone(), None);
-            assert_eq!(new.decide(stored.as_ref(), &owners), expected);
+            assert_eq!(new.decide(&lead, stored.as_ref(), &owners), expected);
+            let place = id(if owner == Some(3) { 3 } else { 1 });
+            assert_eq!(super::place(&lead, &owners), place);
         };
         let taken = Recorded::IdentityTaken(IdentityKind::CrmRecord, id(2));
         let mql = stage(Stage::Mql, Origin::Api, "a");
         check(&mql, None, None, Recorded::Stored { repeated: false });
         check(&mql, None, Some(1), Recorded::Stored { repeated: false });
         check(&mql, None, Some(2), taken);
+        // Merged into the lead.
+        check(&mql, None, Some(3), Recorded::Stored { repeated: false });
         check(&mql, Some(mql.clone()), Some(2), Recorded::Stored { repeated: true });
         let sql = stage(Stage::Sql, Origin::Api, "a");
         check(&mql, Some(sql), None, Recorded::ReferenceUsed);
@@ -290,18 +316,7 @@ mod tests {
 
     #[test]
     fn what_is_claimed_and_handed_off() {
-        let lead = Lead {
-            id: LeadId::new(0, [1; 10]),
-            site: SiteId::parse("demo").unwrap(),
-            created_at_ms: 0,
-            converted_at_ms: 0,
-            contact: shared::lead::Contact::default(),
-            joins: Vec::new(),
-            conversions: 0,
-            page_conversions: 0,
-            status: shared::lead::LeadStatus::Verified,
-            phone_shared_with: Vec::new(),
-        };
+        let lead = Lead::new(LeadId::new(0, [1; 10]), SiteId::parse("demo").unwrap(), 0);
         let check = |record: Record, crm: Option<&str>, identities: &[&str], kind| {
             let (new, subject) = (new(record.clone(), crm), record.id().0);
             let claimed: Vec<String> = new.identities().map(|(_, value)| value).collect();

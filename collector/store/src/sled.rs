@@ -19,6 +19,7 @@ mod trails;
 mod erase;
 mod journeys;
 mod convert;
+mod merging;
 mod record;
 mod unmatched;
 mod dossier;

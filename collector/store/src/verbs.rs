@@ -8,6 +8,7 @@ use crate::entity::{Contents, Entities, ImportPart};
 use crate::erase::{Erased, Erasure};
 use crate::error::StoreError;
 use crate::memo::{Memo, MemoChange, MemoKind};
+use crate::merge::{MergeRefused, NewMerge};
 use crate::record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 use crate::relabel::{Relabelled, Relabelling};
 use crate::visitor::{Arrivals, Visitor};
@@ -89,6 +90,19 @@ pub trait Leads: Send + Sync {
         &self,
         lead: LeadId,
         visitor: VisitorId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError>;
+
+    /// Merges a lead into another one. Repeating it changes nothing. Returns the surviving lead, or
+    /// why they were not merged.
+    async fn merge(&self, merge: NewMerge) -> Result<Result<Lead, MergeRefused>, StoreError>;
+
+    /// Undoes the merge of a lead into another one. Returns the lead that was merged; `None` if the
+    /// two are not merged.
+    async fn undo_merge(
+        &self,
+        survivor: LeadId,
+        merged: LeadId,
         now_ms: i64,
     ) -> Result<Option<Lead>, StoreError>;
 

@@ -79,18 +79,8 @@ fn lead(at_ms: i64) -> Lead {
         company: Some("Acme".to_owned()),
         job_title: Some("Buyer".to_owned()),
     };
-    Lead {
-        id: LeadId::new(at_ms, [2; 10]),
-        site: SiteId::parse("demo").unwrap(),
-        created_at_ms: at_ms,
-        converted_at_ms: at_ms,
-        contact,
-        joins: vec![join],
-        conversions: 1,
-        page_conversions: 0,
-        status: crate::lead::LeadStatus::Verified,
-        phone_shared_with: Vec::new(),
-    }
+    let (id, site) = (LeadId::new(at_ms, [2; 10]), SiteId::parse("demo").unwrap());
+    Lead { contact, joins: vec![join], conversions: 1, ..Lead::new(id, site, at_ms) }
 }
 
 fn fields_of(pages: Vec<PageView>, conversions: Vec<Conversion>) -> Map<String, Value> {

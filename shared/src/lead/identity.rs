@@ -1,8 +1,8 @@
-//! Identities: what a lead is found by.
+//! Identities: what a lead is found by, or suggested by.
 
 use serde::{Deserialize, Serialize};
 
-/// The kinds of identity that find a lead.
+/// The kinds of identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityKind {
@@ -14,6 +14,10 @@ pub enum IdentityKind {
     CrmRecord,
     /// A deal: `provider:id`.
     Deal,
+    /// A name. It finds nobody; it only suggests that two leads are one person.
+    Name,
+    /// What is before the `@` of an e-mail address. It finds nobody, either.
+    Mailbox,
 }
 
 impl IdentityKind {
@@ -24,12 +28,15 @@ impl IdentityKind {
             Self::Phone => "phone",
             Self::CrmRecord => "crm",
             Self::Deal => "deal",
+            Self::Name => "name",
+            Self::Mailbox => "mailbox",
         }
     }
 
     /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Email, Self::Phone, Self::CrmRecord, Self::Deal];
+        let all =
+            [Self::Email, Self::Phone, Self::CrmRecord, Self::Deal, Self::Name, Self::Mailbox];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 }

@@ -112,18 +112,8 @@ pub(crate) fn lead() -> (Lead, Conversion) {
     };
     let by = JoinEvidence { person: FoundBy::New, visitor: NamedBy::Cookie };
     let join = Join::new(visitor, &conversion, by);
-    let lead = Lead {
-        id: LeadId::new(at_ms, [2; 10]),
-        site: SiteId::parse("demo").expect("a site"),
-        created_at_ms: at_ms,
-        converted_at_ms: at_ms,
-        contact,
-        joins: vec![join],
-        conversions: 1,
-        page_conversions: 0,
-        status: shared::lead::LeadStatus::Verified,
-        phone_shared_with: Vec::new(),
-    };
+    let (id, site) = (LeadId::new(at_ms, [2; 10]), SiteId::parse("demo").expect("a site"));
+    let lead = Lead { contact, joins: vec![join], conversions: 1, ..Lead::new(id, site, at_ms) };
     (lead, conversion)
 }
 

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use clew_store::{
     Arrivals, Claim, Contents, Converted, Deliveries, Delivery, DeliveryFilter, DeliveryId,
     Dossier, Entities, Erased, Erasure, ImportPart, Journeys, Latest, Leads, Maintenance, Memo,
-    MemoChange, MemoKind, Memos, NewConversion, NewRecord, Readiness, Record, RecordId, Recorded,
-    Relabelled, Relabelling, Settlement, StoreError, Transfer, Unmatched, Visitor,
+    MemoChange, MemoKind, Memos, MergeRefused, NewConversion, NewMerge, NewRecord, Readiness,
+    Record, RecordId, Recorded, Relabelled, Relabelling, Settlement, StoreError, Transfer,
+    Unmatched, Visitor,
 };
 use shared::ids::{LeadId, SiteId, VisitorId};
 use shared::lead::{IdentityKind, Lead};
@@ -45,6 +46,14 @@ impl Leads for NullStore {
     }
 
     async fn undo_join(&self, _: LeadId, _: VisitorId, _: i64) -> Result<Option<Lead>, StoreError> {
+        Ok(None)
+    }
+
+    async fn merge(&self, _: NewMerge) -> Result<Result<Lead, MergeRefused>, StoreError> {
+        Ok(Err(MergeRefused::NotVerified))
+    }
+
+    async fn undo_merge(&self, _: LeadId, _: LeadId, _: i64) -> Result<Option<Lead>, StoreError> {
         Ok(None)
     }
 

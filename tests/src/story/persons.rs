@@ -2,9 +2,11 @@
 
 use super::scene::{START_MS, arrivals, conversion, conversions, convert, page_view, shown, site};
 use crate::wire::new_visitor;
-use clew_store::{NewConversion, Store};
+use clew_store::{MergeRefused, NewConversion, NewMerge, Store};
 use shared::ids::{LeadId, VisitorId};
-use shared::lead::{FoundBy, IdentityKind, Join, JoinEvidence, JourneyState, NamedBy};
+use shared::lead::{
+    FoundBy, IdentityKind, Join, JoinEvidence, JourneyState, LeadStatus, LikeBy, Likeness, NamedBy,
+};
 use shared::limits::DAY_MS;
 
 /// The same e-mail joins browsers to one lead; another e-mail in the same browser is another
@@ -78,6 +80,59 @@ pub(super) async fn are_told_apart(store: &dyn Store) {
         convert(store, conversion(START_MS, Some(new_visitor()), "c@example.com", None)).await;
     assert_eq!(conversions(store, stranger).await[0].journey, JourneyState::UnknownVisitor);
     assert!(store.lead(stranger).await.unwrap().unwrap().joins.is_empty());
+}
+
+/// Two leads are made one, and two again. What is reported in between stays with the survivor.
+pub(super) async fn are_merged_and_taken_apart(store: &dyn Store) {
+    let (work, home) = (new_visitor(), new_visitor());
+    for visitor in [work, home] {
+        store.ingest(arrivals(visitor, vec![shown(&page_view(START_MS, "google"))])).await.unwrap();
+    }
+    let named = |at_ms, visitor, email: &str| {
+        let mut new = conversion(at_ms, Some(visitor), email, None);
+        new.conversion.contact.full_name = Some("Mia Merged".into());
+        new
+    };
+    let (first, ..) = convert(store, named(START_MS, work, "mia@work.example")).await;
+    let (second, ..) = convert(store, named(START_MS + 1, home, "mia@home.example")).await;
+    assert_ne!(first, second);
+    let lead = async |lead: LeadId| store.lead(lead).await.unwrap().unwrap();
+    let before = (lead(first).await, lead(second).await);
+    assert_eq!(before.1.likenesses, [Likeness { lead: first, by: LikeBy::Name }]);
+
+    let new = NewMerge { survivor: first, merged: second, at_ms: START_MS + 2, by: "test".into() };
+    let merged = store.merge(new.clone()).await.unwrap().unwrap();
+    assert_eq!(merged.emails(), ["mia@work.example", "mia@home.example"]);
+    assert_eq!(store.merge(new.clone()).await.unwrap().unwrap(), merged);
+    assert_eq!(lead(first).await, merged);
+    assert_eq!(lead(second).await.status, LeadStatus::Merged(first));
+    let swapped = NewMerge { survivor: second, merged: first, ..new.clone() };
+    assert_eq!(store.merge(swapped).await.unwrap(), Err(MergeRefused::NotVerified));
+    let same = NewMerge { merged: first, ..new.clone() };
+    assert_eq!(store.merge(same).await.unwrap(), Err(MergeRefused::Same));
+    let ids = async || {
+        let leads = store.leads(&site(), None, 999).await.unwrap();
+        leads.into_iter().map(|lead| lead.id).collect::<Vec<_>>()
+    };
+    assert!(ids().await.contains(&first) && !ids().await.contains(&second));
+
+    // Either address is the survivor's now; its own address stays the first one, and neither
+    // browser changes hands.
+    let (found, ..) = convert(store, named(START_MS + 3, home, "mia@home.example")).await;
+    assert_eq!(found, first);
+    let now = lead(first).await;
+    assert_eq!((now.conversions, now.contact.email.as_deref()), (2, Some("mia@work.example")));
+    assert_eq!(now.joins, before.0.joins);
+    assert_eq!(lead(second).await.joins, before.1.joins);
+
+    let undone = store.undo_merge(first, second, START_MS + 4).await.unwrap().unwrap();
+    assert_eq!(undone, before.1);
+    assert_eq!(store.undo_merge(first, second, START_MS + 5).await.unwrap(), None);
+    assert_eq!(lead(first).await.emails(), ["mia@work.example"]);
+    assert_eq!(lead(first).await.conversions, 2);
+    assert!(ids().await.contains(&second));
+    let (found, ..) = convert(store, named(START_MS + 6, home, "mia@home.example")).await;
+    assert_eq!(found, second);
 }
 
 /// A browser that was joined to the wrong lead goes back to the lead before it, or to nobody.

@@ -152,6 +152,11 @@ impl<S: Needs> Holder<S> {
 }
 
 impl Access {
+    /// The key's name.
+    pub(super) fn name(&self) -> &str {
+        &self.key.name
+    }
+
     /// Whether the key may also do what needs another scope.
     pub(super) fn may(&self, scope: Scope) -> bool {
         self.key.scopes.allow(scope)

@@ -310,11 +310,17 @@ pub(super) async fn undo_join(
 ) -> Result<HttpResponse, ApiError> {
     let (lead, visitor) = path.into_inner();
     let lead = find_lead(&core, &key, &lead.as_str().into()).await?;
-    let lead = lead.ok_or(ApiError::NotFound("lead"))?.id;
+    let lead = lead.ok_or(ApiError::NotFound("lead"))?;
     let none = || ApiError::NotFound("visitor of this lead");
     let visitor = VisitorId::parse(&visitor).ok_or_else(none)?;
-    let undone = core.store.undo_join(lead, visitor, core.now_ms()).await?;
-    Ok(HttpResponse::Ok().json(ShownLead::from(&undone.ok_or_else(none)?)))
+    let merged = lead.merged_leads().chain([lead.id]);
+    let mut undone = None;
+    for one in merged {
+        undone = core.store.undo_join(one, visitor, core.now_ms()).await?.or(undone);
+    }
+    undone.ok_or_else(none)?;
+    let view = load(&*core.store, lead.id, Moment::Now).await?;
+    Ok(HttpResponse::Ok().json(ShownLead::from(&view.lead)))
 }
 
 /// The lead in a path.

@@ -1,8 +1,8 @@
 //! The OpenAPI document, made from the routes and the types of the API.
 
 use super::{
-    assets, deliveries, docs, events, feedback, fields, hooks, leads, operation, subscriptions,
-    visitors,
+    assets, deliveries, docs, events, feedback, fields, hooks, leads, merging, operation,
+    subscriptions, visitors,
 };
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -45,6 +45,9 @@ use utoipa::{Modify, OpenApi};
         leads::show,
         leads::confirm,
         leads::undo_join,
+        merging::merge,
+        merging::undo,
+        merging::list,
         leads::journey,
         visitors::journey,
         fields::catalogue,

@@ -175,10 +175,11 @@ fn note(settings: &Settings, connection: &Connection, view: &LeadView) -> Option
     let fields = view.fields(settings, connection.naming.long_text());
     let summary = fields.get("journey_summary").and_then(|summary| summary.as_str());
     let journey = summary.unwrap_or_default().lines().map(str::to_owned);
+    let (lead, number) = view.stored_as(conversion);
     Some(Note {
         title: format!("Attribution journey #{}", conversion.number),
         lines: journey.chain(typed(&view.history.conversions)).collect(),
-        marker: NoteMarker { lead: view.lead.id, number: conversion.number },
+        marker: NoteMarker { lead, number },
         at_ms: conversion.at_ms,
     })
 }

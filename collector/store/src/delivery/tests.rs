@@ -1,22 +1,10 @@
 //! Unit tests of deliveries: ids, the order per lead, and what counts as an attempt.
 
 use super::*;
-use shared::lead::Contact;
 use xxhash_rust::xxh3::xxh3_128;
 
 fn delivery(kind: DeliveryKind, created_at_ms: i64, hash: u8) -> Delivery {
-    let lead = Lead {
-        id: LeadId::new(0, [1; 10]),
-        site: SiteId::parse("demo").unwrap(),
-        created_at_ms: 0,
-        converted_at_ms: 0,
-        contact: Contact::default(),
-        joins: Vec::new(),
-        conversions: 0,
-        page_conversions: 0,
-        status: shared::lead::LeadStatus::Verified,
-        phone_shared_with: Vec::new(),
-    };
+    let lead = Lead::new(LeadId::new(0, [1; 10]), SiteId::parse("demo").unwrap(), 0);
     let event = (kind, Uuid::from_u128(hash.into()));
     let mut delivery = Delivery::new(&lead, "crm".into(), event, created_at_ms, created_at_ms);
     delivery.id.hash = [hash; 16];

@@ -5,16 +5,17 @@
 //! another transaction was faster, this one is retried and finds them.
 
 use super::delivery;
+use super::merging::answering;
 use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::statements as sql;
 use crate::conversion::{Converted, Decision, Existing, NewConversion, Person, UsedKey};
 use crate::error::StoreError;
-use crate::membership::Browser;
+use crate::membership::{Browser, Other};
 use crate::visitor::Visitor;
 use deadpool_postgres::Transaction;
 use shared::ids::{ConversionId, LeadId, SiteId};
-use shared::lead::{Conversion, IdentityKind, Lead};
+use shared::lead::{Conversion, IdentityKind, Lead, Likeness};
 use shared::visit::Trail;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,47 +104,53 @@ async fn known(
     new: &NewConversion,
     free: &mut BTreeSet<(IdentityKind, String)>,
 ) -> Result<Result<Existing, LeadId>, PostgresError> {
-    let (mut email, mut phone) = (None, None);
-    for (kind, value) in new.identities() {
+    // Leads are read without a lock first, as they are locked in the order of their ids; the ones
+    // that matter are judged again below.
+    let (mut email, mut phone_lead) = (None, None);
+    let mut alike = Vec::new();
+    let named = new.identities().map(|(kind, value)| (kind, value, None));
+    let likely = new.likenesses().map(|(kind, value, by)| (kind, value, Some(by)));
+    for (kind, value, by) in named.chain(likely) {
         let key = rows::identity_key(&new.site, kind.as_str(), &value);
-        let lead = owner(transaction, &key).await?;
-        match kind {
-            IdentityKind::Email => email = lead,
-            IdentityKind::Phone => phone = lead,
-            // Contacts do not contain these.
-            IdentityKind::CrmRecord | IdentityKind::Deal => {}
-        }
-        if lead.is_none() {
+        let Some(lead) = owner(transaction, &key).await? else {
             free.insert((kind, value));
+            continue;
+        };
+        let lead = answering(transaction, lead).await?;
+        match (kind, by) {
+            (IdentityKind::Email, _) => email = Some(lead.id),
+            (IdentityKind::Phone, _) => phone_lead = Some(lead),
+            (_, Some(by)) => alike.push(Likeness { lead: lead.id, by }),
+            (_, None) => {}
         }
     }
-    // Read without a lock, as leads are locked in the order of their ids; judged again below.
     let contact = &new.conversion.contact;
-    let phone_lead = match phone {
-        Some(phone) => read_lead(transaction, phone).await?,
-        None => None,
-    };
+    let phone = phone_lead.as_ref().map(|lead| lead.id);
     let mut person = Person::of(contact, email, phone_lead.as_ref());
     if new.proposed {
         person = Person::proposed(None);
     }
-    let mut browser = None;
+    let (mut browser, mut owner_lead) = (None, None);
     if let Some(visitor) = new.conversion.visitor {
         let key = rows::visitor_key(&new.site, visitor);
         if let Some(taken) = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?.first() {
             let record: Visitor = rows::document(taken, 0)?;
-            if let Some(own) = new.proposes_own(record.lead, [email, phone]) {
+            if let Some(lead) = record.lead {
+                owner_lead = Some(answering(transaction, lead).await?);
+            }
+            let owner = owner_lead.as_ref().map(|lead| lead.id);
+            if let Some(own) = new.proposes_own(owner, [email, phone]) {
                 return Ok(Err(own));
             }
             if new.proposed {
                 person = Person::proposed(record.proposed);
             }
-            browser = Some(Browser { record, other: None, proposed: None });
+            browser = Some(Browser { record, owner, other: None, proposed: None });
         }
     }
     let record = browser.as_ref().map(|browser| &browser.record);
-    let other = record.and_then(|record| record.lead);
-    let other = other.filter(|other| !new.proposed && Some(*other) != person.lead);
+    let is_others = browser.as_ref().is_some_and(|browser| browser.owner != person.lead);
+    let other = record.and_then(|record| record.lead).filter(|_| !new.proposed && is_others);
     let proposed = record.and_then(|record| record.proposed).filter(|_| !new.proposed);
     let mut trail = Trail::default();
     if let (Some(_), Some(visitor)) = (other, new.conversion.visitor) {
@@ -161,12 +168,19 @@ async fn known(
             phone_lead = Some(taken.clone());
         }
         if Some(id) == person.lead {
+            if taken.status.answered_by().is_some() {
+                // It has been merged since.
+                return Err(PostgresError::Raced);
+            }
             lead = Some(taken);
             continue;
         }
         match &mut browser {
             Some(browser) if Some(id) == other => {
-                browser.other = Some((taken, std::mem::take(&mut trail)));
+                let owner_ms = owner_lead.as_ref().map_or(i64::MIN, |lead| lead.converted_at_ms);
+                let converted_at_ms = taken.converted_at_ms.max(owner_ms);
+                let trail = std::mem::take(&mut trail);
+                browser.other = Some(Other { lead: taken, converted_at_ms, trail });
             }
             Some(browser) if Some(id) == proposed => browser.proposed = Some(taken),
             _ => {}
@@ -177,7 +191,7 @@ async fn known(
         return Err(PostgresError::Raced);
     }
     let sharer = phone_lead.filter(|phone| person.sharer == Some(phone.id));
-    Ok(Ok(Existing { person, lead, sharer, browser }))
+    Ok(Ok(Existing { person, lead, sharer, alike, browser }))
 }
 
 /// The lead that an identity belongs to.
@@ -187,15 +201,6 @@ pub(super) async fn owner(
 ) -> Result<Option<LeadId>, PostgresError> {
     let found = rows::query(transaction, &sql::IDENTITY, key).await?;
     Ok(found.first().map(|row| rows::column(row, 0).map(LeadId)).transpose()?)
-}
-
-/// A lead without a lock.
-async fn read_lead(
-    transaction: &Transaction<'_>,
-    id: LeadId,
-) -> Result<Option<Lead>, PostgresError> {
-    let found = rows::query(transaction, &sql::LEAD, &rows::lead_key(id)).await?;
-    Ok(found.first().map(|row| rows::document(row, 0)).transpose()?)
 }
 
 pub(super) async fn take_lead(

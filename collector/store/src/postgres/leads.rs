@@ -1,9 +1,12 @@
 //! The verbs of `Leads` on PostgreSQL.
 
-use super::{PostgresStore, convert, dossier, membership, record, rows, statements as sql};
+use super::{
+    PostgresStore, convert, dossier, membership, merging, record, rows, statements as sql,
+};
 use crate::conversion::{Converted, NewConversion};
 use crate::dossier::Dossier;
 use crate::error::StoreError;
+use crate::merge::{MergeRefused, NewMerge};
 use crate::record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmatched, surplus};
 use crate::verbs::Leads;
 use async_trait::async_trait;
@@ -44,6 +47,21 @@ impl Leads for PostgresStore {
         let connections = self.connections.clone();
         self.run(async move { membership::undo_join(&connections, lead, visitor, now_ms).await })
             .await
+    }
+
+    async fn merge(&self, merge: NewMerge) -> Result<Result<Lead, MergeRefused>, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { merging::merge(&connections, &merge).await }).await
+    }
+
+    async fn undo_merge(
+        &self,
+        survivor: LeadId,
+        merged: LeadId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let connections = self.connections.clone();
+        self.run(async move { merging::undo(&connections, survivor, merged, now_ms).await }).await
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<Lead>, StoreError> {

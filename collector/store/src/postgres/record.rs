@@ -6,7 +6,7 @@ use super::delivery;
 use super::pool::{ConnectionPool, PostgresError};
 use super::rows::{self, Parameters};
 use super::statements as sql;
-use crate::record::{NewRecord, Record, Recorded, Unmatched};
+use crate::record::{NewRecord, Record, Recorded, Unmatched, place};
 use deadpool_postgres::Transaction;
 use shared::ids::LeadId;
 use shared::lead::Lead;
@@ -35,9 +35,6 @@ async fn attempt(
     let taken = rows::query(transaction, &sql::TAKE_LEAD, &lead_key).await?;
     let Some(taken) = taken.first() else { return Ok(Recorded::NoLead) };
     let lead: Lead = rows::document(taken, 0)?;
-    let key = lead_key.and(new.record.id().0);
-    let stored = rows::query(transaction, &sql::RECORD, &key).await?;
-    let stored: Option<Record> = stored.first().map(|row| rows::document(row, 0)).transpose()?;
     let (mut owners, mut free) = (Vec::new(), Vec::new());
     for (kind, value) in new.identities() {
         let key = rows::identity_key(&lead.site, kind.as_str(), &value);
@@ -47,12 +44,16 @@ async fn attempt(
             free.push(key);
         }
     }
-    let recorded = new.decide(stored.as_ref(), &owners);
+    let place = place(&lead, &owners);
+    let key = rows::lead_key(place).and(new.record.id().0);
+    let stored = rows::query(transaction, &sql::RECORD, &key).await?;
+    let stored: Option<Record> = stored.first().map(|row| rows::document(row, 0)).transpose()?;
+    let recorded = new.decide(&lead, stored.as_ref(), &owners);
     if recorded == (Recorded::Stored { repeated: false }) {
         for key in free {
-            claim(transaction, key.and(new.lead.0), true).await?;
+            claim(transaction, key.and(place.0), true).await?;
         }
-        put_records(transaction, [(new.lead, &new.record)]).await?;
+        put_records(transaction, [(place, &new.record)]).await?;
         let deliveries = new.deliveries(&lead);
         delivery::put(transaction, deliveries.iter().map(|delivery| (delivery, None))).await?;
     }

@@ -89,7 +89,7 @@ pub(super) fn list(site: &SiteId, status: LeadStatus) -> String {
     match status {
         LeadStatus::Verified => site.as_str().to_owned(),
         LeadStatus::Proposed => format!("?{site}"),
-        LeadStatus::Confirmed(_) => format!("!{site}"),
+        LeadStatus::Confirmed(_) | LeadStatus::Merged(_) => format!("!{site}"),
     }
 }
 

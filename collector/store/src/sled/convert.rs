@@ -1,14 +1,15 @@
 //! The verbs `convert` and `undo_join` on sled: they read what is known and write what changes.
 
+use super::merging::answering;
 use super::rows::{put_conversion, put_delivery, put_lead, put_used_key};
 use super::transaction::Transaction;
 use super::{keys, trails};
 use crate::conversion::{Converted, Decision, Existing, NewConversion, Person, UsedKey};
 use crate::error::StoreError;
-use crate::membership::{self, Browser};
+use crate::membership::{self, Browser, Other};
 use crate::visitor::Visitor;
 use shared::ids::{LeadId, VisitorId};
-use shared::lead::{IdentityKind, Lead};
+use shared::lead::{IdentityKind, Lead, Likeness};
 use std::collections::BTreeMap;
 
 pub(super) fn convert(
@@ -67,46 +68,60 @@ fn known(
     transaction: &Transaction<'_>,
     new: &NewConversion,
 ) -> Result<Result<Existing, LeadId>, StoreError> {
+    let owner = |kind: IdentityKind, value: &str| -> Result<Option<Lead>, StoreError> {
+        let lead: Option<LeadId> = transaction.get(&keys::identity(&new.site, kind, value))?;
+        lead.map(|lead| answering(transaction, lead)).transpose()
+    };
     let (mut email, mut phone): (Option<LeadId>, Option<Lead>) = (None, None);
     for (kind, value) in new.identities() {
-        let lead: Option<LeadId> = transaction.get(&keys::identity(&new.site, kind, &value))?;
+        let lead = owner(kind, &value)?;
         match kind {
-            IdentityKind::Email => email = lead,
-            IdentityKind::Phone => {
-                phone = lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
-            }
-            // Contacts do not contain these.
-            IdentityKind::CrmRecord | IdentityKind::Deal => {}
+            IdentityKind::Email => email = lead.map(|lead| lead.id),
+            IdentityKind::Phone => phone = lead,
+            _ => {}
         }
     }
     let mut person = Person::of(&new.conversion.contact, email, phone.as_ref());
+    let mut alike = Vec::new();
+    for (kind, value, by) in new.likenesses() {
+        let lead = owner(kind, &value)?;
+        alike.extend(lead.map(|lead| Likeness { lead: lead.id, by }));
+    }
     let mut browser = None;
     if let Some(visitor) = new.conversion.visitor
         && let Some(record) = transaction.get::<Visitor>(&keys::visitor(&new.site, visitor))?
     {
+        let owner = record.lead.map(|lead| answering(transaction, lead)).transpose()?;
+        let owner_id = owner.as_ref().map(|owner| owner.id);
         if new.proposed {
             if let Some(own) =
-                new.proposes_own(record.lead, [email, phone.as_ref().map(|lead| lead.id)])
+                new.proposes_own(owner_id, [email, phone.as_ref().map(|lead| lead.id)])
             {
                 return Ok(Err(own));
             }
             person = Person::proposed(record.proposed);
         }
         let mut other = None;
-        if let Some(lead) = record.lead.filter(|other| !new.proposed && Some(*other) != person.lead)
+        if let (Some(lead), Some(owner)) = (record.lead, owner)
+            && !new.proposed
+            && person.lead != owner_id
         {
-            let lead = transaction.expect(&keys::lead(lead))?;
-            other = Some((lead, trails::trail(transaction, &new.site, visitor)?));
+            other = Some(Other {
+                lead: transaction.expect(&keys::lead(lead))?,
+                converted_at_ms: owner.converted_at_ms,
+                trail: trails::trail(transaction, &new.site, visitor)?,
+            });
         }
         let proposed = record.proposed.filter(|_| !new.proposed);
         let proposed = proposed.map(|lead| transaction.expect(&keys::lead(lead)));
-        browser = Some(Browser { record, other, proposed: proposed.transpose()? });
+        let proposed = proposed.transpose()?;
+        browser = Some(Browser { record, owner: owner_id, other, proposed });
     } else if new.proposed {
         person = Person::proposed(None);
     }
     let lead = person.lead.map(|lead| transaction.expect(&keys::lead(lead))).transpose()?;
     let sharer = phone.filter(|phone| person.sharer == Some(phone.id));
-    Ok(Ok(Existing { person, lead, sharer, browser }))
+    Ok(Ok(Existing { person, lead, sharer, alike, browser }))
 }
 
 pub(super) fn undo_join(

@@ -3,10 +3,11 @@
 use super::read::{page, read, scan};
 use super::rows::{lists, put_unmatched};
 use super::transaction::{Transaction, corrupt, failed};
-use super::{SledStore, convert, dossier, keys, record, unmatched};
+use super::{SledStore, convert, dossier, keys, merging, record, unmatched};
 use crate::conversion::{Converted, NewConversion};
 use crate::dossier::Dossier;
 use crate::error::StoreError;
+use crate::merge::{MergeRefused, NewMerge};
 use crate::record::{NewRecord, Record, RecordId, Recorded, Unmatched};
 use crate::verbs::Leads;
 use async_trait::async_trait;
@@ -54,6 +55,22 @@ impl Leads for SledStore {
     ) -> Result<Option<Lead>, StoreError> {
         let undo = move |transaction: &mut Transaction<'_>| {
             convert::undo_join(transaction, lead, visitor, now_ms)
+        };
+        self.writer.write(undo).await
+    }
+
+    async fn merge(&self, merge: NewMerge) -> Result<Result<Lead, MergeRefused>, StoreError> {
+        self.writer.write(move |transaction| merging::merge(transaction, merge)).await
+    }
+
+    async fn undo_merge(
+        &self,
+        survivor: LeadId,
+        merged: LeadId,
+        now_ms: i64,
+    ) -> Result<Option<Lead>, StoreError> {
+        let undo = move |transaction: &mut Transaction<'_>| {
+            merging::undo(transaction, survivor, merged, now_ms)
         };
         self.writer.write(undo).await
     }

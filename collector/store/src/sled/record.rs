@@ -4,7 +4,7 @@ use super::keys;
 use super::rows::{put_delivery, put_record};
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::record::{NewRecord, Record, Recorded};
+use crate::record::{NewRecord, Record, Recorded, place};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
@@ -15,7 +15,6 @@ pub(super) fn record(
     let Some(lead) = transaction.get::<Lead>(&keys::lead(new.lead))? else {
         return Ok(Recorded::NoLead);
     };
-    let stored: Option<Record> = transaction.get(&keys::record(new.lead, new.record.id()))?;
     let (mut owners, mut free) = (Vec::new(), Vec::new());
     for (kind, value) in new.identities() {
         let key = keys::identity(&lead.site, kind, &value);
@@ -25,12 +24,14 @@ pub(super) fn record(
             free.push(key);
         }
     }
-    let recorded = new.decide(stored.as_ref(), &owners);
+    let place = place(&lead, &owners);
+    let stored: Option<Record> = transaction.get(&keys::record(place, new.record.id()))?;
+    let recorded = new.decide(&lead, stored.as_ref(), &owners);
     if recorded == (Recorded::Stored { repeated: false }) {
         for key in free {
-            transaction.put(&key, &new.lead)?;
+            transaction.put(&key, &place)?;
         }
-        put_record(transaction, new.lead, &new.record)?;
+        put_record(transaction, place, &new.record)?;
         for delivery in &new.deliveries(&lead) {
             put_delivery(transaction, delivery)?;
         }

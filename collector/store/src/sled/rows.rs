@@ -34,7 +34,7 @@ pub(super) fn lists(lead: &Lead) -> Vec<Vec<u8>> {
             vec![keys::site_lead(site, *id), keys::converted_lead(site, *converted_at_ms, *id)]
         }
         LeadStatus::Proposed => vec![keys::proposed_lead(site, *id)],
-        LeadStatus::Confirmed(_) => Vec::new(),
+        LeadStatus::Confirmed(_) | LeadStatus::Merged(_) => Vec::new(),
     }
 }
 

@@ -105,9 +105,6 @@ impl Lead7 {
     pub(super) fn renew(self) -> Lead {
         let Self { id, site, created_at_ms, converted_at_ms, contact, joins, .. } = self;
         Lead {
-            id,
-            site,
-            created_at_ms,
             converted_at_ms,
             contact: contact.renew(),
             joins: joins.into_iter().map(Join7::renew).collect(),
@@ -115,6 +112,7 @@ impl Lead7 {
             page_conversions: self.page_conversions,
             status: self.status,
             phone_shared_with: self.phone_conflict.into_iter().collect(),
+            ..Lead::new(id, site, created_at_ms)
         }
     }
 }
