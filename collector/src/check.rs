@@ -71,6 +71,8 @@ pub struct Counts {
     pub memos: u64,
     /// Identities by which leads are looked up.
     pub identities: u64,
+    /// Names and mailboxes by which likely duplicates are noticed.
+    pub likenesses: u64,
     /// Idempotency keys.
     pub used_keys: u64,
 }
@@ -108,7 +110,10 @@ impl Check {
                 self.lead(lead, conversions, ids);
             }
             Entity::Identity { site, kind, value, lead } => {
-                self.counts.identities += 1;
+                match kind {
+                    IdentityKind::Name | IdentityKind::Mailbox => self.counts.likenesses += 1,
+                    _ => self.counts.identities += 1,
+                }
                 if matches!(kind, IdentityKind::Deal | IdentityKind::CrmRecord) {
                     let key = (site.clone(), *kind, value.clone());
                     self.identities.entry(key).or_default().by_record = Some(*lead);

@@ -252,6 +252,7 @@ fn example(field: &Field, lead: LeadId, now_ms: i64) -> Value {
     match field.kind {
         _ if field.name == "lead_id" => lead.to_text().into(),
         FieldKind::Enum(words) => words().first().copied().unwrap_or_default().into(),
+        FieldKind::Channel => Channel::PaidSearch.as_str().into(),
         FieldKind::Integer => 3.into(),
         FieldKind::Decimal => "1200.00".into(),
         FieldKind::Time => rfc3339(now_ms).into(),

@@ -7,17 +7,15 @@
 
 mod category;
 pub mod custom;
+mod own;
 pub(crate) mod vocabulary;
 
 pub use category::Category;
-
-use serde::{Deserialize, Serialize};
+pub use own::OwnChannel;
 
 /// The group that a touch falls in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[expect(missing_docs, reason = "the names are Google's and say what they are")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Channel {
     Direct,
     CrossNetwork,
@@ -40,6 +38,8 @@ pub enum Channel {
     MobilePush,
     Offline,
     Other,
+    /// One that the operator named.
+    Own(OwnChannel),
 }
 
 /// Everything that the choice of a channel depends on; all texts in lower case.
@@ -99,12 +99,12 @@ impl Channel {
         }
     }
 
-    /// Parses the name used in data.
+    /// Parses the name of a built-in channel, as used in data.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.as_str() == word)
     }
 
-    /// Every channel, in the order of reports.
+    /// Every built-in channel, in the order of reports.
     pub const ALL: [Self; 21] = [
         Self::Direct,
         Self::CrossNetwork,
@@ -129,7 +129,7 @@ impl Channel {
         Self::Other,
     ];
 
-    /// The display name, in Google's English.
+    /// The display name, in Google's English; of the operator's own channels the name used in data.
     pub fn label(self) -> &'static str {
         match self {
             Self::Direct => "Direct",
@@ -153,6 +153,7 @@ impl Channel {
             Self::MobilePush => "Mobile Push Notifications",
             Self::Offline => "Offline",
             Self::Other => "Other",
+            Self::Own(own) => own.as_str(),
         }
     }
 
@@ -180,6 +181,7 @@ impl Channel {
             Self::MobilePush => "mobile_push",
             Self::Offline => "offline",
             Self::Other => "other",
+            Self::Own(own) => own.as_str(),
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn credit(
     let step = |touch: &crate::visit::Touch| Step {
         at_ms: if is_last { touch.at_ms.min(converted_at_ms) } else { touch.at_ms } as f64,
         is_direct: touch.is_direct(),
-        channel: touch.label.channel as usize,
+        channel: touch.label.channel.index(),
     };
     let steps: Vec<Step> = history.touches.iter().map(step).collect();
     let opportunity_at_ms = cycle.first_ms(Stage::Opportunity).or(deal.opened_at_ms);

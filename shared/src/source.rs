@@ -21,7 +21,7 @@ pub use table::{MatchedRow, Platform, Sources};
 
 use crate::channel::custom::{ChannelRules, Resolved};
 use crate::channel::vocabulary::{self, Told};
-use crate::channel::{self, Category, Channel};
+use crate::channel::{self, Category, Channel, OwnChannel};
 use crate::click_id::ClickIds;
 use crate::evidence::{self, Evidence};
 use crate::host::{normal_host, original_host};
@@ -111,6 +111,11 @@ pub struct RulesError {
 }
 
 impl Rules {
+    /// The channels of the operator's own names.
+    pub fn own_channels(&self) -> Vec<&'static str> {
+        self.channels.own().into_iter().map(OwnChannel::as_str).collect()
+    }
+
     /// The built-in rules.
     ///
     /// # Panics

@@ -38,6 +38,7 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
     let deal = json!({
         "lead": "{lead}", "deal": "D-1", "kind": "won", "amount": "5.00", "currency": "EUR",
     });
+    let other = json!({ "lead": "{merged}" });
     let report = json!({ "email": EMAIL, "stage": "sql" });
     let hook = json!({ "target_url": "{receiver}", "event": "lead.converted" });
     let rows = [
@@ -56,6 +57,9 @@ fn routes() -> Vec<(Method, &'static str, Guard, Value)> {
         (&get, "/v1/leads/{lead}/journey", READ(404), &none),
         (&post, "/v1/leads/{lead}/confirm", WRITE(404), &none),
         (&delete, "/v1/leads/{lead}/visitors/{visitor}", ADMIN(404), &none),
+        (&post, "/v1/leads/{lead}/merge", ADMIN(404), &other),
+        (&delete, "/v1/leads/{lead}/merges/{merged}", ADMIN(404), &none),
+        (&get, "/v1/duplicates", READ(200), &none),
         (&post, "/v1/leads/{lead}/stage", WRITE(404), &stage),
         (&post, "/v1/revenue", WRITE(404), &deal),
         (&get, "/v1/fields", Any, &none),
@@ -97,6 +101,8 @@ struct World {
     app: TestApp,
     receiver: Receiver,
     lead: String,
+    /// Another lead, to be merged into it.
+    merged: String,
     visitor: String,
     delivery: String,
 }
@@ -132,7 +138,9 @@ impl World {
         let lead = made.json["lead"]["id"].as_str().unwrap().to_owned();
         let listed = app.get("/v1/deliveries").await.json;
         let delivery = listed["deliveries"][0]["id"].as_str().unwrap().to_owned();
-        Self { app, receiver, lead, visitor, delivery }
+        let made = app.post_lead(&json!({ "contact": contact("other@example.com") })).await;
+        let merged = made.json["lead"]["id"].as_str().unwrap().to_owned();
+        Self { app, receiver, lead, merged, visitor, delivery }
     }
 
     /// Calls a route. If it names a subscription, it gets a new one.
@@ -145,6 +153,7 @@ impl World {
         }
         let fill = |text: &str| {
             let text = text.replace("{lead}", &self.lead).replace("{visitor}", &self.visitor);
+            let text = text.replace("{merged}", &self.merged);
             let text = text.replace("{delivery}", &self.delivery).replace("{hook}", &hook);
             let text = text.replace("{name}", "crm").replace("{receiver}", &self.receiver.url);
             text.replace("{connection}", "zap").replace("{secret}", "x").replace("{hash}", "x")

@@ -18,6 +18,7 @@ tests::both_stores!(
     every_touch_says_why,
     a_site_chooses_model_and_names,
     the_last_converting_browser_is_shown,
+    a_channel_of_the_operators_own,
 );
 
 async fn lead(app: &TestApp) -> String {
@@ -127,6 +128,29 @@ async fn selected_fields_with_a_crms_names(backend: Backend) {
     let known = fields(&app, &id, "").await;
     let known = known.as_object().unwrap().values().filter(|value| !value.is_null()).count();
     assert_eq!(all.as_object().unwrap().len(), known);
+    app.stop().await;
+}
+
+/// A channel that a rule names is stored, shown and listed like a built-in one.
+async fn a_channel_of_the_operators_own(backend: Backend) {
+    let rule = "[[rules.channels]]\nname = \"webinar\"\nchannel = \"our_webinars\"\n\
+                landing_path = \"/webinar*\"\n";
+    let clock = clew_core::Clock::fixed(NOW_MS);
+    let app = TestApp::start_with(backend, rule, clock);
+    let visitor = new_visitor().to_text();
+    let url = "https://www.example.com/webinar-7?utm_source=newsletter&utm_medium=email";
+    app.visit(&visitor, url).await;
+    let body = json!({ "visitor": visitor, "contact": contact("a@example.com") });
+    let made = app.post_lead(&body).await.json;
+    assert_eq!(made["fields"]["first_click_channel"], "our_webinars");
+    assert_eq!(made["fields"]["channel_path"], "our_webinars");
+    assert_eq!(made["journey"]["touches"][0]["channel"], "our_webinars");
+    assert_eq!(made["journey"]["touches"][0]["why"]["rule"], "tags/custom:webinar");
+    let catalogue = app.get("/v1/fields").await.json;
+    let field =
+        catalogue.as_array().unwrap().iter().find(|one| one["name"] == "first_click_channel");
+    let values = field.unwrap()["values"].as_array().unwrap();
+    assert_eq!(values.last(), Some(&json!("our_webinars")));
     app.stop().await;
 }
 

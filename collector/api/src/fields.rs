@@ -79,9 +79,15 @@ impl FieldGroups {
 }
 
 impl FieldInfo<'static> {
-    /// Every canonical field, in the order of exports.
-    pub fn all() -> Vec<Self> {
-        catalogue::catalogue().iter().map(Self::from).collect()
+    /// Every canonical field, in the order of exports, with the operator's own channels.
+    pub fn all(own_channels: &[&'static str]) -> Vec<Self> {
+        let mut all: Vec<Self> = catalogue::catalogue().iter().map(Self::from).collect();
+        for (info, field) in all.iter_mut().zip(catalogue::catalogue()) {
+            if let (FieldKind::Channel, Some(values)) = (field.kind, &mut info.values) {
+                values.extend(own_channels);
+            }
+        }
+        all
     }
 }
 

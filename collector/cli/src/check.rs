@@ -24,6 +24,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         unmatched,
         memos,
         identities,
+        likenesses,
         used_keys,
     } = counts;
     for (what, count) in [
@@ -39,6 +40,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         ("unmatched records", unmatched),
         ("memos", memos),
         ("identities", identities),
+        ("likenesses", likenesses),
         ("idempotency keys", used_keys),
     ] {
         say(format_args!("{what:<24} {count:>12}"));

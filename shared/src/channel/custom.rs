@@ -1,10 +1,10 @@
 //! An operator's own channel rules, which come before Google's table.
 
-use super::Channel;
+use super::{Channel, OwnChannel};
 use crate::evidence::{Evidence, normal_host};
 use crate::pattern::like;
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use url::Url;
 
 /// A rule. All its patterns must match; `*` matches any text, and case is ignored.
@@ -13,7 +13,7 @@ use url::Url;
 pub struct ChannelRule {
     /// The rule's name in traces.
     pub name: String,
-    /// The channel's name in data.
+    /// The channel's name in data: a built-in channel, or one of the operator's own.
     pub channel: String,
     /// The source as resolved.
     #[serde(default)]
@@ -60,8 +60,10 @@ pub struct Resolved<'a> {
 /// Why a list of rules was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ChannelRulesError {
-    /// A rule's channel does not exist.
-    #[error("`{name}`: `{channel}` is not a channel; use one such as \"paid_search\"")]
+    /// A rule's channel does not exist and is no name for one.
+    #[error(
+        "`{name}`: `{channel}` cannot be a channel; use one such as \"paid_search\", or a name of your own of small letters, digits and underscores"
+    )]
     UnknownChannel {
         /// The rule.
         name: String,
@@ -95,7 +97,8 @@ impl ChannelRules {
         let mut names = HashSet::new();
         let checked = rules.into_iter().map(|rule| {
             let name = rule.name.clone();
-            let Some(channel) = Channel::parse(&rule.channel) else {
+            let own = || OwnChannel::named(&rule.channel).map(Channel::Own);
+            let Some(channel) = Channel::parse(&rule.channel).or_else(own) else {
                 let channel = rule.channel;
                 return Err(ChannelRulesError::UnknownChannel { name, channel });
             };
@@ -120,6 +123,15 @@ impl ChannelRules {
     pub fn find(&self, resolved: Resolved<'_>, evidence: &Evidence) -> Option<(Channel, &str)> {
         let found = self.0.iter().find(|(rule, _)| rule.matches(resolved, evidence));
         found.map(|(rule, channel)| (*channel, rule.name.as_str()))
+    }
+
+    /// The channels of the operator's own names.
+    pub fn own(&self) -> BTreeSet<OwnChannel> {
+        let own = |(_, channel): &(_, Channel)| match channel {
+            Channel::Own(own) => Some(*own),
+            _ => None,
+        };
+        self.0.iter().filter_map(own).collect()
     }
 
     /// A text that differs between different sets of rules.
@@ -206,7 +218,8 @@ mod tests {
             "partners",
             "Affiliates",
             Some("x"),
-            "`partners`: `Affiliates` is not a channel; use one such as \"paid_search\"",
+            "`partners`: `Affiliates` cannot be a channel; use one such as \"paid_search\", or a name of \
+             your own of small letters, digits and underscores",
         );
         check(" ", "affiliates", Some("x"), "a rule has no name");
         check(

@@ -79,9 +79,13 @@ pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
         "The ad or link of the {touch}, from `utm_content`.",
         |click| click.touch.label.content.as_deref().into(),
     ),
-    row("channel", FieldKind::Enum(channels), "channel", "The channel of the {touch}.", |click| {
-        click.touch.label.channel.as_str().into()
-    }),
+    row(
+        "channel",
+        FieldKind::Channel,
+        "channel",
+        "The channel of the {touch}: one of these, or of your own rules.",
+        |click| click.touch.label.channel.as_str().into(),
+    ),
     row(
         "channel_drilldown_1",
         FieldKind::Text(255),
@@ -143,11 +147,6 @@ pub(super) const SUFFIXES: [Row<OfTouch>; 16] = [
     }),
 ];
 
-/// The names of all channels.
-fn channels() -> Vec<&'static str> {
-    Channel::ALL.iter().map(|channel| channel.as_str()).collect()
-}
-
 /// A touch, with values that several of its fields need.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Click<'a> {
@@ -201,6 +200,6 @@ fn drilldown<'a>(
         Channel::Referral => [domain.or(source), referrer.map(without_query), None, None],
         Channel::Direct => [None, None, path, None],
         Channel::Offline => [source, campaign, None, None],
-        Channel::Other => [source, Some(&label.medium), campaign, content],
+        Channel::Other | Channel::Own(_) => [source, Some(&label.medium), campaign, content],
     }
 }

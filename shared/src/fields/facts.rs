@@ -87,7 +87,7 @@ fn credited<'a>(
         // The history ends with the conversion, even if the browser's clock ran ahead.
         at_ms: touch.at_ms.min(converted_at_ms) as f64,
         is_direct: touch.is_direct(),
-        channel: touch.label.channel as usize,
+        channel: touch.label.channel.index(),
     };
     let steps: Vec<Step> = touches.iter().map(step).collect();
     let lead_at_ms = Some(lead.created_at_ms as f64);

@@ -1,5 +1,7 @@
 //! The types of fields, with their limits or values.
 
+use crate::channel::Channel;
+
 /// A field's type. Numbers are limits in Unicode characters.
 #[derive(Clone, Copy, Debug)]
 pub enum FieldKind {
@@ -9,6 +11,8 @@ pub enum FieldKind {
     Url(usize),
     /// One of a fixed list of values.
     Enum(fn() -> Vec<&'static str>),
+    /// A channel: a built-in one, or one of the operator's own.
+    Channel,
     /// An integer.
     Integer,
     /// Money as text with the decimals of its currency; never a float.
@@ -27,7 +31,7 @@ impl FieldKind {
         match self {
             Self::Text(_) => "string",
             Self::Url(_) => "url",
-            Self::Enum(_) => "enum",
+            Self::Enum(_) | Self::Channel => "enum",
             Self::Integer => "int",
             Self::Decimal => "decimal",
             Self::Time => "datetime",
@@ -44,10 +48,11 @@ impl FieldKind {
         }
     }
 
-    /// The possible values, if the list is fixed.
+    /// The possible values, if there is a list; of channels, the built-in ones.
     pub fn values(self) -> Option<Vec<&'static str>> {
         match self {
             Self::Enum(words) => Some(words()),
+            Self::Channel => Some(Channel::ALL.map(Channel::as_str).to_vec()),
             _ => None,
         }
     }

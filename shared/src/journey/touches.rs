@@ -17,7 +17,8 @@ pub struct TouchEntry<'a> {
     /// When it began: RFC 3339 in UTC.
     #[cfg_attr(feature = "schema", schema(format = DateTime))]
     pub at: String,
-    /// Its channel.
+    /// Its channel: one of docs/sources.md, or of the operator's own.
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "paid_search"))]
     pub channel: Channel,
     /// Its source.
     #[cfg_attr(feature = "schema", schema(example = "google"))]

@@ -106,6 +106,11 @@ impl ApiKey {
         Some(Self { config, settings })
     }
 
+    /// The settings that it was found in.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What it is and what it may do.
     pub(super) fn describe(&self) -> Key<'_> {
         let KeyConfig { name, sites, scopes, expires, .. } = &self.config;

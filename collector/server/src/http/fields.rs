@@ -31,8 +31,8 @@ use utoipa::IntoParams;
         KeyRefused,
     ),
 )]
-pub(super) async fn catalogue(_: ApiKey, request: HttpRequest) -> HttpResponse {
-    etag::json(&request, &FieldInfo::all())
+pub(super) async fn catalogue(key: ApiKey, request: HttpRequest) -> HttpResponse {
+    etag::json(&request, &FieldInfo::all(&key.settings().rules.own_channels()))
 }
 
 /// Which fields to show, and how.

@@ -85,7 +85,9 @@ impl Hubspot {
 /// enumeration would refuse values that are added here later.
 fn types(kind: FieldKind) -> (&'static str, &'static str) {
     match kind {
-        FieldKind::Text(_) | FieldKind::Url(_) | FieldKind::Enum(_) => ("string", "text"),
+        FieldKind::Text(_) | FieldKind::Url(_) | FieldKind::Enum(_) | FieldKind::Channel => {
+            ("string", "text")
+        }
         FieldKind::LongText | FieldKind::Json => ("string", "textarea"),
         FieldKind::Integer | FieldKind::Decimal => ("number", "number"),
         FieldKind::Time => ("datetime", "date"),

@@ -141,7 +141,7 @@ fn metadata(field: &Field, there: &str, is_key: bool) -> Value {
     let mut metadata = match field.kind {
         FieldKind::Text(limit) if limit <= SHORT_TEXT => json!({ "type": "Text", "length": limit }),
         FieldKind::Url(limit) if limit <= SHORT_TEXT => json!({ "type": "Url" }),
-        FieldKind::Enum(_) => json!({ "type": "Text", "length": WORD }),
+        FieldKind::Enum(_) | FieldKind::Channel => json!({ "type": "Text", "length": WORD }),
         FieldKind::Integer => json!({ "type": "Number", "precision": 18, "scale": 0 }),
         FieldKind::Decimal => json!({ "type": "Number", "precision": 18, "scale": 2 }),
         FieldKind::Time => json!({ "type": "DateTime" }),

@@ -98,7 +98,7 @@ fn encode(field: &Field, value: &Value) -> Option<Value> {
         FieldKind::Decimal => number(&text).unwrap_or_else(|| text.into()),
         FieldKind::Url(limit) => cut::url(text, limit.min(LONG_TEXT))?.into(),
         FieldKind::Text(limit) => cut::text(text, limit.min(LONG_TEXT)).into(),
-        FieldKind::Enum(_) => cut::text(text, WORD).into(),
+        FieldKind::Enum(_) | FieldKind::Channel => cut::text(text, WORD).into(),
         FieldKind::LongText | FieldKind::Json => cut::text(text, LONG_TEXT).into(),
         FieldKind::Time | FieldKind::Integer => text.into(),
     })
