@@ -105,7 +105,7 @@ fn errors_name_what_is_wrong() {
     check_rules(
         "[[rules.channels]]\nname = \"x\"\nchannel = \"Paid\"\nsource = \"a\"",
         "",
-        "`Paid` is not a channel",
+        "`Paid` cannot be a channel",
     );
     check_rules("[[rules.channels]]\nname = \"x\"\nchannel = \"email\"", "", "has no patterns");
 }
