@@ -197,10 +197,12 @@ impl Sources {
     }
 
     /// The platform of a value of `utm_source` beside a medium. Of a company that is several kinds
-    /// of sites it is the kind whose visitors have that medium.
+    /// of sites it is the kind whose visitors have that medium, if the value is the company's name
+    /// as we write it.
     pub fn named_with(&self, name: &str, medium: Option<&str>) -> Option<&Platform> {
         let usual = self.named(name)?;
-        let Some(medium) = medium.filter(|medium| *medium != usual.category.medium()) else {
+        let is_other = |medium: &&str| *medium != usual.category.medium() && name == usual.source;
+        let Some(medium) = medium.filter(is_other) else {
             return Some(usual);
         };
         let others = self.canonical.get(&usual.source).into_iter().flatten();
