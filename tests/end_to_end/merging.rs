@@ -10,6 +10,8 @@ use tests::wire::new_visitor;
 
 tests::both_stores!(
     two_leads_are_one_person,
+    a_mistyped_address_leaves_one_visit,
+    a_shared_number_stays_nobodys,
     likely_duplicates_are_listed,
     what_cannot_be_merged,
     a_merge_reaches_the_crm,
@@ -100,13 +102,64 @@ async fn two_leads_are_one_person(backend: Backend) {
     assert_eq!(undo(&app, &first, &second, OTHER_KEY).await.status, 404);
     let undone = undo(&app, &first, &second, KEY).await;
     assert_eq!((undone.status, &undone.json), (200, &before));
-    assert_eq!(undo(&app, &first, &second, KEY).await.status, 404);
+    assert_eq!(undo(&app, &first, &second, KEY).await.json, before, "a repeat changes nothing");
+    assert_eq!(undo(&app, &second, &first, KEY).await.status, 404);
     let now = app.get(&format!("/v1/leads/{first}")).await.json;
     assert_eq!(now["lead"]["conversions"], 2);
     assert_eq!(now["lead"]["emails"], json!(["mia@work.example"]));
     assert!(now["lead"]["merges"][0]["undone_at"].is_string());
     assert_eq!(now["fields"]["touchpoints_count"], 1);
     assert_eq!(lead_of(&app, &phone, json!({ "email": "mia@home.example" })).await, second);
+    app.stop().await;
+}
+
+/// Whoever mistypes an address and corrects it made one visit, before and after the merge.
+async fn a_mistyped_address_leaves_one_visit(backend: Backend) {
+    let app = TestApp::start(backend);
+    let (typo, visitor) = made(&app, "google", json!({ "email": "mia@exmaple.com" })).await;
+    app.app.core.clock.advance_ms(5_000);
+    app.visit(&visitor, "https://www.example.com/contact").await;
+    app.app.core.clock.advance_ms(5_000);
+    let right = lead_of(&app, &visitor, json!({ "email": "mia@example.com" })).await;
+    assert_eq!(merge(&app, &right, &typo).await.status, 200);
+    let lead = app.get(&format!("/v1/leads/{right}")).await.json;
+    for (name, expected) in [
+        ("first_click_source", json!("google")),
+        ("last_click_source", json!("google")),
+        ("touchpoints_count", json!(1)),
+        ("visits_count", json!(1)),
+        ("pageviews_count", json!(2)),
+    ] {
+        assert_eq!(lead["fields"][name], expected, "{name}");
+    }
+    assert_eq!(lead["journey"]["pages"].as_array().unwrap().len(), 2);
+    app.stop().await;
+}
+
+/// A number that is shared with a third person identifies nobody, whoever is merged; one that only
+/// the two shared is theirs.
+async fn a_shared_number_stays_nobodys(backend: Backend) {
+    let app = TestApp::start(backend);
+    let lead = async |contact: Value| {
+        app.app.core.clock.advance_ms(1_000);
+        let made = app.post_lead(&json!({ "contact": contact })).await;
+        made.json["lead"]["id"].as_str().unwrap().to_owned()
+    };
+    let with = |email: &str, phone: &str| json!({ "email": email, "phone": phone });
+    let (switchboard, own) = ("+33142685300", "+33142685301");
+    let first = lead(json!({ "email": "a@example.com" })).await;
+    let second = lead(with("b@example.com", switchboard)).await;
+    let third = lead(with("c@example.com", switchboard)).await;
+    let merged = merge(&app, &first, &second).await.json;
+    assert_eq!(merged["lead"]["phone_shared_with"], json!([third]));
+    let nobody = lead(json!({ "phone": switchboard })).await;
+    assert!(![&first, &second, &third].contains(&&nobody));
+
+    let fourth = lead(with("d@example.com", own)).await;
+    let fifth = lead(with("e@example.com", own)).await;
+    let merged = merge(&app, &fourth, &fifth).await.json;
+    assert_eq!(merged["lead"]["phone_shared_with"], json!([]));
+    assert_eq!(lead(json!({ "phone": own })).await, fourth);
     app.stop().await;
 }
 

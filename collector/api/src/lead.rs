@@ -137,7 +137,7 @@ pub struct Lead<'a> {
     /// The browsers that belong to the lead, and those that were removed from it.
     pub visitors: Vec<Join<'a>>,
     /// Other leads with one of this lead's phone numbers and another e-mail address. The number then identifies nobody.
-    pub phone_shared_with: &'a [LeadId],
+    pub phone_shared_with: Vec<LeadId>,
     /// The leads that were merged into it, including those taken out again.
     pub merges: Vec<Merge<'a>>,
 }
@@ -285,13 +285,13 @@ impl<'a> From<&'a lead::Lead> for Lead<'a> {
             id: lead.id,
             site: &lead.site,
             created_at: Timestamp(lead.first_converted_at_ms()),
-            converted_at: Timestamp(lead.converted_at_ms),
+            converted_at: Timestamp(lead.last_converted_at_ms()),
             conversions: lead.all_conversions(),
             verified: lead.status == LeadStatus::Verified,
             contact: lead.known_contact(),
             emails: lead.emails(),
             visitors: lead.joins.iter().map(Join::from).collect(),
-            phone_shared_with: &lead.phone_shared_with,
+            phone_shared_with: lead.shares_phone_with(),
             merges: lead.merges.iter().filter_map(Merge::of).collect(),
         }
     }

@@ -45,9 +45,9 @@ impl<'a> Merge<'a> {
 /// Two leads that may be one person.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Duplicate<'a> {
-    /// The newer lead.
+    /// The lead at which it was noticed.
     pub lead: Lead<'a>,
-    /// The older lead.
+    /// The other lead.
     pub other: Lead<'a>,
     /// What they have in common.
     pub reasons: Vec<LikeBy>,

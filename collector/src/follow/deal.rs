@@ -5,6 +5,7 @@ use crate::leads;
 use clew_connect::crm::record::{DealPerson, DealRecord};
 use clew_store::{LeadKey, Record, StoreError, Unmatched};
 use shared::deal::{Deal, DealEvent, DealStatus, LedgerEntry};
+use shared::ids::LeadId;
 use shared::lead::Lead;
 use shared::lifecycle::{Origin, Stage, StageChange};
 use shared::money::{Currency, Money, MoneyError};
@@ -19,7 +20,8 @@ pub(super) async fn apply(work: &Work<'_>, deal: &DealRecord) -> Result<(), Stor
         work.keep(lead.id, Record::Deal(entry.clone())).await?;
         ledger.push(entry);
     }
-    keep_stage(work, &lead, &records, &ledger, Some(deal)).await
+    let place = work.place(&lead, &key(work, &deal.id)).await?;
+    keep_stage(work, place, &records, &ledger, Some(deal)).await
 }
 
 /// Records a deal that was deleted in the CRM as lost.
@@ -36,7 +38,8 @@ pub(super) async fn gone(work: &Work<'_>, id: &str) -> Result<(), StoreError> {
     let entry = entry(work, id, DealEvent::Lost, None, at_ms);
     work.keep(lead.id, Record::Deal(entry.clone())).await?;
     ledger.push(entry);
-    keep_stage(work, &lead, &records, &ledger, None).await
+    let place = work.place(&lead, &key(work, id)).await?;
+    keep_stage(work, place, &records, &ledger, None).await
 }
 
 /// Finds the lead of a deal: by the deal itself if it was seen before; else by its persons, the
@@ -195,7 +198,7 @@ fn amount(deal: &DealRecord, usual: Currency) -> Result<Option<Money>, MoneyErro
 /// else opportunity (or the stage configured for the open deal) if one is open; else lost.
 async fn keep_stage(
     work: &Work<'_>,
-    lead: &Lead,
+    lead: LeadId,
     records: &[Record],
     ledger: &[LedgerEntry],
     read: Option<&DealRecord>,
@@ -223,7 +226,7 @@ async fn keep_stage(
         reason: read.filter(|_| to == Stage::Lost).map(|deal| deal.word.clone()),
         reference: format!("{OF_DEALS}{} {entered_at_ms}", to.as_str()),
     };
-    work.keep(lead.id, Record::Stage(change)).await
+    work.keep(lead, Record::Stage(change)).await
 }
 
 /// Prefix of the references of stages that follow from deals.

@@ -15,9 +15,10 @@ pub(super) async fn apply(work: &Work<'_>, person: &PersonRecord) -> Result<(), 
     let Some(lead) = find(work, person).await? else { return Ok(()) };
     let records = leads::records(&*work.core.store, &lead).await?;
     link(work, lead.id, person, &records).await?;
+    let place = work.place(&lead, &work.key_of(&person.record)).await?;
     for stage in news(work.connection.name(), person, &records) {
         let record = Record::Stage(change(work, &person.record, &stage));
-        work.keep(lead.id, record).await?;
+        work.keep(place, record).await?;
     }
     Ok(())
 }

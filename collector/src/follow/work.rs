@@ -1,6 +1,6 @@
 //! The context for following one connection, and the errors that interrupt it.
 
-use crate::leads::find;
+use crate::leads::{find, named};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use clew_connect::crm::record::RecordRef;
@@ -39,6 +39,14 @@ impl Work<'_> {
     /// The key by which the lead of a CRM record is looked up.
     pub(super) fn key_of(&self, record: &RecordRef) -> LeadKey {
         LeadKey::crm_record(self.connection.naming.as_str(), &record.object, &record.id)
+    }
+
+    /// Of a lead and those merged into it, the one that a key names, so that what is reported of it
+    /// stays with it if the merge is undone.
+    pub(super) async fn place(&self, lead: &Lead, key: &LeadKey) -> Result<LeadId, StoreError> {
+        let site = &self.connection.config.site;
+        let named = named(&*self.core.store, site, self.settings.country(site), key).await?;
+        Ok(named.filter(|named| lead.answers_for(*named)).unwrap_or(lead.id))
     }
 
     /// Stores a record of a lead, with the deliveries that report it.

@@ -5,13 +5,14 @@ use super::find::answering;
 use clew_store::{Leads, StoreError};
 use shared::ids::{LeadId, SiteId};
 use shared::lead::{Lead, LikeBy};
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 /// Two leads that may be one person.
 pub struct Duplicate {
-    /// The newer lead.
+    /// The lead at which it was noticed.
     pub lead: Lead,
-    /// The older lead.
+    /// The other lead.
     pub other: Lead,
     /// What they have in common.
     pub by: Vec<LikeBy>,
@@ -30,29 +31,33 @@ pub async fn duplicates(
 ) -> Result<(Vec<Duplicate>, Option<LeadId>), StoreError> {
     let leads = store.leads(site, after, limit).await?;
     let last = leads.last().map(|lead| lead.id).filter(|_| leads.len() == limit);
-    let mut found = Vec::new();
+    let (mut found, mut answers) = (Vec::new(), HashMap::new());
     for lead in leads {
+        let mut others: BTreeMap<LeadId, (Lead, Vec<LikeBy>)> = BTreeMap::new();
         for (other, by) in alike(&lead) {
-            let Some(other) = answering(store, other).await? else { continue };
+            let other = match answers.entry(other) {
+                Entry::Occupied(known) => Option::<Lead>::clone(known.get()),
+                Entry::Vacant(new) => new.insert(answering(store, other).await?).clone(),
+            };
+            let Some(other) = other else { continue };
             if other.id != lead.id && !are_two(&lead, &other) && !are_two(&other, &lead) {
-                found.push(Duplicate { lead: lead.clone(), other, by });
+                others.entry(other.id).or_insert_with(|| (other, Vec::new())).1.push(by);
             }
+        }
+        for (other, mut by) in others.into_values() {
+            by.sort_unstable();
+            by.dedup();
+            found.push(Duplicate { lead: lead.clone(), other, by });
         }
     }
     Ok((found, last))
 }
 
-/// The older leads that are like this one, and in what.
-fn alike(lead: &Lead) -> BTreeMap<LeadId, Vec<LikeBy>> {
-    let mut others: BTreeMap<LeadId, Vec<LikeBy>> = BTreeMap::new();
-    for like in &lead.likenesses {
-        others.entry(like.lead).or_default().push(like.by);
-    }
-    for other in lead.phone_shared_with.iter().filter(|other| **other < lead.id) {
-        others.entry(*other).or_default().push(LikeBy::Phone);
-    }
-    others.values_mut().for_each(|by| by.sort_unstable());
-    others
+/// The leads that a lead is like, and in what. Of two that share a number, the newer one.
+fn alike(lead: &Lead) -> Vec<(LeadId, LikeBy)> {
+    let noted = lead.all_likenesses().map(|like| (like.lead, like.by));
+    let shared = lead.shares_phone_with().into_iter().filter(|other| *other < lead.id);
+    noted.chain(shared.map(|other| (other, LikeBy::Phone))).collect()
 }
 
 /// Whether the other lead was merged into this one and taken out again.

@@ -1,7 +1,7 @@
 //! Loading leads with their histories, each as of one moment.
 
 use super::view::{LeadView, Moment, UnknownConversion};
-use clew_store::{Dossier, Leads, Record, StoreError};
+use clew_store::{Dossier, Leads, Record, StoreError, absorb_records};
 use shared::ids::LeadId;
 use shared::lead::{Lead, LeadStatus};
 
@@ -46,8 +46,7 @@ pub async fn records(
 ) -> Result<Vec<Record>, StoreError> {
     let mut records = store.records(lead.id).await?;
     for merged in lead.merged_leads() {
-        records.extend(store.records(merged).await?);
-        records.sort_by_key(|record| (record.recorded_at_ms(), record.id()));
+        absorb_records(lead, &mut records, merged, store.records(merged).await?);
     }
     Ok(records)
 }
@@ -71,6 +70,7 @@ async fn whole(
         }
         if !merged.is_empty() {
             dossier.lead.created_at_ms = dossier.lead.first_converted_at_ms();
+            dossier.lead.converted_at_ms = dossier.lead.last_converted_at_ms();
             dossier.lead.contact = dossier.lead.known_contact();
         }
     }

@@ -25,7 +25,7 @@ pub async fn merge(
     Ok(done)
 }
 
-/// Undoes the merge of a lead into another one; `false` if they are not merged.
+/// Undoes the merge of a lead into another one; `false` if they never were merged.
 ///
 /// # Errors
 /// The store's errors.
@@ -43,21 +43,24 @@ pub async fn undo_merge(
     Ok(undone.is_some())
 }
 
-/// Repeats the hand-off of the lead's last conversion to its CRMs. It writes the fields as they are
-/// now, and finds the conversion's note.
-async fn hand_off_again(core: &Core, settings: &Settings, lead: LeadId) -> Result<(), StoreError> {
+/// Repeats the hand-off of the lead's last conversion to each of its CRMs. It writes the fields as
+/// they are now, and finds the conversion's note.
+///
+/// # Errors
+/// The store's errors.
+pub async fn hand_off_again(
+    core: &Core,
+    settings: &Settings,
+    lead: LeadId,
+) -> Result<(), StoreError> {
     let Some(dossier) = core.store.dossiers(&[lead]).await?.pop() else { return Ok(()) };
-    let last = dossier.conversions.last().map(|conversion| conversion.id.0);
-    let is_crm = |destination: &DestinationId| {
-        let crms = settings.config.crm.iter();
-        crms.map(|crm| DestinationId::Configured(crm.name.clone())).any(|crm| crm == *destination)
-    };
-    for delivery in &dossier.deliveries {
-        if delivery.kind == DeliveryKind::Converted
-            && Some(delivery.subject) == last
-            && is_crm(&delivery.destination)
-        {
-            core.store.replay_delivery(delivery.id, core.now_ms()).await?;
+    for crm in &settings.config.crm {
+        let crm = DestinationId::Configured(crm.name.clone());
+        let own = dossier.deliveries.iter().filter(|delivery| {
+            delivery.kind == DeliveryKind::Converted && delivery.destination == crm
+        });
+        if let Some(last) = own.max_by_key(|delivery| (delivery.created_at_ms, delivery.id)) {
+            core.store.replay_delivery(last.id, core.now_ms()).await?;
         }
     }
     Ok(())

@@ -147,7 +147,8 @@ impl Person {
         let sharer = phone.filter(|phone| email != Some(phone.id)).filter(|phone| {
             contact.email.is_some() && (email.is_some() || phone.contact.email.is_some())
         });
-        let by_phone = phone.filter(|phone| sharer.is_none() && phone.phone_shared_with.is_empty());
+        let by_phone =
+            phone.filter(|phone| sharer.is_none() && phone.shares_phone_with().is_empty());
         let (lead, found_by) = match (email, by_phone) {
             (Some(email), _) => (Some(email), FoundBy::Email),
             (None, Some(phone)) => (Some(phone.id), FoundBy::Phone),

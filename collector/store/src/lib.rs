@@ -40,7 +40,7 @@ pub use erase::{Criteria, Erased, Erasure};
 pub use error::StoreError;
 pub use lead_key::LeadKey;
 pub use memo::{Memo, MemoChange, MemoKind};
-pub use merge::{MergeRefused, NewMerge};
+pub use merge::{MergeRefused, NewMerge, absorb_records};
 pub use open::{Opener, Options, open};
 pub use record::{MOST_UNMATCHED, NewRecord, Record, RecordId, Recorded, Unmatched};
 pub use relabel::{Relabelled, Relabelling};

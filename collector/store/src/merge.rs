@@ -65,23 +65,39 @@ pub(super) fn merge(
         contact: merged.known_contact(),
         conversions: merged.all_conversions(),
         created_at_ms: merged.first_converted_at_ms(),
+        converted_at_ms: merged.last_converted_at_ms(),
+        phone_shared_with: merged.shares_phone_with(),
+        likenesses: merged.all_likenesses().collect(),
         emails: merged.emails().into_iter().map(str::to_owned).collect(),
         merged_at_ms: new.at_ms,
         by: new.by,
         undone_at_ms: None,
     });
-    survivor.converted_at_ms = survivor.converted_at_ms.max(merged.converted_at_ms);
     merged.status = LeadStatus::Merged(survivor.id);
     Ok(true)
 }
 
-/// Undoes a merge; `false` if the two are not merged.
-pub(super) fn undo(survivor: &mut Lead, merged: &mut Lead, now_ms: i64) -> bool {
-    let is_it = |merge: &&mut Merge| merge.is_valid() && merge.lead() == Some(merged.id);
-    let Some(merge) = survivor.merges.iter_mut().find(is_it) else { return false };
+/// Whether a merge was undone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Undone {
+    /// Yes, now.
+    Now,
+    /// It had been undone before.
+    Before,
+    /// The two were never merged.
+    Never,
+}
+
+/// Undoes a merge.
+pub(super) fn undo(survivor: &mut Lead, merged: &mut Lead, now_ms: i64) -> Undone {
+    let is_it = |merge: &&mut Merge| merge.lead() == Some(merged.id);
+    let Some(merge) = survivor.merges.iter_mut().rfind(is_it) else { return Undone::Never };
+    if !merge.is_valid() {
+        return Undone::Before;
+    }
     merge.undone_at_ms = Some(now_ms);
     merged.status = LeadStatus::Verified;
-    true
+    Undone::Now
 }
 
 impl Dossier {
@@ -104,11 +120,7 @@ impl Dossier {
         self.conversions.extend(conversions);
         self.conversions.sort_by_key(|conversion| (conversion.at_ms, conversion.id));
         (1..).zip(&mut self.conversions).for_each(|(number, made)| made.number = number);
-        // The lead's own CRM record stays its record.
-        let linked: Vec<String> = self.records.iter().filter_map(provider).collect();
-        let is_kept = |record: &Record| provider(record).is_none_or(|one| !linked.contains(&one));
-        self.records.extend(records.into_iter().filter(is_kept));
-        self.records.sort_by_key(|record| (record.recorded_at_ms(), record.id()));
+        absorb_records(&self.lead, &mut self.records, lead.id, records);
         self.deliveries.extend(deliveries);
         self.unread += unread;
         let mut budget = self.budget();
@@ -126,12 +138,27 @@ impl Dossier {
     }
 }
 
-/// The CRM of a link.
-fn provider(record: &Record) -> Option<String> {
-    match record {
-        Record::Link(link) => Some(link.provider.clone()),
-        Record::Stage(_) | Record::Deal(_) => None,
-    }
+/// Adds the records of a lead merged into `survivor` to its own. The survivor's CRM record stays its
+/// record; only a link made since the merge counts, because the CRM may have merged the two.
+pub fn absorb_records(
+    survivor: &Lead,
+    own: &mut Vec<Record>,
+    merged: LeadId,
+    records: Vec<Record>,
+) {
+    let merge = survivor.valid_merges().find(|merge| merge.leads.contains(&merged));
+    let merged_at_ms = merge.map_or(i64::MIN, |merge| merge.merged_at_ms);
+    let is_linked = |provider: &str| {
+        let mut own = own.iter();
+        own.any(|one| matches!(one, Record::Link(link) if link.provider == provider))
+    };
+    let is_kept = |record: &Record| match record {
+        Record::Link(link) => link.linked_at_ms > merged_at_ms || !is_linked(&link.provider),
+        Record::Stage(_) | Record::Deal(_) => true,
+    };
+    let kept: Vec<Record> = records.into_iter().filter(is_kept).collect();
+    own.extend(kept);
+    own.sort_by_key(|record| (record.recorded_at_ms(), record.id()));
 }
 
 /// What each conversion is stored as.
@@ -173,12 +200,13 @@ mod tests {
         assert_eq!(first.emails(), ["1@example.com", "2@example.com", "3@example.com"]);
         assert_eq!(first.known_contact().phone.as_deref(), Some("+33612345678"));
         assert_eq!(first.merged_leads().collect::<Vec<_>>(), [second.id, third.id]);
-        assert_eq!(first.converted_at_ms, 3);
+        assert_eq!((first.converted_at_ms, first.last_converted_at_ms()), (1, 3));
 
         // What is merged is undone from the outside in.
-        assert!(!undo(&mut first, &mut third, 10));
-        assert!(undo(&mut first, &mut second, 10));
-        assert!(!undo(&mut first, &mut second, 11));
+        assert_eq!(undo(&mut first, &mut third, 10), Undone::Never);
+        assert_eq!(undo(&mut first, &mut second, 10), Undone::Now);
+        assert_eq!(undo(&mut first, &mut second, 11), Undone::Before);
+        assert_eq!(first.last_converted_at_ms(), 1);
         assert_eq!((first.emails(), first.known_contact().phone), (vec!["1@example.com"], None));
         assert_eq!((second.status, second.emails().len()), (LeadStatus::Verified, 2));
         assert_eq!(third.status, LeadStatus::Merged(second.id));

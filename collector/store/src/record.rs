@@ -179,12 +179,11 @@ pub enum Recorded {
     NoLead,
 }
 
-/// The lead that a record is stored with: the one that has its deal or CRM record, if that was merged
-/// into the lead, so that it goes along if the merge is undone.
+/// The lead that a record is stored with: of the lead and those merged into it the one that has the
+/// record's deal or else its CRM record, so that all of them stay together if a merge is undone.
 pub(super) fn place(lead: &Lead, owners: &[(IdentityKind, Option<LeadId>)]) -> LeadId {
-    let merged = owners.iter().rev().filter_map(|(_, owner)| *owner);
-    let mut merged = merged.filter(|owner| lead.merged_leads().any(|merged| merged == *owner));
-    merged.next().unwrap_or(lead.id)
+    let mut owners = owners.iter().rev().filter_map(|(_, owner)| *owner);
+    owners.find(|owner| lead.answers_for(*owner)).unwrap_or(lead.id)
 }
 
 impl NewRecord {
@@ -221,10 +220,8 @@ impl NewRecord {
             };
         }
         let other = owners.iter().find_map(|(kind, owner)| {
-            let is_own = |owner: &LeadId| {
-                *owner == lead.id || lead.merged_leads().any(|merged| merged == *owner)
-            };
-            owner.filter(|owner| !is_own(owner)).map(|owner| Recorded::IdentityTaken(*kind, owner))
+            let other = owner.filter(|owner| !lead.answers_for(*owner));
+            other.map(|owner| Recorded::IdentityTaken(*kind, owner))
         });
         other.unwrap_or(Recorded::Stored { repeated: false })
     }
@@ -286,6 +283,9 @@ mod tests {
             emails: Vec::new(),
             conversions: 0,
             created_at_ms: 0,
+            converted_at_ms: 0,
+            phone_shared_with: Vec::new(),
+            likenesses: Vec::new(),
             merged_at_ms: 0,
             by: String::new(),
             undone_at_ms: None,
@@ -297,6 +297,9 @@ mod tests {
             let place = id(if owner == Some(3) { 3 } else { 1 });
             assert_eq!(super::place(&lead, &owners), place);
         };
+        // A deal of its own with the CRM record of a merged lead.
+        let owners = [(IdentityKind::CrmRecord, Some(id(3))), (IdentityKind::Deal, Some(id(1)))];
+        assert_eq!(place(&lead, &owners), id(1));
         let taken = Recorded::IdentityTaken(IdentityKind::CrmRecord, id(2));
         let mql = stage(Stage::Mql, Origin::Api, "a");
         check(&mql, None, None, Recorded::Stored { repeated: false });

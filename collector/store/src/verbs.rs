@@ -97,8 +97,8 @@ pub trait Leads: Send + Sync {
     /// why they were not merged.
     async fn merge(&self, merge: NewMerge) -> Result<Result<Lead, MergeRefused>, StoreError>;
 
-    /// Undoes the merge of a lead into another one. Returns the lead that was merged; `None` if the
-    /// two are not merged.
+    /// Undoes the merge of a lead into another one. Repeating it changes nothing. Returns the lead
+    /// that was merged; `None` if the two never were.
     async fn undo_merge(
         &self,
         survivor: LeadId,

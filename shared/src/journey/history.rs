@@ -62,12 +62,13 @@ impl History {
         let named = conversions.iter().rev().filter_map(|conversion| conversion.visitor);
         let converted_in = named.into_iter().find(|visitor| !lead.has_lost(*visitor));
         let is_in = |join: &&Join| conversions.iter().any(|made| made.id == join.conversion);
-        let joins = lead.valid_joins().filter(is_in);
-        let browsers = joins.flat_map(|join| {
-            let own = trails.iter().filter(|(visitor, _)| *visitor == join.visitor);
-            own.map(|(visitor, trail)| {
-                (Some(*visitor), trail.up_to(until_ms, |at_ms| join.holds(at_ms)))
-            })
+        let joins: Vec<&Join> = lead.valid_joins().filter(is_in).collect();
+        // A browser may have come back to the lead. Its memberships make one journey.
+        let browsers = trails.iter().filter_map(|(visitor, trail)| {
+            let own = || joins.iter().filter(|join| join.visitor == *visitor);
+            own().next()?;
+            let holds = |at_ms: i64| own().any(|join| join.holds(at_ms));
+            Some((Some(*visitor), trail.up_to(until_ms, holds)))
         });
         let history = Self::merge(state, browsers.collect(), conversions);
         Self { converted_in, ..history }

@@ -19,6 +19,12 @@ pub struct Merge {
     pub conversions: u32,
     /// When the first of them was, Unix milliseconds.
     pub created_at_ms: i64,
+    /// When the last of them was, Unix milliseconds.
+    pub converted_at_ms: i64,
+    /// Other leads with one of their phone numbers and another e-mail.
+    pub phone_shared_with: Vec<LeadId>,
+    /// Leads that may be the same person.
+    pub likenesses: Vec<Likeness>,
     /// When, Unix milliseconds.
     pub merged_at_ms: i64,
     /// The name of the API key with which it was done.
@@ -73,6 +79,36 @@ impl Lead {
         merged.fold(self.created_at_ms, i64::min)
     }
 
+    /// When it or one of the leads merged into it last converted, Unix milliseconds.
+    pub fn last_converted_at_ms(&self) -> i64 {
+        let merged = self.valid_merges().map(|merge| merge.converted_at_ms);
+        merged.fold(self.converted_at_ms, i64::max)
+    }
+
+    /// Whether it answers for a lead: for itself, or for one merged into it.
+    pub fn answers_for(&self, lead: LeadId) -> bool {
+        self.id == lead || self.merged_leads().any(|merged| merged == lead)
+    }
+
+    /// The other people with whom it shares a phone number; the number then identifies nobody.
+    pub fn shares_phone_with(&self) -> Vec<LeadId> {
+        let merged = self.valid_merges().flat_map(|merge| &merge.phone_shared_with);
+        let mut others: Vec<LeadId> = Vec::new();
+        for other in self.phone_shared_with.iter().chain(merged) {
+            if !self.answers_for(*other) && !others.contains(other) {
+                others.push(*other);
+            }
+        }
+        others
+    }
+
+    /// The other leads that may be the same person.
+    pub fn all_likenesses(&self) -> impl Iterator<Item = Likeness> {
+        let merged = self.valid_merges().flat_map(|merge| &merge.likenesses);
+        let all = self.likenesses.iter().chain(merged).copied();
+        all.filter(|likeness| !self.answers_for(likeness.lead))
+    }
+
     /// Its contact; what it lacks is taken from the leads that were merged into it.
     pub fn known_contact(&self) -> Contact {
         let mut contact = self.contact.clone();
@@ -80,8 +116,15 @@ impl Lead {
         contact
     }
 
-    /// Takes over what a newer contact says. The primary e-mail address stays.
-    pub fn take_contact(&mut self, newer: Contact) {
+    /// Takes over what a newer contact says. The primary e-mail address stays, and what a merged
+    /// lead is found by stays with that one.
+    pub fn take_contact(&mut self, mut newer: Contact) {
+        for merge in self.valid_merges() {
+            let is_its =
+                |email: &String| merge.emails.iter().any(|own| own.eq_ignore_ascii_case(email));
+            newer.email = newer.email.filter(|email| !is_its(email));
+            newer.phone = newer.phone.filter(|phone| merge.contact.phone.as_ref() != Some(phone));
+        }
         let primary = self.contact.email.take();
         self.contact.take(newer);
         self.contact.email = primary.or(self.contact.email.take());

@@ -127,7 +127,12 @@ pub(super) async fn are_merged_and_taken_apart(store: &dyn Store) {
 
     let undone = store.undo_merge(first, second, START_MS + 4).await.unwrap().unwrap();
     assert_eq!(undone, before.1);
-    assert_eq!(store.undo_merge(first, second, START_MS + 5).await.unwrap(), None);
+    assert_eq!(store.undo_merge(first, second, START_MS + 5).await.unwrap(), Some(undone));
+    assert_eq!(store.undo_merge(second, first, START_MS + 5).await.unwrap(), None);
+    let nobody = LeadId::new(0, [9; 10]);
+    assert_eq!(store.undo_merge(first, nobody, START_MS + 5).await.unwrap(), None);
+    let nobody = NewMerge { merged: nobody, ..new };
+    assert_eq!(store.merge(nobody).await.unwrap(), Err(MergeRefused::NotVerified));
     assert_eq!(lead(first).await.emails(), ["mia@work.example"]);
     assert_eq!(lead(first).await.conversions, 2);
     assert!(ids().await.contains(&second));

@@ -16,11 +16,14 @@ use collector::leads::{answering, duplicates, named};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
+/// The most leads that a page of duplicates covers: each may be like twenty others.
+const MOST_LEADS: usize = 100;
+
 /// Lists leads that may be one person.
 ///
 /// They converted in the same visit of one browser, or have the same name, the same phone number or nearly the same
-/// e-mail address. Nothing is merged until somebody does. A page covers `limit` leads, newest first, and may have
-/// fewer pairs, or none. Leads that were merged and taken apart again are not listed.
+/// e-mail address. Nothing is merged until somebody does. A page covers `limit` leads (at most 100), newest
+/// first, and may have fewer pairs, or none. Leads that were merged and taken apart again are not listed.
 #[utoipa::path(
     get,
     path = "/v1/duplicates",
@@ -38,7 +41,7 @@ pub(super) async fn list(
     key: Allowed<LeadsRead>,
     window: Query<Page>,
 ) -> Result<HttpResponse, ApiError> {
-    let (after, limit) = (window.after(LeadId::parse)?, window.limit()?);
+    let (after, limit) = (window.after(LeadId::parse)?, window.limit()?.min(MOST_LEADS));
     let (pairs, last) = duplicates(&*core.store, &key.site, after, limit).await?;
     let shown = pairs.iter().map(|pair| Duplicate {
         lead: (&pair.lead).into(),
@@ -83,8 +86,12 @@ pub(super) async fn merge(
     let other: LeadKey = request.lead.as_deref().ok_or_else(missing)?.into();
     let (_, survivor) = find(&core, &key, &path.as_str().into()).await?;
     let (named, merged) = find(&core, &key, &other).await?;
-    if merged.id != survivor.id || named == survivor.id {
-        let (settings, by) = (&key.settings, key.name());
+    let settings = &key.settings;
+    if merged.id == survivor.id && named != survivor.id {
+        // It was merged before. The CRMs may not have learnt of it.
+        merging::hand_off_again(&core, settings, survivor.id).await?;
+    } else {
+        let by = key.name();
         let done = merging::merge(&core, settings, survivor.id, merged.id, by).await?;
         done.map_err(|refused| ApiError::Conflict(refused.to_string()))?;
     }
@@ -95,7 +102,7 @@ pub(super) async fn merge(
 /// Undoes a merge.
 ///
 /// The other lead has its own id, e-mail address and history again. What was reported while they were merged stays
-/// with the surviving lead. A repeat is 404.
+/// with the surviving lead. A repeat changes nothing.
 #[utoipa::path(
     delete,
     path = "/v1/leads/{lead}/merges/{merged}",

@@ -107,6 +107,8 @@ async fn known(
     // Leads are read without a lock first, as they are locked in the order of their ids; the ones
     // that matter are judged again below.
     let (mut email, mut phone_lead) = (None, None);
+    // The leads that another one answered for, and that one.
+    let mut answered: Vec<(LeadId, LeadId)> = Vec::new();
     let mut alike = Vec::new();
     let named = new.identities().map(|(kind, value)| (kind, value, None));
     let likely = new.likenesses().map(|(kind, value, by)| (kind, value, Some(by)));
@@ -116,7 +118,9 @@ async fn known(
             free.insert((kind, value));
             continue;
         };
-        let lead = answering(transaction, lead).await?;
+        let named = lead;
+        let lead = answering(transaction, named).await?;
+        answered.extend((named != lead.id).then_some((named, lead.id)));
         match (kind, by) {
             (IdentityKind::Email, _) => email = Some(lead.id),
             (IdentityKind::Phone, _) => phone_lead = Some(lead),
@@ -136,7 +140,9 @@ async fn known(
         if let Some(taken) = rows::query(transaction, &sql::TAKE_VISITOR, &key).await?.first() {
             let record: Visitor = rows::document(taken, 0)?;
             if let Some(lead) = record.lead {
-                owner_lead = Some(answering(transaction, lead).await?);
+                let owner = answering(transaction, lead).await?;
+                answered.extend((lead != owner.id).then_some((lead, owner.id)));
+                owner_lead = Some(owner);
             }
             let owner = owner_lead.as_ref().map(|lead| lead.id);
             if let Some(own) = new.proposes_own(owner, [email, phone]) {
@@ -177,13 +183,19 @@ async fn known(
         }
         match &mut browser {
             Some(browser) if Some(id) == other => {
-                let owner_ms = owner_lead.as_ref().map_or(i64::MIN, |lead| lead.converted_at_ms);
+                let owner_ms = owner_lead.as_ref().map_or(i64::MIN, Lead::last_converted_at_ms);
                 let converted_at_ms = taken.converted_at_ms.max(owner_ms);
                 let trail = std::mem::take(&mut trail);
                 browser.other = Some(Other { lead: taken, converted_at_ms, trail });
             }
             Some(browser) if Some(id) == proposed => browser.proposed = Some(taken),
             _ => {}
+        }
+    }
+    for (named, before) in answered {
+        // A merge into a lead that is locked cannot be undone before the commit.
+        if person.lead == Some(before) && answering(transaction, named).await?.id != before {
+            return Err(PostgresError::Raced);
         }
     }
     if !new.proposed && person != Person::of(contact, email, phone_lead.as_ref()) {

@@ -1,11 +1,11 @@
 //! The verbs `merge` and `undo_merge` on PostgreSQL: one transaction over the buckets of both
 //! leads, which are locked in the order of their ids.
 
-use super::convert::{put_leads, take_lead};
+use super::convert::put_leads;
 use super::pool::{ConnectionPool, PostgresError};
 use super::rows;
 use super::statements as sql;
-use crate::merge::{self, MergeRefused, NewMerge};
+use crate::merge::{self, MergeRefused, NewMerge, Undone};
 use deadpool_postgres::Transaction;
 use shared::ids::LeadId;
 use shared::lead::Lead;
@@ -18,8 +18,11 @@ pub(super) async fn merge(
         .work(new, |client, new| {
             Box::pin(async move {
                 let transaction = client.transaction().await?;
-                let (mut survivor, mut merged) =
-                    take(&transaction, new.survivor, new.merged).await?;
+                let Some((mut survivor, mut merged)) =
+                    take(&transaction, new.survivor, new.merged).await?
+                else {
+                    return Ok(Err(MergeRefused::NotVerified));
+                };
                 let done = merge::merge(&mut survivor, &mut merged, new.clone());
                 if done == Ok(true) {
                     put_leads(&transaction, [&survivor, &merged]).await?;
@@ -41,26 +44,39 @@ pub(super) async fn undo(
         .work(&(survivor, merged, now_ms), |client, (survivor, merged, now_ms)| {
             Box::pin(async move {
                 let transaction = client.transaction().await?;
-                let (mut survivor, mut merged) = take(&transaction, *survivor, *merged).await?;
-                let is_undone = merge::undo(&mut survivor, &mut merged, *now_ms);
-                if is_undone {
+                let Some((mut survivor, mut merged)) =
+                    take(&transaction, *survivor, *merged).await?
+                else {
+                    return Ok(None);
+                };
+                let undone = merge::undo(&mut survivor, &mut merged, *now_ms);
+                if undone == Undone::Now {
                     put_leads(&transaction, [&survivor, &merged]).await?;
                 }
                 transaction.commit().await?;
-                Ok(is_undone.then_some(merged))
+                Ok(Some(merged).filter(|_| undone != Undone::Never))
             })
         })
         .await
 }
 
+/// Both leads, locked in the order of their ids; `None` if one of them does not exist.
 async fn take(
     transaction: &Transaction<'_>,
     survivor: LeadId,
     merged: LeadId,
-) -> Result<(Lead, Lead), PostgresError> {
-    let first = take_lead(transaction, survivor.min(merged)).await?;
-    let second = take_lead(transaction, survivor.max(merged)).await?;
-    Ok(if first.id == survivor { (first, second) } else { (second, first) })
+) -> Result<Option<(Lead, Lead)>, PostgresError> {
+    let mut taken = Vec::with_capacity(2);
+    for lead in [survivor.min(merged), survivor.max(merged)] {
+        let found = rows::query(transaction, &sql::TAKE_LEAD, &rows::lead_key(lead)).await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        taken.push(rows::document::<Lead>(row, 0)?);
+    }
+    let (second, first) = (taken.pop(), taken.pop());
+    Ok(first.zip(second).map(|(first, second)| match first.id == survivor {
+        true => (first, second),
+        false => (second, first),
+    }))
 }
 
 /// A lead, or the one that answers for it, without a lock.

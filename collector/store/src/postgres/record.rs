@@ -45,9 +45,13 @@ async fn attempt(
         }
     }
     let place = place(&lead, &owners);
-    let key = rows::lead_key(place).and(new.record.id().0);
-    let stored = rows::query(transaction, &sql::RECORD, &key).await?;
-    let stored: Option<Record> = stored.first().map(|row| rows::document(row, 0)).transpose()?;
+    let mut stored: Option<Record> = None;
+    for lead in [lead.id].into_iter().chain(lead.merged_leads()) {
+        let key = rows::lead_key(lead).and(new.record.id().0);
+        let found = rows::query(transaction, &sql::RECORD, &key).await?;
+        let found = found.first().map(|row| rows::document(row, 0)).transpose()?;
+        stored = stored.or(found);
+    }
     let recorded = new.decide(&lead, stored.as_ref(), &owners);
     if recorded == (Recorded::Stored { repeated: false }) {
         for key in free {

@@ -108,7 +108,7 @@ fn known(
         {
             other = Some(Other {
                 lead: transaction.expect(&keys::lead(lead))?,
-                converted_at_ms: owner.converted_at_ms,
+                converted_at_ms: owner.last_converted_at_ms(),
                 trail: trails::trail(transaction, &new.site, visitor)?,
             });
         }

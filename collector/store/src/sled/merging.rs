@@ -4,7 +4,7 @@ use super::keys;
 use super::rows::put_lead;
 use super::transaction::Transaction;
 use crate::error::StoreError;
-use crate::merge::{self, MergeRefused, NewMerge};
+use crate::merge::{self, MergeRefused, NewMerge, Undone};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
@@ -37,11 +37,14 @@ pub(super) fn undo(
     let (Some(mut survivor), Some(mut merged)) = (lead(survivor)?, lead(merged)?) else {
         return Ok(None);
     };
-    if !merge::undo(&mut survivor, &mut merged, now_ms) {
-        return Ok(None);
+    match merge::undo(&mut survivor, &mut merged, now_ms) {
+        Undone::Never => return Ok(None),
+        Undone::Before => {}
+        Undone::Now => {
+            put_lead(transaction, &survivor)?;
+            put_lead(transaction, &merged)?;
+        }
     }
-    put_lead(transaction, &survivor)?;
-    put_lead(transaction, &merged)?;
     Ok(Some(merged))
 }
 

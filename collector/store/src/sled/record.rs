@@ -25,7 +25,10 @@ pub(super) fn record(
         }
     }
     let place = place(&lead, &owners);
-    let stored: Option<Record> = transaction.get(&keys::record(place, new.record.id()))?;
+    let mut stored: Option<Record> = None;
+    for lead in [lead.id].into_iter().chain(lead.merged_leads()) {
+        stored = stored.or(transaction.get(&keys::record(lead, new.record.id()))?);
+    }
     let recorded = new.decide(&lead, stored.as_ref(), &owners);
     if recorded == (Recorded::Stored { repeated: false }) {
         for key in free {
