@@ -178,6 +178,11 @@ impl Config {
             found.map(|(_, value)| value.clone())
         };
         self.store.url.resolve(lookup).context("store.url")?;
+        match &mut self.store.password {
+            Some(password) => password.resolve(lookup).context("store.password")?,
+            // As PostgreSQL's own programs do.
+            none => *none = lookup("PGPASSWORD").map(clew_core::Secret::new),
+        }
         for key in &mut self.token_keys {
             key.secret.resolve(lookup).context("token_keys")?;
         }

@@ -3,7 +3,8 @@
 
 use clew_store::postgres::{self, Migrated, PostgresOptions, PostgresStore};
 use clew_store::{Maintenance, StoreError};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
@@ -14,6 +15,7 @@ use tests::process::{ALLOW_ROOT, Collector, binary};
 use tests::settings::destination;
 use tests::storage::{Backend, Storage, postgres_options};
 use tests::wire::new_visitor;
+use url::Url;
 
 const PASSWORD: &str = "never-to-be-shown";
 
@@ -236,22 +238,58 @@ async fn connections_are_encrypted_and_the_server_is_known() {
         (None, "store.tls_ca contains its certificate authority"),
         (Some(other.path()), "store.tls_ca contains its certificate authority"),
         (Some(none.path()), "it contains no certificate"),
-        (Some(Path::new("/nowhere.pem")), "store.tls_ca: /nowhere.pem"),
+        (Some(Path::new("/nowhere.pem")), "the certificates in /nowhere.pem"),
     ] {
         let error = message(open(required, authority));
         assert!(error.contains(expected), "{authority:?}: {error}");
     }
     let encrypted = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                      WHERE application_name = 'clew collector'";
-    for (query, expected) in [("", "f"), (required, "t")] {
+    let verified = format!("?sslmode=verify-full&sslrootcert={}", own.path().display());
+    for (query, authority, expected) in
+        [("", Some(own.path()), "f"), (required, Some(own.path()), "t"), (&verified, None, "t")]
+    {
         let ended = async || psql(encrypted).is_empty();
         until("no collector is connected", ended).await;
-        let store = open(query, Some(own.path())).unwrap();
+        let store = open(query, authority).unwrap();
         tests::story::a_lead(&store, &format!("{expected}@example.com")).await;
         assert_eq!(psql(encrypted), expected);
         hold_together(&store).await;
         store.close().await.unwrap();
     }
+}
+
+/// A pooler that drops a connection's settings, as `PgBouncer` does if it is told to ignore them.
+#[test]
+fn a_pooler_is_refused() {
+    let storage = Storage::new(Backend::Postgres);
+    let url = Url::parse(&storage.url()).unwrap();
+    let database = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let pooler = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = pooler.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in pooler.incoming() {
+            let (mut client, mut server) =
+                (client.unwrap(), TcpStream::connect(&database).unwrap());
+            let mut start = [0; 1_024];
+            let length = client.read(&mut start).unwrap();
+            let setting = b"clew.direct=1";
+            let place = start.windows(setting.len()).position(|part| part == setting).unwrap();
+            start[place + setting.len() - 1] = b'0';
+            server.write_all(&start[..length]).unwrap();
+            let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            drop(std::io::copy(&mut client, &mut server));
+        }
+    });
+    let mut pooled = url.clone();
+    pooled.set_port(Some(port)).unwrap();
+    let options = postgres_options(pooled.as_str());
+    let refused = "connect it to the database directly";
+    assert!(message(PostgresStore::open(&options)).contains(refused));
+    let migrated =
+        clew_store::postgres::migrate(&options, false).map_err(|error| error.to_string());
+    assert!(migrated.is_err_and(|error| error.contains(refused)));
 }
 
 #[actix_web::test]

@@ -124,6 +124,7 @@ fn migrated_template(server: &Server) -> Database {
 pub fn postgres_options(url: &str) -> PostgresOptions {
     PostgresOptions {
         url: url.into(),
+        password: None,
         connections: 10,
         statement_seconds: 10,
         tls_ca: None,

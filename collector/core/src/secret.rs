@@ -31,7 +31,9 @@ impl Secret {
     /// [`Unset`] if there is no such variable.
     pub fn resolve(&mut self, lookup: impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
         if let Some(name) = self.0.strip_prefix("env:") {
-            self.0 = lookup(name).ok_or_else(|| Unset(name.to_owned()))?;
+            // A file that sets variables often ends them with a space or a line feed.
+            let found = lookup(name.trim()).ok_or_else(|| Unset(name.trim().to_owned()))?;
+            found.trim().clone_into(&mut self.0);
         }
         Ok(())
     }

@@ -21,6 +21,9 @@ pub struct StoreConfig {
     pub warn_free_mib: u64,
     /// sled: free disk space in MiB below which page views are refused.
     pub min_free_mib: u64,
+    /// PostgreSQL: the password, if the URL has none; without it, that of `PGPASSWORD`.
+    #[serde(default)]
+    pub password: Option<Secret>,
     /// PostgreSQL: connections, at most.
     pub connections: usize,
     /// PostgreSQL: statement timeout.
@@ -63,6 +66,7 @@ impl StoreConfig {
             Reserve { warn_bytes: bytes(self.warn_free_mib), min_bytes: bytes(self.min_free_mib) };
         Options {
             url: self.url.reveal().to_owned(),
+            password: self.password.as_ref().map(|password| password.reveal().to_owned()),
             queue: self.queue,
             cache_bytes: bytes(self.cache_mib),
             reserve,

@@ -20,6 +20,8 @@ pub struct Options {
     pub reserve: Reserve,
     /// sled: the disk.
     pub disk: Disk,
+    /// PostgreSQL: the password, if the URL has none.
+    pub password: Option<String>,
     /// PostgreSQL: the most connections.
     pub connections: usize,
     /// PostgreSQL: the longest that a statement may take, in seconds.
@@ -70,6 +72,7 @@ impl Options {
         let (scheme, _) = self.url.split_once(':')?;
         matches!(scheme, "postgres" | "postgresql").then(|| PostgresOptions {
             url: self.url.clone(),
+            password: self.password.clone(),
             connections: self.connections,
             statement_seconds: self.statement_seconds,
             tls_ca: self.tls_ca.clone(),

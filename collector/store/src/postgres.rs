@@ -6,6 +6,7 @@
 //! runtime.
 
 mod options;
+mod address;
 mod statement;
 pub mod statements;
 mod threads;

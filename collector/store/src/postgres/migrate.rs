@@ -1,5 +1,6 @@
 //! The database schema: `clew migrate` updates it, and every collector checks it.
 
+use super::address::POOLER;
 use super::options::PostgresOptions;
 use super::pool::{ConnectionPool, PostgresError, describe};
 use super::statements as sql;
@@ -63,6 +64,7 @@ pub fn migrate(options: &PostgresOptions, citus: bool) -> Result<Migrated, Store
 }
 
 async fn migrate_with(client: &mut Object, citus: bool) -> Result<Migrated, PostgresError> {
+    is_direct(client).await?;
     client.execute(sql::MIGRATE_ALONE.sql, &[&LOCK]).await?;
     can_hold_all(client).await?;
     client.batch_execute(sql::MAKE_SCHEMA.sql).await?;
@@ -119,8 +121,18 @@ pub(super) async fn check(connections: &ConnectionPool) -> Result<(), StoreError
 }
 
 async fn fits(client: &Object) -> Result<(), PostgresError> {
+    is_direct(client).await?;
     compare(applied(client).await?, newest())?;
     complete(client).await
+}
+
+/// Checks that no pooler is in between: it may hand each statement to another connection, or drop
+/// the connection's settings.
+async fn is_direct(client: &Object) -> Result<(), PostgresError> {
+    match client.query_one(sql::IS_DIRECT.sql, &[]).await?.get(0) {
+        true => Ok(()),
+        false => Err(StoreError::Schema(POOLER.into()).into()),
+    }
 }
 
 /// Checks that all tables made by the migrations exist.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub struct PostgresOptions {
     /// `postgres://user:password@host/database`
     pub url: String,
+    /// The password, if the URL has none.
+    pub password: Option<String>,
     /// The most connections.
     pub connections: usize,
     /// The longest that a statement may take, in seconds.

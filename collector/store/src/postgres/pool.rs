@@ -1,12 +1,13 @@
 //! Database connections: how they are made, time limits, and the meaning of errors.
 
+use super::address::{self, Address, POOLER};
 use super::options::PostgresOptions;
 use crate::error::StoreError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::future::BoxFuture;
 use std::error::Error as _;
 use std::fmt::Display;
-use std::str::FromStr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -131,23 +132,8 @@ pub(super) struct ConnectionPool {
     trouble: Arc<Mutex<Option<String>>>,
 }
 
-/// Parses the URL and adds the settings that every connection needs.
-///
-/// # Errors
-/// [`StoreError::Unavailable`] if the URL is not valid.
-pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreError> {
-    let wrong = |reason: &str| StoreError::Unavailable(format!("store.url: {reason}"));
-    // The parser's message may contain the password.
-    let unreadable = |_| {
-        wrong(
-            "it should be like postgres://user:password@host/database, with @ in a password written as \
-             %40, / as %2F, % as %25",
-        )
-    };
-    let mut config = Config::from_str(&options.url).map_err(unreadable)?;
-    if config.get_hosts().is_empty() {
-        return Err(wrong("it names no host"));
-    }
+/// The settings that every connection needs.
+fn with_settings(mut config: Config, options: &PostgresOptions) -> Config {
     if config.get_ssl_mode() == SslMode::Prefer {
         // `Prefer` is the default if the URL does not say. An attacker on the network could
         // downgrade it, so TLS is either required and verified, or not used at all.
@@ -162,7 +148,8 @@ pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreEr
         false => 2 * (statement + MARGIN),
     };
     let limits = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+        "-c clew.direct=1 -c statement_timeout={} -c lock_timeout={} -c \
+         idle_in_transaction_session_timeout={}",
         statement.as_millis(),
         LOCK.min(statement / 2).as_millis(),
         asleep.as_millis(),
@@ -173,7 +160,7 @@ pub(super) fn configuration(options: &PostgresOptions) -> Result<Config, StoreEr
     };
     config.options(limits).application_name(options.application).connect_timeout(CONNECT);
     config.keepalives_idle(Duration::from_secs(30));
-    Ok(config)
+    config
 }
 
 fn is_near(host: &Host) -> bool {
@@ -189,11 +176,14 @@ fn is_near(host: &Host) -> bool {
 impl ConnectionPool {
     /// Makes a pool. It does not connect yet.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let config = configuration(options)?;
+        let Address { config, certificates } =
+            address::read(&options.url, options.password.as_deref())?;
+        let config = with_settings(config, options);
+        let certificates = options.tls_ca.clone().or(certificates);
         let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match config.get_ssl_mode() {
             SslMode::Disable => Manager::from_config(config, NoTls, recycle),
-            _ => Manager::from_config(config, tls(options)?, recycle),
+            _ => Manager::from_config(config, tls(certificates.as_deref())?, recycle),
         };
         let waits = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
         let pool = Pool::builder(manager)
@@ -212,9 +202,13 @@ impl ConnectionPool {
             let reason = match &error {
                 deadpool_postgres::PoolError::Backend(error) => {
                     let message = describe(error);
-                    match message.contains("TLS handshake") {
-                        true => format!("{message}{TLS_HINT}"),
-                        false => message,
+                    match () {
+                        () if message.contains("TLS handshake") => format!("{message}{TLS_HINT}"),
+                        // PgBouncer's words.
+                        () if message.contains("unsupported startup parameter") => {
+                            format!("{message}; {POOLER}")
+                        }
+                        () => message,
                     }
                 }
                 deadpool_postgres::PoolError::Timeout(_) => {
@@ -330,8 +324,8 @@ impl From<PostgresError> for StoreError {
     }
 }
 
-/// TLS that trusts the system's certificates, or only the configured certificate authority.
-fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
+/// TLS that trusts the system's certificates, or only those in a file.
+fn tls(certificates: Option<&Path>) -> Result<MakeRustlsConnect, StoreError> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     use rustls_platform_verifier::BuilderVerifierExt;
@@ -341,11 +335,12 @@ fn tls(options: &PostgresOptions) -> Result<MakeRustlsConnect, StoreError> {
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(error.to_string()))?;
-    let Some(file) = &options.tls_ca else {
+    let Some(file) = certificates else {
         let config = builder.with_platform_verifier().map_err(|error| wrong(error.to_string()))?;
         return Ok(MakeRustlsConnect::new(config.with_no_client_auth()));
     };
-    let unreadable = |reason: String| wrong(format!("store.tls_ca: {}: {reason}", file.display()));
+    let unreadable =
+        |reason: String| wrong(format!("the certificates in {}: {reason}", file.display()));
     let mut roots = rustls::RootCertStore::empty();
     let certificates = CertificateDer::pem_file_iter(file);
     for certificate in certificates.map_err(|error| unreadable(error.to_string()))? {

@@ -364,6 +364,9 @@ statements! {
     /// The encoding of the database and the version of its server.
     SERVER, Shard::Node,
         "SELECT current_setting('server_encoding'), current_setting('server_version_num')::int";
+    /// Whether the server took the options of the connection.
+    IS_DIRECT, Shard::Node,
+        "SELECT coalesce(current_setting('clew.direct', true), '') = '1'";
     /// Which of these tables do not exist.
     MISSING_TABLES, Shard::Node,
         "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL";
