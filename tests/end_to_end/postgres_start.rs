@@ -273,7 +273,7 @@ fn a_pooler_is_refused() {
                 (client.unwrap(), TcpStream::connect(&database).unwrap());
             let mut start = [0; 1_024];
             let length = client.read(&mut start).unwrap();
-            let setting = b"clew.direct=1";
+            let setting = b"clew_pool.direct=1";
             let place = start.windows(setting.len()).position(|part| part == setting).unwrap();
             start[place + setting.len() - 1] = b'0';
             server.write_all(&start[..length]).unwrap();

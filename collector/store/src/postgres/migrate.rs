@@ -129,7 +129,7 @@ async fn fits(client: &Object) -> Result<(), PostgresError> {
 /// Checks that no pooler is in between: it may hand each statement to another connection, or drop
 /// the connection's settings.
 async fn is_direct(client: &Object) -> Result<(), PostgresError> {
-    match client.query_one(sql::IS_DIRECT.sql, &[]).await?.get(0) {
+    match client.query_one(sql::SERVER.sql, &[]).await?.get(2) {
         true => Ok(()),
         false => Err(StoreError::Schema(POOLER.into()).into()),
     }

@@ -148,7 +148,7 @@ fn with_settings(mut config: Config, options: &PostgresOptions) -> Config {
         false => 2 * (statement + MARGIN),
     };
     let limits = format!(
-        "-c clew.direct=1 -c statement_timeout={} -c lock_timeout={} -c \
+        "-c clew_pool.direct=1 -c statement_timeout={} -c lock_timeout={} -c \
          idle_in_transaction_session_timeout={}",
         statement.as_millis(),
         LOCK.min(statement / 2).as_millis(),

@@ -361,12 +361,10 @@ statements! {
     /// Creates the schema.
     MAKE_SCHEMA, Shard::Node,
         "CREATE SCHEMA IF NOT EXISTS clew";
-    /// The encoding of the database and the version of its server.
+    /// The database's encoding, the server's version, and whether it took the connection's options.
     SERVER, Shard::Node,
-        "SELECT current_setting('server_encoding'), current_setting('server_version_num')::int";
-    /// Whether the server took the options of the connection.
-    IS_DIRECT, Shard::Node,
-        "SELECT coalesce(current_setting('clew.direct', true), '') = '1'";
+        "SELECT current_setting('server_encoding'), current_setting('server_version_num')::int,
+                coalesce(current_setting('clew_pool.direct', true), '') = '1'";
     /// Which of these tables do not exist.
     MISSING_TABLES, Shard::Node,
         "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL";
