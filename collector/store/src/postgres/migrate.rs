@@ -8,6 +8,7 @@ use super::threads::Threads;
 use crate::error::StoreError;
 use deadpool_postgres::Object;
 use refinery::error::Kind;
+use tokio_postgres::SimpleQueryMessage;
 
 mod embedded {
     //! The migrations embedded in this binary. Each runs in its own transaction.
@@ -127,11 +128,17 @@ async fn fits(client: &Object) -> Result<(), PostgresError> {
 }
 
 /// Checks that no pooler is in between: it may hand each statement to another connection, or drop
-/// the connection's settings.
+/// the connection's settings. Nothing is prepared for this question, because another connection
+/// may have prepared it.
 async fn is_direct(client: &Object) -> Result<(), PostgresError> {
-    match client.query_one(sql::SERVER.sql, &[]).await?.get(2) {
+    let answer = client.simple_query(sql::SERVER.sql).await?;
+    let is_direct = |message: &SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => row.get(2) == Some("t"),
+        _ => false,
+    };
+    match answer.iter().any(is_direct) {
         true => Ok(()),
-        false => Err(StoreError::Schema(POOLER.into()).into()),
+        false => Err(StoreError::Unavailable(POOLER.into()).into()),
     }
 }
 
