@@ -11,7 +11,7 @@ use tests::wire::new_visitor;
 tests::both_stores!(
     two_leads_are_one_person,
     a_mistyped_address_leaves_one_visit,
-    a_shared_number_stays_nobodys,
+    a_shared_number_identifies_nobody,
     likely_duplicates_are_listed,
     what_cannot_be_merged,
     a_merge_reaches_the_crm,
@@ -113,7 +113,7 @@ async fn two_leads_are_one_person(backend: Backend) {
     app.stop().await;
 }
 
-/// Whoever mistypes an address and corrects it made one visit, before and after the merge.
+/// Someone who mistypes an address and corrects it has made one visit, before and after the merge.
 async fn a_mistyped_address_leaves_one_visit(backend: Backend) {
     let app = TestApp::start(backend);
     let (typo, visitor) = made(&app, "google", json!({ "email": "mia@exmaple.com" })).await;
@@ -136,9 +136,9 @@ async fn a_mistyped_address_leaves_one_visit(backend: Backend) {
     app.stop().await;
 }
 
-/// A number that is shared with a third person identifies nobody, whoever is merged; one that only
-/// the two shared is theirs.
-async fn a_shared_number_stays_nobodys(backend: Backend) {
+/// After a merge, a phone number shared with a third lead still identifies nobody, and one that
+/// only the two leads shared identifies the survivor.
+async fn a_shared_number_identifies_nobody(backend: Backend) {
     let app = TestApp::start(backend);
     let lead = async |contact: Value| {
         app.app.core.clock.advance_ms(1_000);

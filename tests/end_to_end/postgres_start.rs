@@ -259,7 +259,7 @@ async fn connections_are_encrypted_and_the_server_is_known() {
     }
 }
 
-/// A pooler that drops a connection's settings, as `PgBouncer` does if it is told to ignore them.
+/// A pooler that drops a connection's settings, like `PgBouncer` with `ignore_startup_parameters`.
 #[test]
 fn a_pooler_is_refused() {
     let storage = Storage::new(Backend::Postgres);

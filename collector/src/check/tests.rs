@@ -106,19 +106,8 @@ fn both_sides_of_a_merge_say_so() {
         let undone = |join: &mut Join| join.undone_at_ms = Some(1);
         let (mut survivor, mut merged) = (lead(1, undone), lead(2, undone));
         if let Entity::Lead { lead, .. } = &mut survivor {
-            lead.merges.extend(merge(Merge {
-                leads: vec![id(2)],
-                contact: shared::lead::Contact::default(),
-                emails: Vec::new(),
-                conversions: 0,
-                created_at_ms: 0,
-                converted_at_ms: 0,
-                phone_shared_with: Vec::new(),
-                likenesses: Vec::new(),
-                merged_at_ms: 0,
-                by: String::new(),
-                undone_at_ms: None,
-            }));
+            let second = Lead::new(id(2), lead.site.clone(), 0);
+            lead.merges.extend(merge(Merge::of(&second, 0, String::new())));
         }
         if let Entity::Lead { lead, .. } = &mut merged {
             lead.status = status;

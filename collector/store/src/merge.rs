@@ -56,23 +56,11 @@ pub(super) fn merge(
     if !is_verified(survivor) || !is_verified(merged) || survivor.site != merged.site {
         return Err(MergeRefused::NotVerified);
     }
-    let leads: Vec<LeadId> = std::iter::once(merged.id).chain(merged.merged_leads()).collect();
-    if survivor.merged_leads().count() + leads.len() > limits::LEAD_MERGES {
+    let merge = Merge::of(merged, new.at_ms, new.by);
+    if survivor.merged_leads().count() + merge.leads.len() > limits::LEAD_MERGES {
         return Err(MergeRefused::Full);
     }
-    survivor.merges.push(Merge {
-        leads,
-        contact: merged.known_contact(),
-        conversions: merged.all_conversions(),
-        created_at_ms: merged.first_converted_at_ms(),
-        converted_at_ms: merged.last_converted_at_ms(),
-        phone_shared_with: merged.shares_phone_with(),
-        likenesses: merged.all_likenesses().collect(),
-        emails: merged.emails().into_iter().map(str::to_owned).collect(),
-        merged_at_ms: new.at_ms,
-        by: new.by,
-        undone_at_ms: None,
-    });
+    survivor.merges.push(merge);
     merged.status = LeadStatus::Merged(survivor.id);
     Ok(true)
 }

@@ -230,7 +230,7 @@ impl NewRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::lead::{Contact, Merge};
+    use shared::lead::Merge;
     use shared::lifecycle::{Origin, Stage};
 
     fn stage(to: Stage, by: Origin, reference: &str) -> Record {
@@ -277,19 +277,8 @@ mod tests {
     fn what_becomes_of_records() {
         let id = |number: u8| LeadId::new(0, [number; 10]);
         let mut lead = Lead::new(id(1), SiteId::parse("demo").unwrap(), 0);
-        lead.merges.push(Merge {
-            leads: vec![id(3)],
-            contact: Contact::default(),
-            emails: Vec::new(),
-            conversions: 0,
-            created_at_ms: 0,
-            converted_at_ms: 0,
-            phone_shared_with: Vec::new(),
-            likenesses: Vec::new(),
-            merged_at_ms: 0,
-            by: String::new(),
-            undone_at_ms: None,
-        });
+        let merged = Lead::new(id(3), lead.site.clone(), 0);
+        lead.merges.push(Merge::of(&merged, 0, String::new()));
         let check = |record: &Record, stored: Option<Record>, owner: Option<u8>, expected| {
             let owners = [(IdentityKind::CrmRecord, owner.map(id))];
             let new = new(record.clone(), None);

@@ -60,7 +60,7 @@ pub struct Resolved<'a> {
 /// Why a list of rules was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ChannelRulesError {
-    /// A rule's channel does not exist and is no name for one.
+    /// A rule's channel is neither built in nor a valid name.
     #[error(
         "`{name}`: `{channel}` cannot be a channel; use one such as \"paid_search\", or a name of your own of small letters, digits and underscores"
     )]

@@ -33,8 +33,9 @@ impl fmt::Debug for OwnChannel {
 }
 
 impl OwnChannel {
-    /// The channel with a name: letters of `a` to `z`, digits and underscores, beginning with a
-    /// letter, at most 40, and not one of Clew's own. `None` if it is no such name.
+    /// The channel with a name: at most 40 lowercase letters (`a` to `z`), digits and underscores,
+    /// beginning with a letter. `None` if the name is not valid, belongs to a built-in channel, or
+    /// is one too many.
     pub fn named(name: &str) -> Option<Self> {
         static KNOWN: Mutex<BTreeMap<&str, OwnChannel>> = Mutex::new(BTreeMap::new());
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +123,7 @@ impl<'de> Visitor<'de> for Stored {
             return Ok(*channel);
         }
         if place != NUMBER {
-            return Err(A::Error::custom(format!("there is no channel {place}")));
+            return Err(A::Error::custom(format!("unknown channel {place}")));
         }
         let name: String = parts.next_element()?.ok_or_else(wrong)?;
         self.visit_str(&name)

@@ -34,6 +34,23 @@ pub struct Merge {
 }
 
 impl Merge {
+    /// The merge of a lead with everything that was merged into it.
+    pub fn of(merged: &Lead, merged_at_ms: i64, by: String) -> Self {
+        Self {
+            leads: std::iter::once(merged.id).chain(merged.merged_leads()).collect(),
+            contact: merged.known_contact(),
+            emails: merged.emails().into_iter().map(str::to_owned).collect(),
+            conversions: merged.all_conversions(),
+            created_at_ms: merged.first_converted_at_ms(),
+            converted_at_ms: merged.last_converted_at_ms(),
+            phone_shared_with: merged.shares_phone_with(),
+            likenesses: merged.all_likenesses().collect(),
+            merged_at_ms,
+            by,
+            undone_at_ms: None,
+        }
+    }
+
     /// The lead that was merged.
     pub fn lead(&self) -> Option<LeadId> {
         self.leads.first().copied()

@@ -12,7 +12,7 @@ use clew_api::{Duplicate, Duplicates, LeadDetails, MergeRequest};
 use clew_core::{Core, json};
 use clew_store::LeadKey;
 use collector::leads::merging;
-use collector::leads::{answering, duplicates, named};
+use collector::leads::{self, duplicates, named};
 use shared::ids::LeadId;
 use shared::lead::Lead;
 
@@ -88,7 +88,7 @@ pub(super) async fn merge(
     let (named, merged) = find(&core, &key, &other).await?;
     let settings = &key.settings;
     if merged.id == survivor.id && named != survivor.id {
-        // It was merged before. The CRMs may not have learnt of it.
+        // It was merged before. A failure in between may have kept it from the CRMs.
         merging::hand_off_again(&core, settings, survivor.id).await?;
     } else {
         let by = key.name();
@@ -101,8 +101,8 @@ pub(super) async fn merge(
 
 /// Undoes a merge.
 ///
-/// The other lead has its own id, e-mail address and history again. What was reported while they were merged stays
-/// with the surviving lead. A repeat changes nothing.
+/// The other lead has its own id, e-mail address and history again. What came in while they were merged stays with
+/// the surviving lead, unless it is about the other lead's deals or CRM record. A repeat changes nothing.
 #[utoipa::path(
     delete,
     path = "/v1/leads/{lead}/merges/{merged}",
@@ -137,6 +137,6 @@ async fn find(core: &Core, key: &Access, lead: &LeadKey) -> Result<(LeadId, Lead
     let none = || ApiError::NotFound("lead");
     let country = key.settings.country(&key.site);
     let id = named(&*core.store, &key.site, country, lead).await?.ok_or_else(none)?;
-    let found = answering(&*core.store, id).await?.filter(|lead| lead.site == key.site);
+    let found = leads::find(&*core.store, &key.site, country, &LeadKey::Id(id)).await?;
     Ok((id, found.ok_or_else(none)?))
 }

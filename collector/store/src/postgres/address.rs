@@ -1,7 +1,7 @@
 //! A database's address as people have it: with the parameters that libpq, cloud vendors and other
 //! tools write into it.
 //!
-//! Each parameter is taken, or refused by name. No message shows a value, because an unencoded
+//! Each parameter is taken, or refused by name. No refusal shows a value, because an unencoded
 //! character in a password can make any part of it look like one.
 
 use crate::error::StoreError;
@@ -20,14 +20,12 @@ pub(super) struct Address {
 }
 
 /// Parameters that the client understands as they are.
-const TAKEN: [&str; 16] = [
+const TAKEN: [&str; 14] = [
     "channel_binding",
-    "connect_timeout",
     "dbname",
     "host",
     "hostaddr",
     "keepalives",
-    "keepalives_idle",
     "keepalives_interval",
     "keepalives_retries",
     "load_balance_hosts",
@@ -38,11 +36,12 @@ const TAKEN: [&str; 16] = [
     "tcp_user_timeout",
     "user",
 ];
-/// Parameters that change nothing here.
-const IGNORED: [&str; 5] = [
+/// Parameters that change nothing: the collector sets them itself, or TLS has no such choice.
+const IGNORED: [&str; 6] = [
     "application_name",
+    "connect_timeout",
     "fallback_application_name",
-    "keepalives_count",
+    "keepalives_idle",
     "sslcompression",
     "sslsni",
 ];
@@ -90,6 +89,7 @@ pub(super) fn read(url: &str, password: Option<&str>) -> Result<Address, StoreEr
         match parameter(name, &value).map_err(|reason| wrong(&reason))? {
             Parameter::Kept => kept.push(pair.to_owned()),
             Parameter::As(other) => kept.push(other.to_owned()),
+            Parameter::Renamed(other) => kept.push(format!("{other}={value}")),
             Parameter::Certificates(file) => certificates = Some(file),
             Parameter::Ignored => {}
         }
@@ -119,6 +119,7 @@ pub(super) fn read(url: &str, password: Option<&str>) -> Result<Address, StoreEr
 enum Parameter {
     Kept,
     As(&'static str),
+    Renamed(&'static str),
     Certificates(PathBuf),
     Ignored,
 }
@@ -148,6 +149,7 @@ fn parameter(name: &str, value: &str) -> Result<Parameter, String> {
         ("target_session_attrs", _) => refuse(
             "target_session_attrs should be any, primary or read-write, because the collector writes",
         ),
+        ("keepalives_count", _) => Ok(Parameter::Renamed("keepalives_retries")),
         ("pgbouncer", "false" | "0") => Ok(Parameter::Ignored),
         ("pgbouncer", _) => refuse(POOLER),
         _ if TAKEN.contains(&name) => Ok(Parameter::Kept),
@@ -197,7 +199,7 @@ mod tests {
         check("sslmode=require&sslrootcert=system", SslMode::Require, None);
         check("ssl=true&application_name=x&gssencmode=disable", SslMode::Require, None);
         check(
-            "connect_timeout=10&keepalives_idle=30&channel_binding=prefer",
+            "connect_timeout=10&keepalives_count=3&channel_binding=prefer",
             SslMode::Prefer,
             None,
         );
