@@ -12,6 +12,7 @@ use std::fs::Permissions;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tests::storage::{Backend, Storage};
 use tests::story;
 
@@ -92,6 +93,18 @@ fn a_folder_in_use_says_so() {
 
 type Damage = fn(&Path);
 
+/// The engine's own view of a folder. A process that another test has just forked may hold the
+/// folder's lock until it executes its program.
+fn open_tree(folder: &Path) -> ::sled::Db {
+    let patience = Instant::now() + Duration::from_secs(5);
+    loop {
+        match ::sled::open(folder.join("tree")) {
+            Err(::sled::Error::Io(_)) if Instant::now() < patience => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 /// Every kind of damage is reported in a sentence, and no byte is lost.
 #[actix_web::test]
 async fn a_damaged_folder_says_so_and_is_kept() {
@@ -109,13 +122,13 @@ async fn a_damaged_folder_says_so_and_is_kept() {
         ("a log that is gone", |folder| std::fs::remove_file(folder.join("tree/db")).unwrap()),
         ("a tree that is gone", |folder| std::fs::remove_dir_all(folder.join("tree")).unwrap()),
         ("foreign data", |folder| {
-            let db = ::sled::open(folder.join("tree")).unwrap();
+            let db = open_tree(folder);
             db.clear().unwrap();
             db.insert("key", "value").unwrap();
             db.flush().unwrap();
         }),
         ("another layout", |folder| {
-            let db = ::sled::open(folder.join("tree")).unwrap();
+            let db = open_tree(folder);
             db.insert("mversion", &99_u32.to_be_bytes()).unwrap();
             db.flush().unwrap();
         }),
@@ -237,7 +250,7 @@ async fn a_folder_of_the_previous_layout_is_upgraded() {
     holds_all_of_layout_6(&store).await;
     store.close().await.unwrap();
     drop(store);
-    let db = ::sled::open(folder.path().join("tree")).unwrap();
+    let db = open_tree(folder.path());
     assert_eq!(db.get("mversion").unwrap().unwrap(), &8_u32.to_be_bytes());
 }
 
@@ -248,7 +261,7 @@ async fn an_interrupted_upgrade_resumes() {
     let folder = tempfile::tempdir().unwrap();
     layout_6(folder.path());
     let last = {
-        let db = ::sled::open(folder.path().join("tree")).unwrap();
+        let db = open_tree(folder.path());
         let (key, value) = db.scan_prefix("v").next_back().unwrap().unwrap();
         db.insert(&key, &[9]).unwrap();
         db.flush().unwrap();
@@ -256,7 +269,7 @@ async fn an_interrupted_upgrade_resumes() {
     };
     assert!(matches!(open(folder.path()), Err(StoreError::Damaged { .. })));
     {
-        let db = ::sled::open(folder.path().join("tree")).unwrap();
+        let db = open_tree(folder.path());
         db.insert(&last.0, last.1).unwrap();
         db.flush().unwrap();
     }
